@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cert - X.509 through OpenSSL: read, judge, sign.
+ *
+ * PEM goes in as bytes, never as a file name. A leaf of cert-manager may have an empty subject:
+ * names are looked for in the SANs only (RFC 6125, RFC 9525). Keys are never printed. */
+#ifndef RK_CERT_H
+#define RK_CERT_H
+
+#include "rk.h"
+
+struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
+
+/* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
+ * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
+int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;
+void rk_cert_free(struct rk_cert *c);
+static inline void rk_cleanup_cert_(struct rk_cert **c)
+{
+	rk_cert_free(*c);
+}
+#define rk_auto_cert __attribute__((cleanup(rk_cleanup_cert_))) struct rk_cert
+
+/* Facts of the leaf. Times are seconds since 1970, UTC. */
+int64_t rk_cert_not_before(const struct rk_cert *c);
+int64_t rk_cert_not_after(const struct rk_cert *c);
+/* SHA-256 of the leaf's DER in lower-case hex with colons left out (64 characters, in c). */
+const char *rk_cert_fingerprint(const struct rk_cert *c);
+/* Subject and issuer in RFC 2253 form, "" when empty; printable; owned by c. */
+const char *rk_cert_subject(const struct rk_cert *c);
+const char *rk_cert_issuer(const struct rk_cert *c);
+/* i-th DNS name or IP address of the SANs as text, or NULL beyond the last. Owned by c. */
+const char *rk_cert_san(const struct rk_cert *c, size_t i);
+size_t rk_cert_chain_len(const struct rk_cert *c);
+bool rk_cert_is_ca(const struct rk_cert *c);
+
+/* Whether the leaf carries the host name (one left-most wildcard label allowed) or IP address. */
+bool rk_cert_matches(const struct rk_cert *c, const char *host);
+
+/* Whether the PEM key belongs to the leaf. 0 when it does. Errors in words of their own:
+ * RK_FAIL "is not a private key", "is encrypted", "does not belong to the certificate". */
+int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err)
+	RK_MUST_USE;
+
+/* Judge a certificate for serving hosts at time now (0: the clock): key fits, not expired, not yet
+ * valid, covers every host. One error, naming the first trouble and what to do. */
+int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n,
+	const char *const *hosts, size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
+
+/* Verify the chain against CA bundle ca_pem (only these anchors) for host (NULL: any name). */
+int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Check that a PEM bundle holds at least one certificate and no damage; *count may be NULL. */
+int rk_cert_bundle(const char *pem, size_t n, size_t *count, struct rk_err *err) RK_MUST_USE;
+
+/* New ECDSA P-256 key (SEC1 PEM, secret) and a client certificate signed by the CA.
+ * Recipe: k3k's `kubeconfig generate`: organisations first, then CN; notBefore of the CA;
+ * keyUsage digitalSignature+keyEncipherment, extendedKeyUsage clientAuth; SHA-256.
+ * cert_pem gets the new certificate followed by the CA's. orgs is NULL-terminated. */
+int rk_cert_sign_client(const char *ca_pem, size_t ca_len, const char *ca_key_pem,
+	size_t ca_key_len, const char *cn, const char *const *orgs, int64_t days,
+	struct rk_buf *cert_pem, struct rk_buf *key_pem, struct rk_err *err) RK_MUST_USE;
+
+/* Lower-case hex SHA-256 of n bytes into out[65]. */
+void rk_sha256_hex(const void *p, size_t n, char out[65]);
+
+/* n random bytes from the system. */
+void rk_random(void *p, size_t n);
+
+#endif

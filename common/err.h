@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* err - one error value: what failed, on what, why, what to do next, and the exit code.
+ *
+ * The caller owns a struct rk_err on its stack. Nothing in it is allocated, so a forgotten
+ * error cannot leak. A function that can fail takes `struct rk_err *err` last and returns 0
+ * or -1; every setter returns -1, so that failing is one line:
+ *
+ *	return rk_err_set(err, RK_NOTFOUND, "no kubeconfig at %s", path);
+ *
+ * Context is added in front on the way up with rk_err_wrap(). Secrets never go into a message.
+ * Messages are cut, never overrun; control characters are replaced when printed. */
+#ifndef RK_ERR_H
+#define RK_ERR_H
+
+#include "rk.h"
+
+/* Kinds of failure; the value is the exit code (documented in every man page). */
+enum rk_code {
+	RK_OK = 0,
+	RK_FAIL = 1,	 /* it failed, a check found something, something was left over */
+	RK_USAGE = 2,	 /* wrong usage */
+	RK_NOTFOUND = 3, /* not there: object, file, precondition */
+	RK_TIMEOUT = 4,	 /* timed out */
+	RK_CONFLICT = 5, /* conflict, or refused (403, another owner) */
+};
+
+struct rk_err {
+	int code;	  /* enum rk_code, or 128+n for signal n */
+	int http;	  /* HTTP status the failure came with, else 0 */
+	char reason[40];  /* Kubernetes Status reason ("NotFound"), else "" */
+	char msg[1536];	  /* one line: what, on what, why */
+	char hint[512];	  /* what to do next, or "" */
+};
+
+#define RK_ERR_INIT {0}
+
+/* Set the error. Returns -1. err may be NULL: the caller does not want to know. */
+int rk_err_set(struct rk_err *err, int code, const char *fmt, ...) RK_PRINTF(3, 4);
+
+/* Set from errno: the message is followed by ": " and strerror. ENOENT gives RK_NOTFOUND,
+ * EACCES/EPERM/EROFS RK_FAIL. Returns -1. */
+int rk_err_sys(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Put context in front: "context: message". Keeps code, reason and hint. Returns -1. */
+int rk_err_wrap(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Set or replace the hint: what the user should do next, a sentence without a full stop. Returns -1. */
+int rk_err_hint(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Forget the error, to try something else. */
+void rk_err_clear(struct rk_err *err);
+
+#endif

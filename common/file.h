@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* file - reading with a bound, replacing a file whole, clientcmd's lock, vanishing temporaries.
+ *
+ * A file that others read is never written in place: it is written to a neighbour, synced and
+ * renamed, so that a reader sees the old bytes or the new ones, and a full disk or a signal
+ * changes nothing. Temporaries and locks are registered and vanish on exit and on signals. */
+#ifndef RK_FILE_H
+#define RK_FILE_H
+
+#include "rk.h"
+
+/* Read a whole file ("-" is stdin, "/dev/fd/N" a descriptor) of at most max bytes into out.
+ * Errors: RK_NOTFOUND (no such file), RK_FAIL (not readable, a directory, larger than max). */
+int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
+/* As rk_file_read, but refuse a file that group or others can read (mode & 077), for secrets:
+ * RK_CONFLICT with the chmod that helps. */
+int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
+	RK_MUST_USE;
+
+/* Replace path by n bytes: neighbour file, fsync, rename. Follows a symlink to its target, keeps
+ * mode and owner of an existing file, else creates with `mode`. Missing parent directories are
+ * created 0700. When bytes and mode are already so, nothing is written and *changed (may be
+ * NULL) is false. Errors: RK_FAIL; where rename is impossible (bind mount, read-only directory)
+ * it refuses and says so; the old file is then untouched and no temporary is left. */
+int rk_file_replace(const char *path, const void *p, size_t n, mode_t mode, bool *changed,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Locks as client-go's clientcmd makes them: PATH.lock with O_CREAT|O_EXCL, mode 0, for each
+ * path, in byte order, for the path as spelled and, when it differs, for the real path.
+ * Waits up to wait_ms for a lock held by another, then RK_CONFLICT naming the file; never
+ * steals. Locks are released by rk_file_unlock, on exit and on signals. */
+struct rk_lock;
+int rk_file_lock(struct rk_lock **out, const char *const *paths, size_t n, int wait_ms,
+	struct rk_err *err) RK_MUST_USE;
+void rk_file_unlock(struct rk_lock *l);
+static inline void rk_cleanup_lock_(struct rk_lock **l)
+{
+	rk_file_unlock(*l);
+}
+#define rk_auto_lock __attribute__((cleanup(rk_cleanup_lock_))) struct rk_lock
+
+/* Make a private temporary directory (0700) below $XDG_RUNTIME_DIR, /dev/shm or $TMPDIR that
+ * vanishes with its files at exit and on signals. Returned path is the caller's to free. */
+int rk_file_tempdir(char **path, struct rk_err *err) RK_MUST_USE;
+
+/* Expand nothing but a leading "~/"; relative paths are joined to dir (NULL: left alone). */
+char *rk_path_resolve(const char *path, const char *dir);
+
+/* Directory of the running program, from its real path (/proc/self/exe). Caller frees. */
+char *rk_exe_dir(void);
+
+/* Remove every registered temporary and lock now; called by rk_finish and on signals. */
+void rk_file_cleanup(void);
+
+/* Install handlers for SIGINT, SIGTERM, SIGHUP: clean up, then die by the same signal. */
+void rk_file_handle_signals(void);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/* http - HTTPS through libcurl: one client per server, connection reuse, limits, retries.
+ *
+ * CA, certificate and key are blobs in memory, never files. TLS is 1.2 or newer and always
+ * verified; there is no way to switch that off. http:// is refused except for loopback when
+ * allow_http says so (tests of retry logic). Redirects are never followed. Responses are
+ * bounded. HTTP/2 by ALPN; many requests to one server share its connection. */
+#ifndef RK_HTTP_H
+#define RK_HTTP_H
+
+#include "rk.h"
+
+struct rk_http_conf {
+	const char *base;	     /* https://host[:port][/prefix], no trailing slash needed */
+	const char *tls_server_name; /* SNI and the name verified; NULL: the host of base */
+	const char *ca;		     /* PEM bundle, the only anchors; NULL: the system's roots */
+	size_t ca_len;
+	const char *cert, *key; /* client certificate chain and key, PEM */
+	size_t cert_len, key_len;
+	const char *bearer;	    /* token, without "Bearer " */
+	const char *user, *password; /* basic */
+	const char *proxy;	    /* http, https, socks5; absolute, NO_PROXY does not exempt. NULL: env */
+	const char *const *headers; /* NULL-terminated "Name: value", for every request */
+	const char *user_agent;	    /* NULL: "rk3k/VERSION (linux/ARCH)" */
+	const char *resolve;	    /* "host:port:address" as curl --resolve, or NULL */
+	int64_t connect_ms;	    /* 0: 10 s */
+	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt */
+	bool allow_http;
+};
+
+struct rk_http_req {
+	const char *method;	  /* "GET"; NULL: GET, or POST with a body */
+	const char *path;	  /* appended to base: "/api/v1/…?x=y" */
+	const char *content_type; /* of the body */
+	const char *accept;	  /* NULL: application/json */
+	const void *body;
+	size_t body_len;
+	size_t max; /* largest response body; 0: 64 MiB */
+	bool retry; /* repeat as client-go does: 429/5xx with Retry-After any verb; broken
+		     * connection: GET only; at most 10 times, with a bound on the sum */
+	bool stream; /* no request_ms; idle_ms applies */
+	int64_t idle_ms; /* give up after so long without a byte (watch); 0: none */
+	const char *const *headers; /* more, NULL-terminated; may be NULL */
+};
+
+struct rk_http_res {
+	int status;
+	struct rk_buf body;
+	char content_type[80];
+	char location[256]; /* Location of a 3xx, for the message */
+	int64_t retry_after; /* seconds, -1 when absent or no whole number */
+};
+#define RK_HTTP_RES_INIT {.body = RK_BUF_INIT, .retry_after = -1}
+void rk_http_res_release(struct rk_http_res *r);
+#define rk_auto_http_res __attribute__((cleanup(rk_http_res_release))) struct rk_http_res
+
+struct rk_http;
+
+/* Make a client; everything in conf is copied (secrets wiped on free). No connection yet.
+ * Errors: RK_USAGE for a bad URL; RK_CONFLICT for http://. */
+int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk_err *err)
+	RK_MUST_USE;
+void rk_http_free(struct rk_http *h);
+static inline void rk_cleanup_http_(struct rk_http **h)
+{
+	rk_http_free(*h);
+}
+#define rk_auto_http __attribute__((cleanup(rk_cleanup_http_))) struct rk_http
+
+/* Replace the token (copied) or the client certificate; the latter drops open connections. */
+void rk_http_set_bearer(struct rk_http *h, const char *token);
+void rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
+	size_t key_len);
+
+/* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
+ * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
+ * too large, cut off. The body is secret when the request's client was made for secrets. */
+int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err) RK_MUST_USE;
+
+/* --- many at once --- */
+struct rk_pool; /* a curl multi handle; transfers of one client share its connection */
+struct rk_xfer; /* one running transfer */
+
+struct rk_pool *rk_pool_new(void);
+void rk_pool_free(struct rk_pool *p);
+
+struct rk_xfer_cb {
+	/* stream: bytes as they come; return <0 to stop. NULL: collected in res->body. */
+	int (*data)(void *arg, const char *p, size_t n);
+	/* the end: res->status, or err when there was no answer. res is the callback's to read
+	 * only. The transfer is freed after it returns. */
+	void (*done)(void *arg, struct rk_http_res *res, const struct rk_err *err);
+	void *arg;
+};
+struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
+	const struct rk_xfer_cb *cb);
+void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x);
+/* Wait at most ms for something to happen and run callbacks. extra_fd (or -1) is also waited on.
+ * Returns the number of transfers still running. */
+int rk_pool_poll(struct rk_pool *p, int64_t ms, int extra_fd);
+
+/* Called with one line for each request (method, URL without query secrets, status, ms) when
+ * set: -v. Never with headers or bodies of Secrets. */
+extern void (*rk_http_trace)(const char *line);
+
+#endif

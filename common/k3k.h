@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* k3k - what the k3k controller promises: names, Secrets, Services, phases, server addresses;
+ * and the way into a virtual cluster.
+ *
+ * Source: k3k v1.0.2 to v1.2, observed on 1.1.0. Objects of cluster N are called k3k-N-suffix,
+ * hashed when longer than 63 bytes. */
+#ifndef RK_K3K_H
+#define RK_K3K_H
+
+#include "kube.h"
+
+#define RK_K3K_NS      "rancher-k3k" /* defaults: the names upstream's scripts always used */
+#define RK_K3K_CLUSTER "rancher"
+
+/* k3k-CLUSTER-SUFFIX after k3k's SafeConcatName (sha256 when 64 bytes or more). suffix NULL or
+ * "": only k3k-CLUSTER. */
+void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
+
+/* Split "[NS/]NAME"; ns_default when there is no slash. Strings are the caller's to free.
+ * RK_USAGE when a part is empty or no DNS label. */
+int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Which server address a kubeconfig for the virtual cluster should carry. */
+enum rk_k3k_via { RK_VIA_SERVER, RK_VIA_INGRESS, RK_VIA_BALANCER, RK_VIA_NODEPORT,
+	RK_VIA_SERVICE, RK_VIA_FORWARD };
+const char *rk_k3k_via_word(enum rk_k3k_via v); /* "node port", … */
+
+struct rk_k3k_access {
+	/* in */
+	const char *server;	/* --server: URL, host, host:port or [v6]:port to try alone; or NULL */
+	bool no_forward;	/* do not fall back to a port-forward */
+	bool no_probe;		/* take the first candidate without trying it */
+	int64_t probe_ms;	/* for each candidate, 0: 3 s */
+	/* out */
+	enum rk_k3k_via via;
+	char *url;		/* https://host:port */
+	char *tls_server_name;	/* NULL when the certificate carries the host itself */
+	struct rk_buf why;	/* one line for each candidate: what was tried and what it said */
+	struct rk_buf kubeconfig; /* kubeconfig.yaml as in the Secret, secret */
+	struct rk_forward *forward; /* running, when via is RK_VIA_FORWARD */
+};
+#define RK_K3K_ACCESS_INIT {.why = RK_BUF_INIT, .kubeconfig = RK_BUF_INIT_SECRET}
+void rk_k3k_access_release(struct rk_k3k_access *a); /* stops the forward */
+
+/* Read Secret k3k-N-kubeconfig, list the addresses that could work from here (given server;
+ * ingress host; balancer; node port on a ready node; ClusterIP), try them in parallel under
+ * the CA of the Secret, take the best that answers /version, else start a port-forward.
+ * Where the certificate does not carry the dialled name, tls-server-name is k3k-N-service.
+ * Errors: RK_NOTFOUND (no such cluster, Secret not there yet, saying the phase),
+ * RK_TIMEOUT/RK_FAIL (nothing answered: every candidate with its reason). */
+int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
+	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
+
+/* Connect into the virtual cluster. Keeps the access (and forward) alive in *a. */
+int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, const char *cluster,
+	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
+
+/* What most tools call: the cluster of the flags, or with flags->virtual_cluster ("[NS/]NAME")
+ * the virtual cluster inside it. */
+struct rk_connection {
+	struct rk_kube *kube; /* the one to use */
+	struct rk_kube *host; /* the host when kube is virtual, else the same as kube */
+	struct rk_k3k_access access;
+};
+int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
+	RK_MUST_USE;
+void rk_disconnect(struct rk_connection *c);
+
+/* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like the inside of a k3k
+ * cluster (its server is one of the addresses of a known virtual cluster, or its nodes are k3k
+ * server pods and it has no k3k CRD) with the hint to switch context. */
+int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
+
+/* GET the Cluster; RK_NOTFOUND tells "no such Cluster" from "k3k is not installed". */
+int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+#endif

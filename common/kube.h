@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kube - the Kubernetes API: get, list in pages, apply server-side, patch, delete.
+ *
+ * One struct rk_kube is one cluster seen by one identity, over one connection. Errors carry the
+ * Status' reason and code: 404 is RK_NOTFOUND, 409 and 403 RK_CONFLICT, 504/timeouts RK_TIMEOUT,
+ * all else RK_FAIL; the message names the object and the server. Decide by err->reason and
+ * err->http, never by text. */
+#ifndef RK_KUBE_H
+#define RK_KUBE_H
+
+#include "kubeconfig.h"
+
+#define RK_FIELD_MANAGER "rk3k"
+
+struct rk_kube;
+
+/* Connect lazily with what kubeconfig and flags say. */
+int rk_kube_open(struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err)
+	RK_MUST_USE;
+/* The same from kubeconfig bytes in memory (a virtual cluster's). flags may be NULL. */
+int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, const char *name,
+	const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
+void rk_kube_free(struct rk_kube *k);
+static inline void rk_cleanup_kube_(struct rk_kube **k)
+{
+	rk_kube_free(*k);
+}
+#define rk_auto_kube __attribute__((cleanup(rk_cleanup_kube_))) struct rk_kube
+
+const char *rk_kube_server(const struct rk_kube *k);
+const char *rk_kube_context(const struct rk_kube *k);	/* "" in a pod */
+const char *rk_kube_namespace(const struct rk_kube *k); /* of the context or -n, else "default" */
+const struct rk_target *rk_kube_target(const struct rk_kube *k);
+struct rk_http *rk_kube_http(struct rk_kube *k);
+
+/* A kind of object and where it lives. */
+struct rk_res {
+	const char *api_version; /* "v1", "apps/v1" */
+	const char *kind;
+	const char *plural;
+	bool namespaced;
+};
+/* Kinds rk3k itself deals with. */
+extern const struct rk_res RK_NAMESPACE, RK_NODE, RK_POD, RK_SECRET, RK_CONFIGMAP, RK_SERVICE,
+	RK_EVENT, RK_PVC, RK_DEPLOYMENT, RK_STATEFULSET, RK_DAEMONSET, RK_JOB, RK_INGRESS,
+	RK_INGRESSCLASS, RK_STORAGECLASS, RK_PDB, RK_CRD, RK_CLUSTER, RK_HELMCHART,
+	RK_HELMCHARTCONFIG, RK_CERTIFICATE, RK_ISSUER, RK_LEASE;
+/* Built-in entry for apiVersion+kind, or NULL. */
+const struct rk_res *rk_res_find(const char *api_version, const char *kind);
+/* The same, asking the server's discovery for a kind not known (one request per group, kept in
+ * k). RK_NOTFOUND when the server has no such kind, saying which CRD is missing. */
+int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
+	const struct rk_res **out, struct rk_err *err) RK_MUST_USE;
+/* Request path; ns NULL: all namespaces or cluster scope; name NULL: the collection. */
+void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
+/* "secret/x in namespace n" for messages. */
+void rk_res_label(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
+
+/* GET one object into d. Absent: RK_NOTFOUND (reason NotFound). */
+int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+/* The same, but absence is an answer: 0 and NULL. "Cannot tell" stays an error. */
+int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+struct rk_list_opts {
+	const char *labels, *fields; /* selectors, or NULL */
+	int limit;		     /* page size, 0: 500 */
+	bool metadata_only;	     /* PartialObjectMetadataList */
+};
+/* List page by page; each is called for every item and may stop with <0 and err set. Each page
+ * is parsed in an arena of its own, freed after the page. version (NULL or 64 bytes) gets the
+ * list's resourceVersion, from which a watch starts. A 410 in the middle starts again once. */
+int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_list_opts *o,
+	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
+	char *version, struct rk_err *err) RK_MUST_USE;
+/* The whole list as a SEQ in d, bounded to max items (0: 10000). */
+int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out, size_t max,
+	struct rk_err *err) RK_MUST_USE;
+
+enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
+enum rk_outcome { RK_CREATED, RK_CONFIGURED, RK_UNCHANGED, RK_DELETED, RK_ABSENT };
+const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … */
+
+struct rk_apply_opts {
+	enum rk_dry dry;
+	bool force;	     /* take fields over from other managers */
+	const char *manager; /* NULL: RK_FIELD_MANAGER */
+};
+/* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
+ * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
+ * Conflict: RK_CONFLICT, naming field and manager. result may be NULL. dry CLIENT sends
+ * only the read. */
+int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
+	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome, struct rk_err *err)
+	RK_MUST_USE;
+
+/* PATCH with "application/merge-patch+json" (or another type). */
+int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const char *type, const struct rk_val *patch, enum rk_dry dry, struct rk_doc *d,
+	struct rk_val **result, struct rk_err *err) RK_MUST_USE;
+int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry, struct rk_doc *d,
+	struct rk_val **result, struct rk_err *err) RK_MUST_USE;
+
+struct rk_delete_opts {
+	const char *uid;	 /* precondition, or NULL */
+	const char *propagation; /* NULL: "Background" */
+	int64_t grace;		 /* seconds, <0: the object's own */
+	enum rk_dry dry;
+};
+/* DELETE; absence is RK_ABSENT, not an error. Everything goes in the body (a body makes the
+ * server ignore the query). "Gone" is another question: rk_kube_find says. */
+int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const struct rk_delete_opts *o, enum rk_outcome *outcome, struct rk_err *err) RK_MUST_USE;
+
+/* Any request; res is the raw answer, a status >= 400 is an error as above. */
+int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err) RK_MUST_USE;
+/* Last n lines of a pod's log (container NULL: the only one; previous: of the last run). */
+int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
+	bool previous, int lines, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
+/* Warning headers of the server, each text once; printed by the tool's end. */
+extern void (*rk_kube_warning)(const char *text);
+
+/* Port-forward to a pod over a WebSocket: listens on 127.0.0.1, one connection to the pod for each
+ * client, served by a child process until rk_forward_stop or the parent's end. */
+struct rk_forward;
+int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns, const char *pod,
+	int pod_port, int *local_port, struct rk_err *err) RK_MUST_USE;
+void rk_forward_stop(struct rk_forward *f);
+
+#endif

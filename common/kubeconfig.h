@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kubeconfig - find, merge, resolve and edit kubeconfig files as kubectl does.
+ *
+ * Reading follows client-go's clientcmd: --kubeconfig alone; else the files of $KUBECONFIG, first
+ * definition of a name wins whole, first non-empty current-context; else ~/.kube/config; in a
+ * pod, the service account. Relative paths belong to the file the entry came from.
+ * Refused: insecure-skip-tls-verify and http:// servers, with the command that pins the CA. */
+#ifndef RK_KUBECONFIG_H
+#define RK_KUBECONFIG_H
+
+#include "http.h"
+#include "val.h"
+
+/* The flags every tool shares with kubectl; all NULL/0 when not given. */
+struct rk_kube_flags {
+	const char *kubeconfig, *context, *cluster, *user, *ns;
+	const char *server, *tls_server_name, *certificate_authority;
+	const char *client_certificate, *client_key, *token_file;
+	const char *as, *as_uid;
+	struct rk_strv as_groups;
+	const char *resolve;	      /* host:port:address */
+	int64_t request_timeout_ms;
+	const char *virtual_cluster; /* --virtual [NS/]NAME: act inside it; see rk_connect */
+};
+
+struct rk_kubeconfig; /* the merged view of all files */
+
+/* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only
+ * in-cluster or --server can work). Errors name the file. */
+int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
+	RK_MUST_USE;
+/* The same from bytes; relative paths in it are refused. name is for messages. */
+int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, const char *name,
+	struct rk_err *err) RK_MUST_USE;
+void rk_kubeconfig_free(struct rk_kubeconfig *kc);
+
+/* Where to connect and who to be: everything resolved and read into memory. */
+struct rk_target {
+	char *context, *cluster, *user, *ns; /* names; NULL when there is none (in-cluster) */
+	struct rk_http_conf conf;	     /* points into this struct */
+	char *server;
+	struct rk_buf ca, cert, key;	  /* PEM; key is secret */
+	char *token, *token_file;	  /* secret; file re-read about every minute */
+	struct rk_doc *exec_doc;	  /* exec plugin to run, or NULL */
+	const struct rk_val *exec, *exec_cluster;
+	char *exec_dir;			  /* directory for a relative command */
+	int64_t cert_expires;		  /* notAfter of the client certificate, 0: none */
+	bool in_cluster;
+	/* private to kubeconfig.c: */
+	struct rk_strv headers;
+	struct rk_doc *strings;
+};
+/* Resolve context/cluster/user with the flags on top. Errors: RK_NOTFOUND (context, cluster,
+ * no configuration at all), RK_CONFLICT (insecure, http://), RK_FAIL (contradictions, damaged
+ * data), each naming the entry and file. Does not run exec plugins. */
+int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
+	struct rk_target *out, struct rk_err *err) RK_MUST_USE;
+void rk_target_release(struct rk_target *t);
+
+/* Run the exec plugin (client.authentication.k8s.io v1, v1beta1) and put its token or
+ * certificate into t; *expires in seconds since 1970, 0: never. */
+int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err) RK_MUST_USE;
+
+/* Whether two servers' entries are the same cluster (server and CA compared). For guards. */
+bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b);
+
+/* --- editing: only the bytes of the named entries change --- */
+
+/* One entry to write: cluster, user and context of the same name. */
+struct rk_kc_entry {
+	const char *name;
+	const struct rk_val *cluster, *user, *context; /* maps, without names; NULL: leave */
+};
+struct rk_kc_edit {
+	const struct rk_kc_entry *set; /* replaced in place, or appended */
+	size_t nset;
+	const char *const *remove; /* names of contexts+clusters+users to take out; NULL-terminated */
+	const char *current;	   /* set current-context; NULL: leave; "": clear */
+};
+/* Edit kubeconfig text. Everything outside the touched entries keeps its bytes: comments, order,
+ * CRLF, BOM, flow style, JSON. Refused (RK_CONFLICT): several documents, anchors across the
+ * touched range, duplicate names. An empty text gives a new file. The result is checked: prefix
+ * and suffix are compared and the new entry is parsed back. *changed may be NULL. */
+int rk_kubeconfig_edit(const char *text, size_t n, const struct rk_kc_edit *edit,
+	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
+
+/* File kubectl would write a new entry (or the entry of this name, if it exists) to. Caller frees.
+ * Also fills all files of the load list, for locking (NULL-terminated, caller frees each). */
+int rk_kubeconfig_write_path(const char *explicit_path, const char *entry, char **path,
+	char ***all, struct rk_err *err) RK_MUST_USE;
+
+/* Names and facts for `kubeconfig list`: SEQ of {name, cluster, user, namespace, server,
+ * current, expires, file} in d. */
+int rk_kubeconfig_list(const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* loop - for what waits and what stays running: watches over many clusters, timers, signals.
+ *
+ * A watch is list + watch with resume: the callback sees the present objects as ADDED, then SYNCED
+ * once, then changes. 410 means list again: objects that vanished meanwhile are told as DELETED.
+ * Broken streams come back with back-off (0.8 s doubling to 30 s, jitter); bookmarks and an
+ * idle limit notice dead connections. Single-threaded: callbacks run inside rk_loop_run. */
+#ifndef RK_LOOP_H
+#define RK_LOOP_H
+
+#include "kube.h"
+
+struct rk_loop;
+struct rk_watch;
+struct rk_timer;
+
+enum rk_event { RK_ADDED, RK_MODIFIED, RK_GONE, RK_SYNCED };
+
+struct rk_loop *rk_loop_new(void);
+void rk_loop_free(struct rk_loop *l);
+static inline void rk_cleanup_loop_(struct rk_loop **l)
+{
+	rk_loop_free(*l);
+}
+#define rk_auto_loop __attribute__((cleanup(rk_cleanup_loop_))) struct rk_loop
+
+typedef void (*rk_watch_fn)(void *arg, enum rk_event e, const struct rk_val *obj);
+/* Start watching. k must outlive the loop. obj is valid during the callback only (NULL for
+ * SYNCED; metadata of the last known state for GONE). Permanent refusals (403, no such kind) are
+ * handed to fail(arg, err); return true from it to keep trying with back-off. fail may be NULL. */
+struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
+	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
+void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w);
+
+/* Call fn once after ms. Timers with the same fn and arg are merged to the earliest. */
+void rk_loop_after(struct rk_loop *l, int64_t ms, void (*fn)(void *arg), void *arg);
+void rk_loop_cancel(struct rk_loop *l, void (*fn)(void *arg), void *arg);
+
+/* Run until rk_loop_stop, a signal (SIGINT, SIGTERM: RK code 128+n), or deadline_ms from now
+ * (0: none): RK_TIMEOUT. Returns 0 when stopped. */
+int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err) RK_MUST_USE;
+void rk_loop_stop(struct rk_loop *l);
+
+/* Milliseconds of the monotonic clock. */
+int64_t rk_now_ms(void);
+
+#endif

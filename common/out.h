@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* out - what people and programs see: tables, json, yaml, name; progress; questions.
+ *
+ * stdout is data; everything said to a person goes to stderr after the program's name. Control
+ * characters in anything printed to a person are made harmless. Colour only on a terminal, not
+ * with NO_COLOR (set at all) or TERM=dumb. */
+#ifndef RK_OUT_H
+#define RK_OUT_H
+
+#include "val.h"
+
+enum rk_fmt { RK_FMT_TABLE, RK_FMT_WIDE, RK_FMT_JSON, RK_FMT_YAML, RK_FMT_NAME };
+
+/* stdout, buffered by us; rk_finish flushes it and reports a full disk. EPIPE ends quietly. */
+void rk_print(const char *s);
+void rk_printf(const char *fmt, ...) RK_PRINTF(1, 2);
+void rk_print_buf(const struct rk_buf *b);
+/* A tree as JSON (pretty) or YAML (sorted) for -o json|yaml. */
+void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
+
+/* stderr: "rk3k-tool: text". note: hidden by -q. warn: always. debug: with -v. */
+void rk_note(const char *fmt, ...) RK_PRINTF(1, 2);
+void rk_warn(const char *fmt, ...) RK_PRINTF(1, 2);
+void rk_debug(const char *fmt, ...) RK_PRINTF(1, 2);
+bool rk_quiet(void);
+int rk_verbosity(void);
+
+/* kubectl's table: columns padded to the widest cell plus 3, widths in characters; a cell is cut at
+ * a line break. Empty cells stay empty. wide columns are printed with RK_FMT_WIDE only. */
+struct rk_table;
+struct rk_table *rk_table_new(const char *const *headers, size_t n);
+void rk_table_wide(struct rk_table *t, size_t from); /* columns from here on are wide */
+/* Exactly n cells as const char *; NULL prints <none>. */
+void rk_table_row(struct rk_table *t, ...);
+void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers);
+void rk_table_free(struct rk_table *t);
+
+/* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
+void rk_age(int64_t seconds, char out[16]);
+/* RFC 3339 UTC of a time, into out[32]; and back: -1 for anything else. */
+void rk_time_format(int64_t t, char out[32]);
+int64_t rk_time_parse(const char *s);
+
+/* Progress on stderr. On a terminal one line is rewritten in place with elapsed time; elsewhere a
+ * plain line for each change, and at least one every 30 s. */
+struct rk_progress;
+struct rk_progress *rk_progress_begin(const char *fmt, ...) RK_PRINTF(1, 2);
+void rk_progress_set(struct rk_progress *p, const char *fmt, ...) RK_PRINTF(2, 3);
+void rk_progress_tick(struct rk_progress *p);
+/* End with a last line: "✓ text (12s)" / "✗ text". Frees p. */
+void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...) RK_PRINTF(3, 4);
+
+/* Ask on /dev/tty; -1 with RK_USAGE when there is none (never hangs). hidden: echo off. */
+int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err) RK_MUST_USE;
+/* 1 for yes, 0 for anything else. No terminal: -1, RK_USAGE, hint --yes. */
+int rk_confirm(const char *question, struct rk_err *err) RK_MUST_USE;
+
+#endif

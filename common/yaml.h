@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* yaml - YAML through libyaml's events, with the guards libyaml lacks.
+ *
+ * Refused, with file and line: duplicate keys, merge keys (<<), alias cycles and alias bombs
+ * (expanded nodes are bounded), NUL, depth beyond RK_DEPTH_MAX, non-scalar keys, tags other
+ * than the core ones, text after `...`. Typing of plain scalars follows what kubectl's reader
+ * does (YAML 1.1 over JSON types): null/~/empty, true/false/yes/no/on/off/y/n, integers and
+ * floats; all else is a string. Invalid UTF-8 is refused by libyaml. */
+#ifndef RK_YAML_H
+#define RK_YAML_H
+
+#include "val.h"
+
+/* Parse one document; an empty stream gives NULL in *out. More than one document: RK_FAIL. */
+int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Parse all documents into a SEQ; empty documents are left out. */
+int rk_yaml_parse_all(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Write block style, indent 2, lists not indented under their key, as kubectl does; sorted: keys
+ * in byte order. Every string that a YAML 1.1 reader could take for something else is quoted;
+ * strings with line breaks become literal blocks where that is exact. Ends with a newline. */
+void rk_yaml_write(const struct rk_val *v, bool sorted, struct rk_buf *out);
+
+/* Whether plain s would be read back as the same string. */
+bool rk_yaml_plain_ok(const char *s, size_t n);
+
+/* --- manifests: YAML skeletons with ${name} ---
+ * A quoted scalar that is exactly "${name}" takes the parameter's value with its type; inside
+ * other text the parameter (a scalar) is concatenated; $${ is a literal ${. Substitution
+ * happens after parsing, so that no value can break out of its place. Every parameter is
+ * declared in the head comment as `# ${name}: what it is`; an unknown, undeclared, unused or
+ * missing one is an error. params is a MAP. The result: a SEQ of documents in d. */
+int rk_manifest_fill(struct rk_doc *d, const char *name, const char *text, size_t n,
+	const struct rk_val *params, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+/* The skeleton manifests/NAME.yaml, embedded at build time, filled. RK_FAIL when unknown. */
+int rk_manifest(struct rk_doc *d, const char *name, const struct rk_val *params,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+/* One embedded file; table generated from manifests/ by the Makefile, ended by a NULL name. */
+struct rk_manifest_file {
+	const char *name;
+	const char *text;
+	size_t len;
+};
+extern const struct rk_manifest_file rk_manifest_files[];
+
+#endif
