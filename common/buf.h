@@ -9,6 +9,8 @@
 
 #include "rk.h"
 
+struct rk_err;
+
 struct rk_buf {
 	char *s;
 	size_t len;
