@@ -49,8 +49,10 @@ struct rk_http_res {
 	char content_type[80];
 	char location[256]; /* Location of a 3xx, for the message */
 	int64_t retry_after; /* seconds, -1 when absent or no whole number */
+	struct rk_buf warnings; /* texts of `Warning: 299 - "text"` headers, unescaped, a line each */
 };
-#define RK_HTTP_RES_INIT {.body = RK_BUF_INIT, .retry_after = -1}
+/* A body started with RK_BUF_INIT_SECRET (or body.secret set) is wiped on release. */
+#define RK_HTTP_RES_INIT {.body = RK_BUF_INIT, .retry_after = -1, .warnings = RK_BUF_INIT}
 void rk_http_res_release(struct rk_http_res *r);
 #define rk_auto_http_res __attribute__((cleanup(rk_http_res_release))) struct rk_http_res
 
@@ -74,7 +76,8 @@ void rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, cons
 
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
- * too large, cut off. The body is secret when the request's client was made for secrets. */
+ * too large, cut off. err->reason tells them apart for programs: "Resolve", "Refused",
+ * "Timeout", "TLS", "TooLarge", "Broken" (reset, cut off), else "". */
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;
 
