@@ -16,7 +16,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Icommon -I$(B)/gen \
 	-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-	-Wwrite-strings -Wno-gnu-statement-expression -fno-common -fstack-protector-strong \
+	-Wwrite-strings -fno-common -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(PKGS))
 RK_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
@@ -62,11 +62,11 @@ $(B)/gen/manifests.c: tests/../manifests $(MANIFESTS) Makefile
 	@mkdir -p $(@D)
 	@{ echo '#include "yaml.h"'; \
 	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
-		echo "static const char m_$$n[] = {"; od -An -v -tu1 $$f | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '0};'; done; \
+		echo "static const unsigned char m_$$n[] = {"; od -An -v -tu1 $$f | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '0};'; done; \
 	echo 'const struct rk_manifest_file rk_manifest_files[] = {'; \
 	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
-		echo "{\"$$(basename $$f .yaml)\", m_$$n, sizeof(m_$$n) - 1},"; done; \
-	echo '{0}};'; } > $@.tmp && mv $@.tmp $@
+		echo "{\"$$(basename $$f .yaml)\", (const char *)m_$$n, sizeof(m_$$n) - 1},"; done; \
+	echo '{0}}; /* ended by a NULL name */'; } > $@.tmp && mv $@.tmp $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

@@ -22,8 +22,14 @@ struct rk_buf {
 #define RK_BUF_MAX ((size_t)256 << 20)
 
 extern char rk_buf_empty[1];
-#define RK_BUF_INIT	   {.s = rk_buf_empty}
-#define RK_BUF_INIT_SECRET {.s = rk_buf_empty, .secret = true}
+#define RK_BUF_INIT               \
+	{                         \
+		.s = rk_buf_empty \
+	}
+#define RK_BUF_INIT_SECRET                        \
+	{                                         \
+		.s = rk_buf_empty, .secret = true \
+	}
 
 void rk_buf_init(struct rk_buf *b, size_t max);
 

@@ -38,13 +38,13 @@ bool rk_cert_matches(const struct rk_cert *c, const char *host);
 
 /* Whether the PEM key belongs to the leaf. 0 when it does. Errors in words of their own:
  * RK_FAIL "is not a private key", "is encrypted", "does not belong to the certificate". */
-int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err)
-	RK_MUST_USE;
+int rk_cert_check_key(
+	const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err) RK_MUST_USE;
 
 /* Judge a certificate for serving hosts at time now (0: the clock): key fits, not expired, not yet
  * valid, covers every host. One error, naming the first trouble and what to do. */
-int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n,
-	const char *const *hosts, size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
+int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
+	size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
 
 /* Verify the chain against CA bundle ca_pem (only these anchors) for host (NULL: any name). */
 int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,

@@ -24,12 +24,12 @@ enum rk_opt_kind {
 };
 
 struct rk_opt {
-	const char *name; /* long name without dashes; NULL ends the table */
-	char key;	  /* short, or 0 */
-	uint8_t kind;	  /* enum rk_opt_kind */
-	uint16_t off;	  /* offsetof in the tool's struct opts */
-	const char *arg;  /* placeholder: "NAME", "FILE", "DURATION" */
-	const char *help; /* one sentence without full stop */
+	const char *name;	  /* long name without dashes; NULL ends the table */
+	char key;		  /* short, or 0 */
+	uint8_t kind;		  /* enum rk_opt_kind */
+	uint16_t off;		  /* offsetof in the tool's struct opts */
+	const char *arg;	  /* placeholder: "NAME", "FILE", "DURATION" */
+	const char *help;	  /* one sentence without full stop */
 	const char *choices;	  /* RK_OPT_ENUM: "none|client|server" */
 	const char *optional;	  /* value when given without one (--dry-run); only after = else */
 	const char *env;	  /* environment variable, or NULL */
@@ -37,7 +37,10 @@ struct rk_opt {
 	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
 				   * "namespace"; NULL: nothing */
 };
-#define RK_OPT_END {.name = NULL}
+#define RK_OPT_END           \
+	{                    \
+		.name = NULL \
+	}
 
 /* Groups shared by the tools: struct rk_kube_flags, struct rk_out_flags. */
 extern const struct rk_opt rk_kube_opts[]; /* --kubeconfig --context --cluster --user -n -s … */
@@ -46,24 +49,33 @@ struct rk_out_flags {
 	bool no_headers;
 };
 extern const struct rk_opt rk_out_opts[]; /* -o table|wide|json|yaml|name, --no-headers */
-#define RK_GROUP_KUBE(type, member)                                                                \
-	{.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), .sub = rk_kube_opts}
-#define RK_GROUP_OUT(type, member)                                                                 \
-	{.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), .sub = rk_out_opts}
-#define RK_OPT_DRY_RUN(type, member)                                                               \
-	{.name = "dry-run", .kind = RK_OPT_ENUM, .off = offsetof(type, member), .optional = "client", \
-		.choices = "none|client|server", .help = "show what would be done without doing it"}
+#define RK_GROUP_KUBE(type, member)                                              \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_kube_opts                                              \
+	}
+#define RK_GROUP_OUT(type, member)                                               \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_out_opts                                               \
+	}
+#define RK_OPT_DRY_RUN(type, member)                                                   \
+	{                                                                              \
+		.name = "dry-run", .kind = RK_OPT_ENUM, .off = offsetof(type, member), \
+		.optional = "client", .choices = "none|client|server",                 \
+		.help = "show what would be done without doing it"                     \
+	}
 
 /* A verb (`kubeconfig get`) or, with one verb without a name, the whole tool. */
 struct rk_verb {
-	const char *name;     /* NULL: the tool has no verbs */
-	const char *args;     /* "[CLUSTER]" for the usage line */
-	const char *summary;  /* one line */
+	const char *name;    /* NULL: the tool has no verbs */
+	const char *args;    /* "[CLUSTER]" for the usage line */
+	const char *summary; /* one line */
 	const struct rk_opt *opts;
 	int min_args, max_args; /* positionals; max <0: any number */
 	const char *complete;	/* what completes positionals, as in rk_opt */
 	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
-	const char *examples;	/* lines, shown last in --help; may be NULL */
+	const char *examples; /* lines, shown last in --help; may be NULL */
 };
 
 struct rk_cmd {

@@ -25,14 +25,17 @@ enum rk_code {
 };
 
 struct rk_err {
-	int code;	  /* enum rk_code, or 128+n for signal n */
-	int http;	  /* HTTP status the failure came with, else 0 */
-	char reason[40];  /* Kubernetes Status reason ("NotFound"), else "" */
-	char msg[1536];	  /* one line: what, on what, why */
-	char hint[512];	  /* what to do next, or "" */
+	int code;	 /* enum rk_code, or 128+n for signal n */
+	int http;	 /* HTTP status the failure came with, else 0 */
+	char reason[40]; /* Kubernetes Status reason ("NotFound"), else "" */
+	char msg[1536];	 /* one line: what, on what, why */
+	char hint[512];	 /* what to do next, or "" */
 };
 
-#define RK_ERR_INIT {0}
+#define RK_ERR_INIT \
+	{           \
+		0   \
+	}
 
 /* Set the error. Returns -1. err may be NULL: the caller does not want to know. */
 int rk_err_set(struct rk_err *err, int code, const char *fmt, ...) RK_PRINTF(3, 4);

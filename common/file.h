@@ -15,8 +15,8 @@ int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err
 
 /* As rk_file_read, but refuse a file that group or others can read (mode & 077), for secrets:
  * RK_CONFLICT with the chmod that helps. */
-int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
-	RK_MUST_USE;
+int rk_file_read_private(
+	const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
 /* Replace path by n bytes: neighbour file, fsync, rename. Follows a symlink to its target, keeps
  * mode and owner of an existing file, else creates with `mode`. Missing parent directories are
@@ -41,7 +41,8 @@ static inline void rk_cleanup_lock_(struct rk_lock **l)
 #define rk_auto_lock __attribute__((cleanup(rk_cleanup_lock_))) struct rk_lock
 
 /* Make a private temporary directory (0700) below $XDG_RUNTIME_DIR, /dev/shm or $TMPDIR that
- * vanishes with its files at exit and on signals. Returned path is the caller's to free. */
+ * vanishes at exit and on signals, together with the files in it that were given to
+ * rk_file_vanish. Returned path is the caller's to free. */
 int rk_file_tempdir(char **path, struct rk_err *err) RK_MUST_USE;
 
 /* Expand nothing but a leading "~/"; relative paths are joined to dir (NULL: left alone). */
@@ -49,6 +50,10 @@ char *rk_path_resolve(const char *path, const char *dir);
 
 /* Directory of the running program, from its real path (/proc/self/exe). Caller frees. */
 char *rk_exe_dir(void);
+
+/* Have path (a file, or a directory that will be empty by then) removed at exit and on signals;
+ * the last one registered goes first. At most 64 at a time. */
+void rk_file_vanish(const char *path);
 
 /* Remove every registered temporary and lock now; called by rk_finish and on signals. */
 void rk_file_cleanup(void);

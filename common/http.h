@@ -17,9 +17,9 @@ struct rk_http_conf {
 	size_t ca_len;
 	const char *cert, *key; /* client certificate chain and key, PEM */
 	size_t cert_len, key_len;
-	const char *bearer;	    /* token, without "Bearer " */
+	const char *bearer;	     /* token, without "Bearer " */
 	const char *user, *password; /* basic */
-	const char *proxy;	    /* http, https, socks5; absolute, NO_PROXY does not exempt. NULL: env */
+	const char *proxy; /* http, https, socks5; absolute, NO_PROXY does not exempt. NULL: env */
 	const char *const *headers; /* NULL-terminated "Name: value", for every request */
 	const char *user_agent;	    /* NULL: "rk3k/VERSION (linux/ARCH)" */
 	const char *resolve;	    /* "host:port:address" as curl --resolve, or NULL */
@@ -35,10 +35,10 @@ struct rk_http_req {
 	const char *accept;	  /* NULL: application/json */
 	const void *body;
 	size_t body_len;
-	size_t max; /* largest response body; 0: 64 MiB */
-	bool retry; /* repeat as client-go does: 429/5xx with Retry-After any verb; broken
+	size_t max;	 /* largest response body; 0: 64 MiB */
+	bool retry;	 /* repeat as client-go does: 429/5xx with Retry-After any verb; broken
 		     * connection: GET only; at most 10 times, with a bound on the sum */
-	bool stream; /* no request_ms; idle_ms applies */
+	bool stream;	 /* no request_ms; idle_ms applies */
 	int64_t idle_ms; /* give up after so long without a byte (watch); 0: none */
 	const char *const *headers; /* more, NULL-terminated; may be NULL */
 };
@@ -47,12 +47,16 @@ struct rk_http_res {
 	int status;
 	struct rk_buf body;
 	char content_type[80];
-	char location[256]; /* Location of a 3xx, for the message */
+	char location[256];  /* Location of a 3xx, for the message */
 	int64_t retry_after; /* seconds, -1 when absent or no whole number */
-	struct rk_buf warnings; /* texts of `Warning: 299 - "text"` headers, unescaped, a line each */
+	struct rk_buf
+		warnings; /* texts of `Warning: 299 - "text"` headers, unescaped, a line each */
 };
 /* A body started with RK_BUF_INIT_SECRET (or body.secret set) is wiped on release. */
-#define RK_HTTP_RES_INIT {.body = RK_BUF_INIT, .retry_after = -1, .warnings = RK_BUF_INIT}
+#define RK_HTTP_RES_INIT                                                        \
+	{                                                                       \
+		.body = RK_BUF_INIT, .retry_after = -1, .warnings = RK_BUF_INIT \
+	}
 void rk_http_res_release(struct rk_http_res *r);
 #define rk_auto_http_res __attribute__((cleanup(rk_http_res_release))) struct rk_http_res
 
@@ -60,8 +64,8 @@ struct rk_http;
 
 /* Make a client; everything in conf is copied (secrets wiped on free). No connection yet.
  * Errors: RK_USAGE for a bad URL; RK_CONFLICT for http://. */
-int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk_err *err)
-	RK_MUST_USE;
+int rk_http_new(
+	struct rk_http **out, const struct rk_http_conf *conf, struct rk_err *err) RK_MUST_USE;
 void rk_http_free(struct rk_http *h);
 static inline void rk_cleanup_http_(struct rk_http **h)
 {
@@ -71,8 +75,8 @@ static inline void rk_cleanup_http_(struct rk_http **h)
 
 /* Replace the token (copied) or the client certificate; the latter drops open connections. */
 void rk_http_set_bearer(struct rk_http *h, const char *token);
-void rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
-	size_t key_len);
+void rk_http_set_cert(
+	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len);
 
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),

@@ -22,25 +22,34 @@ int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
 	struct rk_err *err) RK_MUST_USE;
 
 /* Which server address a kubeconfig for the virtual cluster should carry. */
-enum rk_k3k_via { RK_VIA_SERVER, RK_VIA_INGRESS, RK_VIA_BALANCER, RK_VIA_NODEPORT,
-	RK_VIA_SERVICE, RK_VIA_FORWARD };
+enum rk_k3k_via {
+	RK_VIA_SERVER,
+	RK_VIA_INGRESS,
+	RK_VIA_BALANCER,
+	RK_VIA_NODEPORT,
+	RK_VIA_SERVICE,
+	RK_VIA_FORWARD
+};
 const char *rk_k3k_via_word(enum rk_k3k_via v); /* "node port", … */
 
 struct rk_k3k_access {
 	/* in */
-	const char *server;	/* --server: URL, host, host:port or [v6]:port to try alone; or NULL */
-	bool no_forward;	/* do not fall back to a port-forward */
-	bool no_probe;		/* take the first candidate without trying it */
-	int64_t probe_ms;	/* for each candidate, 0: 3 s */
+	const char *server; /* --server: URL, host, host:port or [v6]:port to try alone; or NULL */
+	bool no_forward;    /* do not fall back to a port-forward */
+	bool no_probe;	    /* take the first candidate without trying it */
+	int64_t probe_ms;   /* for each candidate, 0: 3 s */
 	/* out */
 	enum rk_k3k_via via;
-	char *url;		/* https://host:port */
-	char *tls_server_name;	/* NULL when the certificate carries the host itself */
-	struct rk_buf why;	/* one line for each candidate: what was tried and what it said */
+	char *url;		  /* https://host:port */
+	char *tls_server_name;	  /* NULL when the certificate carries the host itself */
+	struct rk_buf why;	  /* one line for each candidate: what was tried and what it said */
 	struct rk_buf kubeconfig; /* kubeconfig.yaml as in the Secret, secret */
 	struct rk_forward *forward; /* running, when via is RK_VIA_FORWARD */
 };
-#define RK_K3K_ACCESS_INIT {.why = RK_BUF_INIT, .kubeconfig = RK_BUF_INIT_SECRET}
+#define RK_K3K_ACCESS_INIT                                           \
+	{                                                            \
+		.why = RK_BUF_INIT, .kubeconfig = RK_BUF_INIT_SECRET \
+	}
 void rk_k3k_access_release(struct rk_k3k_access *a); /* stops the forward */
 
 /* Read Secret k3k-N-kubeconfig, list the addresses that could work from here (given server;
@@ -63,8 +72,8 @@ struct rk_connection {
 	struct rk_kube *host; /* the host when kube is virtual, else the same as kube */
 	struct rk_k3k_access access;
 };
-int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
-	RK_MUST_USE;
+int rk_connect(
+	struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
 void rk_disconnect(struct rk_connection *c);
 
 /* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like the inside of a k3k

@@ -15,8 +15,8 @@
 struct rk_kube;
 
 /* Connect lazily with what kubeconfig and flags say. */
-int rk_kube_open(struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err)
-	RK_MUST_USE;
+int rk_kube_open(
+	struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
 /* The same from kubeconfig bytes in memory (a virtual cluster's). flags may be NULL. */
 int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, const char *name,
 	const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
@@ -94,8 +94,8 @@ struct rk_apply_opts {
  * Conflict: RK_CONFLICT, naming field and manager. result may be NULL. dry CLIENT sends
  * only the read. */
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
-	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome, struct rk_err *err)
-	RK_MUST_USE;
+	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
+	struct rk_err *err) RK_MUST_USE;
 
 /* PATCH with "application/merge-patch+json" (or another type). */
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,

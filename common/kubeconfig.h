@@ -18,7 +18,7 @@ struct rk_kube_flags {
 	const char *client_certificate, *client_key, *token_file;
 	const char *as, *as_uid;
 	struct rk_strv as_groups;
-	const char *resolve;	      /* host:port:address */
+	const char *resolve; /* host:port:address */
 	int64_t request_timeout_ms;
 	const char *virtual_cluster; /* --virtual [NS/]NAME: act inside it; see rk_connect */
 };
@@ -27,8 +27,8 @@ struct rk_kubeconfig; /* the merged view of all files */
 
 /* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only
  * in-cluster or --server can work). Errors name the file. */
-int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
-	RK_MUST_USE;
+int rk_kubeconfig_load(
+	struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err) RK_MUST_USE;
 /* The same from bytes; relative paths in it are refused. name is for messages. */
 int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, const char *name,
 	struct rk_err *err) RK_MUST_USE;
@@ -39,12 +39,12 @@ struct rk_target {
 	char *context, *cluster, *user, *ns; /* names; NULL when there is none (in-cluster) */
 	struct rk_http_conf conf;	     /* points into this struct */
 	char *server;
-	struct rk_buf ca, cert, key;	  /* PEM; key is secret */
-	char *token, *token_file;	  /* secret; file re-read about every minute */
-	struct rk_doc *exec_doc;	  /* exec plugin to run, or NULL */
+	struct rk_buf ca, cert, key; /* PEM; key is secret */
+	char *token, *token_file;    /* secret; file re-read about every minute */
+	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
 	const struct rk_val *exec, *exec_cluster;
-	char *exec_dir;			  /* directory for a relative command */
-	int64_t cert_expires;		  /* notAfter of the client certificate, 0: none */
+	char *exec_dir;	      /* directory for a relative command */
+	int64_t cert_expires; /* notAfter of the client certificate, 0: none */
 	bool in_cluster;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;
@@ -74,8 +74,9 @@ struct rk_kc_entry {
 struct rk_kc_edit {
 	const struct rk_kc_entry *set; /* replaced in place, or appended */
 	size_t nset;
-	const char *const *remove; /* names of contexts+clusters+users to take out; NULL-terminated */
-	const char *current;	   /* set current-context; NULL: leave; "": clear */
+	const char *const
+		*remove;     /* names of contexts+clusters+users to take out; NULL-terminated */
+	const char *current; /* set current-context; NULL: leave; "": clear */
 };
 /* Edit kubeconfig text. Everything outside the touched entries keeps its bytes: comments, order,
  * CRLF, BOM, flow style, JSON. Refused (RK_CONFLICT): several documents, anchors across the
@@ -86,8 +87,8 @@ int rk_kubeconfig_edit(const char *text, size_t n, const struct rk_kc_edit *edit
 
 /* File kubectl would write a new entry (or the entry of this name, if it exists) to. Caller frees.
  * Also fills all files of the load list, for locking (NULL-terminated, caller frees each). */
-int rk_kubeconfig_write_path(const char *explicit_path, const char *entry, char **path,
-	char ***all, struct rk_err *err) RK_MUST_USE;
+int rk_kubeconfig_write_path(const char *explicit_path, const char *entry, char **path, char ***all,
+	struct rk_err *err) RK_MUST_USE;
 
 /* Names and facts for `kubeconfig list`: SEQ of {name, cluster, user, namespace, server,
  * current, expires, file} in d. */

@@ -51,7 +51,8 @@ void rk_progress_tick(struct rk_progress *p);
 void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...) RK_PRINTF(3, 4);
 
 /* Ask on /dev/tty; -1 with RK_USAGE when there is none (never hangs). hidden: echo off. */
-int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err) RK_MUST_USE;
+int rk_ask(
+	const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err) RK_MUST_USE;
 /* 1 for yes, 0 for anything else. No terminal: -1, RK_USAGE, hint --yes. */
 int rk_confirm(const char *question, struct rk_err *err) RK_MUST_USE;
 

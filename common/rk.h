@@ -23,11 +23,11 @@
 #define RK_COUNT(a)	     (sizeof(a) / sizeof((a)[0]))
 
 /* Give the pointer away: returns *p and leaves NULL, so that scope cleanup does nothing. */
-#define rk_steal(p)                                                                                \
-	({                                                                                         \
-		__typeof__(*(p)) rk_steal_tmp_ = *(p);                                             \
-		*(p) = NULL;                                                                       \
-		rk_steal_tmp_;                                                                     \
+#define rk_steal(p)                                    \
+	__extension__({                                \
+		__typeof__(*(p)) rk_steal_tmp_ = *(p); \
+		*(p) = NULL;                           \
+		rk_steal_tmp_;                         \
 	})
 
 static inline void rk_cleanup_free_(void *p)
@@ -76,7 +76,7 @@ void rk_free_secret(char *s);
 bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 
 /* Functions nobody here may call; there is always one with a bound or a clear result. */
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime    \
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \
 	asctime mktemp tmpnam gets atoi atol system popen
 
 /* A list of strings: v is NULL or NULL-terminated with n entries. The strings are not copied. */

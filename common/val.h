@@ -18,16 +18,16 @@
 enum rk_kind { RK_NULL, RK_BOOL, RK_NUM, RK_STR, RK_SEQ, RK_MAP };
 
 struct rk_val {
-	uint8_t kind;	/* enum rk_kind */
-	bool quoted;	/* YAML: the scalar was quoted or a block scalar */
-	uint32_t klen;	/* length of key */
-	uint32_t count; /* children of a SEQ or MAP */
-	uint32_t line;	/* 1-based line in the source, 0 when built */
+	uint8_t kind;	 /* enum rk_kind */
+	bool quoted;	 /* YAML: the scalar was quoted or a block scalar */
+	uint32_t klen;	 /* length of key */
+	uint32_t count;	 /* children of a SEQ or MAP */
+	uint32_t line;	 /* 1-based line in the source, 0 when built */
 	const char *key; /* member name when the parent is a MAP, else NULL */
-	const char *s;	/* text of a scalar: the string, the number as written, true/false */
+	const char *s;	 /* text of a scalar: the string, the number as written, true/false */
 	size_t len;
-	size_t start, end;	 /* bytes of the value in the source text */
-	size_t kstart;		 /* byte where the member's key begins (MAP members) */
+	size_t start, end; /* bytes of the value in the source text */
+	size_t kstart;	   /* byte where the member's key begins (MAP members) */
 	struct rk_val *child, *last, *next, *parent;
 };
 
@@ -54,8 +54,7 @@ const struct rk_val *rk_get(const struct rk_val *v, ...) RK_SENTINEL;
 const struct rk_val *rk_member(const struct rk_val *v, const char *key, size_t klen);
 /* i-th item of a sequence (or member of a map), or NULL. */
 const struct rk_val *rk_at(const struct rk_val *v, size_t i);
-#define rk_each(it, v)                                                                             \
-	for (const struct rk_val *it = (v) ? (v)->child : NULL; it; it = it->next)
+#define rk_each(it, v) for (const struct rk_val *it = (v) ? (v)->child : NULL; it; it = it->next)
 
 /* Text of a string (numbers and booleans give their text too when loose), or NULL. */
 const char *rk_str(const struct rk_val *v);
@@ -73,10 +72,10 @@ int rk_need_str(const struct rk_val *v, const char **out, struct rk_err *err, ..
 int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
 int rk_want_int(const struct rk_val *v, int64_t *out, struct rk_err *err, ...) RK_SENTINEL;
 int rk_want_bool(const struct rk_val *v, bool *out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_seq(const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...)
-	RK_SENTINEL;
-int rk_want_map(const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...)
-	RK_SENTINEL;
+int rk_want_seq(
+	const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...) RK_SENTINEL;
+int rk_want_map(
+	const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...) RK_SENTINEL;
 /* Name used in those messages: a file name or "Secret ns/name". Applies to trees parsed after. */
 void rk_doc_source(struct rk_doc *d, const char *name);
 

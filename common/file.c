@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+/* --- what must vanish at exit and on signals --- */
+
+#define VANISH_MAX 64
+
+/* Slots are filled and emptied by the main flow only; the signal handler just reads them, so a
+ * slot is published by one pointer store after its text is complete. */
+static char *volatile vanish[VANISH_MAX];
+static volatile sig_atomic_t vanish_pid;
+
+void rk_file_vanish(const char *path)
+{
+	char *copy = rk_strdup(path);
+
+	vanish_pid = getpid();
+	for (size_t i = 0; i < VANISH_MAX; i++)
+		if (!vanish[i]) {
+			vanish[i] = copy;
+			return;
+		}
+	abort(); /* a tool that holds 64 temporaries at once is a bug */
+}
+
+static void vanish_forget(const char *path)
+{
+	for (size_t i = 0; i < VANISH_MAX; i++) {
+		char *p = vanish[i];
+
+		if (!p || strcmp(p, path) != 0)
+			continue;
+		vanish[i] = NULL;
+		free(p);
+		return;
+	}
+}
+
+/* A forked child inherits the table but not the duty. */
+void rk_file_cleanup(void)
+{
+	if (vanish_pid != getpid())
+		return;
+	for (size_t i = VANISH_MAX; i-- > 0;) {
+		if (vanish[i] && unlink(vanish[i]) < 0 && (errno == EISDIR || errno == EPERM))
+			rmdir(vanish[i]);
+		vanish[i] = NULL;
+	}
+}
+
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	rk_file_cleanup();
+	errno = saved;
+	raise(sig); /* SA_RESETHAND: now it kills, and the caller sees the signal */
+}
+
+void rk_file_handle_signals(void)
+{
+	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+	for (size_t i = 0; i < RK_COUNT(sigs); i++) {
+		struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+
+		sigemptyset(&sa.sa_mask);
+		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue; /* nohup and background jobs keep their choice */
+		sigaction(sigs[i], &sa, NULL);
+	}
+}
+
+/* --- reading --- */
+
+static int read_fd(int fd, const char *name, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	for (;;) {
+		char *p = rk_buf_reserve(out, 65536);
+		ssize_t n = read(fd, p, 65536);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return rk_err_sys(err, "cannot read %s", name);
+		if (n == 0)
+			return 0;
+		rk_buf_grow(out, (size_t)n);
+		if (out->len > max)
+			return rk_err_set(err, RK_FAIL, "%s is larger than %zu bytes", name, max);
+	}
+}
+
+static int open_checked(const char *path, bool private, struct rk_err *err)
+{
+	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int got;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return rk_err_sys(err, "cannot open %s", path);
+	if (S_ISDIR(st.st_mode))
+		return rk_err_set(err, RK_FAIL, "%s is a directory", path);
+	if (private && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		rk_err_set(err, RK_CONFLICT, "%s holds a secret but others can read it (mode %03o)",
+			path, (unsigned)st.st_mode & 0777);
+		return rk_err_hint(err, "run: chmod 600 %s", path);
+	}
+	got = fd;
+	fd = -1;
+	return got;
+}
+
+static int read_path(
+	const char *path, bool private, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_close int fd = -1;
+
+	if (rk_streq(path, "-"))
+		return read_fd(STDIN_FILENO, "standard input", max, out, err);
+	fd = open_checked(path, private, err);
+	return fd < 0 ? -1 : read_fd(fd, path, max, out, err);
+}
+
+int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	return read_path(path, false, max, out, err);
+}
+
+int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	return read_path(path, true, max, out, err);
+}
+
+/* --- paths --- */
+
+char *rk_path_resolve(const char *path, const char *dir)
+{
+	const char *home = getenv("HOME");
+
+	if (rk_prefix(path, "~/") && home && *home)
+		return rk_asprintf("%s/%s", home, path + 2);
+	if (*path == '/' || !dir)
+		return rk_strdup(path);
+	return rk_asprintf("%s/%s", dir, path);
+}
+
+static char *dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return rk_strdup(".");
+	return slash == path ? rk_strdup("/") : rk_strndup(path, (size_t)(slash - path));
+}
+
+char *rk_exe_dir(void)
+{
+	rk_auto_free char *exe = realpath("/proc/self/exe", NULL);
+
+	return exe ? dir_of(exe) : rk_strdup(".");
+}
+
+/* The file a write goes to: symlinks followed, also one that points to nothing yet. */
+static char *real_target(const char *path)
+{
+	char *real = realpath(path, NULL);
+	rk_auto_free char *dir = NULL;
+	char link[PATH_MAX];
+	ssize_t n;
+
+	if (real)
+		return real;
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return rk_strdup(path);
+	link[n] = 0;
+	dir = dir_of(path);
+	return rk_path_resolve(link, dir);
+}
+
+static int make_dirs(const char *dir, struct rk_err *err)
+{
+	rk_auto_free char *d = rk_strdup(dir);
+
+	for (char *p = d + 1;; p++) {
+		char c = *p;
+
+		if (c && c != '/')
+			continue;
+		*p = 0;
+		if (mkdir(d, 0700) < 0 && errno != EEXIST)
+			return rk_err_sys(err, "cannot make directory %s", d);
+		*p = c;
+		if (!c)
+			return 0;
+	}
+}
+
+/* --- replacing --- */
+
+static bool same_bytes(const char *path, const void *p, size_t n, struct stat *st)
+{
+	rk_auto_buf old = RK_BUF_INIT_SECRET;
+
+	if ((size_t)st->st_size != n)
+		return false;
+	return rk_file_read(path, n, &old, NULL) == 0 && old.len == n && memcmp(old.s, p, n) == 0;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+/* Fill the neighbour: mode and owner first, so that the bytes are never more open than the file
+ * they replace; an owner that cannot be kept is an error, not a silent change. */
+static int fill_neighbour(int fd, const void *p, size_t n, mode_t mode, const struct stat *old)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) < 0)
+		return -1;
+	if (old && (now.st_uid != old->st_uid || now.st_gid != old->st_gid) &&
+		fchown(fd, old->st_uid, old->st_gid) < 0)
+		return -1;
+	if (fchmod(fd, old ? old->st_mode & 07777 : mode) < 0)
+		return -1;
+	return write_all(fd, p, n) < 0 || fsync(fd) < 0 ? -1 : 0;
+}
+
+static void sync_dir(const char *dir)
+{
+	rk_auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		fsync(fd); /* best effort: the rename itself is already atomic */
+}
+
+static int rename_over(const char *tmp, const char *target, struct rk_err *err)
+{
+	if (rename(tmp, target) == 0)
+		return 0;
+	if (errno == EBUSY || errno == EXDEV) {
+		rk_err_set(err, RK_CONFLICT,
+			"cannot replace %s: it is a mount point, so it cannot be renamed over",
+			target);
+		return rk_err_hint(err, "mount the directory instead of the file");
+	}
+	return rk_err_sys(err, "cannot replace %s", target);
+}
+
+int rk_file_replace(
+	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+{
+	rk_auto_free char *target = real_target(path);
+	rk_auto_free char *dir = dir_of(target);
+	rk_auto_free char *tmp = rk_asprintf("%s.rk3k-XXXXXX", target);
+	rk_auto_close int fd = -1;
+	struct stat st;
+	bool exists = stat(target, &st) == 0;
+	int rc = -1;
+
+	if (changed)
+		*changed = false;
+	if (exists && !S_ISREG(st.st_mode))
+		return rk_err_set(err, RK_FAIL, "%s is not a regular file", target);
+	if (exists && same_bytes(target, p, n, &st))
+		return 0;
+	if (make_dirs(dir, err) < 0)
+		return -1;
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0) {
+		rk_err_sys(err, "cannot write beside %s", target);
+		return rk_err_hint(err, "make the directory %s writable", dir);
+	}
+	rk_file_vanish(tmp);
+	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL) < 0)
+		rk_err_sys(err, "cannot write %s", target);
+	else
+		rc = rename_over(tmp, target, err);
+	if (rc < 0)
+		unlink(tmp);
+	vanish_forget(tmp);
+	if (rc == 0) {
+		sync_dir(dir);
+		if (changed)
+			*changed = true;
+	}
+	return rc;
+}
+
+/* --- clientcmd's lock --- */
+
+struct rk_lock {
+	size_t n;
+	char *path[];
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* No signal between the lock's birth and its entry in the list of what must vanish. */
+static int create_registered(const char *lock)
+{
+	sigset_t all, old;
+	int fd, saved;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
+	saved = errno;
+	if (fd >= 0)
+		rk_file_vanish(lock);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = saved;
+	return fd;
+}
+
+static int lock_one(const char *lock, int wait_ms, struct rk_err *err)
+{
+	rk_auto_free char *dir = dir_of(lock);
+
+	if (make_dirs(dir, err) < 0)
+		return -1;
+	for (int waited = 0;; waited += 50) {
+		int fd = create_registered(lock);
+
+		if (fd >= 0)
+			return close(fd);
+		if (errno != EEXIST)
+			return rk_err_sys(err, "cannot make the lock %s", lock);
+		if (waited >= wait_ms) {
+			rk_err_set(err, RK_CONFLICT, "%s is held by another process", lock);
+			return rk_err_hint(
+				err, "if no kubectl or rk3k is running, remove it: rm -f %s", lock);
+		}
+		usleep(50000);
+	}
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Two spellings of one file must not block each other. */
+static bool same_lock(const char *x, const char *y)
+{
+	rk_auto_free char *dx = dir_of(x), *dy = dir_of(y);
+	struct stat a, b;
+
+	return strcmp(base_of(x), base_of(y)) == 0 && stat(dx, &a) == 0 && stat(dy, &b) == 0 &&
+	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* All lock names: each path as spelled, and its real path when that differs; sorted, unique. */
+static size_t lock_names(const char *const *paths, size_t n, char **names)
+{
+	size_t count = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		rk_auto_free char *real = real_target(paths[i]);
+
+		names[count++] = rk_asprintf("%s.lock", paths[i]);
+		if (strcmp(real, paths[i]) != 0)
+			names[count++] = rk_asprintf("%s.lock", real);
+	}
+	qsort(names, count, sizeof(*names), by_bytes);
+	for (size_t i = 0; i < count; i++) {
+		bool twin = false;
+
+		for (size_t k = 0; k < kept && !twin; k++)
+			twin = same_lock(names[i], names[k]);
+		if (twin)
+			free(names[i]);
+		else
+			names[kept++] = names[i];
+	}
+	return kept;
+}
+
+int rk_file_lock(
+	struct rk_lock **out, const char *const *paths, size_t n, int wait_ms, struct rk_err *err)
+{
+	struct rk_lock *l = rk_calloc(1, sizeof(*l) + 2 * n * sizeof(l->path[0]));
+	char **names = rk_calloc(2 * n + 1, sizeof(*names));
+	size_t count = lock_names(paths, n, names), i;
+	int rc = 0;
+
+	*out = NULL;
+	for (i = 0; i < count && rc == 0; i++) {
+		rc = lock_one(names[i], wait_ms, err);
+		if (rc == 0)
+			l->path[l->n++] = rk_strdup(names[i]);
+	}
+	for (i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	if (rc < 0) {
+		rk_file_unlock(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
+void rk_file_unlock(struct rk_lock *l)
+{
+	if (!l)
+		return;
+	while (l->n > 0) {
+		char *p = l->path[--l->n];
+
+		unlink(p);
+		vanish_forget(p);
+		free(p);
+	}
+	free(l);
+}
+
+/* --- temporary directory --- */
+
+int rk_file_tempdir(char **path, struct rk_err *err)
+{
+	const char *dirs[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm", getenv("TMPDIR"), "/tmp"};
+
+	*path = NULL;
+	for (size_t i = 0; i < RK_COUNT(dirs); i++) {
+		rk_auto_free char *p = NULL;
+
+		if (!dirs[i] || !*dirs[i])
+			continue;
+		p = rk_asprintf("%s/rk3k-XXXXXX", dirs[i]);
+		if (!mkdtemp(p))
+			continue;
+		rk_file_vanish(p);
+		*path = rk_steal(&p);
+		return 0;
+	}
+	return rk_err_sys(err, "cannot make a temporary directory in /dev/shm or /tmp");
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/rk3k-test-XXXXXX";
+static char path[128], link_path[128];
+
+static int make_dir(void **state)
+{
+	(void)state;
+	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 7);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/config", dir);
+	snprintf(link_path, sizeof(link_path), "%s/link", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	unlink(path);
+	unlink(link_path);
+	return rmdir(dir);
+}
+
+static void expect_bytes(const char *p, const char *text)
+{
+	rk_auto_buf b = RK_BUF_INIT;
+
+	assert_int_equal(rk_file_read(p, 1000, &b, NULL), 0);
+	assert_string_equal(b.s, text);
+}
+
+static void replace_keeps_mode_and_links(void **state)
+{
+	struct stat st;
+	bool changed;
+
+	(void)state;
+	assert_int_equal(rk_file_replace(path, "one", 3, 0600, &changed, NULL), 0);
+	assert_true(changed);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(symlink("config", link_path), 0);
+	assert_int_equal(rk_file_replace(link_path, "two", 3, 0600, &changed, NULL), 0);
+	assert_true(changed);
+	assert_int_equal(lstat(link_path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	expect_bytes(path, "two");
+	assert_int_equal(rk_file_replace(path, "two", 3, 0600, &changed, NULL), 0);
+	assert_false(changed);
+}
+
+static void read_is_bounded(void **state)
+{
+	rk_auto_buf b = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(rk_file_replace(path, "12345", 5, 0644, NULL, NULL), 0);
+	assert_int_equal(rk_file_read(path, 4, &b, &err), -1);
+	assert_int_equal(err.code, RK_FAIL);
+	assert_non_null(strstr(err.msg, "larger than 4 bytes"));
+	assert_int_equal(rk_file_read(link_path, 4, &b, &err), -1);
+	assert_int_equal(err.code, RK_NOTFOUND);
+	assert_int_equal(rk_file_read(dir, 4, &b, &err), -1);
+	assert_non_null(strstr(err.msg, "is a directory"));
+}
+
+static void private_refuses_readable(void **state)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(rk_file_replace(path, "s", 1, 0644, NULL, NULL), 0);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(rk_file_read_private(path, 10, &b, &err), -1);
+	assert_int_equal(err.code, RK_CONFLICT);
+	assert_non_null(strstr(err.hint, "chmod 600"));
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(rk_file_read_private(path, 10, &b, &err), 0);
+}
+
+static void lock_waits_then_names_the_file(void **state)
+{
+	const char *paths[] = {path, path};
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_lock *l = NULL;
+	struct rk_lock *second;
+
+	(void)state;
+	assert_int_equal(rk_file_lock(&l, paths, 2, 0, &err), 0);
+	assert_int_equal(rk_file_lock(&second, paths, 1, 120, &err), -1);
+	assert_int_equal(err.code, RK_CONFLICT);
+	assert_non_null(strstr(err.msg, "config.lock"));
+	rk_file_unlock(rk_steal(&l));
+	assert_int_equal(rk_file_lock(&second, paths, 1, 0, &err), 0);
+	rk_file_unlock(second);
+}
+
+static void signal_removes_lock(void **state)
+{
+	const char *paths[] = {path};
+	char lock[160];
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct rk_lock *l;
+
+		rk_file_handle_signals();
+		if (rk_file_lock(&l, paths, 1, 0, NULL) == 0)
+			raise(SIGTERM);
+		_exit(9);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(access(lock, F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(replace_keeps_mode_and_links, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(read_is_bounded, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(private_refuses_readable, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			lock_waits_then_names_the_file, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(signal_removes_lock, make_dir, remove_dir),
+	};
+
+	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
+}
