@@ -9,6 +9,11 @@
 
 #include "kube.h"
 
+/* Labels on everything rk3k makes; the second names the k3k Cluster it belongs to. */
+#define RK_LABEL_MANAGED "app.kubernetes.io/managed-by"
+#define RK_LABEL_MANAGER "rk3k"
+#define RK_LABEL_CLUSTER "rk3k.io/cluster"
+
 #define RK_K3K_NS      "rancher-k3k" /* defaults: the names upstream's scripts always used */
 #define RK_K3K_CLUSTER "rancher"
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingress.h"
+
+const char *const rk_ingress_old_services[] = {"rancher-traefik", NULL};
+const char *const rk_ingress_old_names[] = {"rancher-ingress", NULL};
+
+static const char *or_default(const char *s, const char *def)
+{
+	return s ? s : def;
+}
+
+static bool has(const struct rk_strv *v, const char *s)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (rk_streq(v->v[i], s))
+			return true;
+	return false;
+}
+
+static void add_host(struct rk_doc *d, struct rk_val *ingress, const char *host, const char *secret,
+	const char *service)
+{
+	struct rk_val *spec = rk_map_at(d, ingress, "spec", NULL);
+	struct rk_val *tls = rk_map(d), *names = rk_seq(d), *rule = rk_map(d);
+	struct rk_val *paths = rk_seq(d), *path = rk_map(d);
+
+	rk_append_str(d, names, host);
+	rk_set(d, tls, "hosts", names);
+	rk_set_str(d, tls, "secretName", secret);
+	rk_append(rk_mut(rk_get(spec, "tls", NULL)), tls);
+
+	rk_set_str(d, path, "path", "/");
+	rk_set_str(d, path, "pathType", "Prefix");
+	rk_set_str(d, rk_map_at(d, path, "backend", "service", NULL), "name", service);
+	rk_set_int(d, rk_map_at(d, path, "backend", "service", "port", NULL), "number", 443);
+	rk_append(paths, path);
+	rk_set_str(d, rule, "host", host);
+	rk_set(d, rk_map_at(d, rule, "http", NULL), "paths", paths);
+	rk_append(rk_mut(rk_get(spec, "rules", NULL)), rule);
+}
+
+/* One skeleton of one document. */
+static int fill(struct rk_doc *d, const char *manifest, const struct rk_val *params,
+	struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *docs;
+
+	if (rk_manifest(d, manifest, params, &docs, err) < 0)
+		return -1;
+	*out = rk_mut(rk_at(docs, 0));
+	rk_remove(*out);
+	return 0;
+}
+
+int rk_ingress_objects(
+	struct rk_doc *d, const struct rk_ingress *in, struct rk_val **out, struct rk_err *err)
+{
+	const char *service = or_default(in->service, RK_INGRESS_SERVICE);
+	const char *secret = or_default(in->secret, RK_INGRESS_SECRET);
+	struct rk_val *params = rk_map(d), *svc, *ing;
+
+	if (!in->hosts.n) {
+		rk_err_set(
+			err, RK_USAGE, "no host name for the Ingress of cluster %s", in->cluster);
+		return rk_err_hint(err, "give --host NAME");
+	}
+	rk_set_str(d, params, "namespace", in->ns);
+	rk_set_str(d, params, "cluster", in->cluster);
+	rk_set_str(d, params, "name", service);
+	if (fill(d, "host-service", params, &svc, err) < 0)
+		return -1;
+	rk_set_str(d, params, "name", or_default(in->name, RK_INGRESS_NAME));
+	rk_set_str(d, params, "class", or_default(in->class, RK_INGRESS_CLASS));
+	if (fill(d, "host-ingress", params, &ing, err) < 0)
+		return -1;
+	for (size_t i = 0; i < in->hosts.n; i++)
+		add_host(d, ing, in->hosts.v[i], secret, service);
+	*out = rk_seq(d);
+	rk_append(*out, svc);
+	rk_append(*out, ing);
+	return 0;
+}
+
+void rk_ingress_hosts(const struct rk_val *ingress, struct rk_strv *hosts)
+{
+	rk_each (rule, rk_get(ingress, "spec", "rules", NULL)) {
+		const char *host = rk_get_str(rule, "host", NULL);
+
+		if (host && !has(hosts, host))
+			rk_strv_add(hosts, host);
+	}
+}

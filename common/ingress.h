@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ingress - the host's door to Rancher: a Service that selects the k3k server pods and an Ingress
+ * in front of it, in the seed's names, and what older scripts left behind under others.
+ *
+ * Browser → host ingress controller (ends TLS with the copied certificate) → this Service → the
+ * virtual cluster's own ingress controller on the server pods' 443 → Rancher. */
+#ifndef RK_INGRESS_H
+#define RK_INGRESS_H
+
+#include "kube.h"
+
+#define RK_INGRESS_SERVICE "rancher-k3k-traefik"
+#define RK_INGRESS_NAME	   "rancher-k3k-ingress"
+#define RK_INGRESS_SECRET  "tls-rancher-ingress"
+#define RK_INGRESS_CLASS   "nginx"
+
+struct rk_ingress {
+	const char *ns, *cluster;
+	struct rk_strv hosts;			     /* the first is the primary */
+	const char *service, *name, *secret, *class; /* NULL: the names above */
+};
+
+/* The Service and the Ingress as a SEQ in d, ready to be applied. RK_USAGE without a host. */
+int rk_ingress_objects(struct rk_doc *d, const struct rk_ingress *in, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Names that newer releases of upstream's scripts gave the same two objects; they are replaced
+ * (deleted once ours stand) so that one host name has one Ingress. NULL-terminated. */
+extern const char *const rk_ingress_old_services[];
+extern const char *const rk_ingress_old_names[];
+
+/* Hosts of an Ingress object, in order, without doubles; strings live in ingress's doc. */
+void rk_ingress_hosts(const struct rk_val *ingress, struct rk_strv *hosts);
+
+#endif
