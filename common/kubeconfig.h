@@ -25,6 +25,10 @@ struct rk_kube_flags {
 
 struct rk_kubeconfig; /* the merged view of all files */
 
+/* Name of the extension of a cluster entry in which `kubeconfig get` notes {namespace, cluster}
+ * of the virtual cluster; kubectl keeps extensions when it rewrites a file. */
+#define RK_KC_EXTENSION "rk3k"
+
 /* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only
  * in-cluster or --server can work). Errors name the file. */
 int rk_kubeconfig_load(
@@ -55,6 +59,9 @@ struct rk_target {
  * data), each naming the entry and file. Does not run exec plugins. */
 int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
 	struct rk_target *out, struct rk_err *err) RK_MUST_USE;
+/* The same with the service account's directory in a pod given; NULL: the well-known one. */
+int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
+	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
 void rk_target_release(struct rk_target *t);
 
 /* Run the exec plugin (client.authentication.k8s.io v1, v1beta1) and put its token or
@@ -63,6 +70,10 @@ int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err) RK
 
 /* Whether two servers' entries are the same cluster (server and CA compared). For guards. */
 bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b);
+/* Its two halves: URLs with case, default port and final slash evened out; CA bundles by their
+ * first certificate. */
+bool rk_kubeconfig_same_url(const char *a, const char *b);
+bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t blen);
 
 /* --- editing: only the bytes of the named entries change --- */
 
@@ -90,8 +101,9 @@ int rk_kubeconfig_edit(const char *text, size_t n, const struct rk_kc_edit *edit
 int rk_kubeconfig_write_path(const char *explicit_path, const char *entry, char **path, char ***all,
 	struct rk_err *err) RK_MUST_USE;
 
-/* Names and facts for `kubeconfig list`: SEQ of {name, cluster, user, namespace, server,
- * current, expires, file} in d. */
+/* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,
+ * current, virtualCluster ("NS/NAME"), expires (of the client certificate, RFC 3339), file} in d;
+ * what is not known is left out. */
 int rk_kubeconfig_list(const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 

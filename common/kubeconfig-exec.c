@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Credential plugins: client.authentication.k8s.io v1 and v1beta1, as client-go runs them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "cert.h"
+#include "kubeconfig-priv.h"
+#include "out.h"
+
+#define GROUP	"client.authentication.k8s.io/"
+#define OUT_MAX ((size_t)1 << 20)
+
+/* --- taking the description out of the kubeconfig --- */
+
+static int take_cluster(struct rk_target *t, const struct kc_entry *c, struct rk_val *m,
+	struct rk_err *err)
+{
+	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
+	struct rk_doc *d = t->exec_doc;
+
+	(void)err;
+	rk_set_str(d, m, "server", t->server);
+	for (size_t i = 0; i < RK_COUNT(same); i++) {
+		const struct rk_val *v = rk_get(c->v, same[i], NULL);
+
+		if (v && v->kind != RK_NULL)
+			rk_set(d, m, same[i], rk_copy(d, v));
+	}
+	if (t->ca.len)
+		rk_set(d, m, "certificate-authority-data", rk_base64_val(d, t->ca.s, t->ca.len));
+	rk_each(x, rk_get(c->v, "extensions", NULL))
+		if (rk_streq(rk_get_str(x, "name", NULL), GROUP "exec") && rk_get(x, "extension", NULL))
+			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
+	return 0;
+}
+
+int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
+	const struct rk_val *exec, struct rk_err *err)
+{
+	bool info = false;
+
+	if (rk_want_bool(exec, &info, err, "provideClusterInfo", NULL) < 0)
+		return -1;
+	t->exec_doc = rk_doc_new(true);
+	rk_doc_source(t->exec_doc, user->file->path);
+	t->exec = rk_copy(t->exec_doc, exec);
+	t->exec_dir = user->file->dir ? rk_strdup(user->file->dir) : NULL;
+	if (info && cluster) {
+		struct rk_val *m = rk_map(t->exec_doc);
+
+		t->exec_cluster = m;
+		return take_cluster(t, cluster, m, err);
+	}
+	return 0;
+}
+
+/* --- what to run --- */
+
+struct plugin {
+	const char *version, *command, *mode;
+	char *path; /* what is executed */
+	bool interactive;
+	struct rk_strv argv, env;
+};
+
+static int read_mode(const struct rk_val *x, struct plugin *p, struct rk_err *err)
+{
+	p->mode = NULL;
+	if (rk_want_str(x, &p->mode, err, "interactiveMode", NULL) < 0)
+		return -1;
+	if (!p->mode || !*p->mode) {
+		if (strcmp(p->version, GROUP "v1") == 0)
+			return rk_err_set(err, RK_FAIL, "exec: interactiveMode must be given with %s",
+				p->version);
+		p->mode = "IfAvailable";
+	}
+	if (strcmp(p->mode, "Never") == 0)
+		return 0;
+	p->interactive = isatty(STDIN_FILENO);
+	if (strcmp(p->mode, "IfAvailable") == 0)
+		return 0;
+	if (strcmp(p->mode, "Always") != 0)
+		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode %s", p->mode);
+	if (p->interactive)
+		return 0;
+	rk_err_set(err, RK_FAIL, "exec: %s must talk to a person, and stdin is not a terminal",
+		p->command);
+	return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
+}
+
+static int read_argv(const struct rk_val *x, struct plugin *p, struct rk_err *err)
+{
+	const struct rk_val *args = NULL;
+
+	if (rk_want_seq(x, &args, err, "args", NULL) < 0)
+		return -1;
+	rk_strv_add(&p->argv, p->path);
+	rk_each(a, args) {
+		if (!rk_str(a))
+			return rk_err_set(err, RK_FAIL, "exec: args: expected a list of strings");
+		rk_strv_add(&p->argv, a->s);
+	}
+	return 0;
+}
+
+static void env_set(struct rk_strv *env, const char *pair)
+{
+	size_t n = (size_t)(strchr(pair, '=') - pair) + 1;
+
+	for (size_t i = 0; i < env->n; i++) {
+		if (strncmp(env->v[i], pair, n) == 0) {
+			env->v[i] = pair;
+			return;
+		}
+	}
+	rk_strv_add(env, pair);
+}
+
+/* The caller's, then `env`, then KUBERNETES_EXEC_INFO; later ones win. */
+static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, const char *info,
+	struct rk_err *err)
+{
+	const struct rk_val *list = NULL;
+
+	for (char **e = environ; *e; e++)
+		rk_strv_add(&p->env, *e);
+	if (rk_want_seq(x, &list, err, "env", NULL) < 0)
+		return -1;
+	rk_each(e, list) {
+		const char *name = "", *value = "";
+
+		if (rk_want_str(e, &name, err, "name", NULL) < 0 ||
+		    rk_want_str(e, &value, err, "value", NULL) < 0)
+			return -1;
+		if (!*name || strchr(name, '='))
+			return rk_err_set(err, RK_FAIL, "exec: env: bad name \"%s\"", name);
+		env_set(&p->env, rk_doc_printf(d, "%s=%s", name, value));
+	}
+	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info));
+	return 0;
+}
+
+static void exec_info(const struct rk_target *t, const struct plugin *p, struct rk_buf *out)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *m = rk_map(d), *spec;
+
+	rk_set_str(d, m, "kind", "ExecCredential");
+	rk_set_str(d, m, "apiVersion", p->version);
+	spec = rk_map_at(d, m, "spec", NULL);
+	if (t->exec_cluster)
+		rk_set(d, spec, "cluster", rk_copy(d, t->exec_cluster));
+	rk_set_bool(d, spec, "interactive", p->interactive);
+	rk_json_write(m, RK_JSON_COMPACT, out);
+	if (!out->len || out->s[out->len - 1] != '\n')
+		rk_buf_putc(out, '\n');
+}
+
+static int read_plugin(const struct rk_target *t, struct rk_doc *d, struct plugin *p,
+	struct rk_err *err)
+{
+	rk_auto_buf info = RK_BUF_INIT_SECRET;
+
+	p->version = p->command = "";
+	if (rk_want_str(t->exec, &p->version, err, "apiVersion", NULL) < 0 ||
+	    rk_want_str(t->exec, &p->command, err, "command", NULL) < 0)
+		return -1;
+	if (strcmp(p->version, GROUP "v1") != 0 && strcmp(p->version, GROUP "v1beta1") != 0)
+		return rk_err_set(err, RK_FAIL, "exec: apiVersion \"%s\" is not %sv1 or v1beta1",
+			p->version, GROUP);
+	if (!*p->command)
+		return rk_err_set(err, RK_FAIL, "exec: no command");
+	p->path = rk_doc_strndup(d, p->command, strlen(p->command));
+	if (strchr(p->command, '/') && *p->command != '/' && t->exec_dir)
+		p->path = rk_doc_printf(d, "%s/%s", t->exec_dir, p->command);
+	if (read_mode(t->exec, p, err) < 0 || read_argv(t->exec, p, err) < 0)
+		return -1;
+	exec_info(t, p, &info);
+	return read_env(t->exec, d, p, info.s, err);
+}
+
+/* --- running it --- */
+
+/* In the child. Only the end of the pipe `fail` tells whether exec worked. */
+static RK_NORETURN void child(const struct plugin *p, int out, int fail)
+{
+	sigset_t none;
+	int e;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (!p->interactive) {
+		int null = open("/dev/null", O_RDONLY);
+
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			_exit(127);
+	}
+	if (dup2(out, STDOUT_FILENO) >= 0)
+		execvpe(p->path, (char *const *)(uintptr_t)p->argv.v,
+			(char *const *)(uintptr_t)p->env.v);
+	e = errno;
+	if (write(fail, &e, sizeof(e)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+static int read_all(int fd, struct rk_buf *out, struct rk_err *err)
+{
+	char chunk[4096];
+
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return rk_err_sys(err, "reading from the plugin");
+		if (n == 0)
+			break;
+		if (out->len + (size_t)n > OUT_MAX)
+			return rk_err_set(err, RK_FAIL, "it printed more than %zu bytes", OUT_MAX);
+		rk_buf_put(out, chunk, (size_t)n);
+	}
+	rk_wipe(chunk, sizeof(chunk));
+	return 0;
+}
+
+/* installHint comes from a file: control characters could play with the terminal. */
+static void clean(char *to, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size; s++)
+		to[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
+	to[n] = 0;
+}
+
+static int not_started(const struct rk_target *t, const struct plugin *p, int e, struct rk_err *err)
+{
+	const char *hint = rk_get_str(t->exec, "installHint", NULL);
+	char text[400];
+
+	errno = e;
+	rk_err_sys(err, "credential plugin %s cannot be run", p->path);
+	if (hint) {
+		clean(text, sizeof(text), hint);
+		rk_err_hint(err, "%s", text);
+	}
+	return -1;
+}
+
+static int finish_child(const struct rk_target *t, const struct plugin *p, pid_t pid, int fail,
+	struct rk_err *err)
+{
+	int status, e = 0;
+	bool failed = read(fail, &e, sizeof(e)) == sizeof(e);
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return rk_err_sys(err, "waiting for %s", p->path);
+	if (failed)
+		return not_started(t, p, e, err);
+	if (WIFSIGNALED(status))
+		return rk_err_set(err, RK_FAIL, "credential plugin %s died of signal %d", p->path,
+			WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return rk_err_set(err, RK_FAIL, "credential plugin %s failed with exit code %d",
+			p->path, WEXITSTATUS(status));
+	return 0;
+}
+
+static int run_plugin(const struct rk_target *t, const struct plugin *p, struct rk_buf *out,
+	struct rk_err *err)
+{
+	rk_auto_close int r = -1, fr = -1;
+	int fds[2], ff[2], rc;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return rk_err_sys(err, "pipe");
+	r = fds[0];
+	if (pipe2(ff, O_CLOEXEC) < 0) {
+		close(fds[1]);
+		return rk_err_sys(err, "pipe");
+	}
+	fr = ff[0];
+	pid = fork();
+	if (pid == 0)
+		child(p, fds[1], ff[1]);
+	close(fds[1]);
+	close(ff[1]);
+	if (pid < 0)
+		return rk_err_sys(err, "fork");
+	rc = read_all(r, out, err);
+	if (rc < 0) {
+		kill(pid, SIGTERM);
+		finish_child(t, p, pid, fr, NULL);
+		return rk_err_wrap(err, "credential plugin %s", p->path);
+	}
+	return finish_child(t, p, pid, fr, err);
+}
+
+/* --- reading its answer --- */
+
+static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
+{
+	rk_auto_cert *c = NULL;
+
+	if (rk_cert_parse(&c, cert, strlen(cert), err) < 0 ||
+	    rk_cert_check_key(c, key, strlen(key), err) < 0)
+		return rk_err_wrap(err, "its client certificate");
+	rk_buf_reset(&t->cert);
+	rk_buf_reset(&t->key);
+	rk_buf_puts(&t->cert, cert);
+	rk_buf_puts(&t->key, key);
+	t->cert_expires = rk_cert_not_after(c);
+	t->conf.cert = t->cert.s;
+	t->conf.cert_len = t->cert.len;
+	t->conf.key = t->key.s;
+	t->conf.key_len = t->key.len;
+	return 0;
+}
+
+static int take_new_token(struct rk_target *t, const char *token, struct rk_err *err)
+{
+	for (const char *c = token; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return rk_err_set(err, RK_FAIL, "its token holds a blank or control character");
+	rk_free_secret(t->token);
+	t->token = rk_strdup(token);
+	t->conf.bearer = t->token;
+	return 0;
+}
+
+static int take_status(struct rk_target *t, const struct rk_val *status, int64_t *expires,
+	struct rk_err *err)
+{
+	const char *token = "", *cert = "", *key = "", *when = NULL;
+
+	if (rk_want_str(status, &token, err, "token", NULL) < 0 ||
+	    rk_want_str(status, &cert, err, "clientCertificateData", NULL) < 0 ||
+	    rk_want_str(status, &key, err, "clientKeyData", NULL) < 0 ||
+	    rk_want_str(status, &when, err, "expirationTimestamp", NULL) < 0)
+		return -1;
+	if (!*token && !*cert && !*key)
+		return rk_err_set(err, RK_FAIL, "it gave neither a token nor a certificate");
+	if (!*cert != !*key)
+		return rk_err_set(err, RK_FAIL, "it gave a certificate or a key, but not both");
+	if (when && (*expires = rk_time_parse(when)) < 0)
+		return rk_err_set(err, RK_FAIL, "its expirationTimestamp is not a time");
+	if (*token && take_new_token(t, token, err) < 0)
+		return -1;
+	return *cert ? take_pair(t, cert, key, err) : 0;
+}
+
+static int take_answer(struct rk_target *t, const struct plugin *p, const struct rk_buf *b,
+	int64_t *expires, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *root = NULL;
+	const struct rk_val *status = NULL;
+	const char *kind = "", *version = "";
+
+	rk_doc_source(d, "its output");
+	if (rk_json_parse(d, b->s, b->len, &root, NULL) < 0 &&
+	    rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
+		return -1;
+	if (!root || root->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
+	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
+	    rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
+	    rk_want_map(root, &status, err, "status", NULL) < 0)
+		return -1;
+	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, p->version) != 0)
+		return rk_err_set(err, RK_FAIL, "it answered %s %s where %s ExecCredential was asked",
+			*version ? version : "no apiVersion,", *kind ? kind : "no kind", p->version);
+	if (!status)
+		return rk_err_set(err, RK_FAIL, "its answer has no status");
+	return take_status(t, status, expires, err);
+}
+
+int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	struct plugin p = {0};
+	int rc = -1;
+
+	*expires = 0;
+	if (!t->exec)
+		return rk_err_set(err, RK_FAIL, "no credential plugin to run");
+	if (read_plugin(t, d, &p, err) < 0) {
+		rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
+	} else if (run_plugin(t, &p, &out, err) == 0) {
+		rc = take_answer(t, &p, &out, expires, err);
+		if (rc < 0)
+			rk_err_wrap(err, "credential plugin %s", p.path);
+	}
+	rk_strv_release(&p.argv);
+	rk_strv_release(&p.env);
+	return rc;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kubeconfig-priv - what the files of the kubeconfig room share; nobody else includes this. */
+#ifndef RK_KUBECONFIG_PRIV_H
+#define RK_KUBECONFIG_PRIV_H
+
+#include "kubeconfig.h"
+
+#define RK_KC_MAX ((size_t)128 << 20) /* largest kubeconfig file that is read */
+
+struct kc_file {
+	char *path; /* as spelled */
+	char *dir;  /* relative paths in it belong here; NULL: bytes without a place */
+	const struct rk_val *root;
+};
+
+/* One named entry; v is the inner map (the value of `cluster:`, `user:`, `context:`) or NULL. */
+struct kc_entry {
+	const char *name;
+	const struct rk_val *v;
+	const struct kc_file *file;
+};
+
+/* Sorted by name; of equal names only that of the first file is kept. */
+struct kc_list {
+	struct kc_entry *v;
+	size_t n, alloc;
+};
+
+struct rk_kubeconfig {
+	struct rk_doc *doc; /* secret */
+	struct kc_file *files;
+	size_t nfiles;
+	char *searched; /* where files were looked for, for messages */
+	struct kc_list clusters, users, contexts;
+	const char *current; /* NULL: unset */
+	const struct kc_file *current_file;
+};
+
+/* The entry of that name, or NULL. */
+const struct kc_entry *kc_find(const struct kc_list *l, const char *name);
+
+/* String field of an entry (e may be NULL); "" and null count as unset: *out is NULL then. */
+int kc_str(const struct kc_entry *e, const char *key, const char **out, struct rk_err *err);
+
+/* Bytes given as NAME-data (base64) or NAME (a file) of an entry, or the file of a flag, which
+ * beats both. Nothing given: out stays empty. Both data and file: an error. */
+int kc_material(const struct kc_entry *e, const char *name, const char *flag, struct rk_buf *out,
+	struct rk_err *err);
+
+/* Paths of the load list: the explicit one, those of $KUBECONFIG, or ~/.kube/config. The array is
+ * NULL-terminated; the caller frees it and each string with kc_free_paths. */
+char **kc_paths(const char *explicit_path);
+void kc_free_paths(char **paths);
+static inline void kc_cleanup_paths_(char ***p)
+{
+	kc_free_paths(*p);
+}
+#define kc_auto_paths __attribute__((cleanup(kc_cleanup_paths_))) char **
+
+/* Copy exec and, with provideClusterInfo, the description of the cluster into t. */
+int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
+	const struct rk_val *exec, struct rk_err *err);
+
+#endif
