@@ -53,6 +53,12 @@ int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 	const struct rk_res **out, struct rk_err *err) RK_MUST_USE;
 /* Request path; ns NULL: all namespaces or cluster scope; name NULL: the collection. */
 void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
+/* The kind behind a word people type: Kind, plural, singular, short name, "clusters.k3k.io",
+ * "deploy.v1.apps". Asks the server for what is not built in. RK_NOTFOUND when there is none. */
+int rk_kube_res_word(struct rk_kube *k, const char *word, const struct rk_res **out,
+	struct rk_err *err) RK_MUST_USE;
+/* kubectl's "type[.group]/name", as in `secret/x` and `cluster.k3k.io/x`. */
+void rk_res_word(const struct rk_res *r, const char *name, struct rk_buf *out);
 /* "secret/x in namespace n" for messages. */
 void rk_res_label(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
 
@@ -70,7 +76,8 @@ struct rk_list_opts {
 };
 /* List page by page; each is called for every item and may stop with <0 and err set. Each page
  * is parsed in an arena of its own, freed after the page. version (NULL or 64 bytes) gets the
- * list's resourceVersion, from which a watch starts. A 410 in the middle starts again once. */
+ * list's resourceVersion, from which a watch starts. A 410 in the middle goes
+ * on with the token the server gives; version stays that of the first page. */
 int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const struct rk_list_opts *o,
 	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
@@ -87,12 +94,19 @@ const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … 
 struct rk_apply_opts {
 	enum rk_dry dry;
 	bool force;	     /* take fields over from other managers */
+	bool adopt;	     /* take them over from kubectl in any of its forms: what upstream's
+			      * scripts made */
 	const char *manager; /* NULL: RK_FIELD_MANAGER */
+	const char *hint;    /* said with a conflict; NULL: the usual */
+	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
+	struct rk_val **before; /* the object as it was, or NULL; in d */
 };
 /* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
  * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
- * Conflict: RK_CONFLICT, naming field and manager. result may be NULL. dry CLIENT sends
- * only the read. */
+ * A conflict on an object of ours (label app.kubernetes.io/managed-by=rk3k), with force, or with
+ * adopt over kubectl alone, is repeated once by force and told in taken; any other is
+ * RK_CONFLICT, naming fields and managers. result may be NULL. dry CLIENT sends only the
+ * read. Repeated while a server that answered before refuses connections (a restart). */
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
 	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
 	struct rk_err *err) RK_MUST_USE;

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Server-side apply: what is sent, what became of it, and whose fields may be taken over.
+ * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
+#include "kube-int.h"
+
+#include "json.h"
+
+#define BROKEN_TRIES 3 /* apply is idempotent: a broken connection is worth another try */
+
+struct job {
+	struct rk_kube *k;
+	const struct rk_apply_opts *o;
+	const struct rk_res *r;
+	const char *ns, *name;
+	struct rk_buf what, path;
+	struct rk_kube_about about;
+	struct rk_val *body, *before, *after;
+	struct rk_doc *d;
+	int status; /* HTTP status of the PATCH */
+};
+
+static void job_release(struct job *j)
+{
+	rk_buf_release(&j->what);
+	rk_buf_release(&j->path);
+}
+
+/* --- the body --- */
+
+/* Ownership of stringData sticks: a key left out later would stay in data for ever. */
+static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
+{
+	const struct rk_val *sd = rk_get(obj, "stringData", NULL);
+
+	if (!sd || sd->kind != RK_MAP)
+		return;
+	rk_each(it, sd) {
+		rk_auto_free char *key = rk_strndup(it->key, it->klen);
+
+		if (it->kind == RK_STR)
+			rk_set(d, rk_map_at(d, obj, "data", NULL), key,
+				rk_base64_val(d, it->s, it->len));
+	}
+	rk_remove_at(obj, "stringData", NULL);
+}
+
+/* What a read object carries and an applied one must not. */
+static struct rk_val *applied_form(struct rk_doc *d, const struct rk_val *obj, const char *ns)
+{
+	static const char *const meta[] = {"managedFields", "uid", "creationTimestamp", "generation",
+		"selfLink"};
+	struct rk_val *v = rk_copy(d, obj);
+
+	for (size_t i = 0; i < RK_COUNT(meta); i++)
+		rk_remove_at(v, "metadata", meta[i], NULL);
+	rk_remove_at(v, "status", NULL);
+	if (ns)
+		rk_set_str(d, rk_map_at(d, v, "metadata", NULL), "namespace", ns);
+	if (rk_streq(rk_get_str(v, "kind", NULL), "Secret"))
+		fold_string_data(d, v);
+	return v;
+}
+
+static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
+{
+	const char *av, *kind;
+
+	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
+		rk_need_str(obj, &kind, err, "kind", NULL) < 0 ||
+		rk_need_str(obj, &j->name, err, "metadata", "name", NULL) < 0 ||
+		rk_want_str(obj, &j->ns, err, "metadata", "namespace", NULL) < 0)
+		return -1;
+	if (rk_kube_res(j->k, av, kind, &j->r, err) < 0)
+		return rk_err_wrap(err, "%s %s", kind, j->name);
+	j->ns = rk_kube_ns_for(j->k, j->r, j->ns);
+	rk_res_label(j->r, j->ns, j->name, &j->what);
+	j->about = (struct rk_kube_about){.what = j->what.s, .server = rk_kube_server(j->k),
+		.api_version = av, .secret = !strcmp(kind, "Secret")};
+	j->body = applied_form(j->d, obj, j->ns);
+	return 0;
+}
+
+/* --- the answer --- */
+
+/* Whether have holds all of want: maps by key, lists item by item. */
+static bool holds(const struct rk_val *have, const struct rk_val *want)
+{
+	const struct rk_val *h;
+
+	if (!have || have->kind != want->kind)
+		return false;
+	if (want->kind == RK_SEQ) {
+		if (have->count != want->count)
+			return false;
+		h = have->child;
+		rk_each(w, want) {
+			if (!holds(h, w))
+				return false;
+			h = h->next;
+		}
+		return true;
+	}
+	if (want->kind != RK_MAP)
+		return rk_val_equal(have, want);
+	rk_each(w, want)
+		if (!holds(rk_member(have, w->key, w->klen), w))
+			return false;
+	return true;
+}
+
+/* Equal but for what every write touches: a dry run's answer keeps the old resourceVersion. */
+static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct rk_val *b)
+{
+	const struct rk_val *in[] = {a, b};
+	struct rk_val *v[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		v[i] = rk_copy(d, in[i]);
+		rk_remove_at(v[i], "metadata", "managedFields", NULL);
+		rk_remove_at(v[i], "metadata", "resourceVersion", NULL);
+		rk_remove_at(v[i], "metadata", "generation", NULL);
+	}
+	return rk_val_equal(v[0], v[1]);
+}
+
+static enum rk_outcome outcome_of(const struct job *j)
+{
+	if (!j->before || j->status == 201)
+		return RK_CREATED;
+	if (j->o->dry == RK_DRY_CLIENT)
+		return holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
+	if (j->o->dry == RK_DRY_SERVER)
+		return same_content(j->d, j->before, j->after) ? RK_UNCHANGED : RK_CONFIGURED;
+	return rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
+		       rk_get_str(j->after, "metadata", "resourceVersion", NULL))
+		? RK_UNCHANGED
+		: RK_CONFIGURED;
+}
+
+/* --- conflicts --- */
+
+/* All the fields in conflict were set with kubectl (apply in both its forms, edit, patch, …). */
+static bool only_kubectl(const struct rk_val *status)
+{
+	const char *m;
+	int n;
+
+	rk_each(c, rk_get(status, "details", "causes", NULL))
+		if (!rk_cause_manager(c, &m, &n) || n < 7 || strncmp(m, "kubectl", 7) ||
+			(n > 7 && m[7] != '-'))
+			return false;
+	return true;
+}
+
+static bool is_ours(const struct rk_val *live)
+{
+	return rk_streq(rk_get_str(live, "metadata", "labels", "app.kubernetes.io/managed-by", NULL),
+		"rk3k");
+}
+
+/* A conflict over fields: 1 take them over, 0 no conflict of that kind, -1 refused. */
+static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf fields = RK_BUF_INIT;
+	struct rk_val *st = NULL;
+	bool kubectl;
+
+	if (rk_json_parse(d, res->body.s, res->body.len, &st, NULL) < 0 ||
+		!rk_status_fields(st, &fields))
+		return 0;
+	kubectl = only_kubectl(st);
+	if (j->o->force || is_ours(j->before) || (j->o->adopt && kubectl)) {
+		if (j->o->taken)
+			rk_buf_addf(j->o->taken, "%s\n", fields.s);
+		return 1;
+	}
+	rk_kube_status(&j->about, res, err);
+	if (j->o->hint)
+		rk_err_hint(err, "%s", j->o->hint);
+	else if (kubectl)
+		rk_err_hint(err, "they were set with kubectl: take them over with --adopt, or leave "
+				 "them out");
+	return -1;
+}
+
+/* --- sending --- */
+
+static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
+{
+	rk_auto_buf body = RK_BUF_INIT_SECRET;
+	struct rk_http_req req = {.method = "PATCH", .retry = true,
+		.content_type = "application/apply-patch+yaml"};
+
+	rk_buf_reset(&j->path);
+	rk_res_path(j->r, j->ns, j->name, &j->path);
+	rk_query_add(&j->path, "fieldManager", j->o->manager ? j->o->manager : RK_FIELD_MANAGER);
+	if (force)
+		rk_query_add(&j->path, "force", "true");
+	if (j->o->dry == RK_DRY_SERVER)
+		rk_query_add(&j->path, "dryRun", "All");
+	rk_json_write(j->body, RK_JSON_COMPACT, &body);
+	req.path = j->path.s;
+	req.body = body.s;
+	req.body_len = body.len;
+	for (int i = 0;; i++) {
+		if (rk_kube_send(j->k, &req, &j->about, res, err) == 0)
+			return 0;
+		if (!err || !rk_streq(err->reason, "Broken") || i == BROKEN_TRIES)
+			return -1;
+		rk_http_res_release(res);
+		*res = (struct rk_http_res)RK_HTTP_RES_INIT;
+		sleep(1);
+	}
+}
+
+static int write_object(struct job *j, bool force, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	if (patch(j, force, &res, err) < 0)
+		return -1;
+	if (res.status == 409 && !force) {
+		int r = judge(j, &res, err);
+
+		if (r < 0)
+			return -1;
+		if (r > 0)
+			return write_object(j, true, err);
+	}
+	if (res.status >= 300)
+		return rk_kube_status(&j->about, &res, err);
+	j->status = res.status;
+	return rk_kube_parse(j->d, &j->about, &res, &j->after, err);
+}
+
+static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
+{
+	if (prepare(j, obj, err) < 0)
+		return -1;
+	if (rk_kube_find(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
+		return -1;
+	if (j->o->before)
+		*j->o->before = j->before;
+	if (j->o->dry != RK_DRY_CLIENT)
+		return write_object(j, false, err);
+	j->after = j->body;
+	return 0;
+}
+
+int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
+	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome, struct rk_err *err)
+{
+	static const struct rk_apply_opts usual;
+	struct rk_err own = RK_ERR_INIT;
+	struct job j = {.k = k, .o = o ? o : &usual, .d = d, .what = RK_BUF_INIT,
+		.path = RK_BUF_INIT};
+	int r = apply(&j, obj, err ? err : &own);
+
+	if (r == 0 && result)
+		*result = j.after;
+	if (r == 0 && outcome)
+		*outcome = outcome_of(&j);
+	job_release(&j);
+	return r;
+}

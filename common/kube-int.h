@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kube-int - what the files of the kube room and loop share; nobody else includes it. */
+#ifndef RK_KUBE_INT_H
+#define RK_KUBE_INT_H
+
+#include "json.h"
+#include "kube.h"
+#include "loop.h"
+
+/* A kind found by discovery; res points into the doc of the struct rk_kube. */
+struct rk_kube_found {
+	struct rk_res res;
+	struct rk_kube_found *next;
+};
+
+struct rk_kube {
+	struct rk_target target;
+	struct rk_http *http;
+	struct rk_doc *disco;		/* strings of found */
+	struct rk_kube_found *found;	/* kinds learned from the server */
+
+	char *ns;
+	int64_t creds_until;		/* exec credential: seconds since 1970, 0: for ever */
+	int64_t token_read_ms;		/* when the token file was last read */
+	bool alive;			/* has answered before: a refusal is worth a retry */
+};
+
+/* What a Status is about, for the message. */
+struct rk_kube_about {
+	const char *what;   /* "secret/x in namespace n" */
+	const char *server; /* NULL: not named */
+	const char *api_version; /* of the kind asked for, or NULL */
+	bool secret;	    /* values in the server's text are cut away */
+};
+
+/* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */
+int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_err *err);
+int rk_kube_status_val(const struct rk_kube_about *a, int code, const struct rk_val *status,
+	struct rk_err *err);
+
+/* The manager a conflict's cause names, into s (not terminated) and n. */
+bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n);
+/* ".data.a (manager kubectl), …" of a conflict's causes; false when it has none. */
+bool rk_status_fields(const struct rk_val *status, struct rk_buf *out);
+
+/* Send, with fresh credentials and once more after a 401. 0 also for statuses >= 400. */
+int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
+/* The same; a status >= 400 is an error. */
+int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
+/* The body of a good answer, parsed into d. */
+int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+/* Renew what is about to expire (exec credential, token file); cheap when nothing is. */
+int rk_kube_fresh(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
+/* After a 401: run the plugin or read the file again. 1: there is something new to try,
+ * 0: there is not, -1: error. */
+int rk_kube_renew(struct rk_kube *k, struct rk_err *err);
+
+/* Append "?name=value" or "&name=value" with the value encoded. */
+void rk_query_add(struct rk_buf *path, const char *name, const char *value);
+/* The namespace an object or request goes to: ns, else the context's; NULL for cluster scope. */
+const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns);
+
+/* Lists: Accept header, path of a page, and what items leave out. */
+const char *rk_list_accept(const struct rk_list_opts *o);
+void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,
+	const char *token, struct rk_buf *path);
+void rk_list_complete(struct rk_doc *d, const struct rk_res *r, const struct rk_val *item);
+
+/* The split of a watch's byte stream into its lines, for loop.c and its tests. */
+struct rk_watch_split {
+	struct rk_buf part; /* the line begun and not ended */
+	size_t max;	    /* longest line */
+};
+int rk_watch_feed(struct rk_watch_split *s, const char *p, size_t n,
+	int (*line)(void *arg, const char *p, size_t n), void *arg);
+
+#endif

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a server's refusal means: the Status of the API machinery, decided by reason, then by
+ * code, never by text; and bodies that are no Status (proxies, unknown API groups). */
+#include "kube-int.h"
+
+#include <ctype.h>
+
+#define CAUSES_SHOWN 4
+
+struct verdict {
+	const char *reason;
+	int http;
+	int code;
+};
+
+static const struct verdict verdicts[] = {
+	{"NotFound", 404, RK_NOTFOUND},	 {"Forbidden", 403, RK_CONFLICT},
+	{"Conflict", 409, RK_CONFLICT},	 {"AlreadyExists", 409, RK_CONFLICT},
+	{"Timeout", 504, RK_TIMEOUT},	 {"ServerTimeout", 504, RK_TIMEOUT},
+	{"Unauthorized", 401, RK_FAIL},	 {"Expired", 410, RK_FAIL},
+	{"Gone", 410, RK_FAIL},		 {"Invalid", 422, RK_FAIL},
+	{"TooManyRequests", 429, RK_FAIL}, {"ServiceUnavailable", 503, RK_FAIL},
+};
+
+static int exit_code(const char *reason, int http)
+{
+	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
+		if (reason && *reason && !strcmp(verdicts[i].reason, reason))
+			return verdicts[i].code;
+	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
+		if (verdicts[i].http == http)
+			return verdicts[i].code;
+	return RK_FAIL;
+}
+
+/* The server's text in one line; for Secrets nothing from where it starts to quote a value. */
+static void clean(struct rk_buf *out, const char *text, bool secret)
+{
+	static const char *const quotes[] = {"Invalid value:", "got &value", "Value:"};
+	size_t n = strlen(text);
+	bool blank = false, cut = false;
+
+	for (size_t i = 0; secret && i < RK_COUNT(quotes); i++) {
+		const char *p = strstr(text, quotes[i]);
+
+		if (p && (size_t)(p - text) < n) {
+			n = (size_t)(p - text);
+			cut = true;
+		}
+	}
+	for (size_t i = 0; i < n && out->len < 1000; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (isspace(c) || c < ' ') {
+			blank = out->len > 0;
+			continue;
+		}
+		if (blank)
+			rk_buf_putc(out, ' ');
+		blank = false;
+		rk_buf_putc(out, (char)c);
+	}
+	if (cut)
+		rk_buf_puts(out, " (value not shown)");
+}
+
+/* "secrets "x" is forbidden: User …" says the object again: take what follows. */
+static const char *after(const char *text, const char *mark)
+{
+	const char *p = strstr(text, mark);
+
+	return p ? p + strlen(mark) : text;
+}
+
+/* The manager in `conflict with "kubectl" using v1`. */
+bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n)
+{
+	const char *msg = rk_get_str(cause, "message", NULL);
+	const char *a = msg ? strchr(msg, '"') : NULL;
+	const char *b = a ? strchr(a + 1, '"') : NULL;
+
+	if (!b || !rk_streq(rk_get_str(cause, "reason", NULL), "FieldManagerConflict"))
+		return false;
+	*s = a + 1;
+	*n = (int)(b - a - 1);
+	return true;
+}
+
+bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
+{
+	int shown = 0, more = 0;
+
+	rk_each(c, rk_get(status, "details", "causes", NULL)) {
+		const char *field = rk_get_str(c, "field", NULL), *m;
+		int n;
+
+		if (!rk_cause_manager(c, &m, &n))
+			continue;
+		if (shown == CAUSES_SHOWN) {
+			more++;
+			continue;
+		}
+		rk_buf_addf(out, "%s%s (manager %.*s)", shown++ ? ", " : "",
+			field && *field ? field : "the object", n, m);
+	}
+	if (more)
+		rk_buf_addf(out, " and %d more", more);
+	return shown > 0;
+}
+
+/* "spec.servers: Invalid value …; spec.mode: …" of a 422. */
+static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool secret)
+{
+	int shown = 0, more = 0;
+
+	rk_each(c, rk_get(status, "details", "causes", NULL)) {
+		const char *field = rk_get_str(c, "field", NULL);
+		const char *msg = rk_get_str(c, "message", NULL);
+		rk_auto_buf one = RK_BUF_INIT;
+
+		if (!msg)
+			continue;
+		if (shown == CAUSES_SHOWN) {
+			more++;
+			continue;
+		}
+		clean(&one, msg, secret);
+		rk_buf_addf(out, "%s%s%s%.300s", shown++ ? "; " : "", field ? field : "",
+			field && *field ? ": " : "", one.s);
+	}
+	if (more)
+		rk_buf_addf(out, "; and %d more", more);
+	return shown > 0;
+}
+
+static bool has_cause(const struct rk_val *status, const char *reason)
+{
+	rk_each(c, rk_get(status, "details", "causes", NULL))
+		if (rk_streq(rk_get_str(c, "reason", NULL), reason))
+			return true;
+	return false;
+}
+
+/* --- one writer for each reason; text goes behind "WHAT on SERVER: " --- */
+
+static void not_found(const struct rk_kube_about *a, const struct rk_val *st, struct rk_buf *text,
+	struct rk_err *err)
+{
+	const char *kind = rk_get_str(st, "details", "kind", NULL);
+	const char *name = rk_get_str(st, "details", "name", NULL);
+
+	if (rk_streq(kind, "namespaces") && name && !rk_prefix(a->what, "namespace/")) {
+		rk_buf_addf(text, "namespace %s does not exist", name);
+		rk_err_hint(err, "name another with -n, or make it with: kubectl create namespace %s",
+			name);
+	} else if (name && *name) {
+		rk_buf_puts(text, "not found");
+	} else {
+		rk_buf_puts(text, "the server does not know this kind of object");
+	}
+}
+
+static void forbidden(const struct rk_val *st, const char *msg, bool secret, struct rk_buf *text,
+	struct rk_err *err)
+{
+	if (has_cause(st, "NamespaceTerminating")) {
+		rk_buf_puts(text, "its namespace is being deleted");
+		rk_err_hint(err, "wait until it is gone with: kubectl rk3k wait namespace/NAME "
+				 "--for=delete");
+		return;
+	}
+	rk_buf_puts(text, "forbidden: ");
+	clean(text, after(msg, "is forbidden: "), secret);
+	rk_err_hint(err, "ask for that right, or use another context; see what is allowed with: "
+			 "kubectl auth can-i --list");
+}
+
+static void conflict(const struct rk_val *st, const char *msg, bool secret, struct rk_buf *text,
+	struct rk_err *err)
+{
+	rk_auto_buf fields = RK_BUF_INIT;
+
+	if (rk_status_fields(st, &fields)) {
+		rk_buf_addf(text, "conflict: others set %s", fields.s);
+		rk_err_hint(err, "take these fields over with --force-conflicts, or leave them out");
+		return;
+	}
+	rk_buf_puts(text, "conflict: ");
+	clean(text, msg, secret);
+}
+
+/* Who brings an API group, for the hint when it is missing. */
+static void group_hint(const char *api_version, struct rk_err *err)
+{
+	static const struct {
+		const char *group, *hint;
+	} groups[] = {
+		{"k3k.io/", "k3k is not installed on this cluster, or this is not the host cluster; "
+			    "see the context"},
+		{"helm.cattle.io/", "the helm-controller of k3s and RKE2 brings it; is this the "
+				    "right cluster?"},
+		{"cert-manager.io/", "cert-manager is not installed on this cluster yet"},
+	};
+
+	for (size_t i = 0; i < RK_COUNT(groups); i++)
+		if (api_version && rk_prefix(api_version, groups[i].group)) {
+			rk_err_hint(err, "%s", groups[i].hint);
+			return;
+		}
+	rk_err_hint(err, "install the CustomResourceDefinition or component that brings it");
+}
+
+/* "WHAT on SERVER: text" with code, reason and http. */
+static int finish(const struct rk_kube_about *a, int http, const char *reason, const char *text,
+	struct rk_err *err)
+{
+	struct rk_err keep = RK_ERR_INIT;
+
+	if (!err)
+		return -1;
+	keep = *err; /* the hint was set before the message is known */
+	rk_err_set(err, exit_code(reason, http), "%s%s%s: %s", a->what ? a->what : "request",
+		a->server ? " on " : "", a->server ? a->server : "", text);
+	memcpy(err->hint, keep.hint, sizeof(err->hint));
+	err->http = http;
+	snprintf(err->reason, sizeof(err->reason), "%s", reason ? reason : "");
+	return -1;
+}
+
+int rk_kube_status_val(const struct rk_kube_about *a, int http, const struct rk_val *st,
+	struct rk_err *err)
+{
+	const char *reason = rk_get_str(st, "reason", NULL);
+	const char *msg = rk_get_str(st, "message", NULL);
+	rk_auto_buf text = RK_BUF_INIT;
+
+	rk_err_clear(err);
+	reason = reason ? reason : "";
+	msg = msg ? msg : "";
+	if (!strcmp(reason, "NotFound") || (!*reason && http == 404))
+		not_found(a, st, &text, err);
+	else if (!strcmp(reason, "Forbidden"))
+		forbidden(st, msg, a->secret, &text, err);
+	else if (!strcmp(reason, "Conflict"))
+		conflict(st, msg, a->secret, &text, err);
+	else if (!strcmp(reason, "Invalid") && add_causes(&text, st, a->secret))
+		;
+	else if (!strcmp(reason, "Unauthorized")) {
+		rk_buf_puts(&text, "the server does not accept the credentials");
+		rk_err_hint(err, "renew them, or choose another user with --user or --context");
+	} else
+		clean(&text, msg, a->secret);
+	if (!text.len)
+		rk_buf_addf(&text, "HTTP status %d%s%s", http, *reason ? ", " : "", reason);
+	return finish(a, http, reason, text.s, err);
+}
+
+/* No Status in the body: what a proxy, a load balancer or the API's own mux says. */
+static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	rk_auto_buf body = RK_BUF_INIT;
+	rk_auto_free char *head = rk_strndup(res->body.s, res->body.len < 200 ? res->body.len : 200);
+
+	rk_err_clear(err);
+	if (res->status == 404 && rk_prefix(head, "404 page not found")) {
+		rk_buf_addf(&text, "there is no API %s", a->api_version ? a->api_version : "of this path");
+		group_hint(a->api_version, err);
+		return finish(a, 404, "NoSuchAPI", text.s, err);
+	}
+	if (res->status == 413) {
+		rk_err_hint(err, "objects may have about 1 MiB; make it smaller");
+		return finish(a, 413, "RequestEntityTooLarge", "the object is too large", err);
+	}
+	rk_buf_addf(&text, "HTTP status %d", res->status);
+	if (strstr(res->content_type, "html")) {
+		rk_buf_puts(&text, " with an HTML page");
+		rk_err_hint(err, "this is no Kubernetes API; is there a proxy or a login page in "
+				 "front of it?");
+	} else {
+		clean(&body, head, a->secret);
+		if (body.len)
+			rk_buf_addf(&text, ": %s", body.s);
+	}
+	return finish(a, res->status, res->status == 401 ? "Unauthorized" : "", text.s, err);
+}
+
+int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(a->secret);
+	struct rk_val *st = NULL;
+
+	if (rk_json_parse(d, res->body.s, res->body.len, &st, NULL) == 0 &&
+		rk_streq(rk_get_str(st, "kind", NULL), "Status"))
+		return rk_kube_status_val(a, res->status, st, err);
+	return plain(a, res, err);
+}

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One cluster seen by one identity: opening, credentials, and requests for single objects. */
+#include "kube-int.h"
+
+#include "file.h"
+
+#define TOKEN_MS   60000 /* how long a token file's content is taken for current */
+#define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
+#define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
+
+void (*rk_kube_warning)(const char *text);
+
+/* --- opening --- */
+
+static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *err)
+{
+	k->ns = rk_strdup(k->target.ns && *k->target.ns ? k->target.ns : "default");
+	k->token_read_ms = rk_now_ms();
+	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
+		goto fail;
+	if (k->target.exec) {
+		k->target.conf.bearer = k->target.token;
+		k->target.conf.cert = k->target.cert.len ? k->target.cert.s : NULL;
+		k->target.conf.cert_len = k->target.cert.len;
+		k->target.conf.key = k->target.key.len ? k->target.key.s : NULL;
+		k->target.conf.key_len = k->target.key.len;
+	}
+	if (rk_http_new(&k->http, &k->target.conf, err) < 0)
+		goto fail;
+	*out = k;
+	return 0;
+fail:
+	rk_kube_free(k);
+	return -1;
+}
+
+static int open_config(struct rk_kube **out, struct rk_kubeconfig *kc,
+	const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	static const struct rk_kube_flags none;
+	struct rk_kube *k = rk_calloc(1, sizeof(*k));
+	int r = rk_kubeconfig_resolve(kc, flags ? flags : &none, &k->target, err);
+
+	rk_kubeconfig_free(kc);
+	if (r < 0) {
+		free(k);
+		return -1;
+	}
+	return finish_open(out, k, err);
+}
+
+int rk_kube_open(struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	struct rk_kubeconfig *kc = NULL;
+
+	*out = NULL;
+	if (rk_kubeconfig_load(&kc, flags ? flags->kubeconfig : NULL, err) < 0)
+		return -1;
+	return open_config(out, kc, flags, err);
+}
+
+int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, const char *name,
+	const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	struct rk_kubeconfig *kc = NULL;
+
+	*out = NULL;
+	if (rk_kubeconfig_parse(&kc, kubeconfig, n, name, err) < 0)
+		return -1;
+	return open_config(out, kc, flags, err);
+}
+
+void rk_kube_free(struct rk_kube *k)
+{
+	if (!k)
+		return;
+	rk_http_free(k->http);
+	rk_target_release(&k->target);
+	rk_doc_free(k->disco);
+	free(k->ns);
+	free(k);
+}
+
+const char *rk_kube_server(const struct rk_kube *k)
+{
+	return k->target.server;
+}
+
+const char *rk_kube_context(const struct rk_kube *k)
+{
+	return k->target.context ? k->target.context : "";
+}
+
+const char *rk_kube_namespace(const struct rk_kube *k)
+{
+	return k->ns;
+}
+
+const struct rk_target *rk_kube_target(const struct rk_kube *k)
+{
+	return &k->target;
+}
+
+struct rk_http *rk_kube_http(struct rk_kube *k)
+{
+	return k->http;
+}
+
+const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns)
+{
+	if (!r->namespaced)
+		return NULL;
+	return ns && *ns ? ns : k->ns;
+}
+
+/* --- credentials --- */
+
+static int run_plugin(struct rk_kube *k, struct rk_err *err)
+{
+	if (rk_target_exec(&k->target, &k->creds_until, err) < 0)
+		return -1;
+	if (k->target.token)
+		rk_http_set_bearer(k->http, k->target.token);
+	if (k->target.cert.len)
+		rk_http_set_cert(k->http, k->target.cert.s, k->target.cert.len, k->target.key.s,
+			k->target.key.len);
+	return 1;
+}
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Read the token file; 1 when it holds another token than before. An unreadable or empty file
+ * keeps the last good value, as client-go does. */
+static int read_token(struct rk_kube *k)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	char *s;
+
+	k->token_read_ms = rk_now_ms();
+	if (rk_file_read(k->target.token_file, 1 << 20, &b, NULL) < 0)
+		return 0;
+	while (b.len && blank(b.s[b.len - 1]))
+		b.s[--b.len] = '\0';
+	s = b.s;
+	while (blank(*s))
+		s++;
+	if (!*s || rk_streq(k->target.token, s))
+		return 0;
+	rk_free_secret(k->target.token);
+	k->target.token = rk_strdup(s);
+	rk_http_set_bearer(k->http, s);
+	return 1;
+}
+
+int rk_kube_fresh(struct rk_kube *k, struct rk_err *err)
+{
+	if (k->target.exec && k->creds_until && time(NULL) >= k->creds_until - EXEC_EARLY)
+		return run_plugin(k, err) < 0 ? -1 : 0;
+	if (k->target.token_file && rk_now_ms() - k->token_read_ms > TOKEN_MS)
+		read_token(k);
+	return 0;
+}
+
+int rk_kube_renew(struct rk_kube *k, struct rk_err *err)
+{
+	if (k->target.exec)
+		return run_plugin(k, err);
+	if (k->target.token_file)
+		return read_token(k);
+	return 0;
+}
+
+/* --- requests --- */
+
+/* Each text once in a process: remembered by its hash, the texts themselves are not kept. */
+static void warn_once(const char *line, size_t n)
+{
+	static uint64_t seen[64];
+	static size_t nseen;
+	rk_auto_free char *text = NULL;
+	uint64_t h = 1469598103934665603ULL;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)line[i]) * 1099511628211ULL;
+	for (size_t i = 0; i < nseen; i++)
+		if (seen[i] == h)
+			return;
+	if (nseen < RK_COUNT(seen))
+		seen[nseen++] = h;
+	text = rk_strndup(line, n);
+	rk_kube_warning(text);
+}
+
+static void warn_all(const struct rk_http_res *res)
+{
+	const char *p = res->warnings.s, *nl;
+
+	while (rk_kube_warning && (nl = strchr(p, '\n'))) {
+		if (nl > p)
+			warn_once(p, (size_t)(nl - p));
+		p = nl + 1;
+	}
+}
+
+static void res_again(struct rk_http_res *res)
+{
+	rk_http_res_release(res);
+	*res = (struct rk_http_res)RK_HTTP_RES_INIT;
+	res->body.secret = true;
+}
+
+/* A server that answered before and now refuses connections is being restarted. */
+static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err)
+{
+	int64_t until = rk_now_ms() + REFUSED_MS;
+	struct timespec nap = {.tv_nsec = 500000000};
+
+	for (;;) {
+		rk_err_clear(err);
+		if (rk_http_do(k->http, req, res, err) == 0) {
+			k->alive = true;
+			return 0;
+		}
+		if (!k->alive || !rk_streq(err->reason, "Refused") || rk_now_ms() > until)
+			return -1;
+		nanosleep(&nap, NULL);
+		res_again(res);
+	}
+}
+
+int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_http_res *res, struct rk_err *err)
+{
+	struct rk_err own = RK_ERR_INIT;
+
+	if (!err)
+		err = &own;
+	res->body.secret = true;
+	if (rk_kube_fresh(k, err) < 0)
+		return rk_err_wrap(err, "%s", a->what);
+	if (do_patiently(k, req, res, err) < 0)
+		return rk_err_wrap(err, "%s", a->what);
+	if (res->status == 401) {
+		int r = rk_kube_renew(k, err);
+
+		if (r < 0)
+			return rk_err_wrap(err, "%s", a->what);
+		if (r > 0) {
+			res_again(res);
+			if (do_patiently(k, req, res, err) < 0)
+				return rk_err_wrap(err, "%s", a->what);
+		}
+	}
+	warn_all(res);
+	return 0;
+}
+
+int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_http_res *res, struct rk_err *err)
+{
+	if (rk_kube_send(k, req, a, res, err) < 0)
+		return -1;
+	if (res->status >= 300)
+		return rk_kube_status(a, res, err);
+	return 0;
+}
+
+int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_val **out, struct rk_err *err)
+{
+	rk_doc_source(d, a->what);
+	if (rk_json_parse(d, res->body.s, res->body.len, out, err) < 0 || !*out ||
+		(*out)->kind != RK_MAP) {
+		rk_err_set(err, RK_FAIL, "%s%s%s: the answer is no JSON object (%zu bytes of %s)",
+			a->what, a->server ? " on " : "", a->server ? a->server : "",
+			res->body.len, res->content_type[0] ? res->content_type : "no type");
+		rk_err_hint(err, "is this a Kubernetes API? See the server of the context");
+		return -1;
+	}
+	return 0;
+}
+
+int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err)
+{
+	rk_auto_buf what = RK_BUF_INIT;
+	struct rk_kube_about a = {.server = rk_kube_server(k)};
+	const char *query = strchr(req->path, '?');
+
+	rk_buf_addf(&what, "%s %.*s", req->method ? req->method : req->body ? "POST" : "GET",
+		query ? (int)(query - req->path) : (int)strlen(req->path), req->path);
+	a.what = what.s;
+	return rk_kube_call(k, req, &a, res, err);
+}
+
+void rk_query_add(struct rk_buf *path, const char *name, const char *value)
+{
+	rk_buf_putc(path, strchr(path->s, '?') ? '&' : '?');
+	rk_buf_addf(path, "%s=", name);
+	rk_urlencode(path, value);
+}
+
+/* --- single objects --- */
+
+/* Path, label and the rest of what every request for one object needs. */
+struct one {
+	struct rk_buf path, what;
+	struct rk_kube_about about;
+};
+
+static void one_release(struct one *o)
+{
+	rk_buf_release(&o->path);
+	rk_buf_release(&o->what);
+}
+#define auto_one __attribute__((cleanup(one_release))) struct one
+
+static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const char *name)
+{
+	ns = rk_kube_ns_for(k, r, ns);
+	*o = (struct one){.path = RK_BUF_INIT, .what = RK_BUF_INIT};
+	rk_res_path(r, ns, name, &o->path);
+	rk_res_label(r, ns, name, &o->what);
+	o->about = (struct rk_kube_about){.what = o->what.s,
+		.server = rk_kube_server(k),
+		.api_version = r->api_version,
+		.secret = !strcmp(r->kind, "Secret")};
+}
+
+int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_http_req req = {.retry = true};
+	auto_one o;
+
+	*out = NULL;
+	one_init(&o, k, r, ns, name);
+	req.path = o.path.s;
+	if (rk_kube_call(k, &req, &o.about, &res, err) < 0)
+		return -1;
+	return rk_kube_parse(d, &o.about, &res, out, err);
+}
+
+int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_err e = RK_ERR_INIT;
+
+	if (rk_kube_get(k, r, ns, name, d, out, &e) == 0)
+		return 0;
+	if (e.code == RK_NOTFOUND && e.http == 404)
+		return 0;
+	if (err)
+		*err = e;
+	return -1;
+}
+
+static void add_dry(struct rk_buf *path, enum rk_dry dry)
+{
+	if (dry == RK_DRY_SERVER)
+		rk_query_add(path, "dryRun", "All");
+}
+
+/* Send v as the body; the answer's object goes to result when wanted. */
+static int send_val(struct rk_kube *k, struct rk_http_req *req, const struct rk_kube_about *a,
+	const struct rk_val *v, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
+{
+	rk_auto_buf body = RK_BUF_INIT_SECRET;
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	rk_json_write(v, RK_JSON_COMPACT, &body);
+	req->body = body.s;
+	req->body_len = body.len;
+	if (rk_kube_call(k, req, a, &res, err) < 0)
+		return -1;
+	if (!result)
+		return 0;
+	return rk_kube_parse(d, a, &res, result, err);
+}
+
+int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const char *type, const struct rk_val *patch, enum rk_dry dry, struct rk_doc *d,
+	struct rk_val **result, struct rk_err *err)
+{
+	struct rk_http_req req = {.method = "PATCH", .retry = true,
+		.content_type = type ? type : "application/merge-patch+json"};
+	auto_one o;
+
+	one_init(&o, k, r, ns, name);
+	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
+	add_dry(&o.path, dry);
+	req.path = o.path.s;
+	return send_val(k, &req, &o.about, patch, d, result, err);
+}
+
+int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry, struct rk_doc *d,
+	struct rk_val **result, struct rk_err *err)
+{
+	struct rk_http_req req = {.method = "POST", .content_type = "application/json",
+		.retry = true};
+	const struct rk_res *r;
+	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
+	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
+	const char *av, *kind;
+
+	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
+		rk_need_str(obj, &kind, err, "kind", NULL) < 0 ||
+		rk_kube_res(k, av, kind, &r, err) < 0)
+		return -1;
+	one_init(&o, k, r, ns, NULL);
+	rk_buf_reset(&o.what);
+	rk_res_label(r, rk_kube_ns_for(k, r, ns), rk_get_str(obj, "metadata", "name", NULL), &o.what);
+	o.about.what = o.what.s;
+	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
+	add_dry(&o.path, dry);
+	req.path = o.path.s;
+	return send_val(k, &req, &o.about, obj, d, result, err);
+}
+
+static struct rk_val *delete_body(struct rk_doc *d, const struct rk_delete_opts *o)
+{
+	struct rk_val *v = rk_map(d);
+
+	rk_set_str(d, v, "kind", "DeleteOptions");
+	rk_set_str(d, v, "apiVersion", "v1");
+	rk_set_str(d, v, "propagationPolicy", o->propagation ? o->propagation : "Background");
+	if (o->grace >= 0)
+		rk_set_int(d, v, "gracePeriodSeconds", o->grace);
+	if (o->uid)
+		rk_set_str(d, rk_map_at(d, v, "preconditions", NULL), "uid", o->uid);
+	if (o->dry == RK_DRY_SERVER) {
+		struct rk_val *dry = rk_seq(d);
+
+		rk_append_str(d, dry, "All");
+		rk_set(d, v, "dryRun", dry);
+	}
+	return v;
+}
+
+int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const struct rk_delete_opts *opts, enum rk_outcome *outcome, struct rk_err *err)
+{
+	static const struct rk_delete_opts usual = {.grace = -1};
+	struct rk_http_req req = {.method = "DELETE", .content_type = "application/json",
+		.retry = true};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_err e = RK_ERR_INIT;
+	auto_one o;
+
+	one_init(&o, k, r, ns, name);
+	req.path = o.path.s;
+	if (outcome)
+		*outcome = RK_DELETED;
+	if (send_val(k, &req, &o.about, delete_body(d, opts ? opts : &usual), NULL, NULL, &e) == 0)
+		return 0;
+	if (e.code == RK_NOTFOUND && e.http == 404) {
+		if (outcome)
+			*outcome = RK_ABSENT;
+		return 0;
+	}
+	if (err)
+		*err = e;
+	return -1;
+}
+
+int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
+	bool previous, int lines, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_http_req req = {.accept = "*/*", .max = 4 << 20};
+	char n[16];
+	auto_one o;
+
+	one_init(&o, k, &RK_POD, ns, pod);
+	rk_buf_puts(&o.path, "/log");
+	if (container)
+		rk_query_add(&o.path, "container", container);
+	if (previous)
+		rk_query_add(&o.path, "previous", "true");
+	if (lines > 0) {
+		snprintf(n, sizeof(n), "%d", lines);
+		rk_query_add(&o.path, "tailLines", n);
+	}
+	req.path = o.path.s;
+	if (rk_kube_call(k, &req, &o.about, &res, err) < 0)
+		return rk_err_wrap(err, "log");
+	return rk_buf_add(out, res.body.s, res.body.len, err);
+}
+
+const char *rk_outcome_word(enum rk_outcome o)
+{
+	static const char *const words[] = {"created", "configured", "unchanged", "deleted",
+		"not found"};
+
+	return words[o];
+}
