@@ -20,13 +20,15 @@ enum rk_kind { RK_NULL, RK_BOOL, RK_NUM, RK_STR, RK_SEQ, RK_MAP };
 struct rk_val {
 	uint8_t kind;	 /* enum rk_kind */
 	bool quoted;	 /* YAML: the scalar was quoted or a block scalar */
+	bool shared;	 /* YAML: has an anchor or came through an alias: not to be edited alone */
+	bool root;	 /* val.c's own: the node carries the name of its source */
 	uint32_t klen;	 /* length of key */
 	uint32_t count;	 /* children of a SEQ or MAP */
 	uint32_t line;	 /* 1-based line in the source, 0 when built */
 	const char *key; /* member name when the parent is a MAP, else NULL */
 	const char *s;	 /* text of a scalar: the string, the number as written, true/false */
 	size_t len;
-	size_t start, end; /* bytes of the value in the source text */
+	size_t start, end; /* bytes of the value in the source text; of *a for an alias */
 	size_t kstart;	   /* byte where the member's key begins (MAP members) */
 	struct rk_val *child, *last, *next, *parent;
 };
@@ -61,13 +63,14 @@ const char *rk_str(const struct rk_val *v);
 const char *rk_str_loose(const struct rk_val *v);
 /* rk_str(rk_get(v, keys...)). */
 const char *rk_get_str(const struct rk_val *v, ...) RK_SENTINEL;
-/* Whole number in [min,max]; def when missing or null. A wrong type is an error naming the path. */
-bool rk_get_bool(const struct rk_val *v, bool def, ...) RK_SENTINEL;
+/* def when missing, null or not a boolean (not a whole number); rk_want_* tells these apart. */
+bool rk_get_bool(const struct rk_val *v, int def, ...) RK_SENTINEL;
 int64_t rk_get_int(const struct rk_val *v, int64_t def, ...) RK_SENTINEL;
 
 /* Checked reads: 0 and *out, or an error that names source, line and path and the type found
- * ("deploy.yaml:12: spec.servers: expected a number, found a string"). _need: missing is
- * RK_NOTFOUND; _want: missing or null leaves *out as it was. Source is set by rk_doc_source. */
+ * ("deploy.yaml:12: spec.servers: expected a number, found a string"). _need: missing or null is
+ * RK_NOTFOUND; _want: missing or null leaves *out as it was. A step on the way that is no map is
+ * an error too. Source is set by rk_doc_source; a source of one line is named without it. */
 int rk_need_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
 int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
 int rk_want_int(const struct rk_val *v, int64_t *out, struct rk_err *err, ...) RK_SENTINEL;
@@ -100,7 +103,8 @@ struct rk_val *rk_base64_val(struct rk_doc *d, const void *p, size_t n);
 /* Deep copy of v (from any doc) into d. */
 struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v);
 
-/* Put child under key of map, replacing a member of that name. child must not have a parent. */
+/* Put child under key of map, replacing a member of that name. child must not have a parent.
+ * rk_set_str with a NULL string sets nothing: an optional field that is not there. */
 void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child);
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s);
 void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n);

@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: Apache-2.0
+/* jsmn cuts the text into tokens; the walk over them checks every byte between two tokens
+ * against the grammar (jsmn does not) and builds the tree. */
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS /* without them jsmn is quadratic on lists of objects */
+#include <jsmn.h>
+
+#include "json.h"
+#include "tree.h"
+
+/* What the grammar allows next. */
+enum state {
+	VALUE,	       /* a value: at the start, after ':' or after ',' in a list */
+	FIRST_ITEM,    /* a value or ']' */
+	FIRST_KEY,     /* a key or '}' */
+	KEY,	       /* a key, after ',' in an object */
+	COLON,	       /* ':' */
+	COMMA_OR_END,  /* ',' or the closing bracket */
+	DONE,	       /* nothing but blanks; in a stream the next value */
+};
+
+struct walk {
+	struct rk_doc *d;
+	const char *text;
+	size_t n, pos;
+	uint32_t line;
+	uint32_t depth;
+	enum state state;
+	bool stream, one_line;
+	struct rk_val *root; /* stream: the list; else the value, once known */
+	struct rk_val *open; /* innermost container not closed yet */
+	const char *key;     /* decoded, waiting for its value */
+	uint32_t klen;
+	size_t kstart;
+	struct rk_err *err;
+};
+
+static int fail_at(struct walk *w, const char *what)
+{
+	return rk_tree_error(w->d, w->line, w->err, "%s", what);
+}
+
+static int unexpected(struct walk *w, size_t pos)
+{
+	static const char *const wanted[] = {
+		[VALUE] = "a value",
+		[FIRST_ITEM] = "a value or ']'",
+		[FIRST_KEY] = "a key in double quotes or '}'",
+		[KEY] = "a key in double quotes",
+		[COLON] = "':'",
+		[COMMA_OR_END] = "',' or the closing bracket",
+		[DONE] = "the end",
+	};
+	unsigned char c = (unsigned char)w->text[pos];
+
+	if (c > ' ' && c < 0x7f)
+		return rk_tree_error(w->d, w->line, w->err, "expected %s, found '%c'",
+			wanted[w->state], c);
+	return rk_tree_error(w->d, w->line, w->err, "expected %s, found byte 0x%02x",
+		wanted[w->state], c);
+}
+
+static int cut_off(struct walk *w)
+{
+	if (w->open)
+		return rk_tree_error(w->d, w->line, w->err,
+			"JSON is cut off: the %s of line %u is not closed",
+			w->open->kind == RK_MAP ? "object" : "list", w->open->line);
+	return fail_at(w, "no JSON value: the text is empty");
+}
+
+/* --- strings --- */
+
+static unsigned hex4(const char *p)
+{
+	unsigned v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned c = (unsigned char)p[i];
+
+		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return v;
+}
+
+static size_t put_utf8(char *o, unsigned c)
+{
+	if (c < 0x80) {
+		o[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		o[0] = (char)(0xc0 | c >> 6);
+		o[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		o[0] = (char)(0xe0 | c >> 12);
+		o[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		o[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	o[0] = (char)(0xf0 | c >> 18);
+	o[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	o[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	o[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+static bool is_hex4(const char *p, const char *end)
+{
+	if (end - p < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		if (!memchr("0123456789abcdefABCDEF", p[i], 22))
+			return false;
+	}
+	return true;
+}
+
+/* \uXXXX at *p (past the "\u"), with its low half when it is a high surrogate. 0, or -1. */
+static int unescape_u(const char **p, const char *end, unsigned *cp)
+{
+	if (!is_hex4(*p, end))
+		return -1;
+	*cp = hex4(*p);
+	*p += 4;
+	if (*cp < 0xd800 || *cp > 0xdfff)
+		return 0;
+	if (*cp > 0xdbff || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u' ||
+		!is_hex4(*p + 2, end))
+		return -1;
+	unsigned low = hex4(*p + 2);
+
+	if (low < 0xdc00 || low > 0xdfff)
+		return -1;
+	*cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
+	*p += 6;
+	return 0;
+}
+
+static int unescape(struct walk *w, const char **p, const char *end, char **o)
+{
+	static const char from[] = "\"\\/bfnrt";
+	static const char to[] = "\"\\/\b\f\n\r\t";
+	const char *at;
+	unsigned cp;
+
+	if (end - *p < 2)
+		return fail_at(w, "a string ends in a backslash");
+	at = (*p)[1] ? strchr(from, (*p)[1]) : NULL;
+	if (at) {
+		*(*o)++ = to[at - from];
+		*p += 2;
+		return 0;
+	}
+	if ((*p)[1] != 'u')
+		return fail_at(w, "a string holds an unknown escape");
+	*p += 2;
+	if (unescape_u(p, end, &cp) < 0)
+		return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
+	*o += put_utf8(*o, cp);
+	return 0;
+}
+
+/* Bytes of a string that stand for themselves and need no look at their neighbours. */
+static size_t plain_run(const char *p, const char *end)
+{
+	const char *q = p;
+
+	while (q < end && (unsigned char)*q >= 0x20 && (unsigned char)*q < 0x80 && *q != '\\')
+		q++;
+	return (size_t)(q - p);
+}
+
+static int decode_rest(struct walk *w, const char *p, const char *end, char **o)
+{
+	while (p < end) {
+		size_t run = plain_run(p, end);
+		uint32_t cp;
+
+		if (run == 0 && *p == '\\') {
+			if (unescape(w, &p, end, o) < 0)
+				return -1;
+			continue;
+		}
+		if (run == 0 && (unsigned char)*p < 0x20)
+			return fail_at(w, "a string holds a raw control character");
+		if (run == 0)
+			run = rk_utf8(p, (size_t)(end - p), &cp);
+		if (run == 0)
+			return fail_at(w, "a string is not valid UTF-8");
+		memcpy(*o, p, run);
+		*o += run;
+		p += run;
+	}
+	return 0;
+}
+
+/* The text between the quotes, decoded into the arena; never longer than it was. */
+static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *len)
+{
+	const char *p = w->text + t->start;
+	const char *end = w->text + t->end;
+	char *start;
+	char *o;
+
+	*s = start = o = rk_doc_strndup(w->d, p, (size_t)(end - p));
+	o += plain_run(p, end);
+	if (decode_rest(w, p + (o - start), end, &o) < 0)
+		return -1;
+	*o = '\0';
+	*len = (size_t)(o - start);
+	return 0;
+}
+
+/* --- numbers and words --- */
+
+static const char *digits(const char *p, const char *end)
+{
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p;
+}
+
+/* RFC 8259 section 6. */
+static bool is_number(const char *p, const char *end)
+{
+	const char *q;
+
+	if (p < end && *p == '-')
+		p++;
+	q = digits(p, end);
+	if (q == p || (*p == '0' && q != p + 1))
+		return false;
+	p = q;
+	if (p < end && *p == '.') {
+		q = digits(++p, end);
+		if (q == p)
+			return false;
+		p = q;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		q = digits(p, end);
+		if (q == p)
+			return false;
+		p = q;
+	}
+	return p == end;
+}
+
+static bool word_is(const char *p, size_t n, const char *word)
+{
+	return n == strlen(word) && memcmp(p, word, n) == 0;
+}
+
+static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
+{
+	const char *p = w->text + t->start;
+	size_t n = (size_t)(t->end - t->start);
+
+	v->len = n;
+	if (word_is(p, n, "true") || word_is(p, n, "false")) {
+		v->kind = RK_BOOL;
+		v->s = n == 4 ? "true" : "false";
+	} else if (word_is(p, n, "null")) {
+		v->kind = RK_NULL;
+		v->len = 0;
+	} else if (is_number(p, p + n)) {
+		v->kind = RK_NUM;
+		v->s = rk_doc_strndup(w->d, p, n);
+	} else {
+		return fail_at(w, "neither a number nor true, false or null");
+	}
+	return 0;
+}
+
+/* --- the walk --- */
+
+/* A container or the text's value is complete: what may follow in the one around it. */
+static void value_done(struct walk *w)
+{
+	w->state = w->open && !(w->stream && w->open == w->root) ? COMMA_OR_END : DONE;
+}
+
+static int close_container(struct walk *w, char c)
+{
+	struct rk_val *v = w->open;
+	bool map = c == '}';
+	const struct rk_val *dup;
+
+	if (w->state != COMMA_OR_END && w->state != (map ? FIRST_KEY : FIRST_ITEM))
+		return unexpected(w, w->pos);
+	if ((v->kind == RK_MAP) != map)
+		return unexpected(w, w->pos);
+	dup = map ? rk_tree_duplicate(v) : NULL;
+	if (dup)
+		return rk_tree_error(w->d, dup->line, w->err, "key \"%s\" is there twice", dup->key);
+	v->end = w->pos + 1;
+	w->open = v->parent;
+	w->depth--;
+	value_done(w);
+	return 0;
+}
+
+static int punctuation(struct walk *w, char c)
+{
+	switch (c) {
+	case '\n':
+		w->line++;
+		return 0;
+	case ' ':
+	case '\t':
+	case '\r':
+		return 0;
+	case '}':
+	case ']':
+		return close_container(w, c);
+	case ',':
+		if (w->state != COMMA_OR_END)
+			return unexpected(w, w->pos);
+		w->state = w->open->kind == RK_MAP ? KEY : VALUE;
+		return 0;
+	case ':':
+		if (w->state != COLON)
+			return unexpected(w, w->pos);
+		w->state = VALUE;
+		return 0;
+	default:
+		return unexpected(w, w->pos);
+	}
+}
+
+/* Check the bytes up to the next token. */
+static int gap(struct walk *w, size_t to)
+{
+	for (; w->pos < to; w->pos++) {
+		if (punctuation(w, w->text[w->pos]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct rk_val *new_value(struct walk *w, size_t start)
+{
+	struct rk_val *v;
+
+	if (w->open && !(w->stream && w->open == w->root))
+		v = rk_tree_node(w->d, RK_NULL);
+	else
+		v = rk_tree_root(w->d, RK_NULL, w->one_line);
+	v->start = start;
+	v->line = w->line;
+	if (!w->open) {
+		w->root = v;
+		return v;
+	}
+	if (w->open->kind == RK_MAP) {
+		v->key = w->key;
+		v->klen = w->klen;
+		v->kstart = w->kstart;
+	}
+	rk_tree_link(w->open, v);
+	return v;
+}
+
+static int open_container(struct walk *w, struct rk_val *v, bool map)
+{
+	if (++w->depth > RK_DEPTH_MAX)
+		return rk_tree_error(w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
+	v->kind = map ? RK_MAP : RK_SEQ;
+	w->open = v;
+	w->state = map ? FIRST_KEY : FIRST_ITEM;
+	w->pos = v->start + 1;
+	return 0;
+}
+
+static int take_key(struct walk *w, const jsmntok_t *t)
+{
+	size_t len;
+
+	if (t->type != JSMN_STRING)
+		return unexpected(w, w->pos);
+	w->kstart = w->pos;
+	if (decode(w, t, &w->key, &len) < 0)
+		return -1;
+	w->klen = (uint32_t)len;
+	w->pos = (size_t)t->end + 1;
+	w->state = COLON;
+	return 0;
+}
+
+static int take_value(struct walk *w, const jsmntok_t *t)
+{
+	struct rk_val *v = new_value(w, w->pos);
+
+	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY)
+		return open_container(w, v, t->type == JSMN_OBJECT);
+	if (t->type == JSMN_STRING) {
+		v->kind = RK_STR;
+		if (decode(w, t, &v->s, &v->len) < 0)
+			return -1;
+		w->pos = (size_t)t->end + 1;
+	} else {
+		if (primitive(w, t, v) < 0)
+			return -1;
+		w->pos = (size_t)t->end;
+	}
+	v->end = w->pos;
+	value_done(w);
+	return 0;
+}
+
+static int token(struct walk *w, const jsmntok_t *t)
+{
+	if (gap(w, (size_t)t->start - (t->type == JSMN_STRING)) < 0)
+		return -1;
+	if (w->state == FIRST_KEY || w->state == KEY)
+		return take_key(w, t);
+	if (w->state == COLON || w->state == COMMA_OR_END || (w->state == DONE && !w->stream))
+		return unexpected(w, w->pos);
+	return take_value(w, t);
+}
+
+/* --- tokens --- */
+
+struct tokens {
+	jsmntok_t *v;
+	size_t n;
+	int rc;	    /* jsmn's result */
+	size_t pos; /* where jsmn stopped */
+};
+
+static void cleanup_tokens(struct tokens *t)
+{
+	free(t->v);
+}
+
+/* A text needs less than one token a byte; the array grows with what is found. */
+static int tokenize(struct walk *w, struct tokens *t)
+{
+	jsmn_parser p;
+	size_t cap = w->n / 16 + 64;
+
+	jsmn_init(&p);
+	do {
+		cap += cap / 2;
+		if (cap > RK_NODES_MAX * 2)
+			return fail_at(w, "too many values in one text");
+		t->v = rk_realloc(t->v, cap * sizeof(*t->v));
+		t->rc = jsmn_parse(&p, w->text, w->n, t->v, (unsigned)cap);
+	} while (t->rc == JSMN_ERROR_NOMEM);
+	t->n = p.toknext;
+	t->pos = p.pos;
+	return 0;
+}
+
+/* What jsmn stopped at, once the tokens before it are known to be good. */
+static int leftover(struct walk *w, const struct tokens *t)
+{
+	jsmntok_t last = {.type = JSMN_PRIMITIVE, .start = (int)t->pos, .end = (int)w->n};
+
+	if (t->rc >= 0 || t->pos >= w->n)
+		return 0;
+	if (w->text[t->pos] == '"') {
+		if (gap(w, t->pos) < 0)
+			return -1;
+		return fail_at(w, t->rc == JSMN_ERROR_PART ? "JSON is cut off inside a string"
+							    : "a string holds a bad escape");
+	}
+	/* In strict mode jsmn wants a byte after a number or word; the text's end will do too. */
+	if (t->rc == JSMN_ERROR_PART)
+		return token(w, &last);
+	if (gap(w, t->pos + 1) < 0)
+		return -1;
+	return unexpected(w, t->pos);
+}
+
+static int walk(struct walk *w)
+{
+	struct tokens t __attribute__((cleanup(cleanup_tokens))) = {0};
+
+	if (w->n > RK_BUF_MAX)
+		return fail_at(w, "JSON of more than 256 MiB");
+	if (tokenize(w, &t) < 0)
+		return -1;
+	for (size_t i = 0; i < t.n; i++) {
+		if (token(w, &t.v[i]) < 0)
+			return -1;
+	}
+	if (leftover(w, &t) < 0 || gap(w, w->n) < 0)
+		return -1;
+	return w->state == DONE ? 0 : cut_off(w);
+}
+
+static bool is_one_line(const char *text, size_t n)
+{
+	const char *nl = memchr(text, '\n', n);
+
+	return !nl || nl == text + n - 1;
+}
+
+int rk_json_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+	struct rk_err *err)
+{
+	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .err = err};
+
+	*out = NULL;
+	w.one_line = is_one_line(text, n);
+	if (walk(&w) < 0)
+		return -1;
+	*out = w.root;
+	return 0;
+}
+
+int rk_json_parse_stream(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+	struct rk_err *err)
+{
+	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .state = DONE, .stream = true,
+		.err = err};
+
+	*out = NULL;
+	w.one_line = is_one_line(text, n);
+	w.root = w.open = rk_tree_root(d, RK_SEQ, w.one_line);
+	w.root->line = 1;
+	if (walk(&w) < 0)
+		return -1;
+	*out = w.root;
+	return 0;
+}
+
+/* --- writing --- */
+
+struct out {
+	struct rk_buf *b;
+	bool pretty;
+};
+
+static void newline(const struct out *o, int level)
+{
+	if (!o->pretty)
+		return;
+	rk_buf_putc(o->b, '\n');
+	for (int i = 0; i < level; i++)
+		rk_buf_put(o->b, "    ", 4);
+}
+
+static const char *short_escape(uint32_t cp)
+{
+	switch (cp) {
+	case '"':
+		return "\\\"";
+	case '\\':
+		return "\\\\";
+	case '\b':
+		return "\\b";
+	case '\f':
+		return "\\f";
+	case '\n':
+		return "\\n";
+	case '\r':
+		return "\\r";
+	case '\t':
+		return "\\t";
+	default:
+		return NULL;
+	}
+}
+
+/* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript. */
+static bool must_escape(const struct out *o, uint32_t cp)
+{
+	if (cp < 0x20)
+		return true;
+	return o->pretty && (cp == '<' || cp == '>' || cp == '&' || cp == 0x2028 || cp == 0x2029);
+}
+
+static bool is_special(char c)
+{
+	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x80 || c == '"' || c == '\\' ||
+		c == '<' || c == '>' || c == '&';
+}
+
+static size_t write_special(const struct out *o, const char *s, size_t n)
+{
+	uint32_t cp = 0;
+	size_t len = rk_utf8(s, n, &cp);
+	const char *esc = len ? short_escape(cp) : "\\ufffd"; /* JSON has no other bytes */
+
+	if (esc)
+		rk_buf_puts(o->b, esc);
+	else if (must_escape(o, cp))
+		rk_buf_addf(o->b, "\\u%04x", (unsigned)cp);
+	else
+		rk_buf_put(o->b, s, len);
+	return len ? len : 1;
+}
+
+static void write_string(const struct out *o, const char *s, size_t n)
+{
+	rk_buf_putc(o->b, '"');
+	while (n) {
+		size_t run = 0;
+
+		while (run < n && !is_special(s[run]))
+			run++;
+		rk_buf_put(o->b, s, run);
+		if (run < n)
+			run += write_special(o, s + run, n - run);
+		s += run;
+		n -= run;
+	}
+	rk_buf_putc(o->b, '"');
+}
+
+static void write_value(const struct out *o, const struct rk_val *v, int level);
+
+static void write_member(const struct out *o, const struct rk_val *v, int level)
+{
+	write_string(o, v->key, v->klen);
+	rk_buf_puts(o->b, o->pretty ? ": " : ":");
+	write_value(o, v, level);
+}
+
+static void write_map(const struct out *o, const struct rk_val *v, int level)
+{
+	rk_auto_free const struct rk_val **sorted = o->pretty ? rk_tree_sorted(v) : NULL;
+	size_t i = 0;
+
+	rk_buf_putc(o->b, '{');
+	rk_each(it, v) {
+		if (i)
+			rk_buf_putc(o->b, ',');
+		newline(o, level + 1);
+		write_member(o, sorted ? sorted[i] : it, level + 1);
+		i++;
+	}
+	if (i)
+		newline(o, level);
+	rk_buf_putc(o->b, '}');
+}
+
+static void write_seq(const struct out *o, const struct rk_val *v, int level)
+{
+	rk_buf_putc(o->b, '[');
+	rk_each(it, v) {
+		if (it != v->child)
+			rk_buf_putc(o->b, ',');
+		newline(o, level + 1);
+		write_value(o, it, level + 1);
+	}
+	if (v->child)
+		newline(o, level);
+	rk_buf_putc(o->b, ']');
+}
+
+static void write_value(const struct out *o, const struct rk_val *v, int level)
+{
+	switch ((enum rk_kind)v->kind) {
+	case RK_NULL:
+		rk_buf_puts(o->b, "null");
+		break;
+	case RK_BOOL:
+	case RK_NUM:
+		rk_buf_put(o->b, v->s, v->len);
+		break;
+	case RK_STR:
+		write_string(o, v->s, v->len);
+		break;
+	case RK_SEQ:
+		write_seq(o, v, level);
+		break;
+	case RK_MAP:
+		write_map(o, v, level);
+		break;
+	}
+}
+
+void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_buf *out)
+{
+	struct out o = {.b = out, .pretty = style == RK_JSON_PRETTY};
+
+	write_value(&o, v, 0);
+	if (o.pretty)
+		rk_buf_putc(out, '\n');
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tree - what the parsers and writers of val share; tools include val.h instead. */
+#ifndef RK_TREE_H
+#define RK_TREE_H
+
+#include "val.h"
+
+/* Values in one text: 16 Mi nodes are 1.5 GiB, far beyond what any list page holds. */
+#define RK_NODES_MAX ((size_t)16 << 20)
+
+bool rk_doc_is_secret(const struct rk_doc *d);
+
+/* A node without parent; a root also carries the doc's source name into error messages. */
+struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind);
+struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
+
+/* Append child (no parent yet) to a SEQ or, with its key already set, to a MAP. */
+void rk_tree_link(struct rk_val *parent, struct rk_val *child);
+
+/* The later one of two members with the same key, or NULL. O(n log n) in the worst case. */
+const struct rk_val *rk_tree_duplicate(const struct rk_val *map);
+
+/* The members of a map in byte order of their keys; v->count entries, the caller frees. */
+const struct rk_val **rk_tree_sorted(const struct rk_val *map);
+
+/* RK_FAIL "SOURCE:LINE: what", "SOURCE: what" for line 0, "line N: what" without a source.
+ * Returns -1. */
+int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
+	RK_PRINTF(4, 5);
+
+/* Length (1 to 4) of the valid UTF-8 sequence at s, its code point in *cp; 0: invalid. */
+size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
+
+#endif
