@@ -238,7 +238,9 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
 	if (prepare(j, obj, err) < 0)
 		return -1;
-	if (rk_kube_find(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
+	if (j->o->known)
+		j->before = rk_mut(j->o->current);
+	else if (rk_kube_find(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
 		return -1;
 	if (j->o->before)
 		*j->o->before = j->before;

@@ -93,13 +93,15 @@ const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … 
 
 struct rk_apply_opts {
 	enum rk_dry dry;
-	bool force;	     /* take fields over from other managers */
-	bool adopt;	     /* take them over from kubectl in any of its forms: what upstream's
+	bool force;	      /* take fields over from other managers */
+	bool adopt;	      /* take them over from kubectl in any of its forms: what upstream's
 			      * scripts made */
-	const char *manager; /* NULL: RK_FIELD_MANAGER */
-	const char *hint;    /* said with a conflict; NULL: the usual */
+	const char *manager;  /* NULL: RK_FIELD_MANAGER */
+	const char *hint;     /* said with a conflict; NULL: the usual */
 	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
-	struct rk_val **before; /* the object as it was, or NULL; in d */
+	bool known;	      /* the caller has just read the object: spare the read */
+	const struct rk_val *current; /* with known: what it read, NULL for absent; in d */
+	struct rk_val **before;	      /* the object as it was, or NULL; in d */
 };
 /* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
  * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
