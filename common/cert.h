@@ -13,6 +13,9 @@ struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
 /* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;
+/* The same for one certificate in DER. */
+int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk_err *err)
+	RK_MUST_USE;
 void rk_cert_free(struct rk_cert *c);
 static inline void rk_cleanup_cert_(struct rk_cert **c)
 {
@@ -35,6 +38,10 @@ bool rk_cert_is_ca(const struct rk_cert *c);
 
 /* Whether the leaf carries the host name (one left-most wildcard label allowed) or IP address. */
 bool rk_cert_matches(const struct rk_cert *c, const char *host);
+/* Its names for a message: "a.example, *.b.example and 3 more". */
+void rk_cert_names(const struct rk_cert *c, struct rk_buf *out);
+/* A time for a message: "2026-01-31 12:00 UTC". */
+void rk_cert_date(int64_t t, char out[32]);
 
 /* Whether the PEM key belongs to the leaf. 0 when it does. Errors in words of their own:
  * RK_FAIL "is not a private key", "is encrypted", "does not belong to the certificate". */
@@ -42,7 +49,8 @@ int rk_cert_check_key(
 	const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err) RK_MUST_USE;
 
 /* Judge a certificate for serving hosts at time now (0: the clock): key fits, not expired, not yet
- * valid, covers every host. One error, naming the first trouble and what to do. */
+ * valid, covers every host. One error, naming the first trouble and what to do. key_pem NULL:
+ * there is no key to look at. */
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
 
@@ -50,13 +58,19 @@ int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const 
 int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,
 	struct rk_err *err) RK_MUST_USE;
 
+/* Words for OpenSSL's verdict `why` (X509_V_ERR_...) on leaf; `at` is the certificate of the chain
+ * it is about, the leaf itself or another. Returns -1. */
+int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why,
+	const char *host, struct rk_err *err);
+
 /* Check that a PEM bundle holds at least one certificate and no damage; *count may be NULL. */
 int rk_cert_bundle(const char *pem, size_t n, size_t *count, struct rk_err *err) RK_MUST_USE;
 
 /* New ECDSA P-256 key (SEC1 PEM, secret) and a client certificate signed by the CA.
  * Recipe: k3k's `kubeconfig generate`: organisations first, then CN; notBefore of the CA;
  * keyUsage digitalSignature+keyEncipherment, extendedKeyUsage clientAuth; SHA-256.
- * cert_pem gets the new certificate followed by the CA's. orgs is NULL-terminated. */
+ * cert_pem gets the new certificate followed by the CA's. orgs is NULL-terminated; NULL or empty
+ * means system:masters, days <= 0 means 365, both as k3k does. */
 int rk_cert_sign_client(const char *ca_pem, size_t ca_len, const char *ca_key_pem,
 	size_t ca_key_len, const char *cn, const char *const *orgs, int64_t days,
 	struct rk_buf *cert_pem, struct rk_buf *key_pem, struct rk_err *err) RK_MUST_USE;
