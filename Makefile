@@ -14,7 +14,7 @@ B        ?= build
 PKGS     := libcurl yaml-0.1 openssl
 CC       ?= cc
 CFLAGS   ?= -O2 -g
-RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Icommon -I$(B)/gen \
+RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -iquote common -iquote $(B)/gen \
 	-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -fno-common -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(PKGS))
