@@ -10,6 +10,9 @@
 
 bool rk_doc_is_secret(const struct rk_doc *d);
 
+/* Set the source's name (not copied) and return the one before. */
+const char *rk_tree_source(struct rk_doc *d, const char *name);
+
 /* A node without parent; a root also carries the doc's source name into error messages. */
 struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind);
 struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
@@ -30,5 +33,17 @@ int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const
 
 /* Length (1 to 4) of the valid UTF-8 sequence at s, its code point in *cp; 0: invalid. */
 size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
+
+/* --- YAML's plain scalars --- */
+
+/* What a plain scalar is to kubectl's reader. */
+enum rk_plain { RK_PLAIN_STR, RK_PLAIN_NULL, RK_PLAIN_TRUE, RK_PLAIN_FALSE, RK_PLAIN_NUM,
+	RK_PLAIN_INF /* .inf, .nan: numbers that JSON does not have */ };
+
+/* Longest number; anything longer is a string. */
+enum { RK_NUM_MAX = 500 };
+
+/* For RK_PLAIN_NUM num gets the number in JSON's notation; it has RK_NUM_MAX + 32 bytes. */
+enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num);
 
 #endif

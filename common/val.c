@@ -137,6 +137,14 @@ void rk_doc_source(struct rk_doc *d, const char *name)
 	d->source = name ? rk_doc_strndup(d, name, strlen(name)) : NULL;
 }
 
+const char *rk_tree_source(struct rk_doc *d, const char *name)
+{
+	const char *old = d->source;
+
+	d->source = name;
+	return old;
+}
+
 /* --- nodes --- */
 
 struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind)
