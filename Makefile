@@ -5,6 +5,7 @@
 
 VERSION  := 0.1.0
 COMMIT   := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DATE     := $(shell git log -1 --format=%cs 2>/dev/null || echo 1970-01-01)
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/rk3k
@@ -45,7 +46,7 @@ UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
 .PHONY: all unit clean
 .SECONDARY:
 
-all: $(TOOL_BIN) $(if $(wildcard kubectl-rk3k/rk3k.c),$(B)/bin/kubectl-rk3k)
+all: $(LIB) $(TOOL_BIN) $(if $(wildcard kubectl-rk3k/rk3k.c),$(B)/bin/kubectl-rk3k)
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -56,7 +57,12 @@ $(B)/obj/gen/manifests.o: $(B)/gen/manifests.c $(B)/flags
 	$(CC) $(RK_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The version belongs to one object only, so that a commit does not rebuild everything.
-$(B)/obj/common/cli.o: RK_CFLAGS += -DRK_VERSION='"$(VERSION)"' -DRK_COMMIT='"$(COMMIT)"'
+$(B)/obj/common/version.o: RK_CFLAGS += -DRK_VERSION='"$(VERSION)"' -DRK_COMMIT='"$(COMMIT)"' \
+	-DRK_DATE='"$(DATE)"'
+$(B)/obj/common/version.o: $(B)/commit
+$(B)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(COMMIT) $(DATE)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT) $(DATE)' > $@
 
 $(B)/gen/manifests.c: tests/../manifests $(MANIFESTS) Makefile
 	@mkdir -p $(@D)

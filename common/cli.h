@@ -20,7 +20,8 @@ enum rk_opt_kind {
 	RK_OPT_CSV,   /* struct rk_strv; repeatable and split at commas */
 	RK_OPT_ENUM,  /* int: index into choices "a|b|c" */
 	RK_OPT_COUNT, /* int: -vvv or -v=3 */
-	RK_OPT_GROUP, /* sub points to a table whose offsets are relative to off */
+	RK_OPT_SECS,  /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
+	RK_OPT_GROUP, /* sub: a table whose offsets are relative to off; help: its heading */
 };
 
 struct rk_opt {
@@ -35,7 +36,7 @@ struct rk_opt {
 	const char *env;	  /* environment variable, or NULL */
 	const struct rk_opt *sub; /* RK_OPT_GROUP */
 	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
-				   * "namespace"; NULL: nothing */
+				   * "namespace", or fixed words "a|b"; NULL: nothing */
 };
 #define RK_OPT_END           \
 	{                    \
@@ -52,12 +53,12 @@ extern const struct rk_opt rk_out_opts[]; /* -o table|wide|json|yaml|name, --no-
 #define RK_GROUP_KUBE(type, member)                                              \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_kube_opts                                              \
+		.sub = rk_kube_opts, .help = "Connection flags"                  \
 	}
 #define RK_GROUP_OUT(type, member)                                               \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_out_opts                                               \
+		.sub = rk_out_opts, .help = "Output flags"                       \
 	}
 #define RK_OPT_DRY_RUN(type, member)                                                   \
 	{                                                                              \
@@ -66,14 +67,17 @@ extern const struct rk_opt rk_out_opts[]; /* -o table|wide|json|yaml|name, --no-
 		.help = "show what would be done without doing it"                     \
 	}
 
-/* A verb (`kubeconfig get`) or, with one verb without a name, the whole tool. */
+/* A verb (`kubeconfig get`). One without a name is the tool itself: the only verb, or what runs
+ * when the first positional names no other. All verbs of a tool share one struct opts. */
 struct rk_verb {
-	const char *name;    /* NULL: the tool has no verbs */
+	const char *name;    /* NULL: the tool itself */
 	const char *args;    /* "[CLUSTER]" for the usage line */
 	const char *summary; /* one line */
 	const struct rk_opt *opts;
 	int min_args, max_args; /* positionals; max <0: any number */
 	const char *complete;	/* what completes positionals, as in rk_opt */
+	/* argv: the positionals. Returns 0, -1 with err, or an exit code for an answer that is no
+	 * error and has been printed already (`--diff`: 1). */
 	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
 	const char *examples; /* lines, shown last in --help; may be NULL */
 };
@@ -92,13 +96,44 @@ struct rk_cmd {
 
 /* The whole of main: fds 0-2 open, no core dumps, signals, parse, run, flush stdout, print the
  * error and hint, exit code. Also answers --help, --version, --summary, __complete WORDS…
- * (conventions of kubectl_complete-*), and __man (roff on stdout). Every tool also has -v, -q. */
+ * (conventions of kubectl_complete-*), and __man (roff on stdout). Every tool also has -v, -q and
+ * --color. SIGPIPE is ignored from here on: a child that is started gets the default back. */
 int rk_main(const struct rk_cmd *cmd, int argc, char **argv);
 
-/* Duration and size parsers used by options and settings. */
+/* The two ends of rk_main, for the dispatcher, which has no table. name: "rk3k-cert-sync", as it
+ * stands before messages. rk_finish takes what run() returned, flushes stdout, prints the error,
+ * removes temporaries and returns the exit code; with err->code 128+n it dies by signal n. */
+void rk_init(const char *name);
+int rk_finish(int ret, struct rk_err *err);
+
+/* "kubectl rk3k", or "helm rk3k" when helm started us. */
+const char *rk_usage_prefix(void);
+
+/* The parsing alone, for tests: fills opts (zeroed, opts_size bytes), sets *verb and leaves the
+ * positionals in argv[0..*nargs). Errors: RK_USAGE. --help is not treated here: *help is set.
+ * rk_cli_release frees the lists in opts. */
+int rk_cli_parse(const struct rk_cmd *cmd, void *opts, int argc, char **argv,
+	const struct rk_verb **verb, int *nargs, bool *help, struct rk_err *err) RK_MUST_USE;
+void rk_cli_release(const struct rk_cmd *cmd, const struct rk_verb *verb, void *opts);
+/* What --help, __man and __complete print. verb NULL: the tool as a whole. */
+void rk_cli_help(
+	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out);
+void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out);
+/* Choices and the directive go to out. What only a cluster or a kubeconfig knows must be asked for:
+ * ask_for is then "cluster", what stands before each name ("--context="), and the connection
+ * flags typed so far; its strings live as long as the process. */
+void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
+	struct rk_strv *ask_for);
+
+/* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
+const char *rk_nearest(const char *word, const char *const *names);
+
+/* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for
+ * what does not fit. Used by options and settings. */
 bool rk_parse_duration(const char *s, int64_t *ms);
 
 extern const char rk_version[]; /* "0.1.0" */
 extern const char rk_commit[];
+extern const char rk_date[]; /* of the commit, "2025-01-31" */
 
 #endif

@@ -22,8 +22,24 @@ void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
 void rk_note(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_warn(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug(const char *fmt, ...) RK_PRINTF(1, 2);
+/* As rk_note, without the program's name: for lists and reports to a person. */
+void rk_say(const char *fmt, ...) RK_PRINTF(1, 2);
 bool rk_quiet(void);
 int rk_verbosity(void);
+
+enum rk_color { RK_COLOR_AUTO, RK_COLOR_ALWAYS, RK_COLOR_NEVER };
+/* Set once by rk_main: the name before messages, -v, -q and --color. */
+void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color);
+/* Flush stdout. Errors: RK_FAIL (full disk); a closed pipe ends the process by SIGPIPE. */
+int rk_out_flush(struct rk_err *err) RK_MUST_USE;
+/* "prog: message; hint" on stderr. */
+void rk_out_error(const struct rk_err *err);
+/* Columns of the terminal on fd (COLUMNS first); 0 when it is none. */
+size_t rk_out_width(int fd);
+
+/* s made fit for a terminal: control characters as ^X, bidi controls and invalid UTF-8 as U+FFFD.
+ * A line break becomes what nl says. */
+void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
 
 /* kubectl's table: columns padded to the widest cell plus 3, widths in characters; a cell is cut at
  * a line break. Empty cells stay empty. wide columns are printed with RK_FMT_WIDE only. */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli-internal.h"
+
+/* Directives of kubectl's completion (cobra): the last line, ":N". */
+enum { FILES = 0, NO_FILES = 4, DIRS = 16 };
+
+struct completer {
+	const struct rk_cmd *cmd;
+	const struct rk_verb *verb;
+	struct rk_flags flags;
+	const char *word;	  /* being typed */
+	struct rk_flag *value_of; /* the word is this flag's value */
+	bool plain;		  /* a -- came before */
+	int nargs;		  /* positionals before the word */
+	struct rk_strv given;	  /* connection flags before the word, as --name=value */
+	struct rk_buf *out;
+	struct rk_strv *ask;
+};
+
+static void choice(struct completer *c, const char *name, const char *text)
+{
+	if (!rk_prefix(name, c->word))
+		return;
+	rk_buf_puts(c->out, name);
+	if (text && *text)
+		rk_buf_addf(c->out, "\t%s", text);
+	rk_buf_putc(c->out, '\n');
+}
+
+/* "a|b|c", each behind lead ("--output="), which the word carries too. */
+static int fixed(struct completer *c, const char *lead, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, "|");
+		rk_auto_free char *name = rk_asprintf("%s%.*s", lead, (int)n, list);
+
+		choice(c, name, NULL);
+		list += n + (list[n] == '|');
+	}
+	return NO_FILES;
+}
+
+/* Names that only a cluster or a kubeconfig knows come from the tool `names`, so that a tool that
+ * needs neither links neither. */
+static int ask(struct completer *c, const char *lead, const char *kind)
+{
+	rk_strv_add(c->ask, kind);
+	rk_strv_add(c->ask, rk_strdup(lead));
+	for (size_t i = 0; i < c->given.n; i++)
+		rk_strv_add(c->ask, c->given.v[i]);
+	return NO_FILES;
+}
+
+static int complete_as(struct completer *c, const char *lead, const char *how)
+{
+	if (!how)
+		return NO_FILES;
+	if (rk_streq(how, "file"))
+		return FILES;
+	if (rk_streq(how, "dir"))
+		return DIRS;
+	if (rk_streq(how, "cluster") || rk_streq(how, "context") || rk_streq(how, "namespace"))
+		return ask(c, lead, how);
+	return fixed(c, lead, how);
+}
+
+static int complete_value(struct completer *c, const struct rk_opt *o, const char *lead)
+{
+	if (o->kind == RK_OPT_ENUM)
+		return fixed(c, lead, o->choices);
+	if (o->kind == RK_OPT_FLAG)
+		return fixed(c, lead, "true|false");
+	return complete_as(c, lead, o->complete);
+}
+
+static int complete_flag(struct completer *c)
+{
+	const char *value;
+	bool next;
+	struct rk_flag *f = rk_flags_word(&c->flags, c->word, &value, &next);
+
+	if (f && value && c->word[1] == '-') {
+		rk_auto_free char *lead = rk_strndup(c->word, (size_t)(value - c->word));
+
+		return complete_value(c, f->opt, lead);
+	}
+	for (size_t i = 0; i < c->flags.n; i++) {
+		rk_auto_free char *name = rk_asprintf("--%s", c->flags.v[i].opt->name);
+
+		choice(c, name, c->flags.v[i].opt->help);
+	}
+	return NO_FILES;
+}
+
+static int complete_arg(struct completer *c)
+{
+	int directive = NO_FILES;
+	bool verb_open = rk_verb_named(c->cmd) && c->nargs == 0 && !(c->verb && c->verb->name);
+
+	for (const struct rk_verb *v = c->cmd->verbs; verb_open && v->run; v++)
+		if (v->name)
+			choice(c, v->name, v->summary);
+	if (c->verb && (c->verb->max_args < 0 || c->nargs < c->verb->max_args))
+		directive = complete_as(c, "", c->verb->complete);
+	return directive;
+}
+
+/* Keep what says which cluster is meant. */
+static void keep_given(struct completer *c, const struct rk_flag *f, const char *value)
+{
+	for (const struct rk_opt *o = rk_kube_opts; o->name; o++)
+		if (o == f->opt && value)
+			rk_strv_add(&c->given, rk_asprintf("--%s=%s", o->name, value));
+}
+
+/* The words before the one being typed. */
+static void read_words(struct completer *c, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		const char *value;
+		struct rk_flag *f;
+		bool next;
+
+		if (c->plain || argv[i][0] != '-' || !argv[i][1]) {
+			c->nargs++;
+			continue;
+		}
+		if (rk_streq(argv[i], "--")) {
+			c->plain = true;
+			continue;
+		}
+		f = rk_flags_word(&c->flags, argv[i], &value, &next);
+		if (!f)
+			continue;
+		if (next && i + 1 == argc)
+			c->value_of = f;
+		keep_given(c, f, next && i + 1 < argc ? argv[i + 1] : value);
+		i += next;
+	}
+}
+
+static int complete(struct completer *c, int argc, char **argv)
+{
+	int verb_at = rk_verb_word(c->cmd, argc, argv);
+
+	c->verb = rk_verb_find(c->cmd, verb_at < argc ? argv[verb_at] : NULL);
+	rk_flags_init(&c->flags, c->verb, NULL, NULL);
+	read_words(c, argc, argv);
+	if (c->verb && c->verb->name)
+		c->nargs--;
+	if (c->value_of)
+		return complete_value(c, c->value_of->opt, "");
+	if (c->word[0] == '-' && !c->plain)
+		return complete_flag(c);
+	return complete_arg(c);
+}
+
+void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
+	struct rk_strv *ask_for)
+{
+	struct completer c = {.cmd = cmd, .word = "", .out = out, .ask = ask_for};
+	int directive;
+
+	if (argc > 0)
+		c.word = argv[--argc];
+	directive = complete(&c, argc, argv);
+	rk_buf_addf(out, ":%d\n", directive);
+	rk_flags_release(&c.flags);
+	rk_strv_release(&c.given);
+}

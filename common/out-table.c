@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "out-internal.h"
+
+#include <stdarg.h>
+
+struct rk_table {
+	size_t n, wide; /* columns; from `wide` on only with -o wide */
+	char **cells;	/* rows of n; the first is the header */
+	size_t rows;
+};
+
+static size_t width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* kubectl's: cut at a line break, which "..." shows. */
+static char *cell(const char *s)
+{
+	rk_auto_buf b = RK_BUF_INIT;
+	size_t n;
+
+	if (!s)
+		s = "<none>";
+	n = strcspn(s, "\n\r\f");
+	rk_printable(&b, s, n, "");
+	if (s[n])
+		rk_buf_puts(&b, "...");
+	return b.len ? rk_buf_detach(&b) : rk_strdup("");
+}
+
+static char **add_row(struct rk_table *t)
+{
+	t->cells = rk_realloc(t->cells, (t->rows + 1) * t->n * sizeof(*t->cells));
+	return t->cells + t->n * t->rows++;
+}
+
+struct rk_table *rk_table_new(const char *const *headers, size_t n)
+{
+	struct rk_table *t = rk_calloc(1, sizeof(*t));
+	char **row;
+
+	t->n = t->wide = n;
+	row = add_row(t);
+	for (size_t i = 0; i < n; i++)
+		row[i] = cell(headers[i]);
+	return t;
+}
+
+void rk_table_wide(struct rk_table *t, size_t from)
+{
+	t->wide = from;
+}
+
+void rk_table_row(struct rk_table *t, ...)
+{
+	char **row = add_row(t);
+	va_list ap;
+
+	va_start(ap, t);
+	for (size_t i = 0; i < t->n; i++)
+		row[i] = cell(va_arg(ap, const char *));
+	va_end(ap);
+}
+
+static size_t column_width(const struct rk_table *t, size_t col)
+{
+	size_t max = 3; /* 6 with the blanks */
+
+	for (size_t row = 0; row < t->rows; row++) {
+		size_t w = width(t->cells[row * t->n + col]);
+
+		max = w > max ? w : max;
+	}
+	return max + 3;
+}
+
+void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers)
+{
+	size_t n = fmt == RK_FMT_WIDE ? t->n : t->wide;
+	rk_auto_free size_t *widths = rk_calloc(n + 1, sizeof(*widths));
+	rk_auto_buf out = RK_BUF_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		widths[i] = column_width(t, i);
+	for (size_t row = !headers; row < t->rows; row++) {
+		for (size_t i = 0; i < n; i++) {
+			const char *s = t->cells[row * t->n + i];
+			size_t pad = i + 1 < n ? widths[i] - width(s) : 0;
+
+			rk_buf_addf(&out, "%s%*s", s, (int)pad, "");
+		}
+		rk_buf_putc(&out, '\n');
+	}
+	rk_print_buf(&out);
+}
+
+void rk_table_free(struct rk_table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n * t->rows; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	free(t);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "out-internal.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+static struct {
+	const char *name;
+	int verbosity;
+	bool quiet;
+	enum rk_color color;
+} out = {.name = "rk3k"};
+
+/* Ours, so that it can be wiped: a kubeconfig goes through it. */
+static char stdout_buf[1 << 16];
+
+void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color)
+{
+	out.name = name;
+	out.verbosity = verbosity;
+	out.quiet = quiet;
+	out.color = color;
+	setvbuf(stdout, stdout_buf, _IOLBF, sizeof(stdout_buf));
+}
+
+bool rk_quiet(void)
+{
+	return out.quiet;
+}
+
+int rk_verbosity(void)
+{
+	return out.verbosity;
+}
+
+/* --- text made harmless --- */
+
+/* Length of the UTF-8 sequence at s of at most n bytes, with its code point; 0 when it is none. */
+static size_t utf8(const unsigned char *s, size_t n, uint32_t *cp)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (!len || len > n || s[0] > 0xf4)
+		return 0;
+	*cp = len == 1 ? s[0] : s[0] & (0x7f >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*cp = *cp << 6 | (s[i] & 0x3f);
+	}
+	if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
+		return 0;
+	return len;
+}
+
+/* C1 controls, and those that turn the direction of writing: a name must not reorder its line. */
+static bool deceptive(uint32_t cp)
+{
+	return (cp >= 0x80 && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
+	       (cp >= 0x2066 && cp <= 0x2069) || cp == 0x2028 || cp == 0x2029;
+}
+
+void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
+{
+	static const char replacement[] = "\357\277\275";
+
+	while (n) {
+		uint32_t cp = 0;
+		size_t len = utf8((const unsigned char *)s, n, &cp);
+
+		if (!len || deceptive(cp)) {
+			rk_buf_puts(b, replacement);
+			len = len ? len : 1;
+		} else if (cp == '\n') {
+			rk_buf_puts(b, nl);
+		} else if (cp == '\t') {
+			rk_buf_putc(b, ' ');
+		} else if (cp < 0x20 || cp == 0x7f) {
+			rk_buf_putc(b, '^');
+			rk_buf_putc(b, (char)(cp ^ 0x40));
+		} else {
+			rk_buf_put(b, s, len);
+		}
+		s += len;
+		n -= len;
+	}
+}
+
+/* --- stdout --- */
+
+/* The reader of the pipe has seen enough: end as any filter does. */
+static void closed_pipe(void)
+{
+	rk_file_cleanup();
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
+static int write_errno; /* of the first write that failed */
+
+static void write_failed(void)
+{
+	if (errno == EPIPE)
+		closed_pipe();
+	if (!write_errno)
+		write_errno = errno;
+}
+
+static void put(const char *s, size_t n)
+{
+	/* glibc returns n for a line it could not flush. */
+	if (n && (fwrite(s, 1, n, stdout) != n || ferror(stdout)))
+		write_failed();
+}
+
+void rk_print(const char *s)
+{
+	put(s, strlen(s));
+}
+
+void rk_print_buf(const struct rk_buf *b)
+{
+	put(b->s, b->len);
+}
+
+void rk_printf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vprintf(fmt, ap) < 0 || ferror(stdout))
+		write_failed();
+	va_end(ap);
+}
+
+int rk_out_flush(struct rk_err *err)
+{
+	if (fflush(stdout) != 0)
+		write_failed();
+	rk_wipe(stdout_buf, sizeof(stdout_buf));
+	if (!write_errno)
+		return 0;
+	errno = write_errno;
+	write_errno = 0; /* said once */
+	return rk_err_sys(err, "write error");
+}
+
+/* --- stderr --- */
+
+static bool dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || !*term || rk_streq(term, "dumb");
+}
+
+bool rk_out_tty(void)
+{
+	return isatty(STDERR_FILENO) && !dumb();
+}
+
+bool rk_out_color(void)
+{
+	if (out.color != RK_COLOR_AUTO)
+		return out.color == RK_COLOR_ALWAYS;
+	return rk_out_tty() && !getenv("NO_COLOR");
+}
+
+size_t rk_out_width(int fd)
+{
+	struct winsize w;
+	const char *columns = getenv("COLUMNS");
+	int64_t n;
+
+	if (!isatty(fd))
+		return 0;
+	if (columns && rk_parse_int(columns, 20, 1000, &n))
+		return (size_t)n;
+	if (ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col >= 20)
+		return w.ws_col;
+	return 80;
+}
+
+void rk_err_write(const struct rk_buf *b)
+{
+	const char *s = b->s;
+	size_t n = b->len;
+
+	while (n) {
+		ssize_t w = write(STDERR_FILENO, s, n);
+
+		if (w < 0 && errno != EINTR)
+			return;
+		if (w > 0) {
+			s += w;
+			n -= (size_t)w;
+		}
+	}
+}
+
+/* One message, whole in one write, so that lines of several processes do not mix. */
+static void say(const char *lead, const char *fmt, va_list ap)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+	char *text = NULL;
+	int n = vasprintf(&text, fmt, ap);
+
+	if (n < 0)
+		return;
+	rk_progress_hide(&line);
+	rk_buf_puts(&line, lead);
+	rk_printable(&line, text, (size_t)n, "\n  ");
+	rk_buf_putc(&line, '\n');
+	rk_progress_show(&line);
+	rk_err_write(&line);
+	free(text);
+}
+
+static void say_named(const char *what, const char *fmt, va_list ap)
+{
+	rk_auto_free char *lead = rk_asprintf("%s: %s", out.name, what);
+
+	say(lead, fmt, ap);
+}
+
+void rk_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet)
+		return;
+	va_start(ap, fmt);
+	say_named("", fmt, ap);
+	va_end(ap);
+}
+
+void rk_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void rk_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_named("warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void rk_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!out.verbosity)
+		return;
+	va_start(ap, fmt);
+	say_named("debug: ", fmt, ap);
+	va_end(ap);
+}
+
+void rk_out_error(const struct rk_err *err)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+
+	if (!err->msg[0])
+		return;
+	rk_progress_hide(&line);
+	rk_buf_addf(&line, "%s: ", out.name);
+	rk_printable(&line, err->msg, strlen(err->msg), " ");
+	if (err->hint[0]) {
+		rk_buf_puts(&line, "; ");
+		rk_printable(&line, err->hint, strlen(err->hint), " ");
+	}
+	rk_buf_putc(&line, '\n');
+	rk_err_write(&line);
+}
+
+/* --- questions --- */
+
+static volatile sig_atomic_t ask_signal;
+
+static void on_ask_signal(int sig)
+{
+	ask_signal = sig;
+}
+
+static const int ask_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+
+/* While the echo is off, a signal must first turn it on again: note it, end the read, and let the
+ * old handler have it afterwards (as OpenSSH's readpassphrase does). */
+static void catch_signals(struct sigaction old[])
+{
+	struct sigaction sa = {.sa_handler = on_ask_signal}; /* no SA_RESTART */
+
+	ask_signal = 0;
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaction(ask_signals[i], &sa, &old[i]);
+}
+
+static void release_signals(const struct sigaction old[])
+{
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaction(ask_signals[i], &old[i], NULL);
+	if (ask_signal)
+		raise(ask_signal);
+}
+
+/* A line without its end; false at end of input or on a signal. */
+static bool read_line(int tty, struct rk_buf *answer)
+{
+	char c;
+	ssize_t n;
+
+	while ((n = read(tty, &c, 1)) == 1 && c != '\n')
+		if (answer->len < 4096)
+			rk_buf_putc(answer, c);
+	return n == 1;
+}
+
+static bool read_hidden(int tty, struct rk_buf *answer)
+{
+	struct sigaction old[RK_COUNT(ask_signals)];
+	struct termios shown, hidden;
+	bool ok, echo = tcgetattr(tty, &shown) == 0;
+
+	hidden = shown;
+	hidden.c_lflag &= (tcflag_t)~ECHO;
+	catch_signals(old);
+	if (echo)
+		tcsetattr(tty, TCSAFLUSH, &hidden);
+	ok = read_line(tty, answer);
+	if (echo)
+		tcsetattr(tty, TCSAFLUSH, &shown);
+	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
+		ok = false;
+	release_signals(old);
+	return ok;
+}
+
+int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err)
+{
+	rk_auto_close int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	rk_auto_buf text = RK_BUF_INIT;
+
+	if (tty < 0)
+		return rk_err_set(err, RK_USAGE, "no terminal to ask on: %s", question);
+	rk_progress_hide(&text);
+	rk_printable(&text, question, strlen(question), " ");
+	rk_buf_putc(&text, ' ');
+	if (write(tty, text.s, text.len) < 0)
+		return rk_err_sys(err, "cannot ask on /dev/tty");
+	rk_buf_reset(answer);
+	if (!(hidden ? read_hidden : read_line)(tty, answer))
+		return rk_err_set(err, RK_FAIL, "no answer to: %s", question);
+	return 0;
+}
+
+int rk_confirm(const char *question, struct rk_err *err)
+{
+	rk_auto_buf answer = RK_BUF_INIT;
+	rk_auto_free char *text = rk_asprintf("%s [y/N]", question);
+
+	if (rk_ask(text, false, &answer, err) < 0)
+		return err && err->code == RK_USAGE
+			       ? rk_err_hint(err, "say --yes to go on without a question")
+			       : -1;
+	return rk_streq(answer.s, "y") || rk_streq(answer.s, "Y") || rk_streq(answer.s, "yes");
+}
