@@ -5,7 +5,6 @@
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 #define IN_MAX	       ((size_t)256 << 20)
-#define JUNK_MAX       65536 /* bytes that are no event before a stream is dropped */
 #define STREAM_S       "300"  /* how long the server keeps one stream open */
 #define IDLE_MS	       90000  /* bookmarks come about once a minute */
 #define BACKOFF_MS     800
@@ -39,14 +38,13 @@ struct rk_watch {
 	char content_type[80];
 	struct rk_err err;
 	struct rk_buf in;   /* bytes not yet worked on */
-	struct rk_buf head; /* first bytes of a stream, for an error's body */
+	struct rk_buf head; /* the body of a refusal */
 	struct rk_watch_split split;
 	int64_t opened_ms, wake_ms, backoff;
 	struct rk_buf token;   /* of the next page */
 	char version[64];
 	unsigned round;
-	size_t junk;
-	bool synced, relist, renewed, dead, good;
+	bool synced, relist, renewed, dead;
 	struct known **tab;
 	size_t ntab, nknown;
 	struct rk_watch *next;
@@ -224,8 +222,6 @@ static int on_data(void *arg, const char *p, size_t n)
 
 	if (w->dead)
 		return -1;
-	if (w->head.len < 4096)
-		rk_buf_put(&w->head, p, n < 4096 ? n : 4096);
 	return rk_buf_add(&w->in, p, n, NULL);
 }
 
@@ -237,7 +233,9 @@ static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err
 	w->ended = true;
 	w->status = err ? 0 : res->status;
 	w->err = err ? *err : (struct rk_err)RK_ERR_INIT;
-	snprintf(w->content_type, sizeof(w->content_type), "%s", res ? res->content_type : "");
+	snprintf(w->content_type, sizeof(w->content_type), "%s", err ? "" : res->content_type);
+	if (!err && res->body.len)
+		rk_buf_put(&w->head, res->body.s, res->body.len < 8192 ? res->body.len : 8192);
 }
 
 static void start(struct rk_watch *w, struct rk_http_req *req, const struct rk_buf *path)
@@ -249,8 +247,7 @@ static void start(struct rk_watch *w, struct rk_http_req *req, const struct rk_b
 	rk_buf_reset(&w->head);
 	rk_buf_reset(&w->split.part);
 	w->ended = false;
-	w->relist = w->good = false;
-	w->junk = 0;
+	w->relist = false;
 	w->opened_ms = rk_now_ms();
 	req->path = path->s;
 	if (rk_kube_fresh(w->k, &err) < 0) {
@@ -474,28 +471,22 @@ static int on_line(void *arg, const char *p, size_t n)
 	obj = rk_get(v, "object", NULL);
 	if (!type || !obj)
 		return -1;
-	w->good = true;
 	event(w, type, obj);
 	return 0;
 }
 
-/* The bytes that came since the last turn. The body of a refusal is no event either: its end tells.
- * A stream of rubbish is dropped and opened again. */
+/* The bytes that came since the last turn. A stream of rubbish is dropped and opened again. */
 static void stream_work(struct rk_watch *w)
 {
 	struct rk_buf got = w->in;
-	size_t n = got.len;
 	int r;
 
-	if (!n)
+	if (!got.len)
 		return;
 	w->in = (struct rk_buf){.s = rk_buf_empty, .max = IN_MAX, .secret = true};
 	r = rk_watch_feed(&w->split, got.s, got.len, on_line, w);
 	rk_buf_release(&got);
-	if (r == 0 || !w->xfer)
-		return;
-	w->junk += n;
-	if (w->good || w->junk > JUNK_MAX) {
+	if (r < 0 && w->xfer) {
 		rk_pool_cancel(rk_loop_pool(w->loop), w->xfer);
 		w->xfer = NULL;
 		w->ended = true;
