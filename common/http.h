@@ -107,6 +107,21 @@ void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x);
  * Returns the number of transfers still running. */
 int rk_pool_poll(struct rk_pool *p, int64_t ms, int extra_fd);
 
+/* --- a connection to speak another protocol on, after an Upgrade --- */
+struct rk_wire; /* TLS, verified as for requests; HTTP/1.1 by ALPN; through the proxy */
+
+/* Connect; nothing is sent yet. Errors as rk_http_do. */
+int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err) RK_MUST_USE;
+void rk_wire_free(struct rk_wire *w);
+/* "GET path HTTP/1.1" and the headers every request of h has (Host, credentials, agent), each line
+ * ended; the caller adds its own and the empty line. out should be secret. */
+void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out);
+int rk_wire_fd(const struct rk_wire *w);
+/* Bytes taken in (0: none there now), -1: closed or broken. Read until 0 before waiting on fd. */
+ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n);
+/* Send all of it, waiting as needed. -1: closed or broken. */
+int rk_wire_send(struct rk_wire *w, const void *p, size_t n) RK_MUST_USE;
+
 /* Called with one line for each request (method, URL without query secrets, status, ms) when
  * set: -v. Never with headers or bodies of Secrets. */
 extern void (*rk_http_trace)(const char *line);
