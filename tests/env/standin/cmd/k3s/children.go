@@ -81,7 +81,7 @@ func (c *children) start(name string, env []string, argv ...string) (int, error)
 		return 0, err
 	}
 	defer out.Close()
-	env = append(env, "PATH="+os.Getenv("PATH"), "HOME=/root")
+	env = append(env, "PATH="+os.Getenv("PATH"), "HOME=/root", "SSL_CERT_DIR="+os.Getenv("SSL_CERT_DIR"))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return syscall.ForkExec(path, argv, &syscall.ProcAttr{
