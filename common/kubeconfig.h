@@ -77,29 +77,64 @@ bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t ble
 
 /* --- editing: only the bytes of the named entries change --- */
 
-/* One entry to write: cluster, user and context of the same name. */
-struct rk_kc_entry {
+enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
+#define RK_KC_NKINDS 3
+
+/* One entry to write in place of that of its name, else at the end of its list; or, with
+ * value NULL, to take out. */
+struct rk_kc_item {
+	enum rk_kc_kind kind;
 	const char *name;
-	const struct rk_val *cluster, *user, *context; /* maps, without names; NULL: leave */
+	const struct rk_val *value; /* what belongs under cluster:, context: or user: */
 };
 struct rk_kc_edit {
-	const struct rk_kc_entry *set; /* replaced in place, or appended */
-	size_t nset;
-	const char *const
-		*remove;     /* names of contexts+clusters+users to take out; NULL-terminated */
+	const struct rk_kc_item *items;
+	size_t n;
 	const char *current; /* set current-context; NULL: leave; "": clear */
 };
-/* Edit kubeconfig text. Everything outside the touched entries keeps its bytes: comments, order,
- * CRLF, BOM, flow style, JSON. Refused (RK_CONFLICT): several documents, anchors across the
- * touched range, duplicate names. An empty text gives a new file. The result is checked: prefix
- * and suffix are compared and the new entry is parsed back. *changed may be NULL. */
-int rk_kubeconfig_edit(const char *text, size_t n, const struct rk_kc_edit *edit,
-	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
+/* Edit kubeconfig text; name is for messages. Everything outside the touched entries keeps its
+ * bytes: comments, order, CRLF, BOM, flow style, JSON. Entries that have their value already are
+ * not touched. Refused (RK_CONFLICT): several documents, anchors in what is touched, names that
+ * are there twice. An empty text gives a new file. The result is checked: everything before and
+ * behind the changes is compared, the names are counted again and new entries parsed back.
+ * *changed may be NULL. */
+int rk_kubeconfig_edit(const char *text, size_t n, const char *name,
+	const struct rk_kc_edit *edit, struct rk_buf *out, bool *changed, struct rk_err *err)
+	RK_MUST_USE;
 
-/* File kubectl would write a new entry (or the entry of this name, if it exists) to. Caller frees.
- * Also fills all files of the load list, for locking (NULL-terminated, caller frees each). */
-int rk_kubeconfig_write_path(const char *explicit_path, const char *entry, char **path, char ***all,
+/* The files of the load list, read for editing: locked first when lock is set (waiting up to
+ * wait_ms for another's lock), then read. Missing files count as empty. */
+struct rk_kc_files;
+int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, int wait_ms,
 	struct rk_err *err) RK_MUST_USE;
+void rk_kc_close(struct rk_kc_files *f); /* and unlock */
+static inline void rk_cleanup_kc_(struct rk_kc_files **f)
+{
+	rk_kc_close(*f);
+}
+#define rk_auto_kc __attribute__((cleanup(rk_cleanup_kc_))) struct rk_kc_files
+
+/* The entry that counts (that of the first file having the name), parsed into d; NULL when
+ * there is none. path (may be NULL) is the file it is in. */
+int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *name,
+	struct rk_doc *d, const struct rk_val **value, const char **path, struct rk_err *err)
+	RK_MUST_USE;
+/* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
+ * earlier file are there too. */
+int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
+
+/* Edit in memory. As kubectl: an entry that exists is changed in the file it counts in; a new one
+ * and current-context go to the explicit file, else the first that exists, else the last of the
+ * list; current-context is cleared, and an entry taken out, in every file that has it. */
+int rk_kc_change(struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err)
+	RK_MUST_USE;
+/* File i with its text before and now; NULL path beyond the last. */
+const char *rk_kc_file(const struct rk_kc_files *f, size_t i, const struct rk_buf **before,
+	const struct rk_buf **now);
+/* Write the files that changed; their text before is forgotten. *changed may be NULL. */
+int rk_kc_write(struct rk_kc_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
 
 /* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,
  * current, virtualCluster ("NS/NAME"), expires (of the client certificate, RFC 3339), file} in d;

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Editing kubeconfig text: the bytes that may change, and those that may not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kubeconfig-scan.h"
+
+#define NEW_BLOCK "- cluster:\n    server: https://new:1\n  name: new\n"
+
+struct fixture {
+	struct rk_doc *d;
+	struct rk_kc_item items[6];
+	struct rk_kc_edit edit;
+};
+
+static const struct rk_val *one_field(struct rk_doc *d, const char *key, const char *value)
+{
+	struct rk_val *m = rk_map(d);
+
+	rk_set_str(d, m, key, value);
+	return m;
+}
+
+/* Cluster NAME with server https://NAME:1. */
+static struct rk_kc_item cluster(struct rk_doc *d, const char *name)
+{
+	return (struct rk_kc_item){RK_KC_CLUSTERS, name,
+		one_field(d, "server", rk_doc_printf(d, "https://%s:1", name))};
+}
+
+static int edit_text(const char *text, const struct rk_kc_edit *e, struct rk_buf *out,
+	bool *changed, struct rk_err *err)
+{
+	return rk_kubeconfig_edit(text, strlen(text), "f", e, out, changed, err);
+}
+
+/* Add cluster "new"; what comes out must be `want`, and doing it again changes nothing. */
+static void adds(const char *text, const char *want)
+{
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_kc_item it = cluster(d, "new");
+	struct rk_kc_edit e = {.items = &it, .n = 1};
+	rk_auto_buf out = RK_BUF_INIT, again = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	bool changed = false;
+
+	if (edit_text(text, &e, &out, &changed, &err) < 0)
+		fail_msg("%s\n--- text\n%s", err.msg, text);
+	assert_string_equal(out.s, want);
+	assert_true(changed);
+	assert_int_equal(edit_text(out.s, &e, &again, &changed, &err), 0);
+	assert_string_equal(again.s, out.s);
+	assert_false(changed);
+	rk_doc_free(d);
+}
+
+static void drops(const char *text, const char *name, const char *want)
+{
+	struct rk_kc_item it = {RK_KC_CLUSTERS, name, NULL};
+	struct rk_kc_edit e = {.items = &it, .n = 1};
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	bool changed = false;
+
+	if (edit_text(text, &e, &out, &changed, &err) < 0)
+		fail_msg("%s\n--- text\n%s", err.msg, text);
+	assert_string_equal(out.s, want);
+	assert_int_equal(changed, strcmp(text, want) != 0);
+}
+
+static void refuses(const char *text, int code, const char *word)
+{
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_kc_item it = cluster(d, "new");
+	struct rk_kc_edit e = {.items = &it, .n = 1};
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (edit_text(text, &e, &out, NULL, &err) == 0)
+		fail_msg("not refused:\n%s\n--- gave\n%s", text, out.s);
+	assert_int_equal(err.code, code);
+	if (!strstr(err.msg, word))
+		fail_msg("\"%s\" not in: %s", word, err.msg);
+	rk_doc_free(d);
+}
+
+static void test_add_to_block_list(void **state)
+{
+	(void)state;
+	adds("clusters:\n- cluster: {}\n  name: a\nusers: []\n",
+		"clusters:\n- cluster: {}\n  name: a\n" NEW_BLOCK "users: []\n");
+	/* comments, blank lines, indented lists, unknown keys stay */
+	adds("# head\nclusters:\n  # first\n  - name: a # here\n    x: 1\n\n  # tail\nusers:\n",
+		"# head\nclusters:\n  # first\n  - name: a # here\n    x: 1\n"
+		"  - cluster:\n      server: https://new:1\n    name: new\n\n  # tail\nusers:\n");
+	/* no final newline */
+	adds("clusters:\n- name: a", "clusters:\n- name: a\n" NEW_BLOCK);
+	/* dash on a line of its own, four spaces */
+	adds("clusters:\n    -\n        name: a\nkind: Config\n",
+		"clusters:\n    -\n        name: a\n    - cluster:\n        server: https://new:1\n"
+		"      name: new\nkind: Config\n");
+}
+
+static void test_add_to_empty_list(void **state)
+{
+	(void)state;
+	adds("clusters: []\nusers: []\n", "clusters:\n" NEW_BLOCK "users: []\n");
+	adds("clusters: null\n", "clusters:\n" NEW_BLOCK);
+	adds("clusters:\nkind: Config\n", "clusters:\n" NEW_BLOCK "kind: Config\n");
+	adds("clusters: [] # none\n", "clusters: # none\n" NEW_BLOCK);
+	adds("kind: Config\nclusters: ~", "kind: Config\nclusters:\n" NEW_BLOCK);
+	adds("clusters: # none\n  []\nkind: Config\n",
+		"clusters: # none\n  \n" NEW_BLOCK "kind: Config\n");
+}
+
+static void test_add_missing_list(void **state)
+{
+	(void)state;
+	adds("kind: Config\n# end\n", "kind: Config\nclusters:\n" NEW_BLOCK "# end\n");
+	adds("kind: Config", "kind: Config\nclusters:\n" NEW_BLOCK);
+	adds("---\nkind: Config\n...\n", "---\nkind: Config\nclusters:\n" NEW_BLOCK "...\n");
+}
+
+static void test_add_crlf_and_bom(void **state)
+{
+	(void)state;
+	adds("\xef\xbb\xbf" "clusters:\r\n- name: a\r\nusers: []\r\n",
+		"\xef\xbb\xbf" "clusters:\r\n- name: a\r\n- cluster:\r\n    server: https://new:1\r\n"
+		"  name: new\r\nusers: []\r\n");
+	adds("\xef\xbb\xbf" "# \xc3\xa9\nclusters:\n- name: \xc3\xa9\nusers: []\n",
+		"\xef\xbb\xbf" "# \xc3\xa9\nclusters:\n- name: \xc3\xa9\n" NEW_BLOCK "users: []\n");
+}
+
+static void test_add_flow(void **state)
+{
+	(void)state;
+	adds("{\"clusters\":[]}", "{\"clusters\":[{\"cluster\":{\"server\":\"https://new:1\"},"
+				  "\"name\":\"new\"}]}");
+	adds("{\"kind\":\"Config\"}\n", "{\"kind\":\"Config\", \"clusters\": [{\"cluster\":"
+					"{\"server\":\"https://new:1\"},\"name\":\"new\"}]}\n");
+	adds("{}", "{\"clusters\": [{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}]}");
+	adds("{\"clusters\":null}", "{\"clusters\":[{\"cluster\":{\"server\":\"https://new:1\"},"
+				    "\"name\":\"new\"}]}");
+	adds("clusters: [ {name: a} ] # x\n",
+		"clusters: [ {name: a}, {\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"} ]"
+		" # x\n");
+	adds("{\n \"clusters\": [\n  {\n   \"name\": \"a\"\n  }\n ]\n}\n",
+		"{\n \"clusters\": [\n  {\n   \"name\": \"a\"\n  },\n  {\n      \"cluster\": {\n"
+		"          \"server\": \"https://new:1\"\n      },\n      \"name\": \"new\"\n  }\n ]\n}\n");
+}
+
+static void test_replace(void **state)
+{
+	(void)state;
+	adds("clusters:\n- name: new\n  cluster:\n    server: https://old:1 # x\n# k\n- name: z\n",
+		"clusters:\n" NEW_BLOCK "# k\n- name: z\n");
+	adds("clusters: [{name: a}, {name: new, cluster: {server: x}}, {name: b}]\n",
+		"clusters: [{name: a}, {\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}, "
+		"{name: b}]\n");
+	adds("clusters:\n- cluster:\n    certificate-authority-data: |\n      QUJD\n\n  name: 'new'\n"
+	     "users: []\n",
+		"clusters:\n" NEW_BLOCK "users: []\n");
+	/* block scalars and folded text elsewhere */
+	adds("users:\n- name: u\n  user:\n    token: |-\n      clusters:\n      - name: new\n"
+	     "clusters:\n- name: \"new\"\n",
+		"users:\n- name: u\n  user:\n    token: |-\n      clusters:\n      - name: new\n"
+		"clusters:\n" NEW_BLOCK);
+}
+
+static void test_same_value_keeps_bytes(void **state)
+{
+	const char *text = "clusters:\n- name:   new # ours\n  cluster: {server: 'https://new:1'}\n";
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_kc_item it = cluster(d, "new");
+	struct rk_kc_edit e = {.items = &it, .n = 1};
+	rk_auto_buf out = RK_BUF_INIT;
+	bool changed = true;
+
+	(void)state;
+	assert_int_equal(edit_text(text, &e, &out, &changed, NULL), 0);
+	assert_string_equal(out.s, text);
+	assert_false(changed);
+	rk_doc_free(d);
+}
+
+static void test_remove(void **state)
+{
+	(void)state;
+	drops("clusters:\n- name: a\n- name: b\n  x: 1\n# c\n- name: c\n", "b",
+		"clusters:\n- name: a\n# c\n- name: c\n");
+	drops("clusters:\n- name: b\nusers: []\n", "b", "clusters: []\nusers: []\n");
+	drops("clusters: # mine\n- name: b", "b", "clusters: [] # mine\n");
+	drops("clusters:\n- name: a\n", "b", "clusters:\n- name: a\n");
+	drops("clusters: [{name: b}]\n", "b", "clusters: []\n");
+	drops("clusters: [{name: b}, {name: c}]\n", "b", "clusters: [{name: c}]\n");
+	drops("clusters: [{name: c} , {name: b}, ]\n", "b", "clusters: [{name: c}, ]\n");
+	drops("", "b", "");
+}
+
+static void test_remove_several_flow(void **state)
+{
+	struct rk_kc_item it[] = {{RK_KC_CLUSTERS, "a", NULL}, {RK_KC_CLUSTERS, "c", NULL},
+		{RK_KC_CLUSTERS, "d", NULL}};
+	struct rk_kc_edit e = {.items = it, .n = 3};
+	rk_auto_buf out = RK_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(edit_text("{clusters: [{name: a}, {name: b}, {name: c}, {name: d}]}", &e,
+				 &out, NULL, NULL),
+		0);
+	assert_string_equal(out.s, "{clusters: [{name: b}]}");
+}
+
+static void test_replace_and_remove_and_add(void **state)
+{
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_kc_item it[] = {{RK_KC_CLUSTERS, "c", NULL}, cluster(d, "new"), cluster(d, "b")};
+	struct rk_kc_edit e = {.items = it, .n = 3};
+	rk_auto_buf out = RK_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(edit_text("clusters: [{name: b}, {name: c}]\n", &e, &out, NULL, NULL), 0);
+	assert_string_equal(out.s,
+		"clusters: [{\"cluster\":{\"server\":\"https://b:1\"},\"name\":\"b\"}, "
+		"{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}]\n");
+	assert_int_equal(edit_text("clusters:\n- name: b\n- name: c\n", &e, &out, NULL, NULL), 0);
+	assert_string_equal(out.s, "clusters:\n- cluster:\n    server: https://b:1\n  name: b\n" NEW_BLOCK);
+	rk_doc_free(d);
+}
+
+static void sets_current(const char *text, const char *current, const char *want)
+{
+	struct rk_kc_edit e = {.current = current};
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (edit_text(text, &e, &out, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(out.s, want);
+}
+
+static void test_current_context(void **state)
+{
+	(void)state;
+	sets_current("current-context: a # x\nkind: Config\n", "b",
+		"current-context: b # x\nkind: Config\n");
+	sets_current("current-context: \"a\"\n", "", "current-context: \"\"\n");
+	sets_current("current-context:\n", "b", "current-context: b\n");
+	sets_current("kind: Config\n", "on", "kind: Config\ncurrent-context: \"on\"\n");
+	sets_current("kind: Config\n", "", "kind: Config\n");
+	sets_current("{\"kind\":\"Config\"}", "b", "{\"kind\":\"Config\", \"current-context\": \"b\"}");
+	sets_current("{\"current-context\":\"a\"}", "b", "{\"current-context\":\"b\"}");
+}
+
+static void test_new_file(void **state)
+{
+	(void)state;
+	adds("", "apiVersion: v1\nclusters:\n" NEW_BLOCK
+		 "contexts: []\ncurrent-context: \"\"\nkind: Config\nusers: []\n");
+	adds("# mine\n", "# mine\napiVersion: v1\nclusters:\n" NEW_BLOCK
+			 "contexts: []\ncurrent-context: \"\"\nkind: Config\nusers: []\n");
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	refuses("clusters: []\n---\nclusters: []\n", RK_CONFLICT, "more than one document");
+	refuses("clusters: &x []\nother: *x\n", RK_CONFLICT, "anchors");
+	refuses("a: &x []\nclusters: *x\n", RK_CONFLICT, "anchors");
+	refuses("clusters:\n- &x\n  name: new\n", RK_CONFLICT, "anchors");
+	refuses("clusters:\n- name: new\n- name: new\n", RK_CONFLICT, "two clusters are called");
+	refuses("clusters: []\nclusters: []\n", RK_CONFLICT, "two lists of clusters");
+	refuses("<<: {a: b}\n", RK_CONFLICT, "merge keys");
+	refuses("clusters: {}\n", RK_FAIL, "not a list");
+	refuses("clusters:\n  a: b\n", RK_FAIL, "not a list");
+	refuses("[]\n", RK_FAIL, "not a kubeconfig");
+	refuses("just text\n", RK_FAIL, "not a kubeconfig");
+	refuses("clusters: [\n", RK_FAIL, "not YAML");
+	refuses("clusters:\n- name: \"a\n", RK_FAIL, "not YAML");
+	refuses("\xff\xfe", RK_FAIL, "not YAML");
+}
+
+static void test_anchors_elsewhere(void **state)
+{
+	(void)state;
+	adds("x: &a {b: c}\ny: *a\nclusters:\n- &k\n  name: a\n- *k\nkind: Config\n",
+		"x: &a {b: c}\ny: *a\nclusters:\n- &k\n  name: a\n- *k\n" NEW_BLOCK "kind: Config\n");
+}
+
+/* --- the two scanners agree --- */
+
+static size_t accepted;
+
+static void same_layout(const char *text, size_t n, bool must)
+{
+	kc_auto_layout a = KC_LAYOUT_INIT, b = KC_LAYOUT_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (kc_scan_lines(&a, text, n) != 0) {
+		assert_false(must);
+		return;
+	}
+	accepted++;
+	if (kc_scan_events(&b, text, n, "f", &err) < 0)
+		fail_msg("accepted by lines only (%s):\n%.*s", err.msg, (int)n, text);
+	if (a.empty != b.empty || a.flow != b.flow || a.crlf != b.crlf || a.end != b.end ||
+		a.nkeys != b.nkeys || a.has_current != b.has_current ||
+		a.current.from != b.current.from || a.current.to != b.current.to)
+		fail_msg("roots differ (end %zu %zu, keys %zu %zu, current %zu-%zu %zu-%zu):\n%.*s",
+			a.end, b.end, a.nkeys, b.nkeys, a.current.from, a.current.to,
+			b.current.from, b.current.to, (int)n, text);
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		const struct kc_section *x = &a.sec[k], *y = &b.sec[k];
+
+		if (x->style != y->style || x->n != y->n || x->indent != y->indent ||
+			(x->style && (x->at.from != y->at.from || x->at.to != y->at.to ||
+					     x->colon != y->colon)))
+			fail_msg("%s differ: style %d %d n %zu %zu at %zu-%zu %zu-%zu:\n%.*s",
+				kc_plural[k], x->style, y->style, x->n, y->n, x->at.from, x->at.to,
+				y->at.from, y->at.to, (int)n, text);
+		for (size_t i = 0; i < x->n; i++) {
+			const struct kc_item *p = &x->items[i], *q = &y->items[i];
+
+			if (p->at.from != q->at.from || p->at.to != q->at.to ||
+				p->namelen != q->namelen || !p->name != !q->name ||
+				(p->name && memcmp(p->name, q->name, p->namelen) != 0))
+				fail_msg("%s[%zu] differ:\n%.*s", kc_plural[k], i, (int)n, text);
+		}
+	}
+}
+
+static const char kubectl_style[] =
+	"apiVersion: v1\n# a comment\nclusters:\n- cluster:\n"
+	"    certificate-authority-data: QUJDREVG\n    server: https://1.2.3.4:6443\n  name: a\n"
+	"- cluster:\n    server: 'https://b'\n\n  name: \"b\"\ncontexts:\n- context:\n    cluster: a\n"
+	"    namespace: x\n    user: a\n  name: a\ncurrent-context: a\nkind: Config\n"
+	"preferences: {}\nusers:\n- name: a\n  user:\n    exec:\n      args:\n      - get-token\n"
+	"      - --x=y\n      command: aws\n      env:\n      - name: A\n        value: b\n"
+	"      interactiveMode: Never\n- name: b\n  user: {}\n";
+
+static void test_lines_take_kubectl_style(void **state)
+{
+	rk_auto_buf crlf = RK_BUF_INIT;
+
+	(void)state;
+	same_layout(kubectl_style, sizeof(kubectl_style) - 1, true);
+	for (const char *p = kubectl_style; *p; p++) {
+		if (*p == '\n')
+			rk_buf_putc(&crlf, '\r');
+		rk_buf_putc(&crlf, *p);
+	}
+	same_layout(crlf.s, crlf.len, true);
+	same_layout("", 0, true);
+	same_layout("\xef\xbb\xbf---\nclusters:\n", 17, true);
+}
+
+/* Damage a good text in every way a few characters can, many times. */
+static void test_scanners_agree_on_damage(void **state)
+{
+	static const char odd[] = "-:# \n'\"[]{}&*!|>?%@`~,\tab\r0\\\x7f\x01\xc3";
+	char text[sizeof(kubectl_style)];
+	unsigned int seed = 20240607;
+
+	(void)state;
+	accepted = 0;
+	for (int round = 0; round < 30000; round++) {
+		size_t n = sizeof(kubectl_style) - 1;
+
+		memcpy(text, kubectl_style, sizeof(text));
+		for (int hits = 1 + rand_r(&seed) % 4; hits; hits--) {
+			size_t at = (size_t)rand_r(&seed) % n;
+
+			switch (rand_r(&seed) % 3) {
+			case 0:
+				text[at] = odd[(size_t)rand_r(&seed) % (sizeof(odd) - 1)];
+				break;
+			case 1:
+				memmove(text + at, text + at + 1, n - at);
+				n--;
+				break;
+			default:
+				text[at] = text[(size_t)rand_r(&seed) % n];
+			}
+		}
+		same_layout(text, n, false);
+	}
+	assert_in_range(accepted, 3000, 29000); /* both outcomes are really tried */
+}
+
+/* Random edits of random texts: what is before and behind the touched entries keeps its bytes, and
+ * taking out what was put in gives the text back. */
+static void test_edit_and_back(void **state)
+{
+	static const char *const heads[] = {"", "# c\n", "kind: Config\n", "---\nx: [1, 2]\n",
+		"\xef\xbb\xbf# \xc3\xa9\n"};
+	static const char *const items[] = {"- name: a\n", "- cluster: {server: x}\n  name: b\n",
+		"# c\n- {name: c}\n", "-\n  name: d\n  y: |\n    z\n\n", "- name: e # e\n\n"};
+	static const char *const tails[] = {"", "users: []\n", "# end", "x: &a b\ny: *a\n", "x: >\n  t\n"};
+	unsigned int seed = 77;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		struct rk_doc *d = rk_doc_new(true);
+		struct rk_kc_item add = cluster(d, "new"), drop = {RK_KC_CLUSTERS, "new", NULL};
+		struct rk_kc_edit e = {.items = &add, .n = 1}, back = {.items = &drop, .n = 1};
+		rk_auto_buf text = RK_BUF_INIT, out = RK_BUF_INIT, orig = RK_BUF_INIT;
+		struct rk_err err = RK_ERR_INIT;
+		unsigned int mask = 1 + (unsigned int)rand_r(&seed) % 31;
+
+		rk_buf_puts(&text, heads[(size_t)rand_r(&seed) % RK_COUNT(heads)]);
+		rk_buf_puts(&text, "clusters:\n");
+		for (size_t i = 0; i < RK_COUNT(items); i++)
+			if (mask & (1U << i))
+				rk_buf_puts(&text, items[i]);
+		rk_buf_puts(&text, tails[(size_t)rand_r(&seed) % RK_COUNT(tails)]);
+		if (edit_text(text.s, &e, &out, NULL, &err) < 0 ||
+			edit_text(out.s, &back, &orig, NULL, &err) < 0)
+			fail_msg("%s:\n%s", err.msg, text.s);
+		assert_string_equal(orig.s, text.s);
+		rk_doc_free(d);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_add_to_block_list),
+		cmocka_unit_test(test_add_to_empty_list),
+		cmocka_unit_test(test_add_missing_list),
+		cmocka_unit_test(test_add_crlf_and_bom),
+		cmocka_unit_test(test_add_flow),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_same_value_keeps_bytes),
+		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_remove_several_flow),
+		cmocka_unit_test(test_replace_and_remove_and_add),
+		cmocka_unit_test(test_current_context),
+		cmocka_unit_test(test_new_file),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_anchors_elsewhere),
+		cmocka_unit_test(test_lines_take_kubectl_style),
+		cmocka_unit_test(test_scanners_agree_on_damage),
+		cmocka_unit_test(test_edit_and_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
