@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Names, references, and which side of the wall a connection is on. The way in: k3k-access.c. */
+#include "k3k.h"
+
+#include "cert.h"
+
+#define NAME_MAX_LEN 63
+
+/* k3k's SafeConcatName: 64 bytes and more are cut at 57 and given 5 digits of their SHA-256, or
+ * cut at 56 and given 6 where the 57th byte may not end a name part. */
+void rk_k3k_name(char out[64], const char *cluster, const char *suffix)
+{
+	bool has = suffix && *suffix;
+	rk_auto_free char *full =
+		rk_asprintf("k3k-%s%s%s", cluster, has ? "-" : "", has ? suffix : "");
+	char hash[65];
+	int keep;
+
+	if (strlen(full) <= NAME_MAX_LEN) {
+		memcpy(out, full, strlen(full) + 1);
+		return;
+	}
+	rk_sha256_hex(full, strlen(full), hash);
+	keep = (full[56] >= 'a' && full[56] <= 'z') || (full[56] >= '0' && full[56] <= '9') ? 57
+											    : 56;
+	snprintf(out, 64, "%.*s-%.*s", keep, full, 62 - keep, hash);
+}
+
+/* RFC 1123 label, as names of namespaces and Clusters must be. */
+static bool is_label(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (!n || n > NAME_MAX_LEN || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, struct rk_err *err)
+{
+	const char *slash = strchr(ref, '/');
+
+	*ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(ns_default);
+	*name = rk_strdup(slash ? slash + 1 : ref);
+	if (is_label(*ns) && is_label(*name))
+		return 0;
+	free(rk_steal(ns));
+	free(rk_steal(name));
+	rk_err_set(err, RK_USAGE, "\"%s\" names no virtual cluster", ref);
+	return rk_err_hint(
+		err, "write NAME or NAMESPACE/NAME in lower case, as kubectl shows them");
+}
+
+const char *rk_k3k_via_word(enum rk_k3k_via v)
+{
+	static const char *const words[] = {"given server", "ingress", "load balancer", "node port",
+		"cluster address", "port-forward"};
+
+	return words[v];
+}
+
+int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err)
+{
+	if (rk_kube_find(host, &RK_CLUSTER, ns, cluster, d, out, err) < 0) {
+		if (err && err->code == RK_NOTFOUND)
+			rk_err_hint(err, "k3k is not installed here: is %s the right context?",
+				rk_kube_context(host));
+		return -1;
+	}
+	if (*out)
+		return 0;
+	rk_err_set(err, RK_NOTFOUND, "no virtual cluster %s/%s on %s", ns, cluster,
+		rk_kube_server(host));
+	return rk_err_hint(err, "see: kubectl rk3k status -A");
+}
+
+/* --- connecting as the flags say --- */
+
+int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	rk_auto_free char *ns = NULL, *name = NULL;
+
+	*c = (struct rk_connection){.access = RK_K3K_ACCESS_INIT};
+	if (rk_kube_open(&c->host, flags, err) < 0)
+		return -1;
+	if (!flags->virtual_cluster) {
+		c->kube = c->host;
+		return 0;
+	}
+	if (rk_k3k_ref(flags->virtual_cluster, RK_K3K_NS, &ns, &name, err) < 0)
+		return -1;
+	return rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err);
+}
+
+void rk_disconnect(struct rk_connection *c)
+{
+	if (c->kube != c->host)
+		rk_kube_free(c->kube);
+	rk_kube_free(c->host);
+	rk_k3k_access_release(&c->access);
+	c->kube = c->host = NULL;
+}
+
+/* --- guard --- */
+
+static bool serves_k3k(struct rk_kube *k)
+{
+	struct rk_http_req req = {.path = "/apis/k3k.io"};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	return rk_kube_raw(k, &req, &res, NULL) == 0;
+}
+
+static int is_k3k_node(void *arg, const struct rk_val *node, struct rk_err *err)
+{
+	const char *name = rk_get_str(node, "metadata", "name", NULL);
+
+	(void)err;
+	if (name && rk_prefix(name, "k3k-") &&
+		(strstr(name, "-server-") || strstr(name, "-agent-")))
+		*(bool *)arg = true;
+	return 0;
+}
+
+int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
+{
+	struct rk_list_opts o = {.limit = 50, .metadata_only = true};
+	bool inside = false;
+
+	if (serves_k3k(k))
+		return 0;
+	/* who may not list nodes cannot tell; their own rights will say no soon enough */
+	if (rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, NULL) < 0 || !inside)
+		return 0;
+	rk_err_set(err, RK_CONFLICT, "context %s (%s) is a virtual cluster, not its host",
+		rk_kube_context(k), rk_kube_server(k));
+	return rk_err_hint(err, "give the host's context: --context NAME");
+}
