@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "certcopy.h"
+
+#include "k3k.h"
+
+static int decode(
+	const struct rk_val *secret, const char *key, struct rk_buf *out, struct rk_err *err)
+{
+	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
+		return -1;
+	if (out->len)
+		return 0;
+	return rk_err_set(err, RK_NOTFOUND, "data.%s is empty", key);
+}
+
+int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
+	struct rk_certcopy_result *res, struct rk_err *err)
+{
+	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	rk_auto_cert *cert = NULL;
+
+	if (decode(secret, "tls.crt", &crt, err) < 0 || decode(secret, "tls.key", &key, err) < 0 ||
+		rk_cert_parse(&cert, crt.s, crt.len, err) < 0)
+		return -1;
+	res->not_after = rk_cert_not_after(cert);
+	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
+	return rk_cert_check(cert, key.s, key.len, hosts->v, hosts->n, 0, err);
+}
+
+static bool same_pair(const struct rk_val *a, const struct rk_val *b)
+{
+	static const char *const keys[] = {"tls.crt", "tls.key"};
+
+	for (size_t i = 0; i < RK_COUNT(keys); i++)
+		if (!rk_streq(rk_get_str(a, "data", keys[i], NULL),
+			    rk_get_str(b, "data", keys[i], NULL)))
+			return false;
+	return true;
+}
+
+static struct rk_val *wanted(
+	struct rk_doc *d, const struct rk_certcopy *c, const struct rk_val *source)
+{
+	struct rk_val *obj = rk_map(d), *meta = rk_map_at(d, obj, "metadata", NULL);
+	struct rk_val *labels = rk_map_at(d, meta, "labels", NULL);
+	struct rk_val *data = rk_map_at(d, obj, "data", NULL);
+
+	rk_set_str(d, obj, "apiVersion", "v1");
+	rk_set_str(d, obj, "kind", "Secret");
+	rk_set_str(d, obj, "type", "kubernetes.io/tls");
+	rk_set_str(d, meta, "name", c->to);
+	rk_set_str(d, meta, "namespace", c->to_ns);
+	rk_set_str(d, labels, RK_LABEL_MANAGED, RK_LABEL_MANAGER);
+	rk_set_str(d, labels, RK_LABEL_CLUSTER, c->cluster);
+	rk_set_str(d, data, "tls.crt", rk_get_str(source, "data", "tls.crt", NULL));
+	rk_set_str(d, data, "tls.key", rk_get_str(source, "data", "tls.key", NULL));
+	return obj;
+}
+
+/* The Secret's name is upstream's: what its scripts wrote with kubectl is taken over, said once. */
+static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct rk_doc *d,
+	const struct rk_val *source, const struct rk_val *there, struct rk_certcopy_result *res,
+	struct rk_err *err)
+{
+	rk_auto_buf taken = RK_BUF_INIT;
+	struct rk_apply_opts o = {
+		.dry = c->dry, .adopt = true, .taken = &taken, .known = true, .current = there};
+
+	if (rk_kube_apply(host, wanted(d, c, source), &o, d, NULL, &res->outcome, err) < 0)
+		return -1;
+	res->adopted = taken.len > 0;
+	return 0;
+}
+
+int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
+	struct rk_certcopy_result *res, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *source, *there;
+
+	*res = (struct rk_certcopy_result){.outcome = RK_UNCHANGED};
+	if (rk_kube_find(virt, &RK_SECRET, c->from_ns, c->from, d, &source, err) < 0)
+		return -1;
+	if (!source) {
+		rk_err_set(err, RK_NOTFOUND, "no Secret %s/%s in virtual cluster %s", c->from_ns,
+			c->from, c->cluster);
+		return rk_err_hint(
+			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
+	}
+	if (rk_certcopy_judge(source, &c->hosts, res, err) < 0) {
+		rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns,
+			c->from, c->cluster);
+		return -1;
+	}
+	if (rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &there, err) < 0)
+		return -1;
+	if (there && same_pair(source, there))
+		return 0;
+	return write_copy(host, c, d, source, there, res, err);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* certcopy - Rancher's certificate from the virtual cluster to the host, when it is worth copying.
+ *
+ * The certificate is born inside the virtual cluster and renewed there; the host's ingress
+ * controller serves a copy. A copy that does not fit its key, is expired or does not cover the
+ * host names would take Rancher down, so it is refused and the host keeps what it has. */
+#ifndef RK_CERTCOPY_H
+#define RK_CERTCOPY_H
+
+#include "cert.h"
+#include "kube.h"
+
+#define RK_CERTCOPY_FROM_NS "cattle-system"
+
+struct rk_certcopy {
+	const char *cluster;	    /* for labels and messages */
+	const char *from_ns, *from; /* Secret in the virtual cluster */
+	const char *to_ns, *to;	    /* Secret on the host */
+	struct rk_strv hosts;	    /* names the certificate must cover; may be empty */
+	enum rk_dry dry;
+};
+
+struct rk_certcopy_result {
+	enum rk_outcome outcome;
+	char fingerprint[65];
+	int64_t not_after;
+	bool adopted; /* fields were taken over from another manager */
+};
+
+/* Read, judge, compare, write. At most three requests: source, target, and the apply when they
+ * differ. Errors: RK_NOTFOUND (no source Secret, or no key in it), RK_FAIL (not worth copying, in
+ * words of its own for each reason), RK_CONFLICT (another owner's Secret under that name). */
+int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
+	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
+
+/* Judge a TLS Secret's certificate for hosts; fills fingerprint and not_after of res. */
+int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
+	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
+
+#endif

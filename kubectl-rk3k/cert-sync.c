@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cert-sync - reads Rancher's TLS Secret in the virtual cluster, judges it, and writes it to the
+ * host when it differs there. With --watch it stays and carries every renewal across. */
+#include "certcopy.h"
+#include "cli.h"
+#include "ingress.h"
+#include "k3k.h"
+#include "loop.h"
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	const char *from, *to;
+	struct rk_strv hosts;
+	bool watch;
+	int dry;
+};
+
+static void defaults(void *p)
+{
+	struct opts *o = p;
+
+	o->from = RK_CERTCOPY_FROM_NS "/" RK_INGRESS_SECRET;
+	o->to = RK_INGRESS_SECRET;
+}
+
+static const struct rk_opt OPTS[] = {{.name = "from",
+					     .kind = RK_OPT_STR,
+					     .off = offsetof(struct opts, from),
+					     .arg = "NS/SECRET",
+					     .help = "Secret in the virtual cluster to copy"},
+	{.name = "to",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, to),
+		.arg = "SECRET",
+		.help = "Secret on the host, in the cluster's namespace"},
+	{.name = "host",
+		.kind = RK_OPT_CSV,
+		.off = offsetof(struct opts, hosts),
+		.arg = "NAME",
+		.help = "name the certificate must cover; default: the hosts of the host's "
+			"Ingress"},
+	{.name = "watch",
+		.key = 'w',
+		.kind = RK_OPT_FLAG,
+		.off = offsetof(struct opts, watch),
+		.help = "stay, and copy whenever either Secret changes"},
+	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_OUT(struct opts, out),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+/* Everything one copy needs; names live as long as the run. */
+struct job {
+	const struct opts *o;
+	struct rk_kube *host;
+	char *ns, *cluster, *from_ns, *from;
+	struct rk_doc *names; /* holds the strings of hosts */
+	struct rk_strv hosts;
+	int64_t told_expiry;
+};
+
+static void job_release(struct job *j)
+{
+	free(j->ns);
+	free(j->cluster);
+	free(j->from_ns);
+	free(j->from);
+	rk_strv_release(&j->hosts);
+	rk_doc_free(j->names);
+	rk_kube_free(j->host);
+}
+
+/* Host names: those given, else those the host's Ingress serves. */
+static int find_hosts(struct job *j, struct rk_err *err)
+{
+	struct rk_val *ing;
+
+	rk_strv_release(&j->hosts);
+	for (size_t i = 0; i < j->o->hosts.n; i++)
+		rk_strv_add(&j->hosts, j->o->hosts.v[i]);
+	if (j->hosts.n)
+		return 0;
+	rk_doc_free(j->names);
+	j->names = rk_doc_new(false);
+	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, RK_INGRESS_NAME, j->names, &ing, err) < 0)
+		return -1;
+	if (ing)
+		rk_ingress_hosts(ing, &j->hosts);
+	return 0;
+}
+
+static void emit(const struct job *j, const struct rk_certcopy_result *r)
+{
+	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = rk_map(d);
+	char expires[32];
+
+	rk_time_format(r->not_after, expires);
+	if (j->o->out.fmt == RK_FMT_NAME) {
+		rk_printf("secret/%s\n", j->o->to);
+	} else if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML) {
+		rk_set_str(d, v, "secret", j->o->to);
+		rk_set_str(d, v, "namespace", j->ns);
+		rk_set_str(d, v, "outcome", rk_outcome_word(r->outcome));
+		rk_set_str(d, v, "fingerprint", r->fingerprint);
+		rk_set_str(d, v, "expires", expires);
+		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
+	} else {
+		rk_printf("secret/%s %s%s\n", j->o->to, rk_outcome_word(r->outcome),
+			suffix[j->o->dry]);
+		rk_note("certificate of %s expires %s", j->cluster, expires);
+	}
+	if (r->adopted)
+		rk_note("took secret/%s over from the tool that wrote it before", j->o->to);
+}
+
+static int copy(
+	struct job *j, struct rk_kube *virt, struct rk_certcopy_result *r, struct rk_err *err)
+{
+	struct rk_certcopy c = {
+		.cluster = j->cluster,
+		.from_ns = j->from_ns,
+		.from = j->from,
+		.to_ns = j->ns,
+		.to = j->o->to,
+		.dry = (enum rk_dry)j->o->dry,
+	};
+
+	if (find_hosts(j, err) < 0)
+		return -1;
+	c.hosts = j->hosts;
+	return rk_certcopy(virt, j->host, &c, r, err);
+}
+
+static int copy_once(struct job *j, struct rk_err *err)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_kube *virt = NULL;
+	struct rk_certcopy_result r;
+	int rc = rk_k3k_open(&virt, j->host, j->ns, j->cluster, &access, err);
+
+	if (rc == 0)
+		rc = copy(j, virt, &r, err);
+	if (rc == 0)
+		emit(j, &r);
+	rk_kube_free(virt);
+	rk_k3k_access_release(&access);
+	return rc;
+}
+
+/* --- --watch --- */
+
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 60000
+#define LOOK_MS	     600000 /* a look even when no event came: a certificate can expire in silence */
+
+struct watcher {
+	struct job *job;
+	struct rk_loop *loop;
+	struct rk_kube *virt;
+	int64_t delay;
+	bool reopen;
+};
+
+static void sync_now(void *arg);
+
+/* A failed copy is told, and tried again; a lost way in is opened anew. */
+static void sync_failed(struct watcher *w, const struct rk_err *err)
+{
+	rk_warn("%s%s%s", err->msg, err->hint[0] ? "; " : "", err->hint);
+	w->delay = w->delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : w->delay * 2;
+	if (err->http == 0 && err->code != RK_NOTFOUND && err->reason[0] == 0 &&
+		w->delay > 4 * RETRY_MIN_MS) {
+		w->reopen = true;
+		rk_loop_stop(w->loop);
+		return;
+	}
+	rk_loop_after(w->loop, w->delay, sync_now, w);
+}
+
+static void sync_now(void *arg)
+{
+	struct watcher *w = arg;
+	struct rk_certcopy_result r;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (copy(w->job, w->virt, &r, &err) < 0) {
+		sync_failed(w, &err);
+		return;
+	}
+	w->delay = RETRY_MIN_MS;
+	if (r.outcome != RK_UNCHANGED || w->job->told_expiry != r.not_after)
+		emit(w->job, &r);
+	w->job->told_expiry = r.not_after;
+	rk_loop_after(w->loop, LOOK_MS, sync_now, w);
+}
+
+/* Several events of one change become one look. */
+static void on_secret(void *arg, enum rk_event e, const struct rk_val *obj)
+{
+	struct watcher *w = arg;
+
+	(void)e;
+	(void)obj;
+	rk_loop_after(w->loop, 50, sync_now, w);
+}
+
+static bool keep_trying(void *arg, const struct rk_err *err)
+{
+	(void)arg;
+	rk_warn("%s", err->msg);
+	return true;
+}
+
+static int watch_round(struct job *j, bool *again, struct rk_err *err)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	rk_auto_free char *from_sel = rk_asprintf("metadata.name=%s", j->from);
+	rk_auto_free char *to_sel = rk_asprintf("metadata.name=%s", j->o->to);
+	struct rk_list_opts from = {.fields = from_sel}, to = {.fields = to_sel};
+	struct watcher w = {.job = j, .delay = RETRY_MIN_MS};
+	int rc = rk_k3k_open(&w.virt, j->host, j->ns, j->cluster, &access, err);
+
+	if (rc == 0) {
+		w.loop = rk_loop_new();
+		rk_loop_watch(
+			w.loop, w.virt, &RK_SECRET, j->from_ns, &from, on_secret, keep_trying, &w);
+		rk_loop_watch(w.loop, j->host, &RK_SECRET, j->ns, &to, on_secret, keep_trying, &w);
+		rc = rk_loop_run(w.loop, 0, err);
+		rk_loop_free(w.loop);
+	}
+	*again = rc == 0 ? w.reopen : err->code < 128 && err->code != RK_CONFLICT;
+	rk_kube_free(w.virt);
+	rk_k3k_access_release(&access);
+	return rc;
+}
+
+static int watch(struct job *j, struct rk_err *err)
+{
+	bool again = true;
+	int rc = 0;
+
+	while (again) {
+		rc = watch_round(j, &again, err);
+		if (again && rc < 0) {
+			rk_warn("%s; trying again", err->msg);
+			sleep(5);
+		}
+	}
+	return rc;
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	struct opts *o = p;
+	struct job j = {.o = o};
+	const char *ref = argc ? argv[0] : RK_K3K_CLUSTER;
+	int rc = rk_kube_open(&j.host, &o->kube, err);
+
+	if (rc == 0)
+		rc = rk_k3k_ref(ref, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
+	if (rc == 0)
+		rc = rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &j.from_ns, &j.from, err);
+	if (rc == 0)
+		rc = o->watch ? watch(&j, err) : copy_once(&j, err);
+	job_release(&j);
+	return rc;
+}
+
+static const struct rk_verb VERBS[] = {
+	{.args = "[[NAMESPACE/]CLUSTER]",
+		.summary = "copy Rancher's certificate to the host",
+		.opts = OPTS,
+		.max_args = 1,
+		.complete = "cluster",
+		.run = run,
+		.examples = "  kubectl rk3k cert-sync rancher\n"
+			    "  kubectl rk3k cert-sync --host rancher.example.com --watch\n"},
+	{.run = NULL}};
+
+static const struct rk_cmd CMD = {
+	.name = "cert-sync",
+	.summary = "copy Rancher's certificate from the virtual cluster to the host",
+	.description =
+		"Reads the TLS Secret that cert-manager keeps inside the virtual cluster and "
+		"writes it "
+		"to the host, where the ingress controller serves it. A certificate that does not "
+		"fit its key, is expired or does not cover the host names is refused, and the host "
+		"keeps what it has. Nothing is written when nothing changed.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = VERBS,
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&CMD, argc, argv);
+}
