@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ingress - host names in, the host's Service and Ingress for Rancher out: rendered, applied,
+ * restored where something is missing, watched, shown, deleted. */
+#include "certcopy.h"
+#include "cli.h"
+#include "ingress.h"
+#include "k3k.h"
+#include "loop.h"
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	const char *service, *name, *secret, *class;
+	struct rk_strv hosts;
+	bool watch;
+	int dry;
+};
+
+static void defaults(void *p)
+{
+	struct opts *o = p;
+
+	o->service = RK_INGRESS_SERVICE;
+	o->name = RK_INGRESS_NAME;
+	o->secret = RK_INGRESS_SECRET;
+	o->class = RK_INGRESS_CLASS;
+}
+
+#define NAME_OPTS                                                                          \
+	{.name = "host",                                                                   \
+		.kind = RK_OPT_CSV,                                                        \
+		.off = offsetof(struct opts, hosts),                                       \
+		.arg = "NAME",                                                             \
+		.help = "host name of Rancher, the first is the primary one; repeatable"}, \
+		{.name = "service",                                                        \
+			.kind = RK_OPT_STR,                                                \
+			.off = offsetof(struct opts, service),                             \
+			.arg = "NAME",                                                     \
+			.help = "name of the Service"},                                    \
+		{.name = "ingress",                                                        \
+			.kind = RK_OPT_STR,                                                \
+			.off = offsetof(struct opts, name),                                \
+			.arg = "NAME",                                                     \
+			.help = "name of the Ingress"},                                    \
+		{.name = "secret",                                                         \
+			.kind = RK_OPT_STR,                                                \
+			.off = offsetof(struct opts, secret),                              \
+			.arg = "NAME",                                                     \
+			.help = "TLS Secret that the Ingress serves"},                     \
+		{.name = "class",                                                          \
+			.kind = RK_OPT_STR,                                                \
+			.off = offsetof(struct opts, class),                               \
+			.arg = "CLASS",                                                    \
+			.help = "ingress class of the host's controller"},                 \
+		RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube)
+
+static const struct rk_opt OPTS_READ[] = {NAME_OPTS, RK_OPT_END};
+static const struct rk_opt OPTS_WRITE[] = {
+	{.name = "watch",
+		.key = 'w',
+		.kind = RK_OPT_FLAG,
+		.off = offsetof(struct opts, watch),
+		.help = "stay, and put back whatever is deleted or changed"},
+	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
+
+struct job {
+	const struct opts *o;
+	struct rk_kube *host;
+	char *ns, *cluster;
+	struct rk_doc *d;
+	struct rk_ingress in;
+	bool quiet_same; /* --watch: do not report "unchanged" */
+};
+
+static int job_init(struct job *j, const struct opts *o, const char *ref, struct rk_err *err)
+{
+	*j = (struct job){.o = o, .d = rk_doc_new(true)};
+	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns,
+		    &j->cluster, err) < 0)
+		return -1;
+	j->in = (struct rk_ingress){.ns = j->ns,
+		.cluster = j->cluster,
+		.service = o->service,
+		.name = o->name,
+		.secret = o->secret,
+		.class = o->class};
+	for (size_t i = 0; i < o->hosts.n; i++)
+		rk_strv_add(&j->in.hosts, o->hosts.v[i]);
+	return 0;
+}
+
+static void job_release(struct job *j)
+{
+	rk_strv_release(&j->in.hosts);
+	rk_doc_free(j->d);
+	rk_kube_free(j->host);
+	free(j->ns);
+	free(j->cluster);
+}
+
+/* One verb: what the arguments say, a connection when fn wants one, fn, and all released. */
+static int with_job(void *opts, int argc, char **argv, bool online,
+	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
+{
+	const struct opts *o = opts;
+	struct job j;
+	int rc = job_init(&j, o, argc ? argv[0] : NULL, err);
+
+	if (rc == 0 && online)
+		rc = rk_kube_open(&j.host, &o->kube, err);
+	if (rc == 0)
+		rc = fn(&j, err);
+	job_release(&j);
+	return rc;
+}
+
+/* --- render --- */
+
+static int render_objects(struct job *j, struct rk_err *err)
+{
+	struct rk_val *objs;
+
+	if (rk_ingress_objects(j->d, &j->in, &objs, err) < 0)
+		return -1;
+	rk_each (obj, objs) {
+		rk_auto_buf b = RK_BUF_INIT;
+
+		if (j->o->out.fmt == RK_FMT_JSON) {
+			rk_json_write(obj, RK_JSON_PRETTY, &b);
+		} else {
+			rk_buf_puts(&b, "---\n");
+			rk_yaml_write(obj, false, &b);
+		}
+		rk_print_buf(&b);
+	}
+	return 0;
+}
+
+static int render(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc, argv, false, render_objects, err);
+}
+
+/* --- apply --- */
+
+static void told(const struct job *j, const struct rk_val *obj, enum rk_outcome outcome)
+{
+	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
+	rk_auto_buf word = RK_BUF_INIT;
+	const struct rk_res *r =
+		rk_res_find(rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
+
+	if (j->quiet_same && outcome == RK_UNCHANGED)
+		return;
+	rk_res_word(r, rk_get_str(obj, "metadata", "name", NULL), &word);
+	if (j->o->out.fmt == RK_FMT_NAME)
+		rk_printf("%s\n", word.s);
+	else
+		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), suffix[j->o->dry]);
+}
+
+static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err)
+{
+	rk_auto_buf taken = RK_BUF_INIT;
+	struct rk_apply_opts o = {.dry = (enum rk_dry)j->o->dry, .adopt = true, .taken = &taken};
+	enum rk_outcome outcome;
+
+	if (rk_kube_apply(j->host, obj, &o, j->d, NULL, &outcome, err) < 0)
+		return -1;
+	told(j, obj, outcome);
+	if (taken.len)
+		rk_note("took over: %s", taken.s);
+	return 0;
+}
+
+static bool is_our_service(const struct job *j, const struct rk_val *svc)
+{
+	return rk_streq(rk_get_str(svc, "spec", "selector", "cluster", NULL), j->cluster);
+}
+
+/* An Ingress is the door of this cluster when it leads to one of the Services of that purpose. */
+static bool is_our_ingress(const struct job *j, const struct rk_val *ing)
+{
+	const struct rk_val *rule = rk_at(rk_get(ing, "spec", "rules", NULL), 0);
+	const struct rk_val *path = rk_at(rk_get(rule, "http", "paths", NULL), 0);
+	const char *to = rk_get_str(path, "backend", "service", "name", NULL);
+
+	if (rk_streq(to, j->in.service))
+		return true;
+	for (const char *const *old = rk_ingress_old_services; *old; old++)
+		if (rk_streq(to, *old))
+			return true;
+	return false;
+}
+
+/* Objects of the same purpose under the names that newer upstream scripts use: gone once ours
+ * stand, since two Ingresses for one host name fight over it. */
+static int remove_old(struct job *j, const struct rk_res *r, const char *const *names,
+	bool (*ours)(const struct job *, const struct rk_val *), struct rk_err *err)
+{
+	for (; *names; names++) {
+		struct rk_delete_opts o = {.grace = -1, .dry = (enum rk_dry)j->o->dry};
+		struct rk_val *old;
+
+		if (rk_kube_find(j->host, r, j->ns, *names, j->d, &old, err) < 0)
+			return -1;
+		if (!old || !ours(j, old))
+			continue;
+		o.uid = rk_get_str(old, "metadata", "uid", NULL);
+		if (rk_kube_delete(j->host, r, j->ns, *names, &o, NULL, err) < 0)
+			return -1;
+		rk_note("%s %s/%s of older scripts is replaced by %s", r->kind, j->ns, *names,
+			r == &RK_SERVICE ? j->in.service : j->in.name);
+	}
+	return 0;
+}
+
+static int apply_all(struct job *j, struct rk_err *err)
+{
+	struct rk_val *objs;
+
+	if (rk_ingress_objects(j->d, &j->in, &objs, err) < 0)
+		return -1;
+	rk_each (obj, objs)
+		if (apply_one(j, obj, err) < 0)
+			return -1;
+	if (remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
+		return -1;
+	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
+}
+
+/* --- host names nobody gave: those served now, else those Rancher itself has --- */
+
+static int hosts_on_host(struct job *j, struct rk_err *err)
+{
+	struct rk_val *ing;
+
+	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, j->in.name, j->d, &ing, err) < 0)
+		return -1;
+	for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
+		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)
+			return -1;
+	rk_ingress_hosts(ing, &j->in.hosts);
+	return 0;
+}
+
+static int hosts_inside(struct job *j, struct rk_kube *virt, struct rk_err *err)
+{
+	struct rk_val *list;
+
+	if (rk_kube_list_all(virt, &RK_INGRESS, RK_CERTCOPY_FROM_NS, NULL, j->d, &list, 0, err) < 0)
+		return -1;
+	rk_each (ing, list)
+		rk_ingress_hosts(ing, &j->in.hosts);
+	if (j->in.hosts.n)
+		return 0;
+	rk_err_set(err, RK_NOTFOUND,
+		"no host name: neither Ingress %s/%s nor one in %s of %s has any", j->ns,
+		j->in.name, RK_CERTCOPY_FROM_NS, j->cluster);
+	return rk_err_hint(err, "give --host NAME");
+}
+
+static int with_inside(struct job *j, int (*fn)(struct job *, struct rk_kube *, struct rk_err *),
+	struct rk_err *err)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_kube *virt = NULL;
+	int rc = rk_k3k_open(&virt, j->host, j->ns, j->cluster, &access, err);
+
+	if (rc == 0)
+		rc = fn(j, virt, err);
+	rk_kube_free(virt);
+	rk_k3k_access_release(&access);
+	return rc;
+}
+
+static int find_hosts(struct job *j, struct rk_err *err)
+{
+	if (j->in.hosts.n)
+		return 0;
+	if (hosts_on_host(j, err) < 0)
+		return -1;
+	return j->in.hosts.n ? 0 : with_inside(j, hosts_inside, err);
+}
+
+/* --- --watch --- */
+
+struct watcher {
+	struct job *job;
+	struct rk_loop *loop;
+	int64_t delay;
+};
+
+static void repair(void *arg)
+{
+	struct watcher *w = arg;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (apply_all(w->job, &err) == 0) {
+		w->delay = 1000;
+		w->job->quiet_same = true;
+		return;
+	}
+	rk_warn("%s%s%s", err.msg, err.hint[0] ? "; " : "", err.hint);
+	w->delay = w->delay * 2 > 60000 ? 60000 : w->delay * 2;
+	rk_loop_after(w->loop, w->delay, repair, w);
+}
+
+static void on_change(void *arg, enum rk_event e, const struct rk_val *obj)
+{
+	struct watcher *w = arg;
+
+	(void)obj;
+	if (e != RK_ADDED) /* our own first look comes with SYNCED */
+		rk_loop_after(w->loop, 50, repair, w);
+}
+
+static bool keep_trying(void *arg, const struct rk_err *err)
+{
+	(void)arg;
+	rk_warn("%s", err->msg);
+	return true;
+}
+
+static int watch(struct job *j, struct rk_err *err)
+{
+	rk_auto_loop *loop = rk_loop_new();
+	rk_auto_free char *ing_sel = rk_asprintf("metadata.name=%s", j->in.name);
+	rk_auto_free char *svc_sel = rk_asprintf("metadata.name=%s", j->in.service);
+	struct rk_list_opts ing = {.fields = ing_sel}, svc = {.fields = svc_sel};
+	struct watcher w = {.job = j, .loop = loop, .delay = 1000};
+
+	rk_loop_watch(loop, j->host, &RK_INGRESS, j->ns, &ing, on_change, keep_trying, &w);
+	rk_loop_watch(loop, j->host, &RK_SERVICE, j->ns, &svc, on_change, keep_trying, &w);
+	return rk_loop_run(loop, 0, err);
+}
+
+static int apply_or_watch(struct job *j, struct rk_err *err)
+{
+	if (find_hosts(j, err) < 0)
+		return -1;
+	return j->o->watch ? watch(j, err) : apply_all(j, err);
+}
+
+static int apply(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc, argv, true, apply_or_watch, err);
+}
+
+/* --- restore: make what is missing, leave the rest alone --- */
+
+static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
+{
+	struct rk_certcopy_result res;
+	struct rk_certcopy c = {.cluster = j->cluster,
+		.from_ns = RK_CERTCOPY_FROM_NS,
+		.from = RK_INGRESS_SECRET,
+		.to_ns = j->ns,
+		.to = j->in.secret,
+		.hosts = j->in.hosts,
+		.dry = (enum rk_dry)j->o->dry};
+
+	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
+		return -1;
+	rk_printf("secret/%s %s\n", j->in.secret, rk_outcome_word(res.outcome));
+	return 0;
+}
+
+static int is_there(
+	struct job *j, const struct rk_res *r, const char *name, bool *there, struct rk_err *err)
+{
+	struct rk_val *v;
+
+	if (rk_kube_find(j->host, r, j->ns, name, j->d, &v, err) < 0)
+		return -1;
+	*there = v != NULL;
+	return 0;
+}
+
+static int restore_missing(struct job *j, bool svc, bool ing, bool secret, struct rk_err *err)
+{
+	struct rk_val *objs;
+
+	if (find_hosts(j, err) < 0 || rk_ingress_objects(j->d, &j->in, &objs, err) < 0)
+		return -1;
+	if (!svc && apply_one(j, rk_at(objs, 0), err) < 0)
+		return -1;
+	if (!secret && with_inside(j, copy_cert, err) < 0)
+		return -1;
+	return ing ? 0 : apply_one(j, rk_at(objs, 1), err);
+}
+
+static int restore_run(struct job *j, struct rk_err *err)
+{
+	bool svc, ing, secret;
+
+	if (is_there(j, &RK_SERVICE, j->in.service, &svc, err) < 0 ||
+		is_there(j, &RK_INGRESS, j->in.name, &ing, err) < 0 ||
+		is_there(j, &RK_SECRET, j->in.secret, &secret, err) < 0)
+		return -1;
+	if (svc && ing && secret) {
+		rk_note("Service, Ingress and Secret are all there: nothing to restore; "
+			"if Rancher is not served, check DNS and the ingress controller");
+		return 0;
+	}
+	return restore_missing(j, svc, ing, secret, err);
+}
+
+static int restore(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc, argv, true, restore_run, err);
+}
+
+/* --- status --- */
+
+static int status_secret(struct job *j, struct rk_val *v, struct rk_err *err)
+{
+	struct rk_certcopy_result res = {0};
+	struct rk_err why = RK_ERR_INIT;
+	struct rk_val *secret;
+	char expires[32];
+
+	if (rk_kube_find(j->host, &RK_SECRET, j->ns, j->in.secret, j->d, &secret, err) < 0)
+		return -1;
+	rk_set_str(j->d, v, "secret", secret ? "exists" : "missing");
+	if (!secret)
+		return 0;
+	if (rk_certcopy_judge(secret, &j->in.hosts, &res, &why) < 0)
+		rk_set_str(j->d, v, "certificateProblem", why.msg);
+	if (res.not_after) {
+		rk_time_format(res.not_after, expires);
+		rk_set_str(j->d, v, "certificateExpires", expires);
+	}
+	return 0;
+}
+
+static int status_gather(struct job *j, struct rk_val *v, struct rk_err *err)
+{
+	struct rk_val *svc, *ing, *hosts = rk_seq(j->d);
+
+	if (rk_kube_find(j->host, &RK_SERVICE, j->ns, j->in.service, j->d, &svc, err) < 0 ||
+		rk_kube_find(j->host, &RK_INGRESS, j->ns, j->in.name, j->d, &ing, err) < 0)
+		return -1;
+	rk_ingress_hosts(ing, &j->in.hosts);
+	for (size_t i = 0; i < j->in.hosts.n; i++)
+		rk_append_str(j->d, hosts, j->in.hosts.v[i]);
+	rk_set_str(j->d, v, "service", svc ? "exists" : "missing");
+	rk_set_str(j->d, v, "ingress", ing ? "exists" : "missing");
+	rk_set(j->d, v, "hosts", hosts);
+	return status_secret(j, v, err);
+}
+
+static void status_table(const struct job *j, const struct rk_val *v)
+{
+	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
+	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
+	const char *problem = rk_get_str(v, "certificateProblem", NULL);
+	const char *expires = rk_get_str(v, "certificateExpires", NULL);
+	rk_auto_buf hosts = RK_BUF_INIT, cert = RK_BUF_INIT;
+
+	for (size_t i = 0; i < j->in.hosts.n; i++)
+		rk_buf_addf(&hosts, "%s%s", i ? "," : "", j->in.hosts.v[i]);
+	rk_buf_puts(&cert, problem ? problem : expires ? "expires " : "");
+	rk_buf_puts(&cert, !problem && expires ? expires : "");
+	rk_table_row(t, "Service", j->in.service, rk_get_str(v, "service", NULL), "");
+	rk_table_row(t, "Secret", j->in.secret, rk_get_str(v, "secret", NULL), cert.s);
+	rk_table_row(t, "Ingress", j->in.name, rk_get_str(v, "ingress", NULL), hosts.s);
+	rk_table_print(t, RK_FMT_TABLE, !j->o->out.no_headers);
+	rk_table_free(t);
+}
+
+static bool all_well(const struct rk_val *v)
+{
+	return rk_streq(rk_get_str(v, "service", NULL), "exists") &&
+	       rk_streq(rk_get_str(v, "secret", NULL), "exists") &&
+	       rk_streq(rk_get_str(v, "ingress", NULL), "exists") &&
+	       !rk_get(v, "certificateProblem", NULL);
+}
+
+static int status_run(struct job *j, struct rk_err *err)
+{
+	struct rk_val *v = rk_map(j->d);
+
+	if (status_gather(j, v, err) < 0)
+		return -1;
+	if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML)
+		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
+	else
+		status_table(j, v);
+	if (all_well(v))
+		return 0;
+	rk_err_set(err, RK_FAIL, "the host's way to %s is not complete", j->cluster);
+	return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s", j->ns, j->cluster);
+}
+
+static int status(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc, argv, true, status_run, err);
+}
+
+/* --- delete --- */
+
+static int delete_one(struct job *j, const struct rk_res *r, const char *name, struct rk_err *err)
+{
+	struct rk_delete_opts o = {.grace = -1, .dry = (enum rk_dry)j->o->dry};
+	rk_auto_buf word = RK_BUF_INIT;
+	enum rk_outcome outcome;
+
+	if (rk_kube_delete(j->host, r, j->ns, name, &o, &outcome, err) < 0)
+		return -1;
+	rk_res_word(r, name, &word);
+	if (outcome == RK_DELETED)
+		rk_printf("%s deleted\n", word.s);
+	return 0;
+}
+
+static int delete_all(struct job *j, struct rk_err *err)
+{
+	if (delete_one(j, &RK_INGRESS, j->in.name, err) < 0 ||
+		delete_one(j, &RK_SERVICE, j->in.service, err) < 0 ||
+		delete_one(j, &RK_SECRET, j->in.secret, err) < 0 ||
+		remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
+		return -1;
+	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
+}
+
+static int delete (void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc, argv, true, delete_all, err);
+}
+
+#define CLUSTER_ARG .args = "[[NAMESPACE/]CLUSTER]", .max_args = 1, .complete = "cluster"
+
+static const struct rk_verb VERBS[] = {
+	{.name = "render",
+		CLUSTER_ARG,
+		.summary = "write the Service and the Ingress to standard output",
+		.opts = OPTS_READ,
+		.run = render,
+		.examples = "  kubectl rk3k ingress render --host rancher.example.com | kubectl "
+			    "diff -f -\n"},
+	{.name = "apply",
+		CLUSTER_ARG,
+		.summary = "make the Service and the Ingress on the host what they should be",
+		.opts = OPTS_WRITE,
+		.run = apply,
+		.examples = "  kubectl rk3k ingress apply --host rancher.example.com --watch\n"},
+	{.name = "restore",
+		CLUSTER_ARG,
+		.summary = "make again what is missing of Service, Secret and Ingress",
+		.opts = OPTS_WRITE,
+		.run = restore},
+	{.name = "status",
+		CLUSTER_ARG,
+		.summary = "show whether Service, Secret and Ingress are there and the certificate "
+			   "fits",
+		.opts = OPTS_READ,
+		.run = status},
+	{.name = "delete",
+		CLUSTER_ARG,
+		.summary = "delete the Service, the Ingress and the copied Secret",
+		.opts = OPTS_WRITE,
+		.run = delete},
+	{.run = NULL}};
+
+static const struct rk_cmd CMD = {
+	.name = "ingress",
+	.summary = "the host's Service and Ingress for Rancher",
+	.description =
+		"Rancher runs in a virtual cluster; browsers reach it through the host's ingress "
+		"controller. This tool makes, watches, restores and deletes the Service that "
+		"selects the k3k server pods and the Ingress in front of it. Without --host the "
+		"names are those of the Ingress that is there, else those Rancher itself has.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = VERBS,
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&CMD, argc, argv);
+}
