@@ -39,7 +39,7 @@ MANIFESTS := $(wildcard manifests/*.yaml)
 LIB      := $(B)/librk3k.a
 LIB_OBJ  := $(COMMON:%.c=$(B)/obj/%.o) $(B)/obj/gen/manifests.o
 TOOL_BIN := $(TOOLS_C:kubectl-rk3k/%.c=$(B)/libexec/rk3k-%) \
-	$(TOOLS_SH:kubectl-rk3k/%=$(B)/libexec/rk3k-%)
+	$(TOOLS_SH:kubectl-rk3k/%=$(B)/libexec/rk3k-%) $(B)/libexec/wrapper.bash
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
 
 .DEFAULT_GOAL := all
@@ -85,6 +85,10 @@ $(B)/libexec/rk3k-%: $(B)/obj/kubectl-rk3k/%.o $(LIB)
 $(B)/libexec/rk3k-%: kubectl-rk3k/%
 	@mkdir -p $(@D)
 	install -m 755 $< $@
+
+$(B)/libexec/wrapper.bash: common/wrapper.bash
+	@mkdir -p $(@D)
+	install -m 644 $< $@
 
 $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)

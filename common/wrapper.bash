@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# wrapper - what the shell tools share: names, messages, the flags of kubectl, calling neighbours.
+# A tool defines summary() and usage(), sources this file from its own directory, and calls
+# common_flag in its parser for every argument it does not know itself. What is to be handed to
+# every tool (cluster, identity, quiet) is in flags, the dry run in dry.
+
+ME=rk3k-${0##*/rk3k-}
+EXEC_PATH=${RK3K_EXEC_PATH:-$(dirname "$(readlink -f "$0")")}
+flags=() dry=() quiet='' yes='' used=0 current=none
+
+note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
+warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
+die() { # CODE TEXT...
+	warn "${@:2}"
+	exit "$1"
+}
+
+# A neighbour, as git finds its own: never through PATH.
+tool() {
+	"$EXEC_PATH/rk3k-$1" "${@:2}"
+}
+
+# The value of a flag given as --f=V or --f V; sets value, and used to the words taken.
+take() {
+	used=1
+	if [[ $1 == --*=* ]]; then
+		value=${1#*=}
+	else
+		[[ $# -ge 2 ]] || die 2 "$1 needs a value; try --help"
+		value=$2 used=2
+	fi
+}
+
+# One flag that every shell tool knows; sets used.
+common_flag() {
+	local value
+	used=1
+	case $1 in
+	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --resolve | --resolve=* | --request-timeout | --request-timeout=*)
+		take "$@"
+		flags+=("${1%%=*}=$value")
+		;;
+	--dry-run | --dry-run=client) dry=(--dry-run=client) ;;
+	--dry-run=server) dry=(--dry-run=server) ;;
+	--dry-run=none) dry=() ;;
+	-y | --yes) yes=1 ;;
+	-q | --quiet) quiet=1 flags+=(-q) ;;
+	-h | --help) usage && exit 0 ;;
+	--summary) summary && exit 0 ;;
+	*) die 2 "unknown argument: $1; try --help" ;;
+	esac
+}
+
+# Ask on a terminal; without one there is nobody to say yes.
+confirm() {
+	local answer
+	[[ -z $yes && ${#dry[@]} -eq 0 ]] || return 0
+	[[ -t 0 ]] || die 2 "no terminal to ask on; say --yes"
+	read -r -p "$1 [y/N] " answer || true
+	[[ $answer == [yY] || $answer == [yY]es ]] || { warn "aborted" && exit 0; }
+}
+
+# Descriptor 9 is a file without a name: answers to hidden questions are kept there, and nothing
+# is left of it after the last process that holds it, however that ends.
+open_secrets() {
+	local file dir=/dev/shm
+	[[ -d $dir && -w $dir ]] || dir=${TMPDIR:-/tmp}
+	file=$(umask 077 && mktemp "$dir/rk3k-XXXXXX")
+	exec 9<>"$file"
+	rm -f "$file"
+}
+
+# The settings, checked and without secrets, into doc; then VAR=KEY pairs into variables.
+load_settings() { # CONFIG-ARGS... -- VAR=KEY...
+	local args=() pair values i=0
+	while [[ $1 != -- ]]; do args+=("$1") && shift; done
+	shift
+	open_secrets
+	doc=$(tool config "${args[@]}" --secrets-fd 9 ${quiet:+-q})
+	unset RK3K_BOOTSTRAP_PW RK3K_HELM_REPO_PASS
+	mapfile -t values < <(settings | tool config get "${@#*=}")
+	[[ ${#values[@]} -eq $# ]] || die 1 "the settings could not be read back"
+	for pair; do
+		printf -v "${pair%%=*}" '%s' "${values[i]}"
+		i=$((i + 1))
+	done
+}
+settings() { printf '%s\n' "$doc"; }
+
+stopped() { # CODE
+	warn "stopped in step ${current}; run the same command again to go on"
+	exit "$1"
+}
