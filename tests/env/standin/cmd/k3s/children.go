@@ -81,7 +81,11 @@ func (c *children) start(name string, env []string, argv ...string) (int, error)
 		return 0, err
 	}
 	defer out.Close()
-	env = append(env, "PATH="+os.Getenv("PATH"), "HOME=/root", "SSL_CERT_DIR="+os.Getenv("SSL_CERT_DIR"))
+	for _, kv := range os.Environ() {
+		if k, _, _ := strings.Cut(kv, "="); k == "PATH" || k == "HOME" || k == "SSL_CERT_DIR" || strings.HasPrefix(k, "RK3K_") {
+			env = append(env, kv)
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return syscall.ForkExec(path, argv, &syscall.ProcAttr{
@@ -161,7 +165,8 @@ func (c *children) keepFiles(dir string) error {
 	return nil
 }
 
-// stop ends every kept process: TERM to all, KILL for who is there after three seconds.
+// stop ends every kept process: TERM to all, KILL for who is there after a second: etcd is
+// quick, and an API server that waits for its watchers has nothing to lose.
 func (c *children) stop() {
 	c.mu.Lock()
 	pids := make([]int, 0, len(c.names))
@@ -172,7 +177,7 @@ func (c *children) stop() {
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		alive := false
 		for _, pid := range pids {
 			alive = alive || syscall.Kill(pid, 0) == nil

@@ -345,7 +345,8 @@ func (c *container) environment(spec *v1.Container) (map[string]string, error) {
 	o := c.p.object()
 	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": "/root", "HOSTNAME": hostname(o)}
 	for _, kv := range os.Environ() {
-		if k, v, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "RK3K_") && k != "RK3K_SPAWNED" {
+		k, v, _ := strings.Cut(kv, "=")
+		if (strings.HasPrefix(k, "RK3K_") && k != "RK3K_SPAWNED") || k == "SSL_CERT_DIR" {
 			env[k] = v
 		}
 	}
@@ -511,7 +512,7 @@ func otherDisks(table string) []string {
 	}
 	var out []string
 	seen := map[string]bool{}
-	for _, d := range append(filepath.SplitList(os.Getenv("PATH")), filepath.Dir(table), os.Getenv("RK3K_CACHE_DIR")) {
+	for _, d := range append(filepath.SplitList(os.Getenv("PATH")), filepath.Dir(table), os.Getenv("RK3K_CACHE_DIR"), os.Getenv("SSL_CERT_DIR")) {
 		if d != "" && !seen[d] && syscall.Stat(d, &st) == nil && st.Dev != root.Dev {
 			out = append(out, d)
 		}
