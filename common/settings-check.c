@@ -1,0 +1,729 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Every value alone and against the others; each into one form. */
+#include <arpa/inet.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "settings-priv.h"
+
+struct check {
+	struct rk_settings *s;
+	struct rk_problems *p;
+	enum rk_key k;
+	const char *name; /* of k */
+};
+
+static bool is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* RFC 1123 label of n bytes. */
+static bool label_ok(const char *s, size_t n)
+{
+	if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_lower(s[i]) && !is_digit(s[i]) && s[i] != '-')
+			return false;
+	return true;
+}
+
+static bool subdomain_ok(const char *s)
+{
+	if (strlen(s) > 253)
+		return false;
+	for (;;) {
+		size_t n = strcspn(s, ".");
+
+		if (!label_ok(s, n))
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+	}
+}
+
+/* Printable and short, for a message; secrets are never given to it. */
+static const char *shown(const char *v, char out[80])
+{
+	size_t n = 0;
+
+	for (; *v && n < 64; v++)
+		out[n++] = (unsigned char)*v < 0x20 || *v == 0x7f ? '?' : *v;
+	memcpy(out + n, *v ? "..." : "", *v ? 4 : 1);
+	return out;
+}
+
+static void refuse(struct check *c, const char *v, const char *why)
+{
+	char text[80];
+	const struct rk_setting *t = &rk_settings_table[c->k];
+
+	if (t->flags & RK_SETF_SECRET)
+		rk_problem_add(c->p, true, c->name, "%s; expected %s", why, t->form);
+	else
+		rk_problem_add(c->p, true, c->name, "\"%s\" %s; expected %s", shown(v, text), why,
+			t->form);
+}
+
+static void put(struct check *c, const char *v)
+{
+	rk_settings_replace(c->s, c->k, v);
+}
+
+/* Take blanks off both ends and letters to lower case, in the arena. */
+static char *tidy(struct check *c, const char *v, size_t n, bool lower)
+{
+	char *out;
+
+	while (n && strchr(" \t\r\n", v[0]))
+		v++, n--;
+	while (n && strchr(" \t\r\n", v[n - 1]))
+		n--;
+	out = rk_doc_strndup(c->s->d, v, n);
+	for (char *p = out; lower && *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	return out;
+}
+
+static const char *host_trouble(const char *h)
+{
+	struct in6_addr a;
+
+	if (strstr(h, "://") || strchr(h, '/'))
+		return "is an address, not a name";
+	if (inet_pton(AF_INET, h, &a) == 1 || inet_pton(AF_INET6, h, &a) == 1)
+		return "is an IP address, which an Ingress cannot route";
+	if (strchr(h, ':'))
+		return "carries a port";
+	if (strchr(h, '*'))
+		return "is a wildcard";
+	return subdomain_ok(h) ? NULL : "is no DNS name";
+}
+
+static void check_host(struct check *c, const char *v)
+{
+	char *h = tidy(c, v, strlen(v), true);
+	const char *why = host_trouble(h);
+
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, h);
+}
+
+static const char *registry_trouble(const char *r)
+{
+	const char *colon = strrchr(r, ':'), *close = strrchr(r, ']');
+	rk_auto_free char *host = NULL;
+	struct in6_addr a;
+	int64_t port;
+	size_t n = strlen(r);
+
+	if (strstr(r, "://"))
+		return "begins with a scheme";
+	if (strchr(r, '@'))
+		return "carries credentials";
+	if (strchr(r, '/'))
+		return "carries a path";
+	if (*r == '[' && !close)
+		return "lacks the closing bracket";
+	if (colon && (!close || colon > close)) {
+		if (*r != '[' && memchr(r, ':', (size_t)(colon - r)))
+			return "is an IPv6 address without brackets";
+		if (!rk_parse_int(colon + 1, 1, 65535, &port))
+			return "has no valid port";
+		n = (size_t)(colon - r);
+	}
+	if (*r == '[') {
+		host = rk_strndup(r + 1, (size_t)(close - r - 1));
+		return close == r + n - 1 && inet_pton(AF_INET6, host, &a) == 1
+			       ? NULL
+			       : "is no IPv6 address";
+	}
+	host = rk_strndup(r, n);
+	return subdomain_ok(host) ? NULL : "is no host name";
+}
+
+static void check_registry(struct check *c, const char *v)
+{
+	char *r = tidy(c, v, strlen(v), true);
+	const char *why = registry_trouble(r);
+
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, r);
+}
+
+static bool listed(const struct rk_buf *list, const char *item)
+{
+	size_t n = strlen(item);
+
+	for (const char *p = list->s; *p;) {
+		size_t m = strcspn(p, ",");
+
+		if (m == n && !memcmp(p, item, n))
+			return true;
+		p += m + (p[m] == ',');
+	}
+	return false;
+}
+
+static void check_list(struct check *c, const char *v, const char *(*trouble)(const char *))
+{
+	rk_auto_buf out = RK_BUF_INIT;
+	bool good = true;
+
+	for (const char *p = v;; p++) {
+		size_t n = strcspn(p, ",");
+		char *item = tidy(c, p, n, true);
+		const char *why = *item ? trouble(item) : NULL;
+
+		if (why) {
+			refuse(c, item, why);
+			good = false;
+		} else if (*item && !listed(&out, item)) {
+			rk_buf_addf(&out, "%s%s", out.len ? "," : "", item);
+		}
+		p += n;
+		if (!*p)
+			break;
+	}
+	if (good && !out.len && *v)
+		refuse(c, v, "names nothing");
+	else if (good)
+		put(c, out.s);
+}
+
+static void check_choice(struct check *c, const char *v)
+{
+	const char *p = rk_settings_table[c->k].form;
+	char *word = tidy(c, v, strlen(v), false);
+	size_t len = strlen(word);
+
+	for (;;) {
+		size_t n = strcspn(p, "|");
+
+		if (n == len && !strncasecmp(p, word, n)) {
+			put(c, tidy(c, p, n, false));
+			return;
+		}
+		if (!p[n])
+			break;
+		p += n + 1;
+	}
+	refuse(c, v, "is none of the choices");
+}
+
+static void check_yesno(struct check *c, const char *v)
+{
+	static const char *const yes[] = {"yes", "y", "true", "1", "on"};
+	static const char *const no[] = {"no", "n", "false", "0", "off"};
+
+	for (size_t i = 0; i < RK_COUNT(yes); i++) {
+		if (!strcasecmp(v, yes[i]) || !strcasecmp(v, no[i])) {
+			put(c, strcasecmp(v, yes[i]) ? "no" : "yes");
+			return;
+		}
+	}
+	refuse(c, v, "is neither");
+}
+
+static void check_size(struct check *c, const char *v)
+{
+	char *size = tidy(c, v, strlen(v), false);
+	size_t n = strlen(size), digits;
+
+	if (n && size[n - 1] == '+')
+		size[--n] = '\0';
+	digits = strspn(size, "0123456789");
+	if (!digits || n != digits + 2 || size[digits + 1] != 'i' || !strchr("GTM", size[digits]))
+		refuse(c, v, "is no size");
+	else if (strspn(size, "0") == digits || digits > 9)
+		refuse(c, v, "is no size a volume can have");
+	else
+		put(c, size);
+}
+
+static const char *repo_trouble(const char *r)
+{
+	const char *host = strstr(r, "://"), *path;
+	rk_auto_free char *name = NULL;
+
+	if (!host)
+		return "has no scheme";
+	host += 3;
+	path = host + strcspn(host, "/?#");
+	if (memchr(host, '@', (size_t)(path - host)))
+		return "carries credentials (HELM_REPO_USER and HELM_REPO_PASS are for them)";
+	if (strpbrk(path, "?#"))
+		return "carries a query";
+	for (const char *p = r; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"<>\\^`{|}", *p))
+			return "has characters that no address has";
+	if (rk_prefix(r, "http://"))
+		return "is not protected by TLS";
+	if (!rk_prefix(r, "https://") && !rk_prefix(r, "oci://"))
+		return "has an unknown scheme";
+	name = rk_strndup(host, (size_t)(path - host));
+	for (char *p = name; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	if (registry_trouble(name))
+		return "has no valid host";
+	if (rk_prefix(r, "oci://") && (*path != '/' || !path[1]))
+		return "names a registry but no chart";
+	if (rk_prefix(r, "oci://") && strchr(strrchr(path, '/'), ':'))
+		return "carries a version (the version has a key of its own)";
+	return NULL;
+}
+
+static void check_repo(struct check *c, const char *v)
+{
+	char *r = tidy(c, v, strlen(v), false);
+	size_t n = strlen(r);
+	const char *why;
+
+	while (n && r[n - 1] == '/' && !rk_suffix(r, "://"))
+		r[--n] = '\0';
+	for (char *p = r; strstr(r, "://") && *p != ':'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	why = repo_trouble(r);
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, r);
+}
+
+static void check_version(struct check *c, const char *v)
+{
+	char *ver = tidy(c, v, strlen(v), false);
+	char *text = ver;
+
+	/* An image tag cannot hold the plus sign of a k3s release. */
+	for (char *p = ver; c->k == RK_KEY_K3S_VERSION && *p; p++)
+		if (*p == '+')
+			*p = '-';
+	if (c->k == RK_KEY_K3K_VERSION && *text == 'v' && is_digit(text[1]))
+		text++;
+	if (strlen(text) > 100 ||
+		text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ."
+				  "_+-")])
+		refuse(c, v, "is no version");
+	else if (!is_digit(*text) && !(*text == 'v' && is_digit(text[1])))
+		refuse(c, v, "is no version");
+	else
+		put(c, text);
+}
+
+static void check_file(struct check *c, const char *v)
+{
+	rk_auto_free char *path = rk_strdup(v), *cwd = NULL;
+	struct stat st;
+
+	if (rk_prefix(v, "~/") && getenv("HOME")) {
+		free(path);
+		path = rk_asprintf("%s/%s", getenv("HOME"), v + 2);
+	} else if (*v != '/' && (cwd = getcwd(NULL, 0))) {
+		free(path);
+		path = rk_asprintf("%s/%s", cwd, v);
+	}
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+		refuse(c, v, "cannot be read");
+	else if (S_ISDIR(st.st_mode))
+		refuse(c, v, "is a directory");
+	else
+		put(c, path);
+}
+
+struct net {
+	int family;
+	int bits;
+	unsigned char a[16];
+};
+
+static const char *net_parse(const char *text, struct net *n)
+{
+	const char *slash = strchr(text, '/');
+	rk_auto_free char *addr = NULL;
+	int64_t bits;
+
+	if (!slash)
+		return "has no /prefix length";
+	addr = rk_strndup(text, (size_t)(slash - text));
+	n->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
+	memset(n->a, 0, sizeof(n->a));
+	if (inet_pton(n->family, addr, n->a) != 1)
+		return "is no network";
+	if (!rk_parse_int(slash + 1, 1, n->family == AF_INET ? 32 : 128, &bits))
+		return "has no valid prefix length";
+	n->bits = (int)bits;
+	for (int i = n->bits; i < (n->family == AF_INET ? 32 : 128); i++)
+		if (n->a[i / 8] & (0x80u >> (i % 8)))
+			return "has bits set behind the prefix";
+	return NULL;
+}
+
+static bool net_overlap(const struct net *a, const struct net *b)
+{
+	int bits = a->bits < b->bits ? a->bits : b->bits;
+
+	if (a->family != b->family)
+		return false;
+	for (int i = 0; i < bits; i++)
+		if ((a->a[i / 8] ^ b->a[i / 8]) & (0x80u >> (i % 8)))
+			return false;
+	return true;
+}
+
+bool rk_cidr_overlap(const char *a, const char *b)
+{
+	for (const char *p = a; *p;) {
+		size_t n = strcspn(p, ",");
+
+		for (const char *q = b; *q;) {
+			size_t m = strcspn(q, ",");
+			rk_auto_free char *x = rk_strndup(p, n), *y = rk_strndup(q, m);
+			struct net na, nb;
+
+			if (!net_parse(x, &na) && !net_parse(y, &nb) && net_overlap(&na, &nb))
+				return true;
+			q += m + (q[m] == ',');
+		}
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
+static void check_cidr(struct check *c, const char *v)
+{
+	char *text = tidy(c, v, strlen(v), true);
+	char *comma = strchr(text, ',');
+	struct net first, second;
+	const char *why;
+
+	if (comma)
+		*comma = '\0';
+	why = net_parse(text, &first);
+	if (!why && comma) {
+		why = net_parse(tidy(c, comma + 1, strlen(comma + 1), true), &second);
+		if (!why && first.family == second.family)
+			why = "has two networks of one family";
+	}
+	if (comma)
+		*comma = ',';
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, text);
+}
+
+static void check_email(struct check *c, const char *v)
+{
+	char *mail = tidy(c, v, strlen(v), false);
+	const char *at = strchr(mail, '@');
+
+	if (!at || at == mail || strchr(at + 1, '@') || !strchr(at, '.') || mail[strcspn(mail, " ,;<>\"\t")])
+		refuse(c, v, "is no e-mail address");
+	else
+		put(c, mail);
+}
+
+/* Text must be UTF-8 without control characters (a password may hold tabs and line breaks). */
+static bool utf8_ok(const char *v)
+{
+	const unsigned char *p = (const unsigned char *)v;
+
+	while (*p) {
+		int more = *p < 0x80 ? 0 : *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		uint32_t cp = more == 0 ? *p : *p & (0x3fu >> more);
+
+		if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4)
+			return false;
+		for (p++; more; more--, p++) {
+			if ((*p & 0xc0) != 0x80)
+				return false;
+			cp = cp << 6 | (*p & 0x3fu);
+			if (more == 1 && (cp < 0x80 || (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void check_value(struct check *c, const char *v)
+{
+	if (!utf8_ok(v)) {
+		refuse(c, "", "is not UTF-8");
+		return;
+	}
+	switch (rk_settings_table[c->k].kind) {
+	case RK_SET_HOST:
+		check_host(c, v);
+		break;
+	case RK_SET_HOSTS:
+		check_list(c, v, host_trouble);
+		break;
+	case RK_SET_REGISTRY:
+		check_registry(c, v);
+		break;
+	case RK_SET_REGISTRIES:
+		check_list(c, v, registry_trouble);
+		break;
+	case RK_SET_CHOICE:
+		check_choice(c, v);
+		break;
+	case RK_SET_YESNO:
+		check_yesno(c, v);
+		break;
+	case RK_SET_SIZE:
+		check_size(c, v);
+		break;
+	case RK_SET_REPO:
+		check_repo(c, v);
+		break;
+	case RK_SET_VERSION:
+		check_version(c, v);
+		break;
+	case RK_SET_FILE:
+		check_file(c, v);
+		break;
+	case RK_SET_CIDR:
+		check_cidr(c, v);
+		break;
+	case RK_SET_LABEL:
+		if (!label_ok(v, strlen(v)))
+			refuse(c, v, "is no DNS label");
+		break;
+	case RK_SET_NAME:
+		if (!subdomain_ok(v))
+			refuse(c, v, "is no object name");
+		break;
+	case RK_SET_EMAIL:
+		check_email(c, v);
+		break;
+	case RK_SET_LATER:
+		rk_problem_add(c->p, false, c->name, "is set, but %s",
+			rk_settings_table[c->k].help);
+		break;
+	}
+}
+
+void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *p)
+{
+	struct check c = {.s = s, .p = p, .k = k, .name = rk_settings_table[k].name};
+
+	if (s->v[k].s && *s->v[k].s)
+		check_value(&c, s->v[k].s);
+}
+
+static void check_each(struct check *c)
+{
+	for (int k = 0; k < RK_KEY_COUNT; k++) {
+		const struct rk_setting *t = &rk_settings_table[k];
+		struct rk_settings_value *v = &c->s->v[k];
+
+		if (v->s && !*v->s && !(t->flags & RK_SETF_EMPTY))
+			*v = (struct rk_settings_value){0};
+		if (!v->s && !v->ref_file && !v->ref_env) {
+			*v = (struct rk_settings_value){0};
+			if (t->def)
+				rk_settings_replace(c->s, (enum rk_key)k, t->def);
+			continue;
+		}
+		c->k = (enum rk_key)k;
+		c->name = t->name;
+		if (v->s && *v->s)
+			check_value(c, v->s);
+	}
+}
+
+/* --- one against the other --- */
+
+static void fatal(struct check *c, enum rk_key k, const char *text)
+{
+	rk_problem_add(c->p, true, rk_settings_table[k].name, "%s", text);
+}
+
+static void warning(struct check *c, enum rk_key k, const char *text)
+{
+	rk_problem_add(c->p, false, rk_settings_table[k].name, "%s", text);
+}
+
+static bool is(const struct check *c, enum rk_key k)
+{
+	return rk_setting_is(c->s, k);
+}
+
+static void cross_hosts(struct check *c)
+{
+	struct rk_settings *s = c->s;
+	const char *one = rk_setting(s, RK_KEY_HOSTNAME), *all = rk_setting(s, RK_KEY_HOSTNAMES);
+	struct rk_strv hosts = {0}, api = {0};
+	rk_auto_buf names = RK_BUF_INIT;
+
+	if (!all && !one) {
+		fatal(c, RK_KEY_HOSTNAME, "is required: the DNS name of Rancher");
+		rk_settings_replace(s, RK_KEY_HOSTNAME, "");
+		rk_settings_replace(s, RK_KEY_HOSTNAMES, "");
+		return;
+	}
+	if (!all)
+		rk_settings_replace(s, RK_KEY_HOSTNAMES, one);
+	rk_settings_hosts(s, &hosts);
+	for (size_t i = 0; i < hosts.n; i++)
+		rk_buf_addf(&names, "%s%s", i ? "," : "", hosts.v[i]);
+	if (all && one && !listed(&names, one))
+		warning(c, RK_KEY_HOSTNAME, "is not among HOSTNAMES, which win: it is ignored");
+	if (hosts.n)
+		rk_settings_replace(s, RK_KEY_HOSTNAME, hosts.v[0]);
+	rk_setting_list(s, RK_KEY_K3K_API_HOSTNAME, &api);
+	for (size_t i = 0; i < api.n; i++)
+		if (listed(&names, api.v[i]))
+			rk_problem_add(c->p, true, "K3K_API_HOSTNAME",
+				"\"%s\" is a name of Rancher as well: the API's passthrough would "
+				"take Rancher's traffic; give the API a name of its own",
+				api.v[i]);
+	rk_strv_release(&hosts);
+	rk_strv_release(&api);
+}
+
+static void cross_password(struct check *c)
+{
+	const char *pw = rk_setting(c->s, RK_KEY_BOOTSTRAP_PW);
+	size_t chars = 0;
+
+	for (const char *p = pw; p && *p; p++)
+		chars += (*p & 0xc0) != 0x80;
+	if (pw && *pw && chars < 12)
+		rk_problem_add(c->p, true, "BOOTSTRAP_PW",
+			"has %zu characters; expected at least 12 characters", chars);
+	if (rk_streq(pw, "admin1234567"))
+		warning(c, RK_KEY_BOOTSTRAP_PW,
+			"is the public default of older scripts; leave it unset to have one generated");
+}
+
+static void pair(struct check *c, enum rk_key cert, enum rk_key key)
+{
+	if (is(c, cert) == is(c, key))
+		return;
+	rk_problem_add(c->p, true, rk_settings_table[is(c, cert) ? key : cert].name,
+		"is missing: %s is set, and the two belong together",
+		rk_settings_table[is(c, cert) ? cert : key].name);
+}
+
+static void cross_tls(struct check *c)
+{
+	struct rk_settings *s = c->s;
+	bool ca = is(c, RK_KEY_CA_CERT_PATH) && is(c, RK_KEY_CA_KEY_PATH);
+	bool leaf = is(c, RK_KEY_TLS_CERT_PATH) && is(c, RK_KEY_TLS_KEY_PATH);
+	const char *source = rk_setting(s, RK_KEY_TLS_SOURCE);
+
+	pair(c, RK_KEY_CA_CERT_PATH, RK_KEY_CA_KEY_PATH);
+	pair(c, RK_KEY_TLS_CERT_PATH, RK_KEY_TLS_KEY_PATH);
+	if (ca && leaf)
+		fatal(c, RK_KEY_TLS_CERT_PATH,
+			"and CA_CERT_PATH are both set: either the CA signs Rancher's certificate or "
+			"you bring one");
+	if ((ca || leaf) && !rk_streq(source, "secret")) {
+		rk_problem_add(c->p, false, "TLS_SOURCE", "is secret, not %s, because %s is set",
+			source, ca ? "CA_CERT_PATH" : "TLS_CERT_PATH");
+		rk_settings_replace(s, RK_KEY_TLS_SOURCE, "secret");
+	} else if (rk_streq(source, "secret") && !is(c, RK_KEY_CA_CERT_PATH) &&
+		   !is(c, RK_KEY_TLS_CERT_PATH)) {
+		fatal(c, RK_KEY_TLS_SOURCE,
+			"is secret, but nothing says which: set TLS_CERT_PATH and TLS_KEY_PATH, or "
+			"CA_CERT_PATH and CA_KEY_PATH for a CA that signs");
+	}
+	if (ca && !is(c, RK_KEY_CA_ROOT_PATH))
+		warning(c, RK_KEY_CA_ROOT_PATH,
+			"is unset: CA_CERT_PATH serves as the trust anchor of Rancher's agents");
+	if (is(c, RK_KEY_CA_ROOT_PATH) && !ca && !leaf)
+		warning(c, RK_KEY_CA_ROOT_PATH,
+			"is set without a certificate or CA of yours: it is ignored");
+	if (rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt") && !is(c, RK_KEY_ACME_EMAIL))
+		fatal(c, RK_KEY_ACME_EMAIL, "is required with TLS_SOURCE=letsEncrypt");
+}
+
+static void cross_repo_auth(struct check *c)
+{
+	static const enum rk_key repos[] = {
+		RK_KEY_K3K_REPO, RK_KEY_CERTMANAGER_REPO, RK_KEY_RANCHER_REPO};
+	size_t used = is(c, RK_KEY_PRIVATE_REGISTRY);
+
+	for (size_t i = 0; i < RK_COUNT(repos); i++)
+		used += rk_settings_repo_private(c->s, repos[i]);
+	if (!used)
+		warning(c, RK_KEY_HELM_REPO_USER,
+			"is set, but no chart or image comes from a private host: the credentials are "
+			"not used (HELM_REPO_HOSTS names further hosts)");
+}
+
+static void cross_auth(struct check *c)
+{
+	bool user = is(c, RK_KEY_HELM_REPO_USER), pass = is(c, RK_KEY_HELM_REPO_PASS);
+	bool needed = rk_setting_yes(c->s, RK_KEY_HELM_AUTH_NEEDED);
+
+	if (needed && !user)
+		fatal(c, RK_KEY_HELM_REPO_USER, "is required with HELM_AUTH_NEEDED=yes");
+	if (!pass && (needed || user))
+		fatal(c, RK_KEY_HELM_REPO_PASS,
+			user ? "is required with HELM_REPO_USER" : "is required with HELM_AUTH_NEEDED=yes");
+	if (pass && !user && !needed)
+		warning(c, RK_KEY_HELM_REPO_PASS, "is set without HELM_REPO_USER: it is ignored");
+	if (user)
+		cross_repo_auth(c);
+}
+
+static void cross_registry(struct check *c)
+{
+	if (is(c, RK_KEY_MIRROR_REGISTRIES_FILE) && !is(c, RK_KEY_PRIVATE_REGISTRY))
+		warning(c, RK_KEY_MIRROR_REGISTRIES_FILE,
+			"is set without PRIVATE_REGISTRY: it is ignored");
+}
+
+static void default_name(struct check *c, enum rk_key k, const char *fmt_before, const char *after)
+{
+	rk_auto_free char *name = NULL;
+
+	if (is(c, k))
+		return;
+	name = rk_asprintf("%s%s%s", fmt_before, rk_settings_cluster(c->s), after);
+	rk_settings_replace(c->s, k, name);
+}
+
+static void cross_names(struct check *c)
+{
+	struct rk_settings *s = c->s;
+
+	default_name(c, RK_KEY_INGRESS_NAME, "", "-k3k-ingress");
+	default_name(c, RK_KEY_SERVICE_NAME, "", "-k3k-traefik");
+	default_name(c, RK_KEY_TLS_SECRET, "tls-", "-ingress");
+	if (rk_streq(rk_settings_ns(s), rk_setting(s, RK_KEY_K3K_NAMESPACE)))
+		fatal(c, RK_KEY_NAMESPACE, "is the controller's own namespace (K3K_NAMESPACE)");
+	if (rk_cidr_overlap(
+		    rk_setting(s, RK_KEY_CLUSTER_CIDR), rk_setting(s, RK_KEY_SERVICE_CIDR)))
+		fatal(c, RK_KEY_SERVICE_CIDR, "overlaps with CLUSTER_CIDR");
+}
+
+void rk_settings_check(struct rk_settings *s, struct rk_problems *p)
+{
+	struct check c = {.s = s, .p = p};
+
+	check_each(&c);
+	cross_hosts(&c);
+	cross_password(&c);
+	cross_tls(&c);
+	cross_auth(&c);
+	cross_registry(&c);
+	cross_names(&c);
+}

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+/* config - deploy.conf, RK3K_<KEY>, --set and answers to prompts become one checked document on
+ * stdout, which the other steps of a deployment read. Changes nothing in any cluster. */
+#include "rk.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "file.h"
+#include "settings.h"
+
+enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
+
+struct opts {
+	const char *config, *document, *init, *secret;
+	struct rk_strv set; /* --set */
+	bool prompt_all, no_prompt, force;
+	int64_t secrets_fd;
+	int fmt;
+};
+
+static const struct rk_opt OPTS[] = {
+	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
+		.help = "configuration of KEY=value lines; - is stdin", .complete = "file"},
+	{"set", 0, RK_OPT_LIST, offsetof(struct opts, set), .arg = "KEY=VALUE",
+		.help = "set one key, over file and environment; repeatable"},
+	{"prompt-all", 0, RK_OPT_FLAG, offsetof(struct opts, prompt_all),
+		.help = "ask for every key that is not set, not only for required ones"},
+	{"no-prompt", 0, RK_OPT_FLAG, offsetof(struct opts, no_prompt),
+		.help = "never ask, even on a terminal"},
+	{"secrets-fd", 0, RK_OPT_INT, offsetof(struct opts, secrets_fd), .arg = "N",
+		.help = "open file that takes secrets given by prompt or environment"},
+	{"document", 'd', RK_OPT_STR, offsetof(struct opts, document), .arg = "FILE",
+		.help = "start from a finished document instead; - is stdin", .complete = "file"},
+	{"output", 'o', RK_OPT_ENUM, offsetof(struct opts, fmt), .choices = "json|yaml|env|table",
+		.help = "form of the document; env is CFG_KEY='value' lines for shells"},
+	{"init", 0, RK_OPT_STR, offsetof(struct opts, init), .arg = "FILE",
+		.optional = "deploy.conf", .help = "write a commented configuration; - is stdout",
+		.complete = "file"},
+	{"force", 0, RK_OPT_FLAG, offsetof(struct opts, force),
+		.help = "let --init replace an existing file"},
+	RK_OPT_END,
+};
+
+static const struct rk_opt GET_OPTS[] = {
+	{"document", 'd', RK_OPT_STR, offsetof(struct opts, document), .arg = "FILE",
+		.help = "the document; absent or -: stdin", .complete = "file"},
+	{"secret", 0, RK_OPT_STR, offsetof(struct opts, secret), .arg = "KEY",
+		.help = "write the value of one secret and nothing else, for --password-stdin"},
+	RK_OPT_END,
+};
+
+static const struct rk_opt INIT_OPTS[] = {
+	{"force", 0, RK_OPT_FLAG, offsetof(struct opts, force), .help = "replace an existing file"},
+	RK_OPT_END,
+};
+
+static void defaults(void *p)
+{
+	((struct opts *)p)->secrets_fd = -1;
+}
+
+/* --- a new file --- */
+
+static void init_wrapped(struct rk_buf *out, const char *text)
+{
+	size_t col = 0;
+
+	rk_buf_puts(out, "#");
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (col && col + n > 94) {
+			rk_buf_puts(out, "\n#");
+			col = 0;
+		}
+		rk_buf_putc(out, ' ');
+		rk_buf_put(out, text, n);
+		col += n + 1;
+		text += n + strspn(text + n, " ");
+	}
+	rk_buf_putc(out, '\n');
+}
+
+static void init_key(struct rk_buf *out, const struct rk_setting *t)
+{
+	rk_auto_free char *help = rk_asprintf("%s (%s)", t->help, t->form);
+
+	if (t->kind == RK_SET_LATER)
+		return;
+	rk_buf_putc(out, '\n');
+	init_wrapped(out, help);
+	rk_buf_addf(out, "%s%s=%s\n", rk_streq(t->name, "HOSTNAME") ? "" : "#", t->name,
+		t->def ? t->def : "");
+}
+
+static int init(const char *path, bool force, struct rk_err *err)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	rk_buf_puts(&out, "# Configuration of `kubectl rk3k deploy`. Read as KEY=value lines, never "
+			  "executed; quote\n# values that hold blanks or special characters. "
+			  "Commented keys show their default.\n# RK3K_<KEY> in the environment wins "
+			  "over this file. Keep it 0600 when it holds secrets.\n");
+	for (int k = 0; k < RK_KEY_COUNT; k++)
+		init_key(&out, &rk_settings_table[k]);
+	if (rk_streq(path, "-")) {
+		rk_print_buf(&out);
+		return 0;
+	}
+	if (!force && access(path, F_OK) == 0) {
+		rk_err_set(err, RK_CONFLICT, "%s exists already", path);
+		return rk_err_hint(err, "--force replaces it");
+	}
+	if (rk_file_replace(path, out.s, out.len, 0600, NULL, err) < 0)
+		return -1;
+	rk_note("wrote %s: set HOSTNAME, then kubectl rk3k deploy -c %s", path, path);
+	return 0;
+}
+
+/* --- questions --- */
+
+static bool required(const struct rk_settings *s, enum rk_key k)
+{
+	bool auth = rk_setting_yes(s, RK_KEY_HELM_AUTH_NEEDED);
+
+	switch (k) {
+	case RK_KEY_HOSTNAME:
+		return !rk_setting_is(s, RK_KEY_HOSTNAMES);
+	case RK_KEY_HELM_REPO_USER:
+		return auth;
+	case RK_KEY_HELM_REPO_PASS:
+		return auth || rk_setting_is(s, RK_KEY_HELM_REPO_USER);
+	case RK_KEY_ACME_EMAIL:
+		return rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt");
+	default:
+		return false;
+	}
+}
+
+/* Secrets of no use are not asked for either. */
+static bool asked(const struct opts *o, const struct rk_settings *s, enum rk_key k)
+{
+	if (rk_setting(s, k) || rk_setting_is(s, k))
+		return !rk_setting_is(s, k) && required(s, k);
+	if (required(s, k))
+		return true;
+	if (k == RK_KEY_HELM_REPO_USER || k == RK_KEY_HELM_REPO_PASS)
+		return false;
+	return o->prompt_all && (rk_settings_table[k].flags & RK_SETF_ASK);
+}
+
+static int ask(struct rk_settings *s, enum rk_key k, struct rk_err *err)
+{
+	const struct rk_setting *t = &rk_settings_table[k];
+	rk_auto_free char *question =
+		t->def ? rk_asprintf("%s: %s [%s]: ", t->name, t->help, t->def)
+		       : rk_asprintf("%s: %s: ", t->name, t->help);
+
+	for (int tries = 0; tries < 3; tries++) {
+		rk_auto_buf answer = RK_BUF_INIT_SECRET;
+		rk_auto_problems p = {0};
+
+		if (rk_ask(question, t->flags & RK_SETF_SECRET, &answer, err) < 0)
+			return -1;
+		if (!answer.len)
+			return 0;
+		rk_settings_put(s, k, answer.s, RK_FROM_PROMPT);
+		rk_setting_check(s, k, &p);
+		if (!p.fatal)
+			return 0;
+		rk_say("%s: %s", t->name, p.v[0].text);
+	}
+	return 0;
+}
+
+static int ask_all(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	if (o->no_prompt || (!o->prompt_all && !isatty(STDIN_FILENO)))
+		return 0;
+	for (int k = 0; k < RK_KEY_COUNT; k++)
+		if (asked(o, s, (enum rk_key)k) && ask(s, (enum rk_key)k, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- the document --- */
+
+static int report(const struct rk_problems *p, struct rk_err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct rk_problem *one = &p->v[i];
+		const char *colon = !*one->key ? "" : one->fatal ? ": " : " ";
+
+		if (one->fatal)
+			rk_say("rk3k-config: %s%s%s", one->key, colon, one->text);
+		else
+			rk_warn("%s%s%s", one->key, colon, one->text);
+	}
+	if (!p->fatal)
+		return 0;
+	return rk_err_set(err, RK_FAIL, "%zu problem%s in the configuration", p->fatal,
+		p->fatal == 1 ? "" : "s");
+}
+
+static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	rk_auto_problems p = {0};
+
+	if (o->config && rk_settings_read(s, o->config, &p, err) < 0)
+		return -1;
+	rk_settings_env(s);
+	for (size_t i = 0; i < o->set.n; i++)
+		if (rk_settings_assign(s, o->set.v[i], err) < 0)
+			return -1;
+	if (!p.fatal && ask_all(o, s, err) < 0)
+		return -1;
+	rk_settings_check(s, &p);
+	return report(&p, err);
+}
+
+/* The descriptor must be a file that later readers can open afresh as /dev/fd/N. */
+static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return rk_err_set(err, RK_USAGE, "--secrets-fd %d: %s", fd, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return rk_err_set(err, RK_USAGE, "--secrets-fd %d is no file", fd);
+	if (st.st_mode & 077)
+		return rk_err_set(err, RK_CONFLICT, "--secrets-fd %d: others can read that file", fd);
+	rk_settings_secrets(s, &text);
+	if (ftruncate(fd, 0) < 0)
+		return rk_err_sys(err, "--secrets-fd %d", fd);
+	for (size_t done = 0; done < text.len;) {
+		ssize_t n = pwrite(fd, text.s + done, text.len - done, (off_t)done);
+
+		if (n < 0 && errno != EINTR)
+			return rk_err_sys(err, "--secrets-fd %d", fd);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static void env_name(struct rk_buf *out, const char *key)
+{
+	for (const char *p = key; *p; p++) {
+		bool lower = *p >= 'a' && *p <= 'z', upper = *p >= 'A' && *p <= 'Z';
+
+		if (upper && p > key && p[-1] >= 'a' && p[-1] <= 'z')
+			rk_buf_putc(out, '_');
+		if (lower)
+			rk_buf_putc(out, (char)(*p - 32));
+		else
+			rk_buf_putc(out, upper || (*p >= '0' && *p <= '9') ? *p : '_');
+	}
+}
+
+static void env_text(struct rk_buf *out, const struct rk_val *v)
+{
+	const char *text = rk_str_loose(v);
+
+	if (v->kind == RK_BOOL)
+		text = rk_streq(text, "true") ? "yes" : "no";
+	for (; text && *text; text++) {
+		if (*text == '\'')
+			rk_buf_puts(out, "'\\''");
+		else
+			rk_buf_putc(out, *text);
+	}
+}
+
+/* Secrets are maps at the top: left out. */
+static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val *map, bool top)
+{
+	rk_each (v, map) {
+		rk_auto_buf name = RK_BUF_INIT;
+
+		rk_buf_puts(&name, prefix);
+		env_name(&name, v->key);
+		if (v->kind == RK_MAP && top && rk_setting_find(v->key) != RK_KEY_COUNT)
+			continue;
+		if (v->kind == RK_MAP) {
+			rk_buf_putc(&name, '_');
+			put_env(out, name.s, v, false);
+			continue;
+		}
+		rk_buf_addf(out, "%s='", name.s);
+		rk_each (item, v->kind == RK_SEQ ? v : NULL) {
+			env_text(out, item);
+			rk_buf_puts(out, item->next ? "," : "");
+		}
+		if (v->kind != RK_SEQ)
+			env_text(out, v);
+		rk_buf_puts(out, "'\n");
+	}
+}
+
+static void print_table(const struct rk_settings *s)
+{
+	static const char *const from[] = {"default", "file", "environment", "prompt", "flag"};
+	struct rk_table *t = rk_table_new((const char *const[]){"KEY", "VALUE", "FROM"}, 3);
+
+	for (int i = 0; i < RK_KEY_COUNT; i++) {
+		enum rk_key k = (enum rk_key)i;
+		const char *v = rk_setting(s, k);
+
+		if (rk_settings_table[k].flags & RK_SETF_SECRET)
+			v = rk_setting_is(s, k) ? "********" : NULL;
+		if (v && rk_settings_table[k].kind != RK_SET_LATER)
+			rk_table_row(t, rk_settings_table[k].name, *v ? v : "\"\"",
+				from[rk_setting_from(s, k)]);
+	}
+	rk_table_print(t, RK_FMT_TABLE, true);
+	rk_table_free(t);
+}
+
+static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_free char *fd = NULL;
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_val *doc;
+
+	if (o->fmt == OUT_TABLE) {
+		print_table(s);
+		return 0;
+	}
+	if (o->secrets_fd >= 0 && !o->document) {
+		if (write_secrets((int)o->secrets_fd, s, err) < 0)
+			return -1;
+		fd = rk_asprintf("/dev/fd/%d", (int)o->secrets_fd);
+	}
+	if (rk_settings_doc(s, fd, d, &doc, err) < 0)
+		return -1;
+	if (o->fmt == OUT_ENV)
+		put_env(&out, "CFG_", doc, true);
+	else if (o->fmt == OUT_YAML)
+		rk_yaml_write(doc, false, &out);
+	else
+		rk_json_write(doc, RK_JSON_COMPACT, &out);
+	if (o->fmt == OUT_JSON)
+		rk_buf_putc(&out, '\n');
+	rk_print_buf(&out);
+	return 0;
+}
+
+/* --- get --- */
+
+static int print_secret(const char *name, const struct rk_settings *s, struct rk_err *err)
+{
+	rk_auto_buf value = RK_BUF_INIT_SECRET;
+	enum rk_key k = rk_setting_find(name);
+
+	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET))
+		return rk_err_set(err, RK_USAGE, "%s is no secret of the configuration", name);
+	if (isatty(STDOUT_FILENO)) {
+		rk_err_set(err, RK_CONFLICT, "%s is not shown on a terminal", name);
+		return rk_err_hint(err, "pipe it to the program that needs it");
+	}
+	if (rk_setting_secret(s, k, &value, err) < 0)
+		return -1;
+	rk_print_buf(&value);
+	return 0;
+}
+
+/* What scripts ask for and no key holds. NULL: no such name. */
+static const char *computed(const struct rk_settings *s, const char *name)
+{
+	if (rk_streq(name, "K3K_REPO_PRIVATE"))
+		return rk_settings_repo_private(s, RK_KEY_K3K_REPO) ? "yes" : "no";
+	if (rk_streq(name, "CERTMANAGER_REPO_PRIVATE"))
+		return rk_settings_repo_private(s, RK_KEY_CERTMANAGER_REPO) ? "yes" : "no";
+	if (rk_streq(name, "RANCHER_REPO_PRIVATE"))
+		return rk_settings_repo_private(s, RK_KEY_RANCHER_REPO) ? "yes" : "no";
+	if (rk_streq(name, "TLS_SOURCE_SECRET"))
+		return rk_settings_tls_source_secret(s);
+	if (rk_streq(name, "EXPOSE"))
+		return rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort";
+	return NULL;
+}
+
+static int get_one(const struct rk_settings *s, const char *name, struct rk_buf *out,
+	struct rk_err *err)
+{
+	enum rk_key k = rk_setting_find(name);
+	const char *v = k == RK_KEY_COUNT ? computed(s, name) : rk_setting(s, k), *near;
+
+	if (k == RK_KEY_COUNT && !v) {
+		near = rk_setting_nearest(name);
+		rk_err_set(err, RK_USAGE, "no setting is called %.64s", name);
+		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
+	}
+	if (k != RK_KEY_COUNT && rk_settings_table[k].flags & RK_SETF_SECRET) {
+		rk_err_set(err, RK_USAGE, "%s is a secret", name);
+		return rk_err_hint(err, "use --secret %s", name);
+	}
+	rk_buf_addf(out, "%s\n", v ? v : "");
+	return 0;
+}
+
+static int run_get(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+	rk_auto_settings *s = rk_settings_new();
+	rk_auto_buf out = RK_BUF_INIT;
+
+	if (!argc && !o->secret)
+		return rk_err_set(err, RK_USAGE, "which key? (or --secret KEY)");
+	if (rk_settings_load_file(s, o->document ? o->document : "-", err) < 0)
+		return -1;
+	if (o->secret)
+		return print_secret(o->secret, s, err);
+	for (int i = 0; i < argc; i++)
+		if (get_one(s, argv[i], &out, err) < 0)
+			return -1;
+	rk_print_buf(&out);
+	return 0;
+}
+
+static int run_init(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+
+	return init(argc ? argv[0] : "deploy.conf", o->force, err);
+}
+
+static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
+{
+	const struct opts *o = p;
+	rk_auto_settings *s = rk_settings_new();
+
+	if (o->init)
+		return init(o->init, o->force, err);
+	if (o->document ? rk_settings_load_file(s, o->document, err) < 0 : gather(o, s, err) < 0)
+		return -1;
+	return emit(o, s, err);
+}
+
+static const struct rk_verb VERBS[] = {
+	{.opts = OPTS,
+		.run = run,
+		.summary = "turn configuration into one checked document",
+		.examples = "kubectl rk3k config -c deploy.conf -o table\n"
+			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render rancher"},
+	{.name = "get",
+		.args = "KEY...",
+		.summary = "print values of a document, one a line",
+		.opts = GET_OPTS,
+		.max_args = -1,
+		.run = run_get,
+		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k config get HOSTNAME"},
+	{.name = "init",
+		.args = "[FILE]",
+		.summary = "write a commented deploy.conf",
+		.opts = INIT_OPTS,
+		.max_args = 1,
+		.complete = "file",
+		.run = run_init,
+		.examples = "kubectl rk3k config init"},
+	{.run = NULL},
+};
+
+static const struct rk_cmd CMD = {
+	.name = "config",
+	.summary = "turn configuration into one checked document",
+	.description =
+		"Reads a configuration of KEY=value lines (-c), RK3K_<KEY> from the environment and "
+		"--set, in rising order of precedence, asks for what is missing when stdin is a "
+		"terminal, checks everything and writes one document that the other tools read.\n\n"
+		"The file is the assignment subset of the shell: quotes, escapes, comments and "
+		"export. It is never executed; anything that would need a shell is refused with its "
+		"line. A key that is unset differs from one that is empty: K3S_VERSION= follows the "
+		"host.\n\n"
+		"The document holds no secret. BOOTSTRAP_PW and HELM_REPO_PASS are referred to where "
+		"they stand: in the file, in the environment, or in the file behind --secrets-fd.\n\n"
+		"Credentials and the private CA go to the hosts of PRIVATE_REGISTRY and "
+		"HELM_REPO_HOSTS; when neither is set, to the hosts of chart addresses other than "
+		"the well-known public ones.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = VERBS,
+	.files = "deploy.conf: KEY=value lines; --init writes one with every key explained.",
+	.exit_status = "1: the configuration has problems; each is a line on stderr.",
+	.see_also = "preflight, render, deploy",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&CMD, argc, argv);
+}
