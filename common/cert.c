@@ -286,17 +286,23 @@ int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err
 int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk_err *err)
 {
 	auto_stack *chain = sk_X509_new_null();
-	const unsigned char *p = der;
-	X509 *x;
+	const unsigned char *p = der, *end = p + n;
+	bool good = n > 0 && n <= PEM_MAX;
 
 	*out = NULL;
 	ERR_set_mark();
-	x = n <= PEM_MAX ? d2i_X509(NULL, &p, (long)n) : NULL;
+	while (good && p < end) {
+		X509 *x = d2i_X509(NULL, &p, end - p);
+
+		good = x && X509_get0_pubkey(x) && sk_X509_num(chain) < CHAIN_MAX;
+		if (good && !sk_X509_push(chain, x))
+			abort();
+		if (!good)
+			X509_free(x);
+	}
 	ERR_pop_to_mark();
-	if (!x)
-		return rk_err_set(err, RK_FAIL, "the certificate is damaged");
-	if (!sk_X509_push(chain, x))
-		abort();
+	if (!good)
+		return rk_err_set(err, RK_FAIL, "certificate %d is damaged", sk_X509_num(chain) + 1);
 	return from_chain(out, &chain, err);
 }
 
@@ -574,14 +580,14 @@ static const char *shown(const char *name)
 int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why,
 	const char *host, struct rk_err *err)
 {
-	const char *whose = at == leaf ? "the certificate" : "a certificate of the chain";
+	rk_auto_free char *named = at == leaf ? NULL : rk_asprintf("the CA %.300s", shown(at->subject));
+	const char *whose = named ? named : "the certificate", *issuer = shown(at->issuer);
 	char date[32];
 
 	switch (why) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		rk_cert_date(at->not_after, date);
-		rk_err_set(err, RK_FAIL, "%s (%s) expired on %s", whose,
-			at == leaf ? shown(at->issuer) : shown(at->subject), date);
+		rk_err_set(err, RK_FAIL, "%s expired on %s (issued by %.300s)", whose, date, issuer);
 		return rk_err_hint(err, "renew it, or check the clock of this machine");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		rk_cert_date(at->not_before, date);
@@ -593,18 +599,18 @@ int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int wh
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return rk_err_set(err, RK_FAIL, "%s was issued by %s, which is not among the trusted CAs",
-			whose, shown(at->issuer));
+		return rk_err_set(err, RK_FAIL,
+			"%s was issued by %.300s, which is not among the trusted CAs", whose, issuer);
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		return rk_err_set(err, RK_FAIL, "the certificate signs itself (%s) and is not trusted",
-			shown(leaf->issuer));
+		return rk_err_set(err, RK_FAIL, "the certificate signs itself (%.300s) and is not trusted",
+			issuer);
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return rk_err_set(err, RK_FAIL, "the chain ends in the CA %s, which is not trusted",
+		return rk_err_set(err, RK_FAIL, "the chain ends in the CA %.300s, which is not trusted",
 			shown(at->subject));
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return rk_err_set(err, RK_FAIL,
-			"%s was not signed by the trusted CA of the name %s: that CA has another key",
-			whose, shown(at->issuer));
+			"%s was not signed by the trusted %.300s but by another CA of that name",
+			whose, issuer);
 	default:
 		return rk_err_set(err, RK_FAIL, "%s is refused: %s", whose,
 			X509_verify_cert_error_string(why));

@@ -13,7 +13,7 @@ struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
 /* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;
-/* The same for one certificate in DER. */
+/* The same for certificates in DER, one behind the other. */
 int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk_err *err)
 	RK_MUST_USE;
 void rk_cert_free(struct rk_cert *c);

@@ -21,6 +21,7 @@
 #define TRIES_MAX   10	  /* repeats, as client-go */
 #define WAITS_MS    60000 /* sum of the pauses between them */
 #define BROKEN_MS   1000  /* pause after a broken connection */
+#define CHAIN_MAX   16
 #define WARNINGS_MAX ((size_t)16 << 10)
 
 void (*rk_http_trace)(const char *line);
@@ -51,6 +52,7 @@ struct rk_http {
 	int64_t connect_ms, request_ms;
 	bool plain;		/* http:// to loopback */
 	CURL *easy;		/* of rk_http_do, kept for its connections */
+	struct rk_buf peer;	/* DER of what the server showed last */
 };
 
 enum state { X_NEW, X_RUNNING, X_WAITING, X_ENDED };
@@ -69,12 +71,13 @@ struct rk_xfer {
 	struct rk_http_res *res, own_res;
 	struct rk_xfer_cb cb;
 	bool too_large, stopped, delivered, idle, cancelled;
+	bool shaking, headed;	 /* the TLS handshake began; the head of the answer is complete */
 	int tries;
 	int64_t waited, wake;	 /* pauses so far; when to start again */
 	int64_t begun, last;	 /* of this try; last byte seen */
 	/* what the handshake saw */
 	int verdict;		 /* X509_V_… */
-	struct rk_buf leaf, at;	 /* DER */
+	struct rk_buf leaf, at;	 /* DER of a leaf refused and of the certificate that is at fault */
 	char errbuf[CURL_ERROR_SIZE];
 	/* pool */
 	struct rk_pool *pool;
@@ -461,6 +464,7 @@ int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk
 
 	*out = NULL;
 	rk_buf_init(&h->ca, 0);
+	rk_buf_init(&h->peer, 0);
 	if (set_all(h, conf, err) < 0)
 		return -1;
 	*out = rk_steal(&h);
@@ -475,6 +479,7 @@ void rk_http_free(struct rk_http *h)
 	curl_slist_free_all(h->connect_to);
 	curl_slist_free_all(h->resolve);
 	rk_buf_release(&h->ca);
+	rk_buf_release(&h->peer);
 	ident_unref(h->ident);
 	rk_free_secret(h->bearer);
 	rk_free_secret(h->user);
@@ -527,17 +532,26 @@ static void res_reset(struct rk_http_res *r)
 
 /* --- the handshake --- */
 
-static void keep_der(struct rk_buf *out, X509 *x)
+static void add_der(struct rk_buf *out, X509 *x)
 {
 	unsigned char *to;
 	int n = x ? i2d_X509(x, NULL) : -1;
 
-	rk_buf_reset(out);
 	if (n <= 0)
 		return;
 	to = (unsigned char *)rk_buf_reserve(out, (size_t)n);
 	i2d_X509(x, &to);
 	rk_buf_grow(out, (size_t)n);
+}
+
+static void keep_peer(struct rk_buf *out, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
+
+	rk_buf_reset(out);
+	add_der(out, X509_STORE_CTX_get0_cert(ctx));
+	for (int i = 1; i < sk_X509_num(sent) && i < CHAIN_MAX; i++)
+		add_der(out, sk_X509_value(sent, i));
 }
 
 static int judge(X509_STORE_CTX *ctx, void *arg)
@@ -546,10 +560,13 @@ static int judge(X509_STORE_CTX *ctx, void *arg)
 	int r = X509_verify_cert(ctx);
 
 	x->verdict = X509_STORE_CTX_get_error(ctx);
+	keep_peer(&x->h->peer, ctx);
 	if (r > 0)
 		return r;
-	keep_der(&x->leaf, X509_STORE_CTX_get0_cert(ctx));
-	keep_der(&x->at, X509_STORE_CTX_get_current_cert(ctx));
+	rk_buf_reset(&x->leaf);
+	rk_buf_reset(&x->at);
+	add_der(&x->leaf, X509_STORE_CTX_get0_cert(ctx));
+	add_der(&x->at, X509_STORE_CTX_get_current_cert(ctx));
 	return r;
 }
 
@@ -562,6 +579,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 	X509_VERIFY_PARAM *p = SSL_CTX_get0_param(ctx);
 
 	(void)easy;
+	x->shaking = true;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_cert_verify_callback(ctx, judge, x);
 	if (x->h->proxy_shown && strncasecmp(x->h->proxy, "https:", 6) == 0)
@@ -576,14 +594,6 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 /* --- callbacks of a transfer --- */
 
-static bool ok_status(CURL *easy)
-{
-	long status = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 200 && status < 300;
-}
-
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct rk_xfer *x = arg;
@@ -592,7 +602,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	x->last = now_ms();
 	if (x->cancelled)
 		return 0;
-	if (x->cb.data && ok_status(x->easy)) {
+	if (x->cb.data) {
 		x->delivered = true;
 		x->stopped = x->cb.data(x->cb.arg, p, n) < 0;
 		return x->stopped ? 0 : n;
@@ -635,7 +645,8 @@ static int on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, c
 	(void)dt, (void)dn, (void)ut, (void)un;
 	if (x->cancelled)
 		return 1;
-	x->idle = x->req.idle_ms > 0 && now_ms() - x->last > x->req.idle_ms;
+	if (x->req.idle_ms > 0 && now_ms() - x->last >= x->req.idle_ms)
+		x->idle = true;
 	return x->idle;
 }
 
@@ -688,9 +699,12 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 
 	n *= size;
 	x->last = now_ms();
-	if (n > 5 && memcmp(p, "HTTP/", 5) == 0) /* a new answer: after 100, or CONNECT's */
+	if (n <= 2)
+		x->headed = true;
+	else if (n > 5 && memcmp(p, "HTTP/", 5) == 0) { /* perhaps another answer, after a 103 */
 		res_reset(r);
-	else if (is_header(p, n, "content-type", &v, &vn))
+		x->headed = false;
+	} else if (is_header(p, n, "content-type", &v, &vn))
 		copy_value(r->content_type, sizeof(r->content_type), v, vn);
 	else if (is_header(p, n, "location", &v, &vn))
 		copy_value(r->location, sizeof(r->location), v, vn);
@@ -765,7 +779,6 @@ static void set_client(CURL *e, struct rk_xfer *x)
 	const char *no_h2 = getenv("DISABLE_HTTP2");
 	struct rk_http *h = x->h;
 
-	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, h->plain ? "http" : "https");
 	SET(CURLOPT_HTTP_VERSION,
 		(long)(no_h2 && *no_h2 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
@@ -918,7 +931,7 @@ static void prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_r
 static void rearm(struct rk_xfer *x)
 {
 	x->sent = 0;
-	x->too_large = x->stopped = x->delivered = x->idle = false;
+	x->too_large = x->stopped = x->delivered = x->idle = x->shaking = x->headed = false;
 	x->verdict = X509_V_OK;
 	x->errbuf[0] = 0;
 	x->begun = x->last = now_ms();
@@ -975,6 +988,12 @@ static bool proxy_refused(const struct rk_xfer *x)
 	long code = info_long(x->easy, CURLINFO_HTTP_CONNECTCODE);
 
 	return code >= 300;
+}
+
+/* libcurl is content with an answer that ends inside its head. */
+static CURLcode outcome(const struct rk_xfer *x, CURLcode rc)
+{
+	return rc == CURLE_OK && !x->headed ? CURLE_PARTIAL_FILE : rc;
 }
 
 /* A server that refuses an upload drops the stream although it has answered: the answer counts. */
@@ -1051,10 +1070,8 @@ static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 	char limit[32], msg[200];
 
 	if (fresh && info_ms(x->easy, CURLINFO_APPCONNECT_TIME_T) == 0 && !x->h->plain) {
-		bool tcp = info_ms(x->easy, CURLINFO_CONNECT_TIME_T) > 0;
-
 		seconds_text(x->h->connect_ms, limit, sizeof(limit));
-		snprintf(msg, sizeof(msg), tcp ? "connected, but no TLS handshake within %s" :
+		snprintf(msg, sizeof(msg), x->shaking ? "connected, but no TLS handshake within %s" :
 						 "no connection within %s", limit);
 		return fail(err, "Timeout", RK_TIMEOUT, msg, "check the address, and firewalls on the way");
 	}
@@ -1107,6 +1124,7 @@ static int fail_handshake(const struct rk_xfer *x, struct rk_err *err)
 {
 	char msg[CURL_ERROR_SIZE + 64];
 	const char *alert = strstr(x->errbuf, " alert ");
+	int n = alert ? (int)strcspn(alert += 7, ",") : 0;
 
 	if (strstr(x->errbuf, "wrong version number") || strstr(x->errbuf, "http request") ||
 		strstr(x->errbuf, "packet length too long"))
@@ -1115,8 +1133,9 @@ static int fail_handshake(const struct rk_xfer *x, struct rk_err *err)
 		return fail(err, "TLS", RK_FAIL, "it offers no TLS 1.2 or newer", NULL);
 	if (alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca") ||
 			     strstr(alert, "access denied"))) {
-		snprintf(msg, sizeof(msg), "it refuses %s (TLS alert: %s)",
-			x->ident ? "our client certificate" : "us without a client certificate", alert + 7);
+		snprintf(msg, sizeof(msg), "it refuses %s (TLS alert: %.*s)",
+			x->ident ? "our client certificate" : "us without a client certificate", n,
+			alert);
 		return fail(err, "TLS", RK_FAIL, msg, x->ident ?
 			"the certificate may have expired or belong to another cluster" : NULL);
 	}
@@ -1293,7 +1312,7 @@ static int run(struct rk_xfer *x, struct rk_err *err)
 
 	for (;;) {
 		rearm(x);
-		rc = curl_easy_perform(x->easy);
+		rc = outcome(x, curl_easy_perform(x->easy));
 		ok = answered(x, rc);
 		trace(x, rc, ok);
 		ms = again_in(x, rc, ok);
@@ -1321,6 +1340,16 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
 	curl_easy_setopt(x.easy, CURLOPT_ERRORBUFFER, NULL);
 	xfer_release(&x);
 	return r;
+}
+
+int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)
+{
+	*out = NULL;
+	if (!h->peer.len)
+		return rk_err_set(err, RK_NOTFOUND, "%s: no certificate seen yet", h->shown);
+	if (rk_cert_parse_der(out, h->peer.s, h->peer.len, err) < 0)
+		return rk_err_wrap(err, "%s", h->shown);
+	return 0;
 }
 
 /* --- many at once --- */
@@ -1419,7 +1448,7 @@ static void start(struct rk_xfer *x)
 static void finish(struct rk_xfer *x, CURLcode rc)
 {
 	struct rk_err err = RK_ERR_INIT;
-	bool ok = x->stopped || answered(x, rc);
+	bool ok = answered(x, rc) || x->stopped;
 	int64_t ms;
 
 	trace(x, rc, ok);
@@ -1495,7 +1524,7 @@ static bool drive(struct rk_pool *p)
 		if (x->cancelled)
 			xfer_free(x);
 		else
-			finish(x, m->data.result);
+			finish(x, outcome(x, m->data.result));
 		ended = true;
 	}
 	while (expire(p))

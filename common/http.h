@@ -81,9 +81,16 @@ void rk_http_set_cert(
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
  * too large, cut off. err->reason tells them apart for programs: "Resolve", "Refused",
- * "Timeout", "TLS", "TooLarge", "Broken" (reset, cut off), else "". */
+ * "Unreachable", "Timeout", "TLS", "Proxy", "TooLarge",
+ * "Broken" (reset, cut off), else "". A server that answers with a status and drops the rest of
+ * an upload has answered. */
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;
+
+/* The certificates that the server showed in the last handshake, the leaf first; they may be the
+ * very ones that were refused. RK_NOTFOUND before any. */
+struct rk_cert;
+int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err) RK_MUST_USE;
 
 /* --- many at once --- */
 struct rk_pool; /* a curl multi handle; transfers of one client share its connection */

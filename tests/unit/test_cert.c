@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cert.h"
+#include "pki.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <openssl/err.h>
+
+static struct pki root, other_root, inter, leaf;
+
+static int setup(void **state)
+{
+	(void)state;
+	pki_make(&root, NULL, &(struct pki_spec){.cn = "root", .ca = true});
+	pki_make(&other_root, NULL, &(struct pki_spec){.cn = "root", .ca = true});
+	pki_make(&inter, &root, &(struct pki_spec){.cn = "inter", .ca = true});
+	pki_make(&leaf, &inter, &(struct pki_spec){.san = "DNS:Rancher.example,DNS:*.apps.example,"
+		"IP:10.0.0.7,IP:fd00::7,email:a@b.example"});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pki_release(&root);
+	pki_release(&other_root);
+	pki_release(&inter);
+	pki_release(&leaf);
+	return 0;
+}
+
+/* Nothing of ours may stay in the queue that libcurl reads next. */
+static int queue_is_empty(void **state)
+{
+	(void)state;
+	assert_int_equal(ERR_peek_error(), 0);
+	return 0;
+}
+
+static void must_parse(struct rk_cert **c, const struct rk_buf *pem)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_cert_parse(c, pem->s, pem->len, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static struct rk_buf joined(const struct rk_buf *a, const struct rk_buf *b)
+{
+	struct rk_buf out = RK_BUF_INIT;
+
+	rk_buf_put(&out, a->s, a->len);
+	rk_buf_put(&out, b->s, b->len);
+	return out;
+}
+
+#define assert_says(err, text)                                                                     \
+	do {                                                                                       \
+		if (!strstr((err).msg, text))                                                      \
+			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg);                    \
+	} while (0)
+
+/* --- reading --- */
+
+static void facts_of_a_leaf(void **state)
+{
+	rk_auto_buf pem = joined(&leaf.cert_pem, &inter.cert_pem);
+	rk_auto_cert *c = NULL;
+	unsigned char md[32];
+	unsigned n;
+	char hex[65];
+
+	(void)state;
+	must_parse(&c, &pem);
+	assert_int_equal(rk_cert_chain_len(c), 2);
+	assert_string_equal(rk_cert_subject(c), "");
+	assert_string_equal(rk_cert_issuer(c), "CN=inter");
+	assert_false(rk_cert_is_ca(c));
+	assert_in_range(time(NULL) - rk_cert_not_before(c), 86400, 86500);
+	assert_in_range(rk_cert_not_after(c) - time(NULL), 864000 - 100, 864000);
+	assert_string_equal(rk_cert_san(c, 0), "Rancher.example");
+	assert_string_equal(rk_cert_san(c, 1), "*.apps.example");
+	assert_string_equal(rk_cert_san(c, 2), "10.0.0.7");
+	assert_string_equal(rk_cert_san(c, 3), "fd00::7");
+	assert_null(rk_cert_san(c, 4));
+	X509_digest(leaf.cert, EVP_sha256(), md, &n);
+	for (size_t i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", md[i]);
+	assert_string_equal(rk_cert_fingerprint(c), hex);
+}
+
+static void ca_is_a_ca(void **state)
+{
+	rk_auto_cert *c = NULL;
+
+	(void)state;
+	must_parse(&c, &inter.cert_pem);
+	assert_true(rk_cert_is_ca(c));
+	assert_string_equal(rk_cert_subject(c), "CN=inter");
+	assert_string_equal(rk_cert_issuer(c), "CN=root");
+}
+
+static void text_around_crlf_and_other_blocks(void **state)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+
+	(void)state;
+	rk_buf_puts(&pem, "Subject: something\r\n\r\n");
+	rk_buf_put(&pem, leaf.key_pem.s, leaf.key_pem.len);
+	for (const char *p = leaf.cert_pem.s; *p; p++) {
+		if (*p == '\n')
+			rk_buf_putc(&pem, '\r');
+		rk_buf_putc(&pem, *p);
+	}
+	rk_buf_puts(&pem, "trailing garbage -----BEGIN\n");
+	must_parse(&c, &pem);
+	assert_int_equal(rk_cert_chain_len(c), 1);
+	assert_string_equal(rk_cert_san(c, 0), "Rancher.example");
+}
+
+static void nothing_to_read(void **state)
+{
+	static const char *const none[] = {"", "\n", "garbage", "-----BEGIN CERTIFICATE----\nAA\n",
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"};
+	struct rk_cert *c;
+	size_t count = 7;
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(none); i++) {
+		struct rk_err err = RK_ERR_INIT;
+
+		assert_int_equal(rk_cert_parse(&c, none[i], strlen(none[i]), &err), -1);
+		assert_null(c);
+		assert_string_equal(err.msg, "no certificate in it");
+		assert_int_equal(rk_cert_bundle(none[i], strlen(none[i]), &count, &err), -1);
+		assert_int_equal(count, 0);
+	}
+	assert_int_equal(rk_cert_parse(&c, leaf.key_pem.s, leaf.key_pem.len, NULL), -1);
+}
+
+static void expect_damaged(const struct rk_buf *pem, int which)
+{
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_free char *want = rk_asprintf("certificate %d is damaged", which);
+	struct rk_cert *c;
+
+	assert_int_equal(rk_cert_parse(&c, pem->s, pem->len, &err), -1);
+	assert_null(c);
+	assert_says(err, want);
+	assert_int_equal(rk_cert_bundle(pem->s, pem->len, NULL, &err), -1);
+	assert_says(err, want);
+}
+
+static void damaged_second(void **state)
+{
+	rk_auto_buf pem = joined(&leaf.cert_pem, &inter.cert_pem);
+	rk_auto_buf cut = joined(&leaf.cert_pem, &inter.cert_pem);
+	rk_auto_buf junk = joined(&leaf.cert_pem, &(struct rk_buf)RK_BUF_INIT);
+
+	(void)state;
+	pem.s[leaf.cert_pem.len + 60] = '!';
+	expect_damaged(&pem, 2);
+	cut.len -= 40;
+	cut.s[cut.len] = 0;
+	expect_damaged(&cut, 2);
+	rk_buf_puts(&junk, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n");
+	expect_damaged(&junk, 2);
+}
+
+static void der_with_a_tail(void **state)
+{
+	rk_auto_buf pem = RK_BUF_INIT, der = RK_BUF_INIT;
+	unsigned char *p = NULL;
+	int n = i2d_X509(leaf.cert, &p);
+
+	(void)state;
+	rk_buf_put(&der, p, (size_t)n);
+	rk_buf_putc(&der, 'x');
+	rk_buf_puts(&pem, "-----BEGIN CERTIFICATE-----\n");
+	rk_base64(&pem, der.s, der.len);
+	rk_buf_puts(&pem, "\n-----END CERTIFICATE-----\n");
+	OPENSSL_free(p);
+	expect_damaged(&pem, 1);
+}
+
+static void too_many(void **state)
+{
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	size_t count;
+
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		rk_buf_puts(&pem, inter.cert_pem.s);
+	must_parse(&c, &pem);
+	assert_int_equal(rk_cert_chain_len(c), 64);
+	rk_buf_puts(&pem, inter.cert_pem.s);
+	rk_cert_free(c);
+	assert_int_equal(rk_cert_parse(&c, pem.s, pem.len, &err), -1);
+	assert_says(err, "more than 64");
+	assert_int_equal(rk_cert_bundle(pem.s, pem.len, &count, &err), 0);
+	assert_int_equal(count, 65);
+}
+
+/* --- names --- */
+
+static void matches(void **state)
+{
+	static const struct {
+		const char *host;
+		bool yes;
+	} t[] = {{"rancher.example", true}, {"RANCHER.EXAMPLE", true}, {"rancher.example.", true},
+		{"a.apps.example", true}, {"A.APPS.example", true}, {"apps.example", false},
+		{"a.b.apps.example", false}, {".apps.example", false}, {"*.apps.example", false},
+		{"xrancher.example", false}, {"rancher.example.org", false}, {"example", false},
+		{"10.0.0.7", true}, {"10.0.0.8", false}, {"010.0.0.7", false}, {"fd00::7", true},
+		{"[fd00::7]", true}, {"FD00:0::7", true}, {"fd00::8", false}, {"", false}, {".", false},
+		{"a@b.example", false}, {"b.example", false}, {NULL, false}};
+	rk_auto_cert *c = NULL;
+
+	(void)state;
+	must_parse(&c, &leaf.cert_pem);
+	for (size_t i = 0; i < RK_COUNT(t); i++)
+		if (rk_cert_matches(c, t[i].host) != t[i].yes)
+			fail_msg("%s", t[i].host);
+}
+
+/* What a browser would not take either: partial and too wide wildcards, the subject's CN. */
+static void no_loose_wildcards(void **state)
+{
+	struct pki p;
+	rk_auto_cert *c = NULL;
+
+	(void)state;
+	pki_make(&p, &root, &(struct pki_spec){.cn = "cn.example",
+		.san = "DNS:w*.part.example,DNS:*.example,DNS:a.*.mid.example,DNS:*"});
+	must_parse(&c, &p.cert_pem);
+	assert_false(rk_cert_matches(c, "www.part.example"));
+	assert_false(rk_cert_matches(c, "foo.example"));
+	assert_false(rk_cert_matches(c, "a.b.mid.example"));
+	assert_false(rk_cert_matches(c, "localhost"));
+	assert_false(rk_cert_matches(c, "cn.example"));
+	pki_release(&p);
+}
+
+static void common_name_is_no_name(void **state)
+{
+	struct pki p;
+	rk_auto_cert *c = NULL;
+	rk_auto_buf names = RK_BUF_INIT;
+
+	(void)state;
+	pki_make(&p, &root, &(struct pki_spec){.cn = "cn.example"});
+	must_parse(&c, &p.cert_pem);
+	assert_false(rk_cert_matches(c, "cn.example"));
+	rk_cert_names(c, &names);
+	assert_string_equal(names.s, "no name at all");
+	pki_release(&p);
+}
+
+static void nul_in_a_name(void **state)
+{
+	static const char evil[] = "good.example\0.evil.example";
+	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+	GENERAL_NAME *g = GENERAL_NAME_new();
+	ASN1_IA5STRING *s = ASN1_IA5STRING_new();
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	struct pki p;
+
+	(void)state;
+	pki_make(&p, &root, &(struct pki_spec){.cn = "x"});
+	ASN1_STRING_set(s, evil, sizeof(evil) - 1);
+	GENERAL_NAME_set0_value(g, GEN_DNS, s);
+	sk_GENERAL_NAME_push(names, g);
+	PKI_MUST(X509_add1_ext_i2d(p.cert, NID_subject_alt_name, names, 0, 0) == 1);
+	sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+	pki_sign(p.cert, root.key);
+	pki_cert_pem(p.cert, &pem);
+	must_parse(&c, &pem);
+	assert_false(rk_cert_matches(c, "good.example"));
+	assert_string_equal(rk_cert_san(c, 0), "good.example?.evil.example");
+	pki_release(&p);
+}
+
+static void names_are_cut(void **state)
+{
+	rk_auto_buf san = RK_BUF_INIT, names = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	struct pki p;
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		rk_buf_addf(&san, "%sDNS:h%d.example", i ? "," : "", i);
+	pki_make(&p, &root, &(struct pki_spec){.san = san.s});
+	must_parse(&c, &p.cert_pem);
+	assert_string_equal(rk_cert_san(c, 299), "h299.example");
+	rk_cert_names(c, &names);
+	assert_non_null(strstr(names.s, "h7.example and 292 more"));
+	pki_release(&p);
+}
+
+/* --- keys --- */
+
+static void expect_key(const struct pki *p, const struct rk_buf *key, const char *error)
+{
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_cert *c = NULL;
+	int r;
+
+	must_parse(&c, &p->cert_pem);
+	r = rk_cert_check_key(c, key->s, key->len, &err);
+	if (!error) {
+		if (r < 0)
+			fail_msg("%s", err.msg);
+		return;
+	}
+	assert_int_equal(r, -1);
+	assert_int_equal(err.code, RK_FAIL);
+	assert_says(err, error);
+}
+
+static void keys_of_all_kinds(void **state)
+{
+	static const char *const algs[] = {"P-256", "P-384", "RSA", "ED25519"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(algs); i++) {
+		rk_auto_buf old = RK_BUF_INIT, locked = RK_BUF_INIT;
+		struct pki p;
+
+		pki_make(&p, &root, &(struct pki_spec){.cn = "x", .alg = algs[i]});
+		expect_key(&p, &p.key_pem, NULL);
+		expect_key(&p, &leaf.key_pem, "does not belong to the certificate");
+		expect_key(&leaf, &p.key_pem, "does not belong to the certificate");
+		pki_key_pem(p.key, false, "secret", &locked);
+		expect_key(&p, &locked, "is encrypted");
+		if (i < 3) {
+			pki_key_pem(p.key, true, NULL, &old);
+			expect_key(&p, &old, NULL);
+			rk_buf_reset(&locked);
+			pki_key_pem(p.key, true, "secret", &locked);
+			expect_key(&p, &locked, "is encrypted");
+		}
+		pki_release(&p);
+	}
+}
+
+static void key_behind_other_blocks(void **state)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+
+	(void)state;
+	rk_buf_puts(&pem, "-----BEGIN EC PARAMETERS-----\r\nBggqhkjOPQMBBw==\r\n-----END EC PARAMETERS-----\r\n");
+	rk_buf_puts(&pem, root.cert_pem.s);
+	pki_key_pem(leaf.key, true, NULL, &pem);
+	rk_buf_puts(&pem, root.key_pem.s);
+	expect_key(&leaf, &pem, NULL);
+	expect_key(&root, &pem, "does not belong");
+}
+
+static void no_key(void **state)
+{
+	rk_auto_buf cut = RK_BUF_INIT, text = RK_BUF_INIT, junk = RK_BUF_INIT, pub = RK_BUF_INIT;
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	(void)state;
+	rk_buf_put(&cut, leaf.key_pem.s, leaf.key_pem.len - 30);
+	expect_key(&leaf, &cut, "damaged or cut off");
+	rk_buf_puts(&text, "hello\n");
+	expect_key(&leaf, &text, "is not a private key");
+	rk_buf_reset(&text);
+	expect_key(&leaf, &text, "is not a private key");
+	expect_key(&leaf, &leaf.cert_pem, "is not a private key");
+	rk_buf_puts(&junk, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+	expect_key(&leaf, &junk, "is damaged");
+	PEM_write_bio_PUBKEY(bio, leaf.key);
+	pki_take(bio, &pub);
+	expect_key(&leaf, &pub, "is not a private key");
+}
+
+/* A SEC1 key whose scalar is another's while the public point inside still agrees. */
+static void key_with_borrowed_public_half(void **state)
+{
+	rk_auto_buf pem = RK_BUF_INIT, raw = RK_BUF_INIT, forged = RK_BUF_INIT;
+	const char *body, *end;
+
+	(void)state;
+	pki_key_pem(leaf.key, true, NULL, &pem);
+	body = strchr(pem.s, '\n') + 1;
+	end = strstr(pem.s, "-----END");
+	assert_int_equal(rk_base64_decode(&raw, body, (size_t)(end - body), NULL), 0);
+	raw.s[20] ^= 1; /* inside the 32 bytes of the scalar */
+	rk_buf_puts(&forged, "-----BEGIN EC PRIVATE KEY-----\n");
+	rk_base64(&forged, raw.s, raw.len);
+	rk_buf_puts(&forged, "\n-----END EC PRIVATE KEY-----\n");
+	expect_key(&leaf, &forged, "does not belong to the certificate");
+}
+
+/* --- judging --- */
+
+static void check_says_the_first_trouble(void **state)
+{
+	static const char *const hosts[] = {"rancher.example", "x.apps.example", "nope.example"};
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_cert *c = NULL;
+	int64_t na;
+
+	(void)state;
+	must_parse(&c, &leaf.cert_pem);
+	na = rk_cert_not_after(c);
+	assert_int_equal(rk_cert_check(c, leaf.key_pem.s, leaf.key_pem.len, hosts, 2, 0, &err), 0);
+	assert_int_equal(rk_cert_check(c, NULL, 0, hosts, 2, na, &err), 0);
+	assert_int_equal(rk_cert_check(c, leaf.key_pem.s, leaf.key_pem.len, hosts, 3, 0, &err), -1);
+	assert_says(err, "does not cover nope.example: it covers Rancher.example, *.apps.example");
+	assert_int_equal(rk_cert_check(c, NULL, 0, hosts, 3, na + 3 * 86400, &err), -1);
+	assert_says(err, "expired on 20");
+	assert_says(err, "(3 days ago)");
+	assert_int_equal(rk_cert_check(c, NULL, 0, hosts, 3, rk_cert_not_before(c) - 7200, &err), -1);
+	assert_says(err, "not valid before 20");
+	assert_says(err, "(in 2 hours)");
+	assert_int_equal(rk_cert_check(c, root.key_pem.s, root.key_pem.len, hosts, 3, 1, &err), -1);
+	assert_says(err, "does not belong");
+	assert_int_not_equal(err.hint[0], 1);
+}
+
+static void date_in_words(void **state)
+{
+	char out[32];
+
+	(void)state;
+	rk_cert_date(1767225600, out);
+	assert_string_equal(out, "2026-01-01 00:00 UTC");
+}
+
+static int verify(const struct rk_buf *pem, const struct rk_buf *ca, const char *host,
+	struct rk_err *err)
+{
+	rk_auto_cert *c = NULL;
+
+	must_parse(&c, pem);
+	return rk_cert_verify(c, ca->s, ca->len, host, err);
+}
+
+static void verify_chains(void **state)
+{
+	rk_auto_buf full = joined(&leaf.cert_pem, &inter.cert_pem);
+	rk_auto_buf both = joined(&other_root.cert_pem, &root.cert_pem);
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(verify(&full, &root.cert_pem, NULL, &err), 0);
+	assert_int_equal(verify(&full, &both, "rancher.example", &err), 0);
+	assert_int_equal(verify(&full, &root.cert_pem, "10.0.0.7", &err), 0);
+	assert_int_equal(verify(&full, &root.cert_pem, "[fd00::7]", &err), 0);
+	assert_int_equal(verify(&full, &root.cert_pem, "10.0.0.8", &err), -1);
+	assert_says(err, "does not cover 10.0.0.8: it covers Rancher.example");
+	assert_int_equal(verify(&full, &root.cert_pem, "no.example", &err), -1);
+	assert_says(err, "does not cover no.example");
+	assert_int_equal(verify(&leaf.cert_pem, &root.cert_pem, NULL, &err), -1);
+	assert_says(err, "issued by CN=inter, which is not among the trusted CAs");
+	assert_int_equal(verify(&full, &inter.cert_pem, NULL, &err), -1);
+	assert_says(err, "CN=root");
+	assert_int_equal(verify(&full, &leaf.key_pem, NULL, &err), -1);
+	assert_says(err, "the CA bundle: no certificate in it");
+	assert_int_equal(verify(&full, &root.cert_pem, "", &err), -1);
+}
+
+static void verify_refusals(void **state)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct pki old, young, self, under_old, old_ca;
+
+	(void)state;
+	assert_int_equal(verify(&inter.cert_pem, &other_root.cert_pem, NULL, &err), -1);
+	assert_says(err, "CN=root");
+	pki_make(&old, &root, &(struct pki_spec){.cn = "x", .from = -2000, .to = -1000});
+	assert_int_equal(verify(&old.cert_pem, &root.cert_pem, NULL, &err), -1);
+	assert_says(err, "the certificate expired on 20");
+	pki_make(&young, &root, &(struct pki_spec){.cn = "x", .from = 1000, .to = 2000});
+	assert_int_equal(verify(&young.cert_pem, &root.cert_pem, NULL, &err), -1);
+	assert_says(err, "not valid before 20");
+	pki_make(&self, NULL, &(struct pki_spec){.cn = "me"});
+	assert_int_equal(verify(&self.cert_pem, &root.cert_pem, NULL, &err), -1);
+	assert_says(err, "signs itself (CN=me)");
+	assert_int_equal(verify(&self.cert_pem, &self.cert_pem, NULL, &err), 0);
+	pki_make(&old_ca, NULL, &(struct pki_spec){.cn = "old ca", .ca = true, .from = -2000, .to = -1000});
+	pki_make(&under_old, &old_ca, &(struct pki_spec){.cn = "x"});
+	assert_int_equal(verify(&under_old.cert_pem, &old_ca.cert_pem, NULL, &err), -1);
+	assert_says(err, "the CA CN=old ca expired on 20");
+	pki_release(&old);
+	pki_release(&young);
+	pki_release(&self);
+	pki_release(&under_old);
+	pki_release(&old_ca);
+}
+
+/* A client certificate serves no host, but verifies as what it is. */
+static void verify_any_purpose(void **state)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct pki p;
+
+	(void)state;
+	pki_make(&p, &root, &(struct pki_spec){.cn = "x", .eku = "clientAuth"});
+	assert_int_equal(verify(&p.cert_pem, &root.cert_pem, NULL, &err), 0);
+	pki_release(&p);
+}
+
+/* --- signing --- */
+
+static void text_of(X509_NAME *name, char *out, size_t size)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	rk_auto_buf b = RK_BUF_INIT;
+
+	X509_NAME_print_ex(bio, name, 0, XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN);
+	pki_take(bio, &b);
+	snprintf(out, size, "%s", b.s);
+}
+
+static void sign_with(const char *alg)
+{
+	static const char *const orgs[] = {"team:b", "team:a", NULL};
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, ca_pem = RK_BUF_INIT, ca_key = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_cert *c = NULL, *cac = NULL;
+	struct pki ca;
+	char subject[200];
+	BIO *bio;
+	X509 *x;
+
+	pki_make(&ca, NULL, &(struct pki_spec){.cn = "k3s-client-ca@1", .ca = true, .alg = alg});
+	rk_buf_puts(&ca_pem, ca.cert_pem.s);
+	rk_buf_puts(&ca_pem, root.cert_pem.s);
+	rk_buf_puts(&ca_key, "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n");
+	pki_key_pem(ca.key, strcmp(alg, "ED25519") != 0, NULL, &ca_key);
+	if (rk_cert_sign_client(ca_pem.s, ca_pem.len, ca_key.s, ca_key.len, "alice", orgs, 30, &cert,
+		    &key, &err) < 0)
+		fail_msg("%s", err.msg);
+	must_parse(&c, &cert);
+	must_parse(&cac, &ca.cert_pem);
+	assert_int_equal(rk_cert_chain_len(c), 2);
+	assert_int_equal(rk_cert_not_before(c), rk_cert_not_before(cac));
+	assert_in_range(rk_cert_not_after(c) - time(NULL), 30 * 86400 - 60, 30 * 86400);
+	assert_int_equal(rk_cert_check_key(c, key.s, key.len, &err), 0);
+	assert_true(rk_prefix(key.s, "-----BEGIN EC PRIVATE KEY-----"));
+	assert_true(key.secret);
+	assert_int_equal(rk_cert_verify(c, ca.cert_pem.s, ca.cert_pem.len, NULL, &err), 0);
+	assert_false(rk_cert_is_ca(c));
+	bio = BIO_new_mem_buf(cert.s, (int)cert.len);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	text_of(X509_get_subject_name(x), subject, sizeof(subject));
+	assert_string_equal(subject, "O=team:a + O=team:b, CN=alice");
+	assert_int_equal(X509_get_version(x), X509_VERSION_3);
+	assert_int_equal(X509_get_key_usage(x), KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT);
+	assert_int_equal(X509_get_extended_key_usage(x), XKU_SSL_CLIENT);
+	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(x),
+		X509_get0_subject_key_id(ca.cert)), 0);
+	assert_int_equal(X509_get_ext_by_NID(x, NID_basic_constraints, -1), -1);
+	assert_int_equal(X509_get_ext_by_NID(x, NID_subject_alt_name, -1), -1);
+	assert_int_equal(ASN1_STRING_type(X509_get0_serialNumber(x)), V_ASN1_INTEGER); /* not NEG_ */
+	X509_free(x);
+	pki_release(&ca);
+}
+
+static void sign_client_by_every_kind_of_ca(void **state)
+{
+	(void)state;
+	sign_with("P-256");
+	sign_with("P-384");
+	sign_with("RSA");
+	sign_with("ED25519");
+}
+
+static void sign_client_defaults(void **state)
+{
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_cert *c = NULL;
+	rk_auto_free char *longname = rk_calloc(1, 201);
+
+	(void)state;
+	memset(longname, 'n', 200);
+	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, root.key_pem.s,
+				 root.key_pem.len, longname, NULL, 0, &cert, &key, &err), 0);
+	must_parse(&c, &cert);
+	assert_non_null(strstr(rk_cert_subject(c), longname));
+	assert_non_null(strstr(rk_cert_subject(c), "O=system:masters"));
+	assert_in_range(rk_cert_not_after(c) - time(NULL), 365 * 86400 - 60, 365 * 86400);
+}
+
+static void sign_client_refusals(void **state)
+{
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, root.key_pem.s,
+				 root.key_pem.len, "", NULL, 1, &cert, &key, &err), -1);
+	assert_int_equal(err.code, RK_USAGE);
+	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, leaf.key_pem.s,
+				 leaf.key_pem.len, "a", NULL, 1, &cert, &key, &err), -1);
+	assert_says(err, "the CA's key does not belong");
+	assert_int_equal(rk_cert_sign_client("", 0, leaf.key_pem.s, leaf.key_pem.len, "a", NULL, 1,
+				 &cert, &key, &err), -1);
+	assert_says(err, "the CA: no certificate in it");
+	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, "x", 1, "a", NULL, 1,
+				 &cert, &key, &err), -1);
+	assert_says(err, "the CA's key: is not a private key");
+	assert_int_equal(cert.len, 0);
+	assert_int_equal(key.len, 0);
+}
+
+/* --- bad input --- */
+
+/* No flipped bit of a certificate may crash us, nor pass for the certificate. */
+static void flipped_bits_of_der(void **state)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(inter.cert, &der);
+	int survivors = 0;
+
+	(void)state;
+	for (int bit = 0; bit < n * 8; bit += 3) {
+		rk_auto_cert *c = NULL;
+
+		der[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		if (rk_cert_parse_der(&c, der, (size_t)n, NULL) == 0) {
+			survivors++;
+			rk_cert_matches(c, "rancher.example");
+			assert_int_equal(rk_cert_verify(c, root.cert_pem.s, root.cert_pem.len, NULL, NULL), -1);
+		}
+		der[bit / 8] ^= (unsigned char)(1 << bit % 8);
+	}
+	assert_true(survivors > 100);
+	OPENSSL_free(der);
+}
+
+static void flipped_bits_of_pem(void **state)
+{
+	rk_auto_buf pem = joined(&leaf.cert_pem, &leaf.key_pem);
+	int survivors = 0; /* flips in line ends, in case of labels, in signature and names */
+
+	(void)state;
+	for (size_t bit = 0; bit < pem.len * 8; bit += 5) {
+		rk_auto_cert *c = NULL;
+
+		pem.s[bit / 8] ^= (char)(1 << bit % 8);
+		if (rk_cert_parse(&c, pem.s, pem.len, NULL) == 0)
+			survivors += rk_cert_check_key(c, pem.s, pem.len, NULL) == 0;
+		pem.s[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	assert_in_range(survivors, 1, (int)pem.len);
+}
+
+static void every_prefix(void **state)
+{
+	rk_auto_buf pem = joined(&leaf.cert_pem, &leaf.key_pem);
+
+	(void)state;
+	for (size_t n = 0; n < leaf.cert_pem.len - 1; n++) {
+		struct rk_cert *c;
+
+		assert_int_equal(rk_cert_parse(&c, pem.s, n, NULL), -1);
+	}
+}
+
+/* --- digests --- */
+
+static void sha256_and_chance(void **state)
+{
+	char hex[65];
+	unsigned char a[64] = {0}, b[64] = {0};
+
+	(void)state;
+	rk_sha256_hex("abc", 3, hex);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	rk_sha256_hex("", 0, hex);
+	assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	rk_random(a, sizeof(a));
+	rk_random(b, sizeof(b));
+	assert_memory_not_equal(a, b, sizeof(a));
+}
+
+#define T(f) cmocka_unit_test_teardown(f, queue_is_empty)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {T(facts_of_a_leaf), T(ca_is_a_ca),
+		T(text_around_crlf_and_other_blocks), T(nothing_to_read), T(damaged_second),
+		T(der_with_a_tail), T(too_many), T(matches), T(no_loose_wildcards),
+		T(common_name_is_no_name), T(nul_in_a_name), T(names_are_cut), T(keys_of_all_kinds),
+		T(key_behind_other_blocks), T(no_key), T(key_with_borrowed_public_half),
+		T(check_says_the_first_trouble), T(date_in_words), T(verify_chains), T(verify_refusals),
+		T(verify_any_purpose), T(sign_client_by_every_kind_of_ca), T(sign_client_defaults),
+		T(sign_client_refusals), T(flipped_bits_of_der), T(flipped_bits_of_pem), T(every_prefix),
+		T(sha256_and_chance)};
+
+	return cmocka_run_group_tests_name("cert", tests, setup, teardown);
+}

@@ -1,0 +1,1631 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The server is a child process that forks for each connection; what it does is said by the path.
+ * Counters live in memory shared with it. */
+#include "http.h"
+#include "cert.h"
+#include "pki.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+
+static struct pki ca, other_ca, server_id, client_id, other_name, expired;
+
+/* --- the server --- */
+
+struct count {
+	int connections, requests, proxied;
+	int seen[8]; /* by the digit that follows in the path */
+};
+
+struct server {
+	int fd, port;
+	pid_t pid;
+	struct count *count;
+	const struct pki *id; /* NULL: no TLS */
+	bool want_client;
+	int tls_max;
+	enum { SERVE, PROXY, SOCKS } kind;
+	int to; /* port a proxy connects to */
+};
+
+struct conn {
+	struct server *s;
+	int fd;
+	SSL *ssl;
+	char req[1 << 16], *body;
+	size_t len;
+};
+
+static ssize_t conn_read(struct conn *c, void *p, size_t n)
+{
+	return c->ssl ? SSL_read(c->ssl, p, (int)n) : read(c->fd, p, n);
+}
+
+static void conn_write(struct conn *c, const void *p, size_t n)
+{
+	if (c->ssl ? SSL_write(c->ssl, p, (int)n) <= 0 : write(c->fd, p, n) < 0)
+		_exit(0);
+}
+
+static void say(struct conn *c, const char *fmt, ...) RK_PRINTF(2, 3);
+static void say(struct conn *c, const char *fmt, ...)
+{
+	char text[70000];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	conn_write(c, text, (size_t)n);
+}
+
+static void answer(struct conn *c, const char *status, const char *headers, const char *body)
+{
+	say(c, "HTTP/1.1 %s\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		status, headers, strlen(body), body);
+}
+
+static void reset(struct conn *c)
+{
+	struct linger l = {.l_onoff = 1};
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(c->fd);
+	_exit(0);
+}
+
+/* Read head and body; false at the end of the connection. */
+static bool next_request(struct conn *c)
+{
+	size_t want = 0;
+	const char *h;
+
+	c->len = 0;
+	c->body = NULL;
+	while (!c->body || c->len < (size_t)(c->body - c->req) + want) {
+		ssize_t n = conn_read(c, c->req + c->len, sizeof(c->req) - c->len - 1);
+
+		if (n <= 0)
+			return false;
+		c->len += (size_t)n;
+		c->req[c->len] = 0;
+		if (c->req[0] == 0x16) { /* TLS, and we have none */
+			answer(c, "400 Bad Request", "", "");
+			return false;
+		}
+		c->body = strstr(c->req, "\r\n\r\n");
+		if (!c->body)
+			continue;
+		c->body += 4;
+		if (rk_prefix(c->req, "POST /early"))
+			return true; /* the body stays unread */
+		h = strcasestr(c->req, "\r\nContent-Length: ");
+		want = h ? strtoul(h + 18, NULL, 10) : 0;
+	}
+	return true;
+}
+
+static void big(struct conn *c, size_t n, bool chunked)
+{
+	char block[1000];
+
+	memset(block, 'x', sizeof(block));
+	if (chunked)
+		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	else
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
+	for (size_t i = 0; i < n; i += sizeof(block)) {
+		if (chunked)
+			say(c, "3e8\r\n");
+		conn_write(c, block, sizeof(block));
+		if (chunked)
+			say(c, "\r\n");
+	}
+	if (chunked)
+		say(c, "0\r\n\r\n");
+}
+
+static void stream(struct conn *c, int chunks)
+{
+	say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < chunks; i++) {
+		usleep(20000);
+		say(c, "2\r\n%d\n\r\n", i);
+	}
+}
+
+static bool handle(struct conn *c)
+{
+	char path[300] = "", method[16] = "", escaped[200] = "";
+	int n, times;
+
+	sscanf(c->req, "%15s %299s", method, path);
+	n = strlen(path) > 1 && path[strlen(path) - 1] >= '0' && path[strlen(path) - 1] <= '7' ?
+		path[strlen(path) - 1] - '0' : 0;
+	__atomic_add_fetch(&c->s->count->requests, 1, __ATOMIC_SEQ_CST);
+	times = __atomic_add_fetch(&c->s->count->seen[n], 1, __ATOMIC_SEQ_CST);
+	if (rk_prefix(path, "/echo")) {
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", c->len, c->req);
+	} else if (rk_prefix(path, "/cut")) {
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
+		return false;
+	} else if (rk_prefix(path, "/chunkcut")) {
+		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n0123456789");
+		return false;
+	} else if (rk_prefix(path, "/headcut")) {
+		say(c, "HTTP/1.1 200 OK\r\nContent-Le");
+		return false;
+	} else if (rk_prefix(path, "/big")) {
+		big(c, 100000, false);
+	} else if (rk_prefix(path, "/chunkbig")) {
+		big(c, 100000, true);
+	} else if (rk_prefix(path, "/slow")) {
+		sleep(20);
+	} else if (rk_prefix(path, "/halfslow")) {
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
+		sleep(20);
+	} else if (rk_prefix(path, "/busy")) { /* twice, then well */
+		if (times <= 2)
+			answer(c, "429 Too Many Requests", "Retry-After: 0\r\n", "{\"code\":429}");
+		else
+			answer(c, "200 OK", "", c->body[0] ? c->body : "{}");
+	} else if (rk_prefix(path, "/always503")) {
+		answer(c, "503 Service Unavailable", "Retry-After: 0\r\n", "{}");
+	} else if (rk_prefix(path, "/late503")) {
+		answer(c, "503 Service Unavailable", "Retry-After: 3600\r\n", "{}");
+	} else if (rk_prefix(path, "/date503")) {
+		answer(c, "503 Service Unavailable",
+			"Retry-After: Wed, 21 Oct 2099 07:28:00 GMT\r\n", "{}");
+	} else if (rk_prefix(path, "/reset")) { /* once, then well */
+		if (times == 1)
+			reset(c);
+		answer(c, "200 OK", "", "{}");
+	} else if (rk_prefix(path, "/alwaysreset")) {
+		reset(c);
+	} else if (rk_prefix(path, "/once")) { /* a kept connection that dies on the second request */
+		if (times > 1)
+			reset(c);
+		answer(c, "200 OK", "", "{}");
+	} else if (rk_prefix(path, "/redirect")) {
+		snprintf(escaped, sizeof(escaped), "Location: https://127.0.0.1:%d/ok7\r\n", c->s->port);
+		answer(c, "302 Found", escaped, "");
+	} else if (rk_prefix(path, "/early")) {
+		answer(c, "413 Request Entity Too Large", "Connection: close\r\n", "{\"code\":413}");
+		usleep(300000); /* as Go's server does */
+		reset(c);
+	} else if (rk_prefix(path, "/warn")) {
+		answer(c, "200 OK", "Warning: 299 - \"old \\\"api\\\"\"\r\nwarning:  299 k8s \"two\"\r\n"
+			"Warning: 199 - \"not shown\"\r\n", "{}");
+	} else if (rk_prefix(path, "/stream")) {
+		stream(c, 3);
+		if (!strstr(path, "hang"))
+			say(c, "0\r\n\r\n");
+		else
+			sleep(20);
+	} else if (rk_prefix(path, "/continue")) {
+		say(c, "HTTP/1.1 103 Early Hints\r\nWarning: 299 - \"early\"\r\n\r\n");
+		answer(c, "200 OK", "", "{}");
+	} else if (rk_prefix(path, "/trailers")) {
+		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n");
+	} else if (rk_prefix(path, "/nothing")) {
+		say(c, "HTTP/1.1 204 No Content\r\n\r\n");
+	} else if (rk_prefix(path, "/junk")) {
+		say(c, "SSH-2.0-OpenSSH_9.2\r\n");
+		return false;
+	} else {
+		answer(c, "200 OK", "", "{}");
+	}
+	return !rk_streq(method, "NONE");
+}
+
+static SSL_CTX *server_ctx(const struct server *s)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+	PKI_MUST(SSL_CTX_use_certificate(ctx, s->id->cert) == 1);
+	PKI_MUST(SSL_CTX_use_PrivateKey(ctx, s->id->key) == 1);
+	X509_STORE_add_cert(store, ca.cert);
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
+	if (s->want_client)
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (s->tls_max) {
+		SSL_CTX_set_security_level(ctx, 0);
+		SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+		SSL_CTX_set_max_proto_version(ctx, s->tls_max);
+	}
+	return ctx;
+}
+
+static void serve(struct conn *c)
+{
+	if (c->s->id) {
+		c->ssl = SSL_new(server_ctx(c->s));
+		SSL_set_fd(c->ssl, c->fd);
+		if (SSL_accept(c->ssl) != 1) {
+			shutdown(c->fd, SHUT_WR); /* unread bytes would take the alert with them */
+			while (read(c->fd, c->req, sizeof(c->req)) > 0)
+				;
+			_exit(0);
+		}
+	}
+	while (next_request(c) && handle(c))
+		;
+	/* No close_notify: an end in the middle must look like one. */
+}
+
+static void relay(struct conn *c, int to)
+{
+	struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = to, .events = POLLIN}};
+	char b[16384];
+
+	while (poll(p, 2, -1) > 0) {
+		for (int i = 0; i < 2; i++) {
+			ssize_t n = p[i].revents ? read(p[i].fd, b, sizeof(b)) : 1;
+
+			if (n <= 0 || (p[i].revents && write(p[1 - i].fd, b, (size_t)n) < 0))
+				return;
+		}
+	}
+}
+
+static int dial(int port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	PKI_MUST(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	return fd;
+}
+
+static void proxy(struct conn *c)
+{
+	if (!next_request(c) || !rk_prefix(c->req, "CONNECT "))
+		return;
+	__atomic_add_fetch(&c->s->count->proxied, 1, __ATOMIC_SEQ_CST);
+	if (strstr(c->req, "Authorization: Bearer"))
+		say(c, "HTTP/1.1 500 the token was shown to the proxy\r\n\r\n");
+	else if (rk_prefix(c->req, "CONNECT forbidden.example"))
+		say(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+	else if (rk_prefix(c->req, "CONNECT auth.example") && !strstr(c->req, "\r\nProxy-Authorization: Basic dTpw\r\n"))
+		say(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+	else {
+		say(c, "HTTP/1.1 200 OK\r\nX-Proxy: yes\r\nWarning: 299 - \"of the proxy\"\r\n\r\n");
+		relay(c, dial(c->s->to));
+	}
+}
+
+/* Takes a name only (address type 3): the proxy must be the one to look it up. */
+static void socks(struct conn *c)
+{
+	unsigned char b[300];
+
+	if (read(c->fd, b, sizeof(b)) < 3 || write(c->fd, "\5\0", 2) != 2)
+		return;
+	if (read(c->fd, b, sizeof(b)) < 5 || b[3] != 3)
+		return;
+	__atomic_add_fetch(&c->s->count->proxied, 1, __ATOMIC_SEQ_CST);
+	if (write(c->fd, "\5\0\0\1\0\0\0\0\0\0", 10) == 10)
+		relay(c, dial(c->s->to));
+}
+
+static void serve_child(struct server *s, int fd)
+{
+	struct conn *c = rk_calloc(1, sizeof(*c));
+
+	c->s = s;
+	c->fd = fd;
+	close(s->fd);
+	__atomic_add_fetch(&s->count->connections, 1, __ATOMIC_SEQ_CST);
+	if (s->kind == PROXY)
+		proxy(c);
+	else if (s->kind == SOCKS)
+		socks(c);
+	else
+		serve(c);
+	_exit(0);
+}
+
+static void accept_loop(struct server *s)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		int one = 1, fd = accept(s->fd, NULL, NULL);
+
+		if (fd < 0)
+			continue;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			serve_child(s, fd);
+		}
+		close(fd);
+	}
+}
+
+static int listen_any(int *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	PKI_MUST(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 100) == 0);
+	PKI_MUST(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void server_start(struct server *s)
+{
+	s->fd = listen_any(&s->port);
+	s->count = mmap(NULL, sizeof(*s->count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	PKI_MUST(s->count != MAP_FAILED);
+	s->pid = fork();
+	if (s->pid == 0)
+		accept_loop(s);
+	close(s->fd);
+}
+
+static void server_stop(struct server *s)
+{
+	if (!s->pid)
+		return;
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	munmap(s->count, sizeof(*s->count));
+	s->pid = 0;
+}
+
+#define auto_server __attribute__((cleanup(server_stop))) struct server
+
+/* --- the client --- */
+
+struct client {
+	struct rk_http *h;
+	struct rk_http_conf conf;
+	char base[100];
+};
+
+static void client_release(struct client *c)
+{
+	rk_http_free(c->h);
+}
+#define auto_client __attribute__((cleanup(client_release))) struct client
+
+/* A conf for the server; change it, then connect(). */
+static void aim(struct client *c, const struct server *s)
+{
+	snprintf(c->base, sizeof(c->base), "%s://127.0.0.1:%d", s->id ? "https" : "http", s->port);
+	c->conf = (struct rk_http_conf){.base = c->base, .ca = ca.cert_pem.s, .ca_len = ca.cert_pem.len,
+		.allow_http = !s->id};
+	if (s->want_client) {
+		c->conf.cert = client_id.cert_pem.s;
+		c->conf.cert_len = client_id.cert_pem.len;
+		c->conf.key = client_id.key_pem.s;
+		c->conf.key_len = client_id.key_pem.len;
+	}
+}
+
+static void open_client(struct client *c)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_http_new(&c->h, &c->conf, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void must_do(struct client *c, const struct rk_http_req *req, struct rk_http_res *res)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!c->h)
+		open_client(c);
+	if (rk_http_do(c->h, req, res, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void must_get(struct client *c, const char *path, struct rk_http_res *res)
+{
+	must_do(c, &(struct rk_http_req){.path = path}, res);
+}
+
+#define assert_says(err, text)                                                                     \
+	do {                                                                                       \
+		if (!strstr((err).msg, text))                                                      \
+			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg);                    \
+	} while (0)
+
+static void must_fail(struct client *c, const struct rk_http_req *req, int code,
+	const char *reason, const char *text)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!c->h)
+		open_client(c);
+	if (rk_http_do(c->h, req, &res, &err) == 0)
+		fail_msg("status %d instead of: %s", res.status, text);
+	assert_says(err, text);
+	assert_true(rk_prefix(err.msg, c->conf.base));
+	assert_string_equal(err.reason, reason);
+	assert_int_equal(err.code, code);
+}
+
+static void get_fails(struct client *c, int code, const char *reason, const char *text)
+{
+	must_fail(c, &(struct rk_http_req){.path = "/ok"}, code, reason, text);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- TLS --- */
+
+static void mutual_tls(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_cert *peer = NULL;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+	assert_string_equal(res.body.s, "{}");
+	assert_string_equal(res.content_type, "application/json");
+	assert_int_equal(rk_http_peer(c.h, &peer, NULL), 0);
+	assert_true(rk_cert_matches(peer, "srv.example"));
+}
+
+static void no_client_certificate(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.cert = NULL;
+	must_fail(&c, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, "TLS",
+		"it refuses us without a client certificate (TLS alert: certificate required)");
+	assert_int_equal(s.count->requests, 0);
+	rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len, client_id.key_pem.s,
+		client_id.key_pem.len);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+}
+
+static void client_certificate_of_another_ca(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	auto_client c = {0};
+	struct pki p;
+
+	(void)state;
+	pki_make(&p, &other_ca, &(struct pki_spec){.cn = "me"});
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.cert = p.cert_pem.s;
+	c.conf.cert_len = p.cert_pem.len;
+	c.conf.key = p.key_pem.s;
+	c.conf.key_len = p.key_pem.len;
+	get_fails(&c, RK_FAIL, "TLS", "it refuses our client certificate (TLS alert: unknown ca)");
+	pki_release(&p);
+}
+
+static void key_of_another_certificate(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.key = ca.key_pem.s;
+	c.conf.key_len = ca.key_pem.len;
+	get_fails(&c, RK_FAIL, "TLS", "the client certificate: the private key does not belong");
+}
+
+static void wrong_ca(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	rk_auto_cert *peer = NULL;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.ca = other_ca.cert_pem.s;
+	c.conf.ca_len = other_ca.cert_pem.len;
+	get_fails(&c, RK_FAIL, "TLS",
+		"the certificate was issued by CN=test ca, which is not among the trusted CAs");
+	assert_int_equal(rk_http_peer(c.h, &peer, NULL), 0);
+	assert_true(rk_cert_matches(peer, "srv.example"));
+	assert_int_equal(s.count->requests, 0);
+}
+
+/* The system's roots must not help when a CA is given, nor a CA file of the environment. */
+static void ca_given_replaces_the_system(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0}, d = {0}, e = {0};
+	char file[] = "/tmp/rk3k-test-ca-XXXXXX";
+	int fd = mkstemp(file);
+
+	(void)state;
+	server_start(&s);
+	PKI_MUST(write(fd, ca.cert_pem.s, ca.cert_pem.len) == (ssize_t)ca.cert_pem.len);
+	close(fd);
+	aim(&c, &s);
+	c.conf.ca = NULL;
+	get_fails(&c, RK_FAIL, "TLS", "CN=test ca, which is not among the trusted CAs");
+	setenv("SSL_CERT_FILE", file, 1);
+	aim(&d, &s);
+	d.conf.ca = NULL;
+	must_get(&d, "/ok", &res);
+	assert_int_equal(res.status, 200);
+	aim(&e, &s);
+	e.conf.ca = other_ca.cert_pem.s;
+	e.conf.ca_len = other_ca.cert_pem.len;
+	get_fails(&e, RK_FAIL, "TLS", "not among the trusted CAs");
+	unsetenv("SSL_CERT_FILE");
+	unlink(file);
+}
+
+static void damaged_ca(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.ca = "nothing";
+	c.conf.ca_len = 7;
+	get_fails(&c, RK_FAIL, "TLS", "the CA: no certificate in it");
+}
+
+static void wrong_name(void **state)
+{
+	auto_server s = {.id = &other_name};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	get_fails(&c, RK_FAIL, "TLS",
+		"the certificate does not cover 127.0.0.1: it covers other.example, 10.9.9.9");
+	assert_int_equal(s.count->requests, 0);
+}
+
+static void common_name_does_not_count(void **state)
+{
+	auto_server s = {0};
+	auto_client c = {0};
+	struct pki p;
+
+	(void)state;
+	pki_make(&p, &ca, &(struct pki_spec){.cn = "cn.example"});
+	s.id = &p;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.tls_server_name = "cn.example";
+	get_fails(&c, RK_FAIL, "TLS", "does not cover cn.example: it covers no name at all");
+	pki_release(&p);
+}
+
+static void expired_certificate(void **state)
+{
+	auto_server s = {.id = &expired};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	get_fails(&c, RK_FAIL, "TLS", "the certificate expired on 20");
+}
+
+/* The name is sent as SNI and verified; Host and address stay the real ones. */
+static void tls_server_name(void **state)
+{
+	auto_server s = {.id = &other_name};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0}, d = {0};
+	char host[64];
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.tls_server_name = "other.example";
+	must_get(&c, "/echo", &res);
+	snprintf(host, sizeof(host), "\r\nHost: 127.0.0.1:%d\r\n", s.port);
+	assert_non_null(strstr(res.body.s, host));
+	aim(&d, &s);
+	d.conf.tls_server_name = "third.example";
+	get_fails(&d, RK_FAIL, "TLS", "does not cover third.example: it covers other.example");
+}
+
+static void tls_server_name_may_be_an_address(void **state)
+{
+	auto_server s = {.id = &other_name};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.tls_server_name = "10.9.9.9";
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+}
+
+static void resolve_names_an_address(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	char pin[64];
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	snprintf(c.base, sizeof(c.base), "https://srv.example:%d", s.port);
+	snprintf(pin, sizeof(pin), "srv.example:%d:127.0.0.1", s.port);
+	c.conf.resolve = pin;
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+}
+
+static void old_tls_is_refused(void **state)
+{
+	auto_server s = {.id = &server_id, .tls_max = TLS1_1_VERSION};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	get_fails(&c, RK_FAIL, "TLS", "it offers no TLS 1.2 or newer");
+}
+
+static void tls12_works(void **state)
+{
+	auto_server s = {.id = &server_id, .tls_max = TLS1_2_VERSION, .want_client = true};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+}
+
+static void plain_port(void **state)
+{
+	auto_server s = {.id = NULL};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	snprintf(c.base, sizeof(c.base), "https://127.0.0.1:%d", s.port);
+	get_fails(&c, RK_FAIL, "TLS", "it does not speak TLS");
+}
+
+/* --- connections --- */
+
+static void nothing_listens(void **state)
+{
+	auto_client c = {0};
+	struct server s = {.id = &server_id};
+
+	(void)state;
+	close(listen_any(&s.port));
+	aim(&c, &s);
+	get_fails(&c, RK_FAIL, "Refused", "connection refused");
+}
+
+static void name_not_found(void **state)
+{
+	auto_client c = {0};
+
+	(void)state;
+	c.conf = (struct rk_http_conf){.base = "https://no-such-name.invalid:6443"};
+	get_fails(&c, RK_FAIL, "Resolve", "the name no-such-name.invalid was not found");
+}
+
+/* A listener that never accepts: the handshake gets no answer. */
+static void silence_at_the_handshake(void **state)
+{
+	struct server s = {.id = &server_id};
+	int fd = listen_any(&s.port);
+	auto_client c = {0};
+	int64_t t = now_ms();
+
+	(void)state;
+	aim(&c, &s);
+	c.conf.connect_ms = 300;
+	get_fails(&c, RK_TIMEOUT, "Timeout", "no TLS handshake within 300 ms");
+	assert_in_range(now_ms() - t, 290, 3000);
+	close(fd);
+}
+
+static void slow_answer(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+	int64_t t = now_ms();
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.request_ms = 500;
+	must_fail(&c, &(struct rk_http_req){.path = "/slow", .retry = true}, RK_TIMEOUT, "Timeout",
+		"no answer within 500 ms");
+	must_fail(&c, &(struct rk_http_req){.path = "/halfslow"}, RK_TIMEOUT, "Timeout",
+		"the answer was not complete after 500 ms");
+	assert_in_range(now_ms() - t, 990, 5000);
+	assert_int_equal(s.count->requests, 2);
+}
+
+static void cut_off(void **state)
+{
+	static const char *const paths[] = {"/cut", "/chunkcut"};
+	auto_server s = {.id = &server_id}, plain = {0};
+	auto_client c = {0}, d = {0};
+
+	(void)state;
+	server_start(&s);
+	server_start(&plain);
+	aim(&c, &s);
+	aim(&d, &plain);
+	for (size_t i = 0; i < RK_COUNT(paths); i++) {
+		struct rk_http_req req = {.path = paths[i]};
+
+		must_fail(&c, &req, RK_FAIL, "Broken", "closed in the middle of the answer, after 10 bytes");
+		must_fail(&d, &req, RK_FAIL, "Broken", "closed in the middle of the answer, after 10 bytes");
+	}
+}
+
+static void not_http(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_fail(&c, &(struct rk_http_req){.path = "/junk"}, RK_FAIL, "", "HTTP/0.9");
+	must_fail(&c, &(struct rk_http_req){.path = "/headcut"}, RK_FAIL, "Broken", "closed");
+}
+
+static void too_large(void **state)
+{
+	static const char *const paths[] = {"/big", "/chunkbig"};
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	for (size_t i = 0; i < RK_COUNT(paths); i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+		must_fail(&c, &(struct rk_http_req){.path = paths[i], .max = 99999, .retry = true}, RK_FAIL,
+			"TooLarge", "the answer is larger than the limit of 99999 bytes");
+		must_do(&c, &(struct rk_http_req){.path = paths[i], .max = 100000}, &res);
+		assert_int_equal(res.body.len, 100000);
+	}
+}
+
+static void connection_is_kept(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	for (int i = 0; i < 20; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+		must_do(&c, &(struct rk_http_req){.path = "/ok", .body = i % 2 ? "{}" : NULL, .body_len = 2},
+			&res);
+		assert_int_equal(res.status, 200);
+	}
+	assert_int_equal(s.count->requests, 20);
+	assert_int_equal(s.count->connections, 1);
+}
+
+/* --- what is sent --- */
+
+static void echo(struct client *c, const struct rk_http_req *req, const char *const *want,
+	const char *const *unwanted)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	must_do(c, req, &res);
+	for (; *want; want++)
+		if (!memmem(res.body.s, res.body.len, *want, strlen(*want)))
+			fail_msg("%s is missing in:\n%s", *want, res.body.s);
+	for (; *unwanted; unwanted++)
+		if (strcasestr(res.body.s, *unwanted))
+			fail_msg("%s is in:\n%s", *unwanted, res.body.s);
+}
+
+static void headers_as_sent(void **state)
+{
+	static const char *const headers[] = {"Impersonate-User: alice", NULL};
+	static const char *const more[] = {"X-More: 1", NULL};
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+	struct rk_http_req patch = {.method = "PATCH", .path = "/echo?force=true&a=b%2F",
+		.content_type = "application/apply-patch+yaml", .body = "body", .body_len = 4,
+		.headers = more};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.headers = headers;
+	c.conf.bearer = "sesame";
+	echo(&c, &patch, (const char *[]){"PATCH /echo?force=true&a=b%2F HTTP/1.1\r\n",
+		"\r\nAuthorization: Bearer sesame\r\n", "\r\nImpersonate-User: alice\r\n",
+		"\r\nX-More: 1\r\n", "\r\nAccept: application/json\r\n", "\r\nUser-Agent: rk3k/",
+		" (linux/", "\r\nContent-Type: application/apply-patch+yaml\r\n",
+		"\r\nContent-Length: 4\r\n", "\r\n\r\nbody", NULL},
+		(const char *[]){"Expect", "Accept-Encoding", NULL});
+	rk_http_set_bearer(c.h, "two");
+	echo(&c, &(struct rk_http_req){.path = "echo", .accept = "text/plain"},
+		(const char *[]){"GET /echo HTTP/1.1\r\n", "\r\nAuthorization: Bearer two\r\n",
+		"\r\nAccept: text/plain\r\n", NULL},
+		(const char *[]){"Content-", "X-More", "sesame", "Transfer-Encoding", NULL});
+	echo(&c, &(struct rk_http_req){.path = "/echo", .body = "", .body_len = 0},
+		(const char *[]){"POST /echo HTTP/1.1\r\n", "\r\nContent-Length: 0\r\n", NULL},
+		(const char *[]){"Content-Type", "Transfer-Encoding", NULL});
+	echo(&c, &(struct rk_http_req){.method = "DELETE", .path = "/echo", .body = "{}",
+		.body_len = 2, .content_type = "application/json"},
+		(const char *[]){"DELETE /echo HTTP/1.1\r\n", "\r\nContent-Length: 2\r\n", "\r\n\r\n{}", NULL},
+		(const char *[]){"Transfer-Encoding", NULL});
+}
+
+static void basic_auth_and_prefix(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	snprintf(c.base, sizeof(c.base), "https://127.0.0.1:%d/echo//", s.port);
+	c.conf.user = "u";
+	c.conf.password = "p";
+	echo(&c, &(struct rk_http_req){.path = "/a/../b"}, (const char *[]){"GET /echo/a/../b HTTP/1.1\r\n",
+		"\r\nAuthorization: Basic dTpw\r\n", NULL}, (const char *[]){NULL});
+}
+
+static void large_body_goes_through(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	static char body[60000];
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	memset(body, 'b', sizeof(body));
+	must_do(&c, &(struct rk_http_req){.method = "PUT", .path = "/echo", .body = body,
+		.body_len = sizeof(body)}, &res);
+	assert_memory_equal(res.body.s + res.body.len - sizeof(body), body, sizeof(body));
+}
+
+/* --- what comes back --- */
+
+static void redirect_is_not_followed(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_get(&c, "/redirect", &res);
+	assert_int_equal(res.status, 302);
+	assert_non_null(strstr(res.location, "/ok7"));
+	assert_int_equal(s.count->seen[7], 0);
+}
+
+static void odd_but_good_answers(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_get(&c, "/warn", &res);
+	assert_string_equal(res.warnings.s, "old \"api\"\ntwo\n");
+	must_get(&c, "/continue", &res);
+	assert_int_equal(res.status, 200);
+	assert_string_equal(res.warnings.s, "");
+	must_get(&c, "/trailers", &res);
+	assert_string_equal(res.body.s, "{}");
+	must_get(&c, "/nothing", &res);
+	assert_int_equal(res.status, 204);
+	assert_int_equal(res.body.len, 0);
+}
+
+static void head_has_no_body(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_do(&c, &(struct rk_http_req){.method = "HEAD", .path = "/echo"}, &res);
+	assert_int_equal(res.status, 200);
+	assert_int_equal(res.body.len, 0);
+}
+
+/* 413 with the rest of the upload refused: the code counts, not the broken pipe. */
+static void early_answer_counts(void **state)
+{
+	auto_server s = {.id = &server_id}, plain = {0};
+	auto_client c = {0}, d = {0};
+	size_t n = 5 << 20;
+	rk_auto_free char *body = rk_calloc(1, n);
+
+	(void)state;
+	server_start(&s);
+	server_start(&plain);
+	aim(&c, &s);
+	aim(&d, &plain);
+	for (int i = 0; i < 2; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+		must_do(i ? &d : &c, &(struct rk_http_req){.path = "/early", .body = body, .body_len = n,
+			.retry = true}, &res);
+		assert_int_equal(res.status, 413);
+	}
+	assert_int_equal(s.count->requests, 1);
+}
+
+/* --- repeats --- */
+
+static void busy_then_well(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_do(&c, &(struct rk_http_req){.path = "/busy1", .body = "[1]", .body_len = 3, .retry = true},
+		&res);
+	assert_int_equal(res.status, 200);
+	assert_string_equal(res.body.s, "[1]");
+	assert_int_equal(s.count->seen[1], 3);
+	assert_int_equal(s.count->connections, 1);
+	must_do(&c, &(struct rk_http_req){.path = "/busy2"}, &res);
+	assert_int_equal(res.status, 429);
+	assert_int_equal(res.retry_after, 0);
+}
+
+static void repeats_are_bounded(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	int64_t t = now_ms();
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_do(&c, &(struct rk_http_req){.path = "/always503-1", .retry = true}, &res);
+	assert_int_equal(res.status, 503);
+	assert_int_equal(s.count->seen[1], 11);
+	must_do(&c, &(struct rk_http_req){.path = "/late503-2", .retry = true}, &res);
+	assert_int_equal(s.count->seen[2], 1);
+	assert_int_equal(res.retry_after, 3600);
+	must_do(&c, &(struct rk_http_req){.path = "/date503-3", .retry = true}, &res);
+	assert_int_equal(s.count->seen[3], 1);
+	assert_int_equal(res.retry_after, -1);
+	assert_in_range(now_ms() - t, 0, 5000);
+}
+
+static void get_is_repeated_after_a_reset(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0}, d = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_do(&c, &(struct rk_http_req){.path = "/reset1", .retry = true}, &res);
+	assert_int_equal(res.status, 200);
+	assert_int_equal(s.count->seen[1], 2);
+	aim(&d, &s);
+	must_fail(&d, &(struct rk_http_req){.path = "/reset2"}, RK_FAIL, "Broken",
+		"closed without an answer");
+	assert_int_equal(s.count->seen[2], 1);
+}
+
+static void post_is_not_repeated_after_a_reset(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_fail(&c, &(struct rk_http_req){.path = "/reset1", .body = "{}", .body_len = 2,
+		.retry = true}, RK_FAIL, "Broken", "the request may have been carried out");
+	assert_int_equal(s.count->seen[1], 1);
+}
+
+/* libcurl would send it again on its own when a kept connection dies without an answer. */
+static void post_on_a_kept_connection_is_not_repeated(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	struct rk_http_req post = {.path = "/once1", .body = "{}", .body_len = 2, .retry = true};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_do(&c, &post, &res);
+	assert_int_equal(res.status, 200);
+	must_fail(&c, &post, RK_FAIL, "Broken", "may have been carried out");
+	assert_int_equal(s.count->seen[1], 2);
+}
+
+/* --- addresses --- */
+
+static void refuse_new(const struct rk_http_conf *conf, int code, const char *text)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_http *h;
+
+	assert_int_equal(rk_http_new(&h, conf, &err), -1);
+	assert_null(h);
+	assert_int_equal(err.code, code);
+	assert_says(err, text);
+}
+
+static void bad_configurations(void **state)
+{
+	static const char *const bad_header[] = {"X: a\r\nY: b", NULL};
+	static const struct {
+		struct rk_http_conf conf;
+		int code;
+		const char *text;
+	} t[] = {{{.base = "http://10.0.0.1:6443"}, RK_CONFLICT, "not encrypted"},
+		{{.base = "http://10.0.0.1", .allow_http = true}, RK_CONFLICT, "not encrypted"},
+		{{.base = "http://127.0.0.1"}, RK_CONFLICT, "not encrypted"},
+		{{.base = "ftp://h"}, RK_USAGE, "ftp://h"}, {{.base = ""}, RK_USAGE, "not an address"},
+		{{.base = NULL}, RK_USAGE, "not an address"}, {{.base = "h:6443"}, RK_USAGE, "h:6443"},
+		{{.base = "https://h:99999"}, RK_USAGE, "not an address"},
+		{{.base = "https://h h"}, RK_USAGE, "not an address"},
+		{{.base = "https://u:hunter2@h"}, RK_USAGE, "the address of h holds a user name"},
+		{{.base = "https://h?a=b"}, RK_USAGE, "query"},
+		{{.base = "https://h\r\nX: y"}, RK_USAGE, "not an address"},
+		{{.base = "https://h", .tls_server_name = "a/b"}, RK_USAGE, "tls-server-name"},
+		{{.base = "https://h", .bearer = "a\nb"}, RK_USAGE, "the token holds"},
+		{{.base = "https://h", .headers = bad_header}, RK_USAGE, "header 1"},
+		{{.base = "https://h", .proxy = "ftp://u:p@p"}, RK_USAGE, "the proxy ftp://p is neither"},
+		{{.base = "https://h", .ca = "", .ca_len = 0}, RK_FAIL, "the CA is empty"}};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(t); i++)
+		refuse_new(&t[i].conf, t[i].code, t[i].text);
+}
+
+static void bad_path(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_fail(&c, &(struct rk_http_req){.path = "/a b\r\nX: y"}, RK_USAGE, "", "no URL path");
+	assert_int_equal(s.count->requests, 0);
+}
+
+/* --- proxies --- */
+
+static void through_a_proxy(void **state)
+{
+	auto_server s = {.id = &server_id}, p = {.kind = PROXY};
+	auto_client c = {0}, d = {0}, e = {0};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	char proxy_url[64];
+
+	(void)state;
+	server_start(&s);
+	p.to = s.port;
+	server_start(&p);
+	snprintf(proxy_url, sizeof(proxy_url), "http://u:p@127.0.0.1:%d", p.port);
+	setenv("NO_PROXY", "*", 1); /* does not exempt from a proxy that is named */
+	aim(&c, &s);
+	c.conf.proxy = proxy_url;
+	c.conf.bearer = "sesame";
+	c.conf.base = "https://auth.example:6443";
+	c.conf.tls_server_name = "srv.example";
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+	assert_string_equal(res.warnings.s, "");
+	assert_int_equal(p.count->proxied, 1);
+	aim(&d, &s); /* loopback too */
+	d.conf.proxy = proxy_url + 0;
+	must_get(&d, "/ok", &res);
+	assert_int_equal(p.count->proxied, 2);
+	aim(&e, &s);
+	e.conf.proxy = proxy_url;
+	e.conf.base = "https://forbidden.example";
+	must_fail(&e, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, "Proxy",
+		"the proxy refuses the connection (HTTP 403)");
+	assert_int_equal(p.count->proxied, 3);
+	unsetenv("NO_PROXY");
+}
+
+static void through_socks(void **state)
+{
+	auto_server s = {.id = &server_id}, p = {.kind = SOCKS};
+	auto_client c = {0};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	char proxy_url[64];
+
+	(void)state;
+	server_start(&s);
+	p.to = s.port;
+	server_start(&p);
+	snprintf(proxy_url, sizeof(proxy_url), "socks5://127.0.0.1:%d", p.port);
+	aim(&c, &s);
+	c.conf.proxy = proxy_url;
+	c.conf.base = "https://srv.example:6443";
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+	assert_int_equal(p.count->proxied, 1);
+}
+
+static void proxy_of_the_environment(void **state)
+{
+	static const struct {
+		const char *base, *no_proxy;
+		bool proxied;
+	} t[] = {{"https://srv.example:6443", NULL, true}, {"https://srv.example:6443", "", true},
+		{"https://srv.example:6443", "other.example, rv.example,.srv.example", true},
+		{"https://srv.example:6443", "srv.example:443", true},
+		{"https://srv.example:6443", "10.0.0.0/8,fd00::/8", true},
+		{"https://srv.invalid:6443", "x,srv.invalid", false},
+		{"https://srv.invalid:6443", "invalid", false},
+		{"https://srv.invalid:6443", ".INVALID", false},
+		{"https://srv.invalid:6443", "*.invalid", false},
+		{"https://srv.invalid:6443", "srv.invalid:6443", false},
+		{"https://srv.invalid:6443", "*", false},
+		{"https://127.0.0.2:1", NULL, false}, {"https://localhost:1", NULL, false},
+		{"https://[::1]:1", NULL, false}, {"https://0.0.0.1:1", "0.0.0.0/8", false},
+		{"https://0.0.0.1:1", "0.0.0.1", false}, {"https://0.0.0.1:1", "[::1]:1,::1", true},
+		{"https://0.0.0.1:1", "0.0.0.1:1", false}, {"https://0.0.0.1:1", "0.0.0.1/33", true}};
+	auto_server s = {.id = &server_id}, p = {.kind = PROXY};
+	char proxy_url[64];
+	int seen = 0;
+
+	(void)state;
+	server_start(&s);
+	p.to = s.port;
+	server_start(&p);
+	snprintf(proxy_url, sizeof(proxy_url), "127.0.0.1:%d", p.port);
+	setenv("https_proxy", proxy_url, 1);
+	for (size_t i = 0; i < RK_COUNT(t); i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		auto_client c = {0};
+
+		if (t[i].no_proxy)
+			setenv("no_proxy", t[i].no_proxy, 1);
+		aim(&c, &s);
+		c.conf.base = t[i].base;
+		c.conf.tls_server_name = "srv.example";
+		open_client(&c);
+		if ((rk_http_do(c.h, &(struct rk_http_req){.path = "/ok"}, &res, NULL) == 0) != t[i].proxied)
+			fail_msg("%s with NO_PROXY %s", t[i].base, t[i].no_proxy ? t[i].no_proxy : "unset");
+		seen += t[i].proxied;
+		assert_int_equal(p.count->proxied, seen);
+	}
+	unsetenv("https_proxy");
+	unsetenv("no_proxy");
+}
+
+/* --- many at once --- */
+
+struct got {
+	int done, status, limit;
+	struct rk_err err;
+	struct rk_buf data;
+	char body[64];
+	struct rk_pool *pool;
+	struct rk_xfer *victim;
+};
+
+static int on_data(void *arg, const char *p, size_t n)
+{
+	struct got *g = arg;
+
+	rk_buf_put(&g->data, p, n);
+	if (g->victim)
+		rk_pool_cancel(g->pool, g->victim);
+	g->victim = NULL;
+	return g->limit && g->data.len >= (size_t)g->limit ? -1 : 0;
+}
+
+static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err)
+{
+	struct got *g = arg;
+
+	g->done++;
+	g->status = err ? -1 : res->status;
+	if (err)
+		g->err = *err;
+	else
+		snprintf(g->body, sizeof(g->body), "%s", res->body.s);
+	if (g->victim)
+		rk_pool_cancel(g->pool, g->victim);
+	g->victim = NULL;
+}
+
+static void poll_all(struct rk_pool *p)
+{
+	int64_t end = now_ms() + 10000;
+
+	while (rk_pool_poll(p, 1000, -1) > 0)
+		assert_true(now_ms() < end);
+}
+
+static void pool_runs_many(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	struct rk_pool *p = rk_pool_new();
+	struct got g[12] = {0};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	for (size_t i = 0; i < RK_COUNT(g); i++) {
+		rk_auto_free char *path = rk_asprintf(i % 2 ? "/busy%zu" : "/ok%zu", i % 8);
+		rk_auto_free char *body = rk_asprintf("[%zu]", i);
+
+		rk_pool_start(p, c.h, &(struct rk_http_req){.path = path, .body = i % 2 ? body : NULL,
+			.body_len = strlen(body), .retry = true},
+			&(struct rk_xfer_cb){.done = on_done, .arg = &g[i]});
+	}
+	poll_all(p);
+	for (size_t i = 0; i < RK_COUNT(g); i++) {
+		assert_int_equal(g[i].done, 1);
+		assert_int_equal(g[i].status, 200);
+		if (i % 2 == 0)
+			assert_string_equal(g[i].body, "{}");
+		else
+			assert_int_equal(g[i].body[0], '[');
+	}
+	rk_pool_free(p);
+}
+
+static void pool_mixes_good_and_bad(void **state)
+{
+	auto_server s = {.id = &server_id}, bad = {.id = &other_name};
+	struct rk_pool *p = rk_pool_new();
+	struct got g[4] = {0};
+	auto_client c = {0}, d = {0};
+	int64_t t = now_ms();
+
+	(void)state;
+	server_start(&s);
+	server_start(&bad);
+	aim(&c, &s);
+	c.conf.request_ms = 400;
+	open_client(&c);
+	aim(&d, &bad);
+	open_client(&d);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[0]});
+	rk_pool_start(p, d.h, &(struct rk_http_req){.path = "/ok"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[1]});
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/slow"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[2]});
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/cut"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[3]});
+	poll_all(p);
+	assert_in_range(now_ms() - t, 390, 3000);
+	assert_int_equal(g[0].status, 200);
+	assert_says(g[1].err, "does not cover 127.0.0.1: it covers other.example");
+	assert_string_equal(g[2].err.reason, "Timeout");
+	assert_string_equal(g[3].err.reason, "Broken");
+	rk_pool_free(p);
+}
+
+static void pool_stream_ends_well(void **state)
+{
+	auto_server s = {.id = &server_id};
+	struct rk_pool *p = rk_pool_new();
+	struct got g = {.data = RK_BUF_INIT};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.request_ms = 30; /* streams are exempt */
+	open_client(&c);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream", .stream = true, .idle_ms = 2000},
+		&(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
+	poll_all(p);
+	assert_string_equal(g.data.s, "0\n1\n2\n");
+	assert_int_equal(g.status, 200);
+	assert_int_equal(g.done, 1);
+	rk_buf_release(&g.data);
+	rk_pool_free(p);
+}
+
+static void stream_goes_silent(void **state)
+{
+	auto_server s = {.id = &server_id};
+	struct rk_pool *p = rk_pool_new();
+	struct got g = {.data = RK_BUF_INIT};
+	struct rk_http_req req = {.path = "/stream-hang", .stream = true, .idle_ms = 400, .retry = true};
+	auto_client c = {0};
+	int64_t t = now_ms();
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	rk_pool_start(p, c.h, &req, &(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
+	poll_all(p);
+	assert_string_equal(g.data.s, "0\n1\n2\n");
+	assert_string_equal(g.err.reason, "Timeout");
+	assert_says(g.err, "not a byte for 400 ms");
+	assert_in_range(now_ms() - t, 440, 1500);
+	rk_buf_release(&g.data);
+	rk_pool_free(p);
+	must_fail(&c, &req, RK_TIMEOUT, "Timeout", "not a byte for 400 ms");
+	assert_int_equal(s.count->requests, 2);
+}
+
+static void stream_is_stopped_by_its_reader(void **state)
+{
+	auto_server s = {.id = &server_id};
+	struct rk_pool *p = rk_pool_new();
+	struct got g = {.data = RK_BUF_INIT, .limit = 2};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream-hang", .stream = true},
+		&(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
+	poll_all(p);
+	assert_string_equal(g.data.s, "0\n");
+	assert_int_equal(g.status, 200);
+	rk_buf_release(&g.data);
+	rk_pool_free(p);
+}
+
+/* From outside, from a data callback and from a done callback of another transfer. */
+static void cancelled_transfers_say_nothing(void **state)
+{
+	auto_server s = {.id = &server_id};
+	struct rk_pool *p = rk_pool_new();
+	struct got g[6] = {{.data = RK_BUF_INIT}, {.data = RK_BUF_INIT}};
+	struct rk_xfer_cb cb[6];
+	struct rk_http_req slow = {.path = "/slow"};
+	struct rk_xfer *x;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	for (int i = 0; i < 6; i++)
+		cb[i] = (struct rk_xfer_cb){.done = on_done, .arg = &g[i]};
+	x = rk_pool_start(p, c.h, &slow, &cb[2]);
+	rk_pool_cancel(p, x);
+	x = rk_pool_start(p, c.h, &slow, &cb[3]);
+	rk_pool_poll(p, 50, -1);
+	rk_pool_cancel(p, x);
+	g[0].pool = g[1].pool = p;
+	g[0].victim = rk_pool_start(p, c.h, &slow, &cb[4]);
+	cb[0].data = on_data;
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream"}, &cb[0]);
+	g[1].victim = rk_pool_start(p, c.h, &slow, &cb[5]);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"}, &cb[1]);
+	poll_all(p);
+	assert_int_equal(g[0].done, 1);
+	assert_int_equal(g[1].done, 1);
+	for (int i = 2; i < 6; i++)
+		assert_int_equal(g[i].done, 0);
+	rk_pool_start(p, c.h, &slow, &cb[2]); /* left to rk_pool_free */
+	rk_pool_poll(p, 10, -1);
+	rk_buf_release(&g[0].data);
+	rk_pool_free(p);
+	assert_int_equal(g[2].done, 0);
+}
+
+static void poll_wakes_for_a_descriptor(void **state)
+{
+	struct rk_pool *p = rk_pool_new();
+	int fds[2];
+	int64_t t = now_ms();
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(rk_pool_poll(p, 50, fds[0]), 0);
+	assert_in_range(now_ms() - t, 45, 1000);
+	t = now_ms();
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	rk_pool_poll(p, 5000, fds[0]);
+	assert_in_range(now_ms() - t, 0, 1000);
+	close(fds[0]);
+	close(fds[1]);
+	rk_pool_free(p);
+}
+
+/* A certificate replaced while a transfer runs: the running one keeps its own. */
+static void certificate_changes_under_way(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	struct rk_pool *p = rk_pool_new();
+	struct got g[2] = {0};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[0]});
+	rk_http_set_cert(c.h, NULL, 0, NULL, 0);
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[1]});
+	poll_all(p);
+	assert_int_equal(g[0].status, 200);
+	assert_says(g[1].err, "without a client certificate");
+	rk_pool_free(p);
+}
+
+/* --- -v --- */
+
+static char traced[4][512];
+static size_t ntraced;
+
+static void keep_line(const char *line)
+{
+	if (ntraced < RK_COUNT(traced))
+		snprintf(traced[ntraced++], sizeof(traced[0]), "%s", line);
+}
+
+static void trace_hides_secrets(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	char want[200];
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.tls_server_name = "srv.example";
+	c.conf.bearer = "sesame";
+	ntraced = 0;
+	rk_http_trace = keep_line;
+	must_get(&c, "/ok?limit=5&access_token=hunter2&x", &res);
+	must_fail(&c, &(struct rk_http_req){.path = "/cut"}, RK_FAIL, "Broken", "closed");
+	rk_http_trace = NULL;
+	snprintf(want, sizeof(want), "GET %s/ok?limit=5&access_token=***&x 200 ", c.base);
+	assert_true(rk_prefix(traced[0], want));
+	snprintf(want, sizeof(want), "GET %s/cut (", c.base);
+	assert_true(rk_prefix(traced[1], want));
+	assert_int_equal(ntraced, 2);
+}
+
+static void peer_before_any(void **state)
+{
+	auto_client c = {.conf = {.base = "https://h"}};
+	struct rk_cert *peer;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	open_client(&c);
+	assert_int_equal(rk_http_peer(c.h, &peer, &err), -1);
+	assert_null(peer);
+	assert_int_equal(err.code, RK_NOTFOUND);
+}
+
+static int setup(void **state)
+{
+	static const char *const vars[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
+		"NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "DISABLE_HTTP2"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(vars); i++)
+		unsetenv(vars[i]);
+	pki_make(&ca, NULL, &(struct pki_spec){.cn = "test ca", .ca = true});
+	pki_make(&other_ca, NULL, &(struct pki_spec){.cn = "other ca", .ca = true});
+	pki_make(&server_id, &ca, &(struct pki_spec){
+		.san = "DNS:srv.example,DNS:*.w.example,IP:127.0.0.1"});
+	pki_make(&client_id, &ca, &(struct pki_spec){.cn = "me", .eku = "clientAuth"});
+	pki_make(&other_name, &ca, &(struct pki_spec){.cn = "127.0.0.1",
+		.san = "DNS:other.example,IP:10.9.9.9"});
+	pki_make(&expired, &ca, &(struct pki_spec){.san = "IP:127.0.0.1", .from = -2000, .to = -1000});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct pki *all[] = {&ca, &other_ca, &server_id, &client_id, &other_name, &expired};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(all); i++)
+		pki_release(all[i]);
+	return 0;
+}
+
+#define T(f) cmocka_unit_test(f)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {T(mutual_tls), T(no_client_certificate),
+		T(client_certificate_of_another_ca), T(key_of_another_certificate), T(wrong_ca),
+		T(ca_given_replaces_the_system), T(damaged_ca), T(wrong_name),
+		T(common_name_does_not_count), T(expired_certificate), T(tls_server_name),
+		T(tls_server_name_may_be_an_address), T(resolve_names_an_address),
+		T(old_tls_is_refused), T(tls12_works), T(plain_port), T(nothing_listens),
+		T(name_not_found), T(silence_at_the_handshake), T(slow_answer), T(cut_off), T(not_http),
+		T(too_large), T(connection_is_kept), T(headers_as_sent),
+		T(basic_auth_and_prefix), T(large_body_goes_through), T(redirect_is_not_followed),
+		T(odd_but_good_answers), T(head_has_no_body), T(early_answer_counts), T(busy_then_well),
+		T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
+		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
+		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_socks),
+		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
+		T(pool_stream_ends_well), T(stream_goes_silent), T(stream_is_stopped_by_its_reader),
+		T(cancelled_transfers_say_nothing), T(poll_wakes_for_a_descriptor),
+		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
+
+	return cmocka_run_group_tests_name("http", tests, setup, teardown);
+}
