@@ -26,6 +26,22 @@ static void words(struct rk_buf *out, const char *s)
 	text(out, s, strlen(s));
 }
 
+/* Text of a paragraph, in lines of a length that mandoc does not complain of. */
+static void para(struct rk_buf *out, const char *s, size_t n)
+{
+	enum { longest = 68 };
+	rk_auto_free char *copy = rk_strndup(s, n);
+	size_t col = 0;
+
+	for (char *p = copy; *p; p++, col++) {
+		if (*p == ' ' && col + strcspn(p + 1, " \n") > longest)
+			*p = '\n';
+		if (*p == '\n')
+			col = 0;
+	}
+	text(out, copy, strlen(copy));
+}
+
 /* Paragraphs; trailing blanks would be reported by mandoc. */
 static void prose(struct rk_buf *out, const char *s)
 {
@@ -38,7 +54,7 @@ static void prose(struct rk_buf *out, const char *s)
 		first = false;
 		if (b.pre)
 			rk_buf_puts(out, ".nf\n");
-		text(out, b.s, b.n);
+		(b.pre ? text : para)(out, b.s, b.n);
 		rk_buf_puts(out, b.pre ? "\n.fi\n" : "\n");
 	}
 }
@@ -69,7 +85,7 @@ static void option(struct rk_buf *out, const struct rk_opt *o)
 		rk_buf_puts(out, "\\fR");
 	}
 	rk_buf_putc(out, '\n');
-	words(out, help.s);
+	para(out, help.s, help.len);
 	rk_buf_puts(out, ".\n");
 }
 

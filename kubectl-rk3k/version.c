@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/* version: what this rk3k is and what it runs with. Reads nothing, writes a table or an object. */
+#include "rk.h"
+
+#include "cli.h"
+#include "val.h"
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <yaml.h>
+
+struct opts {
+	struct rk_out_flags out;
+};
+
+static const struct rk_opt options[] = {
+	RK_GROUP_OUT(struct opts, out),
+	RK_OPT_END,
+};
+
+struct fact {
+	const char *name, *value;
+};
+
+static void print_table(const struct rk_out_flags *out, const struct fact *f)
+{
+	static const char *const headers[] = {"PART", "VERSION"};
+	struct rk_table *t = rk_table_new(headers, 2);
+
+	for (; f->name; f++)
+		rk_table_row(t, f->name, f->value);
+	rk_table_print(t, (enum rk_fmt)out->fmt, !out->no_headers);
+	rk_table_free(t);
+}
+
+static void print_object(const struct rk_out_flags *out, const struct fact *f)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = rk_map(d);
+
+	for (; f->name; f++)
+		rk_set_str(d, v, f->name, f->value);
+	rk_print_val((enum rk_fmt)out->fmt, v);
+}
+
+static int run(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = opts;
+	const struct fact facts[] = {
+		{"version", rk_version},
+		{"commit", rk_commit},
+		{"date", rk_date},
+		{"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+		{"openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING)},
+		{"libyaml", yaml_get_version_string()},
+		{NULL, NULL},
+	};
+
+	(void)argc;
+	(void)argv;
+	(void)err;
+	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)
+		print_object(&o->out, facts);
+	else if (o->out.fmt == RK_FMT_NAME)
+		rk_printf("%s\n", rk_version);
+	else
+		print_table(&o->out, facts);
+	return 0;
+}
+
+static const struct rk_verb verbs[] = {
+	{.summary = "show the version of rk3k and of its libraries",
+		.opts = options,
+		.run = run,
+		.examples = "kubectl rk3k version\nkubectl rk3k version -o json"},
+	{.run = NULL},
+};
+
+static const struct rk_cmd cmd = {
+	.name = "version",
+	.summary = "show the version of rk3k and of its libraries",
+	.description =
+		"Version, commit and date of rk3k, and the versions of the libraries it runs "
+		"with. With -o name only the version itself.",
+	.opts_size = sizeof(struct opts),
+	.verbs = verbs,
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&cmd, argc, argv);
+}
