@@ -1,7 +1,13 @@
 # rk3k - build, test, install. `make help` lists the targets; CONTRIBUTING.md has minutes for each.
 #
 # Sources are found by wildcard: a new tool is kubectl-rk3k/NAME.c (or an executable script
-# kubectl-rk3k/NAME), a new room common/NAME.c, a new manifest manifests/NAME.yaml.
+# kubectl-rk3k/NAME), a new room common/NAME.c, a new manifest manifests/NAME.yaml, a new test
+# tests/unit/test_NAME.c or tests/{cli,plane}/NAME.bats.
+#
+#   DEVELOPER=1          warnings are errors
+#   SANITIZE=address     build with a sanitizer; give it a B of its own
+#   B=DIR                where all output goes (build)
+#   PREFIX, DESTDIR, CC, CFLAGS, CPPFLAGS, LDFLAGS as everywhere
 
 VERSION  := 0.1.0
 COMMIT   := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -9,8 +15,11 @@ DATE     := $(shell git log -1 --format=%cs 2>/dev/null || echo 1970-01-01)
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/rk3k
-MANDIR   ?= $(PREFIX)/share/man
+DATADIR  ?= $(PREFIX)/share
+MANDIR   ?= $(DATADIR)/man
 B        ?= build
+
+# --- flags ---
 
 PKGS     := libcurl yaml-0.1 openssl
 CC       ?= cc
@@ -21,6 +30,7 @@ RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -iquote common -iquote $(B)/gen \
 	-D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(PKGS))
 RK_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
+# What single tools need beyond that: LDLIBS_NAME.
 ifdef DEVELOPER
 RK_CFLAGS += -Werror
 endif
@@ -29,50 +39,50 @@ RK_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(RK_CFLAGS)) -fsanitize=$(SANITIZ
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 RK_LDFLAGS += -fsanitize=$(SANITIZE)
 endif
+COMPILE   = $(CC) $(RK_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK      = $(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS)
+
+# --- what there is ---
 
 COMMON   := $(wildcard common/*.c)
 TOOLS_C  := $(filter-out kubectl-rk3k/rk3k.c,$(wildcard kubectl-rk3k/*.c))
 TOOLS_SH := $(filter-out %.c %.md,$(wildcard kubectl-rk3k/*))
 UNIT     := $(wildcard tests/unit/test_*.c)
+FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 MANIFESTS := $(wildcard manifests/*.yaml)
+SHARED_SH := $(wildcard common/*.bash)
 
 LIB      := $(B)/librk3k.a
 LIB_OBJ  := $(COMMON:%.c=$(B)/obj/%.o) $(B)/obj/gen/manifests.o
-TOOL_BIN := $(TOOLS_C:kubectl-rk3k/%.c=$(B)/libexec/rk3k-%) \
-	$(TOOLS_SH:kubectl-rk3k/%=$(B)/libexec/rk3k-%) $(B)/libexec/wrapper.bash
+TOOLS    := $(TOOLS_C:kubectl-rk3k/%.c=%) $(TOOLS_SH:kubectl-rk3k/%=%)
+TOOL_BIN := $(TOOLS:%=$(B)/libexec/rk3k-%)
+LIBEXEC  := $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%) $(B)/libexec/tools.list
+PROGRAMS := $(B)/bin/kubectl-rk3k $(B)/bin/kubectl_complete-rk3k
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
+FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(B)/fuzz/%)
+PAGES    := $(B)/man/kubectl-rk3k.1 $(TOOLS:%=$(B)/man/kubectl-rk3k-%.1)
 
 .DEFAULT_GOAL := all
-.PHONY: all unit clean
 .SECONDARY:
+.DELETE_ON_ERROR:
 
-all: $(LIB) $(TOOL_BIN) $(if $(wildcard kubectl-rk3k/rk3k.c),$(B)/bin/kubectl-rk3k)
+# --- build ---
+
+##: all            build the tools (the default)
+all: $(LIB) $(LIBEXEC) $(PROGRAMS)
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(B)/obj/gen/manifests.o: $(B)/gen/manifests.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 # The version belongs to one object only, so that a commit does not rebuild everything.
+$(B)/obj/common/version.o: $(B)/commit
 $(B)/obj/common/version.o: RK_CFLAGS += -DRK_VERSION='"$(VERSION)"' -DRK_COMMIT='"$(COMMIT)"' \
 	-DRK_DATE='"$(DATE)"'
-$(B)/obj/common/version.o: $(B)/commit
-$(B)/commit: FORCE
-	@mkdir -p $(@D)
-	@echo '$(VERSION) $(COMMIT) $(DATE)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT) $(DATE)' > $@
-
-$(B)/gen/manifests.c: tests/../manifests $(MANIFESTS) Makefile
-	@mkdir -p $(@D)
-	@{ echo '#include "yaml.h"'; \
-	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
-		echo "static const unsigned char m_$$n[] = {"; od -An -v -tu1 $$f | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '0};'; done; \
-	echo 'const struct rk_manifest_file rk_manifest_files[] = {'; \
-	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
-		echo "{\"$$(basename $$f .yaml)\", (const char *)m_$$n, sizeof(m_$$n) - 1},"; done; \
-	echo '{0}}; /* ended by a NULL name */'; } > $@.tmp && mv $@.tmp $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -80,35 +90,157 @@ $(LIB): $(LIB_OBJ)
 
 $(B)/libexec/rk3k-%: $(B)/obj/kubectl-rk3k/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(LDLIBS_$*)
+	$(LINK) -o $@ $< $(LIB) $(LDLIBS) $(LDLIBS_$*)
 
 $(B)/libexec/rk3k-%: kubectl-rk3k/%
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
-$(B)/libexec/wrapper.bash: common/wrapper.bash
+$(B)/libexec/%.bash: common/%.bash
 	@mkdir -p $(@D)
 	install -m 644 $< $@
 
+# What `kubectl rk3k --help` lists: each tool in its own words.
+$(B)/libexec/tools.list: $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%)
+	@for t in $(TOOLS); do s=$$($(B)/libexec/rk3k-$$t --summary) || exit 1; \
+		printf '%s\t%s\n' "$$t" "$$s"; done > $@
+
 $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
+
+$(B)/bin/kubectl_complete-rk3k: docs/kubectl_complete-rk3k
+	@mkdir -p $(@D)
+	install -m 755 $< $@
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+	$(LINK) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
 
-unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do CMOCKA_MESSAGE_OUTPUT=stdout $$t > $$t.log 2>&1 || { cat $$t.log; exit 1; }; done
-
-# Changed compiler or flags rebuild all objects.
-$(B)/flags: FORCE
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB)
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(DEVELOPER)' | cmp -s - $@ || \
-		echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(DEVELOPER)' > $@
-FORCE:
+	$(LINK) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
+# The manifests go into the library as bytes.
+$(B)/gen/manifests.c: $(MANIFESTS) $(B)/manifests.names
+	@mkdir -p $(@D)
+	@{ echo '#include "yaml.h"'; \
+	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
+		echo "static const unsigned char m_$$n[] = {"; \
+		od -An -v -tu1 $$f | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '0};'; done; \
+	echo 'const struct rk_manifest_file rk_manifest_files[] = {'; \
+	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
+		echo "{\"$$(basename $$f .yaml)\", (const char *)m_$$n, sizeof(m_$$n) - 1},"; done; \
+	echo '{0}}; /* ended by a NULL name */'; } > $@
+
+# Files that change only with what they hold: flags, version, list of manifests.
+define remember
+@mkdir -p $(@D)
+@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+endef
+$(B)/flags: FORCE
+	$(call remember,$(CC) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(DEVELOPER))
+$(B)/commit: FORCE
+	$(call remember,$(VERSION) $(COMMIT) $(DATE))
+$(B)/manifests.names: FORCE
+	$(call remember,$(MANIFESTS))
+
+##: man            man pages, from the option tables
+man: $(PAGES)
+$(B)/man/kubectl-rk3k-%.1: $(B)/libexec/rk3k-% $(SHARED_SH:common/%=$(B)/libexec/%)
+	@mkdir -p $(@D)
+	$< __man > $@
+$(B)/man/kubectl-rk3k.1: docs/kubectl-rk3k.1.in $(B)/libexec/tools.list
+	@mkdir -p $(@D)
+	awk -v date=$(DATE) -v version=$(VERSION) -f docs/man.awk $(B)/libexec/tools.list $< > $@
+
+# --- tests; each stage is a function of tests/run ---
+
+RUN = DEVELOPER=1 B=$(B) MAKE='$(MAKE)' tests/run
+
+##: unit           C tests of the rooms
+unit: $(UNIT_BIN)
+	@B=$(B) tests/run unit
+unit-bin: $(UNIT_BIN)
+fuzz-bin: $(FUZZ_BIN)
+
+##: cli            tests of the tools without a cluster
+cli: all
+	@$(RUN) cli
+##: plane          tests of the tools on real API servers
+plane: all
+	@$(RUN) plane
+##: lint           shellcheck, shfmt, clang-format, headers, man pages, words, architecture
+lint: all man
+	@$(RUN) lint
+##: asan           unit and cli tests under ASan and UBSan
+asan:
+	@$(RUN) asan
+##: fuzz           the fuzzers, FUZZ_SECONDS each (10)
+fuzz:
+	@$(RUN) fuzz
+##: quick          unit, cli, lint and the quick part of plane: for every day
+quick: all man $(UNIT_BIN)
+	@$(RUN) quick
+##: check          every test there is; one line with the sum at the end
+check: all man $(UNIT_BIN)
+	@$(RUN) check
+##: bench          the measurements the README quotes
+bench: all
+	@tests/bench/run
+##: demo           from nothing to a running Rancher in a test bed, and away again
+demo: all
+	@tests/demo
+
+##: check-headers  every header compiles alone
+check-headers: $(B)/gen/manifests.c
+	@for h in common/*.h; do \
+		echo "#include \"$${h#common/}\"" | $(COMPILE) -fsyntax-only -x c - || exit 1; done
+##: fmt            format C and shell
+fmt:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+	shfmt -w $$(tests/lint --shell-files)
+##: compile_commands.json  for clangd and clang-tidy
+compile_commands.json: FORCE
+	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(UNIT) $(FUZZ); do \
+		printf '{"directory": "%s", "file": "%s", "command": "%s"},\n' '$(CURDIR)' $$f \
+			'$(subst ",\",$(COMPILE)) -c '$$f; done | sed '1s/^/[/; $$s/,$$/]/' > $@
+
+# --- install ---
+
+##: install        into PREFIX (/usr/local), below DESTDIR
+install: all man
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	install -m 755 $(TOOL_BIN) $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 $(filter-out $(TOOL_BIN),$(LIBEXEC)) $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 $(PAGES) $(DESTDIR)$(MANDIR)/man1
+	install -d $(DESTDIR)$(DATADIR)/bash-completion/completions \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	$(B)/libexec/rk3k-completion bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k
+	$(B)/libexec/rk3k-completion zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k
+	$(B)/libexec/rk3k-completion fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
+##: uninstall      what install put there
+uninstall:
+	rm -f $(PROGRAMS:$(B)/bin/%=$(DESTDIR)$(BINDIR)/%)
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+	rm -f $(PAGES:$(B)/man/%=$(DESTDIR)$(MANDIR)/man1/%)
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
+##: dist           archives for krew and helm, and the krew manifest
+dist: all man
+	helm-rk3k/dist $(B) $(VERSION)
+
+##: clean          remove the output directory
 clean:
 	rm -rf $(B)
+##: help           this list
+help:
+	@sed -n 's/^##: /  /p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all man unit unit-bin fuzz-bin cli plane lint asan fuzz quick check bench demo \
+	check-headers fmt install uninstall dist clean help FORCE
+FORCE:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
