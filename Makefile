@@ -54,7 +54,7 @@ SHARED_SH := $(wildcard common/*.bash)
 
 LIB      := $(B)/librk3k.a
 LIB_OBJ  := $(COMMON:%.c=$(B)/obj/%.o) $(B)/obj/gen/manifests.o
-TOOLS    := $(TOOLS_C:kubectl-rk3k/%.c=%) $(TOOLS_SH:kubectl-rk3k/%=%)
+TOOLS    := $(sort $(TOOLS_C:kubectl-rk3k/%.c=%) $(TOOLS_SH:kubectl-rk3k/%=%))
 TOOL_BIN := $(TOOLS:%=$(B)/libexec/rk3k-%)
 LIBEXEC  := $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%) $(B)/libexec/tools.list
 PROGRAMS := $(B)/bin/kubectl-rk3k $(B)/bin/kubectl_complete-rk3k
@@ -147,9 +147,14 @@ $(B)/manifests.names: FORCE
 
 ##: man            man pages, from the option tables
 man: $(PAGES)
-$(B)/man/kubectl-rk3k-%.1: $(B)/libexec/rk3k-% $(SHARED_SH:common/%=$(B)/libexec/%)
+$(TOOLS_C:kubectl-rk3k/%.c=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1: $(B)/libexec/rk3k-%
 	@mkdir -p $(@D)
 	$< __man > $@
+$(TOOLS_SH:kubectl-rk3k/%=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1: \
+		$(B)/libexec/rk3k-% $(SHARED_SH:common/%=$(B)/libexec/%) docs/usage-man.awk
+	@mkdir -p $(@D)
+	$< --help | awk -v tool=$* -v summary="$$($< --summary)" -v date=$(DATE) \
+		-v version=$(VERSION) -f docs/usage-man.awk > $@
 $(B)/man/kubectl-rk3k.1: docs/kubectl-rk3k.1.in $(B)/libexec/tools.list
 	@mkdir -p $(@D)
 	awk -v date=$(DATE) -v version=$(VERSION) -f docs/man.awk $(B)/libexec/tools.list $< > $@

@@ -255,8 +255,8 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 	section(out, "NAME");
 	rk_buf_puts(out, "kubectl\\-rk3k\\-");
 	words(out, cmd->name);
-	rk_buf_puts(out, " \\- ");
-	words(out, cmd->summary);
+	rk_buf_puts(out, " \\-\n");
+	para(out, cmd->summary, strlen(cmd->summary));
 	rk_buf_putc(out, '\n');
 	synopsis(out, cmd);
 	section(out, "DESCRIPTION");

@@ -35,6 +35,7 @@ take() {
 # One flag that every shell tool knows; sets used.
 common_flag() {
 	local value
+	# shellcheck disable=SC2034 # the sourcing script's parser shifts by it
 	used=1
 	case $1 in
 	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --resolve | --resolve=* | --request-timeout | --request-timeout=*)
@@ -92,3 +93,22 @@ stopped() { # CODE
 	warn "stopped in step ${current}; run the same command again to go on"
 	exit "$1"
 }
+
+# Choices for the last word, in the form of kubectl's completion: the flags that usage() shows, and
+# what its placeholders stand for.
+complete() {
+	local word=${*: -1} before=''
+	[[ $# -lt 2 ]] || before=${*: -2:1}
+	case $(usage | sed -nE "s/^ .*(^|[ ,])${before}(, --[a-z-]+)?[ =]([A-Z]+).*/\\3/p" | sed q) in
+	FILE) echo :0 && return ;;
+	STEP) tr ' ' '\n' <<<"$STEPS" | grep -e "^$word" || true ;;
+	'') [[ $word != -* ]] || usage | grep -oE -e '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u |
+		grep -e "^$word" || true ;;
+	esac
+	echo :4
+}
+
+if [[ ${1:-} == __complete ]]; then
+	complete "${@:2}"
+	exit
+fi

@@ -505,7 +505,7 @@ static void test_man_page(void **state)
 	(void)state;
 	rk_cli_man(&sample, &out);
 	assert_true(rk_prefix(out.s, ".TH KUBECTL\\-RK3K\\-SAMPLE 1 "));
-	contains(out.s, "\n.SH NAME\nkubectl\\-rk3k\\-sample \\- sample of a tool with verbs\n");
+	contains(out.s, "\n.SH NAME\nkubectl\\-rk3k\\-sample \\-\nsample of a tool with verbs\n");
 	contains(out.s, "\n.TP\n\\fB\\-n\\fR, \\fB\\-\\-namespace\\fR \\fINAME\\fR\n");
 	contains(out.s, "\n.SH EXIT STATUS\n");
 	contains(out.s, "\n.TP\n\\fBRK3K_TEST_NAME\\fR\n");
