@@ -90,7 +90,11 @@ int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struc
 	}
 	if (rk_k3k_ref(flags->virtual_cluster, RK_K3K_NS, &ns, &name, err) < 0)
 		return -1;
-	return rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err);
+	if (rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err) < 0)
+		return -1;
+	if (flags->ns) /* -n is meant inside; the host's comes with NS/NAME */
+		rk_kube_set_namespace(c->kube, flags->ns);
+	return 0;
 }
 
 void rk_disconnect(struct rk_connection *c)

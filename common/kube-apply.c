@@ -3,8 +3,6 @@
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
 #include "kube-int.h"
 
-#include "json.h"
-
 #define BROKEN_TRIES 3 /* apply is idempotent: a broken connection is worth another try */
 
 struct job {
@@ -108,7 +106,15 @@ static bool holds(const struct rk_val *have, const struct rk_val *want)
 	return true;
 }
 
-/* Equal but for what every write touches: a dry run's answer keeps the old resourceVersion. */
+/* What must not change once it is there, such as a generated password. */
+static bool create_only(const struct job *j)
+{
+	return rk_streq(rk_get_str(j->body, "metadata", "annotations", "rk3k.io/create-only", NULL),
+		"true");
+}
+
+/* Equal but for what every write touches. A dry run's answer keeps the old resourceVersion; a write
+ * that changed nothing but who owns which field is no change to anybody. */
 static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct rk_val *b)
 {
 	const struct rk_val *in[] = {a, b};
@@ -127,14 +133,15 @@ static enum rk_outcome outcome_of(const struct job *j)
 {
 	if (!j->before || j->status == 201)
 		return RK_CREATED;
+	if (create_only(j))
+		return RK_UNCHANGED;
 	if (j->o->dry == RK_DRY_CLIENT)
 		return holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
-	if (j->o->dry == RK_DRY_SERVER)
-		return same_content(j->d, j->before, j->after) ? RK_UNCHANGED : RK_CONFIGURED;
-	return rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
-		       rk_get_str(j->after, "metadata", "resourceVersion", NULL))
-		? RK_UNCHANGED
-		: RK_CONFIGURED;
+	if (j->o->dry == RK_DRY_NONE &&
+		rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
+			rk_get_str(j->after, "metadata", "resourceVersion", NULL)))
+		return RK_UNCHANGED;
+	return same_content(j->d, j->before, j->after) ? RK_UNCHANGED : RK_CONFIGURED;
 }
 
 /* --- conflicts --- */
@@ -244,6 +251,10 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return -1;
 	if (j->o->before)
 		*j->o->before = j->before;
+	if (j->before && create_only(j)) {
+		j->after = j->before;
+		return 0;
+	}
 	if (j->o->dry != RK_DRY_CLIENT)
 		return write_object(j, false, err);
 	j->after = j->body;

@@ -3,6 +3,7 @@
 #include "kube-int.h"
 
 #include "file.h"
+#include "out.h"
 
 #define TOKEN_MS   60000 /* how long a token file's content is taken for current */
 #define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
@@ -12,8 +13,28 @@ void (*rk_kube_warning)(const char *text);
 
 /* --- opening --- */
 
+static void print_warning(const char *text)
+{
+	rk_warn("%s", text);
+}
+
+static void print_trace(const char *line)
+{
+	rk_debug("%s", line);
+}
+
+/* Where the server's warnings and -v go unless the tool has said so. */
+static void set_hooks(void)
+{
+	if (!rk_kube_warning)
+		rk_kube_warning = print_warning;
+	if (!rk_http_trace && rk_verbosity() > 0)
+		rk_http_trace = print_trace;
+}
+
 static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *err)
 {
+	set_hooks();
 	k->ns = rk_strdup(k->target.ns && *k->target.ns ? k->target.ns : "default");
 	k->token_read_ms = rk_now_ms();
 	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
@@ -94,6 +115,12 @@ const char *rk_kube_context(const struct rk_kube *k)
 const char *rk_kube_namespace(const struct rk_kube *k)
 {
 	return k->ns;
+}
+
+void rk_kube_set_namespace(struct rk_kube *k, const char *ns)
+{
+	free(k->ns);
+	k->ns = rk_strdup(ns);
 }
 
 const struct rk_target *rk_kube_target(const struct rk_kube *k)

@@ -30,6 +30,7 @@ static inline void rk_cleanup_kube_(struct rk_kube **k)
 const char *rk_kube_server(const struct rk_kube *k);
 const char *rk_kube_context(const struct rk_kube *k);	/* "" in a pod */
 const char *rk_kube_namespace(const struct rk_kube *k); /* of the context or -n, else "default" */
+void rk_kube_set_namespace(struct rk_kube *k, const char *ns);
 const struct rk_target *rk_kube_target(const struct rk_kube *k);
 struct rk_http *rk_kube_http(struct rk_kube *k);
 
@@ -138,7 +139,7 @@ int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http
 int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
 	bool previous, int lines, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
-/* Warning headers of the server, each text once; printed by the tool's end. */
+/* Gets the Warning headers of the server, each text once. NULL: rk_warn. */
 extern void (*rk_kube_warning)(const char *text);
 
 /* Port-forward to a pod over a WebSocket: listens on 127.0.0.1, one connection to the pod for each

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+/* rk3k-delete: deletes objects named on the command line or read as YAML or JSON, in the reverse of
+ * the order `apply` uses, and says for each whether it is gone, still there, or cannot be told. */
+#include "rk.h"
+#include "cli.h"
+#include "k3k.h"
+#include "loop.h"
+#include "objects.h"
+
+#define POLL_MS 2000
+
+enum state {
+	ASKED,	 /* nothing known yet */
+	ABSENT,	 /* was not there when we came */
+	GOING,	 /* deletion accepted */
+	GONE,	 /* looked, and it is gone */
+	REFUSED, /* the deletion failed; err says why */
+};
+
+struct item {
+	const struct rk_res *res;
+	char *ns, *name, *uid; /* uid: of the object we mean, or NULL */
+	struct rk_buf label;
+	int rank;
+	enum state state;
+	bool poll; /* no right to watch */
+	struct rk_err err;
+};
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	struct rk_strv files;
+	const char *labels;
+	int dry, cascade;
+	int64_t grace, timeout_ms;
+	bool wait, ignore;
+};
+
+static void defaults(void *p)
+{
+	struct opts *o = p;
+
+	o->grace = -1;
+	o->timeout_ms = 300000;
+	o->wait = true;
+}
+
+static const struct rk_opt options[] = {
+	{"filename", 'f', RK_OPT_LIST, offsetof(struct opts, files), "FILE",
+		"file with the objects, - for standard input; repeatable", .complete = "file"},
+	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
+		.help = "delete the objects of the TYPEs that carry these labels"},
+	{"wait", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, wait),
+		.help = "watch until the objects are gone (the default; --wait=false to leave)"},
+	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms),
+		.arg = "DURATION", .help = "how long to wait; 0: look once (default 5m)"},
+	{"cascade", .kind = RK_OPT_ENUM, .off = offsetof(struct opts, cascade),
+		.choices = "background|foreground|orphan",
+		.help = "what becomes of the objects it owns"},
+	{"grace-period", .kind = RK_OPT_INT, .off = offsetof(struct opts, grace), .arg = "SECONDS",
+		.help = "time for pods to end; -1: their own"},
+	{"ignore-not-found", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, ignore),
+		.help = "always so: what is not there is no failure"},
+	RK_OPT_DRY_RUN(struct opts, dry),
+	RK_GROUP_OUT(struct opts, out),
+	RK_GROUP_KUBE(struct opts, kube),
+	RK_OPT_END,
+};
+
+struct run {
+	const struct opts *o;
+	struct rk_kube *k;
+	struct item *v;
+	size_t n;
+	struct rk_loop *loop;
+	int rank; /* the group being deleted */
+	int64_t deadline;
+};
+
+/* --- what to delete --- */
+
+static struct item *add_item(struct run *r, const struct rk_res *res, const char *ns,
+	const char *name, const char *uid)
+{
+	const char *in = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
+	struct item *it;
+
+	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(*r->v));
+	it = &r->v[r->n++];
+	*it = (struct item){.res = res, .ns = in ? rk_strdup(in) : NULL, .name = rk_strdup(name),
+		.uid = uid && *uid ? rk_strdup(uid) : NULL, .label = RK_BUF_INIT, .rank = 2};
+	if (res == &RK_NAMESPACE)
+		it->rank = 0;
+	else if (res == &RK_CRD)
+		it->rank = 1;
+	rk_res_label(res, in, name, &it->label);
+	return it;
+}
+
+static void release(struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->v[i].ns);
+		free(r->v[i].name);
+		free(r->v[i].uid);
+		rk_buf_release(&r->v[i].label);
+	}
+	free(r->v);
+}
+
+static int add_word(struct run *r, const char *type, size_t ntype, const char *name,
+	struct rk_err *err)
+{
+	rk_auto_free char *word = rk_strndup(type, ntype);
+	const struct rk_res *res;
+
+	if (!rk_object_name_ok(name))
+		return rk_err_set(err, RK_USAGE, "%s is no name an object can have", name);
+	if (rk_kube_res_word(r->k, word, &res, err) < 0) {
+		/* a missing CustomResourceDefinition means a missing object, a word without a
+		 * group is rather a typing error */
+		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
+			return -1;
+		rk_note("%s/%s: the server has no such kind, so it is not there", word, name);
+		rk_err_clear(err);
+		return 0;
+	}
+	add_item(r, res, NULL, name, NULL);
+	return 0;
+}
+
+/* TYPE/NAME... or TYPE NAME... */
+static int from_args(struct run *r, int argc, char **argv, struct rk_err *err)
+{
+	const char *slash = strchr(argv[0], '/');
+
+	if (!slash && argc < 2)
+		return rk_err_set(err, RK_USAGE, "%s: which one? Give TYPE/NAME, TYPE NAME or -l", argv[0]);
+	for (int i = slash ? 0 : 1; i < argc; i++) {
+		const char *s = strchr(argv[i], '/');
+
+		if (!s != !slash)
+			return rk_err_set(err, RK_USAGE, "%s: TYPE/NAME and TYPE NAME cannot be mixed",
+				argv[i]);
+		if (add_word(r, slash ? argv[i] : argv[0],
+			    slash ? (size_t)(s - argv[i]) : strlen(argv[0]), slash ? s + 1 : argv[i],
+			    err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct listing {
+	struct run *r;
+	const struct rk_res *res;
+};
+
+static int listed(void *arg, const struct rk_val *obj, struct rk_err *err)
+{
+	struct listing *l = arg;
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+
+	(void)err;
+	if (name)
+		add_item(l->r, l->res, rk_get_str(obj, "metadata", "namespace", NULL), name,
+			rk_get_str(obj, "metadata", "uid", NULL));
+	return 0;
+}
+
+/* -l: each argument is a TYPE, or several with commas. */
+static int from_labels(struct run *r, int argc, char **argv, struct rk_err *err)
+{
+	struct rk_list_opts lo = {.labels = r->o->labels, .metadata_only = true};
+
+	for (int i = 0; i < argc; i++)
+		for (const char *p = argv[i]; *p;) {
+			size_t n = strcspn(p, ",");
+			rk_auto_free char *word = rk_strndup(p, n);
+			struct listing l = {.r = r};
+
+			if (rk_kube_res_word(r->k, word, &l.res, err) < 0 ||
+				rk_kube_list(r->k, l.res, l.res->namespaced ? rk_kube_namespace(r->k) : NULL,
+					&lo, listed, &l, NULL, err) < 0)
+				return -1;
+			p += n + (p[n] == ',');
+		}
+	return 0;
+}
+
+static int from_input(struct run *r, const struct rk_objects *in, struct rk_err *err)
+{
+	for (size_t i = in->n; i-- > 0;) {
+		const struct rk_val *obj = in->v[i];
+		const struct rk_res *res;
+		const char *kind = rk_get_str(obj, "kind", NULL);
+		const char *name = rk_get_str(obj, "metadata", "name", NULL);
+
+		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) < 0) {
+			if (err->code != RK_NOTFOUND)
+				return -1;
+			rk_note("%s %s: the server has no such kind, so it is not there", kind, name);
+			rk_err_clear(err);
+			continue;
+		}
+		add_item(r, res, rk_get_str(obj, "metadata", "namespace", NULL), name,
+			rk_get_str(obj, "metadata", "uid", NULL));
+	}
+	return 0;
+}
+
+/* --- saying it --- */
+
+static void print_item(const struct run *r, const struct item *it, const char *word)
+{
+	static const char *const dry[] = {"", " (dry run)", " (server dry run)"};
+	rk_auto_buf type = RK_BUF_INIT;
+	bool name = r->o->out.fmt == RK_FMT_NAME;
+
+	if (name && it->state == ABSENT)
+		return;
+	rk_res_word(it->res, it->name, &type);
+	if (name) {
+		rk_printf("%s\n", type.s);
+		return;
+	}
+	type.s[strcspn(type.s, "/")] = '\0';
+	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, dry[r->o->dry]);
+}
+
+/* What holds an object that is still there: its finalizers; of a Namespace what is left in it. */
+static void why_there(const struct rk_val *obj, struct rk_buf *out)
+{
+	bool first = true;
+
+	rk_each(c, rk_get(obj, "status", "conditions", NULL)) {
+		const char *type = rk_get_str(c, "type", NULL), *msg = rk_get_str(c, "message", NULL);
+
+		if (type && msg && rk_streq(rk_get_str(c, "status", NULL), "True") &&
+			rk_prefix(type, "Namespace"))
+			rk_buf_addf(out, ": %.300s", msg);
+	}
+	if (!rk_get_str(obj, "metadata", "deletionTimestamp", NULL)) {
+		rk_buf_puts(out, ": it is not being deleted");
+		return;
+	}
+	rk_each(f, rk_get(obj, "metadata", "finalizers", NULL)) {
+		rk_buf_addf(out, "%s%s", first ? ", held by finalizer " : ", ", rk_str(f) ? rk_str(f) : "?");
+		first = false;
+	}
+}
+
+/* --- deleting --- */
+
+static void set_gone(struct run *r, struct item *it)
+{
+	if (it->state != GOING)
+		return;
+	it->state = GONE;
+	print_item(r, it, "deleted");
+}
+
+/* Reads the object first: what is deleted and awaited is this one, not a successor of its name. */
+static void delete_one(struct run *r, struct item *it)
+{
+	static const char *const cascade[] = {"Background", "Foreground", "Orphan"};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *obj = NULL;
+	const char *uid;
+	enum rk_outcome outcome = RK_DELETED;
+	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade], .grace = r->o->grace,
+		.dry = (enum rk_dry)r->o->dry};
+
+	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
+		it->state = REFUSED;
+		return;
+	}
+	uid = rk_get_str(obj, "metadata", "uid", NULL);
+	if (!obj || (it->uid && uid && strcmp(it->uid, uid) != 0)) {
+		it->state = ABSENT;
+		print_item(r, it, obj ? "not found (another one has its name)" : "not found");
+		return;
+	}
+	if (!it->uid && uid)
+		it->uid = rk_strdup(uid);
+	opts.uid = it->uid;
+	if (r->o->dry != RK_DRY_CLIENT &&
+		rk_kube_delete(r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0) {
+		it->state = REFUSED;
+		return;
+	}
+	it->state = outcome == RK_ABSENT ? GONE : GOING;
+	if (r->o->dry)
+		print_item(r, it, "deleted");
+	else if (it->state == GONE)
+		print_item(r, it, "deleted");
+	else if (!r->o->wait)
+		print_item(r, it, "deletion accepted");
+}
+
+/* --- watching --- */
+
+static bool group_gone(const struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
+			return false;
+	return true;
+}
+
+static void look(struct run *r)
+{
+	if (group_gone(r))
+		rk_loop_stop(r->loop);
+}
+
+/* One watch for each item; it knows which one by its index, since the array does not move now. */
+struct watching {
+	struct run *r;
+	struct item *it;
+	bool seen;
+};
+
+static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
+{
+	struct watching *w = arg;
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+	bool mine = obj && rk_streq(name, w->it->name) &&
+		(!w->it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid));
+
+	if (e == RK_GONE && mine)
+		set_gone(w->r, w->it);
+	else if (e == RK_SYNCED && !w->seen)
+		set_gone(w->r, w->it);
+	else if (mine)
+		w->seen = true;
+	look(w->r);
+}
+
+static void poll_item(void *arg)
+{
+	struct watching *w = arg;
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *obj = NULL;
+
+	if (rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, NULL) == 0 &&
+		(!obj || !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid)))
+		set_gone(w->r, w->it);
+	if (w->it->state == GOING)
+		rk_loop_after(w->r->loop, POLL_MS, poll_item, w);
+	look(w->r);
+}
+
+/* Whoever may delete need not be allowed to watch: then look every two seconds. */
+static bool on_fail(void *arg, const struct rk_err *err)
+{
+	struct watching *w = arg;
+
+	(void)err;
+	rk_loop_after(w->r->loop, 0, poll_item, w);
+	return false;
+}
+
+static int watch_group(struct run *r, struct rk_err *err)
+{
+	struct watching *w = rk_calloc(r->n ? r->n : 1, sizeof(*w));
+	int64_t left = r->deadline - rk_now_ms();
+	int ret = 0;
+
+	r->loop = rk_loop_new();
+	for (size_t i = 0; i < r->n; i++) {
+		rk_auto_free char *field = rk_asprintf("metadata.name=%s", r->v[i].name);
+		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
+
+		w[i] = (struct watching){.r = r, .it = &r->v[i]};
+		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
+			rk_loop_watch(r->loop, r->k, r->v[i].res, r->v[i].ns, &lo, on_event, on_fail,
+				&w[i]);
+	}
+	if (!group_gone(r) && left > 0)
+		ret = rk_loop_run(r->loop, left, err);
+	rk_loop_free(r->loop);
+	r->loop = NULL;
+	free(w);
+	if (ret < 0 && err->code == RK_TIMEOUT) {
+		rk_err_clear(err);
+		return 0;
+	}
+	return ret;
+}
+
+/* Namespaces last: what lives in them goes first, while its finalizers are still served. */
+static int delete_all(struct run *r, struct rk_err *err)
+{
+	for (r->rank = 2; r->rank >= 0; r->rank--) {
+		for (size_t i = 0; i < r->n; i++)
+			if (r->v[i].rank == r->rank)
+				delete_one(r, &r->v[i]);
+		if (r->o->wait && !r->o->dry && !group_gone(r) && watch_group(r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the end --- */
+
+/* The last look at what was not seen to go. Its answer counts: 4 still there, 1 cannot tell. */
+static int last_look(struct run *r, struct item *it)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT, word = RK_BUF_INIT;
+	struct rk_val *obj = NULL;
+	struct rk_err err = RK_ERR_INIT;
+	char age[16];
+
+	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &err) < 0) {
+		rk_err_wrap(&err, "cannot tell whether it is gone");
+		it->err = err;
+		return RK_FAIL;
+	}
+	if (!obj || (it->uid && !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), it->uid))) {
+		set_gone(r, it);
+		return RK_OK;
+	}
+	why_there(obj, &why);
+	rk_age(r->o->timeout_ms / 1000, age);
+	rk_err_set(&it->err, RK_TIMEOUT, "%s: still there after %s%s", it->label.s, age, why.s);
+	rk_res_word(it->res, it->name, &word);
+	rk_err_hint(&it->err, "see it with: kubectl get %s%s%s -o yaml", word.s, it->ns ? " -n " : "",
+		it->ns ? it->ns : "");
+	return RK_TIMEOUT;
+}
+
+static int judge(struct run *r, struct rk_err *err)
+{
+	const struct rk_err *first = NULL;
+	size_t bad = 0;
+	int worst = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct item *it = &r->v[i];
+		int code = RK_OK;
+
+		if (it->state == REFUSED)
+			code = it->err.code;
+		else if (it->state == GOING && r->o->wait && !r->o->dry)
+			code = last_look(r, it);
+		if (!code)
+			continue;
+		if (bad++ && first)
+			rk_out_error(first);
+		if (bad > 1)
+			rk_out_error(&it->err);
+		first = bad == 1 ? &it->err : NULL;
+		worst = code > worst ? code : worst;
+	}
+	if (!bad)
+		return 0;
+	if (first)
+		*err = *first;
+	else
+		rk_err_set(err, worst, "%zu of %zu objects are not gone, or cannot be told", bad, r->n);
+	return -1;
+}
+
+static void name_target(const struct rk_connection *c, const struct opts *o)
+{
+	const char *context = rk_kube_context(c->host);
+
+	if (o->kube.virtual_cluster)
+		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster, rk_kube_server(c->kube));
+	else if (*context)
+		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
+	else
+		rk_note("server %s", rk_kube_server(c->kube));
+}
+
+static int collect(struct run *r, const struct rk_objects *in, int argc, char **argv,
+	struct rk_err *err)
+{
+	if (in->n)
+		return from_input(r, in, err);
+	if (r->o->labels)
+		return from_labels(r, argc, argv, err);
+	return from_args(r, argc, argv, err);
+}
+
+static int read_input(const struct opts *o, int argc, struct rk_objects *in, struct rk_err *err)
+{
+	static const char *const stdin_only[] = {"-"};
+
+	if (o->files.n && argc)
+		return rk_err_set(err, RK_USAGE, "give names or -f FILE, not both");
+	if (o->labels && !argc)
+		return rk_err_set(err, RK_USAGE, "-l needs the TYPEs to look for");
+	if (argc)
+		return 0;
+	if (!o->files.n && isatty(STDIN_FILENO))
+		return rk_err_set(err, RK_USAGE, "nothing to delete: give TYPE/NAME, -f FILE or objects on "
+						 "standard input");
+	return rk_objects_read(in, o->files.n ? o->files.v : stdin_only, o->files.n ? o->files.n : 1,
+		err);
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+	rk_auto_objects in = RK_OBJECTS_INIT;
+	struct rk_connection c = {0};
+	struct run r = {.o = o};
+	int ret;
+
+	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)
+		return rk_err_set(err, RK_USAGE, "-o: only name is possible here");
+	if (read_input(o, argc, &in, err) < 0)
+		return -1;
+	ret = rk_connect(&c, &o->kube, err);
+	if (ret == 0) {
+		r.k = c.kube;
+		r.deadline = rk_now_ms() + o->timeout_ms;
+		ret = collect(&r, &in, argc, argv, err);
+	}
+	if (ret == 0 && r.n) {
+		name_target(&c, o);
+		ret = delete_all(&r, err);
+	}
+	if (ret == 0)
+		ret = judge(&r, err);
+	release(&r);
+	rk_disconnect(&c);
+	return ret;
+}
+
+static const struct rk_verb verbs[] = {
+	{.args = "[TYPE/NAME... | TYPE NAME... | -l LABELS TYPE... | -f FILE]",
+		.summary = "delete objects and see them gone", .opts = options, .max_args = -1,
+		.run = run,
+		.examples = "  kubectl rk3k delete cluster.k3k.io/rancher -n rancher-k3k --timeout 10m\n"
+			    "  kubectl rk3k render ingress < settings.json | kubectl rk3k delete\n"
+			    "  kubectl rk3k delete -l app.kubernetes.io/managed-by=rk3k secrets,services\n"},
+	{0},
+};
+
+static const struct rk_cmd cmd = {
+	.name = "delete",
+	.summary = "delete objects in order and see them gone",
+	.description =
+		"Deletes the objects named, or read from files or standard input in the reverse of the "
+		"order in which apply makes them: CustomResourceDefinitions after all else, Namespaces "
+		"last. Then it watches until they are gone. Only the object found is deleted, never one "
+		"that took its name meanwhile. What is not there is no failure and is said to be so.\n\n"
+		"The end has three answers for each object: gone; still there, with the finalizers that "
+		"hold it; cannot tell, with the reason.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = verbs,
+	.exit_status = "0 all gone. 4 something is still there. 1 it cannot be told. 5 a deletion was "
+		       "refused.",
+	.see_also = "kubectl-rk3k-apply(1), kubectl-rk3k-wait(1), kubectl-rk3k-destroy(1)",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&cmd, argc, argv);
+}
