@@ -56,6 +56,7 @@ spawn() {
 		RK3K_SPAWNED=$dir/$name exec setsid "$@"
 	) >>"$dir/log/$name.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid/$name"
+	disown $!
 }
 
 close_fds() {
@@ -105,4 +106,22 @@ until_true() {
 		}
 		sleep 0.05
 	done
+}
+
+# --- one bed: a state directory and a network namespace ---------------------
+
+bed_ns() {
+	local id
+	id=$(cat "$1/id" 2>/dev/null) && [[ $id =~ ^rk3k-[0-9a-f]+$ ]] || return 1
+	printf '%s\n' "$id"
+}
+
+bed_alive() { local ns && ns=$(bed_ns "$1") && [[ -e /run/netns/$ns ]]; }
+
+# bed_inside DIR CMD...: run CMD in the bed's network.
+bed_inside() {
+	local ns
+	ns=$(bed_ns "$1") || die "no test bed at $1"
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
 }

@@ -247,12 +247,13 @@ func (c *container) isRunning(spec *v1.Container, proc *process) {
 	c.proc = proc
 	c.mu.Unlock()
 	started := spec.StartupProbe == nil
+	ready := started && spec.ReadinessProbe == nil && (!c.isInit || c.sidecar())
 	c.change(func(s *v1.ContainerStatus) {
 		s.Image, s.ImageID = spec.Image, "procnode://"+repository(spec.Image)
 		s.ContainerID = "procnode://" + string(uuid.NewUUID())
 		s.State = v1.ContainerState{Running: &v1.ContainerStateRunning{StartedAt: metav1.NewTime(proc.begun)}}
 		s.Started = &started
-		s.Ready = started && spec.ReadinessProbe == nil && (!c.isInit || c.sidecar())
+		s.Ready = ready
 	})
 	c.p.event(v1.EventTypeNormal, "Started", "Started container %s", c.name)
 	select {

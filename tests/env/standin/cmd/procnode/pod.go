@@ -18,6 +18,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -354,13 +355,25 @@ func (p *pod) patchStatus(s v1.PodStatus) error {
 	if abandoned {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": o.UID}, "status": s})
+	body, err := statusPatch(o.UID, s)
 	if err != nil {
 		return err
 	}
 	_, err = p.n.client.CoreV1().Pods(o.Namespace).Patch(context.Background(), o.Name,
 		types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
 	return err
+}
+
+// statusPatch replaces the addresses, which a strategic merge would add to.
+func statusPatch(uid types.UID, s v1.PodStatus) ([]byte, error) {
+	st, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&s)
+	if err != nil {
+		return nil, err
+	}
+	if ips, ok := st["podIPs"].([]any); ok {
+		st["podIPs"] = append([]any{map[string]any{"$patch": "replace"}}, ips...)
+	}
+	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "status": st})
 }
 
 func (p *pod) status() v1.PodStatus {

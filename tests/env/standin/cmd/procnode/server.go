@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	streams "k8s.io/apimachinery/pkg/util/remotecommand"
 	"k8s.io/client-go/rest"
 	rc "k8s.io/client-go/tools/remotecommand"
 	utilexec "k8s.io/client-go/util/exec"
@@ -281,7 +282,7 @@ func (n *node) exec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	remotecommand.ServeExec(w, r, c, r.PathValue("pod"), "", c.name, r.URL.Query()["command"], opts,
-		idle, creation, []string{"v5.channel.k8s.io", "v4.channel.k8s.io"})
+		idle, creation, streams.SupportedStreamingProtocols)
 }
 
 // ExecInContainer implements remotecommand.Executor; a TTY is not given one.
