@@ -109,9 +109,9 @@ $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
 
-$(B)/bin/kubectl_complete-rk3k: docs/kubectl_complete-rk3k
+$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$< --print > $@ && chmod 755 $@
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)

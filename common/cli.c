@@ -22,7 +22,8 @@ const struct rk_opt rk_kube_opts[] = {
 		.arg = "FILE", .complete = "file",
 		.help = "use this kubeconfig instead of $KUBECONFIG or ~/.kube/config"},
 	{"context", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, context),
-		.arg = "NAME", .complete = "context", .help = "context of the kubeconfig to use"},
+		.arg = "NAME", .complete = "context", .help = "context of the kubeconfig to use",
+		.env = "RK3K_CONTEXT"},
 	{"cluster", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, cluster),
 		.arg = "NAME", .help = "cluster of the kubeconfig to use"},
 	{"user", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, user), .arg = "NAME",
@@ -30,31 +31,35 @@ const struct rk_opt rk_kube_opts[] = {
 	{"namespace", 'n', RK_OPT_STR, offsetof(struct rk_kube_flags, ns), "NAME",
 		"namespace to work in", .complete = "namespace"},
 	{"server", 's', RK_OPT_STR, offsetof(struct rk_kube_flags, server), .arg = "URL",
-		.help = "address of the API server"},
+		.help = "address of the API server", .env = "RK3K_SERVER"},
 	{"tls-server-name", .kind = RK_OPT_STR,
 		.off = offsetof(struct rk_kube_flags, tls_server_name), .arg = "NAME",
-		.help = "name the server's certificate must carry"},
+		.help = "name the server's certificate must carry", .env = "RK3K_TLS_SERVER_NAME"},
 	{"certificate-authority", .kind = RK_OPT_STR,
 		.off = offsetof(struct rk_kube_flags, certificate_authority), .arg = "FILE",
-		.complete = "file", .help = "CA certificates to trust"},
+		.complete = "file", .help = "CA certificates to trust",
+		.env = "RK3K_CERTIFICATE_AUTHORITY"},
 	{"client-certificate", .kind = RK_OPT_STR,
 		.off = offsetof(struct rk_kube_flags, client_certificate), .arg = "FILE",
 		.complete = "file", .help = "client certificate"},
 	{"client-key", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, client_key),
 		.arg = "FILE", .complete = "file", .help = "key of the client certificate"},
 	{"token-file", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, token_file),
-		.arg = "FILE", .complete = "file", .help = "file that holds a bearer token"},
+		.arg = "FILE", .complete = "file", .help = "file that holds a bearer token",
+		.env = "RK3K_TOKEN_FILE"},
 	{"as", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, as), .arg = "USER",
-		.help = "user to impersonate"},
+		.help = "user to impersonate", .env = "RK3K_AS"},
 	{"as-uid", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, as_uid), .arg = "UID",
 		.help = "UID to impersonate"},
-	{"as-group", .kind = RK_OPT_LIST, .off = offsetof(struct rk_kube_flags, as_groups),
-		.arg = "GROUP", .help = "group to impersonate; repeatable"},
+	{"as-group", .kind = RK_OPT_CSV, .off = offsetof(struct rk_kube_flags, as_groups),
+		.arg = "GROUP", .help = "group to impersonate; repeatable", .env = "RK3K_AS_GROUP"},
 	{"resolve", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, resolve),
-		.arg = "HOST:PORT:ADDRESS", .help = "connect to ADDRESS for HOST:PORT"},
+		.arg = "HOST:PORT:ADDRESS", .help = "connect to ADDRESS for HOST:PORT",
+		.env = "RK3K_RESOLVE"},
 	{"request-timeout", .kind = RK_OPT_SECS,
 		.off = offsetof(struct rk_kube_flags, request_timeout_ms), .arg = "DURATION",
-		.help = "longest time for one request; a bare number is seconds, 0 is no limit"},
+		.help = "longest time for one request; a bare number is seconds, 0 is no limit",
+		.env = "RK3K_REQUEST_TIMEOUT"},
 	{"virtual", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, virtual_cluster),
 		.arg = "[NS/]NAME", .complete = "cluster",
 		.help = "act inside this virtual cluster"},
@@ -425,15 +430,44 @@ static int set_alone(struct rk_flag *f, const char *name, struct rk_err *err)
 	return set_value(f, name, f->opt->optional ? f->opt->optional : "true", err);
 }
 
+/* Options of the connection that say which server is meant, and as whom. */
+static bool chooses_server(const struct rk_opt *o)
+{
+	static const char *const names[] = {"kubeconfig", "context", "cluster", "user", "server"};
+
+	for (size_t i = 0; i < RK_COUNT(names); i++)
+		if (o >= rk_kube_opts && o < rk_kube_opts + RK_COUNT(rk_kube_opts) &&
+			rk_streq(o->name, names[i]))
+			return true;
+	return false;
+}
+
+/* Variables that lead to one server are not mixed with flags that lead to another. */
+static bool env_counts(const struct rk_flags *f, const struct rk_opt *o)
+{
+	bool connection = o >= rk_kube_opts && o < rk_kube_opts + RK_COUNT(rk_kube_opts);
+
+	for (size_t i = 0; connection && i < f->n; i++)
+		if (f->v[i].given && chooses_server(f->v[i].opt))
+			return false;
+	return true;
+}
+
+static int set_env(struct rk_flag *f, struct rk_err *err)
+{
+	const char *env = f->opt->env;
+	const char *value = env && !f->given ? getenv(env) : NULL;
+
+	if (!value || !*value)
+		return 0;
+	return set_value(f, env, value, err);
+}
+
 static int set_from_env(struct rk_flags *f, struct rk_err *err)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		const char *env = f->v[i].opt->env;
-		const char *value = env && !f->v[i].given ? getenv(env) : NULL;
-
-		if (value && *value && set_value(&f->v[i], env, value, err) < 0)
+	for (size_t i = 0; i < f->n; i++)
+		if (env_counts(f, f->v[i].opt) && set_env(&f->v[i], err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -768,8 +802,11 @@ static int complete(const struct rk_cmd *cmd, int argc, char **argv)
 	path = rk_asprintf("%s/rk3k-names", dir);
 	rk_strv_add(&words, path);
 	rk_strv_add(&words, "--complete");
-	for (size_t i = 0; i < ask_for.n; i++)
+	for (size_t i = 2; i < ask_for.n; i++)
 		rk_strv_add(&words, ask_for.v[i]);
+	rk_strv_add(&words, "--"); /* what stands before each name is no flag of names */
+	rk_strv_add(&words, ask_for.v[0]);
+	rk_strv_add(&words, ask_for.v[1]);
 	execv(path, (char *const *)(uintptr_t)words.v);
 	return print_buf(&out);
 }

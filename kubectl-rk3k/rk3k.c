@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* Where tools are looked for, the first hit wins. own: tools of rk3k, else the user's. */
 struct place {
@@ -361,8 +363,49 @@ static int from_helm(struct rk_err *err)
 			setenv(helm_vars[i][1], value, 1);
 	}
 	if (ns && *ns && helm_namespace_chosen())
-		setenv("RK3K_NAMESPACE", ns, 1);
+		setenv("RK3K_NAMESPACE", ns, 1); /* the setting */
 	return helm_token(err);
+}
+
+/* Whether the tool completes --namespace, and so has it. */
+static bool takes_namespace(const char *path)
+{
+	char answer[256] = "";
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		dup2(fd[1], STDOUT_FILENO);
+		execl(path, path, "__complete", "--namespace", (char *)NULL);
+		_exit(127);
+	}
+	close(fd[1]);
+	while (len < sizeof(answer) - 1 &&
+		(n = read(fd[0], answer + len, sizeof(answer) - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return rk_prefix(answer, "--namespace");
+}
+
+/* helm took -n out of our arguments; the tool gets it back. */
+static void add_helm_namespace(const struct places *p, const char *word, struct rk_strv *args)
+{
+	size_t at;
+	const char *ns = getenv("HELM_NAMESPACE");
+	rk_auto_free char *path = find(p, word, &at);
+
+	if (!path || !getenv("HELM_PLUGIN_NAME") || !ns || !helm_namespace_chosen() ||
+		!takes_namespace(path))
+		return;
+	rk_strv_add(args, "--namespace");
+	rk_strv_add(args, ns);
 }
 
 /* --- words --- */
@@ -410,6 +453,7 @@ static int tool(const struct places *p, const char *word, int argc, char **argv,
 
 	if (from_helm(err) < 0)
 		return -1;
+	add_helm_namespace(p, word, &args);
 	for (int i = 0; i < argc; i++)
 		rk_strv_add(&args, argv[i]);
 	ret = become(p, word, &args, err);

@@ -294,6 +294,28 @@ static void test_environment(void **state)
 	unsetenv("RK3K_TEST_NAME");
 }
 
+static void test_connection_variables(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	setenv("RK3K_CONTEXT", "from-env", 1);
+	setenv("RK3K_AS", "jane", 1);
+	setenv("RK3K_AS_GROUP", "a,b", 1);
+	ok(&p, "get --name x");
+	assert_string_equal(p.o.kube.context, "from-env");
+	assert_string_equal(p.o.kube.as, "jane");
+	assert_int_equal(p.o.kube.as_groups.n, 2);
+	release(&p);
+	ok(&p, "get --kubeconfig other"); /* another server: none of the variables */
+	assert_null(p.o.kube.context);
+	assert_null(p.o.kube.as);
+	release(&p);
+	unsetenv("RK3K_CONTEXT");
+	unsetenv("RK3K_AS");
+	unsetenv("RK3K_AS_GROUP");
+}
+
 static void test_help_wins(void **state)
 {
 	static const char *const lines[] = {"--help", "get -h", "-h get", "get a b c --help"};
@@ -526,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_output_ignores_case),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_connection_variables),
 		cmocka_unit_test(test_help_wins),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_refused_flags_say_why),

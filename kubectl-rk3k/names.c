@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/* names: virtual clusters, contexts or namespaces, one name a line, for completion and loops.
+ * Reads the kubeconfig and the cluster; changes nothing. */
+#include "rk.h"
+
+#include "cli.h"
+#include "k3k.h"
+#include "kube.h"
+#include "kubeconfig.h"
+
+#include <signal.h>
+
+struct opts {
+	struct rk_kube_flags kube;
+	bool all, complete;
+};
+
+static const struct rk_opt options[] = {
+	{"all-namespaces", 'A', RK_OPT_FLAG, offsetof(struct opts, all),
+		.help = "virtual clusters of all namespaces, as NAMESPACE/NAME"},
+	{"complete", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, complete),
+		.help = "answer as kubectl's completion wants it; the second argument is put "
+			"before each name"},
+	RK_GROUP_KUBE(struct opts, kube),
+	RK_OPT_END,
+};
+
+static int contexts(const struct opts *o, struct rk_doc *d, struct rk_strv *out, struct rk_err *err)
+{
+	struct rk_kubeconfig *kc;
+	struct rk_val *list = NULL;
+	int ret;
+
+	if (rk_kubeconfig_load(&kc, o->kube.kubeconfig, err) < 0)
+		return -1;
+	ret = rk_kubeconfig_list(kc, d, &list, err);
+	rk_each (entry, list)
+		if (rk_get_str(entry, "name", NULL))
+			rk_strv_add(out, rk_get_str(entry, "name", NULL));
+	rk_kubeconfig_free(kc);
+	return ret;
+}
+
+static int list(struct rk_kube *k, const struct rk_res *r, const char *ns, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err)
+{
+	const struct rk_list_opts lo = {.metadata_only = true};
+
+	return rk_kube_list_all(k, r, ns, &lo, d, out, 0, err);
+}
+
+static int namespaces(struct rk_kube *k, struct rk_doc *d, struct rk_strv *out, struct rk_err *err)
+{
+	struct rk_val *items;
+
+	if (list(k, &RK_NAMESPACE, NULL, d, &items, err) < 0)
+		return -1;
+	rk_each (item, items)
+		if (rk_get_str(item, "metadata", "name", NULL))
+			rk_strv_add(out, rk_get_str(item, "metadata", "name", NULL));
+	return 0;
+}
+
+/* As the tools take them: NAME in the namespace that is meant without one, else NAMESPACE/NAME. */
+static void cluster_name(
+	const struct opts *o, const struct rk_val *item, struct rk_doc *d, struct rk_strv *out)
+{
+	const char *home = o->kube.ns ? o->kube.ns : RK_K3K_NS;
+	const char *ns = rk_get_str(item, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(item, "metadata", "name", NULL);
+
+	if (!ns || !name)
+		return;
+	rk_strv_add(
+		out, rk_streq(ns, home) && !o->all ? name : rk_doc_printf(d, "%s/%s", ns, name));
+}
+
+/* Who may not look into every namespace sees the one that is meant. */
+static int clusters(const struct opts *o, struct rk_kube *k, struct rk_doc *d, struct rk_strv *out,
+	struct rk_err *err)
+{
+	struct rk_val *items;
+	const char *ns = o->all ? NULL : o->kube.ns;
+	int ret = list(k, &RK_CLUSTER, ns, d, &items, err);
+
+	if (ret < 0 && err->http == 403 && !ns && !o->all) {
+		rk_err_clear(err);
+		ret = list(k, &RK_CLUSTER, RK_K3K_NS, d, &items, err);
+	}
+	if (ret < 0)
+		return -1;
+	rk_each (item, items)
+		cluster_name(o, item, d, out);
+	return 0;
+}
+
+static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, struct rk_strv *out,
+	struct rk_err *err)
+{
+	rk_auto_kube *k = NULL;
+
+	if (rk_kube_open(&k, &o->kube, err) < 0)
+		return -1;
+	return rk_streq(kind, "cluster") ? clusters(o, k, d, out, err) : namespaces(k, d, out, err);
+}
+
+static int collect(const struct opts *o, const char *kind, struct rk_doc *d, struct rk_strv *out,
+	struct rk_err *err)
+{
+	if (rk_streq(kind, "context"))
+		return contexts(o, d, out, err);
+	if (rk_streq(kind, "cluster") || rk_streq(kind, "namespace"))
+		return ask_server(o, kind, d, out, err);
+	return rk_err_set(err, RK_USAGE, "\"%s\" is none of cluster, context, namespace", kind);
+}
+
+/* Somebody waits at a prompt: a second, and not a word about failures. */
+static void be_brief(void)
+{
+	if (!freopen("/dev/null", "w", stderr))
+		close(STDERR_FILENO);
+	signal(SIGALRM, SIG_DFL);
+	alarm(1);
+}
+
+static int run(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = opts;
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_strv names = {0};
+	const char *lead = argc > 1 ? argv[1] : "";
+	int ret;
+
+	if (o->complete)
+		be_brief();
+	ret = collect(o, argv[0], d, &names, err);
+	for (size_t i = 0; ret == 0 && i < names.n; i++)
+		rk_printf("%s%s\n", lead, names.v[i]);
+	if (o->complete)
+		rk_print(":4\n");
+	rk_strv_release(&names);
+	return ret;
+}
+
+static const struct rk_verb verbs[] = {
+	{.args = "cluster|context|namespace",
+		.summary = "list names of clusters, contexts or namespaces",
+		.opts = options,
+		.min_args = 1,
+		.max_args = 2,
+		.complete = "cluster|context|namespace",
+		.run = run,
+		.examples = "kubectl rk3k names cluster -A"},
+	{.run = NULL},
+};
+
+static const struct rk_cmd cmd = {
+	.name = "names",
+	.summary = "list names of virtual clusters, contexts or namespaces",
+	.description =
+		"One name a line: of the virtual clusters as the other tools take them (NAME, or "
+		"NAMESPACE/NAME outside the usual namespace), of the contexts of the kubeconfig, "
+		"or of the namespaces. The completion of all tools asks here.",
+	.opts_size = sizeof(struct opts),
+	.verbs = verbs,
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&cmd, argc, argv);
+}
