@@ -11,11 +11,11 @@
 #include <openssl/x509v3.h>
 #include <sys/random.h>
 
-#define CHAIN_MAX 64		     /* certificates of one leaf and its followers */
-#define BUNDLE_MAX 4096		     /* certificates of a CA bundle */
-#define PEM_MAX	  ((size_t)16 << 20) /* bytes */
-#define HOUR	  ((int64_t)3600)
-#define DAY	  (24 * HOUR)
+#define CHAIN_MAX  64		      /* certificates of one leaf and its followers */
+#define BUNDLE_MAX 4096		      /* certificates of a CA bundle */
+#define PEM_MAX	   ((size_t)16 << 20) /* bytes */
+#define HOUR	   ((int64_t)3600)
+#define DAY	   (24 * HOUR)
 
 struct rk_cert {
 	STACK_OF(X509) *chain; /* the leaf first */
@@ -73,7 +73,8 @@ static BIO *open_pem(const char *pem, size_t n, struct rk_err *err)
 	BIO *in;
 
 	if (n > PEM_MAX) {
-		rk_err_set(err, RK_FAIL, "larger than %zu MiB, which no PEM text is", PEM_MAX >> 20);
+		rk_err_set(
+			err, RK_FAIL, "larger than %zu MiB, which no PEM text is", PEM_MAX >> 20);
 		return NULL;
 	}
 	in = BIO_new_mem_buf(n ? pem : "", (int)n);
@@ -96,8 +97,8 @@ static int next_block(BIO *in, struct block *b)
 		b->name = b->header = NULL;
 		b->der = NULL;
 		b->len = 0;
-		r = ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE ? 0 :
-												-1;
+		r = ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE ? 0
+											      : -1;
 	}
 	ERR_pop_to_mark();
 	return r;
@@ -106,7 +107,7 @@ static int next_block(BIO *in, struct block *b)
 static bool is_cert_block(const struct block *b)
 {
 	return rk_streq(b->name, PEM_STRING_X509) || rk_streq(b->name, PEM_STRING_X509_OLD) ||
-		rk_streq(b->name, PEM_STRING_X509_TRUSTED);
+	       rk_streq(b->name, PEM_STRING_X509_TRUSTED);
 }
 
 /* The whole of the block must be the certificate; a TRUSTED one has OpenSSL's notes behind it. */
@@ -116,8 +117,8 @@ static X509 *block_cert(const struct block *b)
 	X509 *x;
 
 	ERR_set_mark();
-	x = rk_streq(b->name, PEM_STRING_X509_TRUSTED) ? d2i_X509_AUX(NULL, &p, b->len) :
-							  d2i_X509(NULL, &p, b->len);
+	x = rk_streq(b->name, PEM_STRING_X509_TRUSTED) ? d2i_X509_AUX(NULL, &p, b->len)
+						       : d2i_X509(NULL, &p, b->len);
 	if (x && (p != b->der + b->len || !X509_get0_pubkey(x))) {
 		X509_free(x);
 		x = NULL;
@@ -214,8 +215,8 @@ static char *ip_text(const ASN1_STRING *s)
 	int n = ASN1_STRING_length(s);
 	char text[INET6_ADDRSTRLEN];
 
-	if ((n != 4 && n != 16) || !inet_ntop(n == 4 ? AF_INET : AF_INET6,
-				       ASN1_STRING_get0_data(s), text, sizeof(text)))
+	if ((n != 4 && n != 16) || !inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(s),
+					   text, sizeof(text)))
 		return NULL;
 	return rk_strdup(text);
 }
@@ -302,7 +303,8 @@ int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk
 	}
 	ERR_pop_to_mark();
 	if (!good)
-		return rk_err_set(err, RK_FAIL, "certificate %d is damaged", sk_X509_num(chain) + 1);
+		return rk_err_set(
+			err, RK_FAIL, "certificate %d is damaged", sk_X509_num(chain) + 1);
 	return from_chain(out, &chain, err);
 }
 
@@ -444,7 +446,8 @@ static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 	}
 	ERR_pop_to_mark();
 	if (!*out)
-		return rk_err_set(err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
+		return rk_err_set(
+			err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
 	return 0;
 }
 
@@ -476,11 +479,10 @@ static bool signs_for(EVP_PKEY *priv, EVP_PKEY *pub)
 	bool ok;
 
 	ok = ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, priv) == 1 &&
-		EVP_DigestSign(ctx, NULL, &n, text, sizeof(text)) == 1 &&
-		(sig = rk_malloc(n)) && EVP_DigestSign(ctx, sig, &n, text, sizeof(text)) == 1 &&
-		EVP_MD_CTX_reset(ctx) == 1 &&
-		EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pub) == 1 &&
-		EVP_DigestVerify(ctx, sig, n, text, sizeof(text)) == 1;
+	     EVP_DigestSign(ctx, NULL, &n, text, sizeof(text)) == 1 && (sig = rk_malloc(n)) &&
+	     EVP_DigestSign(ctx, sig, &n, text, sizeof(text)) == 1 && EVP_MD_CTX_reset(ctx) == 1 &&
+	     EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pub) == 1 &&
+	     EVP_DigestVerify(ctx, sig, n, text, sizeof(text)) == 1;
 	free(sig);
 	EVP_MD_CTX_free(ctx);
 	return ok;
@@ -504,7 +506,8 @@ int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, st
 	if (read_key(key_pem, n, &key, err) < 0)
 		return -1;
 	if (!key_fits(sk_X509_value(c->chain, 0), key))
-		return rk_err_set(err, RK_FAIL, "the private key does not belong to the certificate");
+		return rk_err_set(
+			err, RK_FAIL, "the private key does not belong to the certificate");
 	return 0;
 }
 
@@ -553,12 +556,13 @@ static int not_covered(const struct rk_cert *c, const char *host, struct rk_err 
 	rk_auto_buf names = RK_BUF_INIT;
 
 	rk_cert_names(c, &names);
-	rk_err_set(err, RK_FAIL, "the certificate does not cover %.255s: it covers %s", host, names.s);
+	rk_err_set(
+		err, RK_FAIL, "the certificate does not cover %.255s: it covers %s", host, names.s);
 	return rk_err_hint(err, "have a certificate issued for this name, or use a name it covers");
 }
 
-int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n,
-	const char *const *hosts, size_t nhosts, int64_t now, struct rk_err *err)
+int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
+	size_t nhosts, int64_t now, struct rk_err *err)
 {
 	if (key_pem && rk_cert_check_key(c, key_pem, n, err) < 0)
 		return -1;
@@ -577,17 +581,19 @@ static const char *shown(const char *name)
 	return name && *name ? name : "a CA without a name";
 }
 
-int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why,
-	const char *host, struct rk_err *err)
+int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why, const char *host,
+	struct rk_err *err)
 {
-	rk_auto_free char *named = at == leaf ? NULL : rk_asprintf("the CA %.300s", shown(at->subject));
+	rk_auto_free char *named =
+		at == leaf ? NULL : rk_asprintf("the CA %.300s", shown(at->subject));
 	const char *whose = named ? named : "the certificate", *issuer = shown(at->issuer);
 	char date[32];
 
 	switch (why) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		rk_cert_date(at->not_after, date);
-		rk_err_set(err, RK_FAIL, "%s expired on %s (issued by %.300s)", whose, date, issuer);
+		rk_err_set(
+			err, RK_FAIL, "%s expired on %s (issued by %.300s)", whose, date, issuer);
 		return rk_err_hint(err, "renew it, or check the clock of this machine");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		rk_cert_date(at->not_before, date);
@@ -600,12 +606,14 @@ int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int wh
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 		return rk_err_set(err, RK_FAIL,
-			"%s was issued by %.300s, which is not among the trusted CAs", whose, issuer);
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		return rk_err_set(err, RK_FAIL, "the certificate signs itself (%.300s) and is not trusted",
+			"%s was issued by %.300s, which is not among the trusted CAs", whose,
 			issuer);
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+		return rk_err_set(err, RK_FAIL,
+			"the certificate signs itself (%.300s) and is not trusted", issuer);
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return rk_err_set(err, RK_FAIL, "the chain ends in the CA %.300s, which is not trusted",
+		return rk_err_set(err, RK_FAIL,
+			"the chain ends in the CA %.300s, which is not trusted",
 			shown(at->subject));
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return rk_err_set(err, RK_FAIL,
@@ -636,15 +644,15 @@ static struct rk_cert *culprit(X509_STORE_CTX *ctx, const struct rk_cert *leaf)
 
 static void want_host(X509_VERIFY_PARAM *p, const char *host)
 {
-	X509_VERIFY_PARAM_set_hostflags(p,
-		X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (is_ip(host) ? !X509_VERIFY_PARAM_set1_ip_asc(p, host) :
-			  !X509_VERIFY_PARAM_set1_host(p, host, 0))
+	X509_VERIFY_PARAM_set_hostflags(
+		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (is_ip(host) ? !X509_VERIFY_PARAM_set1_ip_asc(p, host)
+			: !X509_VERIFY_PARAM_set1_host(p, host, 0))
 		abort();
 }
 
-static int verify(const struct rk_cert *c, X509_STORE_CTX *ctx, const char *host,
-	struct rk_err *err)
+static int verify(
+	const struct rk_cert *c, X509_STORE_CTX *ctx, const char *host, struct rk_err *err)
 {
 	rk_auto_cert *at = NULL;
 
@@ -654,8 +662,8 @@ static int verify(const struct rk_cert *c, X509_STORE_CTX *ctx, const char *host
 	return rk_cert_refused(c, at ? at : c, X509_STORE_CTX_get_error(ctx), host, err);
 }
 
-int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,
-	struct rk_err *err)
+int rk_cert_verify(
+	const struct rk_cert *c, const char *ca_pem, size_t n, const char *host, struct rk_err *err)
 {
 	auto_stack *anchors = NULL;
 	X509_STORE_CTX *ctx;
@@ -737,9 +745,9 @@ static bool add_exts(X509 *x, X509 *ca)
 
 	X509V3_set_ctx(&ctx, ca, x, NULL, NULL, 0);
 	return add_ext(x, &ctx, NID_key_usage, "critical,digitalSignature,keyEncipherment") &&
-		add_ext(x, &ctx, NID_ext_key_usage, "clientAuth") &&
-		(!X509_get0_subject_key_id(ca) ||
-			add_ext(x, &ctx, NID_authority_key_identifier, "keyid"));
+	       add_ext(x, &ctx, NID_ext_key_usage, "clientAuth") &&
+	       (!X509_get0_subject_key_id(ca) ||
+		       add_ext(x, &ctx, NID_authority_key_identifier, "keyid"));
 }
 
 /* Ed25519 and its like bring their own digest. */
@@ -777,16 +785,16 @@ static bool bio_to_buf(BIO *bio, struct rk_buf *out)
 	return true;
 }
 
-static bool write_client(X509 *x, X509 *ca, EVP_PKEY *key, struct rk_buf *cert_pem,
-	struct rk_buf *key_pem)
+static bool write_client(
+	X509 *x, X509 *ca, EVP_PKEY *key, struct rk_buf *cert_pem, struct rk_buf *key_pem)
 {
 	auto_bio *c = BIO_new(BIO_s_mem());
 	auto_bio *k = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
 
 	key_pem->secret = true;
 	return c && k && PEM_write_bio_X509(c, x) && PEM_write_bio_X509(c, ca) &&
-		PEM_write_bio_PrivateKey_traditional(k, key, NULL, NULL, 0, NULL, NULL) &&
-		bio_to_buf(c, cert_pem) && bio_to_buf(k, key_pem);
+	       PEM_write_bio_PrivateKey_traditional(k, key, NULL, NULL, 0, NULL, NULL) &&
+	       bio_to_buf(c, cert_pem) && bio_to_buf(k, key_pem);
 }
 
 static int sign_client(X509 *ca, EVP_PKEY *ca_key, const char *cn, const char *const *orgs,
@@ -818,7 +826,8 @@ int rk_cert_sign_client(const char *ca_pem, size_t ca_len, const char *ca_key_pe
 	if (read_key(ca_key_pem, ca_key_len, &ca_key, err) < 0)
 		return rk_err_wrap(err, "the CA's key");
 	if (!key_fits(sk_X509_value(ca, 0), ca_key))
-		return rk_err_set(err, RK_FAIL, "the CA's key does not belong to the CA's certificate");
+		return rk_err_set(
+			err, RK_FAIL, "the CA's key does not belong to the CA's certificate");
 	ERR_set_mark();
 	r = sign_client(sk_X509_value(ca, 0), ca_key, cn, orgs, days > 0 ? days : 365, cert_pem,
 		key_pem, err);

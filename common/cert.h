@@ -14,8 +14,8 @@ struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;
 /* The same for certificates in DER, one behind the other. */
-int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk_err *err)
-	RK_MUST_USE;
+int rk_cert_parse_der(
+	struct rk_cert **out, const void *der, size_t n, struct rk_err *err) RK_MUST_USE;
 void rk_cert_free(struct rk_cert *c);
 static inline void rk_cleanup_cert_(struct rk_cert **c)
 {
@@ -60,8 +60,8 @@ int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const 
 
 /* Words for OpenSSL's verdict `why` (X509_V_ERR_...) on leaf; `at` is the certificate of the chain
  * it is about, the leaf itself or another. Returns -1. */
-int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why,
-	const char *host, struct rk_err *err);
+int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why, const char *host,
+	struct rk_err *err);
 
 /* Check that a PEM bundle holds at least one certificate and no damage; *count may be NULL. */
 int rk_cert_bundle(const char *pem, size_t n, size_t *count, struct rk_err *err) RK_MUST_USE;

@@ -132,7 +132,6 @@ const char *rk_nearest(const char *word, const char *const *names);
  * what does not fit. Used by options and settings. */
 bool rk_parse_duration(const char *s, int64_t *ms);
 
-extern const char rk_version[]; /* "0.1.0" */
 extern const char rk_commit[];
 extern const char rk_date[]; /* of the commit, "2025-01-31" */
 

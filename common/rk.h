@@ -87,6 +87,9 @@ struct rk_strv {
 void rk_strv_add(struct rk_strv *v, const char *s);
 void rk_strv_release(struct rk_strv *v); /* the list, not the strings */
 
+/* "0.1.0" */
+extern const char rk_version[];
+
 #include "err.h"
 #include "buf.h"
 

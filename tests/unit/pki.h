@@ -24,12 +24,12 @@ struct pki_spec {
 	int64_t from, to; /* seconds from now; both 0: a day ago, in ten days */
 };
 
-#define PKI_MUST(x)                                                                                \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
-			abort();                                                                   \
-		}                                                                                  \
+#define PKI_MUST(x)                                                             \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
 	} while (0)
 
 static inline void pki_take(BIO *bio, struct rk_buf *out)
@@ -50,16 +50,17 @@ static inline void pki_cert_pem(X509 *x, struct rk_buf *out)
 }
 
 /* cipher and pass NULL: plain. */
-static inline void pki_key_pem(EVP_PKEY *key, bool traditional, const char *pass,
-	struct rk_buf *out)
+static inline void pki_key_pem(
+	EVP_PKEY *key, bool traditional, const char *pass, struct rk_buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	const EVP_CIPHER *c = pass ? EVP_aes_128_cbc() : NULL;
 	const unsigned char *kstr = (const unsigned char *)pass;
 	int klen = pass ? (int)strlen(pass) : 0;
 
-	PKI_MUST(traditional ? PEM_write_bio_PrivateKey_traditional(bio, key, c, kstr, klen, NULL, NULL) :
-			       PEM_write_bio_PKCS8PrivateKey(bio, key, c, pass, klen, NULL, NULL));
+	PKI_MUST(traditional
+			 ? PEM_write_bio_PrivateKey_traditional(bio, key, c, kstr, klen, NULL, NULL)
+			 : PEM_write_bio_PKCS8PrivateKey(bio, key, c, pass, klen, NULL, NULL));
 	pki_take(bio, out);
 }
 
@@ -105,8 +106,8 @@ static inline void pki_make(struct pki *out, const struct pki *ca, const struct 
 	ASN1_TIME_set(X509_getm_notBefore(x), now + (s->from || s->to ? s->from : -86400));
 	ASN1_TIME_set(X509_getm_notAfter(x), now + (s->from || s->to ? s->to : 864000));
 	if (s->cn)
-		PKI_MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-			(const unsigned char *)s->cn, -1, -1, 0));
+		PKI_MUST(X509_NAME_add_entry_by_txt(
+			name, "CN", MBSTRING_UTF8, (const unsigned char *)s->cn, -1, -1, 0));
 	X509_set_issuer_name(x, ca ? X509_get_subject_name(ca->cert) : name);
 	X509_set_pubkey(x, out->key);
 	pki_ext(x, x, NID_subject_key_identifier, "hash");

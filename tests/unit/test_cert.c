@@ -16,8 +16,9 @@ static int setup(void **state)
 	pki_make(&root, NULL, &(struct pki_spec){.cn = "root", .ca = true});
 	pki_make(&other_root, NULL, &(struct pki_spec){.cn = "root", .ca = true});
 	pki_make(&inter, &root, &(struct pki_spec){.cn = "inter", .ca = true});
-	pki_make(&leaf, &inter, &(struct pki_spec){.san = "DNS:Rancher.example,DNS:*.apps.example,"
-		"IP:10.0.0.7,IP:fd00::7,email:a@b.example"});
+	pki_make(&leaf, &inter,
+		&(struct pki_spec){.san = "DNS:Rancher.example,DNS:*.apps.example,"
+					  "IP:10.0.0.7,IP:fd00::7,email:a@b.example"});
 	return 0;
 }
 
@@ -56,10 +57,10 @@ static struct rk_buf joined(const struct rk_buf *a, const struct rk_buf *b)
 	return out;
 }
 
-#define assert_says(err, text)                                                                     \
-	do {                                                                                       \
-		if (!strstr((err).msg, text))                                                      \
-			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg);                    \
+#define assert_says(err, text)                                                  \
+	do {                                                                    \
+		if (!strstr((err).msg, text))                                   \
+			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg); \
 	} while (0)
 
 /* --- reading --- */
@@ -218,8 +219,8 @@ static void matches(void **state)
 		{"a.b.apps.example", false}, {".apps.example", false}, {"*.apps.example", false},
 		{"xrancher.example", false}, {"rancher.example.org", false}, {"example", false},
 		{"10.0.0.7", true}, {"10.0.0.8", false}, {"010.0.0.7", false}, {"fd00::7", true},
-		{"[fd00::7]", true}, {"FD00:0::7", true}, {"fd00::8", false}, {"", false}, {".", false},
-		{"a@b.example", false}, {"b.example", false}, {NULL, false}};
+		{"[fd00::7]", true}, {"FD00:0::7", true}, {"fd00::8", false}, {"", false},
+		{".", false}, {"a@b.example", false}, {"b.example", false}, {NULL, false}};
 	rk_auto_cert *c = NULL;
 
 	(void)state;
@@ -236,8 +237,9 @@ static void no_loose_wildcards(void **state)
 	rk_auto_cert *c = NULL;
 
 	(void)state;
-	pki_make(&p, &root, &(struct pki_spec){.cn = "cn.example",
-		.san = "DNS:w*.part.example,DNS:*.example,DNS:a.*.mid.example,DNS:*"});
+	pki_make(&p, &root,
+		&(struct pki_spec){.cn = "cn.example",
+			.san = "DNS:w*.part.example,DNS:*.example,DNS:a.*.mid.example,DNS:*"});
 	must_parse(&c, &p.cert_pem);
 	assert_false(rk_cert_matches(c, "www.part.example"));
 	assert_false(rk_cert_matches(c, "foo.example"));
@@ -355,7 +357,8 @@ static void key_behind_other_blocks(void **state)
 	rk_auto_buf pem = RK_BUF_INIT;
 
 	(void)state;
-	rk_buf_puts(&pem, "-----BEGIN EC PARAMETERS-----\r\nBggqhkjOPQMBBw==\r\n-----END EC PARAMETERS-----\r\n");
+	rk_buf_puts(&pem, "-----BEGIN EC PARAMETERS-----\r\nBggqhkjOPQMBBw==\r\n-----END EC "
+			  "PARAMETERS-----\r\n");
 	rk_buf_puts(&pem, root.cert_pem.s);
 	pki_key_pem(leaf.key, true, NULL, &pem);
 	rk_buf_puts(&pem, root.key_pem.s);
@@ -420,7 +423,8 @@ static void check_says_the_first_trouble(void **state)
 	assert_int_equal(rk_cert_check(c, NULL, 0, hosts, 3, na + 3 * 86400, &err), -1);
 	assert_says(err, "expired on 20");
 	assert_says(err, "(3 days ago)");
-	assert_int_equal(rk_cert_check(c, NULL, 0, hosts, 3, rk_cert_not_before(c) - 7200, &err), -1);
+	assert_int_equal(
+		rk_cert_check(c, NULL, 0, hosts, 3, rk_cert_not_before(c) - 7200, &err), -1);
 	assert_says(err, "not valid before 20");
 	assert_says(err, "(in 2 hours)");
 	assert_int_equal(rk_cert_check(c, root.key_pem.s, root.key_pem.len, hosts, 3, 1, &err), -1);
@@ -437,8 +441,8 @@ static void date_in_words(void **state)
 	assert_string_equal(out, "2026-01-01 00:00 UTC");
 }
 
-static int verify(const struct rk_buf *pem, const struct rk_buf *ca, const char *host,
-	struct rk_err *err)
+static int verify(
+	const struct rk_buf *pem, const struct rk_buf *ca, const char *host, struct rk_err *err)
 {
 	rk_auto_cert *c = NULL;
 
@@ -488,7 +492,8 @@ static void verify_refusals(void **state)
 	assert_int_equal(verify(&self.cert_pem, &root.cert_pem, NULL, &err), -1);
 	assert_says(err, "signs itself (CN=me)");
 	assert_int_equal(verify(&self.cert_pem, &self.cert_pem, NULL, &err), 0);
-	pki_make(&old_ca, NULL, &(struct pki_spec){.cn = "old ca", .ca = true, .from = -2000, .to = -1000});
+	pki_make(&old_ca, NULL,
+		&(struct pki_spec){.cn = "old ca", .ca = true, .from = -2000, .to = -1000});
 	pki_make(&under_old, &old_ca, &(struct pki_spec){.cn = "x"});
 	assert_int_equal(verify(&under_old.cert_pem, &old_ca.cert_pem, NULL, &err), -1);
 	assert_says(err, "the CA CN=old ca expired on 20");
@@ -526,7 +531,8 @@ static void text_of(X509_NAME *name, char *out, size_t size)
 static void sign_with(const char *alg)
 {
 	static const char *const orgs[] = {"team:b", "team:a", NULL};
-	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, ca_pem = RK_BUF_INIT, ca_key = RK_BUF_INIT;
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, ca_pem = RK_BUF_INIT,
+		    ca_key = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	rk_auto_cert *c = NULL, *cac = NULL;
 	struct pki ca;
@@ -537,10 +543,11 @@ static void sign_with(const char *alg)
 	pki_make(&ca, NULL, &(struct pki_spec){.cn = "k3s-client-ca@1", .ca = true, .alg = alg});
 	rk_buf_puts(&ca_pem, ca.cert_pem.s);
 	rk_buf_puts(&ca_pem, root.cert_pem.s);
-	rk_buf_puts(&ca_key, "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n");
+	rk_buf_puts(&ca_key,
+		"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n");
 	pki_key_pem(ca.key, strcmp(alg, "ED25519") != 0, NULL, &ca_key);
-	if (rk_cert_sign_client(ca_pem.s, ca_pem.len, ca_key.s, ca_key.len, "alice", orgs, 30, &cert,
-		    &key, &err) < 0)
+	if (rk_cert_sign_client(ca_pem.s, ca_pem.len, ca_key.s, ca_key.len, "alice", orgs, 30,
+		    &cert, &key, &err) < 0)
 		fail_msg("%s", err.msg);
 	must_parse(&c, &cert);
 	must_parse(&cac, &ca.cert_pem);
@@ -560,11 +567,13 @@ static void sign_with(const char *alg)
 	assert_int_equal(X509_get_version(x), X509_VERSION_3);
 	assert_int_equal(X509_get_key_usage(x), KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT);
 	assert_int_equal(X509_get_extended_key_usage(x), XKU_SSL_CLIENT);
-	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(x),
-		X509_get0_subject_key_id(ca.cert)), 0);
+	assert_int_equal(ASN1_OCTET_STRING_cmp(
+				 X509_get0_authority_key_id(x), X509_get0_subject_key_id(ca.cert)),
+		0);
 	assert_int_equal(X509_get_ext_by_NID(x, NID_basic_constraints, -1), -1);
 	assert_int_equal(X509_get_ext_by_NID(x, NID_subject_alt_name, -1), -1);
-	assert_int_equal(ASN1_STRING_type(X509_get0_serialNumber(x)), V_ASN1_INTEGER); /* not NEG_ */
+	assert_int_equal(
+		ASN1_STRING_type(X509_get0_serialNumber(x)), V_ASN1_INTEGER); /* not NEG_ */
 	X509_free(x);
 	pki_release(&ca);
 }
@@ -588,7 +597,8 @@ static void sign_client_defaults(void **state)
 	(void)state;
 	memset(longname, 'n', 200);
 	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, root.key_pem.s,
-				 root.key_pem.len, longname, NULL, 0, &cert, &key, &err), 0);
+				 root.key_pem.len, longname, NULL, 0, &cert, &key, &err),
+		0);
 	must_parse(&c, &cert);
 	assert_non_null(strstr(rk_cert_subject(c), longname));
 	assert_non_null(strstr(rk_cert_subject(c), "O=system:masters"));
@@ -602,16 +612,20 @@ static void sign_client_refusals(void **state)
 
 	(void)state;
 	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, root.key_pem.s,
-				 root.key_pem.len, "", NULL, 1, &cert, &key, &err), -1);
+				 root.key_pem.len, "", NULL, 1, &cert, &key, &err),
+		-1);
 	assert_int_equal(err.code, RK_USAGE);
 	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, leaf.key_pem.s,
-				 leaf.key_pem.len, "a", NULL, 1, &cert, &key, &err), -1);
+				 leaf.key_pem.len, "a", NULL, 1, &cert, &key, &err),
+		-1);
 	assert_says(err, "the CA's key does not belong");
 	assert_int_equal(rk_cert_sign_client("", 0, leaf.key_pem.s, leaf.key_pem.len, "a", NULL, 1,
-				 &cert, &key, &err), -1);
+				 &cert, &key, &err),
+		-1);
 	assert_says(err, "the CA: no certificate in it");
-	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, "x", 1, "a", NULL, 1,
-				 &cert, &key, &err), -1);
+	assert_int_equal(rk_cert_sign_client(root.cert_pem.s, root.cert_pem.len, "x", 1, "a", NULL,
+				 1, &cert, &key, &err),
+		-1);
 	assert_says(err, "the CA's key: is not a private key");
 	assert_int_equal(cert.len, 0);
 	assert_int_equal(key.len, 0);
@@ -634,7 +648,9 @@ static void flipped_bits_of_der(void **state)
 		if (rk_cert_parse_der(&c, der, (size_t)n, NULL) == 0) {
 			survivors++;
 			rk_cert_matches(c, "rancher.example");
-			assert_int_equal(rk_cert_verify(c, root.cert_pem.s, root.cert_pem.len, NULL, NULL), -1);
+			assert_int_equal(
+				rk_cert_verify(c, root.cert_pem.s, root.cert_pem.len, NULL, NULL),
+				-1);
 		}
 		der[bit / 8] ^= (unsigned char)(1 << bit % 8);
 	}
@@ -680,9 +696,11 @@ static void sha256_and_chance(void **state)
 
 	(void)state;
 	rk_sha256_hex("abc", 3, hex);
-	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(
+		hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	rk_sha256_hex("", 0, hex);
-	assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_string_equal(
+		hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	rk_random(a, sizeof(a));
 	rk_random(b, sizeof(b));
 	assert_memory_not_equal(a, b, sizeof(a));
@@ -697,10 +715,10 @@ int main(void)
 		T(der_with_a_tail), T(too_many), T(matches), T(no_loose_wildcards),
 		T(common_name_is_no_name), T(nul_in_a_name), T(names_are_cut), T(keys_of_all_kinds),
 		T(key_behind_other_blocks), T(no_key), T(key_with_borrowed_public_half),
-		T(check_says_the_first_trouble), T(date_in_words), T(verify_chains), T(verify_refusals),
-		T(verify_any_purpose), T(sign_client_by_every_kind_of_ca), T(sign_client_defaults),
-		T(sign_client_refusals), T(flipped_bits_of_der), T(flipped_bits_of_pem), T(every_prefix),
-		T(sha256_and_chance)};
+		T(check_says_the_first_trouble), T(date_in_words), T(verify_chains),
+		T(verify_refusals), T(verify_any_purpose), T(sign_client_by_every_kind_of_ca),
+		T(sign_client_defaults), T(sign_client_refusals), T(flipped_bits_of_der),
+		T(flipped_bits_of_pem), T(every_prefix), T(sha256_and_chance)};
 
 	return cmocka_run_group_tests_name("cert", tests, setup, teardown);
 }

@@ -153,8 +153,9 @@ static bool handle(struct conn *c)
 	int n, times;
 
 	sscanf(c->req, "%15s %299s", method, path);
-	n = strlen(path) > 1 && path[strlen(path) - 1] >= '0' && path[strlen(path) - 1] <= '7' ?
-		path[strlen(path) - 1] - '0' : 0;
+	n = strlen(path) > 1 && path[strlen(path) - 1] >= '0' && path[strlen(path) - 1] <= '7'
+		    ? path[strlen(path) - 1] - '0'
+		    : 0;
 	__atomic_add_fetch(&c->s->count->requests, 1, __ATOMIC_SEQ_CST);
 	times = __atomic_add_fetch(&c->s->count->seen[n], 1, __ATOMIC_SEQ_CST);
 	if (rk_prefix(path, "/echo")) {
@@ -195,20 +196,25 @@ static bool handle(struct conn *c)
 		answer(c, "200 OK", "", "{}");
 	} else if (rk_prefix(path, "/alwaysreset")) {
 		reset(c);
-	} else if (rk_prefix(path, "/once")) { /* a kept connection that dies on the second request */
+	} else if (rk_prefix(
+			   path, "/once")) { /* a kept connection that dies on the second request */
 		if (times > 1)
 			reset(c);
 		answer(c, "200 OK", "", "{}");
 	} else if (rk_prefix(path, "/redirect")) {
-		snprintf(escaped, sizeof(escaped), "Location: https://127.0.0.1:%d/ok7\r\n", c->s->port);
+		snprintf(escaped, sizeof(escaped), "Location: https://127.0.0.1:%d/ok7\r\n",
+			c->s->port);
 		answer(c, "302 Found", escaped, "");
 	} else if (rk_prefix(path, "/early")) {
-		answer(c, "413 Request Entity Too Large", "Connection: close\r\n", "{\"code\":413}");
+		answer(c, "413 Request Entity Too Large", "Connection: close\r\n",
+			"{\"code\":413}");
 		usleep(300000); /* as Go's server does */
 		reset(c);
 	} else if (rk_prefix(path, "/warn")) {
-		answer(c, "200 OK", "Warning: 299 - \"old \\\"api\\\"\"\r\nwarning:  299 k8s \"two\"\r\n"
-			"Warning: 199 - \"not shown\"\r\n", "{}");
+		answer(c, "200 OK",
+			"Warning: 299 - \"old \\\"api\\\"\"\r\nwarning:  299 k8s \"two\"\r\n"
+			"Warning: 199 - \"not shown\"\r\n",
+			"{}");
 	} else if (rk_prefix(path, "/stream")) {
 		stream(c, 3);
 		if (!strstr(path, "hang"))
@@ -219,7 +225,8 @@ static bool handle(struct conn *c)
 		say(c, "HTTP/1.1 103 Early Hints\r\nWarning: 299 - \"early\"\r\n\r\n");
 		answer(c, "200 OK", "", "{}");
 	} else if (rk_prefix(path, "/trailers")) {
-		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n");
+		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: "
+		       "1\r\n\r\n");
 	} else if (rk_prefix(path, "/nothing")) {
 		say(c, "HTTP/1.1 204 No Content\r\n\r\n");
 	} else if (rk_prefix(path, "/junk")) {
@@ -284,7 +291,8 @@ static void relay(struct conn *c, int to)
 
 static int dial(int port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -301,10 +309,12 @@ static void proxy(struct conn *c)
 		say(c, "HTTP/1.1 500 the token was shown to the proxy\r\n\r\n");
 	else if (rk_prefix(c->req, "CONNECT forbidden.example"))
 		say(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-	else if (rk_prefix(c->req, "CONNECT auth.example") && !strstr(c->req, "\r\nProxy-Authorization: Basic dTpw\r\n"))
+	else if (rk_prefix(c->req, "CONNECT auth.example") &&
+		 !strstr(c->req, "\r\nProxy-Authorization: Basic dTpw\r\n"))
 		say(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
 	else {
-		say(c, "HTTP/1.1 200 OK\r\nX-Proxy: yes\r\nWarning: 299 - \"of the proxy\"\r\n\r\n");
+		say(c, "HTTP/1.1 200 OK\r\nX-Proxy: yes\r\nWarning: 299 - \"of the "
+		       "proxy\"\r\n\r\n");
 		relay(c, dial(c->s->to));
 	}
 }
@@ -374,8 +384,8 @@ static int listen_any(int *port)
 static void server_start(struct server *s)
 {
 	s->fd = listen_any(&s->port);
-	s->count = mmap(NULL, sizeof(*s->count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
+	s->count = mmap(
+		NULL, sizeof(*s->count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	PKI_MUST(s->count != MAP_FAILED);
 	s->pid = fork();
 	if (s->pid == 0)
@@ -413,7 +423,9 @@ static void client_release(struct client *c)
 static void aim(struct client *c, const struct server *s)
 {
 	snprintf(c->base, sizeof(c->base), "%s://127.0.0.1:%d", s->id ? "https" : "http", s->port);
-	c->conf = (struct rk_http_conf){.base = c->base, .ca = ca.cert_pem.s, .ca_len = ca.cert_pem.len,
+	c->conf = (struct rk_http_conf){.base = c->base,
+		.ca = ca.cert_pem.s,
+		.ca_len = ca.cert_pem.len,
 		.allow_http = !s->id};
 	if (s->want_client) {
 		c->conf.cert = client_id.cert_pem.s;
@@ -446,14 +458,14 @@ static void must_get(struct client *c, const char *path, struct rk_http_res *res
 	must_do(c, &(struct rk_http_req){.path = path}, res);
 }
 
-#define assert_says(err, text)                                                                     \
-	do {                                                                                       \
-		if (!strstr((err).msg, text))                                                      \
-			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg);                    \
+#define assert_says(err, text)                                                  \
+	do {                                                                    \
+		if (!strstr((err).msg, text))                                   \
+			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg); \
 	} while (0)
 
-static void must_fail(struct client *c, const struct rk_http_req *req, int code,
-	const char *reason, const char *text)
+static void must_fail(struct client *c, const struct rk_http_req *req, int code, const char *reason,
+	const char *text)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_err err = RK_ERR_INIT;
@@ -808,8 +820,10 @@ static void cut_off(void **state)
 	for (size_t i = 0; i < RK_COUNT(paths); i++) {
 		struct rk_http_req req = {.path = paths[i]};
 
-		must_fail(&c, &req, RK_FAIL, "Broken", "closed in the middle of the answer, after 10 bytes");
-		must_fail(&d, &req, RK_FAIL, "Broken", "closed in the middle of the answer, after 10 bytes");
+		must_fail(&c, &req, RK_FAIL, "Broken",
+			"closed in the middle of the answer, after 10 bytes");
+		must_fail(&d, &req, RK_FAIL, "Broken",
+			"closed in the middle of the answer, after 10 bytes");
 	}
 }
 
@@ -837,8 +851,8 @@ static void too_large(void **state)
 	for (size_t i = 0; i < RK_COUNT(paths); i++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-		must_fail(&c, &(struct rk_http_req){.path = paths[i], .max = 99999, .retry = true}, RK_FAIL,
-			"TooLarge", "the answer is larger than the limit of 99999 bytes");
+		must_fail(&c, &(struct rk_http_req){.path = paths[i], .max = 99999, .retry = true},
+			RK_FAIL, "TooLarge", "the answer is larger than the limit of 99999 bytes");
 		must_do(&c, &(struct rk_http_req){.path = paths[i], .max = 100000}, &res);
 		assert_int_equal(res.body.len, 100000);
 	}
@@ -855,7 +869,9 @@ static void connection_is_kept(void **state)
 	for (int i = 0; i < 20; i++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-		must_do(&c, &(struct rk_http_req){.path = "/ok", .body = i % 2 ? "{}" : NULL, .body_len = 2},
+		must_do(&c,
+			&(struct rk_http_req){
+				.path = "/ok", .body = i % 2 ? "{}" : NULL, .body_len = 2},
 			&res);
 		assert_int_equal(res.status, 200);
 	}
@@ -885,8 +901,11 @@ static void headers_as_sent(void **state)
 	static const char *const more[] = {"X-More: 1", NULL};
 	auto_server s = {.id = &server_id};
 	auto_client c = {0};
-	struct rk_http_req patch = {.method = "PATCH", .path = "/echo?force=true&a=b%2F",
-		.content_type = "application/apply-patch+yaml", .body = "body", .body_len = 4,
+	struct rk_http_req patch = {.method = "PATCH",
+		.path = "/echo?force=true&a=b%2F",
+		.content_type = "application/apply-patch+yaml",
+		.body = "body",
+		.body_len = 4,
 		.headers = more};
 
 	(void)state;
@@ -894,23 +913,30 @@ static void headers_as_sent(void **state)
 	aim(&c, &s);
 	c.conf.headers = headers;
 	c.conf.bearer = "sesame";
-	echo(&c, &patch, (const char *[]){"PATCH /echo?force=true&a=b%2F HTTP/1.1\r\n",
-		"\r\nAuthorization: Bearer sesame\r\n", "\r\nImpersonate-User: alice\r\n",
-		"\r\nX-More: 1\r\n", "\r\nAccept: application/json\r\n", "\r\nUser-Agent: rk3k/",
-		" (linux/", "\r\nContent-Type: application/apply-patch+yaml\r\n",
-		"\r\nContent-Length: 4\r\n", "\r\n\r\nbody", NULL},
+	echo(&c, &patch,
+		(const char *[]){"PATCH /echo?force=true&a=b%2F HTTP/1.1\r\n",
+			"\r\nAuthorization: Bearer sesame\r\n", "\r\nImpersonate-User: alice\r\n",
+			"\r\nX-More: 1\r\n", "\r\nAccept: application/json\r\n",
+			"\r\nUser-Agent: rk3k/", " (linux/",
+			"\r\nContent-Type: application/apply-patch+yaml\r\n",
+			"\r\nContent-Length: 4\r\n", "\r\n\r\nbody", NULL},
 		(const char *[]){"Expect", "Accept-Encoding", NULL});
 	rk_http_set_bearer(c.h, "two");
 	echo(&c, &(struct rk_http_req){.path = "echo", .accept = "text/plain"},
 		(const char *[]){"GET /echo HTTP/1.1\r\n", "\r\nAuthorization: Bearer two\r\n",
-		"\r\nAccept: text/plain\r\n", NULL},
+			"\r\nAccept: text/plain\r\n", NULL},
 		(const char *[]){"Content-", "X-More", "sesame", "Transfer-Encoding", NULL});
 	echo(&c, &(struct rk_http_req){.path = "/echo", .body = "", .body_len = 0},
 		(const char *[]){"POST /echo HTTP/1.1\r\n", "\r\nContent-Length: 0\r\n", NULL},
 		(const char *[]){"Content-Type", "Transfer-Encoding", NULL});
-	echo(&c, &(struct rk_http_req){.method = "DELETE", .path = "/echo", .body = "{}",
-		.body_len = 2, .content_type = "application/json"},
-		(const char *[]){"DELETE /echo HTTP/1.1\r\n", "\r\nContent-Length: 2\r\n", "\r\n\r\n{}", NULL},
+	echo(&c,
+		&(struct rk_http_req){.method = "DELETE",
+			.path = "/echo",
+			.body = "{}",
+			.body_len = 2,
+			.content_type = "application/json"},
+		(const char *[]){"DELETE /echo HTTP/1.1\r\n", "\r\nContent-Length: 2\r\n",
+			"\r\n\r\n{}", NULL},
 		(const char *[]){"Transfer-Encoding", NULL});
 }
 
@@ -925,8 +951,10 @@ static void basic_auth_and_prefix(void **state)
 	snprintf(c.base, sizeof(c.base), "https://127.0.0.1:%d/echo//", s.port);
 	c.conf.user = "u";
 	c.conf.password = "p";
-	echo(&c, &(struct rk_http_req){.path = "/a/../b"}, (const char *[]){"GET /echo/a/../b HTTP/1.1\r\n",
-		"\r\nAuthorization: Basic dTpw\r\n", NULL}, (const char *[]){NULL});
+	echo(&c, &(struct rk_http_req){.path = "/a/../b"},
+		(const char *[]){
+			"GET /echo/a/../b HTTP/1.1\r\n", "\r\nAuthorization: Basic dTpw\r\n", NULL},
+		(const char *[]){NULL});
 }
 
 static void large_body_goes_through(void **state)
@@ -940,8 +968,10 @@ static void large_body_goes_through(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	memset(body, 'b', sizeof(body));
-	must_do(&c, &(struct rk_http_req){.method = "PUT", .path = "/echo", .body = body,
-		.body_len = sizeof(body)}, &res);
+	must_do(&c,
+		&(struct rk_http_req){
+			.method = "PUT", .path = "/echo", .body = body, .body_len = sizeof(body)},
+		&res);
 	assert_memory_equal(res.body.s + res.body.len - sizeof(body), body, sizeof(body));
 }
 
@@ -1013,8 +1043,10 @@ static void early_answer_counts(void **state)
 	for (int i = 0; i < 2; i++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-		must_do(i ? &d : &c, &(struct rk_http_req){.path = "/early", .body = body, .body_len = n,
-			.retry = true}, &res);
+		must_do(i ? &d : &c,
+			&(struct rk_http_req){
+				.path = "/early", .body = body, .body_len = n, .retry = true},
+			&res);
 		assert_int_equal(res.status, 413);
 	}
 	assert_int_equal(s.count->requests, 1);
@@ -1031,7 +1063,9 @@ static void busy_then_well(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	must_do(&c, &(struct rk_http_req){.path = "/busy1", .body = "[1]", .body_len = 3, .retry = true},
+	must_do(&c,
+		&(struct rk_http_req){
+			.path = "/busy1", .body = "[1]", .body_len = 3, .retry = true},
 		&res);
 	assert_int_equal(res.status, 200);
 	assert_string_equal(res.body.s, "[1]");
@@ -1090,8 +1124,10 @@ static void post_is_not_repeated_after_a_reset(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	must_fail(&c, &(struct rk_http_req){.path = "/reset1", .body = "{}", .body_len = 2,
-		.retry = true}, RK_FAIL, "Broken", "the request may have been carried out");
+	must_fail(&c,
+		&(struct rk_http_req){
+			.path = "/reset1", .body = "{}", .body_len = 2, .retry = true},
+		RK_FAIL, "Broken", "the request may have been carried out");
 	assert_int_equal(s.count->seen[1], 1);
 }
 
@@ -1135,8 +1171,10 @@ static void bad_configurations(void **state)
 	} t[] = {{{.base = "http://10.0.0.1:6443"}, RK_CONFLICT, "not encrypted"},
 		{{.base = "http://10.0.0.1", .allow_http = true}, RK_CONFLICT, "not encrypted"},
 		{{.base = "http://127.0.0.1"}, RK_CONFLICT, "not encrypted"},
-		{{.base = "ftp://h"}, RK_USAGE, "ftp://h"}, {{.base = ""}, RK_USAGE, "not an address"},
-		{{.base = NULL}, RK_USAGE, "not an address"}, {{.base = "h:6443"}, RK_USAGE, "h:6443"},
+		{{.base = "ftp://h"}, RK_USAGE, "ftp://h"},
+		{{.base = ""}, RK_USAGE, "not an address"},
+		{{.base = NULL}, RK_USAGE, "not an address"},
+		{{.base = "h:6443"}, RK_USAGE, "h:6443"},
 		{{.base = "https://h:99999"}, RK_USAGE, "not an address"},
 		{{.base = "https://h h"}, RK_USAGE, "not an address"},
 		{{.base = "https://u:hunter2@h"}, RK_USAGE, "the address of h holds a user name"},
@@ -1145,7 +1183,8 @@ static void bad_configurations(void **state)
 		{{.base = "https://h", .tls_server_name = "a/b"}, RK_USAGE, "tls-server-name"},
 		{{.base = "https://h", .bearer = "a\nb"}, RK_USAGE, "the token holds"},
 		{{.base = "https://h", .headers = bad_header}, RK_USAGE, "header 1"},
-		{{.base = "https://h", .proxy = "ftp://u:p@p"}, RK_USAGE, "the proxy ftp://p is neither"},
+		{{.base = "https://h", .proxy = "ftp://u:p@p"}, RK_USAGE,
+			"the proxy ftp://p is neither"},
 		{{.base = "https://h", .ca = "", .ca_len = 0}, RK_FAIL, "the CA is empty"}};
 
 	(void)state;
@@ -1236,11 +1275,12 @@ static void proxy_of_the_environment(void **state)
 		{"https://srv.invalid:6443", ".INVALID", false},
 		{"https://srv.invalid:6443", "*.invalid", false},
 		{"https://srv.invalid:6443", "srv.invalid:6443", false},
-		{"https://srv.invalid:6443", "*", false},
-		{"https://127.0.0.2:1", NULL, false}, {"https://localhost:1", NULL, false},
-		{"https://[::1]:1", NULL, false}, {"https://0.0.0.1:1", "0.0.0.0/8", false},
-		{"https://0.0.0.1:1", "0.0.0.1", false}, {"https://0.0.0.1:1", "[::1]:1,::1", true},
-		{"https://0.0.0.1:1", "0.0.0.1:1", false}, {"https://0.0.0.1:1", "0.0.0.1/33", true}};
+		{"https://srv.invalid:6443", "*", false}, {"https://127.0.0.2:1", NULL, false},
+		{"https://localhost:1", NULL, false}, {"https://[::1]:1", NULL, false},
+		{"https://0.0.0.1:1", "0.0.0.0/8", false}, {"https://0.0.0.1:1", "0.0.0.1", false},
+		{"https://0.0.0.1:1", "[::1]:1,::1", true},
+		{"https://0.0.0.1:1", "0.0.0.1:1", false},
+		{"https://0.0.0.1:1", "0.0.0.1/33", true}};
 	auto_server s = {.id = &server_id}, p = {.kind = PROXY};
 	char proxy_url[64];
 	int seen = 0;
@@ -1261,8 +1301,10 @@ static void proxy_of_the_environment(void **state)
 		c.conf.base = t[i].base;
 		c.conf.tls_server_name = "srv.example";
 		open_client(&c);
-		if ((rk_http_do(c.h, &(struct rk_http_req){.path = "/ok"}, &res, NULL) == 0) != t[i].proxied)
-			fail_msg("%s with NO_PROXY %s", t[i].base, t[i].no_proxy ? t[i].no_proxy : "unset");
+		if ((rk_http_do(c.h, &(struct rk_http_req){.path = "/ok"}, &res, NULL) == 0) !=
+			t[i].proxied)
+			fail_msg("%s with NO_PROXY %s", t[i].base,
+				t[i].no_proxy ? t[i].no_proxy : "unset");
 		seen += t[i].proxied;
 		assert_int_equal(p.count->proxied, seen);
 	}
@@ -1330,8 +1372,11 @@ static void pool_runs_many(void **state)
 		rk_auto_free char *path = rk_asprintf(i % 2 ? "/busy%zu" : "/ok%zu", i % 8);
 		rk_auto_free char *body = rk_asprintf("[%zu]", i);
 
-		rk_pool_start(p, c.h, &(struct rk_http_req){.path = path, .body = i % 2 ? body : NULL,
-			.body_len = strlen(body), .retry = true},
+		rk_pool_start(p, c.h,
+			&(struct rk_http_req){.path = path,
+				.body = i % 2 ? body : NULL,
+				.body_len = strlen(body),
+				.retry = true},
 			&(struct rk_xfer_cb){.done = on_done, .arg = &g[i]});
 	}
 	poll_all(p);
@@ -1391,7 +1436,8 @@ static void pool_stream_ends_well(void **state)
 	aim(&c, &s);
 	c.conf.request_ms = 30; /* streams are exempt */
 	open_client(&c);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream", .stream = true, .idle_ms = 2000},
+	rk_pool_start(p, c.h,
+		&(struct rk_http_req){.path = "/stream", .stream = true, .idle_ms = 2000},
 		&(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
 	poll_all(p);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
@@ -1406,7 +1452,8 @@ static void stream_goes_silent(void **state)
 	auto_server s = {.id = &server_id};
 	struct rk_pool *p = rk_pool_new();
 	struct got g = {.data = RK_BUF_INIT};
-	struct rk_http_req req = {.path = "/stream-hang", .stream = true, .idle_ms = 400, .retry = true};
+	struct rk_http_req req = {
+		.path = "/stream-hang", .stream = true, .idle_ms = 400, .retry = true};
 	auto_client c = {0};
 	int64_t t = now_ms();
 
@@ -1414,7 +1461,8 @@ static void stream_goes_silent(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	open_client(&c);
-	rk_pool_start(p, c.h, &req, &(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
+	rk_pool_start(
+		p, c.h, &req, &(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
 	poll_all(p);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
 	assert_string_equal(g.err.reason, "Timeout");
@@ -1586,12 +1634,13 @@ static int setup(void **state)
 		unsetenv(vars[i]);
 	pki_make(&ca, NULL, &(struct pki_spec){.cn = "test ca", .ca = true});
 	pki_make(&other_ca, NULL, &(struct pki_spec){.cn = "other ca", .ca = true});
-	pki_make(&server_id, &ca, &(struct pki_spec){
-		.san = "DNS:srv.example,DNS:*.w.example,IP:127.0.0.1"});
+	pki_make(&server_id, &ca,
+		&(struct pki_spec){.san = "DNS:srv.example,DNS:*.w.example,IP:127.0.0.1"});
 	pki_make(&client_id, &ca, &(struct pki_spec){.cn = "me", .eku = "clientAuth"});
-	pki_make(&other_name, &ca, &(struct pki_spec){.cn = "127.0.0.1",
-		.san = "DNS:other.example,IP:10.9.9.9"});
-	pki_make(&expired, &ca, &(struct pki_spec){.san = "IP:127.0.0.1", .from = -2000, .to = -1000});
+	pki_make(&other_name, &ca,
+		&(struct pki_spec){.cn = "127.0.0.1", .san = "DNS:other.example,IP:10.9.9.9"});
+	pki_make(&expired, &ca,
+		&(struct pki_spec){.san = "IP:127.0.0.1", .from = -2000, .to = -1000});
 	return 0;
 }
 
@@ -1615,11 +1664,11 @@ int main(void)
 		T(common_name_does_not_count), T(expired_certificate), T(tls_server_name),
 		T(tls_server_name_may_be_an_address), T(resolve_names_an_address),
 		T(old_tls_is_refused), T(tls12_works), T(plain_port), T(nothing_listens),
-		T(name_not_found), T(silence_at_the_handshake), T(slow_answer), T(cut_off), T(not_http),
-		T(too_large), T(connection_is_kept), T(headers_as_sent),
+		T(name_not_found), T(silence_at_the_handshake), T(slow_answer), T(cut_off),
+		T(not_http), T(too_large), T(connection_is_kept), T(headers_as_sent),
 		T(basic_auth_and_prefix), T(large_body_goes_through), T(redirect_is_not_followed),
-		T(odd_but_good_answers), T(head_has_no_body), T(early_answer_counts), T(busy_then_well),
-		T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
+		T(odd_but_good_answers), T(head_has_no_body), T(early_answer_counts),
+		T(busy_then_well), T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
 		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
 		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_socks),
 		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
