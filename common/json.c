@@ -428,6 +428,8 @@ static int token(struct walk *w, const jsmntok_t *t)
 
 /* --- tokens --- */
 
+enum { TOKENS_STEP = 512 };
+
 struct tokens {
 	jsmntok_t *v;
 	size_t n;
@@ -440,20 +442,33 @@ static void cleanup_tokens(struct tokens *t)
 	free(t->v);
 }
 
-/* A text needs less than one token a byte; the array grows with what is found. */
+static size_t nesting(const jsmn_parser *p, const jsmntok_t *v)
+{
+	size_t depth = 0;
+
+	for (int i = p->toksuper; i >= 0; i = v[i].parent)
+		depth += v[i].type == JSMN_ARRAY || v[i].type == JSMN_OBJECT;
+	return depth;
+}
+
+/* A few tokens at a time: at a closing bracket jsmn climbs from the innermost token, which is
+ * quadratic in the depth, so the depth is looked at before it gets far. */
 static int tokenize(struct walk *w, struct tokens *t)
 {
 	jsmn_parser p;
-	size_t cap = w->n / 16 + 64;
+	size_t cap = 0;
 
 	jsmn_init(&p);
 	do {
-		cap += cap / 2;
-		if (cap > RK_NODES_MAX * 2)
+		t->n += TOKENS_STEP;
+		if (t->n > RK_NODES_MAX * 2)
 			return fail_at(w, "too many values in one text");
-		t->v = rk_realloc(t->v, cap * sizeof(*t->v));
-		t->rc = jsmn_parse(&p, w->text, w->n, t->v, (unsigned)cap);
-	} while (t->rc == JSMN_ERROR_NOMEM);
+		if (t->n > cap) {
+			cap = t->n + cap / 2 + w->n / 16;
+			t->v = rk_realloc(t->v, cap * sizeof(*t->v));
+		}
+		t->rc = jsmn_parse(&p, w->text, w->n, t->v, (unsigned)t->n);
+	} while (t->rc == JSMN_ERROR_NOMEM && nesting(&p, t->v) <= RK_DEPTH_MAX);
 	t->n = p.toknext;
 	t->pos = p.pos;
 	return 0;
@@ -466,6 +481,8 @@ static int leftover(struct walk *w, const struct tokens *t)
 
 	if (t->rc >= 0 || t->pos >= w->n)
 		return 0;
+	if (t->rc == JSMN_ERROR_NOMEM)
+		return rk_tree_error(w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
 	if (w->text[t->pos] == '"') {
 		if (gap(w, t->pos) < 0)
 			return -1;

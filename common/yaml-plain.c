@@ -116,6 +116,8 @@ static bool based(struct cur c, int sign, char *num)
 		base = 16;
 	else if (ch == 'b')
 		base = 2;
+	if (base == 2 && !sign && c.p[-1] == 'b') /* a slip of the reader: 0b+1 is 1 */
+		sign = take_any(&c, "+-");
 	if (!magnitude(c, base, max, &v))
 		return false;
 	snprintf(num, RK_NUM_MAX, "%s%llu", sign == '-' && v ? "-" : "", (unsigned long long)v);
@@ -174,14 +176,25 @@ static bool decimal(struct cur c, int sign, char *num)
 	return !isinf(strtod(num, NULL));
 }
 
+/* Go's rule for its literals: an underscore only between two digits. */
+static bool go_underscores(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '_' && (i == 0 || i + 1 == n || !isdigit((unsigned char)s[i - 1]) ||
+					   !isdigit((unsigned char)s[i + 1])))
+			return false;
+	}
+	return true;
+}
+
 static bool number(const char *s, size_t n, char *num)
 {
 	struct cur c = {s, s + n};
 	int sign;
 
 	memset(num, 0, 2);
-	if (*s == '.') /* here Go's ParseFloat decides alone, and takes no underscores */
-		return !memchr(s, '_', n) && decimal(c, 0, num);
+	if (*s == '.') /* here Go's ParseFloat decides alone */
+		return go_underscores(s, n) && decimal(c, 0, num);
 	sign = *s == '+' || *s == '-' ? *s : 0;
 	if (sign)
 		c.p++;

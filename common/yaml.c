@@ -283,6 +283,29 @@ static int set_typed(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 	return fail(r, &e->start_mark, "%s is no number JSON has: put a string in quotes", s);
 }
 
+/* libyaml drops the tag "!", which makes a plain scalar a string. */
+static bool has_bare_tag(const struct reader *r, size_t start)
+{
+	const char *s = r->text + (start - r->bom);
+	const char *end = r->text + r->n;
+
+	if (s < end && *s == '&') {
+		while (s < end && !strchr(" \t\r\n", *s))
+			s++;
+		while (s < end && strchr(" \t\r\n", *s))
+			s++;
+	}
+	return s < end && *s == '!';
+}
+
+static bool is_string(const struct reader *r, const yaml_event_t *e, const struct rk_val *v,
+	const char *tag)
+{
+	if (*tag)
+		return rk_streq(tag, "str");
+	return !e->data.scalar.plain_implicit || has_bare_tag(r, v->start);
+}
+
 static int set_scalar(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 {
 	static const char *const kinds[] = {"null", "bool", "int", "str"};
@@ -293,7 +316,7 @@ static int set_scalar(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 	v->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	if (!tag)
 		return bad_tag(r, e, e->data.scalar.tag);
-	if (rk_streq(tag, "str") || (!*tag && !e->data.scalar.plain_implicit)) {
+	if (is_string(r, e, v, tag)) {
 		set_text(v, RK_STR, rk_doc_strndup(r->d, s, n), n);
 		return 0;
 	}
