@@ -98,6 +98,14 @@ static const char *const refused[][2] = {
 
 /* --- the table laid out flat --- */
 
+static bool is_named(const struct rk_flags *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->v[i].opt->name, name) == 0)
+			return true;
+	return false;
+}
+
 static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, const char *heading)
 {
 	for (; t->name; t++) {
@@ -107,6 +115,8 @@ static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, co
 			add_table(f, t->sub, p, t->help);
 			continue;
 		}
+		if (is_named(f, t->name))
+			continue; /* the tool gives this name a meaning of its own */
 		f->v = rk_realloc(f->v, (f->n + 1) * sizeof(*f->v));
 		f->v[f->n++] = (struct rk_flag){.opt = t, .p = p, .heading = heading};
 	}

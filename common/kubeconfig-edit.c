@@ -51,8 +51,8 @@ static void pad(struct rk_buf *out, size_t n)
 }
 
 /* Block form: a dash at the indent, the rest two further in, this file's line ends. */
-static void render_block(const struct edit *e, const struct rk_kc_item *it, size_t indent,
-	struct rk_buf *out)
+static void render_block(
+	const struct edit *e, const struct rk_kc_item *it, size_t indent, struct rk_buf *out)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf y = RK_BUF_INIT_SECRET;
@@ -112,14 +112,14 @@ static void open_line(const struct edit *e, size_t at, struct rk_buf *out)
 		rk_buf_puts(out, e->eol);
 }
 
-static const struct rk_kc_item *wanted(const struct edit *e, enum rk_kc_kind k,
-	const struct kc_item *old)
+static const struct rk_kc_item *wanted(
+	const struct edit *e, enum rk_kc_kind k, const struct kc_item *old)
 {
 	for (size_t i = 0; old->name && i < e->want->n; i++) {
 		const struct rk_kc_item *w = &e->want->items[i];
 
 		if (w->kind == k && strlen(w->name) == old->namelen &&
-		    memcmp(w->name, old->name, old->namelen) == 0)
+			memcmp(w->name, old->name, old->namelen) == 0)
 			return w;
 	}
 	return NULL;
@@ -167,8 +167,8 @@ static void render_new(const struct edit *e, enum rk_kc_kind k, size_t indent, s
 }
 
 /* One item as a tree, to see whether it must change at all. */
-static bool item_is(const struct edit *e, const struct kc_item *old, bool block,
-	const struct rk_kc_item *w)
+static bool item_is(
+	const struct edit *e, const struct kc_item *old, bool block, const struct rk_kc_item *w)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *v = NULL;
@@ -249,8 +249,8 @@ static void separator(const struct edit *e, const struct kc_section *sec, struct
 		rk_buf_putc(out, ' ');
 }
 
-static void flow_new(const struct edit *e, enum rk_kc_kind k, const char *sep, bool first,
-	struct rk_buf *out)
+static void flow_new(
+	const struct edit *e, enum rk_kc_kind k, const char *sep, bool first, struct rk_buf *out)
 {
 	for (size_t i = 0; i < e->want->n; i++) {
 		const struct rk_kc_item *w = &e->want->items[i];
@@ -396,8 +396,7 @@ static void edit_current(struct edit *e)
 
 /* --- a new file --- */
 
-static void set_list(struct rk_doc *d, struct rk_val *root, const struct edit *e,
-	enum rk_kc_kind k)
+static void set_list(struct rk_doc *d, struct rk_val *root, const struct edit *e, enum rk_kc_kind k)
 {
 	struct rk_val *seq = rk_seq(d);
 
@@ -451,8 +450,8 @@ static int check_item(const struct edit *e, const struct rk_kc_item *w)
 	if (at >= 0 && sec->items[at].tied)
 		return refuse(e, "YAML anchors or aliases are used in the entry", w->name);
 	if (sec->tied && (w->value || at >= 0))
-		return refuse(e, "YAML anchors or aliases are used for the list of",
-			kc_plural[w->kind]);
+		return refuse(
+			e, "YAML anchors or aliases are used for the list of", kc_plural[w->kind]);
 	return 0;
 }
 
@@ -461,8 +460,9 @@ static int check_same_twice(const struct edit *e)
 	for (size_t i = 0; i < e->want->n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (e->want->items[i].kind == e->want->items[j].kind &&
-			    rk_streq(e->want->items[i].name, e->want->items[j].name))
-				return rk_err_set(e->err, RK_CONFLICT, "two new %s are called \"%s\"",
+				rk_streq(e->want->items[i].name, e->want->items[j].name))
+				return rk_err_set(e->err, RK_CONFLICT,
+					"two new %s are called \"%s\"",
 					kc_plural[e->want->items[i].kind], e->want->items[i].name);
 	return 0;
 }
@@ -504,7 +504,7 @@ static int apply(struct edit *e, struct rk_buf *out)
 		if (s->from < at)
 			return refuse(e, "entries overlap", NULL);
 		if (rk_buf_add(out, e->t + at, s->from - at, e->err) < 0 ||
-		    rk_buf_add(out, s->text.s, s->text.len, e->err) < 0)
+			rk_buf_add(out, s->text.s, s->text.len, e->err) < 0)
 			return -1;
 		at = s->to;
 	}
@@ -543,7 +543,7 @@ static int check_names(const struct edit *e, const struct kc_layout *now, enum r
 		if (w && !w->value)
 			continue;
 		if (!a->name != !b->name || a->namelen != b->namelen ||
-		    (a->name && memcmp(a->name, b->name, a->namelen) != 0))
+			(a->name && memcmp(a->name, b->name, a->namelen) != 0))
 			return damaged(e, kc_plural[k]);
 		j++;
 	}
@@ -572,7 +572,7 @@ static int check_result(const struct edit *e, const struct rk_buf *out)
 	size_t first = e->s[0].from, last = e->s[e->ns - 1].to, tail = e->n - last;
 
 	if (out->len < first + tail || memcmp(out->s, e->t, first) != 0 ||
-	    memcmp(out->s + out->len - tail, e->t + last, tail) != 0)
+		memcmp(out->s + out->len - tail, e->t + last, tail) != 0)
 		return damaged(e, "other entries");
 	if (kc_scan(&now, out->s, out->len, e->name, e->err) < 0)
 		return rk_err_wrap(e->err, "the edit would damage the file");
@@ -582,7 +582,8 @@ static int check_result(const struct edit *e, const struct rk_buf *out)
 	for (size_t i = 0; i < e->want->n; i++)
 		if (check_entry(e, &now, out, &e->want->items[i]) < 0)
 			return -1;
-	if (e->want->current && strcmp(e->want->current, now.current_name ? now.current_name : "") != 0)
+	if (e->want->current &&
+		strcmp(e->want->current, now.current_name ? now.current_name : "") != 0)
 		return damaged(e, "current-context");
 	return 0;
 }

@@ -15,8 +15,8 @@
 
 /* --- taking the description out of the kubeconfig --- */
 
-static int take_cluster(struct rk_target *t, const struct kc_entry *c, struct rk_val *m,
-	struct rk_err *err)
+static int take_cluster(
+	struct rk_target *t, const struct kc_entry *c, struct rk_val *m, struct rk_err *err)
 {
 	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
 	struct rk_doc *d = t->exec_doc;
@@ -31,8 +31,9 @@ static int take_cluster(struct rk_target *t, const struct kc_entry *c, struct rk
 	}
 	if (t->ca.len)
 		rk_set(d, m, "certificate-authority-data", rk_base64_val(d, t->ca.s, t->ca.len));
-	rk_each(x, rk_get(c->v, "extensions", NULL))
-		if (rk_streq(rk_get_str(x, "name", NULL), GROUP "exec") && rk_get(x, "extension", NULL))
+	rk_each (x, rk_get(c->v, "extensions", NULL))
+		if (rk_streq(rk_get_str(x, "name", NULL), GROUP "exec") &&
+			rk_get(x, "extension", NULL))
 			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
 	return 0;
 }
@@ -73,8 +74,8 @@ static int read_mode(const struct rk_val *x, struct plugin *p, struct rk_err *er
 		return -1;
 	if (!p->mode || !*p->mode) {
 		if (strcmp(p->version, GROUP "v1") == 0)
-			return rk_err_set(err, RK_FAIL, "exec: interactiveMode must be given with %s",
-				p->version);
+			return rk_err_set(err, RK_FAIL,
+				"exec: interactiveMode must be given with %s", p->version);
 		p->mode = "IfAvailable";
 	}
 	if (strcmp(p->mode, "Never") == 0)
@@ -98,7 +99,7 @@ static int read_argv(const struct rk_val *x, struct plugin *p, struct rk_err *er
 	if (rk_want_seq(x, &args, err, "args", NULL) < 0)
 		return -1;
 	rk_strv_add(&p->argv, p->path);
-	rk_each(a, args) {
+	rk_each (a, args) {
 		if (!rk_str(a))
 			return rk_err_set(err, RK_FAIL, "exec: args: expected a list of strings");
 		rk_strv_add(&p->argv, a->s);
@@ -129,11 +130,11 @@ static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, 
 		rk_strv_add(&p->env, *e);
 	if (rk_want_seq(x, &list, err, "env", NULL) < 0)
 		return -1;
-	rk_each(e, list) {
+	rk_each (e, list) {
 		const char *name = "", *value = "";
 
 		if (rk_want_str(e, &name, err, "name", NULL) < 0 ||
-		    rk_want_str(e, &value, err, "value", NULL) < 0)
+			rk_want_str(e, &value, err, "value", NULL) < 0)
 			return -1;
 		if (!*name || strchr(name, '='))
 			return rk_err_set(err, RK_FAIL, "exec: env: bad name \"%s\"", name);
@@ -159,14 +160,14 @@ static void exec_info(const struct rk_target *t, const struct plugin *p, struct 
 		rk_buf_putc(out, '\n');
 }
 
-static int read_plugin(const struct rk_target *t, struct rk_doc *d, struct plugin *p,
-	struct rk_err *err)
+static int read_plugin(
+	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
 {
 	rk_auto_buf info = RK_BUF_INIT_SECRET;
 
 	p->version = p->command = "";
 	if (rk_want_str(t->exec, &p->version, err, "apiVersion", NULL) < 0 ||
-	    rk_want_str(t->exec, &p->command, err, "command", NULL) < 0)
+		rk_want_str(t->exec, &p->command, err, "command", NULL) < 0)
 		return -1;
 	if (strcmp(p->version, GROUP "v1") != 0 && strcmp(p->version, GROUP "v1beta1") != 0)
 		return rk_err_set(err, RK_FAIL, "exec: apiVersion \"%s\" is not %sv1 or v1beta1",
@@ -253,8 +254,8 @@ static int not_started(const struct rk_target *t, const struct plugin *p, int e,
 	return -1;
 }
 
-static int finish_child(const struct rk_target *t, const struct plugin *p, pid_t pid, int fail,
-	struct rk_err *err)
+static int finish_child(
+	const struct rk_target *t, const struct plugin *p, pid_t pid, int fail, struct rk_err *err)
 {
 	int status, e = 0;
 	bool failed = read(fail, &e, sizeof(e)) == sizeof(e);
@@ -273,8 +274,8 @@ static int finish_child(const struct rk_target *t, const struct plugin *p, pid_t
 	return 0;
 }
 
-static int run_plugin(const struct rk_target *t, const struct plugin *p, struct rk_buf *out,
-	struct rk_err *err)
+static int run_plugin(
+	const struct rk_target *t, const struct plugin *p, struct rk_buf *out, struct rk_err *err)
 {
 	rk_auto_close int r = -1, fr = -1;
 	int fds[2], ff[2], rc;
@@ -311,7 +312,7 @@ static int take_pair(struct rk_target *t, const char *cert, const char *key, str
 	rk_auto_cert *c = NULL;
 
 	if (rk_cert_parse(&c, cert, strlen(cert), err) < 0 ||
-	    rk_cert_check_key(c, key, strlen(key), err) < 0)
+		rk_cert_check_key(c, key, strlen(key), err) < 0)
 		return rk_err_wrap(err, "its client certificate");
 	rk_buf_reset(&t->cert);
 	rk_buf_reset(&t->key);
@@ -329,22 +330,23 @@ static int take_new_token(struct rk_target *t, const char *token, struct rk_err 
 {
 	for (const char *c = token; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return rk_err_set(err, RK_FAIL, "its token holds a blank or control character");
+			return rk_err_set(
+				err, RK_FAIL, "its token holds a blank or control character");
 	rk_free_secret(t->token);
 	t->token = rk_strdup(token);
 	t->conf.bearer = t->token;
 	return 0;
 }
 
-static int take_status(struct rk_target *t, const struct rk_val *status, int64_t *expires,
-	struct rk_err *err)
+static int take_status(
+	struct rk_target *t, const struct rk_val *status, int64_t *expires, struct rk_err *err)
 {
 	const char *token = "", *cert = "", *key = "", *when = NULL;
 
 	if (rk_want_str(status, &token, err, "token", NULL) < 0 ||
-	    rk_want_str(status, &cert, err, "clientCertificateData", NULL) < 0 ||
-	    rk_want_str(status, &key, err, "clientKeyData", NULL) < 0 ||
-	    rk_want_str(status, &when, err, "expirationTimestamp", NULL) < 0)
+		rk_want_str(status, &cert, err, "clientCertificateData", NULL) < 0 ||
+		rk_want_str(status, &key, err, "clientKeyData", NULL) < 0 ||
+		rk_want_str(status, &when, err, "expirationTimestamp", NULL) < 0)
 		return -1;
 	if (!*token && !*cert && !*key)
 		return rk_err_set(err, RK_FAIL, "it gave neither a token nor a certificate");
@@ -367,17 +369,19 @@ static int take_answer(struct rk_target *t, const struct plugin *p, const struct
 
 	rk_doc_source(d, "its output");
 	if (rk_json_parse(d, b->s, b->len, &root, NULL) < 0 &&
-	    rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
+		rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
 		return -1;
 	if (!root || root->kind != RK_MAP)
 		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
 	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
-	    rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
-	    rk_want_map(root, &status, err, "status", NULL) < 0)
+		rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
+		rk_want_map(root, &status, err, "status", NULL) < 0)
 		return -1;
 	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, p->version) != 0)
-		return rk_err_set(err, RK_FAIL, "it answered %s %s where %s ExecCredential was asked",
-			*version ? version : "no apiVersion,", *kind ? kind : "no kind", p->version);
+		return rk_err_set(err, RK_FAIL,
+			"it answered %s %s where %s ExecCredential was asked",
+			*version ? version : "no apiVersion,", *kind ? kind : "no kind",
+			p->version);
 	if (!status)
 		return rk_err_set(err, RK_FAIL, "its answer has no status");
 	return take_status(t, status, expires, err);

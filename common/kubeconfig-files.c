@@ -54,7 +54,8 @@ int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, i
 	s->f = rk_calloc(s->n + 1, sizeof(*s->f));
 	if (!s->n) {
 		rk_kc_close(s);
-		rk_err_set(err, RK_NOTFOUND, "no place for a kubeconfig: neither KUBECONFIG nor HOME is set");
+		rk_err_set(err, RK_NOTFOUND,
+			"no place for a kubeconfig: neither KUBECONFIG nor HOME is set");
 		return rk_err_hint(err, "give --kubeconfig FILE");
 	}
 	for (size_t i = 0; i < s->n; i++)
@@ -113,7 +114,7 @@ static int parse_whole(const struct one *f, enum rk_kc_kind k, const char *name,
 
 	if (rk_yaml_parse(d, f->now.s, f->now.len, &root, err) < 0)
 		return -1;
-	rk_each(it, rk_get(root, kc_plural[k], NULL))
+	rk_each (it, rk_get(root, kc_plural[k], NULL))
 		if (rk_streq(rk_get_str(it, "name", NULL), name))
 			*out = it;
 	return 0;
@@ -137,8 +138,8 @@ static int parse_item(const struct one *f, enum rk_kc_kind k, size_t i, struct r
 	return 0;
 }
 
-int rk_kc_lookup(const struct rk_kc_files *s, enum rk_kc_kind k, const char *name,
-	struct rk_doc *d, const struct rk_val **value, const char **path, struct rk_err *err)
+int rk_kc_lookup(const struct rk_kc_files *s, enum rk_kc_kind k, const char *name, struct rk_doc *d,
+	const struct rk_val **value, const char **path, struct rk_err *err)
 {
 	const struct rk_val *item = NULL;
 	size_t file, i;
@@ -159,8 +160,8 @@ int rk_kc_lookup(const struct rk_kc_files *s, enum rk_kc_kind k, const char *nam
 	return 0;
 }
 
-int rk_kc_contexts(const struct rk_kc_files *s, struct rk_doc *d, struct rk_val **out,
-	struct rk_err *err)
+int rk_kc_contexts(
+	const struct rk_kc_files *s, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
 	*out = rk_seq(d);
 	for (size_t f = 0; f < s->n; f++) {
@@ -226,8 +227,8 @@ static bool belongs(const struct rk_kc_files *s, const struct rk_kc_item *it, si
 	return winner == file;
 }
 
-static int change_one(struct rk_kc_files *s, size_t i, const struct rk_kc_edit *edit,
-	struct rk_err *err)
+static int change_one(
+	struct rk_kc_files *s, size_t i, const struct rk_kc_edit *edit, struct rk_err *err)
 {
 	struct rk_buf out = RK_BUF_INIT_SECRET;
 	struct one *f = &s->f[i];

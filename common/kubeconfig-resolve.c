@@ -15,8 +15,8 @@ struct choice {
 
 /* --- which entries --- */
 
-static int no_such(const struct rk_kubeconfig *kc, const char *what, const char *name,
-	struct rk_err *err)
+static int no_such(
+	const struct rk_kubeconfig *kc, const char *what, const char *name, struct rk_err *err)
 {
 	rk_err_set(err, RK_NOTFOUND, "no %s \"%s\" in %s", what, name,
 		*kc->searched ? kc->searched : "the kubeconfig");
@@ -93,10 +93,12 @@ static int check_plain(const char *what, const char *s, struct rk_err *err)
 static int refuse_insecure(const struct kc_entry *c, struct rk_err *err)
 {
 	rk_err_set(err, RK_CONFLICT,
-		"%s: cluster \"%s\" has insecure-skip-tls-verify: its certificate would not be checked",
+		"%s: cluster \"%s\" has insecure-skip-tls-verify: its certificate would not be "
+		"checked",
 		c->file->path, c->name);
 	return rk_err_hint(err,
-		"pin its CA: kubectl config set-cluster %s --certificate-authority=CA.pem --embed-certs"
+		"pin its CA: kubectl config set-cluster %s --certificate-authority=CA.pem "
+		"--embed-certs"
 		" (or give --certificate-authority CA.pem)",
 		c->name);
 }
@@ -108,9 +110,10 @@ static int check_server(const struct kc_entry *c, const char *server, struct rk_
 	rk_err_set(err, RK_CONFLICT, "%s%s%s%sserver %s is not an https:// address",
 		c ? c->file->path : "", c ? ": cluster \"" : "", c ? c->name : "", c ? "\": " : "",
 		server);
-	return rk_err_hint(err, "use the https:// address of the API server and pin its CA: kubectl "
-				"config set-cluster %s --server=https://HOST:PORT "
-				"--certificate-authority=CA.pem --embed-certs",
+	return rk_err_hint(err,
+		"use the https:// address of the API server and pin its CA: kubectl "
+		"config set-cluster %s --server=https://HOST:PORT "
+		"--certificate-authority=CA.pem --embed-certs",
 		c ? c->name : "NAME");
 }
 
@@ -125,17 +128,17 @@ static int check_proxy(const struct kc_entry *c, const char *url, struct rk_err 
 		return 0;
 	/* the URL may hold a password: do not show it */
 	return rk_err_set(err, RK_FAIL,
-		"%s: cluster \"%s\": proxy-url is not http://, https:// or socks5://", c->file->path,
-		c->name);
+		"%s: cluster \"%s\": proxy-url is not http://, https:// or socks5://",
+		c->file->path, c->name);
 }
 
-static int take_server(struct rk_target *t, const struct kc_entry *c,
-	const struct rk_kube_flags *f, struct rk_err *err)
+static int take_server(struct rk_target *t, const struct kc_entry *c, const struct rk_kube_flags *f,
+	struct rk_err *err)
 {
 	const char *server, *name, *proxy;
 
 	if (kc_str(c, "server", &server, err) < 0 || kc_str(c, "tls-server-name", &name, err) < 0 ||
-	    kc_str(c, "proxy-url", &proxy, err) < 0)
+		kc_str(c, "proxy-url", &proxy, err) < 0)
 		return -1;
 	if (f->server) {
 		server = f->server;
@@ -147,7 +150,7 @@ static int take_server(struct rk_target *t, const struct kc_entry *c,
 		return rk_err_set(err, RK_NOTFOUND, "%s: cluster \"%s\" has no server",
 			c->file->path, c->name);
 	if (check_server(c, server, err) < 0 || check_plain("tls-server-name", name, err) < 0 ||
-	    check_proxy(c, proxy, err) < 0)
+		check_proxy(c, proxy, err) < 0)
 		return -1;
 	free(t->server);
 	t->server = rk_strdup(server);
@@ -161,8 +164,7 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 {
 	bool insecure = false;
 
-	if (c && c->v &&
-	    rk_want_bool(c->v, &insecure, err, "insecure-skip-tls-verify", NULL) < 0)
+	if (c && c->v && rk_want_bool(c->v, &insecure, err, "insecure-skip-tls-verify", NULL) < 0)
 		return -1;
 	if (insecure && !f->certificate_authority)
 		return refuse_insecure(c, err);
@@ -171,8 +173,8 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
 		return -1;
 	if (t->ca.len && rk_cert_bundle(t->ca.s, t->ca.len, NULL, err) < 0)
-		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
-			c ? c->name : f->server);
+		return rk_err_wrap(
+			err, "certificate-authority of cluster \"%s\"", c ? c->name : f->server);
 	return 0;
 }
 
@@ -187,10 +189,9 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 	if (!u && !f->client_certificate && !f->client_key)
 		return 0;
 	if ((u || f->client_certificate) &&
-	    kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0)
+		kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0)
 		return -1;
-	if ((u || f->client_key) &&
-	    kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
+	if ((u || f->client_key) && kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
 		return -1;
 	if (!t->cert.len && !t->key.len)
 		return 0;
@@ -198,7 +199,7 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 		return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
 			t->key.len ? "key without a certificate" : "certificate without a key");
 	if (rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
-	    rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0)
+		rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0)
 		return rk_err_wrap(err, "client certificate of user \"%s\"", name);
 	t->cert_expires = rk_cert_not_after(cert);
 	return 0;
@@ -242,8 +243,9 @@ static int take_token(struct rk_target *t, const struct kc_entry *u, const struc
 	}
 	if (file) {
 		if (!u->file->dir && *file != '/')
-			return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative tokenFile %s",
-				u->file->path, u->name, file);
+			return rk_err_set(err, RK_FAIL,
+				"%s: user \"%s\" has the relative tokenFile %s", u->file->path,
+				u->name, file);
 		t->token_file = rk_path_resolve(file, u->file->dir);
 		if (read_token(t, err) < 0)
 			return rk_err_wrap(err, "user \"%s\"", u->name);
@@ -283,15 +285,16 @@ static int take_plugin(struct rk_target *t, const struct choice *c, struct rk_er
 	if (!c->user || !c->user->v || t->token || t->cert.len || t->conf.user)
 		return 0;
 	if (rk_want_map(c->user->v, &exec, err, "exec", NULL) < 0 ||
-	    rk_want_map(c->user->v, &dead, err, "auth-provider", NULL) < 0 ||
-	    rk_want_str(dead, &name, err, "name", NULL) < 0)
+		rk_want_map(c->user->v, &dead, err, "auth-provider", NULL) < 0 ||
+		rk_want_str(dead, &name, err, "name", NULL) < 0)
 		return -1;
 	if (exec)
 		return kc_take_exec(t, c->user, c->cluster, exec, err);
 	if (!dead)
 		return 0;
-	rk_err_set(err, RK_FAIL, "%s: user \"%s\" logs in with the auth-provider \"%s\", which "
-				 "Kubernetes removed in 1.26",
+	rk_err_set(err, RK_FAIL,
+		"%s: user \"%s\" logs in with the auth-provider \"%s\", which "
+		"Kubernetes removed in 1.26",
 		c->user->file->path, c->user->name, name ? name : "");
 	return rk_err_hint(err, "use its exec credential plugin instead");
 }
@@ -317,13 +320,14 @@ static void extra_name(struct rk_buf *out, const char *key)
 
 static int add_extras(struct rk_target *t, const struct rk_val *extra, struct rk_err *err)
 {
-	rk_each(m, extra) {
+	rk_each (m, extra) {
 		rk_auto_buf name = RK_BUF_INIT;
 
 		extra_name(&name, m->key);
 		if (m->kind != RK_SEQ && m->kind != RK_NULL)
-			return rk_err_set(err, RK_FAIL, "as-user-extra.%s: expected a list", m->key);
-		rk_each(v, m) {
+			return rk_err_set(
+				err, RK_FAIL, "as-user-extra.%s: expected a list", m->key);
+		rk_each (v, m) {
 			if (!rk_str(v))
 				return rk_err_set(err, RK_FAIL,
 					"as-user-extra.%s: expected a list of strings", m->key);
@@ -345,7 +349,7 @@ static int add_groups(struct rk_target *t, const struct rk_val *groups,
 	}
 	if (f->as_groups.n)
 		return 0;
-	rk_each(g, groups) {
+	rk_each (g, groups) {
 		if (!rk_str(g))
 			return rk_err_set(err, RK_FAIL, "as-groups: expected a list of strings");
 		if (check_plain("as-groups", g->s, err) < 0)
@@ -364,7 +368,7 @@ static int take_impersonation(struct rk_target *t, const struct kc_entry *u,
 	if (kc_str(u, "as", &as, err) < 0 || kc_str(u, "as-uid", &uid, err) < 0)
 		return -1;
 	if (v && (rk_want_seq(v, &groups, err, "as-groups", NULL) < 0 ||
-		  rk_want_map(v, &extra, err, "as-user-extra", NULL) < 0))
+			 rk_want_map(v, &extra, err, "as-user-extra", NULL) < 0))
 		return -1;
 	as = f->as ? f->as : as;
 	uid = f->as_uid ? f->as_uid : uid;
@@ -419,8 +423,8 @@ static int pod_ca(struct rk_target *t, const char *dir, struct rk_err *err)
 }
 
 /* The service account; each of --server, --certificate-authority, --token-file replaces its part. */
-static int take_pod(struct rk_target *t, const struct rk_kube_flags *f, const char *dir,
-	struct rk_err *err)
+static int take_pod(
+	struct rk_target *t, const struct rk_kube_flags *f, const char *dir, struct rk_err *err)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
@@ -513,8 +517,8 @@ static int take_entries(struct rk_target *t, const struct choice *c, const struc
 	t->cluster = c->cluster ? rk_strdup(c->cluster->name) : NULL;
 	t->user = c->user ? rk_strdup(c->user->name) : NULL;
 	if (take_server(t, c->cluster, f, err) < 0 || take_ca(t, c->cluster, f, err) < 0 ||
-	    take_cert(t, c->user, f, err) < 0 || take_token(t, c->user, f, err) < 0 ||
-	    take_basic(t, c->user, err) < 0 || take_plugin(t, c, err) < 0)
+		take_cert(t, c->user, f, err) < 0 || take_token(t, c->user, f, err) < 0 ||
+		take_basic(t, c->user, err) < 0 || take_plugin(t, c, err) < 0)
 		return -1;
 	return 0;
 }
@@ -525,12 +529,13 @@ static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f
 	struct choice c = {0};
 
 	if (choose_context(kc, f, &c, err) < 0 || choose_cluster(kc, f, &c, err) < 0 ||
-	    choose_user(kc, f, &c, err) < 0)
+		choose_user(kc, f, &c, err) < 0)
 		return -1;
 	if (!c.cluster && in_pod(dir)) {
 		if (take_pod(t, f, dir, err) < 0)
 			return rk_err_wrap(err, "service account of the pod");
-		if (f->server && (free(t->server), t->server = NULL, take_server(t, NULL, f, err) < 0))
+		if (f->server &&
+			(free(t->server), t->server = NULL, take_server(t, NULL, f, err) < 0))
 			return -1;
 	} else if (!c.cluster && !f->server) {
 		return no_config(kc, err);
@@ -538,7 +543,7 @@ static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f
 		return -1;
 	}
 	if (take_impersonation(t, c.user, f, err) < 0 ||
-	    take_namespace(t, c.context, f, dir, err) < 0)
+		take_namespace(t, c.context, f, dir, err) < 0)
 		return -1;
 	finish_conf(t, f);
 	return 0;

@@ -65,7 +65,7 @@ struct lines {
 	struct level stack[DEPTH_MAX];
 	size_t depth;
 	bool awaits;		   /* the last key or dash has had no value yet */
-	struct kc_section *sec;    /* section we are in, or NULL */
+	struct kc_section *sec;	   /* section we are in, or NULL */
 	struct kc_item *item;	   /* item we are in, or NULL */
 	struct kc_section *opened; /* section key just read without a value */
 	size_t bol, eol, next;	   /* this line: start, end without \r\n, start of the next */
@@ -567,7 +567,8 @@ static int dash_line(const struct events *s, size_t p, size_t *out)
 			*out = bol;
 			return 0;
 		}
-		if ((q < p && s->t[q] != '#' && s->t[q] != '\r' && s->t[q] != '\n') || bol <= s->bom)
+		if ((q < p && s->t[q] != '#' && s->t[q] != '\r' && s->t[q] != '\n') ||
+			bol <= s->bom)
 			return rk_err_set(s->err, RK_CONFLICT,
 				"%s: a list is laid out in a way rk3k does not edit", s->name);
 		p = bol - 1;
@@ -594,11 +595,11 @@ static int item_map(struct events *s, struct kc_item *it, yaml_event_t *e)
 		if (name && e->type == YAML_SCALAR_EVENT) {
 			if (it->name) {
 				yaml_event_delete(e);
-				return rk_err_set(s->err, RK_CONFLICT, "%s: an entry has two names",
-					s->name);
+				return rk_err_set(
+					s->err, RK_CONFLICT, "%s: an entry has two names", s->name);
 			}
-			it->name = rk_doc_strndup(s->l->doc, (char *)e->data.scalar.value,
-				e->data.scalar.length);
+			it->name = rk_doc_strndup(
+				s->l->doc, (char *)e->data.scalar.value, e->data.scalar.length);
 			it->namelen = e->data.scalar.length;
 		}
 		if (skip_node(s, e, &it->tied) < 0)
@@ -714,8 +715,8 @@ static int current_value(struct events *s, yaml_event_t *e)
 	l->current.from = to_byte(s, e->start_mark.index);
 	l->current.to = to_byte(s, e->end_mark.index);
 	if (e->data.scalar.length)
-		l->current_name = rk_doc_strndup(l->doc, (char *)e->data.scalar.value,
-			e->data.scalar.length);
+		l->current_name =
+			rk_doc_strndup(l->doc, (char *)e->data.scalar.value, e->data.scalar.length);
 	s->last = l->current.to;
 	yaml_event_delete(e);
 	return 0;
@@ -806,8 +807,8 @@ static int stream(struct events *s)
 	return rk_err_set(s->err, RK_CONFLICT, "%s: it holds more than one document", s->name);
 }
 
-int kc_scan_events(struct kc_layout *l, const char *text, size_t n, const char *name,
-	struct rk_err *err)
+int kc_scan_events(
+	struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err)
 {
 	struct events s = {.l = l, .t = text, .n = n, .name = name, .err = err, .ascii = true};
 	const char *nl = memchr(text, '\n', n);

@@ -24,25 +24,25 @@ struct kc_item {
 enum kc_style { KC_MISSING, KC_EMPTY, KC_BLOCK, KC_FLOW };
 
 struct kc_section {
-	uint8_t style;	    /* enum kc_style; KC_EMPTY: [] or null under a block root */
-	bool tied;	    /* the list itself has an anchor or is an alias */
-	struct kc_span at;  /* the value; KC_EMPTY without text: empty, behind the colon */
-	size_t colon;	    /* behind the key's colon */
-	size_t indent;	    /* KC_BLOCK: column of the dashes */
+	uint8_t style;	   /* enum kc_style; KC_EMPTY: [] or null under a block root */
+	bool tied;	   /* the list itself has an anchor or is an alias */
+	struct kc_span at; /* the value; KC_EMPTY without text: empty, behind the colon */
+	size_t colon;	   /* behind the key's colon */
+	size_t indent;	   /* KC_BLOCK: column of the dashes */
 	struct kc_item *items;
 	size_t n, alloc;
 };
 
 struct kc_layout {
 	struct rk_doc *doc;
-	bool crlf;	  /* lines end so */
-	bool flow;	  /* the root is { } */
-	bool empty;	  /* no document in it */
-	bool tied;	  /* merge key or anchor at the root */
-	size_t indent;	  /* column of the root's keys */
-	size_t start;	  /* flow root: behind the { */
-	size_t end;	  /* block: behind the last line with content; flow: behind the last value */
-	size_t nkeys;	  /* keys of the root */
+	bool crlf;     /* lines end so */
+	bool flow;     /* the root is { } */
+	bool empty;    /* no document in it */
+	bool tied;     /* merge key or anchor at the root */
+	size_t indent; /* column of the root's keys */
+	size_t start;  /* flow root: behind the { */
+	size_t end;    /* block: behind the last line with content; flow: behind the last value */
+	size_t nkeys;  /* keys of the root */
 	bool has_current;
 	struct kc_span current; /* value of current-context as written */
 	char *current_name;	/* decoded, or NULL */
@@ -53,12 +53,15 @@ struct kc_layout {
 int kc_scan(struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err);
 void kc_layout_release(struct kc_layout *l);
 #define kc_auto_layout __attribute__((cleanup(kc_layout_release))) struct kc_layout
-#define KC_LAYOUT_INIT {0}
+#define KC_LAYOUT_INIT \
+	{              \
+		0      \
+	}
 
 /* The two scanners alone, for tests. kc_scan_lines returns 1 when it gives up. */
 int kc_scan_lines(struct kc_layout *l, const char *text, size_t n);
-int kc_scan_events(struct kc_layout *l, const char *text, size_t n, const char *name,
-	struct rk_err *err);
+int kc_scan_events(
+	struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err);
 
 /* Index of the item of that name, or -1; *twice when there are two. */
 ptrdiff_t kc_section_find(const struct kc_section *s, const char *name, bool *twice);

@@ -55,8 +55,8 @@ void kc_free_paths(char **paths)
 
 /* --- entries --- */
 
-static void list_add(struct kc_list *l, const char *name, const struct rk_val *v,
-	const struct kc_file *f)
+static void list_add(
+	struct kc_list *l, const char *name, const struct rk_val *v, const struct kc_file *f)
 {
 	if (l->n == l->alloc) {
 		l->alloc = l->alloc ? 2 * l->alloc : 16;
@@ -166,22 +166,22 @@ static int take_list(struct kc_list *l, const struct kc_file *f, const char *plu
 
 	if (rk_want_seq(f->root, &seq, err, plural, NULL) < 0)
 		return -1;
-	rk_each(it, seq) {
+	rk_each (it, seq) {
 		const char *name = "";
 		const struct rk_val *v = NULL;
 
 		if (it->kind == RK_NULL)
 			continue;
 		if (rk_want_str(it, &name, err, "name", NULL) < 0 ||
-		    rk_want_map(it, &v, err, single, NULL) < 0)
+			rk_want_map(it, &v, err, single, NULL) < 0)
 			return -1;
 		list_add(l, name, v, f);
 	}
 	return 0;
 }
 
-static int check_kind(const struct kc_file *f, const char *key, const char *want,
-	struct rk_err *err)
+static int check_kind(
+	const struct kc_file *f, const char *key, const char *want, struct rk_err *err)
 {
 	const char *s = NULL;
 
@@ -202,11 +202,11 @@ static int take_file(struct rk_kubeconfig *kc, const struct kc_file *f, struct r
 	if (f->root->kind != RK_MAP)
 		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: no keys in it", f->path);
 	if (check_kind(f, "kind", "Config", err) < 0 ||
-	    check_kind(f, "apiVersion", "v1", err) < 0 ||
-	    take_list(&kc->clusters, f, "clusters", "cluster", err) < 0 ||
-	    take_list(&kc->users, f, "users", "user", err) < 0 ||
-	    take_list(&kc->contexts, f, "contexts", "context", err) < 0 ||
-	    rk_want_str(f->root, &cur, err, "current-context", NULL) < 0)
+		check_kind(f, "apiVersion", "v1", err) < 0 ||
+		take_list(&kc->clusters, f, "clusters", "cluster", err) < 0 ||
+		take_list(&kc->users, f, "users", "user", err) < 0 ||
+		take_list(&kc->contexts, f, "contexts", "context", err) < 0 ||
+		rk_want_str(f->root, &cur, err, "current-context", NULL) < 0)
 		return -1;
 	if (!kc->current && cur && *cur) {
 		kc->current = cur;
@@ -217,8 +217,8 @@ static int take_file(struct rk_kubeconfig *kc, const struct kc_file *f, struct r
 
 /* Like kubectl, only the first document counts. JSON is tried first where it looks like it: its
  * escapes are not all YAML's. */
-static int parse_text(struct rk_kubeconfig *kc, struct kc_file *f, const char *text, size_t n,
-	struct rk_err *err)
+static int parse_text(
+	struct rk_kubeconfig *kc, struct kc_file *f, const char *text, size_t n, struct rk_err *err)
 {
 	struct rk_val *docs = NULL;
 	size_t blank = strspn(text, " \t\r\n");
@@ -280,8 +280,8 @@ static int kc_settle(struct rk_kubeconfig *kc, struct rk_err *err)
 		if (take_file(kc, &kc->files[i], err) < 0)
 			return -1;
 	if (list_settle(&kc->clusters, "clusters", err) < 0 ||
-	    list_settle(&kc->users, "users", err) < 0 ||
-	    list_settle(&kc->contexts, "contexts", err) < 0)
+		list_settle(&kc->users, "users", err) < 0 ||
+		list_settle(&kc->contexts, "contexts", err) < 0)
 		return -1;
 	return 0;
 }
@@ -367,7 +367,7 @@ static int64_t user_expires(const struct kc_entry *user)
 	rk_auto_cert *c = NULL;
 
 	if (!user || kc_material(user, "client-certificate", NULL, &pem, NULL) < 0 || !pem.len ||
-	    rk_cert_parse(&c, pem.s, pem.len, NULL) < 0)
+		rk_cert_parse(&c, pem.s, pem.len, NULL) < 0)
 		return 0;
 	return rk_cert_not_after(c);
 }
@@ -383,7 +383,7 @@ static const char *k3k_note(struct rk_doc *d, const struct kc_entry *cluster)
 {
 	if (!cluster)
 		return NULL;
-	rk_each(x, rk_get(cluster->v, "extensions", NULL)) {
+	rk_each (x, rk_get(cluster->v, "extensions", NULL)) {
 		const char *ns = rk_get_str(x, "extension", "namespace", NULL);
 		const char *name = rk_get_str(x, "extension", "cluster", NULL);
 
@@ -402,7 +402,7 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 	int64_t expires;
 
 	if (kc_str(e, "cluster", &cluster, err) < 0 || kc_str(e, "user", &user, err) < 0 ||
-	    kc_str(e, "namespace", &ns, err) < 0)
+		kc_str(e, "namespace", &ns, err) < 0)
 		return -1;
 	ce = kc_find(&kc->clusters, cluster);
 	if (kc_str(ce, "server", &server, err) < 0)
@@ -426,8 +426,8 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 	return 0;
 }
 
-int rk_kubeconfig_list(const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out,
-	struct rk_err *err)
+int rk_kubeconfig_list(
+	const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
 	*out = rk_seq(d);
 	for (size_t i = 0; i < kc->contexts.n; i++)

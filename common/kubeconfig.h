@@ -98,9 +98,8 @@ struct rk_kc_edit {
  * are there twice. An empty text gives a new file. The result is checked: everything before and
  * behind the changes is compared, the names are counted again and new entries parsed back.
  * *changed may be NULL. */
-int rk_kubeconfig_edit(const char *text, size_t n, const char *name,
-	const struct rk_kc_edit *edit, struct rk_buf *out, bool *changed, struct rk_err *err)
-	RK_MUST_USE;
+int rk_kubeconfig_edit(const char *text, size_t n, const char *name, const struct rk_kc_edit *edit,
+	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
 
 /* The files of the load list, read for editing: locked first when lock is set (waiting up to
  * wait_ms for another's lock), then read. Missing files count as empty. */
@@ -117,8 +116,8 @@ static inline void rk_cleanup_kc_(struct rk_kc_files **f)
 /* The entry that counts (that of the first file having the name), parsed into d; NULL when
  * there is none. path (may be NULL) is the file it is in. */
 int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *name,
-	struct rk_doc *d, const struct rk_val **value, const char **path, struct rk_err *err)
-	RK_MUST_USE;
+	struct rk_doc *d, const struct rk_val **value, const char **path,
+	struct rk_err *err) RK_MUST_USE;
 /* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
  * earlier file are there too. */
 int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
@@ -128,8 +127,8 @@ const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
 /* Edit in memory. As kubectl: an entry that exists is changed in the file it counts in; a new one
  * and current-context go to the explicit file, else the first that exists, else the last of the
  * list; current-context is cleared, and an entry taken out, in every file that has it. */
-int rk_kc_change(struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err)
-	RK_MUST_USE;
+int rk_kc_change(
+	struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err) RK_MUST_USE;
 /* File i with its text before and now; NULL path beyond the last. */
 const char *rk_kc_file(const struct rk_kc_files *f, size_t i, const struct rk_buf **before,
 	const struct rk_buf **now);

@@ -128,11 +128,15 @@ static void test_add_missing_list(void **state)
 static void test_add_crlf_and_bom(void **state)
 {
 	(void)state;
-	adds("\xef\xbb\xbf" "clusters:\r\n- name: a\r\nusers: []\r\n",
-		"\xef\xbb\xbf" "clusters:\r\n- name: a\r\n- cluster:\r\n    server: https://new:1\r\n"
+	adds("\xef\xbb\xbf"
+	     "clusters:\r\n- name: a\r\nusers: []\r\n",
+		"\xef\xbb\xbf"
+		"clusters:\r\n- name: a\r\n- cluster:\r\n    server: https://new:1\r\n"
 		"  name: new\r\nusers: []\r\n");
-	adds("\xef\xbb\xbf" "# \xc3\xa9\nclusters:\n- name: \xc3\xa9\nusers: []\n",
-		"\xef\xbb\xbf" "# \xc3\xa9\nclusters:\n- name: \xc3\xa9\n" NEW_BLOCK "users: []\n");
+	adds("\xef\xbb\xbf"
+	     "# \xc3\xa9\nclusters:\n- name: \xc3\xa9\nusers: []\n",
+		"\xef\xbb\xbf"
+		"# \xc3\xa9\nclusters:\n- name: \xc3\xa9\n" NEW_BLOCK "users: []\n");
 }
 
 static void test_add_flow(void **state)
@@ -142,15 +146,18 @@ static void test_add_flow(void **state)
 				  "\"name\":\"new\"}]}");
 	adds("{\"kind\":\"Config\"}\n", "{\"kind\":\"Config\", \"clusters\": [{\"cluster\":"
 					"{\"server\":\"https://new:1\"},\"name\":\"new\"}]}\n");
-	adds("{}", "{\"clusters\": [{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}]}");
+	adds("{}",
+		"{\"clusters\": [{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}]}");
 	adds("{\"clusters\":null}", "{\"clusters\":[{\"cluster\":{\"server\":\"https://new:1\"},"
 				    "\"name\":\"new\"}]}");
 	adds("clusters: [ {name: a} ] # x\n",
-		"clusters: [ {name: a}, {\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"} ]"
+		"clusters: [ {name: a}, "
+		"{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"} ]"
 		" # x\n");
 	adds("{\n \"clusters\": [\n  {\n   \"name\": \"a\"\n  }\n ]\n}\n",
 		"{\n \"clusters\": [\n  {\n   \"name\": \"a\"\n  },\n  {\n      \"cluster\": {\n"
-		"          \"server\": \"https://new:1\"\n      },\n      \"name\": \"new\"\n  }\n ]\n}\n");
+		"          \"server\": \"https://new:1\"\n      },\n      \"name\": \"new\"\n  }\n "
+		"]\n}\n");
 }
 
 static void test_replace(void **state)
@@ -159,9 +166,11 @@ static void test_replace(void **state)
 	adds("clusters:\n- name: new\n  cluster:\n    server: https://old:1 # x\n# k\n- name: z\n",
 		"clusters:\n" NEW_BLOCK "# k\n- name: z\n");
 	adds("clusters: [{name: a}, {name: new, cluster: {server: x}}, {name: b}]\n",
-		"clusters: [{name: a}, {\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}, "
+		"clusters: [{name: a}, "
+		"{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}, "
 		"{name: b}]\n");
-	adds("clusters:\n- cluster:\n    certificate-authority-data: |\n      QUJD\n\n  name: 'new'\n"
+	adds("clusters:\n- cluster:\n    certificate-authority-data: |\n      QUJD\n\n  name: "
+	     "'new'\n"
 	     "users: []\n",
 		"clusters:\n" NEW_BLOCK "users: []\n");
 	/* block scalars and folded text elsewhere */
@@ -173,7 +182,8 @@ static void test_replace(void **state)
 
 static void test_same_value_keeps_bytes(void **state)
 {
-	const char *text = "clusters:\n- name:   new # ours\n  cluster: {server: 'https://new:1'}\n";
+	const char *text =
+		"clusters:\n- name:   new # ours\n  cluster: {server: 'https://new:1'}\n";
 	struct rk_doc *d = rk_doc_new(true);
 	struct rk_kc_item it = cluster(d, "new");
 	struct rk_kc_edit e = {.items = &it, .n = 1};
@@ -228,7 +238,8 @@ static void test_replace_and_remove_and_add(void **state)
 		"clusters: [{\"cluster\":{\"server\":\"https://b:1\"},\"name\":\"b\"}, "
 		"{\"cluster\":{\"server\":\"https://new:1\"},\"name\":\"new\"}]\n");
 	assert_int_equal(edit_text("clusters:\n- name: b\n- name: c\n", &e, &out, NULL, NULL), 0);
-	assert_string_equal(out.s, "clusters:\n- cluster:\n    server: https://b:1\n  name: b\n" NEW_BLOCK);
+	assert_string_equal(
+		out.s, "clusters:\n- cluster:\n    server: https://b:1\n  name: b\n" NEW_BLOCK);
 	rk_doc_free(d);
 }
 
@@ -252,7 +263,8 @@ static void test_current_context(void **state)
 	sets_current("current-context:\n", "b", "current-context: b\n");
 	sets_current("kind: Config\n", "on", "kind: Config\ncurrent-context: \"on\"\n");
 	sets_current("kind: Config\n", "", "kind: Config\n");
-	sets_current("{\"kind\":\"Config\"}", "b", "{\"kind\":\"Config\", \"current-context\": \"b\"}");
+	sets_current(
+		"{\"kind\":\"Config\"}", "b", "{\"kind\":\"Config\", \"current-context\": \"b\"}");
 	sets_current("{\"current-context\":\"a\"}", "b", "{\"current-context\":\"b\"}");
 }
 
@@ -288,7 +300,8 @@ static void test_anchors_elsewhere(void **state)
 {
 	(void)state;
 	adds("x: &a {b: c}\ny: *a\nclusters:\n- &k\n  name: a\n- *k\nkind: Config\n",
-		"x: &a {b: c}\ny: *a\nclusters:\n- &k\n  name: a\n- *k\n" NEW_BLOCK "kind: Config\n");
+		"x: &a {b: c}\ny: *a\nclusters:\n- &k\n  name: a\n- *k\n" NEW_BLOCK
+		"kind: Config\n");
 }
 
 /* --- the two scanners agree --- */
@@ -336,7 +349,8 @@ static void same_layout(const char *text, size_t n, bool must)
 static const char kubectl_style[] =
 	"apiVersion: v1\n# a comment\nclusters:\n- cluster:\n"
 	"    certificate-authority-data: QUJDREVG\n    server: https://1.2.3.4:6443\n  name: a\n"
-	"- cluster:\n    server: 'https://b'\n\n  name: \"b\"\ncontexts:\n- context:\n    cluster: a\n"
+	"- cluster:\n    server: 'https://b'\n\n  name: \"b\"\ncontexts:\n- context:\n    cluster: "
+	"a\n"
 	"    namespace: x\n    user: a\n  name: a\ncurrent-context: a\nkind: Config\n"
 	"preferences: {}\nusers:\n- name: a\n  user:\n    exec:\n      args:\n      - get-token\n"
 	"      - --x=y\n      command: aws\n      env:\n      - name: A\n        value: b\n"
@@ -395,11 +409,12 @@ static void test_scanners_agree_on_damage(void **state)
  * taking out what was put in gives the text back. */
 static void test_edit_and_back(void **state)
 {
-	static const char *const heads[] = {"", "# c\n", "kind: Config\n", "---\nx: [1, 2]\n",
-		"\xef\xbb\xbf# \xc3\xa9\n"};
+	static const char *const heads[] = {
+		"", "# c\n", "kind: Config\n", "---\nx: [1, 2]\n", "\xef\xbb\xbf# \xc3\xa9\n"};
 	static const char *const items[] = {"- name: a\n", "- cluster: {server: x}\n  name: b\n",
 		"# c\n- {name: c}\n", "-\n  name: d\n  y: |\n    z\n\n", "- name: e # e\n\n"};
-	static const char *const tails[] = {"", "users: []\n", "# end", "x: &a b\ny: *a\n", "x: >\n  t\n"};
+	static const char *const tails[] = {
+		"", "users: []\n", "# end", "x: &a b\ny: *a\n", "x: >\n  t\n"};
 	unsigned int seed = 77;
 
 	(void)state;
