@@ -504,22 +504,33 @@ func flat(env map[string]string) []string {
 	return out
 }
 
-// otherDisks are directories that programs need and the root's overlay lacks,
-// because they are on file systems of their own.
-func otherDisks(table string) []string {
+// needed are directories of the machine that programs need and a container would
+// lack: on file systems of their own, which the root's overlay does not show, or
+// below a volume's place.
+func needed(table string, binds []bind) []string {
 	var root, st syscall.Stat_t
 	if syscall.Stat("/", &root) != nil {
 		return nil
 	}
 	var out []string
 	seen := map[string]bool{}
-	for _, d := range append(filepath.SplitList(os.Getenv("PATH")), filepath.Dir(table), os.Getenv("RK3K_CACHE_DIR"), os.Getenv("SSL_CERT_DIR")) {
-		if d != "" && !seen[d] && syscall.Stat(d, &st) == nil && st.Dev != root.Dev {
+	for _, d := range append(filepath.SplitList(os.Getenv("PATH")), filepath.Dir(table),
+		os.Getenv("RK3K_CACHE_DIR"), os.Getenv("SSL_CERT_DIR")) {
+		if d != "" && !seen[d] && syscall.Stat(d, &st) == nil && (st.Dev != root.Dev || hidden(d, binds)) {
 			out = append(out, d)
 		}
 		seen[d] = true
 	}
 	return out
+}
+
+func hidden(dir string, binds []bind) bool {
+	for _, b := range binds {
+		if strings.HasPrefix(dir, strings.TrimSuffix(b.Target, "/")+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // Processes die with us; the kernel binds that to the thread that started them.
@@ -545,7 +556,7 @@ func (c *container) execute(spec *v1.Container, argv []string, env map[string]st
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, err
 	}
-	l := launch{Root: root, Keep: otherDisks(c.p.n.images), Binds: binds, Hostname: hostname(c.p.object()),
+	l := launch{Root: root, Keep: needed(c.p.n.images, binds), Binds: binds, Hostname: hostname(c.p.object()),
 		Dir: spec.WorkingDir, Argv: argv, Env: flat(env)}
 	proc := &process{env: l.Env, log: c.logFile(), begun: time.Now(), exited: make(chan struct{})}
 	proc.cmd = &exec.Cmd{Path: "/proc/self/exe", Args: []string{initName}, SysProcAttr: &syscall.SysProcAttr{

@@ -128,13 +128,13 @@ func (l *launch) fillRoot() error {
 	if err := makeDev(); err != nil {
 		return err
 	}
-	for _, k := range l.Keep {
-		if err := (bind{k, k, true}).mount(); err != nil {
+	for _, b := range l.Binds {
+		if err := b.mount(); err != nil {
 			return err
 		}
 	}
-	for _, b := range l.Binds {
-		if err := b.mount(); err != nil {
+	for _, k := range l.Keep {
+		if err := (bind{k, k, true}).mount(); err != nil {
 			return err
 		}
 	}
