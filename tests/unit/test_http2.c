@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The http room against nginx, which speaks HTTP/2 as the servers in front of Rancher do. */
+#include "http.h"
+#include "pki.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+static struct pki ca, server_id, client_id;
+static char dir[] = "/tmp/rk3k-test-h2-XXXXXX";
+static pid_t nginx;
+static int port, tired_port; /* the latter closes after three requests */
+
+static const char conf_fmt[] =
+	"daemon off; master_process off; pid pid; error_log error.log;\n"
+	"events { worker_connections 200; }\n"
+	"http {\n"
+	"  client_body_temp_path body; proxy_temp_path p; fastcgi_temp_path f;\n"
+	"  uwsgi_temp_path u; scgi_temp_path s;\n"
+	"  log_format t '$connection $server_protocol $request_method $uri $status $http_host '\n"
+	"    '$ssl_server_name $ssl_client_s_dn';\n"
+	"  access_log access.log t; client_max_body_size 100k;\n"
+	"  ssl_certificate server.crt; ssl_certificate_key server.key;\n"
+	"  ssl_client_certificate ca.crt; ssl_verify_client on;\n"
+	"  default_type application/json; root www;\n"
+	"  server {\n"
+	"    listen 127.0.0.1:%d ssl http2;\n"
+	"    location /ok { return 200 '{\"ok\":true}'; }\n"
+	"    location /busy { add_header Retry-After 0 always; return 503 '{}'; }\n"
+	"  }\n"
+	"  server {\n"
+	"    listen 127.0.0.1:%d ssl http2; keepalive_requests 3;\n"
+	"    location / { return 200 '{}'; }\n"
+	"  }\n"
+	"}\n";
+
+static void put_file(const char *name, const char *p, size_t n)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	PKI_MUST(f = fopen(path, "w"));
+	PKI_MUST(fwrite(p, 1, n, f) == n && fclose(f) == 0);
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	PKI_MUST(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	PKI_MUST(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static bool listens(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+
+	close(fd);
+	return ok;
+}
+
+static void start_nginx(void)
+{
+	char conf[4096], file[200], www[200];
+	static char block[300000];
+
+	memset(block, 'y', sizeof(block));
+	port = free_port();
+	tired_port = free_port();
+	snprintf(www, sizeof(www), "%s/www", dir);
+	PKI_MUST(mkdir(www, 0755) == 0);
+	put_file("www/large", block, sizeof(block));
+	put_file("server.crt", server_id.cert_pem.s, server_id.cert_pem.len);
+	put_file("server.key", server_id.key_pem.s, server_id.key_pem.len);
+	put_file("ca.crt", ca.cert_pem.s, ca.cert_pem.len);
+	snprintf(conf, sizeof(conf), conf_fmt, port, tired_port);
+	put_file("conf", conf, strlen(conf));
+	snprintf(file, sizeof(file), "%s/conf", dir);
+	nginx = fork();
+	if (nginx == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(null, 2);
+		execlp("nginx", "nginx", "-c", file, "-p", dir, (char *)NULL);
+		execl("/usr/sbin/nginx", "nginx", "-c", file, "-p", dir, (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 200 && !listens(); i++) {
+		if (waitpid(nginx, NULL, WNOHANG) == nginx) {
+			nginx = 0;
+			return;
+		}
+		usleep(20000);
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	unsetenv("DISABLE_HTTP2");
+	PKI_MUST(mkdtemp(dir));
+	PKI_MUST(chmod(dir, 0755) == 0);
+	pki_make(&ca, NULL, &(struct pki_spec){.cn = "test ca", .ca = true});
+	pki_make(&server_id, &ca, &(struct pki_spec){.san = "DNS:srv.example,IP:127.0.0.1"});
+	pki_make(&client_id, &ca, &(struct pki_spec){.cn = "me", .eku = "clientAuth"});
+	start_nginx();
+	return 0;
+}
+
+static void remove_dir(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", dir, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (nginx) {
+		kill(nginx, SIGKILL);
+		waitpid(nginx, NULL, 0);
+	}
+	pki_release(&ca);
+	pki_release(&server_id);
+	pki_release(&client_id);
+	remove_dir();
+	return 0;
+}
+
+/* --- the access log --- */
+
+struct lines {
+	char text[64][200];
+	size_t n;
+};
+
+/* What nginx logged for path, once there are `want` lines. */
+static void logged(const char *path, size_t want, struct lines *out)
+{
+	char file[200], line[400];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/access.log", dir);
+	for (int i = 0; i < 100; i++) {
+		out->n = 0;
+		PKI_MUST(f = fopen(file, "r"));
+		while (fgets(line, sizeof(line), f) && out->n < RK_COUNT(out->text))
+			if (strstr(line, path))
+				snprintf(out->text[out->n++], sizeof(out->text[0]), "%.199s", line);
+		fclose(f);
+		if (out->n >= want)
+			break;
+		usleep(20000);
+	}
+	assert_int_equal(out->n, want);
+}
+
+static size_t connections(const struct lines *l)
+{
+	char seen[64][16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		char id[16];
+		size_t k = 0;
+
+		sscanf(l->text[i], "%15s", id);
+		while (k < n && strcmp(seen[k], id) != 0)
+			k++;
+		if (k == n)
+			snprintf(seen[n++], sizeof(seen[0]), "%s", id);
+	}
+	return n;
+}
+
+/* --- the client --- */
+
+static struct rk_http *client_of(int to, const char *server_name)
+{
+	rk_auto_free char *base = rk_asprintf("https://127.0.0.1:%d", to);
+	struct rk_http_conf c = {.base = base,
+		.tls_server_name = server_name,
+		.ca = ca.cert_pem.s,
+		.ca_len = ca.cert_pem.len,
+		.cert = client_id.cert_pem.s,
+		.cert_len = client_id.cert_pem.len,
+		.key = client_id.key_pem.s,
+		.key_len = client_id.key_pem.len};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_http *h;
+
+	if (!nginx)
+		skip();
+	if (rk_http_new(&h, &c, &err) < 0)
+		fail_msg("%s", err.msg);
+	return h;
+}
+
+static struct rk_http *client(const char *server_name)
+{
+	return client_of(port, server_name);
+}
+
+static void must_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_http_do(h, req, res, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void one_connection_for_many(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	struct lines *l = rk_calloc(1, sizeof(*l));
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+		must_do(h, &(struct rk_http_req){.path = "/ok/seq"}, &res);
+		assert_int_equal(res.status, 200);
+		assert_string_equal(res.body.s, "{\"ok\":true}");
+		assert_string_equal(res.content_type, "application/json");
+	}
+	logged("/ok/seq", 10, l);
+	assert_int_equal(connections(l), 1);
+	assert_non_null(strstr(l->text[0], "HTTP/2.0 GET /ok/seq 200"));
+	assert_non_null(strstr(l->text[0], "CN=me"));
+	free(l);
+}
+
+static void http1_on_request(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct lines *l = rk_calloc(1, sizeof(*l));
+
+	(void)state;
+	setenv("DISABLE_HTTP2", "1", 1);
+	must_do(h, &(struct rk_http_req){.path = "/ok/one"}, &res);
+	unsetenv("DISABLE_HTTP2");
+	logged("/ok/one", 1, l);
+	assert_non_null(strstr(l->text[0], "HTTP/1.1 GET"));
+	free(l);
+}
+
+/* :authority stays the address, SNI is the name. */
+static void server_name(void **state)
+{
+	rk_auto_http *h = client("srv.example");
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct lines *l = rk_calloc(1, sizeof(*l));
+	char want[100];
+
+	(void)state;
+	must_do(h, &(struct rk_http_req){.path = "/ok/name"}, &res);
+	logged("/ok/name", 1, l);
+	snprintf(want, sizeof(want), " 127.0.0.1:%d srv.example ", port);
+	assert_non_null(strstr(l->text[0], "HTTP/2.0"));
+	assert_non_null(strstr(l->text[0], want));
+	free(l);
+}
+
+static void large_answer(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	must_do(h, &(struct rk_http_req){.path = "/large", .max = 300000}, &res);
+	assert_int_equal(res.body.len, 300000);
+	assert_int_equal(
+		rk_http_do(h, &(struct rk_http_req){.path = "/large", .max = 299999}, &res, &err),
+		-1);
+	assert_string_equal(err.reason, "TooLarge");
+	must_do(h, &(struct rk_http_req){.path = "/large"}, &res);
+	assert_int_equal(res.body.len, 300000);
+}
+
+/* The stream is dropped while we send: the status counts. */
+static void upload_refused(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	size_t n = 4 << 20;
+	rk_auto_free char *body = rk_calloc(1, n);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+		must_do(h,
+			&(struct rk_http_req){.method = "PUT",
+				.path = "/ok/up",
+				.body = body,
+				.body_len = n,
+				.retry = true},
+			&res);
+		assert_int_equal(res.status, 413);
+	}
+}
+
+/* The server closes the connection after three requests; nothing fails. */
+static void goaway_is_survived(void **state)
+{
+	rk_auto_http *h = client_of(tired_port, NULL);
+	struct lines *l = rk_calloc(1, sizeof(*l));
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		struct rk_http_req req = {
+			.path = "/few", .body = i % 2 ? "{}" : NULL, .body_len = 2};
+
+		must_do(h, &req, &res);
+		assert_int_equal(res.status, 200);
+	}
+	logged("/few", 9, l);
+	assert_int_equal(connections(l), 3);
+	free(l);
+}
+
+static void repeats(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct lines *l = rk_calloc(1, sizeof(*l));
+
+	(void)state;
+	must_do(h,
+		&(struct rk_http_req){.path = "/busy", .body = "[]", .body_len = 2, .retry = true},
+		&res);
+	assert_int_equal(res.status, 503);
+	logged("/busy", 11, l);
+	assert_int_equal(connections(l), 1);
+	free(l);
+}
+
+struct got {
+	int done, bad;
+};
+
+static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err)
+{
+	struct got *g = arg;
+
+	g->done++;
+	g->bad += err || res->status != 200;
+}
+
+static void pool_shares_one_connection(void **state)
+{
+	rk_auto_http *h = client(NULL);
+	struct rk_pool *p = rk_pool_new();
+	struct lines *l = rk_calloc(1, sizeof(*l));
+	struct got g = {0};
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		rk_pool_start(p, h, &(struct rk_http_req){.path = "/ok/pool"},
+			&(struct rk_xfer_cb){.done = on_done, .arg = &g});
+	for (int i = 0; i < 200 && rk_pool_poll(p, 100, -1) > 0; i++)
+		;
+	assert_int_equal(g.done, 40);
+	assert_int_equal(g.bad, 0);
+	logged("/ok/pool", 40, l);
+	assert_int_equal(connections(l), 1);
+	rk_pool_free(p);
+	free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection_for_many),
+		cmocka_unit_test(http1_on_request), cmocka_unit_test(server_name),
+		cmocka_unit_test(large_answer), cmocka_unit_test(upload_refused),
+		cmocka_unit_test(goaway_is_survived), cmocka_unit_test(repeats),
+		cmocka_unit_test(pool_shares_one_connection)};
+
+	return cmocka_run_group_tests_name("http2", tests, setup, teardown);
+}
