@@ -4,6 +4,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cert.h"
+#include "file.h"
 #include "settings-priv.h"
 
 struct check {
@@ -325,8 +327,24 @@ static void check_version(struct check *c, const char *v)
 		put(c, text);
 }
 
+/* A file of certificates that holds none would stop the deployment half-way. */
+static const char *pem_trouble(enum rk_key k, const char *path)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+
+	if (k != RK_KEY_PRIVATE_CA_PATH && k != RK_KEY_CA_CERT_PATH && k != RK_KEY_CA_ROOT_PATH &&
+		k != RK_KEY_TLS_CERT_PATH)
+		return NULL;
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &pem, NULL) < 0)
+		return "is too large";
+	if (rk_cert_bundle(pem.s, pem.len, NULL, NULL) < 0)
+		return "holds no certificate, or a damaged one";
+	return NULL;
+}
+
 static void check_file(struct check *c, const char *v)
 {
+	const char *why;
 	rk_auto_free char *path = rk_strdup(v), *cwd = NULL;
 	struct stat st;
 
@@ -341,6 +359,8 @@ static void check_file(struct check *c, const char *v)
 		refuse(c, v, "cannot be read");
 	else if (S_ISDIR(st.st_mode))
 		refuse(c, v, "is a directory");
+	else if ((why = pem_trouble(c->k, path)))
+		refuse(c, v, why);
 	else
 		put(c, path);
 }

@@ -18,6 +18,7 @@ static const char HOST[] = "a DNS name such as rancher.example.com";
 static const char REPO[] = "https://host/path of a repository, or oci://host/path/chart";
 static const char VERSION[] = "a version such as v1.18.5";
 static const char FILE_FORM[] = "an existing file";
+static const char PEM_FORM[] = "an existing file of PEM certificates";
 static const char LABEL[] = "lower-case letters, digits and dashes, at most 63";
 static const char CIDR[] = "a network such as 10.42.0.0/16";
 
@@ -55,12 +56,12 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 		"list of mirrored registries, one a line; unset: docker.io, quay.io, ghcr.io"),
 	K(REGISTRY_FALLBACK, YESNO, 0, "no", "yes or no",
 		"whether a mirrored image may come from its public registry as well"),
-	K(PRIVATE_CA_PATH, FILE, A | E, NULL, FILE_FORM,
+	K(PRIVATE_CA_PATH, FILE, A | E, NULL, PEM_FORM,
 		"PEM bundle that private registry and chart hosts are verified with"),
-	K(CA_CERT_PATH, FILE, A | E, NULL, FILE_FORM,
+	K(CA_CERT_PATH, FILE, A | E, NULL, PEM_FORM,
 		"PEM certificate of a CA that signs Rancher's certificate"),
 	K(CA_KEY_PATH, FILE, A | E, NULL, FILE_FORM, "its key"),
-	K(CA_ROOT_PATH, FILE, A | E, NULL, FILE_FORM,
+	K(CA_ROOT_PATH, FILE, A | E, NULL, PEM_FORM,
 		"trust anchor that Rancher's agents are shown; unset: CA_CERT_PATH"),
 	K(HELM_AUTH_NEEDED, YESNO, A, "no", "yes or no", "whether the private hosts want credentials"),
 	K(HELM_REPO_USER, TEXT, A | E, NULL, "a user name", "user for the private hosts"),
@@ -69,7 +70,7 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 		"hosts besides PRIVATE_REGISTRY that get the credentials and the private CA"),
 	K(TLS_SOURCE, CHOICE, A, "rancher", "rancher|letsEncrypt|secret",
 		"who issues Rancher's certificate"),
-	K(TLS_CERT_PATH, FILE, E, NULL, FILE_FORM,
+	K(TLS_CERT_PATH, FILE, E, NULL, PEM_FORM,
 		"PEM certificate and chain for TLS_SOURCE=secret, instead of the CA pair"),
 	K(TLS_KEY_PATH, FILE, E, NULL, FILE_FORM, "its key"),
 	K(ACME_EMAIL, EMAIL, 0, NULL, "an e-mail address", "account for TLS_SOURCE=letsEncrypt"),
