@@ -6,8 +6,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	bats_load_library bats-support
 	bats_load_library bats-assert
-	: "${RK3K_BIN:=$BATS_TEST_DIRNAME/../../build/libexec}"
-	config="$RK3K_BIN/rk3k-config"
+	config="${RK3K_BIN:-$BATS_TEST_DIRNAME/../../build/libexec}/rk3k-config"
 	export HOME="$BATS_TEST_TMPDIR"
 	unset "${!RK3K_@}" || true
 	cd "$BATS_TEST_TMPDIR"
