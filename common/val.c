@@ -386,10 +386,10 @@ static bool key_is_plain(const char *key, size_t n)
 	return n > 0;
 }
 
-static void path_key(struct rk_buf *out, const char *key, size_t n)
+static void path_key(struct rk_buf *out, bool first, const char *key, size_t n)
 {
 	if (key_is_plain(key, n)) {
-		if (out->len)
+		if (!first)
 			rk_buf_putc(out, '.');
 		rk_buf_put(out, key, n);
 		return;
@@ -408,14 +408,19 @@ static size_t index_of(const struct rk_val *v)
 	return i;
 }
 
+/* The list that a stream or a multi-document text is kept in belongs to no path. */
+static bool is_top(const struct rk_val *v)
+{
+	return !v->parent || v->root;
+}
+
 void rk_val_path(const struct rk_val *v, struct rk_buf *out)
 {
-	/* The list that a stream or a multi-document text is kept in belongs to no path. */
-	if (!v || !v->parent || v->root)
+	if (!v || is_top(v))
 		return;
 	rk_val_path(v->parent, out);
 	if (v->parent->kind == RK_MAP)
-		path_key(out, v->key, v->klen);
+		path_key(out, is_top(v->parent), v->key, v->klen);
 	else
 		rk_buf_addf(out, "[%zu]", index_of(v));
 }
@@ -472,7 +477,7 @@ static int missing(const struct rk_val *v, va_list ap, struct rk_err *err)
 
 	rk_val_path(v, &path);
 	while ((key = va_arg(ap, const char *))) {
-		path_key(&path, key, strlen(key));
+		path_key(&path, path.len == 0, key, strlen(key));
 		v = rk_member(v, key, strlen(key));
 		if (v)
 			deepest = v;

@@ -173,7 +173,7 @@ static bool decimal(struct cur c, int sign, char *num)
 	if ((!whole && !fraction) || !exponent(&c, &o) || peek(&c) >= 0)
 		return false;
 	*o = '\0';
-	return !isinf(strtod(num, NULL));
+	return true;
 }
 
 /* Go's rule for its literals: an underscore only between two digits. */
@@ -212,7 +212,9 @@ enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num)
 		return w->is;
 	if (!strchr("+-.0123456789", *s) || n > RK_NUM_MAX)
 		return RK_PLAIN_STR;
-	return number(s, n, num) ? RK_PLAIN_NUM : RK_PLAIN_STR;
+	if (!number(s, n, num) || isinf(strtod(num, NULL))) /* Go's ParseFloat fails on 1e999 */
+		return RK_PLAIN_STR;
+	return RK_PLAIN_NUM;
 }
 
 /* --- the way back --- */
@@ -230,11 +232,17 @@ static bool looks_like_time(const char *s, size_t n)
 	return i == n && colon;
 }
 
-static bool means_something(const char *s, size_t n)
+/* Another reader may set no bound to the length or the value. */
+static bool looks_like_number(const char *s, size_t n)
 {
 	char num[RK_NUM_MAX + 32];
 
-	if (find_word(s, n) || rk_yaml_plain(s, n, num) != RK_PLAIN_STR)
+	return strchr("+-.0123456789", *s) && (n > RK_NUM_MAX || number(s, n, num));
+}
+
+static bool means_something(const char *s, size_t n)
+{
+	if (find_word(s, n) || looks_like_number(s, n))
 		return true;
 	if ((n == 1 && *s == '=') || (n == 2 && memcmp(s, "<<", 2) == 0))
 		return true;

@@ -459,15 +459,7 @@ struct docs {
 	bool only_one;
 };
 
-static int start_document(struct reader *r, const yaml_event_t *e, bool first)
-{
-	if (!first && e->data.document_start.implicit)
-		return fail(r, &e->start_mark, "text after the end of the document (...)");
-	r->root = NULL;
-	return 0;
-}
-
-static int end_document(struct reader *r, const yaml_event_t *e, const struct docs *docs)
+static int end_document(struct reader *r, const struct docs *docs)
 {
 	struct rk_val *v = r->root;
 	bool empty = v->kind == RK_NULL && v->start == v->end;
@@ -476,7 +468,8 @@ static int end_document(struct reader *r, const yaml_event_t *e, const struct do
 	if (empty)
 		return 0;
 	if (docs->only_one && docs->list->count)
-		return fail(r, &e->start_mark, "a second document where one is expected");
+		return rk_tree_error(r->d, v->line, r->err,
+			"a second document where one is expected");
 	rk_tree_link(docs->list, v);
 	return 0;
 }
@@ -489,7 +482,7 @@ static void drop_event(const struct reader *r, yaml_event_t *e)
 }
 
 /* 1: more to come, 0: the end, -1: error. */
-static int step(struct reader *r, const struct docs *docs, bool *first)
+static int step(struct reader *r, const struct docs *docs)
 {
 	yaml_event_t e;
 	int rc;
@@ -501,11 +494,11 @@ static int step(struct reader *r, const struct docs *docs, bool *first)
 		rc = -2;
 		break;
 	case YAML_DOCUMENT_START_EVENT:
-		rc = start_document(r, &e, *first);
-		*first = false;
+		r->root = NULL;
+		rc = 0;
 		break;
 	case YAML_DOCUMENT_END_EVENT:
-		rc = end_document(r, &e, docs);
+		rc = end_document(r, docs);
 		break;
 	default:
 		rc = on_event(r, &e);
@@ -532,7 +525,6 @@ static void close_reader(struct reader *r)
 
 static int read_all(struct reader *r, const struct docs *docs)
 {
-	bool first = true;
 	int rc;
 
 	if (r->n > RK_BUF_MAX)
@@ -542,7 +534,7 @@ static int read_all(struct reader *r, const struct docs *docs)
 	yaml_parser_set_encoding(&r->p, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r->p, (const unsigned char *)r->text, r->n);
 	do {
-		rc = step(r, docs, &first);
+		rc = step(r, docs);
 	} while (rc > 0);
 	close_reader(r);
 	return rc;
