@@ -185,17 +185,24 @@ asan:
 fuzz:
 	@$(RUN) fuzz
 ##: quick          unit, cli, lint and the quick part of plane: for every day
-quick: all man $(UNIT_BIN)
+quick: deps
+	@$(MAKE) all man unit-bin DEVELOPER=1
 	@$(RUN) quick
 ##: check          every test there is; one line with the sum at the end
-check: all man $(UNIT_BIN)
+check: deps
+	@$(MAKE) all man unit-bin DEVELOPER=1
 	@$(RUN) check
 ##: bench          the measurements the README quotes
-bench: all
+bench: deps
+	@$(MAKE) all
 	@tests/bench/run
 ##: demo           from nothing to a running Rancher in a test bed, and away again
-demo: all
+demo: deps
+	@$(MAKE) all
 	@tests/demo
+##: deps           install the Debian packages that building and testing need (root)
+deps:
+	@tests/env/setup
 
 ##: check-headers  every header compiles alone
 check-headers: $(B)/gen/manifests.c
@@ -244,7 +251,7 @@ clean:
 help:
 	@sed -n 's/^##: /  /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all man unit unit-bin fuzz-bin cli plane lint asan fuzz quick check bench demo \
+.PHONY: all man unit unit-bin fuzz-bin cli plane lint asan fuzz quick check bench demo deps \
 	check-headers fmt install uninstall dist clean help FORCE
 FORCE:
 
