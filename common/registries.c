@@ -15,7 +15,8 @@ static bool has(const struct rk_strv *v, const char *s)
 static bool registry_ok(const char *s)
 {
 	size_t n = strlen(s);
-	const char *set = *s == '[' ? "0123456789abcdef:.[]" : "abcdefghijklmnopqrstuvwxyz0123456789-.:";
+	const char *set =
+		*s == '[' ? "0123456789abcdef:.[]" : "abcdefghijklmnopqrstuvwxyz0123456789-.:";
 
 	return n && n <= 255 && s[strspn(s, set)] == '\0' && *s != '.' && *s != '-' && *s != ':' &&
 	       s[n - 1] != '.' && s[n - 1] != ':';
@@ -49,13 +50,17 @@ int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *n
 		if (!*mirror || has(out, mirror))
 			continue;
 		if (rk_streq(mirror, "*")) {
-			rk_err_set(err, RK_FAIL, "%s:%u: * cannot be mirrored: the path in the private "
-						 "registry carries the upstream's name", name, line);
+			rk_err_set(err, RK_FAIL,
+				"%s:%u: * cannot be mirrored: the path in the private "
+				"registry carries the upstream's name",
+				name, line);
 			return rk_err_hint(err, "list the registries by name, one a line");
 		}
 		if (!registry_ok(mirror))
-			return rk_err_set(err, RK_FAIL, "%s:%u: \"%.80s\" is no registry; expected a "
-							"name such as quay.io", name, line, mirror);
+			return rk_err_set(err, RK_FAIL,
+				"%s:%u: \"%.80s\" is no registry; expected a "
+				"name such as quay.io",
+				name, line, mirror);
 		if (out->n >= 1000)
 			return rk_err_set(err, RK_FAIL, "%s: more than 1000 registries", name);
 		rk_strv_add(out, mirror);
@@ -69,7 +74,8 @@ static struct rk_val *mirror_entry(struct rk_doc *d, const char *host, const cha
 
 	rk_append_str(d, endpoints, rk_doc_printf(d, "https://%s", host));
 	rk_set(d, m, "endpoint", endpoints);
-	rk_set_str(d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$", rk_doc_printf(d, "%s/$1", upstream));
+	rk_set_str(
+		d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$", rk_doc_printf(d, "%s/$1", upstream));
 	return m;
 }
 

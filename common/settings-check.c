@@ -269,7 +269,8 @@ static const char *repo_trouble(const char *r)
 	if (strpbrk(path, "?#"))
 		return "carries a query";
 	for (const char *p = r; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"<>\\^`{|}", *p))
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
+			strchr("\"<>\\^`{|}", *p))
 			return "has characters that no address has";
 	if (rk_prefix(r, "http://"))
 		return "is not protected by TLS";
@@ -452,7 +453,8 @@ static void check_email(struct check *c, const char *v)
 	char *mail = tidy(c, v, strlen(v), false);
 	const char *at = strchr(mail, '@');
 
-	if (!at || at == mail || strchr(at + 1, '@') || !strchr(at, '.') || mail[strcspn(mail, " ,;<>\"\t")])
+	if (!at || at == mail || strchr(at + 1, '@') || !strchr(at, '.') ||
+		mail[strcspn(mail, " ,;<>\"\t")])
 		refuse(c, v, "is no e-mail address");
 	else
 		put(c, mail);
@@ -473,7 +475,8 @@ static bool utf8_ok(const char *v)
 			if ((*p & 0xc0) != 0x80)
 				return false;
 			cp = cp << 6 | (*p & 0x3fu);
-			if (more == 1 && (cp < 0x80 || (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff))
+			if (more == 1 &&
+				(cp < 0x80 || (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff))
 				return false;
 		}
 	}
@@ -532,8 +535,8 @@ static void check_value(struct check *c, const char *v)
 		check_email(c, v);
 		break;
 	case RK_SET_LATER:
-		rk_problem_add(c->p, false, c->name, "is set, but %s",
-			rk_settings_table[c->k].help);
+		rk_problem_add(
+			c->p, false, c->name, "is set, but %s", rk_settings_table[c->k].help);
 		break;
 	}
 }
@@ -629,7 +632,8 @@ static void cross_password(struct check *c)
 			"has %zu characters; expected at least 12 characters", chars);
 	if (rk_streq(pw, "admin1234567"))
 		warning(c, RK_KEY_BOOTSTRAP_PW,
-			"is the public default of older scripts; leave it unset to have one generated");
+			"is the public default of older scripts; leave it unset to have one "
+			"generated");
 }
 
 static void pair(struct check *c, enum rk_key cert, enum rk_key key)
@@ -652,7 +656,8 @@ static void cross_tls(struct check *c)
 	pair(c, RK_KEY_TLS_CERT_PATH, RK_KEY_TLS_KEY_PATH);
 	if (ca && leaf)
 		fatal(c, RK_KEY_TLS_CERT_PATH,
-			"and CA_CERT_PATH are both set: either the CA signs Rancher's certificate or "
+			"and CA_CERT_PATH are both set: either the CA signs Rancher's certificate "
+			"or "
 			"you bring one");
 	if ((ca || leaf) && !rk_streq(source, "secret")) {
 		rk_problem_add(c->p, false, "TLS_SOURCE", "is secret, not %s, because %s is set",
@@ -684,7 +689,8 @@ static void cross_repo_auth(struct check *c)
 		used += rk_settings_repo_private(c->s, repos[i]);
 	if (!used)
 		warning(c, RK_KEY_HELM_REPO_USER,
-			"is set, but no chart or image comes from a private host: the credentials are "
+			"is set, but no chart or image comes from a private host: the credentials "
+			"are "
 			"not used (HELM_REPO_HOSTS names further hosts)");
 }
 
@@ -697,7 +703,8 @@ static void cross_auth(struct check *c)
 		fatal(c, RK_KEY_HELM_REPO_USER, "is required with HELM_AUTH_NEEDED=yes");
 	if (!pass && (needed || user))
 		fatal(c, RK_KEY_HELM_REPO_PASS,
-			user ? "is required with HELM_REPO_USER" : "is required with HELM_AUTH_NEEDED=yes");
+			user ? "is required with HELM_REPO_USER"
+			     : "is required with HELM_AUTH_NEEDED=yes");
 	if (pass && !user && !needed)
 		warning(c, RK_KEY_HELM_REPO_PASS, "is set without HELM_REPO_USER: it is ignored");
 	if (user)
@@ -730,8 +737,7 @@ static void cross_names(struct check *c)
 	default_name(c, RK_KEY_TLS_SECRET, "tls-", "-ingress");
 	if (rk_streq(rk_settings_ns(s), rk_setting(s, RK_KEY_K3K_NAMESPACE)))
 		fatal(c, RK_KEY_NAMESPACE, "is the controller's own namespace (K3K_NAMESPACE)");
-	if (rk_cidr_overlap(
-		    rk_setting(s, RK_KEY_CLUSTER_CIDR), rk_setting(s, RK_KEY_SERVICE_CIDR)))
+	if (rk_cidr_overlap(rk_setting(s, RK_KEY_CLUSTER_CIDR), rk_setting(s, RK_KEY_SERVICE_CIDR)))
 		fatal(c, RK_KEY_SERVICE_CIDR, "overlaps with CLUSTER_CIDR");
 }
 

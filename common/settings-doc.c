@@ -58,8 +58,8 @@ static int put_secret(const struct rk_settings *s, enum rk_key k, const char *se
 	} else if (v->ref_env) {
 		rk_set_str(d, ref, "env", v->ref_env);
 	} else {
-		rk_err_set(err, RK_USAGE, "%s has no place: it was given by prompt or through a pipe",
-			name);
+		rk_err_set(err, RK_USAGE,
+			"%s has no place: it was given by prompt or through a pipe", name);
 		return rk_err_hint(err, "give --secrets-fd N with an open file, as deploy does, or "
 					"put it into a file of mode 0600");
 	}
@@ -67,8 +67,8 @@ static int put_secret(const struct rk_settings *s, enum rk_key k, const char *se
 	return 0;
 }
 
-static void put_list(const struct rk_settings *s, enum rk_key k, struct rk_doc *d,
-	struct rk_val *doc)
+static void put_list(
+	const struct rk_settings *s, enum rk_key k, struct rk_doc *d, struct rk_val *doc)
 {
 	struct rk_strv v = {0};
 	struct rk_val *seq = rk_seq(d);
@@ -124,8 +124,8 @@ static void put_derived(const struct rk_settings *s, struct rk_doc *d, struct rk
 	struct rk_val *v = rk_map(d), *charts = rk_map(d);
 
 	rk_set_str(d, v, "url", rk_doc_printf(d, "https://%s", rk_settings_primary(s)));
-	rk_set_str(d, v, "expose",
-		rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort");
+	rk_set_str(
+		d, v, "expose", rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort");
 	rk_set_bool(d, v, "ha", rk_settings_servers(s) > 1);
 	rk_set_str(d, v, "tlsSourceSecret", rk_settings_tls_source_secret(s));
 	put_chart(s, d, charts, "k3k", RK_KEY_K3K_REPO);
@@ -152,8 +152,8 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 
 /* --- back --- */
 
-static int load_secret(struct rk_settings *s, enum rk_key k, const struct rk_val *v,
-	struct rk_err *err)
+static int load_secret(
+	struct rk_settings *s, enum rk_key k, const struct rk_val *v, struct rk_err *err)
 {
 	struct rk_settings_value *sv = &s->v[k];
 	const char *file = NULL, *key = NULL, *env = NULL;
@@ -175,8 +175,8 @@ static int load_secret(struct rk_settings *s, enum rk_key k, const struct rk_val
 	return 0;
 }
 
-static int load_list(struct rk_settings *s, enum rk_key k, const struct rk_val *v,
-	struct rk_err *err)
+static int load_list(
+	struct rk_settings *s, enum rk_key k, const struct rk_val *v, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT;
 
@@ -224,7 +224,8 @@ int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_
 		return rk_err_hint(err, "`kubectl rk3k config` writes one");
 	}
 	if (!rk_streq(rk_get_str(doc, "apiVersion", NULL), API_VERSION))
-		return rk_err_set(err, RK_FAIL, "the configuration document is not %s", API_VERSION);
+		return rk_err_set(
+			err, RK_FAIL, "the configuration document is not %s", API_VERSION);
 	rk_each (v, doc) {
 		if (rk_streq(v->key, "apiVersion") || rk_streq(v->key, "kind") ||
 			rk_streq(v->key, "derived"))
@@ -235,7 +236,8 @@ int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_
 	rk_settings_check(s, &p);
 	for (size_t i = 0; i < p.n; i++)
 		if (p.v[i].fatal)
-			return rk_err_set(err, RK_FAIL, "configuration: %s %s", p.v[i].key, p.v[i].text);
+			return rk_err_set(
+				err, RK_FAIL, "configuration: %s %s", p.v[i].key, p.v[i].text);
 	return 0;
 }
 
@@ -257,8 +259,8 @@ int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err
 	return rk_settings_load(s, doc, err);
 }
 
-static int secret_of_file(const struct rk_settings_value *v, const char *name, struct rk_buf *out,
-	struct rk_err *err)
+static int secret_of_file(
+	const struct rk_settings_value *v, const char *name, struct rk_buf *out, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	rk_auto_settings *file = NULL;

@@ -187,9 +187,8 @@ static void set(struct scan *c, const char *name, unsigned line, const struct rk
 
 	if (k == RK_KEY_COUNT) {
 		near = rk_setting_nearest(name);
-		rk_problem_add(c->problems, false, "", "%s:%u: unknown key %s%s%s%s", c->name,
-			line, name, near ? "; did you mean " : "", near ? near : "",
-			near ? "?" : "");
+		rk_problem_add(c->problems, false, "", "%s:%u: unknown key %s%s%s%s", c->name, line,
+			name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 		return;
 	}
 	if (memchr(value->s, '\0', value->len)) {
@@ -262,10 +261,11 @@ static void line(struct scan *c)
 	}
 }
 
-static bool scan(struct rk_settings *s, const char *text, size_t n, const char *name,
-	struct rk_problems *p)
+static bool scan(
+	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p)
 {
-	struct scan c = {.p = text, .end = text + n, .line = 1, .name = name, .problems = p, .s = s};
+	struct scan c = {
+		.p = text, .end = text + n, .line = 1, .name = name, .problems = p, .s = s};
 
 	if (n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3))
 		c.p += 3;
@@ -279,8 +279,8 @@ static bool scan(struct rk_settings *s, const char *text, size_t n, const char *
 	return c.secrets;
 }
 
-void rk_settings_parse(struct rk_settings *s, const char *text, size_t n, const char *name,
-	struct rk_problems *p)
+void rk_settings_parse(
+	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p)
 {
 	scan(s, text, n, name, p);
 }

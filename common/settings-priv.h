@@ -14,7 +14,7 @@ struct rk_settings_value {
 };
 
 struct rk_settings {
-	struct rk_doc *d; /* secret: owns every string */
+	struct rk_doc *d;   /* secret: owns every string */
 	const char *source; /* file being parsed that can be read again, or NULL */
 	struct rk_settings_value v[RK_KEY_COUNT];
 };

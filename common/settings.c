@@ -8,9 +8,9 @@
 #include "cli.h"
 #include "file.h"
 
-#define S  RK_SETF_SECRET
-#define A  RK_SETF_ASK
-#define E  RK_SETF_EMPTY
+#define S RK_SETF_SECRET
+#define A RK_SETF_ASK
+#define E RK_SETF_EMPTY
 #define K(key, kind, flags, def, form, help) \
 	[RK_KEY_##key] = {#key, RK_SET_##kind, flags, def, form, help}
 
@@ -39,7 +39,8 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 		"storage class of the volumes; empty: the host's default"),
 	K(STORAGE_TYPE, CHOICE, 0, "dynamic", "dynamic|ephemeral",
 		"ephemeral loses the virtual cluster with its pods: for tests"),
-	K(SERVER_COUNT, CHOICE, A, "1", "1|3", "servers of the virtual cluster, and Rancher replicas"),
+	K(SERVER_COUNT, CHOICE, A, "1", "1|3",
+		"servers of the virtual cluster, and Rancher replicas"),
 	K(CERTMANAGER_REPO, REPO, A, "https://charts.jetstack.io", REPO, "cert-manager's chart"),
 	K(CERTMANAGER_VERSION, VERSION, A, "v1.18.5", VERSION, "version of cert-manager's chart"),
 	K(RANCHER_REPO, REPO, A, "https://releases.rancher.com/server-charts/latest", REPO,
@@ -63,7 +64,8 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(CA_KEY_PATH, FILE, A | E, NULL, FILE_FORM, "its key"),
 	K(CA_ROOT_PATH, FILE, A | E, NULL, PEM_FORM,
 		"trust anchor that Rancher's agents are shown; unset: CA_CERT_PATH"),
-	K(HELM_AUTH_NEEDED, YESNO, A, "no", "yes or no", "whether the private hosts want credentials"),
+	K(HELM_AUTH_NEEDED, YESNO, A, "no", "yes or no",
+		"whether the private hosts want credentials"),
 	K(HELM_REPO_USER, TEXT, A | E, NULL, "a user name", "user for the private hosts"),
 	K(HELM_REPO_PASS, TEXT, S | A | E, NULL, "a password", "password for the private hosts"),
 	K(HELM_REPO_HOSTS, REGISTRIES, 0, NULL, "host or host:port, separated by commas",
@@ -78,7 +80,8 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 		"ingress class in the virtual cluster that answers ACME challenges"),
 	K(ACME_ENVIRONMENT, CHOICE, 0, "production", "production|staging",
 		"which of Let's Encrypt's servers"),
-	K(NAMESPACE, LABEL, 0, "rancher-k3k", LABEL, "namespace of the virtual cluster on the host"),
+	K(NAMESPACE, LABEL, 0, "rancher-k3k", LABEL,
+		"namespace of the virtual cluster on the host"),
 	K(CLUSTER, LABEL, 0, "rancher", LABEL, "name of the virtual cluster"),
 	K(K3K_NAMESPACE, LABEL, 0, "k3k-system", LABEL, "namespace of the k3k controller"),
 	K(CLUSTER_CIDR, CIDR, 0, "10.42.0.0/16", CIDR,
@@ -91,7 +94,8 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(SERVICE_NAME, LABEL, 0, NULL, LABEL, "Service on the host; unset: CLUSTER-k3k-traefik"),
 	K(TLS_SECRET, NAME, 0, NULL, "an object name",
 		"TLS Secret on the host; unset: tls-CLUSTER-ingress"),
-	K(CONFIRM, TEXT, 0, "yes", "yes to go on", "anything but yes stops before the first change"),
+	K(CONFIRM, TEXT, 0, "yes", "yes to go on",
+		"anything but yes stops before the first change"),
 	K(BACKUP_S3_ENDPOINT, LATER, 0, NULL, "", "backups are not made yet"),
 	K(BACKUP_S3_BUCKET, LATER, 0, NULL, "", "backups are not made yet"),
 	K(BACKUP_VAULT_S3_PATH, LATER, 0, NULL, "", "backups are not made yet"),
@@ -225,7 +229,8 @@ int rk_settings_assign(struct rk_settings *s, const char *assignment, struct rk_
 	if (k == RK_KEY_COUNT)
 		return unknown_key(name, err);
 	if (rk_settings_table[k].flags & RK_SETF_SECRET) {
-		rk_err_set(err, RK_USAGE, "%s is a secret and would be seen in the process list", name);
+		rk_err_set(err, RK_USAGE, "%s is a secret and would be seen in the process list",
+			name);
 		return rk_err_hint(err, "put it into the configuration file, or answer the prompt");
 	}
 	rk_settings_put(s, k, eq + 1, RK_FROM_FLAG);

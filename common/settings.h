@@ -78,15 +78,15 @@ enum rk_set_kind {
 	RK_SET_REGISTRIES, /* comma list of these */
 	RK_SET_CHOICE,	   /* one of form's words, separated by | */
 	RK_SET_YESNO,
-	RK_SET_SIZE,	   /* 50Gi, 1Ti, 500Mi */
-	RK_SET_REPO,	   /* https:// address of a chart repository, or oci://host/path/chart */
+	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
+	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
 	RK_SET_VERSION,
-	RK_SET_FILE,	   /* an existing file */
-	RK_SET_CIDR,	   /* IPv4 or IPv6 network, or one of each with a comma */
-	RK_SET_LABEL,	   /* DNS label, at most 63 */
-	RK_SET_NAME,	   /* DNS subdomain */
+	RK_SET_FILE,  /* an existing file */
+	RK_SET_CIDR,  /* IPv4 or IPv6 network, or one of each with a comma */
+	RK_SET_LABEL, /* DNS label, at most 63 */
+	RK_SET_NAME,  /* DNS subdomain */
 	RK_SET_EMAIL,
-	RK_SET_LATER,	   /* read and answered with a warning: does nothing yet */
+	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
 };
 
 #define RK_SETF_SECRET 0x01u /* never in the document, nor on a command line */
@@ -95,8 +95,8 @@ enum rk_set_kind {
 
 struct rk_setting {
 	const char *name;
-	uint8_t kind;  /* enum rk_set_kind */
-	uint8_t flags; /* RK_SETF_* */
+	uint8_t kind;	  /* enum rk_set_kind */
+	uint8_t flags;	  /* RK_SETF_* */
 	const char *def;  /* NULL: none */
 	const char *form; /* accepted form, for messages; the words of a CHOICE */
 	const char *help; /* what it is, one line */
@@ -139,8 +139,8 @@ static inline void rk_cleanup_settings_(struct rk_settings **s)
 #define rk_auto_settings __attribute__((cleanup(rk_cleanup_settings_))) struct rk_settings
 
 /* Parse the text of a configuration file; bad lines and unknown keys go to p with NAME:LINE. */
-void rk_settings_parse(struct rk_settings *s, const char *text, size_t n, const char *name,
-	struct rk_problems *p);
+void rk_settings_parse(
+	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
 /* Read and parse a file ("-": stdin), at most 1 MiB. Secrets that stand in an ordinary file are
  * later referred to there. A file with secrets that others can read is a warning. */
 int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems *p,
@@ -148,8 +148,8 @@ int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems
 /* Take RK3K_<KEY> of every known key. */
 void rk_settings_env(struct rk_settings *s);
 /* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
-int rk_settings_assign(struct rk_settings *s, const char *assignment, struct rk_err *err)
-	RK_MUST_USE;
+int rk_settings_assign(
+	struct rk_settings *s, const char *assignment, struct rk_err *err) RK_MUST_USE;
 /* Set a value; one of a weaker origin than what is there is dropped. value is copied. */
 void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, enum rk_origin from);
 
@@ -181,8 +181,8 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* Back from a document. Unknown keys and wrong types are errors; values are checked again, the
  * first problem is the error. */
-int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
-	RK_MUST_USE;
+int rk_settings_load(
+	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
 /* Read a document from a file or "-" and load it. */
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
 /* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */

@@ -99,8 +99,8 @@ static void put_data(struct rk_doc *d, struct rk_val *data, const char *key, con
 	rk_set(d, data, key, rk_base64_val(d, b->s, b->len));
 }
 
-static int read_pem(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
-	struct rk_err *err)
+static int read_pem(
+	const struct rk_settings *s, enum rk_key k, struct rk_buf *out, struct rk_err *err)
 {
 	if (rk_file_read(str(s, k), PEM_MAX, out, err) < 0)
 		return rk_err_wrap(err, "%s", rk_settings_table[k].name);
@@ -116,8 +116,8 @@ static int build_namespace(
 }
 
 /* The mirror list: of the file, else the usual three. */
-static int mirrors(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out,
-	struct rk_err *err)
+static int mirrors(
+	struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out, struct rk_err *err)
 {
 	const char *path = str(s, RK_KEY_MIRROR_REGISTRIES_FILE);
 	rk_auto_buf text = RK_BUF_INIT;
@@ -203,7 +203,8 @@ static void server_args(struct rk_doc *d, const struct rk_settings *s, struct rk
 	rk_auto_buf one = RK_BUF_INIT;
 
 	if (*host)
-		rk_append_str(d, args, rk_doc_printf(d, "--system-default-registry=%s/docker.io", host));
+		rk_append_str(
+			d, args, rk_doc_printf(d, "--system-default-registry=%s/docker.io", host));
 	if (has_registry(s) && !rk_setting_yes(s, RK_KEY_REGISTRY_FALLBACK))
 		rk_append_str(d, args, "--disable-default-registry-endpoint");
 	if (args->count < 2 || !rk_version_at_least(version, 1, 1) ||
@@ -458,8 +459,8 @@ static int build_chart_auth(
 }
 
 /* Where the chart comes from and what that host is shown. */
-static void chart_source(struct rk_doc *d, const struct rk_settings *s, enum rk_key repo,
-	struct rk_val *chart)
+static void chart_source(
+	struct rk_doc *d, const struct rk_settings *s, enum rk_key repo, struct rk_val *chart)
 {
 	struct rk_val *spec = rk_map_at(d, chart, "spec", NULL);
 	bool oci = rk_repo_is_oci(str(s, repo));
@@ -607,7 +608,8 @@ static int build_rancher(
 	chart_source(d, s, RK_KEY_RANCHER_REPO, chart);
 	set = rk_map_at(d, chart, "spec", "set", NULL);
 	if (*registry)
-		rk_set_str(d, set, "systemDefaultRegistry", rk_doc_printf(d, "%s/docker.io", registry));
+		rk_set_str(d, set, "systemDefaultRegistry",
+			rk_doc_printf(d, "%s/docker.io", registry));
 	if (trust_anchor(s) != RK_KEY_COUNT)
 		rk_set_str(d, set, "privateCA", "true");
 	if (rk_streq(str(s, RK_KEY_TLS_SOURCE), "letsEncrypt")) {

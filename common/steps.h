@@ -28,7 +28,7 @@ struct rk_step {
 		struct rk_err *err);
 };
 
-extern const struct rk_step rk_steps[]; /* ended by a NULL name */
+extern const struct rk_step rk_steps[];		      /* ended by a NULL name */
 const struct rk_step *rk_step_find(const char *name); /* or NULL */
 bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s);
 

@@ -99,10 +99,11 @@ static int init(const char *path, bool force, struct rk_err *err)
 {
 	rk_auto_buf out = RK_BUF_INIT;
 
-	rk_buf_puts(&out, "# Configuration of `kubectl rk3k deploy`. Read as KEY=value lines, never "
-			  "executed; quote\n# values that hold blanks or special characters. "
-			  "Commented keys show their default.\n# RK3K_<KEY> in the environment wins "
-			  "over this file. Keep it 0600 when it holds secrets.\n");
+	rk_buf_puts(&out,
+		"# Configuration of `kubectl rk3k deploy`. Read as KEY=value lines, never "
+		"executed; quote\n# values that hold blanks or special characters. "
+		"Commented keys show their default.\n# RK3K_<KEY> in the environment wins "
+		"over this file. Keep it 0600 when it holds secrets.\n");
 	for (int k = 0; k < RK_KEY_COUNT; k++)
 		init_key(&out, &rk_settings_table[k]);
 	if (rk_streq(path, "-")) {
@@ -231,7 +232,8 @@ static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err
 	if (!S_ISREG(st.st_mode))
 		return rk_err_set(err, RK_USAGE, "--secrets-fd %d is no file", fd);
 	if (st.st_mode & 077)
-		return rk_err_set(err, RK_CONFLICT, "--secrets-fd %d: others can read that file", fd);
+		return rk_err_set(
+			err, RK_CONFLICT, "--secrets-fd %d: others can read that file", fd);
 	rk_settings_secrets(s, &text);
 	if (ftruncate(fd, 0) < 0)
 		return rk_err_sys(err, "--secrets-fd %d", fd);
@@ -383,8 +385,8 @@ static const char *computed(const struct rk_settings *s, const char *name)
 	return NULL;
 }
 
-static int get_one(const struct rk_settings *s, const char *name, struct rk_buf *out,
-	struct rk_err *err)
+static int get_one(
+	const struct rk_settings *s, const char *name, struct rk_buf *out, struct rk_err *err)
 {
 	enum rk_key k = rk_setting_find(name);
 	const char *v = k == RK_KEY_COUNT ? computed(s, name) : rk_setting(s, k), *near;
@@ -452,7 +454,8 @@ static const struct rk_verb VERBS[] = {
 		.opts = GET_OPTS,
 		.max_args = -1,
 		.run = run_get,
-		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k config get HOSTNAME"},
+		.examples =
+			"kubectl rk3k config -c deploy.conf | kubectl rk3k config get HOSTNAME"},
 	{.name = "init",
 		.args = "[FILE]",
 		.summary = "write a commented deploy.conf",
@@ -468,15 +471,20 @@ static const struct rk_cmd CMD = {
 	.name = "config",
 	.summary = "turn configuration into one checked document",
 	.description =
-		"Reads a configuration of KEY=value lines (-c), RK3K_<KEY> from the environment and "
+		"Reads a configuration of KEY=value lines (-c), RK3K_<KEY> from the environment "
+		"and "
 		"--set, in rising order of precedence, asks for what is missing when stdin is a "
 		"terminal, checks everything and writes one document that the other tools read.\n\n"
 		"The file is the assignment subset of the shell: quotes, escapes, comments and "
-		"export. It is never executed; anything that would need a shell is refused with its "
-		"line. A key that is unset differs from one that is empty: K3S_VERSION= follows the "
+		"export. It is never executed; anything that would need a shell is refused with "
+		"its "
+		"line. A key that is unset differs from one that is empty: K3S_VERSION= follows "
+		"the "
 		"host.\n\n"
-		"The document holds no secret. BOOTSTRAP_PW and HELM_REPO_PASS are referred to where "
-		"they stand: in the file, in the environment, or in the file behind --secrets-fd.\n\n"
+		"The document holds no secret. BOOTSTRAP_PW and HELM_REPO_PASS are referred to "
+		"where "
+		"they stand: in the file, in the environment, or in the file behind "
+		"--secrets-fd.\n\n"
 		"Credentials and the private CA go to the hosts of PRIVATE_REGISTRY and "
 		"HELM_REPO_HOSTS; when neither is set, to the hosts of chart addresses other than "
 		"the well-known public ones.",

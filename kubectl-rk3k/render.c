@@ -16,7 +16,8 @@ struct opts {
 
 static const struct rk_opt OPTS[] = {
 	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "configuration document of `config`; absent or -: stdin", .complete = "file"},
+		.help = "configuration document of `config`; absent or -: stdin",
+		.complete = "file"},
 	{"steps", 0, RK_OPT_FLAG, offsetof(struct opts, steps),
 		.help = "list the steps of this configuration in order: STEP host|virtual"},
 	{"print-all", 0, RK_OPT_FLAG, offsetof(struct opts, print_all),
@@ -69,13 +70,13 @@ static int step_named(const char *name, const struct rk_step **step, struct rk_e
 	for (const struct rk_step *one = rk_steps; one->name; one++)
 		if (one->build)
 			rk_buf_addf(&names, "%s%s", names.len ? ", " : "", one->name);
-	rk_err_set(err, RK_USAGE, *step ? "step %.64s is a tool of its own" : "no step is called %.64s",
-		name);
+	rk_err_set(err, RK_USAGE,
+		*step ? "step %.64s is a tool of its own" : "no step is called %.64s", name);
 	return rk_err_hint(err, "steps are %s, or all", names.s);
 }
 
-static int one_step(const struct opts *o, const struct rk_settings *s, const char *name,
-	struct rk_err *err)
+static int one_step(
+	const struct opts *o, const struct rk_settings *s, const char *name, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
@@ -152,8 +153,9 @@ static const struct rk_verb VERBS[] = {
 		.opts = OPTS,
 		.max_args = 1,
 		.run = run,
-		.complete = "namespace|registry|cluster|pdb|bootstrap|chart-auth|cert-manager|issuer|"
-			    "rancher|rancher-ha|fqdn|ingress|all",
+		.complete =
+			"namespace|registry|cluster|pdb|bootstrap|chart-auth|cert-manager|issuer|"
+			"rancher|rancher-ha|fqdn|ingress|all",
 		.summary = "turn configuration into the objects of a step",
 		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k render all\n"
 			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render cluster | "
@@ -166,9 +168,11 @@ static const struct rk_cmd CMD = {
 	.summary = "turn configuration into the objects of a step",
 	.description =
 		"Reads the document that `config` wrote and writes the objects that one step of a "
-		"deployment applies. --steps lists the steps that this configuration needs, in order, "
+		"deployment applies. --steps lists the steps that this configuration needs, in "
+		"order, "
 		"each with the cluster it belongs to: the host, or the virtual cluster on it.\n\n"
-		"`render all` shows everything at once with the contents of Secrets hidden; a single "
+		"`render all` shows everything at once with the contents of Secrets hidden; a "
+		"single "
 		"step is written complete, for apply. The step bootstrap makes up a password each "
 		"time when BOOTSTRAP_PW is unset: look first whether the Secret exists.",
 	.opts_size = sizeof(struct opts),

@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # config: settings from file, environment, flags and prompts; no cluster.
+# shellcheck disable=SC2016,SC2154 # jq filters; bats sets stderr
 
 bats_require_minimum_version 1.5.0
 
@@ -9,7 +11,7 @@ setup() {
 	config="${RK3K_BIN:-$BATS_TEST_DIRNAME/../../build/libexec}/rk3k-config"
 	export HOME="$BATS_TEST_TMPDIR"
 	unset "${!RK3K_@}" || true
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 }
 
 conf() { # LINE...
@@ -222,7 +224,12 @@ doc() { # jq filter, then config's arguments
 	exec {fd}<>secrets
 	chmod 600 secrets
 	run -0 script -qec "'$config' -c deploy.conf --secrets-fd $fd -o yaml >out" /dev/null \
-		< <(sleep 0.5; printf 'r.example.com\n'; sleep 0.5; printf 'geheim\n')
+		< <(
+			sleep 0.5
+			printf 'r.example.com\n'
+			sleep 0.5
+			printf 'geheim\n'
+		)
 	assert_output --partial 'HOSTNAME: '
 	assert_output --partial 'HELM_REPO_PASS: '
 	refute_output --partial geheim

@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # render: objects of each step, looked at as parsed objects; no cluster.
 # UPDATE_GOLDEN=1 rewrites tests/golden/.
+# shellcheck disable=SC1003,SC2016,SC2154 # jq filters, odd passwords; bats sets stderr
 
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	export PKI="$BATS_FILE_TMPDIR"
-	cd "$PKI"
+	cd "$PKI" || return
 	new_ca ca "private CA"
 	new_ca root "root CA"
 	new_leaf leaf ca rancher.example.com b.example.com
@@ -34,7 +36,7 @@ setup() {
 	bin=${RK3K_BIN:-$BATS_TEST_DIRNAME/../../build/libexec}
 	export HOME="$BATS_TEST_TMPDIR"
 	unset "${!RK3K_@}" || true
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	base=(HOSTNAME=rancher.example.com)
 }
 
@@ -342,10 +344,19 @@ ingress host'
 		printf "HELM_REPO_USER='%s'\nHELM_REPO_PASS='%s'\n" "${pw//\'/\'\\\'\'}" "${pw//\'/\'\\\'\'}" >>deploy.conf
 		chmod 600 deploy.conf
 		"$bin/rk3k-config" -c deploy.conf >doc.json
-		assert_equal "$(obj chart-auth Secret helm-repo-auth '.data.password | @base64d'; echo .)" "$pw"$'\n.'
-		assert_equal "$(obj chart-auth Secret helm-oci-auth '.data[".dockerconfigjson"] | @base64d | fromjson | .auths[].auth | @base64d'; echo .)" "$pw:$pw"$'\n.'
+		assert_equal "$(
+			obj chart-auth Secret helm-repo-auth '.data.password | @base64d'
+			echo .
+		)" "$pw"$'\n.'
+		assert_equal "$(
+			obj chart-auth Secret helm-oci-auth '.data[".dockerconfigjson"] | @base64d | fromjson | .auths[].auth | @base64d'
+			echo .
+		)" "$pw:$pw"$'\n.'
 		yaml=$(obj registry Secret k3s-registry-config '.data["registries.yaml"] | @base64d')
-		assert_equal "$(python3 -c 'import sys,yaml; print(yaml.safe_load(sys.stdin)["configs"]["h.example.com"]["auth"]["password"])' <<<"$yaml"; echo .)" "$pw"$'\n.'
+		assert_equal "$(
+			python3 -c 'import sys,yaml; print(yaml.safe_load(sys.stdin)["configs"]["h.example.com"]["auth"]["password"])' <<<"$yaml"
+			echo .
+		)" "$pw"$'\n.'
 		# The YAML form of the objects says the same as the JSON form.
 		"$bin/rk3k-render" registry -c doc.json |
 			python3 -c 'import sys,yaml,json; print(json.dumps(list(yaml.safe_load_all(sys.stdin)), sort_keys=True))' >yaml.json

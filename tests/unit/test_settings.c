@@ -10,18 +10,17 @@
 #include "file.h"
 
 /* A self-signed certificate; its key was thrown away. */
-static const char PEM[] =
-	"-----BEGIN CERTIFICATE-----\n"
-	"MIIBhDCCASugAwIBAgIUaXmjJz2w8Kdndq09UzW/Os5+pVkwCgYIKoZIzj0EAwIw\n"
-	"FzEVMBMGA1UEAwwMcmszayB0ZXN0IENBMCAXDTI2MTEyMTA4Mjk1MFoYDzIxMjYx\n"
-	"MDI4MDgyOTUwWjAXMRUwEwYDVQQDDAxyazNrIHRlc3QgQ0EwWTATBgcqhkjOPQIB\n"
-	"BggqhkjOPQMBBwNCAASfkaqd+T4TjeE6hWPj5VlK1o8UJPVWAswJVLbB9EQptJVw\n"
-	"gLdPedkObFDxJgBUKPgs2VGh6JpnoDyS5ZJWko9Zo1MwUTAdBgNVHQ4EFgQUAPwL\n"
-	"7gAdttdftRksMGzA3cweh/owHwYDVR0jBBgwFoAUAPwL7gAdttdftRksMGzA3cwe\n"
-	"h/owDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiABmDSiWlIewcDT\n"
-	"4LT0EDCtxrz1tWyQu/wdplNJDHYL5AIgZ1Qn+xwyhgs5KIsDNW4sJ2PLzM8u1jY9\n"
-	"iv2jnq1HpjM=\n"
-	"-----END CERTIFICATE-----\n";
+static const char PEM[] = "-----BEGIN CERTIFICATE-----\n"
+			  "MIIBhDCCASugAwIBAgIUaXmjJz2w8Kdndq09UzW/Os5+pVkwCgYIKoZIzj0EAwIw\n"
+			  "FzEVMBMGA1UEAwwMcmszayB0ZXN0IENBMCAXDTI2MTEyMTA4Mjk1MFoYDzIxMjYx\n"
+			  "MDI4MDgyOTUwWjAXMRUwEwYDVQQDDAxyazNrIHRlc3QgQ0EwWTATBgcqhkjOPQIB\n"
+			  "BggqhkjOPQMBBwNCAASfkaqd+T4TjeE6hWPj5VlK1o8UJPVWAswJVLbB9EQptJVw\n"
+			  "gLdPedkObFDxJgBUKPgs2VGh6JpnoDyS5ZJWko9Zo1MwUTAdBgNVHQ4EFgQUAPwL\n"
+			  "7gAdttdftRksMGzA3cweh/owHwYDVR0jBBgwFoAUAPwL7gAdttdftRksMGzA3cwe\n"
+			  "h/owDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiABmDSiWlIewcDT\n"
+			  "4LT0EDCtxrz1tWyQu/wdplNJDHYL5AIgZ1Qn+xwyhgs5KIsDNW4sJ2PLzM8u1jY9\n"
+			  "iv2jnq1HpjM=\n"
+			  "-----END CERTIFICATE-----\n";
 static char pem_path[] = "/tmp/rk3k-test-XXXXXX";
 
 static struct rk_settings *parsed(const char *text, struct rk_problems *p)
@@ -73,7 +72,9 @@ static void parse_values(void **state RK_UNUSED)
 	value_is("BOOTSTRAP_PW=a\\\nb", "ab");
 	value_is("BOOTSTRAP_PW=\"a\\\nb\"", "ab");
 	value_is("BOOTSTRAP_PW=x\r\n# y\r\n", "x");
-	value_is("\xEF\xBB\xBF" "BOOTSTRAP_PW=x", "x");
+	value_is("\xEF\xBB\xBF"
+		 "BOOTSTRAP_PW=x",
+		"x");
 	value_is("BOOTSTRAP_PW=~/x", "~/x");
 	value_is("BOOTSTRAP_PW=a=b*c?[d]!{e,f}%@^", "a=b*c?[d]!{e,f}%@^");
 	value_is("BOOTSTRAP_PW=one\nBOOTSTRAP_PW=two", "two");
@@ -102,7 +103,8 @@ static void parse_refuses_what_needs_a_shell(void **state RK_UNUSED)
 	refused("rm -rf /", "a command would need a shell");
 	refused("BOOTSTRAP_PW = x", "without blanks");
 	refused("if true; then", "a command would need a shell");
-	refused("\n\nBOOTSTRAP_PW='abc\n\n", "t.conf:3: BOOTSTRAP_PW: a single quote is not closed");
+	refused("\n\nBOOTSTRAP_PW='abc\n\n",
+		"t.conf:3: BOOTSTRAP_PW: a single quote is not closed");
 	refused("BOOTSTRAP_PW=\"abc", "a double quote is not closed");
 	refused("1KEY=x", "expected KEY=value");
 	refused("=x", "expected KEY=value");
@@ -135,7 +137,8 @@ static void parse_warns(void **state RK_UNUSED)
 
 static void parse_survives_noise(void **state RK_UNUSED)
 {
-	static const char seed[] = "export HOSTNAME=\"a.b\" # c\nBOOTSTRAP_PW='x'\\''y'\nPVC_SIZE=1Gi\n";
+	static const char seed[] =
+		"export HOSTNAME=\"a.b\" # c\nBOOTSTRAP_PW='x'\\''y'\nPVC_SIZE=1Gi\n";
 	unsigned rnd = 12345;
 
 	for (int i = 0; i < 20000; i++) {
@@ -220,7 +223,8 @@ static void form(enum rk_key k, const char *in, const char *want, const char *wh
 	rk_settings_put(s, k, in, RK_FROM_FILE);
 	rk_setting_check(s, k, &p);
 	if ((want != NULL) != (p.fatal == 0))
-		print_message("%s=%s: %s\n", rk_settings_table[k].name, in, p.n ? p.v[0].text : "ok");
+		print_message(
+			"%s=%s: %s\n", rk_settings_table[k].name, in, p.n ? p.v[0].text : "ok");
 	if (want) {
 		assert_int_equal(p.fatal, 0);
 		assert_string_equal(rk_setting(s, k), want);
@@ -273,8 +277,8 @@ static void forms_of_registries(void **state RK_UNUSED)
 	form(RK_KEY_RANCHER_REPO, "OCI://Harbor.example.com/helm/rancher",
 		"oci://Harbor.example.com/helm/rancher", NULL);
 	form(RK_KEY_RANCHER_REPO, "https://x.y/z//", "https://x.y/z", NULL);
-	form(RK_KEY_RANCHER_REPO, "oci://[fd00::1]:5000/c/rancher", "oci://[fd00::1]:5000/c/rancher",
-		NULL);
+	form(RK_KEY_RANCHER_REPO, "oci://[fd00::1]:5000/c/rancher",
+		"oci://[fd00::1]:5000/c/rancher", NULL);
 	form(RK_KEY_RANCHER_REPO, "oci://harbor", NULL, "no chart");
 	form(RK_KEY_RANCHER_REPO, "oci://harbor/", NULL, "no chart");
 	form(RK_KEY_RANCHER_REPO, "oci://harbor/x:1.0", NULL, "version");
@@ -376,9 +380,12 @@ static void one_against_the_other(void **state RK_UNUSED)
 	whole("TLS_SOURCE=letsEncrypt\nACME_EMAIL=a@b.c", false, NULL, NULL);
 	whole("CA_CERT_PATH=PEM__________________", true, "CA_KEY_PATH", "CA_CERT_PATH is set");
 	whole("TLS_KEY_PATH=/dev/null", true, "TLS_CERT_PATH", "TLS_KEY_PATH is set");
-	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/null", false, "TLS_SOURCE", "is secret, not");
-	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/null", false, "CA_ROOT_PATH", "unset");
-	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/null\nTLS_CERT_PATH=PEM__________________\n"
+	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/null", false, "TLS_SOURCE",
+		"is secret, not");
+	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/null", false, "CA_ROOT_PATH",
+		"unset");
+	whole("CA_CERT_PATH=PEM__________________\nCA_KEY_PATH=/dev/"
+	      "null\nTLS_CERT_PATH=PEM__________________\n"
 	      "TLS_KEY_PATH=/dev/null",
 		true, "TLS_CERT_PATH", "both set");
 	whole("CA_ROOT_PATH=PEM__________________", false, "CA_ROOT_PATH", "ignored");
@@ -437,7 +444,8 @@ static void repo_hosts(void **state RK_UNUSED)
 		bool oci;
 	} cases[] = {
 		{"oci://harbor.example.com/helm/cert-manager", "harbor.example.com", true},
-		{"oci://registry.example.com:5000/charts/rancher", "registry.example.com:5000", true},
+		{"oci://registry.example.com:5000/charts/rancher", "registry.example.com:5000",
+			true},
 		{"OCI://Harbor/x", "harbor", true},
 		{"oci://[fd00::1]:5000/x", "[fd00::1]:5000", true},
 		{"https://charts.jetstack.io", "charts.jetstack.io", false},
@@ -479,16 +487,20 @@ static void private_hosts(void **state RK_UNUSED)
 	/* Named: these and no others. */
 	private_is("PRIVATE_REGISTRY=harbor.example.com\n"
 		   "CERTMANAGER_REPO=https://harbor.example.com/chartrepo/x\n"
-		   "RANCHER_REPO=https://other.example.com/x", "yes", "no");
+		   "RANCHER_REPO=https://other.example.com/x",
+		"yes", "no");
 	private_is("PRIVATE_REGISTRY=harbor\nHELM_REPO_HOSTS=other.example.com\n"
 		   "CERTMANAGER_REPO=https://harbor:443/x\n"
-		   "RANCHER_REPO=https://other.example.com/x", "yes", "yes");
+		   "RANCHER_REPO=https://other.example.com/x",
+		"yes", "yes");
 	private_is("HELM_REPO_HOSTS=harbor:5000\nCERTMANAGER_REPO=https://harbor/x\n"
-		   "RANCHER_REPO=oci://harbor:5000/x", "no", "yes");
+		   "RANCHER_REPO=oci://harbor:5000/x",
+		"no", "yes");
 	/* No part of a name is the name. */
 	private_is("PRIVATE_REGISTRY=harbor.example.com\n"
 		   "CERTMANAGER_REPO=https://harbor.example.com.evil.org/x\n"
-		   "RANCHER_REPO=https://evil.org/harbor.example.com", "no", "no");
+		   "RANCHER_REPO=https://evil.org/harbor.example.com",
+		"no", "no");
 	/* A public host can be named by who means it. */
 	private_is("HELM_REPO_HOSTS=charts.jetstack.io", "yes", "no");
 }
@@ -522,7 +534,8 @@ static void write_all(int fd, const char *s, size_t n)
 static void secrets_travel_by_reference(void **state RK_UNUSED)
 {
 	static const char *const nasty[] = {"p\"w'x", "back\\slash\\n", "a&b|c;d", "#hash # more",
-		" blank ", "line\nbreak", "0123", "true", "null", "$HOME$(id)`id`", "ünïcödé", "'", "'\\''"};
+		" blank ", "line\nbreak", "0123", "true", "null", "$HOME$(id)`id`", "ünïcödé", "'",
+		"'\\''"};
 
 	for (size_t i = 0; i < RK_COUNT(nasty); i++) {
 		char path[] = "/tmp/rk3k-test-XXXXXX";
@@ -587,7 +600,8 @@ static void load_refuses(void **state RK_UNUSED)
 		{"kind: Settings", "rk3k.io/v1"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings}", "HOSTNAME is required"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAM: x}", "unknown key HOSTNAM"},
-		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAME: [x]}", "expected a single value"},
+		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAME: [x]}",
+			"expected a single value"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAMES: {a: b}}", "expected a list"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAMES: [1]}", "list of names"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, BOOTSTRAP_PW: abc}", "holds no secrets"},
