@@ -837,12 +837,27 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 	return print_buf(&out);
 }
 
+/* Examples and descriptions say "kubectl rk3k"; helm's users read of helm. */
+static void say_prefix(struct rk_buf *out, const char *text)
+{
+	static const char usual[] = "kubectl rk3k";
+	const char *hit;
+
+	for (; (hit = strstr(text, usual)); text = hit + sizeof(usual) - 1) {
+		rk_buf_put(out, text, (size_t)(hit - text));
+		rk_buf_puts(out, rk_usage_prefix());
+	}
+	rk_buf_puts(out, text);
+}
+
 static int help(const struct rk_cmd *cmd, const struct rk_verb *verb)
 {
+	rk_auto_buf text = RK_BUF_INIT;
 	struct rk_buf out = RK_BUF_INIT;
 	size_t width = rk_out_width(STDOUT_FILENO);
 
-	rk_cli_help(cmd, verb && verb->name ? verb : NULL, width ? width : 80, &out);
+	rk_cli_help(cmd, verb && verb->name ? verb : NULL, width ? width : 80, &text);
+	say_prefix(&out, text.s);
 	return print_buf(&out);
 }
 

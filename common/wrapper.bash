@@ -32,6 +32,9 @@ take() {
 	fi
 }
 
+# helm's users read of helm.
+help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/helm rk3k/g'; else cat; fi; }
+
 # One flag that every shell tool knows; sets used.
 common_flag() {
 	local value
@@ -47,7 +50,7 @@ common_flag() {
 	--dry-run=none) dry=() ;;
 	-y | --yes) yes=1 ;;
 	-q | --quiet) quiet=1 flags+=(-q) ;;
-	-h | --help) usage && exit 0 ;;
+	-h | --help) help && exit 0 ;;
 	--summary) summary && exit 0 ;;
 	*) die 2 "unknown argument: $1; try --help" ;;
 	esac

@@ -426,7 +426,7 @@ static int complete(const struct places *p, int argc, char **argv, struct rk_err
 	rk_strv_add(&args, "__complete");
 	for (int i = 1; i < argc; i++)
 		rk_strv_add(&args, argv[i]);
-	ret = become(p, argv[0], &args, err);
+	ret = from_helm(err) < 0 ? -1 : become(p, argv[0], &args, err);
 	rk_strv_release(&args);
 	err->msg[0] = '\0'; /* a completion has nowhere to complain */
 	return ret;
