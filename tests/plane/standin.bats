@@ -7,18 +7,17 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	export ENV_DIR=${RK3K_ENV:-$BATS_TEST_DIRNAME/../env}
-	if [[ -z ${RK3K_TESTBED:-} ]]; then
-		RK3K_TESTBED=$("$ENV_DIR/up" "$BATS_FILE_TMPDIR/bed" 3>&-)
-		export RK3K_TESTBED OWN_BED=yes
-	fi
+	export ENV_DIR=$BATS_TEST_DIRNAME/../env
+	# A bed of its own: these tests take the controller away.
+	RK3K_TESTBED=$("$ENV_DIR/up" "$BATS_FILE_TMPDIR/bed" 3>&-)
+	export RK3K_TESTBED
 	export NS=standin-k3k HOST=rancher.example.test T=$BATS_FILE_TMPDIR
 	export INNER=$T/inner.kubeconfig
 	export HELM_CONFIG_HOME=$T/helm HELM_CACHE_HOME=$T/helm HELM_DATA_HOME=$T/helm
 }
 
 teardown_file() {
-	[[ -z ${OWN_BED:-} ]] || "$ENV_DIR/down" "$RK3K_TESTBED" 3>&-
+	"$ENV_DIR/down" "$RK3K_TESTBED" 3>&-
 }
 
 setup() {
@@ -49,10 +48,10 @@ within() {
 
 cluster() {
 	cat <<-END
-	apiVersion: k3k.io/v1beta1
-	kind: Cluster
-	metadata: {name: $1, namespace: $NS}
-	spec: $2
+		apiVersion: k3k.io/v1beta1
+		kind: Cluster
+		metadata: {name: $1, namespace: $NS}
+		spec: $2
 	END
 }
 
@@ -62,6 +61,13 @@ nothing_left() {
 	local left
 	left=$(host get clusters.k3k.io,sts,pods,pvc,ingress -o name)
 	[[ -z $left ]] && ! host get svc,secrets -o name | grep -q k3k-
+}
+
+@test "k3k-standin: names and hashes are those that the real controller made" {
+	cd "$ENV_DIR/standin"
+	# shellcheck source=tests/env/lib.bash
+	. ../lib.bash
+	run -0 env -u SSL_CERT_FILE -u SSL_CERT_DIR GOTOOLCHAIN=local "$(tb_go)" test ./...
 }
 
 @test "k3k-standin: the chart from the public repository brings the controller" {
@@ -173,30 +179,30 @@ nothing_left() {
 
 helm_charts() {
 	cat <<-END
-	apiVersion: helm.cattle.io/v1
-	kind: HelmChart
-	metadata: {name: cert-manager, namespace: kube-system}
-	spec:
-	  targetNamespace: cert-manager
-	  createNamespace: true
-	  repo: $CHART_HTTP_PRIVATE
-	  chart: cert-manager
-	  version: v1.18.5
-	  authSecret: {name: helm-repo-auth}
-	  repoCAConfigMap: {name: helm-repo-ca}
-	  set: {crds.enabled: "true"}
-	---
-	apiVersion: helm.cattle.io/v1
-	kind: HelmChart
-	metadata: {name: rancher, namespace: kube-system}
-	spec:
-	  targetNamespace: cattle-system
-	  createNamespace: true
-	  chart: $CHART_OCI/rancher
-	  version: 2.14.1
-	  dockerRegistrySecret: {name: helm-oci-auth}
-	  repoCAConfigMap: {name: helm-repo-ca}
-	  set: {hostname: $HOST, replicas: 1, ingress.tls.source: rancher, ingress.ingressClassName: traefik}
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: cert-manager, namespace: kube-system}
+		spec:
+		  targetNamespace: cert-manager
+		  createNamespace: true
+		  repo: $CHART_HTTP_PRIVATE
+		  chart: cert-manager
+		  version: v1.18.5
+		  authSecret: {name: helm-repo-auth}
+		  repoCAConfigMap: {name: helm-repo-ca}
+		  set: {crds.enabled: "true"}
+		---
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: rancher, namespace: kube-system}
+		spec:
+		  targetNamespace: cattle-system
+		  createNamespace: true
+		  chart: $CHART_OCI/rancher
+		  version: 2.14.1
+		  dockerRegistrySecret: {name: helm-oci-auth}
+		  repoCAConfigMap: {name: helm-repo-ca}
+		  set: {hostname: $HOST, replicas: 1, ingress.tls.source: rancher, ingress.ingressClassName: traefik}
 	END
 }
 
@@ -240,10 +246,10 @@ helm_charts() {
 
 @test "charts: the public repository is trusted as any, and never sees credentials" {
 	inner apply -f - <<-END
-	apiVersion: helm.cattle.io/v1
-	kind: HelmChart
-	metadata: {name: k3k, namespace: kube-system}
-	spec: {targetNamespace: default, repo: $CHART_HTTP_PUBLIC, chart: k3k, version: 1.1.0, set: {controller.replicas: 0}}
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: k3k, namespace: kube-system}
+		spec: {targetNamespace: default, repo: $CHART_HTTP_PUBLIC, chart: k3k, version: 1.1.0, set: {controller.replicas: 0}}
 	END
 	within 30 inner -n kube-system wait --for=condition=Complete job/helm-install-k3k --timeout=2s
 	run jq -r 'select(.server == "10.90.0.20") | .authorization' "$CHART_ACCESS_LOG"
