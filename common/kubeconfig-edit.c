@@ -537,15 +537,15 @@ static int check_names(const struct edit *e, const struct kc_layout *now, enum r
 	if (new->n != expected(e, k))
 		return damaged(e, kc_plural[k]);
 	for (size_t i = 0; i < old->n; i++) {
-		const struct kc_item *a = &old->items[i], *b = &new->items[j];
+		const struct kc_item *a = &old->items[i], *b;
 		const struct rk_kc_item *w = wanted(e, k, a);
 
 		if (w && !w->value)
 			continue;
+		b = &new->items[j++];
 		if (!a->name != !b->name || a->namelen != b->namelen ||
 			(a->name && memcmp(a->name, b->name, a->namelen) != 0))
 			return damaged(e, kc_plural[k]);
-		j++;
 	}
 	return 0;
 }

@@ -664,7 +664,8 @@ static int list_items(struct events *s, struct kc_section *sec, yaml_event_t *e)
 
 static bool is_null(const yaml_event_t *e)
 {
-	return e->type == YAML_SCALAR_EVENT && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	return e->type == YAML_SCALAR_EVENT && !e->data.scalar.tag &&
+	       e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	       (!e->data.scalar.length || scalar_is(e, "null") || scalar_is(e, "~") ||
 		       scalar_is(e, "Null") || scalar_is(e, "NULL"));
 }
@@ -789,6 +790,7 @@ static int stream(struct events *s)
 		return -1;
 	if (e.type == YAML_SCALAR_EVENT && !e.data.scalar.length && is_null(&e)) {
 		s->l->empty = true; /* only `---` and comments */
+		s->l->tied = has_anchor(&e);
 		s->l->end = s->n;
 		yaml_event_delete(&e);
 	} else if (root(s, &e) < 0) {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Any bytes as a kubeconfig: reading must not crash; the two scanners must agree; an edit must
+ * leave every other entry's bytes alone and be done once. */
+#include "kubeconfig-scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(x)                                                                 \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
+	} while (0)
+
+static bool same_item(const struct kc_item *a, const struct kc_item *b)
+{
+	return a->at.from == b->at.from && a->at.to == b->at.to && a->namelen == b->namelen &&
+	       !a->name == !b->name && (!a->name || memcmp(a->name, b->name, a->namelen) == 0);
+}
+
+/* What the line scanner takes, libyaml sees in the same way. */
+static void scanners_agree(const char *text, size_t n)
+{
+	kc_auto_layout a = KC_LAYOUT_INIT, b = KC_LAYOUT_INIT;
+
+	if (kc_scan_lines(&a, text, n) != 0)
+		return;
+	MUST(kc_scan_events(&b, text, n, "f", NULL) == 0);
+	MUST(a.end == b.end && a.nkeys == b.nkeys && a.empty == b.empty);
+	MUST(a.current.from == b.current.from && a.current.to == b.current.to);
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		MUST(a.sec[k].style == b.sec[k].style && a.sec[k].n == b.sec[k].n);
+		for (size_t i = 0; i < a.sec[k].n; i++)
+			MUST(same_item(&a.sec[k].items[i], &b.sec[k].items[i]));
+	}
+}
+
+/* Entries of other names: as many, in the same order, with the same bytes. */
+static void others_kept(const char *was, size_t n, const struct rk_buf *now, const char *touched)
+{
+	kc_auto_layout a = KC_LAYOUT_INIT, b = KC_LAYOUT_INIT;
+
+	MUST(kc_scan(&a, was, n, "f", NULL) == 0 && kc_scan(&b, now->s, now->len, "f", NULL) == 0);
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		size_t j = 0;
+
+		for (size_t i = 0; i < a.sec[k].n; i++) {
+			const struct kc_item *x = &a.sec[k].items[i], *y;
+			size_t len = x->at.to - x->at.from;
+
+			if (x->name && x->namelen == strlen(touched) &&
+				memcmp(x->name, touched, x->namelen) == 0) {
+				j += k != RK_KC_CLUSTERS || b.sec[k].n == a.sec[k].n;
+				continue;
+			}
+			MUST(j < b.sec[k].n);
+			y = &b.sec[k].items[j++];
+			/* the last line of a file may be given its end */
+			MUST(now->len - y->at.from >= len &&
+				memcmp(was + x->at.from, now->s + y->at.from, len) == 0);
+		}
+	}
+}
+
+static void edit(const char *text, size_t n)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *m = rk_map(d);
+	struct rk_kc_item add = {RK_KC_CLUSTERS, "a", m}, drop = {RK_KC_CLUSTERS, "a", NULL};
+	struct rk_kc_edit in = {&add, 1, "a"}, out = {&drop, 1, NULL};
+	rk_auto_buf one = RK_BUF_INIT, two = RK_BUF_INIT;
+	bool changed = true;
+
+	rk_set_str(d, m, "server", "https://a");
+	if (rk_kubeconfig_edit(text, n, "f", &in, &one, NULL, NULL) == 0) {
+		others_kept(text, n, &one, "a");
+		MUST(rk_kubeconfig_edit(one.s, one.len, "f", &in, &two, &changed, NULL) == 0);
+		MUST(!changed && one.len == two.len && memcmp(one.s, two.s, one.len) == 0);
+	}
+	if (rk_kubeconfig_edit(text, n, "f", &out, &one, NULL, NULL) == 0)
+		others_kept(text, n, &one, "a");
+}
+
+/* No files may be opened and no programs run: bytes without a place refuse relative paths, and
+ * absolute ones are left out. */
+static void read_it(const char *text, size_t n)
+{
+	struct rk_kubeconfig *kc = NULL;
+	struct rk_target t;
+
+	if (memchr(text, '/', n) && memmem(text, n, "\"/", 2))
+		return;
+	if (rk_kubeconfig_parse(&kc, text, n, "f", NULL) < 0)
+		return;
+	if (rk_kubeconfig_resolve_in(kc, NULL, "/nowhere", &t, NULL) == 0)
+		rk_target_release(&t);
+	rk_kubeconfig_free(kc);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = rk_strndup((const char *)data, size); /* ends at the first NUL */
+	size_t n = strlen(text);
+
+	read_it(text, n);
+	scanners_agree(text, n);
+	edit(text, n);
+	free(text);
+	return 0;
+}
