@@ -33,6 +33,9 @@ struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struc
 	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
 void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w);
 
+/* Why the watch gets nothing at the moment (connection, refusal), or NULL when all is well. */
+const struct rk_err *rk_watch_error(const struct rk_watch *w);
+
 /* Call fn once after ms. Timers with the same fn and arg are merged to the earliest. */
 void rk_loop_after(struct rk_loop *l, int64_t ms, void (*fn)(void *arg), void *arg);
 void rk_loop_cancel(struct rk_loop *l, void (*fn)(void *arg), void *arg);

@@ -9,6 +9,7 @@
 #define IDLE_MS	       90000  /* bookmarks come about once a minute */
 #define BACKOFF_MS     800
 #define BACKOFF_MAX_MS 30000
+#define ABSENT_MAX_MS  4000 /* a kind that is not there may be installed any moment */
 #define STEADY_MS      5000 /* a stream that lived so long resets the back-off */
 
 /* What is known of one object: enough to tell a change, a successor, a disappearance. */
@@ -37,6 +38,7 @@ struct rk_watch {
 	int status;
 	char content_type[80];
 	struct rk_err err;
+	struct rk_err trouble; /* why it does not run now; code 0: it does */
 	struct rk_buf in;   /* bytes not yet worked on */
 	struct rk_buf head; /* the body of a refusal */
 	struct rk_watch_split split;
@@ -323,6 +325,9 @@ static void refused(struct rk_watch *w, const struct rk_err *err)
 		err->http == 400 || err->http == 405 || rk_streq(err->reason, "TLS");
 
 	rk_buf_reset(&w->token);
+	w->trouble = *err;
+	if (err->http == 404 && w->backoff > ABSENT_MAX_MS)
+		w->backoff = ABSENT_MAX_MS;
 	if (permanent && w->fail && !w->fail(w->arg, err)) {
 		w->dead = true;
 		return;
@@ -396,10 +401,12 @@ static void list_ended(struct rk_watch *w)
 	d = rk_doc_new(!strcmp(w->res.kind, "Secret"));
 	if (!take_page(w, d)) {
 		rk_buf_reset(&w->token);
+		rk_err_set(&w->trouble, RK_FAIL, "the list of %s is no JSON", w->res.plural);
 		back_off(w);
 		return;
 	}
 	w->renewed = false;
+	w->trouble.code = RK_OK;
 	if (w->token.len) {
 		start_list(w);
 		return;
@@ -471,6 +478,7 @@ static int on_line(void *arg, const char *p, size_t n)
 	obj = rk_get(v, "object", NULL);
 	if (!type || !obj)
 		return -1;
+	w->trouble.code = RK_OK;
 	event(w, type, obj);
 	return 0;
 }
@@ -518,7 +526,9 @@ void rk_watch_work(struct rk_watch *w)
 	if (w->dead)
 		return;
 	if (w->phase == SLEEP && rk_now_ms() >= w->wake_ms) {
-		if (w->synced && !w->relist && w->version[0])
+		/* after a failure the list tells at once that all is well again; a stream with
+		 * nothing to tell would stay silent for a minute */
+		if (w->synced && !w->relist && w->version[0] && !w->trouble.code)
 			start_stream(w);
 		else
 			start_list(w);
@@ -577,6 +587,11 @@ struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct
 	sleep_ms(w, 0);
 	rk_watch_arm(w);
 	return w;
+}
+
+const struct rk_err *rk_watch_error(const struct rk_watch *w)
+{
+	return w->trouble.code ? &w->trouble : NULL;
 }
 
 void rk_watch_link(struct rk_watch *w, struct rk_watch *next)

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/* await-int - between the engine of the await room and its steps. */
+#ifndef RK_AWAIT_INT_H
+#define RK_AWAIT_INT_H
+
+#include "await.h"
+#include "k3k.h"
+#include "mirror.h"
+#include "why.h"
+
+enum verdict { WAITING, DONE, DEAD };
+
+/* What a look has found. */
+struct report {
+	struct rk_buf line;  /* what is awaited now */
+	struct rk_buf fault; /* trouble that does not look like passing, or empty */
+	struct rk_buf hint;  /* what to do about it, or empty */
+	int code;	     /* of the error when the time is up; 0: RK_TIMEOUT */
+	struct rk_err dead;  /* with DEAD */
+};
+
+#define MIRRORS_MAX 8
+
+struct await {
+	const struct rk_await *a;
+	const struct step *step;
+	struct rk_loop *loop;
+	struct rk_kube *virt; /* of steps that look inside */
+	struct rk_k3k_access access;
+	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
+	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */
+	size_t n;
+	int64_t began, deadline;
+	struct report last;
+	bool done;
+	/* faults */
+	int64_t fault_since, fault_told;
+	struct rk_buf told; /* what was told, a line each */
+	/* for the steps */
+	bool seen_deleting;
+	int64_t next_try;	 /* of a request a step repeats */
+	int64_t restarts;	 /* of the chart's container, when its log was read */
+	int64_t log_read, no_job_since;
+	struct rk_buf log_cause, log_line;
+	struct rk_buf answer, answer_fault, answer_hint; /* of the last try */
+	struct rk_buf ca;
+	bool ca_known;
+};
+
+struct step {
+	const char *name;
+	bool virt;
+	const char *(*noun)(const struct rk_settings *s); /* NULL: the name is enough */
+	int64_t (*limit_s)(const struct rk_settings *s);
+	void (*start)(struct await *w);
+	enum verdict (*judge)(struct await *w, struct report *r);
+};
+
+/* Add a mirror; NULL name: all of them, of Secrets then the metadata alone. Steps use fixed indexes
+ * in order of the calls. */
+void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const char *labels);
+/* The same for what only helps to explain: no right to see it is no reason to give up. */
+void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const char *labels);
+/* Look again although nothing changed. */
+void await_soon(struct await *w, int64_t ms);
+
+extern const struct step await_table[];
+
+/* await-url.c */
+const char *await_url_noun(const struct rk_settings *s);
+int64_t await_url_limit(const struct rk_settings *s);
+void await_url_start(struct await *w);
+enum verdict await_url_judge(struct await *w, struct report *r);
+
+/* --- await-look.c: parts of a look that several steps share --- */
+
+/* Worst trouble among the pods of a mirror (prefix NULL: any name): a FAULT goes to r->fault, what is
+ * busy to the line. */
+enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct report *r);
+/* The newest Warning since the wait began, on objects whose name begins with prefix (NULL: any). */
+void look_event(const struct await *w, const struct rk_mirror *m, const char *prefix,
+	struct rk_buf *out);
+/* Whether a Deployment is rolled out; else the line says what is missing. */
+bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
+/* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:
+ * charts, jobs, pods of kube-system. */
+enum verdict look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
+	const struct rk_mirror *jobs, const struct rk_mirror *pods, struct report *r);
+/* "; " between parts of a line. */
+void add_part(struct rk_buf *b, const char *fmt, ...) RK_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Parts of a look that several steps share. */
+#include "await-int.h"
+
+#include "cond.h"
+#include "helmchart.h"
+
+#define LOG_LINES   80
+#define LOG_MS	    5000  /* between two looks at a running job's log */
+#define NO_JOB_MS   10000 /* a finished Job may have been cleaned away */
+#define LOG_SHOWN   200
+
+static const char *name_of(const struct rk_val *v)
+{
+	const char *s = rk_get_str(v, "metadata", "name", NULL);
+
+	return s ? s : "";
+}
+
+/* --- pods and events --- */
+
+enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct report *r)
+{
+	enum rk_why worst = RK_WHY_FINE;
+
+	rk_mirror_each(pod, m) {
+		rk_auto_buf text = RK_BUF_INIT;
+		enum rk_why w;
+
+		if (prefix && !rk_prefix(name_of(pod), prefix))
+			continue;
+		w = rk_why_pod(pod, &text);
+		if (w == RK_WHY_FAULT && !r->fault.len)
+			add_part(&r->fault, "%s", text.s);
+		if (w != RK_WHY_FINE && r->line.len < 400)
+			add_part(&r->line, "%.200s", text.s);
+		worst = w > worst ? w : worst;
+	}
+	return worst;
+}
+
+void look_event(const struct await *w, const struct rk_mirror *m, const char *prefix,
+	struct rk_buf *out)
+{
+	const struct rk_val *best = NULL;
+	int64_t newest = time(NULL) - (rk_now_ms() - w->began) / 1000 - 120;
+
+	rk_mirror_each(e, m) {
+		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
+
+		if (prefix && (!name || !rk_prefix(name, prefix)))
+			continue;
+		if (rk_event_time(e) >= newest) {
+			newest = rk_event_time(e);
+			best = e;
+		}
+	}
+	if (best)
+		rk_why_event(best, out);
+}
+
+bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r)
+{
+	rk_auto_buf why = RK_BUF_INIT;
+
+	if (rk_is_ready(rk_mirror_find(m, NULL, name), &why))
+		return true;
+	add_part(&r->line, "deployment %s: %s", name, why.s);
+	return false;
+}
+
+/* --- charts --- */
+
+static bool has_arg(const struct rk_val *args, const char *want)
+{
+	rk_each(a, args)
+		if (rk_streq(rk_str(a), want))
+			return true;
+	return false;
+}
+
+/* The Job carries the chart's version and its `set` values; one that does not is of the spec
+ * before, and about to be replaced. Values with a comma are escaped and not compared. */
+static bool job_fits(const struct rk_val *chart, const struct rk_val *job)
+{
+	const struct rk_val *c = rk_at(rk_get(job, "spec", "template", "spec", "containers", NULL), 0);
+	const char *version = rk_get_str(chart, "spec", "version", NULL);
+
+	rk_each(e, rk_get(c, "env", NULL))
+		if (version && rk_streq(rk_get_str(e, "name", NULL), "VERSION") &&
+			!rk_streq(rk_get_str(e, "value", NULL), version))
+			return false;
+	rk_each(s, rk_get(chart, "spec", "set", NULL)) {
+		const char *v = rk_str_loose(s);
+		rk_auto_free char *arg = v ? rk_asprintf("%.*s=%s", (int)s->klen, s->key, v) : NULL;
+
+		if (arg && !strchr(arg, ',') && rk_get(c, "args", NULL) &&
+			!has_arg(rk_get(c, "args", NULL), arg))
+			return false;
+	}
+	return true;
+}
+
+/* Last line of a running job's log; helm's own words for a failing one, read once for each try. */
+static void read_log(struct await *w, const struct rk_chart *c)
+{
+	rk_auto_buf log = RK_BUF_INIT;
+	bool failing = c->phase == RK_CHART_FAILING;
+	int64_t now = rk_now_ms();
+
+	if (failing ? c->restarts == w->restarts && w->log_cause.len : now - w->log_read < LOG_MS)
+		return;
+	w->log_read = now;
+	if (rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, false, LOG_LINES, &log, NULL) < 0 ||
+		!log.len) {
+		rk_buf_reset(&log);
+		if (!failing ||
+			rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, true, LOG_LINES, &log, NULL) < 0)
+			return;
+	}
+	if (failing) {
+		rk_buf_reset(&w->log_cause);
+		rk_chart_log_cause(log.s, &w->log_cause);
+		w->restarts = c->restarts;
+		return;
+	}
+	while (log.len && (log.s[log.len - 1] == '\n' || log.s[log.len - 1] == '\r'))
+		log.s[--log.len] = '\0';
+	rk_buf_reset(&w->log_line);
+	rk_buf_addf(&w->log_line, "%.*s", LOG_SHOWN,
+		strrchr(log.s, '\n') ? strrchr(log.s, '\n') + 1 : log.s);
+}
+
+static enum verdict chart_failing(struct await *w, const struct rk_chart *c, struct report *r)
+{
+	read_log(w, c);
+	add_part(&r->line, "chart %s: its job failed %lld times and is tried again", c->name,
+		(long long)c->restarts + 1);
+	add_part(&r->fault, "the install of chart %s keeps failing: %s", c->name,
+		w->log_cause.len ? w->log_cause.s : c->reason ? c->reason : "its log says nothing");
+	rk_buf_reset(&r->hint);
+	rk_buf_addf(&r->hint, "see the whole log inside the virtual cluster with: kubectl logs -n %s job/%s",
+		RK_HELMCHART_NS, c->job);
+	return WAITING;
+}
+
+/* No Job: not made yet, or finished and cleaned away since. */
+static enum verdict chart_no_job(struct await *w, const struct rk_val *chart, const char *name,
+	struct report *r)
+{
+	int64_t now = rk_now_ms();
+
+	if (!w->no_job_since)
+		w->no_job_since = now;
+	if (rk_get_str(chart, "status", "jobName", NULL) && now - w->no_job_since > NO_JOB_MS)
+		return DONE;
+	add_part(&r->line, "chart %s: waiting for the helm-controller to start its job", name);
+	if (now - w->no_job_since > 6 * NO_JOB_MS)
+		add_part(&r->fault, "the helm-controller has made no job for chart %s in a minute", name);
+	return WAITING;
+}
+
+static enum verdict chart_phase(struct await *w, const struct rk_chart *c, const struct rk_mirror *pods,
+	struct report *r)
+{
+	switch (c->phase) {
+	case RK_CHART_DONE:
+		return DONE;
+	case RK_CHART_FAILING:
+		return chart_failing(w, c, r);
+	case RK_CHART_RUNNING:
+		read_log(w, c);
+		add_part(&r->line, "chart %s is being installed%s%s", c->name, w->log_line.len ? ": " : "",
+			w->log_line.s);
+		return WAITING;
+	default:
+		add_part(&r->line, "chart %s: its job has not started", c->name);
+		look_pods(pods, c->pod ? c->pod : "?", r);
+		return WAITING;
+	}
+}
+
+enum verdict look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
+	const struct rk_mirror *jobs, const struct rk_mirror *pods, struct report *r)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	const struct rk_val *chart = rk_mirror_find(charts, NULL, name);
+	struct rk_val *all_jobs = rk_mirror_seq(jobs, d), *all_pods = rk_mirror_seq(pods, d);
+	const struct rk_val *job;
+	struct rk_chart c;
+
+	if (!chart) {
+		r->code = RK_NOTFOUND;
+		add_part(&r->line, "there is no HelmChart %s in %s", name, RK_HELMCHART_NS);
+		return WAITING;
+	}
+	rk_chart_judge(chart, all_jobs, all_pods, &c);
+	job = c.job ? rk_mirror_find(jobs, NULL, c.job) : NULL;
+	if (!job)
+		return chart_no_job(w, chart, name, r);
+	w->no_job_since = 0;
+	if (!job_fits(chart, job)) {
+		add_part(&r->line, "chart %s: waiting for the helm-controller to take up the change", name);
+		return WAITING;
+	}
+	return chart_phase(w, &c, pods, r);
+}

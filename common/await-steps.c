@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What each step waits for. */
+#include "await-int.h"
+
+#include "cond.h"
+#include "file.h"
+#include "helmchart.h"
+#include "steps.h"
+
+#define K3K_NS	     "k3k-system"
+#define K3K_DEPLOY   "k3k"
+#define TRY_MS	     2000
+#define SERVER_READY_S 180 /* readiness alone takes 60 s on every start */
+
+const struct rk_await_step rk_await_steps[] = {
+	{"controller", "the k3k controller runs"},
+	{"teardown", "nothing is left of a virtual cluster that is being deleted; at once when none is"},
+	{"cluster", "the virtual cluster is Ready, its servers run and its API answers"},
+	{"cert-manager", "cert-manager is installed and runs"},
+	{"issuer", "the CA issuer is ready"},
+	{"rancher", "Rancher is installed and runs"},
+	{"certificate", "Rancher's certificate has been issued"},
+	{"url", "https://HOST/ping answers under a verified certificate, for every host name"},
+	{0},
+};
+
+static const char *ns_of(const struct await *w)
+{
+	return rk_settings_ns(w->a->settings);
+}
+
+static const char *cluster_of(const struct await *w)
+{
+	return rk_settings_cluster(w->a->settings);
+}
+
+/* --- controller --- */
+
+enum { CTL_DEPLOY, CTL_PODS, CTL_EVENTS };
+
+static const char *controller_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the k3k controller";
+}
+
+static int64_t controller_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 240;
+}
+
+static void controller_start(struct await *w)
+{
+	await_mirror(w, w->a->host, &RK_DEPLOYMENT, K3K_NS, NULL, NULL);
+	await_extra(w, w->a->host, &RK_POD, K3K_NS, NULL, NULL);
+	await_extra(w, w->a->host, &RK_EVENT, K3K_NS, NULL, NULL);
+}
+
+static enum verdict controller_judge(struct await *w, struct report *r)
+{
+	rk_auto_buf event = RK_BUF_INIT;
+
+	if (!rk_mirror_find(w->m[CTL_DEPLOY], NULL, K3K_DEPLOY)) {
+		r->code = RK_NOTFOUND;
+		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY, K3K_NS);
+		rk_buf_puts(&r->hint, "install it with: kubectl rk3k deploy --only controller");
+		return WAITING;
+	}
+	if (look_deployment(w->m[CTL_DEPLOY], K3K_DEPLOY, r))
+		return DONE;
+	look_pods(w->m[CTL_PODS], NULL, r);
+	look_event(w, w->m[CTL_EVENTS], NULL, &event);
+	if (event.len)
+		add_part(&r->line, "last warning: %s", event.s);
+	rk_buf_reset(&r->hint);
+	rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", K3K_NS);
+	return WAITING;
+}
+
+/* --- cluster --- */
+
+enum { CL_CLUSTER, CL_PODS, CL_SETS, CL_CLAIMS, CL_EVENTS, CL_CONTROLLER, CL_CLASSES };
+
+static const char *cluster_noun(const struct rk_settings *s)
+{
+	static char noun[192];
+
+	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s), rk_settings_cluster(s));
+	return noun;
+}
+
+static int64_t cluster_limit(const struct rk_settings *s)
+{
+	return rk_settings_servers(s) > 1 ? 660 : 360;
+}
+
+static void cluster_start(struct await *w)
+{
+	rk_auto_free char *labels = rk_asprintf("cluster=%s", cluster_of(w));
+	char set[64];
+
+	rk_k3k_name(set, cluster_of(w), "server");
+	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_extra(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
+	await_extra(w, w->a->host, &RK_STATEFULSET, ns_of(w), set, NULL);
+	await_extra(w, w->a->host, &RK_PVC, ns_of(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_EVENT, ns_of(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_DEPLOYMENT, K3K_NS, NULL, NULL);
+	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
+}
+
+/* A cluster that nobody works on: the first thing to look at when nothing happens. */
+static bool controller_down(const struct await *w, struct report *r)
+{
+	const struct rk_mirror *m = w->m[CL_CONTROLLER];
+	rk_auto_buf why = RK_BUF_INIT;
+
+	if (rk_mirror_error(m) || rk_is_ready(rk_mirror_find(m, NULL, K3K_DEPLOY), &why))
+		return false;
+	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s", K3K_DEPLOY,
+		K3K_NS, why.s);
+	rk_buf_puts(&r->hint, "see it with: kubectl rk3k wait deployment/k3k -n k3k-system --for=ready");
+	return true;
+}
+
+static bool class_exists(const struct rk_mirror *m, const char *name)
+{
+	return rk_mirror_error(m) || !rk_mirror_synced(m) || rk_mirror_find(m, NULL, name);
+}
+
+static void look_claims(const struct await *w, struct report *r)
+{
+	char set[64];
+
+	rk_k3k_name(set, cluster_of(w), "server");
+	rk_mirror_each(pvc, w->m[CL_CLAIMS]) {
+		rk_auto_buf text = RK_BUF_INIT;
+		const char *name = rk_get_str(pvc, "metadata", "name", NULL);
+		const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
+		enum rk_why why = rk_why_pvc(pvc, &text);
+		bool missing = class && !class_exists(w->m[CL_CLASSES], class);
+
+		if (why == RK_WHY_FINE || !name || !strstr(name, set))
+			continue;
+		add_part(&r->line, "%s", text.s);
+		if (!r->fault.len && (missing || why == RK_WHY_FAULT)) {
+			add_part(&r->fault, "%s%s", text.s, missing ? ": there is no such StorageClass" : "");
+			rk_buf_reset(&r->hint);
+			rk_buf_puts(&r->hint, "set STORAGE_CLASS to one that exists (kubectl get "
+					      "storageclass), or STORAGE_TYPE=ephemeral");
+		}
+	}
+}
+
+static void look_servers(const struct await *w, struct report *r)
+{
+	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	rk_auto_buf event = RK_BUF_INIT;
+	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0;
+
+	look_claims(w, r);
+	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT && strstr(r->fault.s, "cannot pull image") &&
+		!r->hint.len)
+		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
+	look_event(w, w->m[CL_EVENTS], "k3k-", &event);
+	if (!event.len)
+		look_event(w, w->m[CL_EVENTS], cluster_of(w), &event);
+	if (!event.len)
+		return;
+	add_part(&r->line, "last warning: %s", event.s);
+	if (set && bare && strstr(event.s, "FailedCreate") && !r->fault.len)
+		add_part(&r->fault, "no server pod can be made: %s", event.s);
+}
+
+static bool servers_ready(const struct await *w, struct report *r)
+{
+	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	int64_t want = rk_settings_servers(w->a->settings);
+	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
+
+	if (rk_mirror_error(w->m[CL_SETS]) || ready >= want)
+		return true;
+	add_part(&r->line, "%lld of %lld servers are ready", (long long)ready, (long long)want);
+	return false;
+}
+
+/* Ready says only that the last reconcile went through: ask the API itself. */
+static bool api_answers(struct await *w, struct report *r)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_kube *virt = NULL;
+	struct rk_err err = RK_ERR_INIT;
+	int got = -1;
+
+	if (rk_now_ms() >= w->next_try) {
+		got = rk_k3k_open(&virt, w->a->host, ns_of(w), cluster_of(w), &access, &err);
+		rk_kube_free(virt);
+		rk_k3k_access_release(&access);
+		w->next_try = rk_now_ms() + TRY_MS;
+		rk_buf_reset(&w->answer);
+		rk_buf_puts(&w->answer, err.msg);
+	}
+	if (got < 0) {
+		add_part(&r->line, "Ready, its API does not answer yet: %s", w->answer.s);
+		await_soon(w, TRY_MS);
+	}
+	return got == 0;
+}
+
+/* Deleted while we wait, or just before: its end is waited for, so that what is applied next does not
+ * meet what is left of it. */
+static enum verdict deleting(struct await *w, const struct rk_val *c, struct report *r)
+{
+	w->seen_deleting = true;
+	add_part(&r->line, "it is being deleted");
+	rk_each(f, rk_get(c, "metadata", "finalizers", NULL))
+		add_part(&r->line, "held by finalizer %s", rk_str(f) ? rk_str(f) : "?");
+	controller_down(w, r);
+	look_pods(w->m[CL_PODS], NULL, r);
+	return WAITING;
+}
+
+static enum verdict no_cluster(struct await *w, struct report *r)
+{
+	if (w->seen_deleting) {
+		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and is gone now",
+			cluster_noun(w->a->settings));
+		rk_err_hint(&r->dead, "apply it again: run kubectl rk3k deploy once more");
+		return DEAD;
+	}
+	r->code = RK_NOTFOUND;
+	add_part(&r->line, "there is no Cluster of that name");
+	return WAITING;
+}
+
+static enum verdict cluster_judge(struct await *w, struct report *r)
+{
+	const struct rk_val *c = rk_mirror_at(w->m[CL_CLUSTER], 0);
+	rk_auto_buf text = RK_BUF_INIT, hint = RK_BUF_INIT;
+	enum rk_why why;
+
+	if (!c)
+		return no_cluster(w, r);
+	if (rk_get_str(c, "metadata", "deletionTimestamp", NULL))
+		return deleting(w, c, r);
+	why = rk_why_cluster(c, &text, &hint);
+	if (why == RK_WHY_FINE && servers_ready(w, r) && api_answers(w, r))
+		return DONE;
+	if (text.len)
+		add_part(&r->line, "%s", text.s);
+	if (why == RK_WHY_FAULT) {
+		add_part(&r->fault, "%s", text.s);
+		rk_buf_puts(&r->hint, hint.s);
+	}
+	if (why != RK_WHY_FINE && !controller_down(w, r) && rk_streq(rk_get_str(c, "status", "phase", NULL), "Failed") &&
+		rk_now_ms() - w->began > SERVER_READY_S * 1000)
+		add_part(&r->fault, "%s", text.s);
+	look_servers(w, r);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s", ns_of(w));
+	return WAITING;
+}
+
+/* --- teardown --- */
+
+enum { TD_CLUSTER, TD_PODS, TD_SECRETS };
+
+static const char *teardown_noun(const struct rk_settings *s)
+{
+	static char noun[224];
+
+	snprintf(noun, sizeof(noun), "the end of virtual cluster %s/%s", rk_settings_ns(s),
+		rk_settings_cluster(s));
+	return noun;
+}
+
+static int64_t teardown_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 300;
+}
+
+static void teardown_start(struct await *w)
+{
+	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", cluster_of(w));
+
+	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_mirror(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
+	await_mirror(w, w->a->host, &RK_SECRET, ns_of(w), NULL, NULL);
+}
+
+/* Secrets that the Cluster owns: an old token among them would break the next one of its name. */
+static size_t owned_secrets(const struct await *w)
+{
+	size_t n = 0;
+
+	rk_mirror_each(s, w->m[TD_SECRETS])
+		rk_each(o, rk_get(s, "metadata", "ownerReferences", NULL))
+			n += rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
+				rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
+	return n;
+}
+
+static enum verdict teardown_judge(struct await *w, struct report *r)
+{
+	const struct rk_val *c = rk_mirror_at(w->m[TD_CLUSTER], 0);
+	size_t pods = rk_mirror_count(w->m[TD_PODS]), secrets = owned_secrets(w);
+
+	if (c && !rk_get_str(c, "metadata", "deletionTimestamp", NULL))
+		return DONE; /* alive: nothing is being torn down */
+	if (!c && !pods && !secrets)
+		return DONE;
+	if (c)
+		add_part(&r->line, "the Cluster is being deleted");
+	if (pods)
+		add_part(&r->line, "%zu server pods are left", pods);
+	if (secrets && !c)
+		add_part(&r->line, "%zu of its Secrets are left", secrets);
+	rk_buf_addf(&r->hint, "the k3k controller must run to release finalizers; see: kubectl get "
+			      "clusters.k3k.io,pods -n %s -o yaml", ns_of(w));
+	return WAITING;
+}
+
+/* --- charts --- */
+
+enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS };
+
+static void chart_start(struct await *w, const char *chart, const char *ns)
+{
+	rk_auto_free char *labels = rk_asprintf("%s=%s", RK_HELMCHART_LABEL, chart);
+
+	await_mirror(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
+	await_mirror(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
+	await_mirror(w, w->virt, &RK_POD, RK_HELMCHART_NS, NULL, labels);
+	await_mirror(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
+}
+
+/* deployments: names, NULL-terminated. */
+static enum verdict chart_judge(struct await *w, const char *chart, const char *const *deployments,
+	struct report *r)
+{
+	rk_auto_buf event = RK_BUF_INIT;
+	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], r);
+	bool all = true;
+
+	for (; v == DONE && *deployments; deployments++)
+		all = look_deployment(w->m[CH_DEPLOYS], *deployments, r) && all;
+	if (v == DONE && all)
+		return DONE;
+	look_pods(w->m[CH_PODS], NULL, r);
+	look_event(w, w->m[CH_EVENTS], NULL, &event);
+	if (event.len)
+		add_part(&r->line, "last warning: %s", event.s);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s", ns_of(w), cluster_of(w));
+	return WAITING;
+}
+
+static const char *cert_manager_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "cert-manager";
+}
+
+static int64_t cert_manager_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 900;
+}
+
+static void cert_manager_start(struct await *w)
+{
+	chart_start(w, "cert-manager", "cert-manager");
+}
+
+/* Without its webhook answering, no Issuer or Certificate can be written. */
+static enum verdict cert_manager_judge(struct await *w, struct report *r)
+{
+	static const char *const names[] = {"cert-manager", "cert-manager-webhook", NULL};
+
+	return chart_judge(w, "cert-manager", names, r);
+}
+
+static const char *rancher_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "Rancher";
+}
+
+static int64_t rancher_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 1050;
+}
+
+static void rancher_start(struct await *w)
+{
+	chart_start(w, "rancher", RK_CATTLE_NS);
+}
+
+static enum verdict rancher_judge(struct await *w, struct report *r)
+{
+	static const char *const names[] = {"rancher", NULL};
+
+	return chart_judge(w, "rancher", names, r);
+}
+
+/* --- issuer and certificate --- */
+
+static int64_t issuer_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 120;
+}
+
+static const char *issuer_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the CA issuer";
+}
+
+static void issuer_start(struct await *w)
+{
+	await_mirror(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, "ca-issuer", NULL);
+}
+
+/* With a certificate of one's own there is no Issuer, and nothing to wait for. */
+static enum verdict issuer_judge(struct await *w, struct report *r)
+{
+	rk_auto_buf why = RK_BUF_INIT;
+	const struct rk_val *issuer = rk_mirror_at(w->m[0], 0);
+
+	if (!rk_setting_is(w->a->settings, RK_KEY_CA_CERT_PATH) || rk_is_ready(issuer, &why))
+		return DONE;
+	if (!issuer)
+		r->code = RK_NOTFOUND;
+	add_part(&r->line, "issuer ca-issuer in %s: %s", RK_CATTLE_NS, why.s);
+	if (issuer && rk_condition(issuer, "Ready"))
+		add_part(&r->fault, "issuer ca-issuer: %s", why.s);
+	rk_buf_puts(&r->hint, "check CA_CERT_PATH and CA_KEY_PATH: the pair must fit and be a CA");
+	return WAITING;
+}
+
+enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES };
+
+static const struct rk_res res_request = {"cert-manager.io/v1", "CertificateRequest",
+	"certificaterequests", true};
+static const struct rk_res res_challenge = {"acme.cert-manager.io/v1", "Challenge", "challenges", true};
+
+static int64_t certificate_limit(const struct rk_settings *s)
+{
+	return rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt") ? 600 : 180;
+}
+
+static const char *certificate_noun(const struct rk_settings *s)
+{
+	static char noun[128];
+
+	snprintf(noun, sizeof(noun), "certificate %s", rk_settings_tls_source_secret(s));
+	return noun;
+}
+
+static void certificate_start(struct await *w)
+{
+	const char *name = rk_settings_tls_source_secret(w->a->settings);
+
+	await_mirror(w, w->virt, &RK_SECRET, RK_CATTLE_NS, name, NULL);
+	await_mirror(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
+	await_extra(w, w->virt, &res_request, RK_CATTLE_NS, NULL, NULL);
+	await_extra(w, w->virt, &res_challenge, RK_CATTLE_NS, NULL, NULL);
+}
+
+/* Why a Certificate does not come: its newest request, and what ACME says. */
+static void look_requests(const struct await *w, const char *cert, struct report *r)
+{
+	const struct rk_val *newest = NULL;
+	const struct rk_val *ready;
+
+	rk_mirror_each(q, w->m[CE_REQUESTS]) {
+		const char *owner = rk_get_str(rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name",
+			NULL);
+		const char *t = rk_get_str(q, "metadata", "creationTimestamp", NULL);
+		const char *b = rk_get_str(newest, "metadata", "creationTimestamp", NULL);
+
+		if (rk_streq(owner, cert) && (!newest || (t && b && strcmp(t, b) >= 0)))
+			newest = q;
+	}
+	ready = rk_condition(newest, "Ready");
+	if (rk_get_str(ready, "message", NULL))
+		add_part(&r->line, "request: %.300s", rk_get_str(ready, "message", NULL));
+	if (rk_streq(rk_get_str(ready, "reason", NULL), "Failed"))
+		add_part(&r->fault, "the request for certificate %s failed: %.300s", cert,
+			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL) : "");
+	rk_mirror_each(ch, w->m[CE_CHALLENGES]) {
+		const char *why = rk_get_str(ch, "status", "reason", NULL);
+		const char *host = rk_get_str(ch, "spec", "dnsName", NULL);
+
+		if (why && *why && !r->fault.len)
+			add_part(&r->fault, "ACME cannot verify %s: %.300s", host ? host : "the name", why);
+	}
+}
+
+static bool has_pair(const struct rk_val *secret)
+{
+	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL);
+	const char *key = rk_get_str(secret, "data", "tls.key", NULL);
+
+	return crt && *crt && key && *key;
+}
+
+static enum verdict certificate_judge(struct await *w, struct report *r)
+{
+	const char *name = rk_settings_tls_source_secret(w->a->settings);
+	const struct rk_val *cert = rk_mirror_at(w->m[CE_CERT], 0);
+	const struct rk_val *secret = rk_mirror_at(w->m[CE_SECRET], 0);
+	rk_auto_buf why = RK_BUF_INIT;
+
+	if (has_pair(secret) && (!cert || rk_is_ready(cert, &why)))
+		return DONE;
+	if (!secret)
+		add_part(&r->line, "secret %s in %s is not there", name, RK_CATTLE_NS);
+	else if (!has_pair(secret))
+		add_part(&r->line, "secret %s in %s holds no certificate yet", name, RK_CATTLE_NS);
+	if (cert && why.len)
+		add_part(&r->line, "Certificate: %s", why.s);
+	else if (!cert && !secret)
+		add_part(&r->line, "and nobody has asked for it: there is no Certificate %s", name);
+	look_requests(w, name, r);
+	if (!secret && !cert)
+		r->code = RK_NOTFOUND;
+	rk_buf_addf(&r->hint, "see it inside the virtual cluster with: kubectl describe certificate,"
+			      "certificaterequest -n %s", RK_CATTLE_NS);
+	return WAITING;
+}
+
+const struct step await_table[] = {
+	{"controller", false, controller_noun, controller_limit, controller_start, controller_judge},
+	{"teardown", false, teardown_noun, teardown_limit, teardown_start, teardown_judge},
+	{"cluster", false, cluster_noun, cluster_limit, cluster_start, cluster_judge},
+	{"cert-manager", true, cert_manager_noun, cert_manager_limit, cert_manager_start,
+		cert_manager_judge},
+	{"issuer", true, issuer_noun, issuer_limit, issuer_start, issuer_judge},
+	{"rancher", true, rancher_noun, rancher_limit, rancher_start, rancher_judge},
+	{"certificate", true, certificate_noun, certificate_limit, certificate_start, certificate_judge},
+	{"url", true, await_url_noun, await_url_limit, await_url_start, await_url_judge},
+	{0},
+};

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+/* rk3k-wait: waits for conditions of objects (as kubectl wait does, with the reasons), or for a step
+ * of a deployment whose settings are on standard input. Reads the cluster, changes nothing. */
+#include "rk.h"
+#include "await.h"
+#include "cli.h"
+#include "cond.h"
+#include "k3k.h"
+#include "mirror.h"
+#include "objects.h"
+
+#define TICK_MS 1000
+#define POLL_MS 2000
+
+struct opts {
+	struct rk_kube_flags kube;
+	const char *for_, *labels, *config;
+	int64_t timeout_ms;
+	bool fail_fast;
+};
+
+static void defaults(void *p)
+{
+	struct opts *o = p;
+
+	o->timeout_ms = -1;
+	o->for_ = "ready";
+}
+
+static const struct rk_opt options[] = {
+	{"for", .kind = RK_OPT_STR, .off = offsetof(struct opts, for_), .arg = "CONDITION",
+		.help = "condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete, or ready (the "
+			"default)"},
+	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
+		.help = "all objects of TYPE that carry these labels; at least one"},
+	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms),
+		.arg = "DURATION",
+		.help = "how long to wait; 0: look once (default: the step's own, objects 30s)"},
+	{"fail-fast", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, fail_fast),
+		.help = "with STEP: end at the first fault that stays, instead of at the timeout"},
+	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
+		.help = "with STEP: settings as `kubectl rk3k config` writes them (default: standard "
+			"input)",
+		.complete = "file"},
+	RK_GROUP_KUBE(struct opts, kube),
+	RK_OPT_END,
+};
+
+/* --- a step --- */
+
+static void on_line(void *arg, const char *text)
+{
+	rk_progress_set(arg, "%s", text);
+}
+
+static void on_fault(void *arg, const char *text)
+{
+	(void)arg;
+	rk_warn("%s", text);
+}
+
+static void on_tick(void *arg)
+{
+	rk_progress_tick(arg);
+}
+
+static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
+{
+	rk_auto_settings *s = rk_settings_new();
+	rk_auto_kube *host = NULL;
+	rk_auto_buf title = RK_BUF_INIT;
+	struct rk_await a = {.settings = s, .resolve = o->kube.resolve, .timeout_ms = o->timeout_ms,
+		.fail_fast = o->fail_fast, .line = on_line, .fault = on_fault, .tick = on_tick};
+	struct rk_progress *p;
+	int r;
+
+	if (o->kube.virtual_cluster)
+		return rk_err_set(err, RK_USAGE, "--virtual: the settings say which virtual cluster");
+	if (rk_settings_load_file(s, o->config ? o->config : "-", err) < 0 ||
+		rk_kube_open(&host, &o->kube, err) < 0)
+		return -1;
+	a.host = host;
+	rk_await_title(&a, step, &title);
+	p = a.arg = rk_progress_begin("waiting for %s", title.s);
+	r = rk_await(&a, step, err);
+	rk_progress_end(p, r == 0, "%s", title.s);
+	return r;
+}
+
+/* --- objects --- */
+
+struct item {
+	const struct rk_res *res;
+	char *ns, *name; /* name NULL: those with the labels */
+	struct rk_mirror *mirror;
+	struct rk_doc *doc; /* of polled */
+	struct rk_val *polled;
+	bool poll, asked; /* no right to watch: read now and then */
+	struct rk_err poll_err;
+	bool held, absent;
+	struct rk_buf why, label;
+};
+
+struct objects {
+	const struct opts *o;
+	struct rk_cond cond;
+	struct rk_kube *k;
+	struct rk_loop *loop;
+	struct item *v;
+	size_t n;
+	struct rk_progress *p;
+	int64_t next_poll;
+};
+
+static void add_item(struct objects *w, const struct rk_res *res, const char *name)
+{
+	struct item *it;
+
+	w->v = rk_realloc(w->v, (w->n + 1) * sizeof(*w->v));
+	it = &w->v[w->n++];
+	*it = (struct item){.res = res, .why = RK_BUF_INIT, .label = RK_BUF_INIT,
+		.name = name ? rk_strdup(name) : NULL,
+		.ns = res->namespaced ? rk_strdup(rk_kube_namespace(w->k)) : NULL};
+	rk_res_label(res, it->ns, name, &it->label);
+	if (!name)
+		rk_buf_addf(&it->label, " with labels %s", w->o->labels);
+}
+
+/* A kind that the server does not have: good for delete; else it may still come. */
+static int find_kind(struct objects *w, const char *word, int64_t deadline,
+	const struct rk_res **res, struct rk_err *err)
+{
+	while (rk_kube_res_word(w->k, word, res, err) < 0) {
+		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
+			return -1;
+		if (w->cond.kind == RK_COND_DELETE) {
+			rk_err_clear(err);
+			return 0;
+		}
+		if (rk_now_ms() + POLL_MS > deadline)
+			return -1;
+		rk_err_clear(err);
+		usleep(POLL_MS * 1000);
+	}
+	return 0;
+}
+
+static int collect(struct objects *w, int argc, char **argv, int64_t deadline, struct rk_err *err)
+{
+	const char *type = NULL;
+
+	for (int i = 0; i < argc; i++) {
+		const char *slash = strchr(argv[i], '/');
+		const char *name = slash ? slash + 1 : NULL;
+		rk_auto_free char *word = NULL;
+		const struct rk_res *res = NULL;
+
+		if (!slash && !type && !w->o->labels && i + 1 < argc) { /* TYPE NAME... */
+			type = argv[i];
+			continue;
+		}
+		if (!slash && type)
+			name = argv[i];
+		if ((slash && (type || w->o->labels)) || (!name && !w->o->labels))
+			return rk_err_set(err, RK_USAGE, "%s: give TYPE/NAME, TYPE NAME or -l LABELS TYPE",
+				argv[i]);
+		if (name && !rk_object_name_ok(name))
+			return rk_err_set(err, RK_USAGE, "%s is no name an object can have", name);
+		word = slash ? rk_strndup(argv[i], (size_t)(slash - argv[i])) :
+			       rk_strdup(type ? type : argv[i]);
+		if (find_kind(w, word, deadline, &res, err) < 0)
+			return -1;
+		if (res)
+			add_item(w, res, name);
+		else
+			rk_printf("%s/%s condition met\n", word, name ? name : "*");
+	}
+	return 0;
+}
+
+static const struct rk_err *blind(const struct item *it)
+{
+	const struct rk_err *e = it->poll ? (it->poll_err.code ? &it->poll_err : NULL) :
+					    rk_mirror_error(it->mirror);
+
+	return e && !rk_streq(e->reason, "NoSuchAPI") ? e : NULL;
+}
+
+static void poll_item(struct objects *w, struct item *it)
+{
+	rk_doc_free(it->doc);
+	it->doc = rk_doc_new(true);
+	it->polled = NULL;
+	it->poll_err.code = RK_OK;
+	it->asked = true;
+	if (rk_kube_find(w->k, it->res, it->ns, it->name, it->doc, &it->polled, &it->poll_err) < 0)
+		it->polled = NULL;
+}
+
+static bool is_seen(const struct item *it)
+{
+	return it->poll ? it->asked : rk_mirror_synced(it->mirror) || rk_mirror_error(it->mirror);
+}
+
+static void judge_one(struct objects *w, struct item *it, const struct rk_val *obj)
+{
+	rk_auto_buf why = RK_BUF_INIT;
+
+	if (rk_cond_holds(&w->cond, obj, &why))
+		return;
+	it->held = false;
+	it->absent = !obj;
+	if (!it->why.len && it->name)
+		rk_buf_puts(&it->why, why.s);
+	else if (!it->why.len)
+		rk_buf_addf(&it->why, "%s %s", rk_get_str(obj, "metadata", "name", NULL), why.s);
+}
+
+static void judge_item(struct objects *w, struct item *it)
+{
+	const struct rk_err *e = blind(it);
+
+	rk_buf_reset(&it->why);
+	it->absent = false;
+	it->held = is_seen(it) && !e;
+	if (e)
+		rk_buf_addf(&it->why, "cannot see it: %s", e->msg);
+	if (!it->held)
+		return;
+	if (it->poll)
+		judge_one(w, it, it->polled);
+	else if (it->name || !rk_mirror_count(it->mirror))
+		judge_one(w, it, rk_mirror_at(it->mirror, 0));
+	else
+		rk_mirror_each(obj, it->mirror)
+			judge_one(w, it, obj);
+}
+
+static void show(struct objects *w)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+
+	for (size_t i = 0; i < w->n && line.len < 400; i++)
+		if (!w->v[i].held)
+			rk_buf_addf(&line, "%s%s: %s", line.len ? "; " : "", w->v[i].label.s,
+				w->v[i].why.len ? w->v[i].why.s : "asking the server");
+	if (w->p && line.len)
+		rk_progress_set(w->p, "%s", line.s);
+}
+
+static void look(void *arg)
+{
+	struct objects *w = arg;
+	bool all = true, seen = true, poll = rk_now_ms() >= w->next_poll;
+
+	if (poll)
+		w->next_poll = rk_now_ms() + POLL_MS;
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = &w->v[i];
+		const struct rk_err *e = rk_mirror_error(it->mirror);
+
+		if (it->name && e && e->http == 403 && !it->poll)
+			it->poll = poll = true;
+		if (it->poll && (poll || !it->asked))
+			poll_item(w, it);
+		judge_item(w, it);
+		all = all && it->held;
+		seen = seen && is_seen(it);
+	}
+	show(w);
+	if (all || (seen && w->o->timeout_ms == 0))
+		rk_loop_stop(w->loop);
+}
+
+static void changed(void *arg)
+{
+	struct objects *w = arg;
+
+	rk_loop_after(w->loop, 0, look, w);
+}
+
+static void tick(void *arg)
+{
+	struct objects *w = arg;
+
+	look(w);
+	if (w->p)
+		rk_progress_tick(w->p);
+	rk_loop_after(w->loop, TICK_MS, tick, w);
+}
+
+/* What did not hold when the time was up. */
+static int report(struct objects *w, int64_t began, struct rk_err *err)
+{
+	int bad = 0;
+	char age[16];
+
+	rk_age((rk_now_ms() - began) / 1000, age);
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = &w->v[i];
+		const struct rk_err *e = blind(it);
+		struct rk_err one = RK_ERR_INIT;
+
+		if (it->held)
+			continue;
+		if (e)
+			rk_err_set(&one, e->code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL, "cannot tell: %s",
+				e->msg);
+		else if (!is_seen(it))
+			rk_err_set(&one, RK_FAIL, "cannot tell: %s did not answer within %s",
+				rk_kube_server(w->k), age);
+		else
+			rk_err_set(&one, it->absent ? RK_NOTFOUND : RK_TIMEOUT, "%s: %s%s%s", it->label.s,
+				it->why.s, w->o->timeout_ms ? ", after " : "",
+				w->o->timeout_ms ? age : "");
+		if (bad++)
+			rk_out_error(&one);
+		if (bad == 1 || one.code < err->code)
+			*err = one;
+	}
+	return bad ? -1 : 0;
+}
+
+static int run_objects(struct objects *w, int64_t ms, int64_t began, struct rk_err *err)
+{
+	int r = 0;
+
+	w->loop = rk_loop_new();
+	for (size_t i = 0; i < w->n; i++) {
+		struct item *it = &w->v[i];
+		rk_auto_free char *field = it->name ? rk_asprintf("metadata.name=%s", it->name) : NULL;
+		struct rk_list_opts lo = {.fields = field, .labels = w->o->labels,
+			.metadata_only = w->cond.kind == RK_COND_DELETE ||
+				w->cond.kind == RK_COND_EXISTS};
+
+		it->mirror = rk_mirror_new(w->loop, w->k, it->res, it->ns, &lo, changed, w);
+	}
+	rk_loop_after(w->loop, 0, tick, w);
+	if (w->n)
+		r = rk_loop_run(w->loop, ms > 0 ? ms : 15000, err);
+	if (r < 0 && err->code == RK_TIMEOUT)
+		r = 0;
+	if (r == 0) {
+		rk_err_clear(err);
+		r = report(w, began, err);
+	}
+	return r;
+}
+
+static void release(struct objects *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		rk_mirror_free(w->v[i].mirror);
+		rk_doc_free(w->v[i].doc);
+		rk_buf_release(&w->v[i].why);
+		rk_buf_release(&w->v[i].label);
+		free(w->v[i].ns);
+		free(w->v[i].name);
+	}
+	free(w->v);
+	rk_loop_free(w->loop);
+	rk_cond_release(&w->cond);
+}
+
+static void print_met(const struct objects *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		rk_auto_buf word = RK_BUF_INIT;
+
+		if (w->v[i].held) {
+			rk_res_word(w->v[i].res, w->v[i].name ? w->v[i].name : "*", &word);
+			rk_printf("%s condition met\n", word.s);
+		}
+	}
+}
+
+static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_err *err)
+{
+	struct objects w = {.o = o};
+	struct rk_connection c = {0};
+	int64_t began = rk_now_ms(), ms = o->timeout_ms < 0 ? 30000 : o->timeout_ms;
+	int r = rk_cond_parse(&w.cond, o->for_, err);
+
+	if (r == 0)
+		r = rk_connect(&c, &o->kube, err);
+	if (r == 0) {
+		w.k = c.kube;
+		r = collect(&w, argc, argv, began + ms, err);
+	}
+	if (r == 0 && w.n) {
+		if (ms > 0)
+			w.p = rk_progress_begin("waiting for %s: %s", w.v[0].label.s, o->for_);
+		r = run_objects(&w, ms, began, err);
+		if (w.p)
+			rk_progress_end(w.p, r == 0, "%s: %s", w.v[0].label.s, o->for_);
+		print_met(&w);
+	}
+	release(&w);
+	rk_disconnect(&c);
+	return r;
+}
+
+/* --- which of the two --- */
+
+static bool is_step(int argc, char **argv)
+{
+	for (const struct rk_await_step *s = rk_await_steps; argc == 1 && s->name; s++)
+		if (!strcmp(argv[0], s->name))
+			return true;
+	return false;
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+
+	if (is_step(argc, argv) && !o->labels)
+		return wait_step(o, argv[0], err);
+	if (argc == 1 && !strchr(argv[0], '/') && !o->labels) {
+		rk_err_set(err, RK_USAGE, "%s is neither TYPE/NAME nor a step", argv[0]);
+		return rk_err_hint(err, "steps are controller, teardown, cluster, cert-manager, issuer, "
+					"rancher, certificate and url");
+	}
+	return wait_objects(o, argc, argv, err);
+}
+
+static const struct rk_verb verbs[] = {
+	{.args = "STEP | TYPE/NAME... | -l LABELS TYPE", .summary = "wait, and say what for",
+		.opts = options, .min_args = 1, .max_args = -1, .run = run,
+		.complete = "controller|teardown|cluster|cert-manager|issuer|rancher|certificate|url",
+		.examples = "  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster --timeout 10m\n"
+			    "  kubectl rk3k wait cluster.k3k.io/rancher -n rancher-k3k\n"
+			    "  kubectl rk3k wait --virtual rancher deployment/rancher -n cattle-system\n"
+			    "  kubectl rk3k wait namespace/rancher-k3k --for=delete --timeout=5m\n"},
+	{0},
+};
+
+static const struct rk_cmd cmd = {
+	.name = "wait",
+	.summary = "wait for objects or for a step of a deployment",
+	.description =
+		"With TYPE/NAME: waits until every object meets the condition, without asking again and "
+		"again: the server tells. ready means what the kind means by it: a rollout is complete, "
+		"a claim is bound, a Job has succeeded, a virtual cluster is Ready.\n\n"
+		"With STEP: waits for a step of a deployment, with its settings on standard input. The "
+		"steps are controller (the k3k controller runs), teardown (nothing is left of a virtual "
+		"cluster that is being deleted; at once when none is), cluster (Ready, all servers run, "
+		"the API answers), cert-manager, issuer, rancher, certificate, and url (https://HOST/ping "
+		"answers under a verified certificate; see --resolve). It shows what is awaited with the "
+		"elapsed time: phases, pods with their reasons, the chart's job and the last line of its "
+		"log, the last warning. A fault that stays is told at once, and waiting goes on, since "
+		"most of them pass or can be mended meanwhile; --fail-fast ends there. When the time is "
+		"up, the likely cause is named.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = verbs,
+	.exit_status = "3 what is waited for is not there when the time is up. 4 it is there and not as "
+		       "it should be. 1 it cannot be told.",
+	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&cmd, argc, argv);
+}
