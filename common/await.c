@@ -103,7 +103,7 @@ static void keep(struct await *w, struct report *r)
 	w->last = *r;
 	if (dead.code && !w->last.dead.code)
 		w->last.dead = dead;
-	if (changed && w->a->line)
+	if (changed && w->last.line.len && w->a->line)
 		w->a->line(w->a->arg, w->last.line.s);
 }
 
@@ -118,8 +118,6 @@ static void look(void *arg)
 	v = all_seen(w) ? w->step->judge(w, &r) : WAITING;
 	if (v == WAITING && e)
 		add_part(&r.line, "cannot see: %s", e->msg);
-	else if (v == WAITING && !r.line.len)
-		add_part(&r.line, "asking the server");
 	if (v == WAITING)
 		tell_fault(w, &r);
 	keep(w, &r);
@@ -215,7 +213,7 @@ static int time_is_up(struct await *w, struct rk_err *err)
 		return rk_err_hint(err, "%s", why.hint);
 	}
 	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not done after %s: %s", noun_of(w), age,
-		r->fault.len ? r->fault.s : r->line.s);
+		r->fault.len ? r->fault.s : r->line.len ? r->line.s : "the server has not answered");
 	if (r->hint.len)
 		rk_err_hint(err, "%s", r->hint.s);
 	return -1;

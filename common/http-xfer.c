@@ -84,6 +84,14 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 /* --- callbacks of a transfer --- */
 
+static bool good_status(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status >= 200 && status < 300;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct rk_xfer *x = arg;
@@ -92,7 +100,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	x->last = rk_http_now();
 	if (x->cancelled)
 		return 0;
-	if (x->cb.data) {
+	if (x->cb.data && good_status(x->easy)) {
 		x->delivered = true;
 		x->stopped = x->cb.data(x->cb.arg, p, n) < 0;
 		return x->stopped ? 0 : n;

@@ -100,7 +100,8 @@ struct rk_pool *rk_pool_new(void);
 void rk_pool_free(struct rk_pool *p);
 
 struct rk_xfer_cb {
-	/* stream: bytes as they come; return <0 to stop. NULL: collected in res->body. */
+	/* stream: bytes of a 2xx as they come; return <0 to stop. NULL, and the body of a
+	 * refusal: collected in res->body. */
 	int (*data)(void *arg, const char *p, size_t n);
 	/* the end: res->status, or err when there was no answer. res is the callback's to read
 	 * only. The transfer is freed after it returns. */

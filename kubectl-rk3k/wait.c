@@ -212,6 +212,8 @@ static void judge_one(struct objects *w, struct item *it, const struct rk_val *o
 	it->absent = !obj;
 	if (!it->why.len && it->name)
 		rk_buf_puts(&it->why, why.s);
+	else if (!it->why.len && !obj)
+		rk_buf_puts(&it->why, "there are none");
 	else if (!it->why.len)
 		rk_buf_addf(&it->why, "%s %s", rk_get_str(obj, "metadata", "name", NULL), why.s);
 }
@@ -241,9 +243,9 @@ static void show(struct objects *w)
 	rk_auto_buf line = RK_BUF_INIT;
 
 	for (size_t i = 0; i < w->n && line.len < 400; i++)
-		if (!w->v[i].held)
+		if (!w->v[i].held && w->v[i].why.len)
 			rk_buf_addf(&line, "%s%s: %s", line.len ? "; " : "", w->v[i].label.s,
-				w->v[i].why.len ? w->v[i].why.s : "asking the server");
+				w->v[i].why.s);
 	if (w->p && line.len)
 		rk_progress_set(w->p, "%s", line.s);
 }
