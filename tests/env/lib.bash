@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # lib.bash - what the scripts of the test bed share. Source it; it only defines.
 
-readonly TB_GO_MIN=1.26	# the highest `go` line among mod/*/go.mod
+readonly TB_GO_MIN=1.26 # the highest `go` line among mod/*/go.mod
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
