@@ -16,7 +16,10 @@ teardown() {
 
 k() { kubectl -n "$NS" "$@"; }
 
-# pod NAME COMMAND [PODSPEC-YAML-FLOW]: a busybox pod that runs a shell command.
+# indented N TEXT: its lines under N blanks.
+indented() { awk -v n="$1" '{ sub(/^[ \t]*/, ""); printf "%*s%s\n", n, "", $0 }' <<<"${2:-}"; }
+
+# pod NAME COMMAND [CONTAINER-YAML [SPEC-YAML]]: a pod that runs a shell command.
 pod() {
 	k apply -f - <<-END
 		apiVersion: v1
@@ -29,8 +32,8 @@ pod() {
 		  - name: main
 		    image: registry.example:5000/mirror/library/${IMAGE:-busybox}:1
 		    command: [sh, -c, '$2']
-		    ${3:-}
-		  ${4:-}
+		$(indented 4 "${3:-}")
+		$(indented 2 "${4:-}")
 	END
 }
 
@@ -147,7 +150,7 @@ web() {
 
 @test "bed: a failing liveness probe restarts the container" {
 	RESTART=Always pod sick 'touch /alive; sleep 2; rm /alive; exec sleep 600' \
-		'livenessProbe: {exec: {command: [test, -e, /alive]}, periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 1}'
+		'livenessProbe: {exec: {command: [test, -e, /alive]}, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 1}'
 	restarted() { [[ $(k get pod sick -o jsonpath='{.status.containerStatuses[0].restartCount}') -ge 1 ]]; }
 	within 20 restarted
 	run -0 k get events --field-selector involvedObject.name=sick
