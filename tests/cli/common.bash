@@ -5,10 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
+: "${RK3K_BIN:=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/libexec}"
+export RK3K_BIN
+
 clean_environment() {
 	bats_load_library bats-support
 	bats_load_library bats-assert
-	: "${RK3K_BIN:=$BATS_TEST_DIRNAME/../../build/libexec}"
 	BIN=$(readlink -f "$RK3K_BIN/../bin")
 	local name
 	for name in "${!RK3K_@}" "${!HELM_@}" "${!KREW_@}" "${!XDG_@}" KUBECONFIG; do
