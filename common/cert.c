@@ -428,10 +428,27 @@ static bool is_key_block(const struct block *b)
 	return rk_suffix(b->name, "PRIVATE KEY");
 }
 
-static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
+/* The label names the algorithm of the older notations; being told is three times as fast. */
+static EVP_PKEY *decode_key(const struct block *b)
 {
 	const unsigned char *p = b->der;
+	EVP_PKEY *key;
 
+	if (rk_streq(b->name, PEM_STRING_ECPRIVATEKEY))
+		key = d2i_PrivateKey(EVP_PKEY_EC, NULL, &p, b->len);
+	else if (rk_streq(b->name, PEM_STRING_RSA))
+		key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, b->len);
+	else
+		key = d2i_AutoPrivateKey(NULL, &p, b->len);
+	if (key && p != b->der + b->len) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	return key;
+}
+
+static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
+{
 	if (rk_streq(b->name, PEM_STRING_PKCS8) || strstr(b->header, "ENCRYPTED")) {
 		rk_err_set(err, RK_FAIL, "the private key is encrypted");
 		return rk_err_hint(err, "give it without a passphrase: openssl pkey -in KEY");
@@ -439,11 +456,7 @@ static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 	if (!rk_suffix(b->name, " PRIVATE KEY") && !rk_streq(b->name, PEM_STRING_PKCS8INF))
 		return rk_err_set(err, RK_FAIL, "is not a private key");
 	ERR_set_mark();
-	*out = d2i_AutoPrivateKey(NULL, &p, b->len);
-	if (*out && p != b->der + b->len) {
-		EVP_PKEY_free(*out);
-		*out = NULL;
-	}
+	*out = decode_key(b);
 	ERR_pop_to_mark();
 	if (!*out)
 		return rk_err_set(
