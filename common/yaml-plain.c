@@ -140,7 +140,7 @@ static bool exponent(struct cur *c, char **o)
 
 	if (!ch)
 		return true;
-	*(*o)++ = 'e';
+	*(*o)++ = (char)ch;
 	ch = take_any(c, "+-");
 	if (ch)
 		*(*o)++ = (char)ch;
