@@ -5,7 +5,6 @@
  * observed), and the certificate never carries the node's address; but it always carries the
  * Service's name, so that tls-server-name verifies wherever it is dialled. */
 #include "k3k.h"
-#include "loop.h"
 
 #include <arpa/inet.h>
 

@@ -3,7 +3,7 @@
  *
  * Callbacks of the pool only take bytes in; lists and events are worked on between polls, so
  * that a callback of a watch may send requests, start and stop watches. */
-#include "kube-int.h"
+#include "loop-int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +22,6 @@ struct rk_loop {
 	struct rk_watch *watches;
 	bool stop;
 };
-
-int64_t rk_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct rk_loop *rk_loop_new(void)
 {

@@ -118,3 +118,11 @@ void rk_strv_release(struct rk_strv *v)
 	v->v = NULL;
 	v->n = 0;
 }
+
+int64_t rk_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}

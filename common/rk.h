@@ -79,6 +79,9 @@ bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \
 	asctime mktemp tmpnam gets atoi atol system popen
 
+/* Milliseconds of the monotonic clock. */
+int64_t rk_now_ms(void);
+
 /* A list of strings: v is NULL or NULL-terminated with n entries. The strings are not copied. */
 struct rk_strv {
 	const char **v;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One watch: list in pages, then a stream of changes, with resume.
  * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
-#include "kube-int.h"
+#include "loop-int.h"
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 #define IN_MAX	       ((size_t)256 << 20)
