@@ -97,7 +97,7 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, struct rk_err *err) 
 /* Fill a zeroed x for req; res is the place of the answer. Then bind an easy handle to it. */
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
 	struct rk_http_res *res);
-/* A handle with all that stays the same for the requests of a client. Holds x->ident. */
+/* A handle with all that stays the same for the requests of a client. */
 CURL *rk_xfer_easy(struct rk_xfer *x);
 void rk_xfer_bind(CURL *e, struct rk_xfer *x);
 void rk_xfer_rearm(struct rk_xfer *x); /* before each try */

@@ -256,7 +256,6 @@ static void set_tls(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	RK_SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 	set_roots(e, h);
-	x->ident = rk_ident_ref(h->ident);
 	if (x->ident) {
 		set_blob(e, CURLOPT_SSLCERT_BLOB, &x->ident->cert);
 		if (x->ident->key.len)
@@ -407,6 +406,7 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	const char *method = req->method ? req->method : req->body ? "POST" : "GET";
 
 	x->h = h;
+	x->ident = rk_ident_ref(h->ident);
 	x->req = *req;
 	x->res = res;
 	x->body = req->body;

@@ -290,10 +290,10 @@ void rk_http_set_bearer(struct rk_http *h, const char *token)
 void rk_http_set_cert(
 	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len)
 {
-	rk_ident_unref(h->ident);
-	h->ident = ident_new(cert, cert_len, key, key_len);
 	curl_easy_cleanup(h->easy);
 	h->easy = NULL;
+	rk_ident_unref(h->ident);
+	h->ident = ident_new(cert, cert_len, key, key_len);
 }
 
 void rk_http_res_release(struct rk_http_res *r)
