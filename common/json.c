@@ -11,13 +11,13 @@
 
 /* What the grammar allows next. */
 enum state {
-	VALUE,	       /* a value: at the start, after ':' or after ',' in a list */
-	FIRST_ITEM,    /* a value or ']' */
-	FIRST_KEY,     /* a key or '}' */
-	KEY,	       /* a key, after ',' in an object */
-	COLON,	       /* ':' */
-	COMMA_OR_END,  /* ',' or the closing bracket */
-	DONE,	       /* nothing but blanks; in a stream the next value */
+	VALUE,	      /* a value: at the start, after ':' or after ',' in a list */
+	FIRST_ITEM,   /* a value or ']' */
+	FIRST_KEY,    /* a key or '}' */
+	KEY,	      /* a key, after ',' in an object */
+	COLON,	      /* ':' */
+	COMMA_OR_END, /* ',' or the closing bracket */
+	DONE,	      /* nothing but blanks; in a stream the next value */
 };
 
 struct walk {
@@ -55,10 +55,10 @@ static int unexpected(struct walk *w, size_t pos)
 	unsigned char c = (unsigned char)w->text[pos];
 
 	if (c > ' ' && c < 0x7f)
-		return rk_tree_error(w->d, w->line, w->err, "expected %s, found '%c'",
-			wanted[w->state], c);
-	return rk_tree_error(w->d, w->line, w->err, "expected %s, found byte 0x%02x",
-		wanted[w->state], c);
+		return rk_tree_error(
+			w->d, w->line, w->err, "expected %s, found '%c'", wanted[w->state], c);
+	return rk_tree_error(
+		w->d, w->line, w->err, "expected %s, found byte 0x%02x", wanted[w->state], c);
 }
 
 static int cut_off(struct walk *w)
@@ -299,7 +299,8 @@ static int close_container(struct walk *w, char c)
 		return unexpected(w, w->pos);
 	dup = map ? rk_tree_duplicate(v) : NULL;
 	if (dup)
-		return rk_tree_error(w->d, dup->line, w->err, "key \"%s\" is there twice", dup->key);
+		return rk_tree_error(
+			w->d, dup->line, w->err, "key \"%s\" is there twice", dup->key);
 	v->end = w->pos + 1;
 	w->open = v->parent;
 	w->depth--;
@@ -487,7 +488,7 @@ static int leftover(struct walk *w, const struct tokens *t)
 		if (gap(w, t->pos) < 0)
 			return -1;
 		return fail_at(w, t->rc == JSMN_ERROR_PART ? "JSON is cut off inside a string"
-							    : "a string holds a bad escape");
+							   : "a string holds a bad escape");
 	}
 	/* In strict mode jsmn wants a byte after a number or word; the text's end will do too. */
 	if (t->rc == JSMN_ERROR_PART)
@@ -521,8 +522,8 @@ static bool is_one_line(const char *text, size_t n)
 	return !nl || nl == text + n - 1;
 }
 
-int rk_json_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err)
+int rk_json_parse(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
 	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .err = err};
 
@@ -534,11 +535,11 @@ int rk_json_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **
 	return 0;
 }
 
-int rk_json_parse_stream(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err)
+int rk_json_parse_stream(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
-	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .state = DONE, .stream = true,
-		.err = err};
+	struct walk w = {
+		.d = d, .text = text, .n = n, .line = 1, .state = DONE, .stream = true, .err = err};
 
 	*out = NULL;
 	w.one_line = is_one_line(text, n);
@@ -599,7 +600,7 @@ static bool must_escape(const struct out *o, uint32_t cp)
 static bool is_special(char c)
 {
 	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x80 || c == '"' || c == '\\' ||
-		c == '<' || c == '>' || c == '&';
+	       c == '<' || c == '>' || c == '&';
 }
 
 static size_t write_special(const struct out *o, const char *s, size_t n)
@@ -649,7 +650,7 @@ static void write_map(const struct out *o, const struct rk_val *v, int level)
 	size_t i = 0;
 
 	rk_buf_putc(o->b, '{');
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (i)
 			rk_buf_putc(o->b, ',');
 		newline(o, level + 1);
@@ -664,7 +665,7 @@ static void write_map(const struct out *o, const struct rk_val *v, int level)
 static void write_seq(const struct out *o, const struct rk_val *v, int level)
 {
 	rk_buf_putc(o->b, '[');
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (it != v->child)
 			rk_buf_putc(o->b, ',');
 		newline(o, level + 1);

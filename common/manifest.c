@@ -54,9 +54,11 @@ static int declare(struct fill *f, const char *s, size_t n, size_t line)
 	i += 2;
 	len = name_len(s + i, n - i);
 	if (len == 0 || n - i - len < 2 || memcmp(s + i + len, "}:", 2) != 0)
-		return rk_tree_error(f->d, line, f->err, "a parameter is declared as `# ${name}: what`");
+		return rk_tree_error(
+			f->d, line, f->err, "a parameter is declared as `# ${name}: what`");
 	if (find_param(f, s + i, len))
-		return rk_tree_error(f->d, line, f->err, "${%.*s} is declared twice", (int)len, s + i);
+		return rk_tree_error(
+			f->d, line, f->err, "${%.*s} is declared twice", (int)len, s + i);
 	f->declared = rk_realloc(f->declared, (f->n_declared + 1) * sizeof(*f->declared));
 	f->declared[f->n_declared++] = (struct param){.name = s + i, .len = len, .line = line};
 	return 0;
@@ -89,9 +91,10 @@ static int match_params(struct fill *f)
 			return rk_tree_error(f->d, p->line, f->err, "parameter ${%.*s} is missing",
 				(int)p->len, p->name);
 	}
-	rk_each(it, f->params) {
+	rk_each (it, f->params) {
 		if (!find_param(f, it->key, it->klen))
-			return rk_tree_error(f->d, 0, f->err, "there is no parameter ${%s}", it->key);
+			return rk_tree_error(
+				f->d, 0, f->err, "there is no parameter ${%s}", it->key);
 	}
 	return 0;
 }
@@ -111,8 +114,8 @@ static int all_used(struct fill *f)
 /* --- substitution --- */
 
 /* The parameter of "${name}" at s; *used gets the length of the whole. */
-static const struct rk_val *param_at(struct fill *f, const char *s, size_t n, size_t line,
-	size_t *used)
+static const struct rk_val *param_at(
+	struct fill *f, const char *s, size_t n, size_t line, size_t *used)
 {
 	size_t len = name_len(s + 2, n - 2);
 	struct param *p = find_param(f, s + 2, len);
@@ -131,8 +134,8 @@ static const struct rk_val *param_at(struct fill *f, const char *s, size_t n, si
 	return rk_member(f->params, p->name, p->len);
 }
 
-static int add_param(struct fill *f, struct rk_buf *out, const char *s, size_t n, size_t line,
-	size_t *used)
+static int add_param(
+	struct fill *f, struct rk_buf *out, const char *s, size_t n, size_t line, size_t *used)
 {
 	const struct rk_val *v = param_at(f, s, n, line, used);
 
@@ -146,8 +149,8 @@ static int add_param(struct fill *f, struct rk_buf *out, const char *s, size_t n
 }
 
 /* s with all its parameters, as a string of the doc. */
-static int substitute(struct fill *f, const char *s, size_t n, size_t line, const char **text,
-	size_t *len)
+static int substitute(
+	struct fill *f, const char *s, size_t n, size_t line, const char **text, size_t *len)
 {
 	rk_auto_buf b = {.s = rk_buf_empty, .secret = rk_doc_is_secret(f->d)};
 	size_t used;
@@ -171,7 +174,8 @@ static int substitute(struct fill *f, const char *s, size_t n, size_t line, cons
 
 static bool is_one_param(const char *s, size_t n)
 {
-	return n > 3 && memcmp(s, "${", 2) == 0 && name_len(s + 2, n - 2) + 3 == n && s[n - 1] == '}';
+	return n > 3 && memcmp(s, "${", 2) == 0 && name_len(s + 2, n - 2) + 3 == n &&
+	       s[n - 1] == '}';
 }
 
 /* Make v what `from` is; place, key and line stay. */
@@ -236,7 +240,8 @@ static int fill_node(struct fill *f, struct rk_val *v)
 	}
 	dup = v->kind == RK_MAP ? rk_tree_duplicate(v) : NULL;
 	if (dup)
-		return rk_tree_error(f->d, dup->line, f->err, "key \"%s\" is there twice", dup->key);
+		return rk_tree_error(
+			f->d, dup->line, f->err, "key \"%s\" is there twice", dup->key);
 	return 0;
 }
 

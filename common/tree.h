@@ -37,8 +37,14 @@ size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
 /* --- YAML's plain scalars --- */
 
 /* What a plain scalar is to kubectl's reader. */
-enum rk_plain { RK_PLAIN_STR, RK_PLAIN_NULL, RK_PLAIN_TRUE, RK_PLAIN_FALSE, RK_PLAIN_NUM,
-	RK_PLAIN_INF /* .inf, .nan: numbers that JSON does not have */ };
+enum rk_plain {
+	RK_PLAIN_STR,
+	RK_PLAIN_NULL,
+	RK_PLAIN_TRUE,
+	RK_PLAIN_FALSE,
+	RK_PLAIN_NUM,
+	RK_PLAIN_INF /* .inf, .nan: numbers that JSON does not have */
+};
 
 /* Longest number; anything longer is a string. */
 enum { RK_NUM_MAX = 500 };

@@ -217,7 +217,7 @@ const struct rk_val **rk_tree_sorted(const struct rk_val *map)
 	const struct rk_val **v = rk_malloc((map->count + 1) * sizeof(const struct rk_val *));
 	size_t n = 0;
 
-	rk_each(it, map)
+	rk_each (it, map)
 		v[n++] = it;
 	qsort(v, n, sizeof(*v), member_cmp);
 	return v;
@@ -230,7 +230,7 @@ static bool key_is(const struct rk_val *v, const char *key, size_t klen)
 
 static const struct rk_val *duplicate_small(const struct rk_val *map)
 {
-	rk_each(b, map) {
+	rk_each (b, map) {
 		for (const struct rk_val *a = map->child; a != b; a = a->next) {
 			if (key_is(a, b->key, b->klen))
 				return b;
@@ -290,7 +290,7 @@ const struct rk_val *rk_member(const struct rk_val *v, const char *key, size_t k
 {
 	if (!v || v->kind != RK_MAP)
 		return NULL;
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (key_is(it, key, klen))
 			return it;
 	}
@@ -299,7 +299,7 @@ const struct rk_val *rk_member(const struct rk_val *v, const char *key, size_t k
 
 const struct rk_val *rk_at(const struct rk_val *v, size_t i)
 {
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (i-- == 0)
 			return it;
 	}
@@ -427,8 +427,8 @@ void rk_val_path(const struct rk_val *v, struct rk_buf *out)
 
 static const char *kind_name(const struct rk_val *v)
 {
-	static const char *const names[] = {"null", "a boolean", "a number", "a string", "a list",
-		"a map"};
+	static const char *const names[] = {
+		"null", "a boolean", "a number", "a string", "a list", "a map"};
 
 	return names[v->kind];
 }
@@ -461,8 +461,8 @@ static int wrong_type(const struct rk_val *v, const char *expected, struct rk_er
 	rk_val_path(v, &path);
 	if (path.len)
 		rk_buf_puts(&path, ": ");
-	rk_err_set(err, RK_FAIL, "%s%sexpected %s, found %s", where.s, path.s, expected,
-		kind_name(v));
+	rk_err_set(
+		err, RK_FAIL, "%s%sexpected %s, found %s", where.s, path.s, expected, kind_name(v));
 	if (rk_streq(expected, "a string") && (v->kind == RK_NUM || v->kind == RK_BOOL))
 		rk_err_hint(err, "put the value in quotes");
 	return -1;
@@ -488,8 +488,8 @@ static int missing(const struct rk_val *v, va_list ap, struct rk_err *err)
 }
 
 /* As find(), but a step that is neither a map nor null or missing is an error. */
-static int find_checked(const struct rk_val *v, const struct rk_val **out, va_list ap,
-	struct rk_err *err)
+static int find_checked(
+	const struct rk_val *v, const struct rk_val **out, va_list ap, struct rk_err *err)
 {
 	const char *key;
 
@@ -647,7 +647,7 @@ static bool map_equal(const struct rk_val *a, const struct rk_val *b)
 	const struct rk_val *guess = b->child;
 
 	/* Mostly the order is the same: look beside the last hit before searching. */
-	rk_each(it, a) {
+	rk_each (it, a) {
 		if (!guess || !key_is(guess, it->key, it->klen))
 			guess = rk_member(b, it->key, it->klen);
 		if (!rk_val_equal(it, guess))
@@ -661,7 +661,7 @@ static bool seq_equal(const struct rk_val *a, const struct rk_val *b)
 {
 	const struct rk_val *other = b->child;
 
-	rk_each(it, a) {
+	rk_each (it, a) {
 		if (!rk_val_equal(it, other))
 			return false;
 		other = other->next;
@@ -756,7 +756,7 @@ struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
 {
 	struct rk_val *c = copy_one(d, v);
 
-	rk_each(it, v) {
+	rk_each (it, v) {
 		struct rk_val *child = rk_copy(d, it);
 
 		if (it->key) {

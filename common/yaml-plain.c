@@ -49,8 +49,9 @@ static bool is_spelling(const char *s, size_t n)
 		first++;
 	for (size_t i = first; i < n; i++)
 		upper += isupper((unsigned char)s[i]) != 0;
-	return upper == 0 || upper == n - first || (upper == 1 && isupper((unsigned char)s[first])) ||
-		(n == 4 && memcmp(s, ".NaN", 4) == 0);
+	return upper == 0 || upper == n - first ||
+	       (upper == 1 && isupper((unsigned char)s[first])) ||
+	       (n == 4 && memcmp(s, ".NaN", 4) == 0);
 }
 
 /* --- numbers: underscores are skipped, wherever they stand --- */

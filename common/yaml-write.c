@@ -42,7 +42,7 @@ static const char *short_escape(uint32_t cp)
 static bool must_escape(uint32_t cp)
 {
 	return cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
-		cp == 0xfeff || cp == 0xfffe || cp == 0xffff;
+	       cp == 0xfeff || cp == 0xfffe || cp == 0xffff;
 }
 
 static void quoted(const struct out *o, const char *s, size_t n)
@@ -198,7 +198,7 @@ static void block_map(const struct out *o, const struct rk_val *v, int indent, b
 	rk_auto_free const struct rk_val **sorted = o->sorted ? rk_tree_sorted(v) : NULL;
 	size_t i = 0;
 
-	rk_each(it, v) {
+	rk_each (it, v) {
 		const struct rk_val *m = sorted ? sorted[i] : it;
 
 		if (i++ || !inl)
@@ -209,7 +209,7 @@ static void block_map(const struct out *o, const struct rk_val *v, int indent, b
 
 static void block_seq(const struct out *o, const struct rk_val *v, int indent, bool inl)
 {
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (it != v->child || !inl)
 			spaces(o, indent);
 		rk_buf_puts(o->b, "- ");

@@ -8,8 +8,8 @@
 
 enum {
 	ANCHORS_MAX = 1000,
-	ALIAS_NODES_MAX = 100000,	/* nodes that aliases may add to a document */
-	ALIAS_BYTES_MAX = 16 << 20,	/* and bytes of text in them, when written out */
+	ALIAS_NODES_MAX = 100000,   /* nodes that aliases may add to a document */
+	ALIAS_BYTES_MAX = 16 << 20, /* and bytes of text in them, when written out */
 };
 
 struct anchor {
@@ -22,7 +22,7 @@ struct reader {
 	struct rk_doc *d;
 	const char *text; /* without byte order mark */
 	size_t n;
-	size_t bom;	  /* length of the byte order mark before text */
+	size_t bom;	     /* length of the byte order mark before text */
 	size_t chars, bytes; /* the cursor: character `chars` begins at byte `bytes` */
 	bool ascii, one_line;
 	size_t nodes, alias_nodes, alias_bytes;
@@ -116,8 +116,8 @@ static int syntax_error(struct reader *r)
 	if (p->error == YAML_MEMORY_ERROR)
 		return rk_tree_error(r->d, 0, r->err, "out of memory");
 	if (p->error == YAML_READER_ERROR)
-		return rk_tree_error(r->d, line_of_byte(r, p->problem_offset), r->err, "%s",
-			p->problem);
+		return rk_tree_error(
+			r->d, line_of_byte(r, p->problem_offset), r->err, "%s", p->problem);
 	at = byte_at(r, &p->problem_mark) - r->bom;
 	if (at < r->n && r->text[at] == '\t')
 		return fail(r, &p->problem_mark, "a tab where only spaces may indent");
@@ -128,8 +128,8 @@ static int syntax_error(struct reader *r)
 
 /* --- anchors --- */
 
-static int remember(struct reader *r, const yaml_event_t *e, const yaml_char_t *name,
-	struct rk_val *v)
+static int remember(
+	struct reader *r, const yaml_event_t *e, const yaml_char_t *name, struct rk_val *v)
 {
 	struct anchor *a;
 
@@ -186,7 +186,7 @@ static int expand(struct reader *r, const yaml_event_t *e, const struct rk_val *
 	to->shared = true;
 	to->s = from->s;
 	to->len = from->len;
-	rk_each(it, from) {
+	rk_each (it, from) {
 		struct rk_val *c = rk_tree_node(r->d, RK_NULL);
 
 		c->key = it->key;
@@ -211,8 +211,8 @@ static bool wants_key(const struct reader *r)
 
 static struct rk_val *new_value(struct reader *r, const yaml_event_t *e)
 {
-	struct rk_val *v = r->open ? rk_tree_node(r->d, RK_NULL)
-				   : rk_tree_root(r->d, RK_NULL, r->one_line);
+	struct rk_val *v =
+		r->open ? rk_tree_node(r->d, RK_NULL) : rk_tree_root(r->d, RK_NULL, r->one_line);
 
 	v->line = (uint32_t)e->start_mark.line + 1;
 	v->start = byte_at(r, &e->start_mark);
@@ -298,8 +298,8 @@ static bool has_bare_tag(const struct reader *r, size_t start)
 	return s < end && *s == '!';
 }
 
-static bool is_string(const struct reader *r, const yaml_event_t *e, const struct rk_val *v,
-	const char *tag)
+static bool is_string(
+	const struct reader *r, const yaml_event_t *e, const struct rk_val *v, const char *tag)
 {
 	if (*tag)
 		return rk_streq(tag, "str");
@@ -412,8 +412,8 @@ static int on_open(struct reader *r, const yaml_event_t *e, enum rk_kind kind)
 	r->open = v;
 	r->flow[r->depth] = map ? e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
 				: e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-	return remember(r, e, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor,
-		v);
+	return remember(
+		r, e, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, v);
 }
 
 static int on_close(struct reader *r, const yaml_event_t *e)
@@ -422,8 +422,8 @@ static int on_close(struct reader *r, const yaml_event_t *e)
 	const struct rk_val *dup = v->kind == RK_MAP ? rk_tree_duplicate(v) : NULL;
 
 	if (dup)
-		return rk_tree_error(r->d, dup->line, r->err, "key \"%s\" is there twice",
-			dup->key);
+		return rk_tree_error(
+			r->d, dup->line, r->err, "key \"%s\" is there twice", dup->key);
 	/* A block ends where its last value does, not after the blanks and comments behind it. */
 	v->end = r->flow[r->depth] || !v->last ? byte_at(r, &e->end_mark) : v->last->end;
 	r->open = v->parent;
@@ -468,8 +468,8 @@ static int end_document(struct reader *r, const struct docs *docs)
 	if (empty)
 		return 0;
 	if (docs->only_one && docs->list->count)
-		return rk_tree_error(r->d, v->line, r->err,
-			"a second document where one is expected");
+		return rk_tree_error(
+			r->d, v->line, r->err, "a second document where one is expected");
 	rk_tree_link(docs->list, v);
 	return 0;
 }
@@ -540,8 +540,8 @@ static int read_all(struct reader *r, const struct docs *docs)
 	return rc;
 }
 
-static int parse(struct rk_doc *d, const char *text, size_t n, struct docs *docs,
-	struct rk_err *err)
+static int parse(
+	struct rk_doc *d, const char *text, size_t n, struct docs *docs, struct rk_err *err)
 {
 	struct reader r = {.d = d, .text = text, .n = n, .err = err};
 	const char *nl = memchr(text, '\n', n);
@@ -558,8 +558,8 @@ static int parse(struct rk_doc *d, const char *text, size_t n, struct docs *docs
 	return read_all(&r, docs);
 }
 
-int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err)
+int rk_yaml_parse(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
 	struct docs docs = {.only_one = true};
 
@@ -572,8 +572,8 @@ int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **
 	return 0;
 }
 
-int rk_yaml_parse_all(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err)
+int rk_yaml_parse_all(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
 	struct docs docs = {0};
 

@@ -2,10 +2,19 @@
 /* yaml - YAML through libyaml's events, with the guards libyaml lacks.
  *
  * Refused, with file and line: duplicate keys, merge keys (<<), alias cycles and alias bombs
- * (expanded nodes are bounded), NUL, depth beyond RK_DEPTH_MAX, non-scalar keys, tags other
- * than the core ones, text after `...`. Typing of plain scalars follows what kubectl's reader
- * does (YAML 1.1 over JSON types): null/~/empty, true/false/yes/no/on/off/y/n, integers and
- * floats; all else is a string. Invalid UTF-8 is refused by libyaml. */
+ * (expanded nodes and bytes are bounded), NUL, depth beyond RK_DEPTH_MAX, keys that are empty or
+ * no scalars, tags other than the core ones, numbers that JSON does not have (.inf), text after
+ * `...`, invalid UTF-8.
+ *
+ * Plain scalars are typed as kubectl's reader types them (sigs.k8s.io/yaml, YAML 1.1 over JSON):
+ * null/~/empty, true/false/yes/no/on/off/y/n, integers and floats; all else is a string. A number
+ * gets JSON's notation (0x1F is 31, 0123 is 83, 1_000 is 1000); a key stays as it is written,
+ * where kubectl makes "true" of y and "31" of 0x1F.
+ *
+ * Positions are bytes of the text as given, a byte order mark included. `end` is where the value
+ * itself ends: blanks, line breaks and comments behind it are left out, also behind block scalars
+ * (and there even the line breaks that |+ keeps). An empty value is an empty span behind its
+ * colon. A tag or an anchor belongs to the value. */
 #ifndef RK_YAML_H
 #define RK_YAML_H
 

@@ -19,7 +19,7 @@ static bool yaml_can_hold(const struct rk_val *v)
 		return false;
 	if ((v->key && memchr(v->key, 0, v->klen)) || (v->s && memchr(v->s, 0, v->len)))
 		return false;
-	rk_each(it, v) {
+	rk_each (it, v) {
 		if (!yaml_can_hold(it))
 			return false;
 	}

@@ -42,7 +42,7 @@ static void check_spans(const struct rk_val *v, size_t size)
 		abort();
 	if (v->shared)
 		return;
-	rk_each(it, v) {
+	rk_each (it, v) {
 		size_t begin = it->key ? it->kstart : it->start;
 
 		if (begin < at || begin > it->start || it->end > v->end)
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (rk_yaml_parse_all(d, (const char *)data, size, &v, NULL) < 0)
 		return 0;
-	rk_each(doc, v) {
+	rk_each (doc, v) {
 		check_spans(doc, size);
 		through_yaml(d, doc, false);
 		through_yaml(d, doc, true);

@@ -10,7 +10,10 @@ struct text {
 	const char *s;
 	size_t n;
 };
-#define T(s) {s, sizeof(s) - 1}
+#define T(s)                     \
+	{                        \
+		s, sizeof(s) - 1 \
+	}
 
 /* The text as rk3k would write it, or the error message behind "!". */
 static char *reread(const char *s, size_t n, bool stream)
@@ -71,7 +74,8 @@ static void good_texts_are_kept(void **state)
 		{"{\"\":0}", "{\"\":0}"},
 		{"{\"a.b/c\":\"}]\"}", "{\"a.b/c\":\"}]\"}"},
 		{"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\""},
-		{"\"\\u0041\\u00e9\\u20AC\\uD83D\\uDE00\"", "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
+		{"\"\\u0041\\u00e9\\u20AC\\uD83D\\uDE00\"",
+			"\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
 		{"\"\\u0000x\"", "\"\\u0000x\""},
 		{"\"\x7f \xc3\xa9 \xef\xbf\xbf \xf4\x8f\xbf\xbf\"",
 			"\"\x7f \xc3\xa9 \xef\xbf\xbf \xf4\x8f\xbf\xbf\""},
@@ -88,17 +92,16 @@ static void good_texts_are_kept(void **state)
 
 static void bad_texts_are_refused(void **state)
 {
-	static const char *const bad[] = {
-		"", " \n", "tru", "True", "nul", "nulll", "truefalse", "undefined", "01", "-",
-		"+1", ".5", "1.", "1.e5", "1e", "1e+", "0x10", "1_0", "-01", "--1", "1 2", "NaN",
-		"Infinity", "-Infinity", "1a", "1\"a\"", "[", "]", "{", "}", "[}", "{]", "[1",
-		"[1,", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[1:2]", "[\"a\":1]", "[1]]",
-		"[1] [2]", "[1],", "[1]x", "x[1]", ",", ":", "[1}", "[\"a\" \"b\"]", "[[1] [2]]",
-		"[true false]", "[tru]", "[nul,1]", "[01]", "[1.]", "[-]", "{\"a\"}", "{\"a\":}",
-		"{\"a\":1,}", "{,}", "{\"a\" 1}", "{\"a\" \"b\"}", "{\"a\"::1}",
-		"{\"a\":1 \"b\":2}", "{\"a\":1,,\"b\":2}", "{\"a\":1:2}", "{\"a\":1}}",
-		"{\"a\":1", "{\"a\":", "{\"a\"", "{\"a", "{a:1}", "{'a':1}", "{1:1}", "{null:1}",
-		"{[]:1}", "{{}:1}", "{\"a\",\"b\":1}", "{\"a\":1 2}", "{\"a\":[1}", "{\"a\":1]",
+	static const char *const bad[] = {"", " \n", "tru", "True", "nul", "nulll", "truefalse",
+		"undefined", "01", "-", "+1", ".5", "1.", "1.e5", "1e", "1e+", "0x10", "1_0", "-01",
+		"--1", "1 2", "NaN", "Infinity", "-Infinity", "1a", "1\"a\"", "[", "]", "{", "}",
+		"[}", "{]", "[1", "[1,", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[1:2]", "[\"a\":1]",
+		"[1]]", "[1] [2]", "[1],", "[1]x", "x[1]", ",", ":", "[1}", "[\"a\" \"b\"]",
+		"[[1] [2]]", "[true false]", "[tru]", "[nul,1]", "[01]", "[1.]", "[-]", "{\"a\"}",
+		"{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{\"a\" \"b\"}", "{\"a\"::1}",
+		"{\"a\":1 \"b\":2}", "{\"a\":1,,\"b\":2}", "{\"a\":1:2}", "{\"a\":1}}", "{\"a\":1",
+		"{\"a\":", "{\"a\"", "{\"a", "{a:1}", "{'a':1}", "{1:1}", "{null:1}", "{[]:1}",
+		"{{}:1}", "{\"a\",\"b\":1}", "{\"a\":1 2}", "{\"a\":[1}", "{\"a\":1]",
 		"{\"a\":1}{\"a\":1}", "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":2}",
 		"{\"x\":{\"a\":1,\"b\":2,\"a\":3}}", "\"", "\"a", "\"a\\\"", "\"\\", "'a'",
 		"\"\\x41\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\a\"", "\"\\'\"", "\"\\0\"",
@@ -107,11 +110,17 @@ static void bad_texts_are_refused(void **state)
 		"\"\\ud83d\\n\"", "\"\\ude00\\ud83d\"", "\"\x80\"", "\"\xc3\"", "\"\xc3(\"",
 		"\"\xc0\xaf\"", "\"\xe0\x80\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
 		"\"\xf8\x88\x80\x80\x80\"", "\"\xff\"", "\"\xe2\x82\"", "{\"\xff\":1}",
-		"\xef\xbb\xbf{}", "\xc2\xa0{}", "\v[]", "\f[]", "/* c */ 1", "1 // c", "# c\n1",
-	};
+		"\xef\xbb\xbf{}", "\xc2\xa0{}", "\v[]", "\f[]", "/* c */ 1", "1 // c", "# c\n1"};
 	static const struct text with_nul[] = {
-		T("[1]\0"), T("\0"), T("[1,\0 2]"), T("\"a\0b\""), T("[1\0]"), T("1\0"),
-		T("{\"a\0b\":1}"), T("{\"a\":1}\0{\"b\":2}"), T("\xff\xfe[\0]\0"),
+		T("[1]\0"),
+		T("\0"),
+		T("[1,\0 2]"),
+		T("\"a\0b\""),
+		T("[1\0]"),
+		T("1\0"),
+		T("{\"a\0b\":1}"),
+		T("{\"a\":1}\0{\"b\":2}"),
+		T("\xff\xfe[\0]\0"),
 	};
 
 	(void)state;
@@ -134,8 +143,8 @@ static void streams_hold_any_number_of_values(void **state)
 		{"[1][2] \"a\" null", "[[1],[2],\"a\",null]"},
 		{"{\"a\":1}\n{\"a\":1}\n", "[{\"a\":1},{\"a\":1}]"},
 	};
-	static const char *const bad[] = {"1,2", "[1],[2]", "{}]", "[1", "]", "}", "1 tru", "\"a\":1",
-		"{} {\"a\":1", "{\"a\":1,}{}", "1:2", "[]01"};
+	static const char *const bad[] = {"1,2", "[1],[2]", "{}]", "[1", "]", "}", "1 tru",
+		"\"a\":1", "{} {\"a\":1", "{\"a\":1,}{}", "1:2", "[]01"};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(streams); i++) {
@@ -281,8 +290,8 @@ static void damaged_text_round_trips_or_fails(void **state)
 		memcpy(text, good, n);
 		for (int i = 0; i < 1 + round % 3; i++) {
 			seed = seed * 1103515245 + 12345;
-			text[(seed >> 8) % n] = round % 2 ? (char)(seed >> 24)
-							  : "[]{}:,\"1 \\"[(seed >> 24) % 10];
+			text[(seed >> 8) % n] =
+				round % 2 ? (char)(seed >> 24) : "[]{}:,\"1 \\"[(seed >> 24) % 10];
 		}
 		if (round % 7 == 0)
 			n = (seed >> 4) % n;
@@ -309,7 +318,8 @@ static void large_lists_take_linear_time(void **state)
 	(void)state;
 	rk_buf_puts(&text, "{\"items\":[{}");
 	for (int i = 0; i < 60000; i++)
-		rk_buf_addf(&text, ",{\"metadata\":{\"name\":\"pod-%d\",\"labels\":{\"a\":\"b\"}}}", i);
+		rk_buf_addf(
+			&text, ",{\"metadata\":{\"name\":\"pod-%d\",\"labels\":{\"a\":\"b\"}}}", i);
 	rk_buf_puts(&text, "],\"data\":{\"k\":1");
 	for (int i = 0; i < 60000; i++)
 		rk_buf_addf(&text, ",\"key-%d\":%d", i, i);

@@ -35,8 +35,9 @@ static void assert_fill(const char *skeleton, const char *params, const char *wa
 static void a_lone_parameter_keeps_its_type(void **state)
 {
 	(void)state;
-	assert_fill("# ${n}: a number\n# ${s}: a string\n# ${l}: a list\n# ${m}: a map\n# ${z}: null\n"
-		    "n: \"${n}\"\ns: '${s}'\nl: \"${l}\"\nm: [\"${m}\"]\nz: \"${z}\"\n",
+	assert_fill(
+		"# ${n}: a number\n# ${s}: a string\n# ${l}: a list\n# ${m}: a map\n# ${z}: null\n"
+		"n: \"${n}\"\ns: '${s}'\nl: \"${l}\"\nm: [\"${m}\"]\nz: \"${z}\"\n",
 		"{\"n\":3,\"s\":\"3\",\"l\":[1,{}],\"m\":{\"a\":true},\"z\":null}",
 		"[{\"n\":3,\"s\":\"3\",\"l\":[1,{}],\"m\":[{\"a\":true}],\"z\":null}]");
 }
@@ -56,7 +57,8 @@ static void no_value_breaks_out_of_its_place(void **state)
 	(void)state;
 	assert_fill("# ${v}: anything\na: \"${v}\"\nb: \"x ${v} y\"\n",
 		"{\"v\":\"q\\\"\\n- evil: ${v}\\n# $${v} \\\\\"}",
-		"[{\"a\":\"q\\\"\\n- evil: ${v}\\n# $${v} \\\\\",\"b\":\"x q\\\"\\n- evil: ${v}\\n# "
+		"[{\"a\":\"q\\\"\\n- evil: ${v}\\n# $${v} \\\\\",\"b\":\"x q\\\"\\n- evil: "
+		"${v}\\n# "
 		"$${v} \\\\ y\"}]");
 }
 
@@ -83,8 +85,8 @@ static void mistakes_are_errors(void **state)
 		"!m.yaml: there is no parameter ${b}");
 	assert_fill("# ${a}: x\n# ${b}: x\na: \"${a}\"\n", "{\"a\":1,\"b\":2}",
 		"!m.yaml:2: parameter ${b} is declared but not used");
-	assert_fill("a: 1\nb: \"${a}\"\n", "{}",
-		"!m.yaml:2: ${a} is not declared in the head comment");
+	assert_fill(
+		"a: 1\nb: \"${a}\"\n", "{}", "!m.yaml:2: ${a} is not declared in the head comment");
 	assert_fill("a: 1\n# ${a}: too late\nb: \"x${a}\"\n", "{}",
 		"!m.yaml:3: ${a} is not declared in the head comment");
 	assert_fill("# ${a}: x\n# ${a}: y\na: \"${a}\"\n", "{\"a\":1}",
@@ -140,7 +142,8 @@ static struct rk_val *some_params(struct rk_doc *d, const char *text)
 {
 	struct rk_val *p = rk_map(d);
 
-	for (const char *s = text; rk_prefix(s, "#") || rk_prefix(s, "---"); s = strchr(s, '\n') + 1) {
+	for (const char *s = text; rk_prefix(s, "#") || rk_prefix(s, "---");
+		s = strchr(s, '\n') + 1) {
 		const char *end = strchr(s, '}');
 
 		if (rk_prefix(s, "# ${") && end)
@@ -163,7 +166,7 @@ static void embedded_manifests_fill(void **state)
 		if (rk_manifest(d, m->name, some_params(d, m->text), &v, &err) < 0)
 			fail_msg("%s", err.msg);
 		assert_true(v->count > 0);
-		rk_each(doc, v) {
+		rk_each (doc, v) {
 			assert_non_null(rk_get_str(doc, "kind", NULL));
 			assert_non_null(rk_get_str(doc, "apiVersion", NULL));
 		}

@@ -28,8 +28,9 @@ static void assert_json(const struct rk_val *v, const char *want)
 static void reading_by_path(void **state)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *v = json(d, "{\"data\":{\"tls.crt\":\"C\",\"n\":7,\"b\":true,\"z\":null,"
-					 "\"\":\"e\",\"nul\":\"a\\u0000b\"},\"l\":[1,\"x\",[2]]}");
+	const struct rk_val *v =
+		json(d, "{\"data\":{\"tls.crt\":\"C\",\"n\":7,\"b\":true,\"z\":null,"
+			"\"\":\"e\",\"nul\":\"a\\u0000b\"},\"l\":[1,\"x\",[2]]}");
 
 	(void)state;
 	assert_string_equal(rk_get_str(v, "data", "tls.crt", NULL), "C");
@@ -75,8 +76,9 @@ static void defaults_stand_for_what_is_missing_or_wrong(void **state)
 static void checked_reads_leave_what_is_missing(void **state)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *v = json(d, "{\"a\":{\"z\":null,\"i\":5,\"b\":true,\"s\":\"\",\"l\":[],"
-					 "\"m\":{}}}");
+	const struct rk_val *v =
+		json(d, "{\"a\":{\"z\":null,\"i\":5,\"b\":true,\"s\":\"\",\"l\":[],"
+			"\"m\":{}}}");
 	const struct rk_val *node = v;
 	struct rk_err err = RK_ERR_INIT;
 	const char *s = "def";
@@ -119,16 +121,17 @@ static void errors_name_source_line_path_and_type(void **state)
 	rk_doc_source(d, "deploy.json");
 	v = json(d, text);
 	assert_int_equal(rk_want_int(v, &n, &err, "spec", "servers", NULL), -1);
-	assert_string_equal(err.msg, "deploy.json:3: spec.servers: expected a number, found a string");
+	assert_string_equal(
+		err.msg, "deploy.json:3: spec.servers: expected a number, found a string");
 	assert_int_equal(err.code, RK_FAIL);
 	assert_int_equal(rk_want_str(v, &s, &err, "spec", "host.name", NULL), -1);
-	assert_string_equal(err.msg,
-		"deploy.json:4: spec[\"host.name\"]: expected a string, found a number");
+	assert_string_equal(
+		err.msg, "deploy.json:4: spec[\"host.name\"]: expected a string, found a number");
 	assert_string_equal(err.hint, "put the value in quotes");
 	node = rk_at(rk_get(v, "spec", "rules", NULL), 1);
 	assert_int_equal(rk_need_str(node, &s, &err, "host", NULL), -1);
-	assert_string_equal(err.msg,
-		"deploy.json:6: spec.rules[1].host: expected a string, found a list");
+	assert_string_equal(
+		err.msg, "deploy.json:6: spec.rules[1].host: expected a string, found a list");
 	assert_int_equal(rk_want_str(v, &s, &err, "spec", "servers", "x", NULL), -1);
 	assert_string_equal(err.msg, "deploy.json:3: spec.servers: expected a map, found a string");
 	assert_int_equal(rk_want_bool(v, &b, &err, "spec", NULL), -1);
@@ -154,8 +157,8 @@ static void one_line_sources_are_named_without_line(void **state)
 	assert_string_equal(err.msg, "Secret ns/name: data.a is not set");
 	int64_t n;
 	assert_int_equal(rk_want_int(v, &n, &err, "data", "f", NULL), -1);
-	assert_string_equal(err.msg,
-		"Secret ns/name: data.f: expected a whole number, found a number");
+	assert_string_equal(
+		err.msg, "Secret ns/name: data.f: expected a whole number, found a number");
 }
 
 static void base64_members_are_decoded(void **state)
@@ -202,10 +205,10 @@ static void equality_ignores_the_order_of_keys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(cases); i++) {
-		assert_int_equal(rk_val_equal(json(d, cases[i].a), json(d, cases[i].b)),
-			cases[i].equal);
-		assert_int_equal(rk_val_equal(json(d, cases[i].b), json(d, cases[i].a)),
-			cases[i].equal);
+		assert_int_equal(
+			rk_val_equal(json(d, cases[i].a), json(d, cases[i].b)), cases[i].equal);
+		assert_int_equal(
+			rk_val_equal(json(d, cases[i].b), json(d, cases[i].a)), cases[i].equal);
 	}
 	assert_true(rk_val_equal(NULL, NULL));
 	assert_false(rk_val_equal(NULL, rk_null(d)));
@@ -319,7 +322,8 @@ static void arena_pieces_are_zeroed_aligned_and_apart(void **state)
 			for (size_t j = 0; j < last_n; j++)
 				assert_int_equal((unsigned char)last[j], 0xff);
 		}
-		assert_string_equal(rk_doc_printf(d, "%zu-%s", i, "x"), rk_doc_printf(d, "%zu-x", i));
+		assert_string_equal(
+			rk_doc_printf(d, "%zu-%s", i, "x"), rk_doc_printf(d, "%zu-x", i));
 		assert_int_equal(strlen(rk_doc_strndup(d, "abcdef", i % 7)), i % 7);
 		last = p;
 		last_n = n;
@@ -355,13 +359,28 @@ static void utf8_takes_shortest_forms_only(void **state)
 		size_t len;
 		uint32_t cp;
 	} cases[] = {
-		{"a", 1, 'a'}, {"\x7f", 1, 0x7f}, {"\xc2\x80", 2, 0x80}, {"\xdf\xbf", 2, 0x7ff},
-		{"\xe0\xa0\x80", 3, 0x800}, {"\xed\x9f\xbf", 3, 0xd7ff}, {"\xee\x80\x80", 3, 0xe000},
-		{"\xef\xbf\xbf", 3, 0xffff}, {"\xf0\x90\x80\x80", 4, 0x10000},
-		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff}, {"\x80", 0, 0}, {"\xc0\x80", 0, 0},
-		{"\xc1\xbf", 0, 0}, {"\xe0\x9f\xbf", 0, 0}, {"\xed\xa0\x80", 0, 0},
-		{"\xf0\x8f\xbf\xbf", 0, 0}, {"\xf4\x90\x80\x80", 0, 0}, {"\xf5\x80\x80\x80", 0, 0},
-		{"\xc2", 0, 0}, {"\xc2\x41", 0, 0}, {"\xe2\x82", 0, 0}, {"\xff", 0, 0},
+		{"a", 1, 'a'},
+		{"\x7f", 1, 0x7f},
+		{"\xc2\x80", 2, 0x80},
+		{"\xdf\xbf", 2, 0x7ff},
+		{"\xe0\xa0\x80", 3, 0x800},
+		{"\xed\x9f\xbf", 3, 0xd7ff},
+		{"\xee\x80\x80", 3, 0xe000},
+		{"\xef\xbf\xbf", 3, 0xffff},
+		{"\xf0\x90\x80\x80", 4, 0x10000},
+		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+		{"\x80", 0, 0},
+		{"\xc0\x80", 0, 0},
+		{"\xc1\xbf", 0, 0},
+		{"\xe0\x9f\xbf", 0, 0},
+		{"\xed\xa0\x80", 0, 0},
+		{"\xf0\x8f\xbf\xbf", 0, 0},
+		{"\xf4\x90\x80\x80", 0, 0},
+		{"\xf5\x80\x80\x80", 0, 0},
+		{"\xc2", 0, 0},
+		{"\xc2\x41", 0, 0},
+		{"\xe2\x82", 0, 0},
+		{"\xff", 0, 0},
 	};
 
 	(void)state;

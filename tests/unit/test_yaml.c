@@ -62,7 +62,8 @@ static void plain_scalars_are_typed_as_kubectl_does(void **state)
 			"[\"0x10000000000000000\",-9223372036854775808,\"-0x8000000000000001\"]"},
 		{"[1e999, 12e4567, 1e308]", "[\"1e999\",\"12e4567\",1e308]"},
 		{"[0x, 0o, 0b2, 0o8, 1e, 1e+, --1, +-1, ., -, +, e3]",
-			"[\"0x\",\"0o\",\"0b2\",\"0o8\",\"1e\",\"1e+\",\"--1\",\"+-1\",\".\",\"-\",\"+\",\"e3\"]"},
+			"[\"0x\",\"0o\",\"0b2\",\"0o8\",\"1e\",\"1e+\",\"--1\",\"+-1\",\".\",\"-\","
+			"\"+\",\"e3\"]"},
 		{"[1.2.3, 10.0.0.1, 2026-11-21, 2026-11-21T10:00:00Z, 12:30:45, =, v1]",
 			"[\"1.2.3\",\"10.0.0.1\",\"2026-11-21\",\"2026-11-21T10:00:00Z\","
 			"\"12:30:45\",\"=\",\"v1\"]"},
@@ -88,17 +89,22 @@ static void notations(void **state)
 		{"a: 1\nb:\n- x\n-\n  - q\n- c: d\n  e: f\n",
 			"{\"a\":1,\"b\":[\"x\",[\"q\"],{\"c\":\"d\",\"e\":\"f\"}]}"},
 		{"a: 'it''s'\nb: \"\\u00e9\\x41\\n\\\n  x\"\nc: plain\n  goes on\n",
-			"{\"a\":\"it's\",\"b\":\"\xc3\xa9" "A\\nx\",\"c\":\"plain goes on\"}"},
+			"{\"a\":\"it's\",\"b\":\"\xc3\xa9"
+			"A\\nx\",\"c\":\"plain goes on\"}"},
 		{"a: |\n  x\n   y\n\n  z\n\n\nb: |-\n  x\n\nc: |+\n  x\n\n",
 			"{\"a\":\"x\\n y\\n\\nz\\n\",\"b\":\"x\",\"c\":\"x\\n\\n\"}"},
 		{"a: >\n  x\n  y\n\n  z\n", "{\"a\":\"x y\\nz\\n\"}"},
-		{"\xef\xbb\xbf" "a: 1\r\nb: |\r\n  x\r\n  y\r\n", "{\"a\":1,\"b\":\"x\\ny\\n\"}"},
+		{"\xef\xbb\xbf"
+		 "a: 1\r\nb: |\r\n  x\r\n  y\r\n",
+			"{\"a\":1,\"b\":\"x\\ny\\n\"}"},
 		{"? a\n: b\n? |\n  k\n: v\n", "{\"a\":\"b\",\"k\\n\":\"v\"}"},
-		{"a: &x {b: 1}\nc: *x\nd: [*x, *x]\n", "{\"a\":{\"b\":1},\"c\":{\"b\":1},\"d\":[{\"b\":1},{\"b\":1}]}"},
+		{"a: &x {b: 1}\nc: *x\nd: [*x, *x]\n",
+			"{\"a\":{\"b\":1},\"c\":{\"b\":1},\"d\":[{\"b\":1},{\"b\":1}]}"},
 		{"- &a 1\n- &a 2\n- *a\n", "[1,2,2]"},
 		{"&k key: &v val\nb: *k\nc: *v\n", "{\"key\":\"val\",\"b\":\"key\",\"c\":\"val\"}"},
 		{"\"<<\": {a: 1}\n", "{\"<<\":{\"a\":1}}"},
-		{"{\"json\": [1, 2.5e3, null], \"t\": \"a\\/b\"}", "{\"json\":[1,2.5e3,null],\"t\":\"a/b\"}"},
+		{"{\"json\": [1, 2.5e3, null], \"t\": \"a\\/b\"}",
+			"{\"json\":[1,2.5e3,null],\"t\":\"a/b\"}"},
 		{"%YAML 1.1\n---\na: 1\n", "{\"a\":1}"},
 		{"just text", "\"just text\""},
 		{"", "[]"},
@@ -132,23 +138,27 @@ static void guards_refuse_by_name_and_line(void **state)
 		{"a: \"x\\0y\"\n", "!line 1: a string holds NUL"},
 		{"\"\\0\": 1\n", "!line 1: a string holds NUL"},
 		{"a: !secret x\n", "!line 1: tag !secret is not supported here"},
-		{"a: !!binary eA==\n", "!line 1: tag tag:yaml.org,2002:binary is not supported here"},
+		{"a: !!binary eA==\n",
+			"!line 1: tag tag:yaml.org,2002:binary is not supported here"},
 		{"a: !!set {x}\n", "!line 1: tag tag:yaml.org,2002:set is not supported here"},
 		{"a: !!int x\n", "!line 1: tag tag:yaml.org,2002:int is not supported here"},
 		{"!!int a: 1\n", "!line 1: tag tag:yaml.org,2002:int is not supported here"},
 		{"a: .inf\n", "!line 1: .inf is no number JSON has: put a string in quotes"},
-		{"a: 1\nb: -.Inf\n", "!line 2: -.Inf is no number JSON has: put a string in quotes"},
+		{"a: 1\nb: -.Inf\n",
+			"!line 2: -.Inf is no number JSON has: put a string in quotes"},
 		{"a: 1\n...\nb: 2\n", "!line 3: did not find expected <document start>"},
 		{"a:\n\tb: 1\n", "!line 2: a tab where only spaces may indent"},
 		{"\xc3\xa9: 1\na:\n\tb: 1\n", "!line 3: a tab where only spaces may indent"},
 		{"a: 1\n b: 2\n", "!line 2: mapping values are not allowed in this context"},
 		{"a: [1\nb: 2\n",
 			"!line 2: did not find expected ',' or ']', while parsing a flow sequence"},
-		{"a: \"x\n", "!line 2: found unexpected end of stream, while scanning a quoted scalar"},
+		{"a: \"x\n",
+			"!line 2: found unexpected end of stream, while scanning a quoted scalar"},
 		{"a: 1\nb: \x01\n", "!line 2: control characters are not allowed"},
 		{"a: 1\nb: \xff\n", "!line 2: invalid leading UTF-8 octet"},
 		{"a: \xed\xa0\x80\n", "!line 1: invalid Unicode character"},
-		{"a: 1\n- b\n", "!line 2: did not find expected key, while parsing a block mapping"},
+		{"a: 1\n- b\n",
+			"!line 2: did not find expected key, while parsing a block mapping"},
 	};
 	static const char nul[] = "a: 1\nb: x\0y\n";
 	rk_auto_free char *got = as_json(nul, sizeof(nul) - 1);
@@ -232,8 +242,8 @@ static void alias_bombs_are_refused(void **state)
 	(void)state;
 	rk_buf_puts(&nodes, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
 	for (int i = 1; i < 12; i++)
-		rk_buf_addf(&nodes, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i,
-			i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		rk_buf_addf(&nodes, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n",
+			i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	rk_auto_free char *a = as_json(nodes.s, nodes.len);
 	assert_string_equal(a, "!line 6: aliases expand to too much");
 	rk_buf_puts(&bytes, "- &a ");
@@ -414,10 +424,11 @@ static char *as_yaml(const char *json, bool sorted)
 
 static void block_style_is_kubectls(void **state)
 {
-	static const char json[] =
-		"{\"spec\":{\"b\":[],\"a\":{},\"list\":[\"x\",{\"k\":1,\"j\":[1,[2,3],[]]},[{\"p\":null}]]},"
-		"\"apiVersion\":\"v1\",\"data\":{\"pem\":\"-----BEGIN\\nx\\n\",\"no-end\":\"a\\n b\","
-		"\"ends\":\"a\\n\\n\"},\"args\":[\"l1\\nl2\\n\",\"--a=b\"]}";
+	static const char json[] = "{\"spec\":{\"b\":[],\"a\":{},\"list\":[\"x\",{\"k\":1,\"j\":[1,"
+				   "[2,3],[]]},[{\"p\":null}]]},"
+				   "\"apiVersion\":\"v1\",\"data\":{\"pem\":\"-----BEGIN\\nx\\n\","
+				   "\"no-end\":\"a\\n b\","
+				   "\"ends\":\"a\\n\\n\"},\"args\":[\"l1\\nl2\\n\",\"--a=b\"]}";
 	static const char want[] = "apiVersion: v1\n"
 				   "args:\n"
 				   "- |\n"
@@ -456,18 +467,22 @@ static void block_style_is_kubectls(void **state)
 
 static void ambiguous_strings_are_quoted(void **state)
 {
-	static const char *const quoted[] = {"", "~", "null", "NULL", "nUll", "true", "True", "tRUE",
-		"false", "yes", "YES", "no", "on", "Off", "y", "Y", "n", "N", "0", "1", "-1", "+1",
-		"1.5", ".5", "5.", "1e3", "1E-3", "1e999", "0x1F", "0o17", "017", "0b1", "1_000", "0b+1",
-		".inf", "-.INF", ".nan", "2026-11-21", "2026-11-21T10:00:00Z", "12:30", "12:30:45",
-		"-190:20:30.15", "=", "<<", " a", "a ", "a: b", "a:", "a #b", "#a", "- a", "-", "---",
-		"--- a", "...", "? a", "?a", ": a", ":a", "[a", "]a", "{a", "}a", ",a", "&a", "*a", "!a",
-		"|a", ">a", "'a", "\"a", "%a", "@a", "`a", "a\tb", "\ta", "a\r", "a\x7f", "\x01",
-		"a\xc2\x85z", "a\xe2\x80\xa8z", "\xef\xbb\xbf" "a", "a\xef\xbf\xbez", "a\xffz"};
+	static const char *const quoted[] = {"", "~", "null", "NULL", "nUll", "true", "True",
+		"tRUE", "false", "yes", "YES", "no", "on", "Off", "y", "Y", "n", "N", "0", "1",
+		"-1", "+1", "1.5", ".5", "5.", "1e3", "1E-3", "1e999", "0x1F", "0o17", "017", "0b1",
+		"1_000", "0b+1", ".inf", "-.INF", ".nan", "2026-11-21", "2026-11-21T10:00:00Z",
+		"12:30", "12:30:45", "-190:20:30.15", "=", "<<", " a", "a ", "a: b", "a:", "a #b",
+		"#a", "- a", "-", "---", "--- a", "...", "? a", "?a", ": a", ":a", "[a", "]a", "{a",
+		"}a", ",a", "&a", "*a", "!a", "|a", ">a", "'a", "\"a", "%a", "@a", "`a", "a\tb",
+		"\ta", "a\r", "a\x7f", "\x01", "a\xc2\x85z", "a\xe2\x80\xa8z",
+		"\xef\xbb\xbf"
+		"a",
+		"a\xef\xbf\xbez", "a\xffz"};
 	static const char *const plain[] = {"a", "v1", "1.2.3", "10.0.0.1", "https://h:6443/x?y=z",
-		"a b", "a,b", "a[0]", "x=y", "a#b", "a:b", "-a", "--flag=v", "-x 1", "~/x",
-		"<a>", "1a", "0xg", "e3", "nope", "yess", "a'b\"c", "\xc3\xa9", "\xf0\x9f\x98\x80", "2001:db8::1",
-		"sha256:abc", "a\\b", "$x", "(a)", "a|b", "k8s.io/x", "50m", "2Gi", "1.2.3-rc1+x"};
+		"a b", "a,b", "a[0]", "x=y", "a#b", "a:b", "-a", "--flag=v", "-x 1", "~/x", "<a>",
+		"1a", "0xg", "e3", "nope", "yess", "a'b\"c", "\xc3\xa9", "\xf0\x9f\x98\x80",
+		"2001:db8::1", "sha256:abc", "a\\b", "$x", "(a)", "a|b", "k8s.io/x", "50m", "2Gi",
+		"1.2.3-rc1+x"};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(quoted); i++) {
@@ -536,10 +551,10 @@ static uint32_t rnd(uint32_t n)
 static struct rk_val *random_string(struct rk_doc *d)
 {
 	static const char *const parts[] = {"a", "b c", " ", "\n", "\t", "#", " #", ":", ": ", "- ",
-		"---", "'", "\"", "\\", "{", "]", ",", "&", "*", "!", "|", ">", "%", "@", "=", "<<", "~",
-		"\xc3\xa9", "\xf0\x9f\x98\x80", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\x7f",
-		"\x01", "\r", "0", "1", ".", "e3", "_", "0x", "y", "no", "true", "null", "2026-11-21",
-		"\xef\xbf\xbe", "\n\n", "\n ", "${x}"};
+		"---", "'", "\"", "\\", "{", "]", ",", "&", "*", "!", "|", ">", "%", "@", "=", "<<",
+		"~", "\xc3\xa9", "\xf0\x9f\x98\x80", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf",
+		"\x7f", "\x01", "\r", "0", "1", ".", "e3", "_", "0x", "y", "no", "true", "null",
+		"2026-11-21", "\xef\xbf\xbe", "\n\n", "\n ", "${x}"};
 	rk_auto_buf b = RK_BUF_INIT;
 
 	for (uint32_t n = rnd(5); n > 0; n--)
@@ -597,7 +612,7 @@ static void spans_hold_their_value(const char *text, const struct rk_val *v)
 	struct rk_val *alone;
 	size_t n = v->end - v->start;
 
-	rk_each(it, v)
+	rk_each (it, v)
 		spans_hold_their_value(text, it);
 	const struct rk_val *leaf = v;
 
@@ -641,8 +656,9 @@ static void every_span_holds_its_value(void **state)
 
 static void damaged_text_never_crashes(void **state)
 {
-	static const char good[] = "# c\na: &x {b: [1, 'q'], \"c\": *y}\nl:\n- |+\n  t\n\n- >-\n  f\n"
-				   "? k\n: !!str 5\n\xc3\xa9: ~\n---\n- - x: y\n    z:\n...\n";
+	static const char good[] =
+		"# c\na: &x {b: [1, 'q'], \"c\": *y}\nl:\n- |+\n  t\n\n- >-\n  f\n"
+		"? k\n: !!str 5\n\xc3\xa9: ~\n---\n- - x: y\n    z:\n...\n";
 	static const char bytes[] = "[]{}:,\"' \n#&*!|>-?%\t\xc3";
 
 	(void)state;
@@ -652,8 +668,8 @@ static void damaged_text_never_crashes(void **state)
 
 		memcpy(text, good, n);
 		for (int i = 0; i < 1 + round % 3; i++)
-			text[rnd((uint32_t)n)] = round % 2 ? (char)rnd(256)
-							   : bytes[rnd(sizeof(bytes) - 1)];
+			text[rnd((uint32_t)n)] =
+				round % 2 ? (char)rnd(256) : bytes[rnd(sizeof(bytes) - 1)];
 		if (round % 7 == 0)
 			n = rnd((uint32_t)n);
 		rk_auto_free char *got = as_json(text, n);
@@ -672,7 +688,8 @@ static void large_files_take_linear_time(void **state)
 	(void)state;
 	rk_buf_puts(&text, "# \xc3\xa9\nusers:\n");
 	for (int i = 0; i < 10000; i++)
-		rk_buf_addf(&text, "- name: u%d # \xe2\x82\xac\n  user: {token: \"%0200d\"}\n", i, i);
+		rk_buf_addf(
+			&text, "- name: u%d # \xe2\x82\xac\n  user: {token: \"%0200d\"}\n", i, i);
 	rk_buf_puts(&text, "map:\n");
 	for (int i = 0; i < 20000; i++)
 		rk_buf_addf(&text, "  k%d: v\n", i);
