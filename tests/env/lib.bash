@@ -48,7 +48,7 @@ tb_go() {
 # (bats waits for those), and its environment says whose it is, so that a pid
 # the kernel has given to somebody else is never signalled.
 spawn() {
-	local dir=$1 name=$2
+	local dir=$1 name=$2 i
 	shift 2
 	mkdir -p "$dir/log" "$dir/pid"
 	(
@@ -57,6 +57,12 @@ spawn() {
 	) >>"$dir/log/$name.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid/$name"
 	disown $!
+	for ((i = 0; i < 200; i++)); do # until it has become CMD, so that `spawned` knows it
+		if spawned "$dir" "$name" >/dev/null || ! kill -0 $! 2>/dev/null; then
+			break
+		fi
+		sleep 0.01
+	done
 }
 
 close_fds() {

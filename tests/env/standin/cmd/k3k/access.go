@@ -24,8 +24,8 @@ import (
 	"rk3k.test/standin/internal/supervisor"
 )
 
-// bootstrap fetches the authorities from server 0 and keeps them in the bootstrap Secret; it also
-// tells the other servers where server 0 is. The API must answer through the Service.
+// bootstrap fetches the authorities from server 0 and keeps them in the bootstrap Secret. The API must
+// answer through the Service.
 func (c *controller) bootstrap(ctx context.Context, cl *cluster, clusterIP, token string) (*supervisor.Bootstrap, error) {
 	first, err := c.kube.CoreV1().Pods(cl.Namespace).Get(ctx, cl.name("server")+"-0", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || (err == nil && first.Status.PodIP == "") {
@@ -39,9 +39,6 @@ func (c *controller) bootstrap(ctx context.Context, cl *cluster, clusterIP, toke
 	} else if err != nil {
 		return nil, errNotReady
 	}
-	if err := c.leadOthers(ctx, cl, first.Status.PodIP, token); err != nil {
-		return nil, err
-	}
 	boot := &supervisor.Bootstrap{}
 	if err := json.Unmarshal(data, boot); err != nil {
 		return nil, err
@@ -53,18 +50,24 @@ func (c *controller) bootstrap(ctx context.Context, cl *cluster, clusterIP, toke
 	return boot, err
 }
 
-// leadOthers gives servers 1..n the address to relay to.
-func (c *controller) leadOthers(ctx context.Context, cl *cluster, first, token string) error {
+// leadOthers gives servers 1..n the address to relay to; it reports whether one does not know it yet.
+func (c *controller) leadOthers(ctx context.Context, cl *cluster, token string) (bool, error) {
 	list, err := c.kube.CoreV1().Pods(cl.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "role=server,cluster=" + cl.Name})
 	if err != nil {
-		return err
+		return false, err
 	}
+	first, waiting := "", false
 	for _, p := range list.Items {
-		if p.Status.PodIP != "" && p.Status.PodIP != first {
-			_ = supervisor.Lead(ctx, p.Status.PodIP, token, first) // it asks again at its next change
+		if p.Name == cl.name("server")+"-0" {
+			first = p.Status.PodIP
 		}
 	}
-	return nil
+	for _, p := range list.Items {
+		if first != "" && p.Status.PodIP != "" && p.Status.PodIP != first && p.DeletionTimestamp == nil {
+			waiting = supervisor.Lead(ctx, p.Status.PodIP, token, first) != nil || waiting
+		}
+	}
+	return waiting, nil
 }
 
 // readyz asks the API through the Service, whose endpoints appear when a pod is Ready.

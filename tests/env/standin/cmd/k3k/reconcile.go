@@ -110,6 +110,10 @@ func (c *controller) provision(ctx context.Context, cl *cluster) (time.Duration,
 	if err := c.workloads(ctx, cl); err != nil {
 		return 0, err
 	}
+	waiting, err := c.leadOthers(ctx, cl, token)
+	if err != nil {
+		return 0, err
+	}
 	boot, err := c.bootstrap(ctx, cl, svc.Spec.ClusterIP, token)
 	if err != nil {
 		return 0, err
@@ -117,7 +121,11 @@ func (c *controller) provision(ctx context.Context, cl *cluster) (time.Duration,
 	if wait := c.delay(cl); wait > 0 {
 		return 0, errNotReady
 	}
-	return 0, c.kubeconfig(ctx, cl, svc, boot)
+	err = c.kubeconfig(ctx, cl, svc, boot)
+	if waiting {
+		return soon, err
+	}
+	return 0, err
 }
 
 func (c *controller) fillStatus(ctx context.Context, cl *cluster) error {

@@ -132,10 +132,13 @@ func (c *container) restarts(code int) bool {
 		return !over
 	case c.isInit && code == 0:
 		return false
-	case policy == v1.RestartPolicyAlways:
-		return true
 	}
-	return policy == v1.RestartPolicyOnFailure && code != 0
+	return again(policy, int32(code))
+}
+
+// again: does the policy start a container that ended so once more?
+func again(policy v1.RestartPolicy, code int32) bool {
+	return policy == v1.RestartPolicyAlways || (policy == v1.RestartPolicyOnFailure && code != 0)
 }
 
 func (c *container) backOff(delay time.Duration) bool {

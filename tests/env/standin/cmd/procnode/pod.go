@@ -405,6 +405,8 @@ func (p *pod) phase() v1.PodPhase {
 			waiting++
 		case st.Waiting != nil:
 			running++ // between two starts
+		case st.Terminated != nil && !p.stopped && again(p.obj.Spec.RestartPolicy, st.Terminated.ExitCode):
+			running++ // before the back-off
 		case st.Terminated != nil && st.Terminated.ExitCode != 0:
 			failed++
 		}
