@@ -72,6 +72,13 @@ within() {
 	done
 }
 
+# apiserver stop|start: the host's, with the data it had.
+apiserver() {
+	local what=()
+	[[ $1 != stop ]] || what=(kube-apiserver)
+	bed plane "$1" "$RK3K_TESTBED/host" "${what[@]}"
+}
+
 # audit_mark: from here on. audit_requests [AGENT]: the requests that the host's
 # API server has answered since, of clients whose user agent starts with AGENT:
 # "verb resource namespace/name code", one a line.

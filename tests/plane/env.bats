@@ -227,6 +227,15 @@ web() {
 	assert_line "get configmaps $NS/kube-root-ca.crt 200"
 }
 
+@test "bed: the API server comes back with what it had" {
+	apiserver stop
+	run ! kubectl get --raw /readyz
+	apiserver start
+	run -0 kubectl get namespace "$NS" -o name
+	pod after 'exec sleep 600'
+	within 30 is_ready after
+}
+
 @test "bed: a second one is another one, and down leaves nothing of it" {
 	local dir=$BATS_TEST_TMPDIR/second ns
 	"$RK3K_TOP/tests/env/up" "$dir" >/dev/null 2>&1 3>&-
