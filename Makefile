@@ -121,6 +121,10 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
+# The start of a new tool must not rot.
+$(B)/template: $(B)/obj/docs/template.o $(LIB)
+	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
+
 # The manifests go into the library as bytes.
 $(B)/gen/manifests.c: $(MANIFESTS) $(B)/manifests.names
 	@mkdir -p $(@D)

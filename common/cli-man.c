@@ -167,7 +167,7 @@ static void synopsis(struct rk_buf *out, const struct rk_cmd *cmd)
 			rk_buf_puts(out, ".br\n");
 		first = false;
 		rk_verb_synopsis(cmd, v, &line);
-		words(out, line.s);
+		para(out, line.s, line.len);
 		rk_buf_putc(out, '\n');
 	}
 }

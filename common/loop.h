@@ -45,5 +45,4 @@ void rk_loop_cancel(struct rk_loop *l, void (*fn)(void *arg), void *arg);
 int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err) RK_MUST_USE;
 void rk_loop_stop(struct rk_loop *l);
 
-
 #endif
