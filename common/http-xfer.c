@@ -206,7 +206,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		copy_value(r->content_type, sizeof(r->content_type), v, vn);
 	else if (is_header(p, n, "location", &v, &vn))
 		copy_value(r->location, sizeof(r->location), v, vn);
-	else if (is_header(p, n, "warning", &v, &vn))
+	else if (is_header(p, n, "www-authenticate", &v, &vn)) {
+		if (!r->authenticate[0] || (vn > 7 && strncasecmp(v, "bearer ", 7) == 0))
+			copy_value(r->authenticate, sizeof(r->authenticate), v, vn);
+	} else if (is_header(p, n, "warning", &v, &vn))
 		add_warning(&r->warnings, v, vn);
 	else if (is_header(p, n, "retry-after", &v, &vn)) {
 		copy_value(number, sizeof(number), v, vn);

@@ -305,7 +305,7 @@ void rk_http_res_release(struct rk_http_res *r)
 void rk_http_res_reset(struct rk_http_res *r)
 {
 	r->status = 0;
-	r->content_type[0] = r->location[0] = 0;
+	r->content_type[0] = r->location[0] = r->authenticate[0] = 0;
 	r->retry_after = -1;
 	rk_buf_reset(&r->body);
 	rk_buf_reset(&r->warnings);

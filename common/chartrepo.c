@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chartrepo.h"
+
+#include <strings.h>
+
+#include "settings.h"
+#include "val.h"
+
+#define INDEX_MAX    ((size_t)128 << 20)
+#define MANIFEST_MAX ((size_t)8 << 20)
+
+static const char MANIFESTS[] = "application/vnd.oci.image.manifest.v1+json, "
+				"application/vnd.oci.image.index.v1+json, "
+				"application/vnd.docker.distribution.manifest.v2+json, "
+				"application/vnd.docker.distribution.manifest.list.v2+json";
+
+static int client(struct rk_http **out, const char *base, const struct rk_repo_access *a,
+	bool credentials, const char *bearer, struct rk_err *err)
+{
+	struct rk_http_conf conf = {.base = base,
+		.ca = a->ca,
+		.ca_len = a->ca_len,
+		.resolve = a->resolve,
+		.bearer = bearer,
+		.connect_ms = 5000,
+		.request_ms = a->timeout_ms ? a->timeout_ms : 15000};
+
+	if (credentials) {
+		conf.user = a->user;
+		conf.password = a->password;
+	}
+	return rk_http_new(out, &conf, err);
+}
+
+static int reason(struct rk_err *err, const char *word)
+{
+	if (err)
+		snprintf(err->reason, sizeof(err->reason), "%s", word);
+	return -1;
+}
+
+/* Judge a status; what names the thing asked for. */
+static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, const char *what,
+	struct rk_err *err)
+{
+	if (res->status == 200)
+		return 0;
+	if (res->status == 401 || res->status == 403) {
+		rk_err_set(err, RK_CONFLICT, "%s: %s", what,
+			!a->user ? "it wants credentials" : "it refuses the credentials");
+	} else if (res->status == 404) {
+		rk_err_set(err, RK_NOTFOUND, "%s: not there", what);
+	} else if (res->status >= 300 && res->status < 400) {
+		rk_err_set(err, RK_FAIL, "%s: redirects to %.200s", what, res->location);
+		reason(err, "Redirect");
+	} else {
+		rk_err_set(err, RK_FAIL, "%s: answers %d", what, res->status);
+		reason(err, "Status");
+	}
+	if (err)
+		err->http = res->status;
+	return -1;
+}
+
+/* --- HTTP --- */
+
+static const char *without_v(const char *v)
+{
+	return *v == 'v' ? v + 1 : v;
+}
+
+static int look_up(const struct rk_buf *index, const char *repo, const char *chart,
+	const char *version, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	const struct rk_val *versions;
+	struct rk_val *root;
+
+	rk_doc_source(d, "index.yaml");
+	if (rk_yaml_parse(d, index->s, index->len, &root, err) < 0)
+		return rk_err_wrap(err, "%s", repo);
+	versions = rk_get(root, "entries", chart, NULL);
+	if (!versions)
+		return rk_err_set(err, RK_NOTFOUND, "%s has no chart %s", repo, chart);
+	rk_each (v, versions) {
+		const char *have = rk_str_loose(rk_get(v, "version", NULL));
+
+		if (have && rk_streq(without_v(have), without_v(version)))
+			return 0;
+	}
+	return rk_err_set(
+		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
+}
+
+static int http_chart(const char *repo, const char *chart, const char *version,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	struct rk_http_req req = {
+		.path = "/index.yaml", .accept = "*/*", .max = INDEX_MAX, .retry = true};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
+	rk_auto_free char *what = rk_asprintf("%s/index.yaml", repo);
+
+	if (client(&h, repo, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0)
+		return -1;
+	if (judge(&res, a, what, err) < 0)
+		return -1;
+	return look_up(&res.body, repo, chart, version, err);
+}
+
+/* --- OCI --- */
+
+bool rk_challenge_param(const char *challenge, const char *name, char *out, size_t size)
+{
+	const char *p = strchr(challenge, ' ');
+	size_t k = strlen(name);
+
+	while (p && *p) {
+		const char *key, *end;
+		size_t n = 0;
+		bool quoted;
+
+		p += strspn(p, " ,\t");
+		key = p;
+		p += strcspn(p, "=");
+		if (*p != '=')
+			return false;
+		end = p++;
+		quoted = *p == '"';
+		p += quoted;
+		for (; *p && !(quoted ? *p == '"' : *p == ','); p++) {
+			if (quoted && *p == '\\' && p[1])
+				p++;
+			if (n < size)
+				out[n] = *p;
+			n++;
+		}
+		if ((size_t)(end - key) == k && !strncasecmp(key, name, k)) {
+			if (n >= size)
+				return false;
+			out[n] = '\0';
+			return true;
+		}
+		p += *p == '"';
+	}
+	return false;
+}
+
+static bool may_send(const struct rk_repo_access *a, const char *registry, const char *realm)
+{
+	rk_auto_free char *host = rk_repo_host(realm), *own = rk_repo_host(registry);
+
+	return host && (rk_streq(host, own) || (a->trusts && a->trusts(a->arg, host)));
+}
+
+static int parse_token(const struct rk_http_res *res, char **token, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *root;
+	const char *t;
+
+	rk_doc_source(d, "token server");
+	if (rk_json_parse(d, res->body.s, res->body.len, &root, err) < 0)
+		return -1;
+	t = rk_get_str(root, "token", NULL);
+	if (!t)
+		t = rk_get_str(root, "access_token", NULL);
+	if (!t || !*t)
+		return rk_err_set(err, RK_FAIL, "the token server gave no token");
+	*token = rk_strdup(t);
+	return 0;
+}
+
+/* Bearer authentication: fetch a token where the challenge says. */
+static int fetch_token(const char *host, const char *challenge, const char *scope,
+	const struct rk_repo_access *a, char **token, struct rk_err *err)
+{
+	char realm[300], service[200] = "";
+	rk_auto_buf path = RK_BUF_INIT;
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
+	struct rk_http_req req = {.retry = true, .max = 1 << 20};
+
+	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
+		!rk_prefix(realm, "https://"))
+		return rk_err_set(
+			err, RK_FAIL, "registry %s names no token server over https", host);
+	if (a->user && !may_send(a, host, realm)) {
+		rk_err_set(err, RK_FAIL,
+			"registry %s leaves tokens to %.200s, which was not named as "
+			"a host for the credentials",
+			host, realm);
+		reason(err, "Token");
+		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
+	}
+	rk_challenge_param(challenge, "service", service, sizeof(service));
+	rk_buf_puts(&path, strchr(realm, '?') ? "&service=" : "?service=");
+	rk_urlencode(&path, service);
+	if (scope) {
+		rk_buf_puts(&path, "&scope=");
+		rk_urlencode(&path, scope);
+	}
+	req.path = path.s;
+	res.body.secret = true;
+	if (client(&h, realm, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
+		judge(&res, a, realm, err) < 0)
+		return -1;
+	return parse_token(&res, token, err);
+}
+
+/* GET on a registry: without credentials first, then as its challenge asks. */
+static int registry_get(const char *host, const char *path, const char *scope,
+	const struct rk_repo_access *a, const char *what, struct rk_err *err)
+{
+	struct rk_http_req req = {
+		.path = path, .accept = MANIFESTS, .max = MANIFEST_MAX, .retry = true};
+	rk_auto_free char *base = rk_asprintf("https://%s", host);
+	rk_auto_http_res res = RK_HTTP_RES_INIT, again = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL, *known = NULL;
+	char *token = NULL;
+	int ret;
+
+	if (client(&h, base, a, false, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0)
+		return -1;
+	if (res.status != 401)
+		return judge(&res, a, what, err);
+	if (!strncasecmp(res.authenticate, "bearer ", 7)) {
+		if (fetch_token(host, res.authenticate, scope, a, &token, err) < 0)
+			return -1;
+	} else if (!a->user) {
+		return judge(&res, a, what, err);
+	}
+	ret = client(&known, base, a, !token, token, err);
+	rk_free_secret(token);
+	if (ret < 0 || rk_http_do(known, &req, &again, err) < 0)
+		return -1;
+	return judge(&again, a, what, err);
+}
+
+int rk_registry_enter(const char *host, const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("registry %s", host);
+
+	return registry_get(host, "/v2/", NULL, a, what, err);
+}
+
+int rk_registry_has(const char *host, const char *repository, const char *reference,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("%s/%s:%s", host, repository, reference);
+	rk_auto_free char *path = rk_asprintf("/v2/%s/manifests/%s", repository, reference);
+	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
+
+	return registry_get(host, path, scope, a, what, err);
+}
+
+/* oci://host/path/chart; helm writes the + of a version as _ in a tag. */
+static int oci_chart(
+	const char *repo, const char *version, const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *host = rk_repo_host(repo), *tag = rk_strdup(version);
+	const char *path = strchr(strstr(repo, "://") + 3, '/');
+
+	if (!host || !path)
+		return rk_err_set(err, RK_USAGE, "%s names no chart", repo);
+	for (char *p = tag; *p; p++)
+		*p = *p == '+' ? '_' : *p;
+	return rk_registry_has(host, path + 1, tag, a, err);
+}
+
+int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	if (rk_repo_is_oci(repo))
+		return oci_chart(repo, version, a, err);
+	return http_chart(repo, chart, version, a, err);
+}

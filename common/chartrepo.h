@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* chartrepo - ask chart repositories and image registries whether they have what is wanted.
+ *
+ * Speaks to an HTTP chart repository (index.yaml) and to an OCI registry (distribution
+ * specification 1.1: /v2/, Basic and Bearer authentication). TLS is always verified. Credentials
+ * go to the host asked, and to the token server it names only when the caller may give them
+ * there. */
+#ifndef RK_CHARTREPO_H
+#define RK_CHARTREPO_H
+
+#include "http.h"
+
+struct rk_repo_access {
+	const char *user, *password; /* NULL: none */
+	const char *ca;		     /* PEM, the only anchors; NULL: the system's */
+	size_t ca_len;
+	const char *resolve; /* host:port:address, or NULL */
+	int64_t timeout_ms;  /* for each request; 0: 15 s */
+	/* Whether credentials may go to a token server of this name; NULL: only to the registry. */
+	bool (*trusts)(const void *arg, const char *host);
+	const void *arg;
+};
+
+/* Errors of all: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND, it
+ * answers but lacks what was asked for; else no answer that helps, with err->reason as of
+ * rk_http_do, "Status" for another status, "Redirect", "Token" when the token server is foreign. */
+
+/* A version of a chart: repo is https://…, chart its name; or repo is oci://host/path/chart.
+ * A leading v makes no difference in an index; a tag must be as it is. */
+int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
+	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
+
+/* GET /v2/ with the credentials: whether the registry lets us in. */
+int rk_registry_enter(
+	const char *host, const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
+
+/* A manifest: repository "library/busybox", reference a tag or digest. */
+int rk_registry_has(const char *host, const char *repository, const char *reference,
+	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
+
+/* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False when it
+ * is not there or does not fit. */
+bool rk_challenge_param(const char *challenge, const char *name, char *out, size_t size);
+
+#endif
