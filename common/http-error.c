@@ -29,6 +29,10 @@ static int fail_connect(const struct rk_xfer *x, struct rk_err *err)
 	long no = rk_xfer_info(x, CURLINFO_OS_ERRNO);
 	char why[300];
 
+	if (no == ECONNREFUSED && x->h->proxy_shown)
+		return fail(err, "Proxy", RK_FAIL,
+			"the proxy refuses the connection: nothing listens there",
+			"check proxy-url of the kubeconfig, or HTTPS_PROXY");
 	if (no == ECONNREFUSED)
 		return fail(err, "Refused", RK_FAIL, "connection refused: nothing listens there",
 			"check the address and port, and that the server runs");
@@ -82,6 +86,11 @@ static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 		rk_cert_parse_der(&at, x->at.s, x->at.len, NULL) < 0)
 		at = NULL;
 	rk_cert_refused(leaf, at ? at : leaf, x->verdict, x->h->name, err);
+	if (err && !err->hint[0])
+		rk_err_hint(err, "%s",
+			x->h->ca.len ? "the CA given is not this server's: fetch its CA or "
+				       "kubeconfig again"
+				     : "give the CA that issued it");
 	if (err)
 		snprintf(err->reason, sizeof(err->reason), "TLS");
 	return -1;
@@ -198,7 +207,7 @@ static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return fail_name(x->h->host, false, err);
 	case CURLE_COULDNT_RESOLVE_PROXY:
-		return fail_name(x->h->proxy_shown ? x->h->proxy_shown : "", true, err);
+		return fail_name(strstr(x->h->proxy_shown, "://") + 3, true, err);
 	case CURLE_COULDNT_CONNECT:
 		return fail_connect(x, err);
 	case CURLE_OPERATION_TIMEDOUT:

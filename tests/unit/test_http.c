@@ -257,34 +257,45 @@ static SSL_CTX *server_ctx(const struct server *s)
 	return ctx;
 }
 
-static void serve(struct conn *c)
+static void tls_accept(struct conn *c)
 {
-	if (c->s->id) {
-		c->ssl = SSL_new(server_ctx(c->s));
-		SSL_set_fd(c->ssl, c->fd);
-		if (SSL_accept(c->ssl) != 1) {
-			shutdown(c->fd, SHUT_WR); /* unread bytes would take the alert with them */
-			while (read(c->fd, c->req, sizeof(c->req)) > 0)
-				;
-			_exit(0);
-		}
-	}
-	while (next_request(c) && handle(c))
+	if (!c->s->id)
+		return;
+	c->ssl = SSL_new(server_ctx(c->s));
+	SSL_set_fd(c->ssl, c->fd);
+	if (SSL_accept(c->ssl) == 1)
+		return;
+	shutdown(c->fd, SHUT_WR); /* unread bytes would take the alert with them */
+	while (read(c->fd, c->req, sizeof(c->req)) > 0)
 		;
-	/* No close_notify: an end in the middle must look like one. */
+	_exit(0);
 }
 
+/* No close_notify: an end in the middle must look like one. */
+static void serve(struct conn *c)
+{
+	while (next_request(c) && handle(c))
+		;
+}
+
+/* The buffer takes a whole TLS record: nothing stays behind for poll() to miss. */
 static void relay(struct conn *c, int to)
 {
 	struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = to, .events = POLLIN}};
 	char b[16384];
+	ssize_t n;
 
 	while (poll(p, 2, -1) > 0) {
-		for (int i = 0; i < 2; i++) {
-			ssize_t n = p[i].revents ? read(p[i].fd, b, sizeof(b)) : 1;
-
-			if (n <= 0 || (p[i].revents && write(p[1 - i].fd, b, (size_t)n) < 0))
+		if (p[0].revents) {
+			n = conn_read(c, b, sizeof(b));
+			if (n <= 0 || write(to, b, (size_t)n) < 0)
 				return;
+		}
+		if (p[1].revents) {
+			n = read(to, b, sizeof(b));
+			if (n <= 0)
+				return;
+			conn_write(c, b, (size_t)n);
 		}
 	}
 }
@@ -341,6 +352,7 @@ static void serve_child(struct server *s, int fd)
 	c->fd = fd;
 	close(s->fd);
 	__atomic_add_fetch(&s->count->connections, 1, __ATOMIC_SEQ_CST);
+	tls_accept(c);
 	if (s->kind == PROXY)
 		proxy(c);
 	else if (s->kind == SOCKS)
@@ -1243,6 +1255,58 @@ static void through_a_proxy(void **state)
 	unsetenv("NO_PROXY");
 }
 
+static void through_a_tls_proxy(void **state)
+{
+	auto_server s = {.id = &server_id, .want_client = true};
+	auto_server p = {.kind = PROXY, .id = &server_id}, bad = {.kind = PROXY, .id = &other_name};
+	auto_client c = {0}, d = {0}, e = {0};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	char proxy_url[64];
+
+	(void)state;
+	server_start(&s);
+	p.to = bad.to = s.port;
+	server_start(&p);
+	server_start(&bad);
+	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", p.port);
+	aim(&c, &s);
+	c.conf.proxy = proxy_url;
+	must_get(&c, "/ok", &res);
+	assert_int_equal(res.status, 200);
+	aim(&d, &s);
+	d.conf.proxy = proxy_url;
+	d.conf.tls_server_name = "no.example";
+	get_fails(&d, RK_FAIL, "TLS", "no.example");
+	assert_int_equal(p.count->proxied, 2);
+	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", bad.port);
+	aim(&e, &s);
+	e.conf.proxy = proxy_url;
+	get_fails(&e, RK_FAIL, "TLS", "127.0.0.1");
+	assert_int_equal(bad.count->proxied, 0);
+	assert_int_equal(s.count->requests, 1);
+}
+
+static void proxy_is_down(void **state)
+{
+	struct server s = {.id = &server_id};
+	char proxy_url[64];
+	auto_client c = {0};
+	int port;
+
+	(void)state;
+	close(listen_any(&port));
+	snprintf(proxy_url, sizeof(proxy_url), "http://127.0.0.1:%d", port);
+	aim(&c, &s);
+	c.conf.base = "https://srv.example";
+	c.conf.proxy = proxy_url;
+	get_fails(&c, RK_FAIL, "Proxy", "the proxy refuses the connection: nothing listens there");
+	c.conf.proxy = "http://no-such-name.invalid:3128";
+	rk_http_free(c.h);
+	c.h = NULL;
+	get_fails(&c, RK_FAIL, "Resolve",
+		"the name of the proxy no-such-name.invalid:3128 was not found");
+}
+
 static void through_socks(void **state)
 {
 	auto_server s = {.id = &server_id}, p = {.kind = SOCKS};
@@ -1672,11 +1736,12 @@ int main(void)
 		T(odd_but_good_answers), T(head_has_no_body), T(early_answer_counts),
 		T(busy_then_well), T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
 		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
-		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_socks),
-		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
-		T(pool_stream_ends_well), T(stream_goes_silent), T(stream_is_stopped_by_its_reader),
-		T(cancelled_transfers_say_nothing), T(poll_wakes_for_a_descriptor),
-		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
+		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
+		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
+		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
+		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
+		T(poll_wakes_for_a_descriptor), T(certificate_changes_under_way),
+		T(trace_hides_secrets), T(peer_before_any)};
 
 	return cmocka_run_group_tests_name("http", tests, setup, teardown);
 }
