@@ -517,7 +517,7 @@ static int walk(struct walk *w)
 
 static bool is_one_line(const char *text, size_t n)
 {
-	const char *nl = memchr(text, '\n', n);
+	const char *nl = n ? memchr(text, '\n', n) : NULL;
 
 	return !nl || nl == text + n - 1;
 }

@@ -543,8 +543,8 @@ static int read_all(struct reader *r, const struct docs *docs)
 static int parse(
 	struct rk_doc *d, const char *text, size_t n, struct docs *docs, struct rk_err *err)
 {
-	struct reader r = {.d = d, .text = text, .n = n, .err = err};
-	const char *nl = memchr(text, '\n', n);
+	struct reader r = {.d = d, .text = n ? text : "", .n = n, .err = err};
+	const char *nl = memchr(r.text, '\n', n);
 
 	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		r.bom = 3;
@@ -552,7 +552,7 @@ static int parse(
 		r.n -= 3;
 	}
 	r.ascii = is_ascii(r.text, r.n);
-	r.one_line = !nl || nl == text + n - 1;
+	r.one_line = !nl || nl == r.text + r.n - 1;
 	docs->list = rk_tree_root(d, RK_SEQ, r.one_line);
 	docs->list->line = 1;
 	return read_all(&r, docs);

@@ -197,6 +197,19 @@ static char *nested(size_t depth)
 	return s;
 }
 
+static void no_text_at_all_is_empty(void **state)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v;
+
+	(void)state;
+	assert_int_equal(rk_json_parse(d, NULL, 0, &v, NULL), -1);
+	assert_int_equal(rk_json_parse_stream(d, NULL, 0, &v, NULL), 0);
+	assert_int_equal(v->count, 0);
+	assert_int_equal(rk_yaml_parse(d, NULL, 0, &v, NULL), 0);
+	assert_null(v);
+}
+
 static void depth_is_bounded(void **state)
 {
 	rk_auto_free char *deepest = nested(RK_DEPTH_MAX);
@@ -338,6 +351,7 @@ int main(void)
 		cmocka_unit_test(bad_texts_are_refused),
 		cmocka_unit_test(streams_hold_any_number_of_values),
 		cmocka_unit_test(errors_name_source_line_and_cause),
+		cmocka_unit_test(no_text_at_all_is_empty),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(positions_are_bytes),
 		cmocka_unit_test(pretty_is_what_kubectl_prints),
