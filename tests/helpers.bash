@@ -91,3 +91,52 @@ audit_requests() {
 			| "\(.verb) \(.objectRef | if . == null then "-" else .resource + (if .subresource then "/" + .subresource else "" end) end)"
 			+ " \(.objectRef.namespace // "-")/\(.objectRef.name // "-") \(.responseStatus.code)"'
 }
+
+# --- a virtual cluster on the bed -------------------------------------------------
+
+# virtual_up NAMESPACE [NAME [SPEC]]: a virtual cluster that is Ready, from kubectl and helm alone,
+# with an ephemeral disk; its admin kubeconfig, through the node port, in VIRTUAL_KUBECONFIG.
+virtual_up() {
+	local ns=$1 name=${2:-rancher} spec=${3:-'{"expose": {"nodePort": {}}}'}
+	VIRTUAL_KUBECONFIG=$BATS_FILE_TMPDIR/$ns.$name.kubeconfig
+	export VIRTUAL_KUBECONFIG
+	controller_up
+	kubectl create namespace "$ns" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	jq -n --arg ns "$ns" --arg name "$name" --argjson spec "$spec" '{
+		apiVersion: "k3k.io/v1beta1", kind: "Cluster", metadata: {name: $name, namespace: $ns},
+		spec: ({mode: "virtual", servers: 1, agents: 0, clusterCIDR: "10.42.0.0/16",
+			serviceCIDR: "10.43.0.0/16", persistence: {type: "ephemeral"}} + $spec)}' |
+		kubectl apply -f - >/dev/null
+	kubectl wait -n "$ns" --for=jsonpath='{.status.phase}'=Ready "clusters.k3k.io/$name" \
+		--timeout=90s >/dev/null
+	rk3k kubeconfig get "$ns/$name" -q --kubeconfig "$RK3K_TESTBED/host/admin.kubeconfig" \
+		>"$VIRTUAL_KUBECONFIG"
+}
+
+# The controller, once for all files of a run.
+controller_up() {
+	kubectl get deployment k3k -n k3k-system >/dev/null 2>&1 ||
+		bed env HOME="$BATS_FILE_TMPDIR" helm upgrade --install k3k k3k --version 1.0.2 \
+			--repo "$(bed printenv CHART_HTTP_PUBLIC)" -n k3k-system --create-namespace >/dev/null
+	kubectl rollout status -n k3k-system deployment/k3k --timeout=60s >/dev/null
+}
+
+virtual_down() { # NAMESPACE [NAME]
+	kubectl delete -n "$1" "clusters.k3k.io/${2:-rancher}" --timeout=60s >/dev/null
+	kubectl delete namespace "$1" --timeout=60s >/dev/null
+}
+
+# Inside the virtual cluster.
+virtual() { bed kubectl --kubeconfig "$VIRTUAL_KUBECONFIG" "$@"; }
+
+# certificate DIR [SAN... [-- OPENSSL-REQ-ARGS]]: DIR/tls.crt and DIR/tls.key, self-signed.
+certificate() {
+	local dir=$1 san='' name
+	shift
+	mkdir -p "$dir"
+	while [[ $# -gt 0 && $1 != -- ]]; do san+=${san:+,}DNS:$1 && shift; done
+	[[ $# -eq 0 ]] || shift
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj / \
+		-addext "subjectAltName=${san:-DNS:localhost}" -days 30 "$@" \
+		-keyout "$dir/tls.key" -out "$dir/tls.crt" 2>/dev/null
+}
