@@ -283,6 +283,8 @@ helm_charts() {
 @test "k3s-standin: a server that loses its API server ends and is started again in its pod" {
 	local uid
 	uid=$(host get pod k3k-rancher-server-0 -o jsonpath='{.metadata.uid}')
+	serves() { host logs k3k-rancher-server-0 | grep -q ' serves '; }
+	within 30 serves
 	# shellcheck disable=SC2016 # the pod's shell expands it
 	host exec k3k-rancher-server-0 -- sh -c 'kill -9 "$(cat /var/lib/rancher/k3s/server/plane/pid/kube-apiserver)"'
 	restarted() { [[ $(host get pod k3k-rancher-server-0 -o jsonpath='{.status.containerStatuses[0].restartCount}') == 1 ]]; }
