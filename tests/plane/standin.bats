@@ -63,7 +63,7 @@ nothing_left() {
 	[[ -z $left ]] && ! host get svc,secrets -o name | grep -q k3k-
 }
 
-@test "k3k-standin: names and hashes are those that the real controller made" {
+@test "k3k-standin: names, ports, mounts and URLs are those of the real controller" {
 	cd "$ENV_DIR/standin"
 	# shellcheck source=tests/env/lib.bash
 	. ../lib.bash
