@@ -226,39 +226,14 @@ static void add_from_secret(struct search *s, const struct rk_val *config)
 
 /* --- the Secret --- */
 
-static int not_there(struct search *s, struct rk_doc *d, const char *secret, struct rk_err *err)
-{
-	const char *phase, *message;
-	struct rk_val *c;
-
-	if (rk_k3k_get(s->host, s->ns, s->cluster, d, &c, err) < 0)
-		return -1;
-	phase = rk_get_str(c, "status", "phase", NULL);
-	message = rk_get_str(rk_at(rk_get(c, "status", "conditions", NULL), 0), "message", NULL);
-	rk_err_set(err, RK_NOTFOUND,
-		"virtual cluster %s/%s has no kubeconfig yet (Secret %s): it is %s%s%s", s->ns,
-		s->cluster, secret, phase ? phase : "not seen by the k3k controller",
-		message ? ", " : "", message ? message : "");
-	return rk_err_hint(err,
-		"wait for it: kubectl rk3k wait cluster.k3k.io/%s -n %s "
-		"--for=condition=Ready",
-		s->cluster, s->ns);
-}
-
 static int read_secret(
 	struct search *s, struct rk_doc *d, struct rk_val **config, struct rk_err *err)
 {
-	struct rk_val *secret;
-	char name[64];
-
-	rk_k3k_name(name, s->cluster, "kubeconfig");
-	if (rk_kube_find(s->host, &RK_SECRET, s->ns, name, d, &secret, err) < 0)
+	if (rk_k3k_secret(s->host, s->ns, s->cluster, "kubeconfig", "kubeconfig.yaml",
+		    &s->a->kubeconfig, err) < 0)
 		return -1;
-	if (!secret)
-		return not_there(s, d, name, err);
-	if (rk_need_base64(secret, &s->a->kubeconfig, err, "data", "kubeconfig.yaml", NULL) < 0 ||
-		rk_yaml_parse(d, s->a->kubeconfig.s, s->a->kubeconfig.len, config, err) < 0)
-		return rk_err_wrap(err, "Secret %s/%s", s->ns, name);
+	if (rk_yaml_parse(d, s->a->kubeconfig.s, s->a->kubeconfig.len, config, err) < 0)
+		return rk_err_wrap(err, "kubeconfig Secret of %s/%s", s->ns, s->cluster);
 	return 0;
 }
 

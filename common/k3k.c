@@ -75,6 +75,44 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	return rk_err_hint(err, "see: kubectl rk3k status -A");
 }
 
+/* --- the Secrets of a cluster --- */
+
+static int not_there(struct rk_kube *host, const char *ns, const char *cluster, const char *secret,
+	struct rk_doc *d, struct rk_err *err)
+{
+	const char *phase, *message;
+	struct rk_val *c;
+
+	if (rk_k3k_get(host, ns, cluster, d, &c, err) < 0)
+		return -1;
+	phase = rk_get_str(c, "status", "phase", NULL);
+	message = rk_get_str(rk_at(rk_get(c, "status", "conditions", NULL), 0), "message", NULL);
+	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s has no Secret %s yet: it is %s%s%s", ns,
+		cluster, secret, phase ? phase : "not seen by the k3k controller",
+		message ? ", " : "", message ? message : "");
+	return rk_err_hint(err,
+		"wait for it: kubectl rk3k wait cluster.k3k.io/%s -n %s "
+		"--for=condition=Ready",
+		cluster, ns);
+}
+
+int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
+	const char *key, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *secret;
+	char name[64];
+
+	rk_k3k_name(name, cluster, suffix);
+	if (rk_kube_find(host, &RK_SECRET, ns, name, d, &secret, err) < 0)
+		return -1;
+	if (!secret)
+		return not_there(host, ns, cluster, name, d, err);
+	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
+		return rk_err_wrap(err, "Secret %s/%s", ns, name);
+	return 0;
+}
+
 /* --- connecting as the flags say --- */
 
 int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)

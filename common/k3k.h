@@ -26,6 +26,11 @@ void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
 int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
 	struct rk_err *err) RK_MUST_USE;
 
+/* Decode one key of Secret k3k-CLUSTER-SUFFIX into out (make it a secret buffer). RK_NOTFOUND
+ * tells "no such cluster" from "not there yet", with the cluster's phase. */
+int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
+	const char *key, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
 /* Which server address a kubeconfig for the virtual cluster should carry. */
 enum rk_k3k_via {
 	RK_VIA_SERVER,

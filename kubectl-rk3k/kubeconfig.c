@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kubeconfig - gives the kubeconfig of a virtual cluster, under an address that answers from here,
  * and keeps the entries of ~/.kube/config: merge and remove change only the bytes of theirs. */
+#include "cert.h"
 #include "cli.h"
+#include "diff.h"
 #include "file.h"
 #include "k3k.h"
 #include "loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,7 +21,10 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *server, *name;
+	const char *server, *name, *file;
+	const char *cn;
+	struct rk_strv orgs;
+	int64_t days;
 	int format; /* FORMAT_YAML, FORMAT_JSON */
 	int64_t probe_ms, wait_ms;
 	bool hold, no_probe, exec;
@@ -33,6 +39,8 @@ static void defaults(void *p)
 	struct opts *o = p;
 
 	o->wait_ms = 10000;
+	o->cn = "system:admin";
+	o->days = 365;
 }
 
 /* ---------- get ---------- */
@@ -156,14 +164,23 @@ static void write_out(const struct rk_val *root, int format, struct rk_buf *out)
 		rk_buf_putc(out, '\n');
 }
 
-/* Which address was taken, and why not the others. */
+/* Which address was taken, and why none of the better ones. why has a line for each, in order. */
 static void tell_choice(const struct entry *e, const struct rk_k3k_access *a)
 {
-	const char *p = a->why.s, *nl;
+	bool taken = false;
+	const char *nl;
 
-	for (; (nl = strchr(p, '\n')); p = nl + 1)
-		rk_debug("tried %.*s", (int)(nl - p), p);
-	rk_note("%s/%s: %s %s%s%s", e->ns, e->cluster, rk_k3k_via_word(a->via), a->url,
+	for (const char *p = a->why.s; (nl = strchr(p, '\n')); p = nl + 1) {
+		taken = taken || memmem(p, (size_t)(nl - p), a->url, strlen(a->url));
+		if (taken || rk_verbosity())
+			rk_debug("tried %.*s", (int)(nl - p), p);
+		else
+			rk_note("not taken: %.*s", (int)(nl - p), p);
+	}
+	rk_note("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_k3k_via_word(a->via), a->url,
+		a->forward   ? ""
+		: a->why.len ? " answers"
+			     : ", not tried",
 		a->tls_server_name ? ", verified as " : "",
 		a->tls_server_name ? a->tls_server_name : "");
 }
@@ -260,6 +277,40 @@ static int run_with(char **argv, const struct rk_buf *text, struct rk_err *err)
 	return WEXITSTATUS(status);
 }
 
+/* To stdout, or into a file that only its owner can read. */
+static int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err)
+{
+	if (!o->file) {
+		rk_print_buf(text);
+		return 0;
+	}
+	if (rk_file_replace(o->file, text->s, text->len, 0600, NULL, err) < 0)
+		return -1;
+	rk_note("written to %s: export KUBECONFIG=%s", o->file, o->file);
+	return 0;
+}
+
+/* stdout ends here, so that a `merge` behind a pipe sees the end of its input. */
+static int end_stdout(struct rk_err *err)
+{
+	rk_auto_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (rk_out_flush(err) < 0)
+		return -1;
+	return null < 0 || dup2(null, STDOUT_FILENO) < 0 ? rk_err_sys(err, "/dev/null") : 0;
+}
+
+static int hold_open(const struct rk_k3k_access *a, struct rk_err *err)
+{
+	if (end_stdout(err) < 0)
+		return -1;
+	if (a->forward)
+		rk_note("holding the port-forward; Ctrl-C ends it");
+	else
+		rk_note("no port-forward is needed; Ctrl-C ends");
+	return hold(err);
+}
+
 static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, char **command,
 	struct rk_err *err)
 {
@@ -268,17 +319,9 @@ static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, 
 	write_out(compose(e), command ? FORMAT_YAML : o->format, &text);
 	if (command)
 		return run_with(command, &text, err);
-	rk_print_buf(&text);
-	if (!o->hold)
-		return 0;
-	if (rk_out_flush(err) < 0)
+	if (put_out(o, &text, err) < 0)
 		return -1;
-	close(STDOUT_FILENO); /* so that a `merge` behind a pipe sees the end */
-	if (a->forward)
-		rk_note("holding the port-forward; Ctrl-C ends it");
-	else
-		rk_note("no port-forward is needed; Ctrl-C ends");
-	return hold(err);
+	return o->hold ? hold_open(a, err) : 0;
 }
 
 static int entry_name(struct entry *e, const struct opts *o, struct rk_err *err)
@@ -306,9 +349,12 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	return 0;
 }
 
-static int run_get(void *p, int argc, char **argv, struct rk_err *err)
+/* get and generate; identity changes whose certificate is in the entry. */
+static int get_with(const struct opts *o, int argc, char **argv,
+	int (*identity)(
+		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
+	struct rk_err *err)
 {
-	const struct opts *o = p;
 	struct entry e = {.d = rk_doc_new(true)};
 	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
 	rk_auto_kube *host = NULL;
@@ -316,13 +362,209 @@ static int run_get(void *p, int argc, char **argv, struct rk_err *err)
 	int rc = rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS,
 		&e.ns, &e.cluster, err);
 
+	argv[argc] = NULL; /* words that were flags stood there */
 	if (rc == 0)
 		rc = rk_kube_open(&host, &o->kube, err);
 	if (rc == 0)
 		rc = get_entry(o, &e, host, &a, o->hold || command, err);
+	if (rc == 0 && identity)
+		rc = identity(o, &e, host, err);
 	if (rc == 0)
 		rc = emit(o, &e, &a, command, err);
 	rk_k3k_access_release(&a);
+	entry_release(&e);
+	return rc;
+}
+
+static int run_get(void *p, int argc, char **argv, struct rk_err *err)
+{
+	return get_with(p, argc, argv, NULL, err);
+}
+
+/* ---------- generate ---------- */
+
+static int content_of(
+	const struct rk_val *bootstrap, const char *name, const char **pem, struct rk_err *err)
+{
+	if (rk_need_str(bootstrap, pem, err, name, "Content", NULL) < 0)
+		return -1;
+	return **pem ? 0 : rk_err_set(err, RK_FAIL, "its %s is empty", name);
+}
+
+static void tell_signed(const struct opts *o, const char *const *orgs, const struct rk_buf *cert)
+{
+	rk_auto_buf who = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	char when[32] = "";
+
+	for (; *orgs; orgs++)
+		rk_buf_addf(&who, ", O=%s", *orgs);
+	if (rk_cert_parse(&c, cert->s, cert->len, NULL) == 0)
+		rk_time_format(rk_cert_not_after(c), when);
+	rk_note("signed CN=%s%s, expires %s", o->cn, who.s, when);
+}
+
+/* Sign a certificate with the virtual cluster's client CA, as k3kcli does. */
+static int sign(
+	const struct opts *o, struct entry *e, const struct rk_val *bootstrap, struct rk_err *err)
+{
+	static const char *const masters[] = {"system:masters", NULL};
+	const char *server_ca, *ca, *ca_key, *const *orgs = o->orgs.n ? o->orgs.v : masters;
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+
+	if (content_of(bootstrap, "serverCA", &server_ca, err) < 0 ||
+		content_of(bootstrap, "clientCA", &ca, err) < 0 ||
+		content_of(bootstrap, "clientCAKey", &ca_key, err) < 0 ||
+		rk_cert_sign_client(ca, strlen(ca), ca_key, strlen(ca_key), o->cn, orgs, o->days,
+			&cert, &key, err) < 0)
+		return -1;
+	rk_set(e->d, e->cluster_map, "certificate-authority-data",
+		rk_base64_val(e->d, server_ca, strlen(server_ca)));
+	e->user_map = rk_map(e->d);
+	rk_set(e->d, e->user_map, "client-certificate-data", rk_base64_val(e->d, cert.s, cert.len));
+	rk_set(e->d, e->user_map, "client-key-data", rk_base64_val(e->d, key.s, key.len));
+	tell_signed(o, orgs, &cert);
+	return 0;
+}
+
+static int new_identity(
+	const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_val *bootstrap = NULL;
+
+	if (rk_k3k_secret(host, e->ns, e->cluster, "bootstrap", "bootstrap", &text, err) < 0)
+		return -1;
+	rk_doc_source(e->d, "bootstrap");
+	if (rk_json_parse(e->d, text.s, text.len, &bootstrap, err) < 0 ||
+		sign(o, e, bootstrap, err) < 0)
+		return rk_err_wrap(err, "bootstrap Secret of %s/%s", e->ns, e->cluster);
+	return 0;
+}
+
+static int run_generate(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+
+	if (!*o->cn)
+		return rk_err_set(err, RK_USAGE, "--cn must not be empty");
+	if (o->days < 1 || o->days > 36500)
+		return rk_err_set(err, RK_USAGE, "--days must be from 1 to 36500");
+	return get_with(o, argc, argv, new_identity, err);
+}
+
+/* ---------- export ---------- */
+
+/* A plugin named relative to the old file must be found from anywhere. */
+static struct rk_val *export_exec(struct rk_doc *d, const struct rk_target *t)
+{
+	struct rk_val *x = rk_copy(d, t->exec);
+	const char *command = rk_get_str(x, "command", NULL);
+
+	if (command && strchr(command, '/') && *command != '/' && t->exec_dir) {
+		rk_auto_free char *path = rk_path_resolve(command, t->exec_dir);
+		rk_auto_free char *real = realpath(path, NULL);
+
+		rk_set_str(d, x, "command", real ? real : path);
+	}
+	return x;
+}
+
+/* Cluster and user with everything inside: what files held, and the address asked for. */
+static void export_parts(struct entry *e, const struct rk_target *t)
+{
+	struct rk_doc *d = e->d;
+
+	e->cluster_map = rk_map(d);
+	if (t->ca.len)
+		rk_set(d, e->cluster_map, "certificate-authority-data",
+			rk_base64_val(d, t->ca.s, t->ca.len));
+	if (t->conf.proxy)
+		rk_set_str(d, e->cluster_map, "proxy-url", t->conf.proxy);
+	rk_set_str(d, e->cluster_map, "server", t->server);
+	if (t->conf.tls_server_name)
+		rk_set_str(d, e->cluster_map, "tls-server-name", t->conf.tls_server_name);
+	e->user_map = rk_map(d);
+	if (t->cert.len) {
+		rk_set(d, e->user_map, "client-certificate-data",
+			rk_base64_val(d, t->cert.s, t->cert.len));
+		rk_set(d, e->user_map, "client-key-data", rk_base64_val(d, t->key.s, t->key.len));
+	}
+	if (t->token)
+		rk_set_str(d, e->user_map, "token", t->token);
+	if (t->conf.user)
+		rk_set_str(d, e->user_map, "username", t->conf.user);
+	if (t->conf.password)
+		rk_set_str(d, e->user_map, "password", t->conf.password);
+	if (t->exec)
+		rk_set(d, e->user_map, "exec", export_exec(d, t));
+}
+
+static int load_source(
+	const struct opts *o, const char *path, struct rk_kubeconfig **kc, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+
+	if (!rk_streq(path, "-"))
+		return rk_kubeconfig_load(kc, path ? path : o->kube.kubeconfig, err);
+	if (rk_file_read("-", INPUT_MAX, &text, err) < 0)
+		return -1;
+	return rk_kubeconfig_parse(kc, text.s, text.len, "stdin", err);
+}
+
+/* The address must answer under the CA, with a certificate that carries it. */
+static int try_address(const struct rk_buf *text, const struct opts *o, struct rk_err *err)
+{
+	struct rk_kube_flags f = {
+		.resolve = o->kube.resolve, .request_timeout_ms = o->probe_ms ? o->probe_ms : 3000};
+	struct rk_http_req req = {.path = "/version"};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_err why = RK_ERR_INIT;
+	rk_auto_kube *k = NULL;
+
+	if (rk_kube_open_text(&k, text->s, text->len, "the result", &f, err) < 0)
+		return -1;
+	if (rk_kube_raw(k, &req, &res, &why) == 0 || why.http)
+		return 0; /* whoever answers at all has shown the right certificate */
+	*err = why;
+	return rk_err_hint(err, "if the certificate carries another name, give it with "
+				"--tls-server-name; --no-probe "
+				"writes the address unseen");
+}
+
+static int export(
+	const struct opts *o, struct entry *e, const struct rk_kubeconfig *kc, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	rk_auto_free char *server = NULL;
+	struct rk_kube_flags f = o->kube;
+	struct rk_target t;
+	int rc;
+
+	if (o->server) {
+		server = strstr(o->server, "://") ? rk_strdup(o->server)
+						  : rk_asprintf("https://%s", o->server);
+		f.server = server;
+	}
+	if (rk_kubeconfig_resolve(kc, &f, &t, err) < 0)
+		return -1;
+	e->name = o->name ? o->name : t.context ? t.context : "default";
+	export_parts(e, &t);
+	write_out(compose(e), o->format, &text);
+	rc = o->no_probe || !o->server ? 0 : try_address(&text, o, err);
+	rk_target_release(&t);
+	return rc < 0 ? -1 : put_out(o, &text, err);
+}
+
+static int run_export(void *p, int argc, char **argv, struct rk_err *err)
+{
+	struct entry e = {.d = rk_doc_new(true)};
+	struct rk_kubeconfig *kc = NULL;
+	int rc = load_source(p, argc ? argv[0] : NULL, &kc, err);
+
+	if (rc == 0)
+		rc = export(p, &e, kc, err);
+	rk_kubeconfig_free(kc);
 	entry_release(&e);
 	return rc;
 }
@@ -709,47 +951,6 @@ static void mask(struct rk_doc *d, struct rk_val *map, const struct rk_val *othe
 	}
 }
 
-struct lines {
-	const char *v[256];
-	size_t n;
-};
-
-static void split_lines(char *text, struct lines *l)
-{
-	for (char *nl; (nl = strchr(text, '\n')) && l->n < RK_COUNT(l->v); text = nl + 1) {
-		*nl = 0;
-		l->v[l->n++] = text;
-	}
-}
-
-/* Longest common subsequence, by the book: entries have a dozen lines. */
-static void print_lines(const struct lines *a, const struct lines *b)
-{
-	static uint16_t len[257][257];
-	size_t i, j;
-
-	for (i = a->n + 1; i-- > 0;)
-		for (j = b->n + 1; j-- > 0;) {
-			if (i == a->n || j == b->n)
-				len[i][j] = 0;
-			else if (strcmp(a->v[i], b->v[j]) == 0)
-				len[i][j] = (uint16_t)(len[i + 1][j + 1] + 1);
-			else
-				len[i][j] = len[i + 1][j] >= len[i][j + 1] ? len[i + 1][j]
-									   : len[i][j + 1];
-		}
-	for (i = j = 0; i < a->n || j < b->n;) {
-		if (i < a->n && j < b->n && strcmp(a->v[i], b->v[j]) == 0) {
-			rk_printf(" %s\n", a->v[i++]);
-			j++;
-		} else if (i < a->n && (j == b->n || len[i + 1][j] >= len[i][j + 1])) {
-			rk_printf("-%s\n", a->v[i++]);
-		} else {
-			rk_printf("+%s\n", b->v[j++]);
-		}
-	}
-}
-
 static char *masked_text(
 	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
 {
@@ -768,20 +969,19 @@ static bool diff_one(struct merge *m, const struct rk_kc_item *it)
 {
 	static const char *const kinds[] = {"clusters", "contexts", "users"};
 	const struct rk_val *old = NULL;
-	const char *path = NULL;
+	const char *path = NULL, *name;
 	rk_auto_free char *was = NULL, *now = NULL;
-	struct lines a = {.n = 0}, b = {.n = 0};
+	rk_auto_buf out = RK_BUF_INIT;
 
 	if (rk_kc_lookup(m->files, it->kind, it->name, m->d, &old, &path, NULL) < 0 ||
 		(old && rk_val_equal(old, it->value)))
 		return false;
 	was = masked_text(m->d, old, it->value, "before");
 	now = masked_text(m->d, it->value, old, "after");
-	split_lines(was, &a);
-	split_lines(now, &b);
-	rk_printf("--- %s %s/%s\n+++ %s\n@@ -%d,%zu +%d,%zu @@\n", path ? path : "/dev/null",
-		kinds[it->kind], it->name, m->source, a.n ? 1 : 0, a.n, b.n ? 1 : 0, b.n);
-	print_lines(&a, &b);
+	name = rk_doc_printf(
+		m->d, "%s %s/%s", path ? path : "/dev/null", kinds[it->kind], it->name);
+	rk_diff(was, now, name, m->source, &out);
+	rk_print_buf(&out);
 	return true;
 }
 
@@ -1166,19 +1366,13 @@ static int run_list(void *p, int argc, char **argv, struct rk_err *err)
 		.help = "how long to wait for another's lock on the file; default 10s"      \
 	}
 
-static const struct rk_opt GET_OPTS[] = {
-	{.name = "server",
-		.key = 's',
-		.kind = RK_OPT_STR,
-		AT(server),
-		.arg = "ADDRESS",
-		.help = "address of the virtual cluster to use instead of those found: URL, HOST, "
-			"HOST:PORT or [IPv6]:PORT"},
+/* Of get, generate and export alike. */
+static const struct rk_opt MAKE_OPTS[] = {
 	{.name = "name",
 		.kind = RK_OPT_STR,
 		AT(name),
 		.arg = "NAME",
-		.help = "name of the entry; default: CLUSTER" SUFFIX},
+		.help = "name of the entry; default: CLUSTER" SUFFIX ", or the context's"},
 	{.name = "output",
 		.key = 'o',
 		.kind = RK_OPT_ENUM,
@@ -1186,14 +1380,20 @@ static const struct rk_opt GET_OPTS[] = {
 		.arg = "FORMAT",
 		.choices = "yaml|json",
 		.help = "notation of the kubeconfig"},
-	{.name = "exec",
-		.kind = RK_OPT_FLAG,
-		AT(exec),
-		.help = "no key in the entry: kubectl asks `kubectl rk3k credential` each time"},
-	{.name = "hold",
-		.kind = RK_OPT_FLAG,
-		AT(hold),
-		.help = "stay, and keep a port-forward open until Ctrl-C"},
+	{.name = "file",
+		.key = 'f',
+		.kind = RK_OPT_STR,
+		AT(file),
+		.arg = "FILE",
+		.complete = "file",
+		.help = "write it to FILE, readable by its owner only, instead of stdout"},
+	{.name = "server",
+		.key = 's',
+		.kind = RK_OPT_STR,
+		AT(server),
+		.arg = "ADDRESS",
+		.help = "address to use instead of those found: URL, HOST, HOST:PORT or "
+			"[IPv6]:PORT"},
 	{.name = "no-probe",
 		.kind = RK_OPT_FLAG,
 		AT(no_probe),
@@ -1203,7 +1403,50 @@ static const struct rk_opt GET_OPTS[] = {
 		AT(probe_ms),
 		.arg = "DURATION",
 		.help = "how long to wait for the addresses to answer; default 3s"},
-	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	RK_OPT_END};
+
+#define OPT_MAKE                                                              \
+	{                                                                     \
+		.name = "", .kind = RK_OPT_GROUP, .off = 0, .sub = MAKE_OPTS, \
+		.help = "Kubeconfig flags"                                    \
+	}
+#define OPT_HOLD                                                          \
+	{                                                                 \
+		.name = "hold", .kind = RK_OPT_FLAG, AT(hold),            \
+		.help = "stay, and keep a port-forward open until Ctrl-C" \
+	}
+
+static const struct rk_opt GET_OPTS[] = {
+	{.name = "exec",
+		.kind = RK_OPT_FLAG,
+		AT(exec),
+		.help = "no key in the entry: kubectl asks `kubectl rk3k credential` each time"},
+	OPT_HOLD, OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+static const struct rk_opt GENERATE_OPTS[] = {
+	{.name = "cn",
+		.kind = RK_OPT_STR,
+		AT(cn),
+		.arg = "NAME",
+		.help = "user name in the certificate; default system:admin"},
+	{.name = "org",
+		.kind = RK_OPT_LIST,
+		AT(orgs),
+		.arg = "GROUP",
+		.help = "group in the certificate, repeatable; default system:masters"},
+	{.name = "days",
+		.kind = RK_OPT_INT,
+		AT(days),
+		.arg = "DAYS",
+		.help = "how long the certificate is good; default 365"},
+	{.name = "expiration-days",
+		.kind = RK_OPT_INT,
+		AT(days),
+		.arg = "DAYS",
+		.help = "the same, as k3kcli has it"},
+	OPT_HOLD, OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+static const struct rk_opt EXPORT_OPTS[] = {OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static const struct rk_opt MERGE_OPTS[] = {OPT_KUBECONFIG,
 	{.name = "name",
@@ -1254,6 +1497,14 @@ static const struct rk_verb VERBS[] = {
 		-1, "cluster", run_get,
 		"  kubectl rk3k kubeconfig get rancher | kubectl rk3k kubeconfig merge\n"
 		"  kubectl rk3k kubeconfig get rancher -- kubectl get nodes"},
+	{"generate", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
+		"the same with a new client certificate, signed by the virtual cluster's CA",
+		GENERATE_OPTS, 0, -1, "cluster", run_generate,
+		"  kubectl rk3k kubeconfig generate rancher --cn jane --org viewers --days 30"},
+	{"export", "[FILE|-]", "one context as a kubeconfig that needs no other file", EXPORT_OPTS,
+		0, 1, "file", run_export,
+		"  kubectl rk3k kubeconfig export --context rancher-k3k -f rancher.yaml\n"
+		"  kubectl rk3k kubeconfig export - --server lb.example:6443 < k3s.yaml"},
 	{"merge", "[FILE]", "put the entries of a kubeconfig on stdin into ~/.kube/config",
 		MERGE_OPTS, 0, 1, "file", run_merge,
 		"  kubectl rk3k kubeconfig get rancher | kubectl rk3k kubeconfig merge "
@@ -1267,7 +1518,7 @@ static const struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "kubeconfig",
-	.summary = "get, merge, remove and list kubeconfig entries",
+	.summary = "get, generate, export, merge, remove and list kubeconfig entries",
 	.description =
 		"get reads the kubeconfig that k3k keeps in a Secret and gives it an address that "
 		"works from here: it tries ingress, load balancer, node ports and the cluster "
@@ -1276,6 +1527,16 @@ static const struct rk_cmd CMD = {
 		"where "
 		"the certificate does not carry the address, and says on stderr which one it took. "
 		"When none answers, a port-forward is used, which lasts as long as the command.\n"
+		"\n"
+		"generate gives the same entry with a client certificate of its own, signed with "
+		"the "
+		"client CA in the cluster's bootstrap Secret. Certificates of system:masters "
+		"cannot "
+		"be revoked: give people groups of their own.\n"
+		"\n"
+		"export takes one context out of a kubeconfig, with all files it names inside; "
+		"with "
+		"--server it gets another address, which must answer under its CA.\n"
 		"\n"
 		"merge and remove change only the bytes of the entries they are about: comments, "
 		"order, style and unknown keys of the file stay. They lock as kubectl does, then "

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/* credential - a kubectl credential plugin: reads the kubeconfig Secret of a virtual cluster through
+ * the host cluster and answers with its client certificate. Changes nothing but its cache. */
+#include "cert.h"
+#include "cli.h"
+#include "file.h"
+#include "k3k.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define GROUP	  "client.authentication.k8s.io/"
+#define CACHE_AGE 300
+#define INSIDE	  "RK3K_CREDENTIAL" /* set while we look for the host's own credentials */
+
+struct opts {
+	struct rk_kube_flags kube;
+	bool no_cache;
+};
+
+struct job {
+	const struct opts *o;
+	struct rk_doc *d;
+	char *ns, *cluster;
+	const char *version; /* apiVersion asked for */
+	const char *cert, *key;
+	char *cache; /* file, or NULL: none */
+};
+
+/* kubectl says in the environment which version it wants. */
+static int read_request(struct job *j, struct rk_err *err)
+{
+	const char *info = getenv("KUBERNETES_EXEC_INFO");
+	struct rk_val *v = NULL;
+
+	j->version = GROUP "v1";
+	if (!info || !*info)
+		return 0;
+	rk_doc_source(j->d, "KUBERNETES_EXEC_INFO");
+	if (rk_json_parse(j->d, info, strlen(info), &v, err) < 0 ||
+		rk_want_str(v, &j->version, err, "apiVersion", NULL) < 0)
+		return -1;
+	if (rk_streq(j->version, GROUP "v1") || rk_streq(j->version, GROUP "v1beta1"))
+		return 0;
+	return rk_err_set(err, RK_FAIL, "KUBERNETES_EXEC_INFO asks for %s, not %sv1 or v1beta1",
+		j->version, GROUP);
+}
+
+/* A context of the host that asks us in turn would do so for ever. */
+static int check_circle(const struct job *j, struct rk_err *err)
+{
+	if (!getenv(INSIDE)) {
+		setenv(INSIDE, "1", 1);
+		return 0;
+	}
+	rk_err_set(err, RK_CONFLICT,
+		"the host's context is a virtual cluster whose credentials are asked for here "
+		"again");
+	return rk_err_hint(err,
+		"name the host's own context: kubectl rk3k kubeconfig get %s/%s "
+		"--exec --context HOST | kubectl rk3k kubeconfig merge",
+		j->ns, j->cluster);
+}
+
+/* --- cache: in memory only, below $XDG_RUNTIME_DIR, some minutes --- */
+
+static bool private_dir(const char *dir)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return false;
+	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() &&
+	       !(st.st_mode & 077);
+}
+
+static void find_cache(struct job *j)
+{
+	const struct rk_kube_flags *f = &j->o->kube;
+	const char *run = getenv("XDG_RUNTIME_DIR"), *env = getenv("KUBECONFIG");
+	rk_auto_free char *dir = NULL, *what = NULL;
+	char hash[65];
+
+	if (j->o->no_cache || !run || *run != '/' || f->as)
+		return;
+	dir = rk_asprintf("%s/rk3k", run);
+	if (!private_dir(run) || !private_dir(dir))
+		return;
+	what = rk_asprintf("%s\n%s\n%s\n%s\n%s\n%s", j->ns, j->cluster,
+		f->kubeconfig ? f->kubeconfig : "", f->context ? f->context : "",
+		f->server ? f->server : "", env ? env : "");
+	rk_sha256_hex(what, strlen(what), hash);
+	j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
+}
+
+/* A process that asks a second time was refused with what it got the first time. */
+static bool cached(struct job *j)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	struct rk_val *v = NULL;
+	int64_t now = (int64_t)time(NULL), at;
+
+	if (!j->cache || rk_file_read_private(j->cache, 1 << 20, &b, NULL) < 0 ||
+		rk_json_parse(j->d, b.s, b.len, &v, NULL) < 0)
+		return false;
+	at = rk_get_int(v, 0, "at", NULL);
+	j->cert = rk_get_str(v, "cert", NULL);
+	j->key = rk_get_str(v, "key", NULL);
+	return j->cert && j->key && at <= now && now - at < CACHE_AGE &&
+	       rk_get_int(v, 0, "by", NULL) != getppid();
+}
+
+/* No cache is no error. */
+static void save(const struct job *j)
+{
+	struct rk_val *v = rk_map(j->d);
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	struct rk_err ignored = RK_ERR_INIT;
+
+	if (!j->cache)
+		return;
+	rk_set_int(j->d, v, "at", (int64_t)time(NULL));
+	rk_set_int(j->d, v, "by", getppid());
+	rk_set_str(j->d, v, "cert", j->cert);
+	rk_set_str(j->d, v, "key", j->key);
+	rk_json_write(v, RK_JSON_COMPACT, &b);
+	if (rk_file_replace(j->cache, b.s, b.len, 0600, NULL, &ignored) < 0)
+		rk_debug("cache: %s", ignored.msg);
+}
+
+/* --- asking the host --- */
+
+static int decode(struct job *j, const struct rk_val *user, const char *name, const char **out,
+	struct rk_err *err)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+
+	if (rk_need_base64(user, &b, err, name, NULL) < 0)
+		return -1;
+	*out = rk_doc_strndup(j->d, b.s, b.len);
+	return 0;
+}
+
+static int fetch(struct job *j, struct rk_err *err)
+{
+	rk_auto_kube *host = NULL;
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_val *root = NULL;
+	const struct rk_val *user;
+
+	if (rk_kube_open(&host, &j->o->kube, err) < 0 ||
+		rk_k3k_secret(
+			host, j->ns, j->cluster, "kubeconfig", "kubeconfig.yaml", &text, err) < 0)
+		return -1;
+	rk_doc_source(j->d, "kubeconfig Secret");
+	if (rk_yaml_parse(j->d, text.s, text.len, &root, err) < 0)
+		return -1;
+	user = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
+	if (decode(j, user, "client-certificate-data", &j->cert, err) < 0 ||
+		decode(j, user, "client-key-data", &j->key, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int answer(struct job *j, struct rk_err *err)
+{
+	rk_auto_cert *cert = NULL;
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	struct rk_val *root = rk_map(j->d), *status;
+	char when[32];
+
+	if (rk_cert_parse(&cert, j->cert, strlen(j->cert), err) < 0 ||
+		rk_cert_check_key(cert, j->key, strlen(j->key), err) < 0)
+		return rk_err_wrap(err, "client certificate of %s/%s", j->ns, j->cluster);
+	rk_time_format(rk_cert_not_after(cert), when);
+	rk_set_str(j->d, root, "kind", "ExecCredential");
+	rk_set_str(j->d, root, "apiVersion", j->version);
+	status = rk_map_at(j->d, root, "status", NULL);
+	rk_set_str(j->d, status, "expirationTimestamp", when);
+	rk_set_str(j->d, status, "clientCertificateData", j->cert);
+	rk_set_str(j->d, status, "clientKeyData", j->key);
+	rk_json_write(root, RK_JSON_COMPACT, &out);
+	rk_buf_putc(&out, '\n');
+	rk_print_buf(&out);
+	return 0;
+}
+
+static int credential(struct job *j, const char *ref, struct rk_err *err)
+{
+	bool had;
+
+	if (rk_k3k_ref(ref, j->o->kube.ns ? j->o->kube.ns : RK_K3K_NS, &j->ns, &j->cluster, err) <
+			0 ||
+		read_request(j, err) < 0 || check_circle(j, err) < 0)
+		return -1;
+	find_cache(j);
+	had = cached(j);
+	if (!had && fetch(j, err) < 0)
+		return rk_err_wrap(err, "no credential for %s/%s", j->ns, j->cluster);
+	if (answer(j, err) < 0)
+		return -1;
+	if (!had)
+		save(j);
+	return 0;
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	struct job j = {.o = p, .d = rk_doc_new(true)};
+	int rc = credential(&j, argc ? argv[0] : RK_K3K_CLUSTER, err);
+
+	free(j.ns);
+	free(j.cluster);
+	free(j.cache);
+	rk_doc_free(j.d);
+	return rc;
+}
+
+static const struct rk_opt OPTS[] = {{.name = "no-cache",
+					     .kind = RK_OPT_FLAG,
+					     .off = offsetof(struct opts, no_cache),
+					     .help = "ask the host each time"},
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+static const struct rk_verb VERBS[] = {
+	{NULL, "[[NAMESPACE/]CLUSTER]", "answer kubectl with a client certificate", OPTS, 0, 1,
+		"cluster", run,
+		"  kubectl rk3k kubeconfig get rancher --exec | kubectl rk3k kubeconfig merge"},
+	{.run = NULL}};
+
+static const struct rk_cmd CMD = {
+	.name = "credential",
+	.summary = "credential plugin: kubeconfig entries without keys",
+	.description =
+		"kubectl runs this tool itself, from an entry that `kubeconfig get --exec` wrote. "
+		"It reads the Secret in which k3k keeps the virtual cluster's kubeconfig, through "
+		"the host cluster and with your rights there, and prints an ExecCredential with "
+		"the "
+		"client certificate. The entry holds no key, never goes stale, and ends with your "
+		"rights on the host.\n"
+		"\n"
+		"The answer is kept for five minutes below $XDG_RUNTIME_DIR, readable by you only; "
+		"a process that asks again, because it was refused, gets a new one.",
+	.opts_size = sizeof(struct opts),
+	.verbs = VERBS,
+	.files = "$XDG_RUNTIME_DIR/rk3k/credential-*: answers of the last minutes.",
+	.see_also = "rk3k-kubeconfig(1)",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&CMD, argc, argv);
+}
