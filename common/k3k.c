@@ -59,6 +59,14 @@ const char *rk_k3k_via_word(enum rk_k3k_via v)
 	return words[v];
 }
 
+static bool serves_k3k(struct rk_kube *k)
+{
+	struct rk_http_req req = {.path = "/apis/k3k.io"};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	return rk_kube_raw(k, &req, &res, NULL) == 0;
+}
+
 int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err)
 {
@@ -70,6 +78,11 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	}
 	if (*out)
 		return 0;
+	if (!serves_k3k(host)) { /* to a GET by name both are 404 */
+		rk_err_set(err, RK_NOTFOUND, "k3k is not installed on %s (context %s)",
+			rk_kube_server(host), rk_kube_context(host));
+		return rk_err_hint(err, "give the host's context: --context NAME");
+	}
 	rk_err_set(err, RK_NOTFOUND, "no virtual cluster %s/%s on %s", ns, cluster,
 		rk_kube_server(host));
 	return rk_err_hint(err, "see: kubectl rk3k status -A");
@@ -145,14 +158,6 @@ void rk_disconnect(struct rk_connection *c)
 }
 
 /* --- guard --- */
-
-static bool serves_k3k(struct rk_kube *k)
-{
-	struct rk_http_req req = {.path = "/apis/k3k.io"};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-
-	return rk_kube_raw(k, &req, &res, NULL) == 0;
-}
 
 static int is_k3k_node(void *arg, const struct rk_val *node, struct rk_err *err)
 {
