@@ -15,7 +15,7 @@ enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
 struct opts {
 	const char *config, *document, *init, *secret;
 	struct rk_strv set; /* --set */
-	bool prompt_all, no_prompt, force;
+	bool prompt_all, no_prompt, force, names_only;
 	int64_t secrets_fd;
 	int fmt;
 };
@@ -29,6 +29,8 @@ static const struct rk_opt OPTS[] = {
 		.help = "ask for every key that is not set, not only for required ones"},
 	{"no-prompt", 0, RK_OPT_FLAG, offsetof(struct opts, no_prompt),
 		.help = "never ask, even on a terminal"},
+	{"names-only", 0, RK_OPT_FLAG, offsetof(struct opts, names_only),
+		.help = "only what names the deployment; other keys may be wrong or missing"},
 	{"secrets-fd", 0, RK_OPT_INT, offsetof(struct opts, secrets_fd), .arg = "N",
 		.help = "open file that takes secrets given by prompt or environment"},
 	{"document", 'd', RK_OPT_STR, offsetof(struct opts, document), .arg = "FILE",
@@ -205,16 +207,46 @@ static int report(const struct rk_problems *p, struct rk_err *err)
 		p->fatal == 1 ? "" : "s");
 }
 
-static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+static int read_all(const struct opts *o, struct rk_settings *s, struct rk_problems *p,
+	struct rk_err *err)
 {
-	rk_auto_problems p = {0};
-
-	if (o->config && rk_settings_read(s, o->config, &p, err) < 0)
+	if (o->config && rk_settings_read(s, o->config, p, err) < 0)
 		return -1;
 	rk_settings_env(s);
 	for (size_t i = 0; i < o->set.n; i++)
 		if (rk_settings_assign(s, o->set.v[i], err) < 0)
 			return -1;
+	return 0;
+}
+
+/* A deployment is taken down by its names, also when its certificates' files are long gone. The
+ * host name stands for one: the document's form wants it, and nobody deletes by it. */
+static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	static const enum rk_key names[] = {RK_KEY_NAMESPACE, RK_KEY_CLUSTER, RK_KEY_K3K_NAMESPACE,
+		RK_KEY_INGRESS_NAME, RK_KEY_SERVICE_NAME, RK_KEY_TLS_SECRET,
+		RK_KEY_K3K_API_HOSTNAME};
+	rk_auto_settings *all = rk_settings_new();
+	rk_auto_problems ignored = {0}, p = {0};
+
+	if (read_all(o, all, &ignored, err) < 0)
+		return -1;
+	rk_settings_put(s, RK_KEY_HOSTNAME, "unset.invalid", RK_FROM_FLAG);
+	for (size_t i = 0; i < RK_COUNT(names); i++)
+		if (rk_setting_is(all, names[i]))
+			rk_settings_put(s, names[i], rk_setting(all, names[i]), RK_FROM_FLAG);
+	rk_settings_check(s, &p);
+	return report(&p, err);
+}
+
+static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	rk_auto_problems p = {0};
+
+	if (o->names_only)
+		return gather_names(o, s, err);
+	if (read_all(o, s, &p, err) < 0)
+		return -1;
 	if (!p.fatal && ask_all(o, s, err) < 0)
 		return -1;
 	rk_settings_check(s, &p);
