@@ -39,11 +39,11 @@ void rk_buf_reset(struct rk_buf *b)
 /* realloc() may leave a copy behind; a secret buffer moves by hand and wipes. */
 static void resize(struct rk_buf *b, size_t want)
 {
-	size_t alloc = b->alloc < 64 ? 64 : b->alloc;
+	size_t alloc = b->alloc + b->alloc / 2 + 64;
 	char *s;
 
-	while (alloc < want)
-		alloc += alloc / 2 + 16;
+	if (alloc < want) /* who asks for much at once knows how much */
+		alloc = want;
 	if (b->alloc && !b->secret) {
 		b->s = rk_realloc(b->s, alloc);
 	} else {

@@ -79,11 +79,18 @@ void rk_file_handle_signals(void)
 
 /* --- reading --- */
 
+#define READ_SIZE ((size_t)65536)
+
 static int read_fd(int fd, const char *name, size_t max, struct rk_buf *out, struct rk_err *err)
 {
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		(size_t)st.st_size <= max)
+		rk_buf_reserve(out, (size_t)st.st_size + READ_SIZE);
 	for (;;) {
-		char *p = rk_buf_reserve(out, 65536);
-		ssize_t n = read(fd, p, 65536);
+		char *p = rk_buf_reserve(out, READ_SIZE);
+		ssize_t n = read(fd, p, READ_SIZE);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -431,9 +438,14 @@ void rk_file_unlock(struct rk_lock *l)
 		return;
 	while (l->n > 0) {
 		char *p = l->path[--l->n];
+		sigset_t all, old;
 
+		/* a signal in between would unlink the next owner's lock */
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, &old);
 		unlink(p);
 		vanish_forget(p);
+		sigprocmask(SIG_SETMASK, &old, NULL);
 		free(p);
 	}
 	free(l);

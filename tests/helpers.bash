@@ -59,27 +59,6 @@ plane_namespace() {
 	kubectl create namespace "$NS" >/dev/null
 }
 
-# plane_k3k: the k3k controller on the host, installed when it is not there.
-plane_k3k() {
-	(
-		flock 9
-		# shellcheck disable=SC2016 # for the inner shell
-		kubectl get crd clusters.k3k.io >/dev/null 2>&1 ||
-			bed bash -c 'helm install k3k k3k --repo "$CHART_HTTP_PUBLIC" --version 1.0.2 \
-				-n k3k-system --create-namespace --wait --timeout 60s' >/dev/null
-	) 9>"$RK3K_TESTBED/.k3k.lock"
-}
-
-# plane_cluster NS NAME [SPEC]: a Ready virtual cluster; SPEC as YAML flow, default with a node port.
-plane_cluster() {
-	local spec='{mode: virtual, expose: {nodePort: {}}}'
-	kubectl create namespace "$1" >/dev/null 2>&1 || true
-	printf '%s\n' 'apiVersion: k3k.io/v1beta1' 'kind: Cluster' \
-		"metadata: {name: $2, namespace: $1}" "spec: ${3:-$spec}" |
-		kubectl apply -f - >/dev/null
-	kubectl wait -n "$1" --for=jsonpath='{.status.phase}'=Ready --timeout=60s "clusters.k3k.io/$2" >/dev/null
-}
-
 # within SECONDS CMD...: until it succeeds; shows its last words when it never does.
 within() {
 	local end=$((SECONDS + $1)) out

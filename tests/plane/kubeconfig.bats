@@ -7,9 +7,9 @@
 load ../helpers
 
 setup_file() {
-	plane_k3k
-	plane_cluster kc rancher &
-	plane_cluster kc hidden '{mode: virtual}' &
+	controller_up
+	virtual_up kc hidden '{}' &
+	virtual_up kc rancher
 	wait
 	# Whoever is this user reaches the host's API server, and no address of a virtual cluster.
 	bed iptables -t raw -A OUTPUT -m owner --uid-owner 4242 -d 10.96.0.0/16 -j DROP
@@ -18,7 +18,8 @@ setup_file() {
 
 teardown_file() {
 	bed iptables -t raw -F OUTPUT
-	kubectl delete namespace kc --wait=false >/dev/null
+	kubectl delete -n kc clusters.k3k.io rancher --wait=false >/dev/null
+	virtual_down kc hidden
 }
 
 setup() { plane_home; }
