@@ -508,6 +508,28 @@ static const char *controller_version(const struct rk_val *dep)
 	return colon ? colon + 1 : "unknown";
 }
 
+/* helm takes over CRDs that an earlier release left only when they carry its own name. */
+static void check_left_crd(struct flight *f)
+{
+	static const char name[] = "clusters.k3k.io";
+	const char *ns = str(f, RK_KEY_K3K_NAMESPACE), *release, *at;
+	struct rk_val *crd = NULL;
+
+	if (!find(f, "controller", &RK_CRD, NULL, name, &crd) || !crd)
+		return;
+	release = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-name", NULL);
+	at = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-namespace", NULL);
+	if (rk_streq(release, "k3k") && rk_streq(at, ns))
+		return;
+	row(f, STOP, "controller",
+		"CRD %s is there, but not of release %s/k3k, and helm will refuse to take it over; "
+		"label it app.kubernetes.io/managed-by=Helm and annotate it "
+		"meta.helm.sh/release-name=k3k meta.helm.sh/release-namespace=%s, or delete it if "
+		"no "
+		"Cluster is left",
+		name, ns, ns);
+}
+
 static void check_controller(struct flight *f)
 {
 	const char *ns = str(f, RK_KEY_K3K_NAMESPACE), *want = str(f, RK_KEY_K3K_VERSION);
@@ -532,6 +554,7 @@ static void check_controller(struct flight *f)
 		return;
 	if (!ours) {
 		row(f, OK, "controller", "k3k %s will be installed in %s", want, ns);
+		check_left_crd(f);
 		return;
 	}
 	have = controller_version(ours);
