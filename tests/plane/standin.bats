@@ -295,6 +295,17 @@ helm_charts() {
 	assert_output --partial "kube-apiserver ended: killed"
 }
 
+@test "k3s-standin: helm-controller is started again when it ends" {
+	local old
+	running() { host exec k3k-rancher-server-0 -- pidof helm-controller; }
+	within 30 running
+	old=$(running)
+	host exec k3k-rancher-server-0 -- kill "$old"
+	another() { running && [[ $(running) != "$old" ]]; }
+	within 30 another
+	assert_equal "$(host get pod k3k-rancher-server-0 -o jsonpath='{.status.containerStatuses[0].restartCount}')" 1
+}
+
 @test "k3k-standin: a deleted Cluster hangs while the controller is away" {
 	bed kubectl -n k3k-system scale deploy k3k --replicas=0
 	bed kubectl -n k3k-system wait --for=delete pod -l app.kubernetes.io/name=k3k --timeout=60s

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -20,18 +21,25 @@ const prSetChildSubreaper = 36
 // that loses its parent comes to it: one loop collects everything that ends.
 type children struct {
 	logs string
-	lost chan error // a child that should be there has ended
+	lost chan error // a part of the control plane has ended
 
-	mu      sync.Mutex
-	waiting map[int]chan syscall.WaitStatus
-	early   map[int]syscall.WaitStatus
-	names   map[int]string
+	mu       sync.Mutex
+	stopping bool
+	waiting  map[int]chan syscall.WaitStatus
+	early    map[int]syscall.WaitStatus // ended before somebody asked
+	kept     map[int]child
+}
+
+// A child that should be there; again starts it anew, nil means that nothing can go on without it.
+type child struct {
+	name  string
+	again func()
 }
 
 func newChildren(logs string) *children {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
 	c := &children{logs: logs, lost: make(chan error, 8), waiting: map[int]chan syscall.WaitStatus{},
-		early: map[int]syscall.WaitStatus{}, names: map[int]string{}}
+		early: map[int]syscall.WaitStatus{}, kept: map[int]child{}}
 	go c.collect()
 	return c
 }
@@ -50,12 +58,26 @@ func (c *children) collect() {
 		if ch := c.waiting[pid]; ch != nil {
 			ch <- ws
 			delete(c.waiting, pid)
-		} else if name := c.names[pid]; name != "" {
-			c.lost <- fmt.Errorf("%s ended: %s: see %s", name, describe(ws), c.logs)
+		} else if kept, ok := c.kept[pid]; ok {
+			delete(c.kept, pid)
+			c.ended(kept, ws)
 		} else {
 			c.early[pid] = ws
 		}
 		c.mu.Unlock()
+	}
+}
+
+// ended is called with the lock held.
+func (c *children) ended(kept child, ws syscall.WaitStatus) {
+	err := fmt.Errorf("%s ended: %s: see %s", kept.name, describe(ws), c.logs)
+	switch {
+	case c.stopping:
+	case kept.again == nil:
+		c.lost <- err
+	default:
+		log.Print(err)
+		time.AfterFunc(time.Second, kept.again)
 	}
 }
 
@@ -88,6 +110,9 @@ func (c *children) start(name string, env []string, argv ...string) (int, error)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stopping {
+		return 0, errors.New("stopping")
+	}
 	return syscall.ForkExec(path, argv, &syscall.ProcAttr{
 		Env: env, Files: []uintptr{0, out.Fd(), out.Fd()}, Sys: &syscall.SysProcAttr{Setsid: true}})
 }
@@ -127,25 +152,31 @@ func (c *children) run(name string, argv ...string) error {
 	return nil
 }
 
-// keep starts a program that must stay; keepPID takes in one that somebody else started.
+// keep starts a program that is started again whenever it ends, as k3s' own parts try again.
 func (c *children) keep(name string, env []string, argv ...string) error {
 	pid, err := c.start(name, env, argv...)
 	if err == nil {
-		c.keepPID(name, pid)
+		c.watch(pid, child{name, func() {
+			if err := c.keep(name, env, argv...); err != nil {
+				log.Print(err)
+			}
+		}})
 	}
 	return err
 }
 
-func (c *children) keepPID(name string, pid int) {
+func (c *children) watch(pid int, kept child) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ws, ok := c.early[pid]; ok {
-		c.lost <- fmt.Errorf("%s ended: %s: see %s", name, describe(ws), c.logs)
+		delete(c.early, pid)
+		c.ended(kept, ws)
+		return
 	}
-	c.names[pid] = name
+	c.kept[pid] = kept
 }
 
-// keepFile takes in the processes whose numbers are in the files of a directory.
+// keepFiles takes in the processes whose numbers are in the files of a directory.
 func (c *children) keepFiles(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -160,7 +191,7 @@ func (c *children) keepFiles(dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
-		c.keepPID(f.Name(), pid)
+		c.watch(pid, child{name: f.Name()})
 	}
 	return nil
 }
@@ -169,8 +200,9 @@ func (c *children) keepFiles(dir string) error {
 // quick, and an API server that waits for its watchers has nothing to lose.
 func (c *children) stop() {
 	c.mu.Lock()
-	pids := make([]int, 0, len(c.names))
-	for pid := range c.names {
+	c.stopping = true
+	pids := make([]int, 0, len(c.kept))
+	for pid := range c.kept {
 		pids = append(pids, pid)
 	}
 	c.mu.Unlock()

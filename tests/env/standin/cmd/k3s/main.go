@@ -6,7 +6,8 @@
 // Real: etcd, kube-apiserver, kube-controller-manager, kube-scheduler (tests/env/plane),
 // helm-controller with its CRDs, Traefik as ingress controller of class `traefik` on the pod's
 // ports 80 and 443, separate server and client authorities that live in the data volume with etcd,
-// so that a restarted pod goes on with both; another token than the volume's is refused.
+// so that a restarted pod goes on with both; a lost control plane ends the pod, the rest is started
+// again; another token than the volume's is refused.
 // The certificate of the API holds the names of config.yaml and the pod's address, never the
 // address of a host node.
 //
