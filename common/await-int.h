@@ -35,7 +35,8 @@ struct await {
 	bool done;
 	/* faults */
 	int64_t fault_since, fault_told;
-	struct rk_buf told; /* what was told, a line each */
+	struct rk_buf told;  /* what was told, a line each */
+	struct rk_buf shown; /* the line shown last */
 	/* for the steps */
 	bool seen_deleting;
 	int64_t next_try;	 /* of a request a step repeats */

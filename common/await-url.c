@@ -118,11 +118,19 @@ static void bad_answer(const struct await *w, const char *host, const struct rk_
 			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
 }
 
+/* A try near the end does not outlast it by much. */
+static int64_t bounded(int64_t left, int64_t ms)
+{
+	return left < 1000 ? 1000 : left < ms ? left : ms;
+}
+
 static bool ping(const struct await *w, const char *host, struct report *r)
 {
 	rk_auto_free char *base = rk_asprintf("https://%s", host);
+	int64_t left = w->deadline - rk_now_ms();
 	struct rk_http_conf conf = {.base = base, .ca = w->ca.len ? w->ca.s : NULL, .ca_len = w->ca.len,
-		.resolve = w->a->resolve, .connect_ms = CONNECT_MS, .request_ms = ANSWER_MS};
+		.resolve = w->a->resolve, .connect_ms = bounded(left, CONNECT_MS),
+		.request_ms = bounded(left, ANSWER_MS)};
 	struct rk_http_req req = {.path = "/ping", .accept = "*/*", .max = 1 << 16};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_http *h = NULL;

@@ -96,15 +96,24 @@ static void tell_fault(struct await *w, const struct report *r)
 
 static void keep(struct await *w, struct report *r)
 {
-	bool changed = strcmp(w->last.line.s, r->line.s) != 0;
 	struct rk_err dead = w->last.dead;
 
 	report_release(&w->last);
 	w->last = *r;
 	if (dead.code && !w->last.dead.code)
 		w->last.dead = dead;
-	if (changed && w->last.line.len && w->a->line)
-		w->a->line(w->a->arg, w->last.line.s);
+}
+
+/* At most once a second: what is awaited passes through many states while things start. */
+static void show(struct await *w)
+{
+	if (w->last.line.len && strcmp(w->shown.s, w->last.line.s) != 0 && w->a->line) {
+		rk_buf_reset(&w->shown);
+		rk_buf_puts(&w->shown, w->last.line.s);
+		w->a->line(w->a->arg, w->shown.s);
+	}
+	if (w->a->tick)
+		w->a->tick(w->a->arg);
 }
 
 static void look(void *arg)
@@ -142,9 +151,8 @@ static void tick(void *arg)
 {
 	struct await *w = arg;
 
-	if (w->a->tick)
-		w->a->tick(w->a->arg);
 	look(w);
+	show(w);
 	rk_loop_after(w->loop, TICK_MS, tick, w);
 }
 
@@ -209,10 +217,10 @@ static int time_is_up(struct await *w, struct rk_err *err)
 		struct rk_err why = *e;
 
 		rk_err_set(err, why.code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL,
-			"cannot tell whether %s is done: %s", noun_of(w), why.msg);
+			"cannot tell whether %s is ready: %s", noun_of(w), why.msg);
 		return rk_err_hint(err, "%s", why.hint);
 	}
-	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not done after %s: %s", noun_of(w), age,
+	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not ready after %s: %s", noun_of(w), age,
 		r->fault.len ? r->fault.s : r->line.len ? r->line.s : "the server has not answered");
 	if (r->hint.len)
 		rk_err_hint(err, "%s", r->hint.s);
@@ -247,6 +255,7 @@ static void release(struct await *w)
 	rk_kube_free(w->virt);
 	rk_k3k_access_release(&w->access);
 	report_release(&w->last);
+	rk_buf_release(&w->shown);
 	rk_buf_release(&w->told);
 	rk_buf_release(&w->log_cause);
 	rk_buf_release(&w->log_line);
@@ -285,7 +294,8 @@ int rk_await(const struct rk_await *a, const char *step, struct rk_err *err)
 {
 	struct await w = {.a = a, .told = RK_BUF_INIT, .log_cause = RK_BUF_INIT,
 		.log_line = RK_BUF_INIT, .answer = RK_BUF_INIT, .answer_fault = RK_BUF_INIT,
-		.answer_hint = RK_BUF_INIT, .ca = RK_BUF_INIT, .access = RK_K3K_ACCESS_INIT};
+		.answer_hint = RK_BUF_INIT, .ca = RK_BUF_INIT,
+		.shown = RK_BUF_INIT, .access = RK_K3K_ACCESS_INIT};
 	int64_t ms;
 	int r = 0;
 
