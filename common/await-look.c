@@ -7,6 +7,7 @@
 
 #define LOG_LINES   80
 #define LOG_MS	    5000  /* between two looks at a running job's log */
+#define ABSENT_MS   10000 /* nobody is about to make what is not there for so long */
 #define NO_JOB_MS   10000 /* a finished Job may have been cleaned away */
 #define LOG_SHOWN   200
 
@@ -192,7 +193,11 @@ enum verdict look_chart(struct await *w, const char *name, const struct rk_mirro
 	if (!chart) {
 		r->code = RK_NOTFOUND;
 		add_part(&r->line, "there is no HelmChart %s in %s", name, RK_HELMCHART_NS);
-		return WAITING;
+		if (rk_now_ms() - w->began < ABSENT_MS)
+			return WAITING;
+		rk_err_set(&r->dead, RK_NOTFOUND, "there is no HelmChart %s in namespace %s", name,
+			RK_HELMCHART_NS);
+		return DEAD;
 	}
 	rk_chart_judge(chart, all_jobs, all_pods, &c);
 	job = c.job ? rk_mirror_find(jobs, NULL, c.job) : NULL;

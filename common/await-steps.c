@@ -10,6 +10,7 @@
 #define K3K_NS	     "k3k-system"
 #define K3K_DEPLOY   "k3k"
 #define TRY_MS	     2000
+#define ABSENT_MS    10000 /* nobody is about to make what is not there for so long */
 #define SERVER_READY_S 180 /* readiness alone takes 60 s on every start */
 
 const struct rk_await_step rk_await_steps[] = {
@@ -231,7 +232,11 @@ static enum verdict no_cluster(struct await *w, struct report *r)
 	}
 	r->code = RK_NOTFOUND;
 	add_part(&r->line, "there is no Cluster of that name");
-	return WAITING;
+	if (rk_now_ms() - w->began < ABSENT_MS)
+		return WAITING;
+	rk_err_set(&r->dead, RK_NOTFOUND, "there is no %s", cluster_noun(w->a->settings));
+	rk_err_hint(&r->dead, "make it with: kubectl rk3k deploy, or see NAMESPACE and CLUSTER of the settings");
+	return DEAD;
 }
 
 static enum verdict cluster_judge(struct await *w, struct report *r)
@@ -517,8 +522,9 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	const struct rk_val *cert = rk_mirror_at(w->m[CE_CERT], 0);
 	const struct rk_val *secret = rk_mirror_at(w->m[CE_SECRET], 0);
 	rk_auto_buf why = RK_BUF_INIT;
+	bool issued = !cert || rk_is_ready(cert, &why);
 
-	if (has_pair(secret) && (!cert || rk_is_ready(cert, &why)))
+	if (has_pair(secret) && issued)
 		return DONE;
 	if (!secret)
 		add_part(&r->line, "secret %s in %s is not there", name, RK_CATTLE_NS);

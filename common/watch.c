@@ -513,6 +513,10 @@ static void stream_ended(struct rk_watch *w)
 	if (steady)
 		w->backoff = 0;
 	w->renewed = false;
+	if (!w->status) {
+		w->trouble = w->err;
+		rk_err_wrap(&w->trouble, "%s", w->res.plural);
+	}
 	if (w->status == 200 && steady)
 		sleep_ms(w, 0);
 	else

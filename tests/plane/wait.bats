@@ -1,0 +1,395 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# wait.bats - rk3k-wait against a real API server. The objects that controllers would make are made
+# by hand here, so that each fault can be shown; the whole flow is in deploy.bats.
+# shellcheck disable=SC2154
+
+load ../helpers
+load ../audit
+load own
+
+setup_file() {
+	own_up 127.77.0.3
+	own_crd k3k.io v1beta1 Cluster clusters
+	own_crd helm.cattle.io v1 HelmChart helmcharts
+	own_crd cert-manager.io v1 Certificate certificates
+	own_crd cert-manager.io v1 Issuer issuers
+	own_crd cert-manager.io v1 CertificateRequest certificaterequests
+}
+teardown_file() { own_down; }
+setup() { own_home; }
+
+await() { run --separate-stderr rk3k wait "$@"; }
+
+# settings KEY=VALUE...: the document for steps; NAMESPACE is the test's own.
+settings() {
+	rk3k config -q --set "NAMESPACE=$NS" --set HOSTNAME=rancher.example.test "${@/#/--set=}"
+}
+
+step() { # STEP ARG... with $doc
+	run --separate-stderr rk3k wait "$@" <<<"$doc"
+}
+
+later() { # SECONDS CMD...
+	(sleep "$1" && "${@:2}") >/dev/null 2>&1 3>&- &
+}
+
+status() { kubectl patch "$1" --subresource status --type merge -p "{\"status\":$2}"; }
+
+cluster() { # NAME
+	kubectl apply -f - <<-END
+		{apiVersion: k3k.io/v1beta1, kind: Cluster, metadata: {name: $1}, spec: {}}
+	END
+}
+
+away_for_a_while() {
+	bed plane stop "$OWN" kube-apiserver
+	sleep 5
+	bed plane start "$OWN"
+	kubectl create configmap a
+}
+
+# The plane itself stands for the inside of the virtual cluster, behind a load balancer.
+way_in() { # NAME
+	kubectl create secret generic "k3k-$1-kubeconfig" --from-file="kubeconfig.yaml=$OWN/admin.kubeconfig"
+	kubectl apply -f - <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: k3k-$1-service}
+		spec: {type: LoadBalancer, ports: [{name: k3s-server-port, port: 6443}]}
+	END
+	status "service/k3k-$1-service" "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$OWN_ADDRESS\"}]}}"
+}
+
+pod() { # NAME LABELS STATUS
+	kubectl apply -f - <<-END
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: $1, labels: {$2}}
+		spec: {automountServiceAccountToken: false, containers: [{name: c, image: example.com/none:1}]}
+	END
+	status "pod/$1" "$3"
+}
+
+controller_runs() {
+	kubectl get namespace k3k-system || kubectl create namespace k3k-system
+	kubectl apply -n k3k-system -f - <<-END
+		apiVersion: apps/v1
+		kind: Deployment
+		metadata: {name: k3k}
+		spec:
+		  replicas: 0
+		  selector: {matchLabels: {a: b}}
+		  template:
+		    metadata: {labels: {a: b}}
+		    spec: {containers: [{name: c, image: example.com/none:1}]}
+	END
+	within 20 kubectl rollout status deployment/k3k -n k3k-system --timeout 1s
+}
+
+# bats test_tags=quick
+@test "wait: conditions, jsonpath, exists, delete, ready" {
+	kubectl create configmap a --from-literal k.x=v
+	await namespace/default
+	assert_success
+	assert_output "namespace/default condition met"
+	await "namespace/$NS" --for jsonpath='{.status.phase}'=Active
+	assert_success
+	await configmap/a --for jsonpath="{.data['k.x']}"=v
+	assert_success
+	await configmap a --for jsonpath='.data.k\.x'
+	assert_success
+	await configmap/a --for exists
+	assert_success
+	await configmap/b --for delete
+	assert_output "configmap/b condition met"
+	await crd/clusters.k3k.io --for condition=established
+	assert_success
+	await crd/clusters.k3k.io --for 'jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
+	assert_success
+}
+
+@test "wait: exit codes: 3 not there, 4 not so, 2 wrong usage" {
+	kubectl create configmap a
+	await configmap/b --for exists --timeout 0
+	assert_failure 3
+	assert_output ""
+	await configmap/a --for delete --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "nobody has deleted it"
+	await "namespace/$NS" --for condition=Nonsense --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "no condition Nonsense"
+	await configmap/a --for nonsense
+	assert_failure 2
+	await nonsense
+	assert_failure 2
+	await configmap/a --for 'jsonpath={.a[}'
+	assert_failure 2
+	await widget.nowhere.example.com/x --for delete --timeout 0
+	assert_success
+	await widget.nowhere.example.com/x --timeout 0
+	assert_failure 3
+}
+
+@test "wait: one list and one watch, however long it takes" {
+	own_audit
+	later 3 kubectl create configmap a
+	await configmap/a --for exists --timeout 30s
+	assert_success
+	assert_requests <<-END
+		list /api/v1/namespaces/$NS/configmaps?limit=500&fieldSelector=metadata.name=a 200
+		watch /api/v1/namespaces/$NS/configmaps?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=N&fieldSelector=metadata.name=a 200
+	END
+	wait
+}
+
+@test "wait: -l waits for all of them, and for at least one" {
+	await -l x=1 configmaps --for exists --timeout 0
+	assert_failure 3
+	kubectl create configmap a
+	kubectl create configmap b
+	kubectl label configmap a b x=1
+	await -l x=1 configmaps --for jsonpath='{.data.k}'=v --timeout 0
+	assert_failure 4
+	kubectl patch configmap a -p '{"data":{"k":"v"}}'
+	later 1 kubectl patch configmap b -p '{"data":{"k":"v"}}'
+	await -l x=1 configmaps --for jsonpath='{.data.k}'=v --timeout 20s
+	assert_success
+	wait
+}
+
+@test "wait: no right to watch: looks now and then; no right at all: exit 5" {
+	kubectl create configmap a
+	own_account get configmaps
+	await configmap/a --for exists
+	assert_success
+	await secret/a --for exists --timeout 0
+	assert_failure 5
+	assert_regex "$stderr" "cannot tell: .*forbidden"
+}
+
+@test "wait: SIGINT ends it at once, as a signal" {
+	local pid rc=0
+	rk3k wait configmap/a --for exists --timeout 60s 2>/dev/null 3>&- &
+	pid=$!
+	sleep 1
+	kill -INT "$(pgrep -P "$pid" -f 'rk3k-wait configmap/a' || echo "$pid")"
+	wait "$pid" || rc=$?
+	assert_equal "$rc" 130
+}
+
+@test "wait: controller: not there, then running" {
+	doc=$(settings)
+	kubectl delete namespace k3k-system --ignore-not-found
+	step controller --timeout 0
+	assert_failure 3
+	assert_regex "$stderr" "no deployment k3k in namespace k3k-system"
+	later 1 controller_runs
+	step controller --timeout 60s
+	assert_success
+	assert_output ""
+	wait
+}
+
+@test "wait: cluster: a passing Failed is not the end" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	status cluster/rancher '{"phase":"Failed","conditions":[{"type":"Ready","status":"False","reason":"ProvisioningFailed","message":"Secret k3k-rancher-kubeconfig not found"}]}'
+	kubectl apply -f - <<-END
+		apiVersion: apps/v1
+		kind: StatefulSet
+		metadata: {name: k3k-rancher-server}
+		spec:
+		  replicas: 1
+		  selector: {matchLabels: {cluster: rancher}}
+		  serviceName: x
+		  template: {metadata: {labels: {cluster: rancher}}, spec: {containers: [{name: c, image: i}]}}
+	END
+	within 60 status pod/k3k-rancher-server-0 \
+		'{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}'
+	later 3 status cluster/rancher '{"phase":"Ready"}'
+	step cluster --timeout 30s
+	assert_success
+	assert_regex "$stderr" "phase Failed: Secret k3k-rancher-kubeconfig not found"
+	refute_regex "$stderr" "warning:"
+	wait
+}
+
+@test "wait: cluster: the missing StorageClass is named" {
+	doc=$(settings)
+	controller_runs
+	cluster rancher
+	status cluster/rancher '{"phase":"Provisioning","conditions":[{"type":"Ready","status":"False","reason":"Provisioning","message":"Cluster is being provisioned"}]}'
+	kubectl apply -f - <<-END
+		apiVersion: v1
+		kind: PersistentVolumeClaim
+		metadata: {name: varlibrancherk3s-k3k-rancher-server-0, labels: {cluster: rancher}}
+		spec: {accessModes: [ReadWriteOnce], storageClassName: nonsense, resources: {requests: {storage: 1Gi}}}
+	END
+	step cluster --timeout 8s
+	assert_failure 4
+	assert_regex "$stderr" "warning: volume claim varlibrancherk3s-k3k-rancher-server-0 is not bound \(StorageClass nonsense\): there is no such StorageClass"
+	assert_regex "${stderr_lines[-1]}" "is not ready after 8s: volume claim .*STORAGE_CLASS"
+	step cluster --timeout 60s --fail-fast
+	assert_failure 1
+}
+
+@test "wait: cluster: the image that cannot be pulled is named" {
+	doc=$(settings)
+	controller_runs
+	cluster rancher
+	status cluster/rancher '{"phase":"Provisioning"}'
+	pod k3k-rancher-server-0 'cluster: rancher, role: server' '{"phase":"Pending","containerStatuses":[{"name":"c","image":"rancher/k3s:v9.9.9","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image"}}}]}'
+	step cluster --timeout 2s
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "k3k-rancher-server-0: cannot pull image rancher/k3s:v9.9.9: Back-off.*K3S_VERSION"
+}
+
+@test "wait: cluster: the controller that does not run is named" {
+	doc=$(settings)
+	cluster rancher
+	kubectl delete deployment k3k -n k3k-system --ignore-not-found
+	step cluster --timeout 2s
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "the k3k controller does not run: deployment k3k in namespace k3k-system is not there"
+}
+
+@test "wait: cluster: one being deleted is waited out, then said to be gone" {
+	doc=$(settings)
+	cluster rancher
+	kubectl patch cluster rancher --type merge -p '{"metadata":{"finalizers":["cluster.k3k.io/finalizer"]}}'
+	kubectl delete cluster rancher --wait=false
+	later 3 kubectl patch cluster rancher --type merge -p '{"metadata":{"finalizers":null}}'
+	step cluster --timeout 60s
+	assert_failure 3
+	assert_regex "$stderr" "held by finalizer cluster.k3k.io/finalizer"
+	assert_regex "${stderr_lines[-1]}" "was being deleted and is gone now"
+	wait
+}
+
+@test "wait: cluster: none of that name" {
+	doc=$(settings CLUSTER=other)
+	step cluster --timeout 0
+	assert_failure 3
+	assert_regex "$stderr" "there is no Cluster of that name"
+}
+
+@test "wait: teardown: at once without one, and until the server pods are gone" {
+	doc=$(settings)
+	step teardown --timeout 0
+	assert_success
+	cluster rancher
+	step teardown --timeout 0
+	assert_success
+	kubectl delete cluster rancher
+	pod k3k-rancher-server-0 'cluster: rancher, role: server' '{"phase":"Running"}'
+	step teardown --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "1 server pods are left"
+	later 2 kubectl delete pod k3k-rancher-server-0 --grace-period 0 --force
+	step teardown --timeout 30s
+	assert_success
+	wait
+}
+
+# A chart's Job and its pod, by hand: the helm-controller is not here.
+chart() { # NAME EXIT-CODE|done
+	kubectl apply -n kube-system -f - <<-END
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: $1}
+		spec: {version: v1, set: {replicas: "1"}}
+		---
+		apiVersion: batch/v1
+		kind: Job
+		metadata: {name: helm-install-$1, labels: {helmcharts.helm.cattle.io/chart: $1}}
+		spec:
+		  suspend: true
+		  template:
+		    spec:
+		      restartPolicy: OnFailure
+		      containers: [{name: helm, image: i, env: [{name: VERSION, value: v1}], args: [install, --set, replicas=1]}]
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: helm-install-$1-x, labels: {helmcharts.helm.cattle.io/chart: $1}}
+		spec: {automountServiceAccountToken: false, containers: [{name: helm, image: i}]}
+	END
+}
+
+@test "wait: rancher: a failing chart is told at once with its reason; --fail-fast ends there" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	chart rancher
+	kubectl patch pod helm-install-rancher-x -n kube-system --subresource status --type merge -p '{"status":{"phase":"Running","containerStatuses":[{"name":"helm","image":"i","imageID":"","ready":false,"restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":1,"reason":"Error"}}}]}}'
+	step rancher --timeout 60s --fail-fast
+	kubectl delete -n kube-system helmchart,job,pod --all --wait=false
+	assert_failure 1
+	assert_regex "${stderr_lines[-1]}" "the install of chart rancher keeps failing"
+}
+
+issue() { # NAME
+	kubectl create secret generic "$1" -n cattle-system --from-literal tls.crt=c --from-literal tls.key=k
+	kubectl patch -n cattle-system certificate "$1" --subresource status --type merge \
+		-p '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}'
+}
+
+@test "wait: certificate: why it does not come" {
+	local name=tls-rancher-ingress
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	kubectl create namespace cattle-system
+	step certificate --timeout 0
+	assert_failure 3
+	assert_regex "$stderr" "there is no Certificate $name"
+	kubectl apply -n cattle-system -f - <<-END
+		{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: $name}}
+	END
+	kubectl patch -n cattle-system certificate $name --subresource status --type merge -p '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"DoesNotExist","message":"Issuing certificate as Secret does not exist"}]}}'
+	step certificate --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "Issuing certificate as Secret does not exist"
+	later 1 issue "$name"
+	step certificate --timeout 30s
+	assert_success
+	wait
+}
+
+@test "wait: url: what DNS does not know, and what does not answer" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	step url --timeout 1s --resolve rancher.example.test:443:127.77.0.99
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "https://rancher.example.test: connection refused"
+}
+
+@test "wait: steps: settings are needed, and --virtual is refused" {
+	doc=''
+	step cluster
+	assert_failure 1
+	doc=$(settings)
+	step cluster --virtual x
+	assert_failure 2
+}
+
+# The last ones: the controllers need a while to come back afterwards.
+@test "wait: API server restarted meanwhile" {
+	later 1 away_for_a_while
+	await configmap/a --for exists --timeout 60s
+	assert_success
+	assert_regex "$stderr" "cannot see it: .*refused"
+	wait
+}
+
+@test "wait: API server away to the end: cannot tell" {
+	bed plane stop "$OWN" kube-apiserver >/dev/null
+	await configmap/a --for delete --timeout 3s
+	bed plane start "$OWN" >/dev/null
+	assert_failure 1
+	assert_regex "$stderr" "cannot tell: .*refused"
+}
