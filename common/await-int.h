@@ -28,7 +28,7 @@ struct await {
 	struct rk_kube *virt; /* of steps that look inside */
 	struct rk_k3k_access access;
 	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
-	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */
+	bool extra[MIRRORS_MAX];	  /* told when it can be seen, not missed when it cannot */
 	size_t n;
 	int64_t began, deadline;
 	struct report last;
@@ -39,8 +39,8 @@ struct await {
 	struct rk_buf shown; /* the line shown last */
 	/* for the steps */
 	bool seen_deleting;
-	int64_t next_try;	 /* of a request a step repeats */
-	int64_t restarts;	 /* of the chart's container, when its log was read */
+	int64_t next_try; /* of a request a step repeats */
+	int64_t restarts; /* of the chart's container, when its log was read */
 	int64_t log_read, no_job_since;
 	struct rk_buf log_cause, log_line;
 	struct rk_buf answer, answer_fault, answer_hint; /* of the last try */
@@ -81,8 +81,8 @@ enum verdict await_url_judge(struct await *w, struct report *r);
  * busy to the line. */
 enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct report *r);
 /* The newest Warning since the wait began, on objects whose name begins with prefix (NULL: any). */
-void look_event(const struct await *w, const struct rk_mirror *m, const char *prefix,
-	struct rk_buf *out);
+void look_event(
+	const struct await *w, const struct rk_mirror *m, const char *prefix, struct rk_buf *out);
 /* Whether a Deployment is rolled out; else the line says what is missing. */
 bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
 /* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:

@@ -5,11 +5,11 @@
 #include "cond.h"
 #include "helmchart.h"
 
-#define LOG_LINES   80
-#define LOG_MS	    5000  /* between two looks at a running job's log */
-#define ABSENT_MS   10000 /* nobody is about to make what is not there for so long */
-#define NO_JOB_MS   10000 /* a finished Job may have been cleaned away */
-#define LOG_SHOWN   200
+#define LOG_LINES 80
+#define LOG_MS	  5000	/* between two looks at a running job's log */
+#define ABSENT_MS 10000 /* nobody is about to make what is not there for so long */
+#define NO_JOB_MS 10000 /* a finished Job may have been cleaned away */
+#define LOG_SHOWN 200
 
 static const char *name_of(const struct rk_val *v)
 {
@@ -24,7 +24,8 @@ enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct repo
 {
 	enum rk_why worst = RK_WHY_FINE;
 
-	rk_mirror_each(pod, m) {
+	rk_mirror_each(pod, m)
+	{
 		rk_auto_buf text = RK_BUF_INIT;
 		enum rk_why w;
 
@@ -40,13 +41,14 @@ enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct repo
 	return worst;
 }
 
-void look_event(const struct await *w, const struct rk_mirror *m, const char *prefix,
-	struct rk_buf *out)
+void look_event(
+	const struct await *w, const struct rk_mirror *m, const char *prefix, struct rk_buf *out)
 {
 	const struct rk_val *best = NULL;
 	int64_t newest = time(NULL) - (rk_now_ms() - w->began) / 1000 - 120;
 
-	rk_mirror_each(e, m) {
+	rk_mirror_each(e, m)
+	{
 		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
 
 		if (prefix && (!name || !rk_prefix(name, prefix)))
@@ -74,7 +76,7 @@ bool look_deployment(const struct rk_mirror *m, const char *name, struct report 
 
 static bool has_arg(const struct rk_val *args, const char *want)
 {
-	rk_each(a, args)
+	rk_each (a, args)
 		if (rk_streq(rk_str(a), want))
 			return true;
 	return false;
@@ -84,14 +86,15 @@ static bool has_arg(const struct rk_val *args, const char *want)
  * before, and about to be replaced. Values with a comma are escaped and not compared. */
 static bool job_fits(const struct rk_val *chart, const struct rk_val *job)
 {
-	const struct rk_val *c = rk_at(rk_get(job, "spec", "template", "spec", "containers", NULL), 0);
+	const struct rk_val *c =
+		rk_at(rk_get(job, "spec", "template", "spec", "containers", NULL), 0);
 	const char *version = rk_get_str(chart, "spec", "version", NULL);
 
-	rk_each(e, rk_get(c, "env", NULL))
+	rk_each (e, rk_get(c, "env", NULL))
 		if (version && rk_streq(rk_get_str(e, "name", NULL), "VERSION") &&
 			!rk_streq(rk_get_str(e, "value", NULL), version))
 			return false;
-	rk_each(s, rk_get(chart, "spec", "set", NULL)) {
+	rk_each (s, rk_get(chart, "spec", "set", NULL)) {
 		const char *v = rk_str_loose(s);
 		rk_auto_free char *arg = v ? rk_asprintf("%.*s=%s", (int)s->klen, s->key, v) : NULL;
 
@@ -115,8 +118,8 @@ static void read_log(struct await *w, const struct rk_chart *c)
 	if (rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, false, LOG_LINES, &log, NULL) < 0 ||
 		!log.len) {
 		rk_buf_reset(&log);
-		if (!failing ||
-			rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, true, LOG_LINES, &log, NULL) < 0)
+		if (!failing || rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, true, LOG_LINES,
+					&log, NULL) < 0)
 			return;
 	}
 	if (failing) {
@@ -138,16 +141,19 @@ static enum verdict chart_failing(struct await *w, const struct rk_chart *c, str
 	add_part(&r->line, "chart %s: its job failed %lld times and is tried again", c->name,
 		(long long)c->restarts + 1);
 	add_part(&r->fault, "the install of chart %s keeps failing: %s", c->name,
-		w->log_cause.len ? w->log_cause.s : c->reason ? c->reason : "its log says nothing");
+		w->log_cause.len ? w->log_cause.s
+		: c->reason	 ? c->reason
+				 : "its log says nothing");
 	rk_buf_reset(&r->hint);
-	rk_buf_addf(&r->hint, "see the whole log inside the virtual cluster with: kubectl logs -n %s job/%s",
+	rk_buf_addf(&r->hint,
+		"see the whole log inside the virtual cluster with: kubectl logs -n %s job/%s",
 		RK_HELMCHART_NS, c->job);
 	return WAITING;
 }
 
 /* No Job: not made yet, or finished and cleaned away since. */
-static enum verdict chart_no_job(struct await *w, const struct rk_val *chart, const char *name,
-	struct report *r)
+static enum verdict chart_no_job(
+	struct await *w, const struct rk_val *chart, const char *name, struct report *r)
 {
 	int64_t now = rk_now_ms();
 
@@ -157,12 +163,13 @@ static enum verdict chart_no_job(struct await *w, const struct rk_val *chart, co
 		return DONE;
 	add_part(&r->line, "chart %s: waiting for the helm-controller to start its job", name);
 	if (now - w->no_job_since > 6 * NO_JOB_MS)
-		add_part(&r->fault, "the helm-controller has made no job for chart %s in a minute", name);
+		add_part(&r->fault, "the helm-controller has made no job for chart %s in a minute",
+			name);
 	return WAITING;
 }
 
-static enum verdict chart_phase(struct await *w, const struct rk_chart *c, const struct rk_mirror *pods,
-	struct report *r)
+static enum verdict chart_phase(
+	struct await *w, const struct rk_chart *c, const struct rk_mirror *pods, struct report *r)
 {
 	switch (c->phase) {
 	case RK_CHART_DONE:
@@ -171,8 +178,8 @@ static enum verdict chart_phase(struct await *w, const struct rk_chart *c, const
 		return chart_failing(w, c, r);
 	case RK_CHART_RUNNING:
 		read_log(w, c);
-		add_part(&r->line, "chart %s is being installed%s%s", c->name, w->log_line.len ? ": " : "",
-			w->log_line.s);
+		add_part(&r->line, "chart %s is being installed%s%s", c->name,
+			w->log_line.len ? ": " : "", w->log_line.s);
 		return WAITING;
 	default:
 		add_part(&r->line, "chart %s: its job has not started", c->name);
@@ -205,7 +212,8 @@ enum verdict look_chart(struct await *w, const char *name, const struct rk_mirro
 		return chart_no_job(w, chart, name, r);
 	w->no_job_since = 0;
 	if (!job_fits(chart, job)) {
-		add_part(&r->line, "chart %s: waiting for the helm-controller to take up the change", name);
+		add_part(&r->line,
+			"chart %s: waiting for the helm-controller to take up the change", name);
 		return WAITING;
 	}
 	return chart_phase(w, &c, pods, r);

@@ -7,15 +7,16 @@
 #include "helmchart.h"
 #include "steps.h"
 
-#define K3K_NS	     "k3k-system"
-#define K3K_DEPLOY   "k3k"
-#define TRY_MS	     2000
-#define ABSENT_MS    10000 /* nobody is about to make what is not there for so long */
-#define SERVER_READY_S 180 /* readiness alone takes 60 s on every start */
+#define K3K_NS	       "k3k-system"
+#define K3K_DEPLOY     "k3k"
+#define TRY_MS	       2000
+#define ABSENT_MS      10000 /* nobody is about to make what is not there for so long */
+#define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
 
 const struct rk_await_step rk_await_steps[] = {
 	{"controller", "the k3k controller runs"},
-	{"teardown", "nothing is left of a virtual cluster that is being deleted; at once when none is"},
+	{"teardown",
+		"nothing is left of a virtual cluster that is being deleted; at once when none is"},
 	{"cluster", "the virtual cluster is Ready, its servers run and its API answers"},
 	{"cert-manager", "cert-manager is installed and runs"},
 	{"issuer", "the CA issuer is ready"},
@@ -87,7 +88,8 @@ static const char *cluster_noun(const struct rk_settings *s)
 {
 	static char noun[192];
 
-	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s), rk_settings_cluster(s));
+	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s),
+		rk_settings_cluster(s));
 	return noun;
 }
 
@@ -119,9 +121,10 @@ static bool controller_down(const struct await *w, struct report *r)
 
 	if (rk_mirror_error(m) || rk_is_ready(rk_mirror_find(m, NULL, K3K_DEPLOY), &why))
 		return false;
-	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s", K3K_DEPLOY,
-		K3K_NS, why.s);
-	rk_buf_puts(&r->hint, "see it with: kubectl rk3k wait deployment/k3k -n k3k-system --for=ready");
+	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s",
+		K3K_DEPLOY, K3K_NS, why.s);
+	rk_buf_puts(&r->hint,
+		"see it with: kubectl rk3k wait deployment/k3k -n k3k-system --for=ready");
 	return true;
 }
 
@@ -135,7 +138,8 @@ static void look_claims(const struct await *w, struct report *r)
 	char set[64];
 
 	rk_k3k_name(set, cluster_of(w), "server");
-	rk_mirror_each(pvc, w->m[CL_CLAIMS]) {
+	rk_mirror_each(pvc, w->m[CL_CLAIMS])
+	{
 		rk_auto_buf text = RK_BUF_INIT;
 		const char *name = rk_get_str(pvc, "metadata", "name", NULL);
 		const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
@@ -146,7 +150,8 @@ static void look_claims(const struct await *w, struct report *r)
 			continue;
 		add_part(&r->line, "%s", text.s);
 		if (!r->fault.len && (missing || why == RK_WHY_FAULT)) {
-			add_part(&r->fault, "%s%s", text.s, missing ? ": there is no such StorageClass" : "");
+			add_part(&r->fault, "%s%s", text.s,
+				missing ? ": there is no such StorageClass" : "");
 			rk_buf_reset(&r->hint);
 			rk_buf_puts(&r->hint, "set STORAGE_CLASS to one that exists (kubectl get "
 					      "storageclass), or STORAGE_TYPE=ephemeral");
@@ -161,8 +166,8 @@ static void look_servers(const struct await *w, struct report *r)
 	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0;
 
 	look_claims(w, r);
-	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT && strstr(r->fault.s, "cannot pull image") &&
-		!r->hint.len)
+	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
+		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
 	look_event(w, w->m[CL_EVENTS], "k3k-", &event);
 	if (!event.len)
@@ -215,7 +220,7 @@ static enum verdict deleting(struct await *w, const struct rk_val *c, struct rep
 {
 	w->seen_deleting = true;
 	add_part(&r->line, "it is being deleted");
-	rk_each(f, rk_get(c, "metadata", "finalizers", NULL))
+	rk_each (f, rk_get(c, "metadata", "finalizers", NULL))
 		add_part(&r->line, "held by finalizer %s", rk_str(f) ? rk_str(f) : "?");
 	controller_down(w, r);
 	look_pods(w->m[CL_PODS], NULL, r);
@@ -235,7 +240,8 @@ static enum verdict no_cluster(struct await *w, struct report *r)
 	if (rk_now_ms() - w->began < ABSENT_MS)
 		return WAITING;
 	rk_err_set(&r->dead, RK_NOTFOUND, "there is no %s", cluster_noun(w->a->settings));
-	rk_err_hint(&r->dead, "make it with: kubectl rk3k deploy, or see NAMESPACE and CLUSTER of the settings");
+	rk_err_hint(&r->dead,
+		"make it with: kubectl rk3k deploy, or see NAMESPACE and CLUSTER of the settings");
 	return DEAD;
 }
 
@@ -258,12 +264,14 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 		add_part(&r->fault, "%s", text.s);
 		rk_buf_puts(&r->hint, hint.s);
 	}
-	if (why != RK_WHY_FINE && !controller_down(w, r) && rk_streq(rk_get_str(c, "status", "phase", NULL), "Failed") &&
+	if (why != RK_WHY_FINE && !controller_down(w, r) &&
+		rk_streq(rk_get_str(c, "status", "phase", NULL), "Failed") &&
 		rk_now_ms() - w->began > SERVER_READY_S * 1000)
 		add_part(&r->fault, "%s", text.s);
 	look_servers(w, r);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s", ns_of(w));
+		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s",
+			ns_of(w));
 	return WAITING;
 }
 
@@ -301,9 +309,9 @@ static size_t owned_secrets(const struct await *w)
 	size_t n = 0;
 
 	rk_mirror_each(s, w->m[TD_SECRETS])
-		rk_each(o, rk_get(s, "metadata", "ownerReferences", NULL))
-			n += rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
-				rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
+		rk_each (o, rk_get(s, "metadata", "ownerReferences", NULL)) n +=
+		rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
+		rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
 	return n;
 }
 
@@ -322,8 +330,10 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 		add_part(&r->line, "%zu server pods are left", pods);
 	if (secrets && !c)
 		add_part(&r->line, "%zu of its Secrets are left", secrets);
-	rk_buf_addf(&r->hint, "the k3k controller must run to release finalizers; see: kubectl get "
-			      "clusters.k3k.io,pods -n %s -o yaml", ns_of(w));
+	rk_buf_addf(&r->hint,
+		"the k3k controller must run to release finalizers; see: kubectl get "
+		"clusters.k3k.io,pods -n %s -o yaml",
+		ns_of(w));
 	return WAITING;
 }
 
@@ -344,8 +354,8 @@ static void chart_start(struct await *w, const char *chart, const char *ns)
 }
 
 /* deployments: names, NULL-terminated. */
-static enum verdict chart_judge(struct await *w, const char *chart, const char *const *deployments,
-	struct report *r)
+static enum verdict chart_judge(
+	struct await *w, const char *chart, const char *const *deployments, struct report *r)
 {
 	rk_auto_buf event = RK_BUF_INIT;
 	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], r);
@@ -360,7 +370,8 @@ static enum verdict chart_judge(struct await *w, const char *chart, const char *
 	if (event.len)
 		add_part(&r->line, "last warning: %s", event.s);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s", ns_of(w), cluster_of(w));
+		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s", ns_of(w),
+			cluster_of(w));
 	return WAITING;
 }
 
@@ -451,9 +462,10 @@ static enum verdict issuer_judge(struct await *w, struct report *r)
 
 enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES };
 
-static const struct rk_res res_request = {"cert-manager.io/v1", "CertificateRequest",
-	"certificaterequests", true};
-static const struct rk_res res_challenge = {"acme.cert-manager.io/v1", "Challenge", "challenges", true};
+static const struct rk_res res_request = {
+	"cert-manager.io/v1", "CertificateRequest", "certificaterequests", true};
+static const struct rk_res res_challenge = {
+	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
 
 static int64_t certificate_limit(const struct rk_settings *s)
 {
@@ -484,9 +496,10 @@ static void look_requests(const struct await *w, const char *cert, struct report
 	const struct rk_val *newest = NULL;
 	const struct rk_val *ready;
 
-	rk_mirror_each(q, w->m[CE_REQUESTS]) {
-		const char *owner = rk_get_str(rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name",
-			NULL);
+	rk_mirror_each(q, w->m[CE_REQUESTS])
+	{
+		const char *owner = rk_get_str(
+			rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name", NULL);
 		const char *t = rk_get_str(q, "metadata", "creationTimestamp", NULL);
 		const char *b = rk_get_str(newest, "metadata", "creationTimestamp", NULL);
 
@@ -498,13 +511,16 @@ static void look_requests(const struct await *w, const char *cert, struct report
 		add_part(&r->line, "request: %.300s", rk_get_str(ready, "message", NULL));
 	if (rk_streq(rk_get_str(ready, "reason", NULL), "Failed"))
 		add_part(&r->fault, "the request for certificate %s failed: %.300s", cert,
-			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL) : "");
-	rk_mirror_each(ch, w->m[CE_CHALLENGES]) {
+			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL)
+							   : "");
+	rk_mirror_each(ch, w->m[CE_CHALLENGES])
+	{
 		const char *why = rk_get_str(ch, "status", "reason", NULL);
 		const char *host = rk_get_str(ch, "spec", "dnsName", NULL);
 
 		if (why && *why && !r->fault.len)
-			add_part(&r->fault, "ACME cannot verify %s: %.300s", host ? host : "the name", why);
+			add_part(&r->fault, "ACME cannot verify %s: %.300s",
+				host ? host : "the name", why);
 	}
 }
 
@@ -537,20 +553,24 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	look_requests(w, name, r);
 	if (!secret && !cert)
 		r->code = RK_NOTFOUND;
-	rk_buf_addf(&r->hint, "see it inside the virtual cluster with: kubectl describe certificate,"
-			      "certificaterequest -n %s", RK_CATTLE_NS);
+	rk_buf_addf(&r->hint,
+		"see it inside the virtual cluster with: kubectl describe certificate,"
+		"certificaterequest -n %s",
+		RK_CATTLE_NS);
 	return WAITING;
 }
 
 const struct step await_table[] = {
-	{"controller", false, controller_noun, controller_limit, controller_start, controller_judge},
+	{"controller", false, controller_noun, controller_limit, controller_start,
+		controller_judge},
 	{"teardown", false, teardown_noun, teardown_limit, teardown_start, teardown_judge},
 	{"cluster", false, cluster_noun, cluster_limit, cluster_start, cluster_judge},
 	{"cert-manager", true, cert_manager_noun, cert_manager_limit, cert_manager_start,
 		cert_manager_judge},
 	{"issuer", true, issuer_noun, issuer_limit, issuer_start, issuer_judge},
 	{"rancher", true, rancher_noun, rancher_limit, rancher_start, rancher_judge},
-	{"certificate", true, certificate_noun, certificate_limit, certificate_start, certificate_judge},
+	{"certificate", true, certificate_noun, certificate_limit, certificate_start,
+		certificate_judge},
 	{"url", true, await_url_noun, await_url_limit, await_url_start, await_url_judge},
 	{0},
 };

@@ -38,8 +38,9 @@ static bool from_secret(struct await *w, const char *name, const char *key)
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *secret = NULL;
 
-	return rk_kube_find(w->virt, &RK_SECRET, RK_CATTLE_NS, name, d, &secret, NULL) == 0 && secret &&
-		rk_need_base64(secret, &w->ca, NULL, "data", key, NULL) == 0 && w->ca.len > 0;
+	return rk_kube_find(w->virt, &RK_SECRET, RK_CATTLE_NS, name, d, &secret, NULL) == 0 &&
+	       secret && rk_need_base64(secret, &w->ca, NULL, "data", key, NULL) == 0 &&
+	       w->ca.len > 0;
 }
 
 /* The file the user gave; else what cert-manager wrote beside the certificate; else the anchor that
@@ -67,18 +68,19 @@ static int find_ca(struct await *w, struct rk_err *err)
 static void addresses(const struct await *w, struct rk_buf *out)
 {
 	rk_mirror_each(ing, w->m[0])
-		rk_each(l, rk_get(ing, "status", "loadBalancer", "ingress", NULL)) {
-			const char *a = rk_get_str(l, "ip", NULL);
+		rk_each (l, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
+	{
+		const char *a = rk_get_str(l, "ip", NULL);
 
-			if (!a)
-				a = rk_get_str(l, "hostname", NULL);
-			if (a && !strstr(out->s, a))
-				rk_buf_addf(out, "%s%s", out->len ? " or " : "", a);
-		}
+		if (!a)
+			a = rk_get_str(l, "hostname", NULL);
+		if (a && !strstr(out->s, a))
+			rk_buf_addf(out, "%s%s", out->len ? " or " : "", a);
+	}
 }
 
-static void no_answer(const struct await *w, const char *host, const struct rk_err *err,
-	struct report *r)
+static void no_answer(
+	const struct await *w, const char *host, const struct rk_err *err, struct report *r)
 {
 	rk_auto_buf where = RK_BUF_INIT;
 
@@ -88,8 +90,8 @@ static void no_answer(const struct await *w, const char *host, const struct rk_e
 	addresses(w, &where);
 	if (rk_streq(err->reason, "Resolve")) {
 		add_part(&r->fault, "DNS does not know %s", host);
-		rk_buf_addf(&r->hint, "make %s point to %s, or try with --resolve %s:443:ADDRESS", host,
-			where.len ? where.s : "the host's ingress controller", host);
+		rk_buf_addf(&r->hint, "make %s point to %s, or try with --resolve %s:443:ADDRESS",
+			host, where.len ? where.s : "the host's ingress controller", host);
 	} else if (rk_streq(err->reason, "TLS")) {
 		add_part(&r->fault, "%s", err->msg);
 		rk_buf_addf(&r->hint, "compare the certificates with: kubectl rk3k status %s/%s",
@@ -100,13 +102,15 @@ static void no_answer(const struct await *w, const char *host, const struct rk_e
 	}
 }
 
-static void bad_answer(const struct await *w, const char *host, const struct rk_http_res *res,
-	struct report *r)
+static void bad_answer(
+	const struct await *w, const char *host, const struct rk_http_res *res, struct report *r)
 {
 	if (res->status == 404)
-		add_part(&r->line, "https://%s: the ingress controller knows no such host (404)", host);
+		add_part(&r->line, "https://%s: the ingress controller knows no such host (404)",
+			host);
 	else if (res->status == 502 || res->status == 503 || res->status == 504)
-		add_part(&r->line, "https://%s: the ingress controller reaches nothing behind it (%d)", host,
+		add_part(&r->line,
+			"https://%s: the ingress controller reaches nothing behind it (%d)", host,
 			res->status);
 	else if (res->status >= 300 && res->status < 400)
 		add_part(&r->line, "https://%s/ping leads to %s", host, res->location);
@@ -114,7 +118,8 @@ static void bad_answer(const struct await *w, const char *host, const struct rk_
 		add_part(&r->line, "https://%s/ping answers HTTP %d, and not as Rancher does", host,
 			res->status);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "see what the host serves with: kubectl rk3k ingress status %s/%s",
+		rk_buf_addf(&r->hint,
+			"see what the host serves with: kubectl rk3k ingress status %s/%s",
 			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
 }
 
@@ -128,8 +133,11 @@ static bool ping(const struct await *w, const char *host, struct report *r)
 {
 	rk_auto_free char *base = rk_asprintf("https://%s", host);
 	int64_t left = w->deadline - rk_now_ms();
-	struct rk_http_conf conf = {.base = base, .ca = w->ca.len ? w->ca.s : NULL, .ca_len = w->ca.len,
-		.resolve = w->a->resolve, .connect_ms = bounded(left, CONNECT_MS),
+	struct rk_http_conf conf = {.base = base,
+		.ca = w->ca.len ? w->ca.s : NULL,
+		.ca_len = w->ca.len,
+		.resolve = w->a->resolve,
+		.connect_ms = bounded(left, CONNECT_MS),
 		.request_ms = bounded(left, ANSWER_MS)};
 	struct rk_http_req req = {.path = "/ping", .accept = "*/*", .max = 1 << 16};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;

@@ -6,10 +6,10 @@
 
 #include "out.h"
 
-#define TICK_MS	   1000
-#define STAYS_MS   5000	 /* a fault that lasts so long is told */
-#define RETELL_MS  20000 /* at least so long between two of them */
-#define LOOK_MS	   15000 /* with timeout 0: for the first answers */
+#define TICK_MS	  1000
+#define STAYS_MS  5000	/* a fault that lasts so long is told */
+#define RETELL_MS 20000 /* at least so long between two of them */
+#define LOOK_MS	  15000 /* with timeout 0: for the first answers */
 
 void add_part(struct rk_buf *b, const char *fmt, ...)
 {
@@ -160,8 +160,8 @@ void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, co
 	const char *name, const char *labels)
 {
 	rk_auto_free char *field = name ? rk_asprintf("metadata.name=%s", name) : NULL;
-	struct rk_list_opts lo = {.labels = labels, .fields = field,
-		.metadata_only = r == &RK_SECRET && !name};
+	struct rk_list_opts lo = {
+		.labels = labels, .fields = field, .metadata_only = r == &RK_SECRET && !name};
 
 	if (r == &RK_EVENT)
 		lo.fields = "type=Warning";
@@ -181,7 +181,8 @@ void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, con
 /* The virtual cluster may be restarting, or just become Ready: tried again until the time is up. */
 static int enter(struct await *w, struct rk_err *err)
 {
-	const char *ns = rk_settings_ns(w->a->settings), *name = rk_settings_cluster(w->a->settings);
+	const char *ns = rk_settings_ns(w->a->settings),
+		   *name = rk_settings_cluster(w->a->settings);
 
 	for (;;) {
 		rk_err_clear(err);
@@ -220,8 +221,11 @@ static int time_is_up(struct await *w, struct rk_err *err)
 			"cannot tell whether %s is ready: %s", noun_of(w), why.msg);
 		return rk_err_hint(err, "%s", why.hint);
 	}
-	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not ready after %s: %s", noun_of(w), age,
-		r->fault.len ? r->fault.s : r->line.len ? r->line.s : "the server has not answered");
+	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not ready after %s: %s", noun_of(w),
+		age,
+		r->fault.len  ? r->fault.s
+		: r->line.len ? r->line.s
+			      : "the server has not answered");
 	if (r->hint.len)
 		rk_err_hint(err, "%s", r->hint.s);
 	return -1;
@@ -280,7 +284,8 @@ static int no_step(const char *name, struct rk_err *err)
 
 	for (const struct step *s = await_table; s->name; s++)
 		rk_buf_addf(&b, "%s%s", b.len ? ", " : "", s->name);
-	return rk_err_set(err, RK_USAGE, "there is no step called %s to wait for; there are %s", name, b.s);
+	return rk_err_set(
+		err, RK_USAGE, "there is no step called %s to wait for; there are %s", name, b.s);
 }
 
 void rk_await_title(const struct rk_await *a, const char *step, struct rk_buf *out)
@@ -292,10 +297,16 @@ void rk_await_title(const struct rk_await *a, const char *step, struct rk_buf *o
 
 int rk_await(const struct rk_await *a, const char *step, struct rk_err *err)
 {
-	struct await w = {.a = a, .told = RK_BUF_INIT, .log_cause = RK_BUF_INIT,
-		.log_line = RK_BUF_INIT, .answer = RK_BUF_INIT, .answer_fault = RK_BUF_INIT,
-		.answer_hint = RK_BUF_INIT, .ca = RK_BUF_INIT,
-		.shown = RK_BUF_INIT, .access = RK_K3K_ACCESS_INIT};
+	struct await w = {.a = a,
+		.told = RK_BUF_INIT,
+		.log_cause = RK_BUF_INIT,
+		.log_line = RK_BUF_INIT,
+		.answer = RK_BUF_INIT,
+		.answer_fault = RK_BUF_INIT,
+		.answer_hint = RK_BUF_INIT,
+		.ca = RK_BUF_INIT,
+		.shown = RK_BUF_INIT,
+		.access = RK_K3K_ACCESS_INIT};
 	int64_t ms;
 	int r = 0;
 

@@ -30,7 +30,7 @@ static const char *step_filter(const struct rk_val **v, const char *p)
 	if ((quote != '"' && quote != '\'') || !(end = strchr(from + 1, quote)) ||
 		!rk_prefix(end + 1, ")]"))
 		return NULL;
-	rk_each(it, *v) {
+	rk_each (it, *v) {
 		const struct rk_val *m = rk_member(it, p, klen);
 
 		if (!hit && m && m->len == (size_t)(end - from - 1) &&
@@ -80,8 +80,8 @@ static const char *step_key(const struct rk_val **v, const char *p)
 	return p;
 }
 
-int rk_jsonpath(const struct rk_val *v, const char *path, const struct rk_val **out,
-	struct rk_err *err)
+int rk_jsonpath(
+	const struct rk_val *v, const char *path, const struct rk_val **out, struct rk_err *err)
 {
 	rk_auto_buf b = RK_BUF_INIT;
 	size_t n = strlen(path);
@@ -99,10 +99,10 @@ int rk_jsonpath(const struct rk_val *v, const char *path, const struct rk_val **
 		return rk_jsonpath(v, dotted, out, err);
 	}
 	for (; *p; p = next) {
-		next = *p == '.'		? step_key(&v, p)
-			: rk_prefix(p, "[?(@.") ? step_filter(&v, p)
-			: *p == '['		? step_bracket(&v, p)
-						: NULL;
+		next = *p == '.'	       ? step_key(&v, p)
+		       : rk_prefix(p, "[?(@.") ? step_filter(&v, p)
+		       : *p == '['	       ? step_bracket(&v, p)
+					       : NULL;
 		if (!next)
 			return path_error(path, p, err);
 	}
@@ -143,7 +143,8 @@ static int parse_condition(struct rk_cond *c, const char *s, struct rk_err *err)
 	c->name = rk_strndup(s, n);
 	c->value = rk_strdup(s[n] ? s + n + 1 : "True");
 	if (!n || !*c->value)
-		return rk_err_set(err, RK_USAGE, "--for=condition: which one? condition=NAME[=VALUE]");
+		return rk_err_set(
+			err, RK_USAGE, "--for=condition: which one? condition=NAME[=VALUE]");
 	return 0;
 }
 
@@ -166,8 +167,9 @@ int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err)
 	if (!strncasecmp(text, "jsonpath=", 9))
 		return parse_path(c, text + 9, err);
 	rk_err_set(err, RK_USAGE, "--for=%s: I cannot wait for that", text);
-	return rk_err_hint(err, "there are condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete "
-				"and ready");
+	return rk_err_hint(err,
+		"there are condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete "
+		"and ready");
 }
 
 void rk_cond_release(struct rk_cond *c)
@@ -181,7 +183,7 @@ void rk_cond_release(struct rk_cond *c)
 
 const struct rk_val *rk_condition(const struct rk_val *obj, const char *type)
 {
-	rk_each(c, rk_get(obj, "status", "conditions", NULL)) {
+	rk_each (c, rk_get(obj, "status", "conditions", NULL)) {
 		const char *t = rk_get_str(c, "type", NULL);
 
 		if (t && !strcasecmp(t, type))
@@ -198,8 +200,8 @@ static bool is_stale(const struct rk_val *obj, const struct rk_val *part)
 	return seen >= 0 && seen < rk_get_int(obj, 0, "metadata", "generation", NULL);
 }
 
-static bool condition_is(const struct rk_val *obj, const char *type, const char *value,
-	struct rk_buf *why)
+static bool condition_is(
+	const struct rk_val *obj, const char *type, const char *value, struct rk_buf *why)
 {
 	const struct rk_val *c = rk_condition(obj, type);
 	const char *is = rk_get_str(c, "status", NULL), *msg = rk_get_str(c, "message", NULL);
@@ -248,7 +250,7 @@ static bool set_ready(const struct rk_val *obj, struct rk_buf *why)
 	if (ready < want || is_stale(obj, rk_get(obj, "status", NULL)))
 		rk_buf_addf(why, "%lld of %lld pods are ready", (long long)ready, (long long)want);
 	else if (now && next && strcmp(now, next) != 0 &&
-		!rk_streq(rk_get_str(obj, "spec", "updateStrategy", "type", NULL), "OnDelete"))
+		 !rk_streq(rk_get_str(obj, "spec", "updateStrategy", "type", NULL), "OnDelete"))
 		rk_buf_puts(why, "its pods are being replaced");
 	else
 		return true;
@@ -375,9 +377,9 @@ bool rk_cond_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_
 {
 	if (c->kind == RK_COND_DELETE) {
 		if (obj)
-			rk_buf_puts(why, rk_get_str(obj, "metadata", "deletionTimestamp", NULL) ?
-						 "is still there, being deleted" :
-						 "is still there, and nobody has deleted it");
+			rk_buf_puts(why, rk_get_str(obj, "metadata", "deletionTimestamp", NULL)
+						 ? "is still there, being deleted"
+						 : "is still there, and nobody has deleted it");
 		return !obj;
 	}
 	if (!obj) {

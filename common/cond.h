@@ -12,7 +12,13 @@
 
 #include "val.h"
 
-enum rk_cond_kind { RK_COND_CONDITION, RK_COND_JSONPATH, RK_COND_EXISTS, RK_COND_DELETE, RK_COND_READY };
+enum rk_cond_kind {
+	RK_COND_CONDITION,
+	RK_COND_JSONPATH,
+	RK_COND_EXISTS,
+	RK_COND_DELETE,
+	RK_COND_READY
+};
 
 struct rk_cond {
 	enum rk_cond_kind kind;

@@ -6,7 +6,7 @@
 
 struct line {
 	const char *s;
-	size_t n; /* without the line break */
+	size_t n;  /* without the line break */
 	bool open; /* the text ends without one */
 };
 
@@ -56,12 +56,12 @@ static void compare(struct script *s, size_t i, size_t ea, size_t j, size_t eb)
 	uint32_t *t = rk_calloc((ea - i + 1) * w, sizeof(*t));
 	size_t i0 = i, j0 = j;
 
-#define AT(x, y) t[((x) - i0) * w + ((y) - j0)]
+#define AT(x, y) t[((x)-i0) * w + ((y)-j0)]
 	for (size_t x = ea; x-- > i;)
 		for (size_t y = eb; y-- > j;)
-			AT(x, y) = same(&s->a.v[x], &s->b.v[y]) ? AT(x + 1, y + 1) + 1
-				: AT(x + 1, y) >= AT(x, y + 1)	? AT(x + 1, y)
-								: AT(x, y + 1);
+			AT(x, y) = same(&s->a.v[x], &s->b.v[y])	  ? AT(x + 1, y + 1) + 1
+				   : AT(x + 1, y) >= AT(x, y + 1) ? AT(x + 1, y)
+								  : AT(x, y + 1);
 	while (i < ea && j < eb) {
 		if (same(&s->a.v[i], &s->b.v[j])) {
 			put_ops(s, ' ', 1);
@@ -114,8 +114,8 @@ static void put_line(struct rk_buf *out, char op, const struct line *l)
 }
 
 /* Operations from..to, which begin at lines ia of a and ib of b. */
-static void put_hunk(struct rk_buf *out, const struct script *s, size_t from, size_t to, size_t ia,
-	size_t ib)
+static void put_hunk(
+	struct rk_buf *out, const struct script *s, size_t from, size_t to, size_t ia, size_t ib)
 {
 	size_t na = 0, nb = 0;
 
@@ -169,8 +169,8 @@ static void put_hunks(struct rk_buf *out, const struct script *s)
 	}
 }
 
-bool rk_diff(const char *a, const char *b, const char *name_a, const char *name_b,
-	struct rk_buf *out)
+bool rk_diff(
+	const char *a, const char *b, const char *name_a, const char *name_b, struct rk_buf *out)
 {
 	struct script s = {.ops = RK_BUF_INIT};
 

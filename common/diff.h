@@ -8,7 +8,7 @@
 /* Append the unified diff (three lines of context) of a to b under these names; nothing when they
  * are equal. Returns whether they differ. Texts too large for an exact comparison (their changed
  * parts' lines multiply to more than four million) come as one block taken out and one put in. */
-bool rk_diff(const char *a, const char *b, const char *name_a, const char *name_b,
-	struct rk_buf *out);
+bool rk_diff(
+	const char *a, const char *b, const char *name_a, const char *name_b, struct rk_buf *out);
 
 #endif

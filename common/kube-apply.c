@@ -32,7 +32,7 @@ static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
 
 	if (!sd || sd->kind != RK_MAP)
 		return;
-	rk_each(it, sd) {
+	rk_each (it, sd) {
 		rk_auto_free char *key = rk_strndup(it->key, it->klen);
 
 		if (it->kind == RK_STR)
@@ -45,8 +45,8 @@ static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
 /* What a read object carries and an applied one must not. */
 static struct rk_val *applied_form(struct rk_doc *d, const struct rk_val *obj, const char *ns)
 {
-	static const char *const meta[] = {"managedFields", "uid", "creationTimestamp", "generation",
-		"selfLink"};
+	static const char *const meta[] = {
+		"managedFields", "uid", "creationTimestamp", "generation", "selfLink"};
 	struct rk_val *v = rk_copy(d, obj);
 
 	for (size_t i = 0; i < RK_COUNT(meta); i++)
@@ -72,8 +72,10 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return rk_err_wrap(err, "%s %s", kind, j->name);
 	j->ns = rk_kube_ns_for(j->k, j->r, j->ns);
 	rk_res_label(j->r, j->ns, j->name, &j->what);
-	j->about = (struct rk_kube_about){.what = j->what.s, .server = rk_kube_server(j->k),
-		.api_version = av, .secret = !strcmp(kind, "Secret")};
+	j->about = (struct rk_kube_about){.what = j->what.s,
+		.server = rk_kube_server(j->k),
+		.api_version = av,
+		.secret = !strcmp(kind, "Secret")};
 	j->body = applied_form(j->d, obj, j->ns);
 	return 0;
 }
@@ -91,7 +93,7 @@ static bool holds(const struct rk_val *have, const struct rk_val *want)
 		if (have->count != want->count)
 			return false;
 		h = have->child;
-		rk_each(w, want) {
+		rk_each (w, want) {
 			if (!holds(h, w))
 				return false;
 			h = h->next;
@@ -100,7 +102,7 @@ static bool holds(const struct rk_val *have, const struct rk_val *want)
 	}
 	if (want->kind != RK_MAP)
 		return rk_val_equal(have, want);
-	rk_each(w, want)
+	rk_each (w, want)
 		if (!holds(rk_member(have, w->key, w->klen), w))
 			return false;
 	return true;
@@ -152,7 +154,7 @@ static bool only_kubectl(const struct rk_val *status)
 	const char *m;
 	int n;
 
-	rk_each(c, rk_get(status, "details", "causes", NULL))
+	rk_each (c, rk_get(status, "details", "causes", NULL))
 		if (!rk_cause_manager(c, &m, &n) || n < 7 || strncmp(m, "kubectl", 7) ||
 			(n > 7 && m[7] != '-'))
 			return false;
@@ -161,7 +163,8 @@ static bool only_kubectl(const struct rk_val *status)
 
 static bool is_ours(const struct rk_val *live)
 {
-	return rk_streq(rk_get_str(live, "metadata", "labels", "app.kubernetes.io/managed-by", NULL),
+	return rk_streq(
+		rk_get_str(live, "metadata", "labels", "app.kubernetes.io/managed-by", NULL),
 		"rk3k");
 }
 
@@ -186,8 +189,9 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 	if (j->o->hint)
 		rk_err_hint(err, "%s", j->o->hint);
 	else if (kubectl)
-		rk_err_hint(err, "they were set with kubectl: take them over with --adopt, or leave "
-				 "them out");
+		rk_err_hint(err,
+			"they were set with kubectl: take them over with --adopt, or leave "
+			"them out");
 	return -1;
 }
 
@@ -196,8 +200,8 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_buf body = RK_BUF_INIT_SECRET;
-	struct rk_http_req req = {.method = "PATCH", .retry = true,
-		.content_type = "application/apply-patch+yaml"};
+	struct rk_http_req req = {
+		.method = "PATCH", .retry = true, .content_type = "application/apply-patch+yaml"};
 
 	rk_buf_reset(&j->path);
 	rk_res_path(j->r, j->ns, j->name, &j->path);
@@ -266,8 +270,8 @@ int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_a
 {
 	static const struct rk_apply_opts usual;
 	struct rk_err own = RK_ERR_INIT;
-	struct job j = {.k = k, .o = o ? o : &usual, .d = d, .what = RK_BUF_INIT,
-		.path = RK_BUF_INIT};
+	struct job j = {
+		.k = k, .o = o ? o : &usual, .d = d, .what = RK_BUF_INIT, .path = RK_BUF_INIT};
 	int r = apply(&j, obj, err ? err : &own);
 
 	if (r == 0 && result)

@@ -145,8 +145,8 @@ static void accept_client(struct rk_kube *k, const char *path, int listener, int
 	close(fd);
 }
 
-RK_NORETURN static void child(struct rk_kube *k, const char *path, int listener, int hold,
-	pid_t parent)
+RK_NORETURN static void child(
+	struct rk_kube *k, const char *path, int listener, int hold, pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -158,7 +158,8 @@ RK_NORETURN static void child(struct rk_kube *k, const char *path, int listener,
 	for (int i = 0; null >= 0 && i < 3; i++)
 		dup2(null, i);
 	for (;;) {
-		struct pollfd p[2] = {{.fd = listener, .events = POLLIN}, {.fd = hold, .events = POLLIN}};
+		struct pollfd p[2] = {
+			{.fd = listener, .events = POLLIN}, {.fd = hold, .events = POLLIN}};
 
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			_exit(1);
@@ -173,7 +174,8 @@ RK_NORETURN static void child(struct rk_kube *k, const char *path, int listener,
 
 static int listen_local(int *port, struct rk_err *err)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 		.sin_port = htons((uint16_t)(*port > 0 ? *port : 0))};
 	socklen_t n = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
@@ -193,8 +195,8 @@ static int listen_local(int *port, struct rk_err *err)
 
 /* One connection that is dropped again: no such pod and no permission are told here, where
  * somebody reads it. */
-static int try_once(struct rk_kube *k, const char *ns, const char *pod, const char *path,
-	struct rk_err *err)
+static int try_once(
+	struct rk_kube *k, const char *ns, const char *pod, const char *path, struct rk_err *err)
 {
 	rk_auto_buf what = RK_BUF_INIT;
 	struct rk_ws *ws = NULL;

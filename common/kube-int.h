@@ -15,28 +15,28 @@ struct rk_kube_found {
 struct rk_kube {
 	struct rk_target target;
 	struct rk_http *http;
-	struct rk_doc *disco;		/* strings of found */
-	struct rk_kube_found *found;	/* kinds learned from the server */
+	struct rk_doc *disco;	     /* strings of found */
+	struct rk_kube_found *found; /* kinds learned from the server */
 
 	char *ns;
-	int64_t creds_until;		/* exec credential: seconds since 1970, 0: for ever */
-	int64_t token_read_ms;		/* when the token file was last read */
-	bool alive;			/* has answered before: a refusal is worth a retry */
+	int64_t creds_until;   /* exec credential: seconds since 1970, 0: for ever */
+	int64_t token_read_ms; /* when the token file was last read */
+	bool alive;	       /* has answered before: a refusal is worth a retry */
 };
 
 /* What a Status is about, for the message. */
 struct rk_kube_about {
-	const char *what;   /* "secret/x in namespace n" */
-	const char *server; /* NULL: not named */
+	const char *what;	 /* "secret/x in namespace n" */
+	const char *server;	 /* NULL: not named */
 	const char *api_version; /* of the kind asked for, or NULL */
-	bool secret;	    /* values in the server's text are cut away */
+	bool secret;		 /* values in the server's text are cut away */
 };
 
 /* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */
-int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res,
-	struct rk_err *err);
-int rk_kube_status_val(const struct rk_kube_about *a, int code, const struct rk_val *status,
-	struct rk_err *err);
+int rk_kube_status(
+	const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err);
+int rk_kube_status_val(
+	const struct rk_kube_about *a, int code, const struct rk_val *status, struct rk_err *err);
 
 /* The manager a conflict's cause names, into s (not terminated) and n. */
 bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n);

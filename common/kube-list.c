@@ -59,7 +59,8 @@ static int expired(struct pages *p, const struct rk_http_res *res, struct rk_err
 	struct rk_val *st = NULL;
 	const char *token;
 
-	if (!p->token.len || p->renewed || rk_json_parse(d, res->body.s, res->body.len, &st, NULL) < 0)
+	if (!p->token.len || p->renewed ||
+		rk_json_parse(d, res->body.s, res->body.len, &st, NULL) < 0)
 		return rk_kube_status(&p->about, res, err);
 	token = rk_get_str(st, "metadata", "continue", NULL);
 	if (!token || !*token)
@@ -100,7 +101,7 @@ static int take_page(struct pages *p, struct rk_doc *d, const struct rk_val *pag
 
 	if (p->version && !p->version[0] && version)
 		snprintf(p->version, 64, "%s", version);
-	rk_each(it, rk_get(page, "items", NULL)) {
+	rk_each (it, rk_get(page, "items", NULL)) {
 		rk_list_complete(d, p->r, it);
 		if (each(arg, it, err) < 0)
 			return -1;
@@ -117,13 +118,15 @@ int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 {
 	rk_auto_buf what = RK_BUF_INIT;
 	bool secret = !strcmp(r->kind, "Secret");
-	struct pages p = {.k = k, .r = r, .ns = ns, .o = o, .token = RK_BUF_INIT,
-		.version = version};
+	struct pages p = {
+		.k = k, .r = r, .ns = ns, .o = o, .token = RK_BUF_INIT, .version = version};
 	int ret = 0;
 
 	rk_res_label(r, ns, NULL, &what);
-	p.about = (struct rk_kube_about){.what = what.s, .server = rk_kube_server(k),
-		.api_version = r->api_version, .secret = secret};
+	p.about = (struct rk_kube_about){.what = what.s,
+		.server = rk_kube_server(k),
+		.api_version = r->api_version,
+		.secret = secret};
 	if (version)
 		version[0] = '\0';
 	do {
@@ -150,8 +153,8 @@ static int gather_one(void *arg, const struct rk_val *item, struct rk_err *err)
 	struct gather *g = arg;
 
 	if (g->seq->count >= g->max)
-		return rk_err_set(err, RK_FAIL, "more than %zu %s: too many to hold", g->max,
-			g->plural);
+		return rk_err_set(
+			err, RK_FAIL, "more than %zu %s: too many to hold", g->max, g->plural);
 	rk_append(g->seq, rk_copy(g->d, item));
 	return 0;
 }
@@ -160,8 +163,8 @@ int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out, size_t max,
 	struct rk_err *err)
 {
-	struct gather g = {.d = d, .seq = rk_seq(d), .max = max ? max : ALL_MAX,
-		.plural = r->plural};
+	struct gather g = {
+		.d = d, .seq = rk_seq(d), .max = max ? max : ALL_MAX, .plural = r->plural};
 
 	*out = NULL;
 	if (rk_kube_list(k, r, ns, o, gather_one, &g, NULL, err) < 0)

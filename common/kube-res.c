@@ -51,16 +51,42 @@ static const struct {
 	const struct rk_res *res;
 	const char *brief; /* kubectl's short name */
 } table[] = {
-	{&RK_NAMESPACE, "ns"}, {&RK_NODE, "no"}, {&RK_POD, "po"}, {&RK_SECRET, NULL},
-	{&RK_CONFIGMAP, "cm"}, {&RK_SERVICE, "svc"}, {&RK_EVENT, "ev"}, {&RK_PVC, "pvc"},
-	{&RK_DEPLOYMENT, "deploy"}, {&RK_STATEFULSET, "sts"}, {&RK_DAEMONSET, "ds"},
-	{&RK_JOB, NULL}, {&RK_INGRESS, "ing"}, {&RK_INGRESSCLASS, NULL}, {&RK_STORAGECLASS, "sc"},
-	{&RK_PDB, "pdb"}, {&RK_CRD, "crd"}, {&RK_CLUSTER, NULL}, {&RK_HELMCHART, NULL},
-	{&RK_HELMCHARTCONFIG, NULL}, {&RK_CERTIFICATE, "cert"}, {&RK_ISSUER, NULL},
-	{&RK_LEASE, NULL}, {&res_sa, "sa"}, {&res_pv, "pv"}, {&res_quota, "quota"},
-	{&res_limits, "limits"}, {&res_rs, "rs"}, {&res_cronjob, "cj"}, {&res_netpol, "netpol"},
-	{&res_role, NULL}, {&res_rb, NULL}, {&res_crole, NULL}, {&res_crb, NULL},
-	{&res_policy, NULL}, {&res_cissuer, NULL},
+	{&RK_NAMESPACE, "ns"},
+	{&RK_NODE, "no"},
+	{&RK_POD, "po"},
+	{&RK_SECRET, NULL},
+	{&RK_CONFIGMAP, "cm"},
+	{&RK_SERVICE, "svc"},
+	{&RK_EVENT, "ev"},
+	{&RK_PVC, "pvc"},
+	{&RK_DEPLOYMENT, "deploy"},
+	{&RK_STATEFULSET, "sts"},
+	{&RK_DAEMONSET, "ds"},
+	{&RK_JOB, NULL},
+	{&RK_INGRESS, "ing"},
+	{&RK_INGRESSCLASS, NULL},
+	{&RK_STORAGECLASS, "sc"},
+	{&RK_PDB, "pdb"},
+	{&RK_CRD, "crd"},
+	{&RK_CLUSTER, NULL},
+	{&RK_HELMCHART, NULL},
+	{&RK_HELMCHARTCONFIG, NULL},
+	{&RK_CERTIFICATE, "cert"},
+	{&RK_ISSUER, NULL},
+	{&RK_LEASE, NULL},
+	{&res_sa, "sa"},
+	{&res_pv, "pv"},
+	{&res_quota, "quota"},
+	{&res_limits, "limits"},
+	{&res_rs, "rs"},
+	{&res_cronjob, "cj"},
+	{&res_netpol, "netpol"},
+	{&res_role, NULL},
+	{&res_rb, NULL},
+	{&res_crole, NULL},
+	{&res_crb, NULL},
+	{&res_policy, NULL},
+	{&res_cissuer, NULL},
 };
 
 const struct rk_res *rk_res_find(const char *api_version, const char *kind)
@@ -136,8 +162,8 @@ static const struct rk_res *found_find(const struct rk_kube *k, const char *av, 
 	return NULL;
 }
 
-static const struct rk_res *found_add(struct rk_kube *k, const char *av, const char *kind,
-	const char *plural, bool namespaced)
+static const struct rk_res *found_add(
+	struct rk_kube *k, const char *av, const char *kind, const char *plural, bool namespaced)
 {
 	const struct rk_res *have = rk_res_find(av, kind);
 	struct rk_kube_found *f;
@@ -161,7 +187,7 @@ static const struct rk_res *found_add(struct rk_kube *k, const char *av, const c
 /* APIResourceList of one group and version: remember every kind that is no subresource. */
 static void learn_list(struct rk_kube *k, const char *av, const struct rk_val *list)
 {
-	rk_each(it, rk_get(list, "resources", NULL)) {
+	rk_each (it, rk_get(list, "resources", NULL)) {
 		const char *plural = rk_get_str(it, "name", NULL);
 		const char *kind = rk_get_str(it, "kind", NULL);
 
@@ -207,20 +233,21 @@ int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 		return 0;
 	rk_err_set(err, RK_NOTFOUND, "%s knows no kind %s in %s", rk_kube_server(k), kind,
 		api_version);
-	rk_err_hint(err, "install the CustomResourceDefinition that brings it, or correct apiVersion "
-			 "and kind");
+	rk_err_hint(err,
+		"install the CustomResourceDefinition that brings it, or correct apiVersion "
+		"and kind");
 	return -1;
 }
 
 /* --- kinds by the words people type --- */
 
 /* Whether the word names the kind: Kind, plural, singular or short name, in any case. */
-static bool word_is(const char *word, size_t n, const char *kind, const char *plural,
-	const char *brief)
+static bool word_is(
+	const char *word, size_t n, const char *kind, const char *plural, const char *brief)
 {
 	return (strlen(kind) == n && !strncasecmp(word, kind, n)) ||
-		(strlen(plural) == n && !strncasecmp(word, plural, n)) ||
-		(brief && strlen(brief) == n && !strncasecmp(word, brief, n));
+	       (strlen(plural) == n && !strncasecmp(word, plural, n)) ||
+	       (brief && strlen(brief) == n && !strncasecmp(word, brief, n));
 }
 
 /* "type", "type.group" or "type.version.group" against one group/version. */
@@ -237,7 +264,8 @@ static bool group_is(const char *rest, const char *av)
 	if (slash) { /* version.group */
 		size_t n = strlen(slash + 1);
 
-		return !strncmp(rest, slash + 1, n) && rest[n] == '.' && !strcmp(rest + n + 1, group);
+		return !strncmp(rest, slash + 1, n) && rest[n] == '.' &&
+		       !strcmp(rest + n + 1, group);
 	}
 	return false;
 }
@@ -258,8 +286,8 @@ static const struct rk_res *table_word(const char *word)
 }
 
 /* One resource of the aggregated discovery (apidiscovery.k8s.io/v2) against the word. */
-static const struct rk_res *learn_one(struct rk_kube *k, const char *av, const struct rk_val *it,
-	const char *word, size_t n)
+static const struct rk_res *learn_one(
+	struct rk_kube *k, const char *av, const struct rk_val *it, const char *word, size_t n)
 {
 	const char *plural = rk_get_str(it, "resource", NULL);
 	const char *kind = rk_get_str(it, "responseKind", "kind", NULL);
@@ -268,22 +296,21 @@ static const struct rk_res *learn_one(struct rk_kube *k, const char *av, const s
 	if (!plural || !kind)
 		return NULL;
 	hit = word_is(word, n, kind, plural, rk_get_str(it, "singularResource", NULL));
-	rk_each(s, rk_get(it, "shortNames", NULL))
+	rk_each (s, rk_get(it, "shortNames", NULL))
 		hit = hit || word_is(word, n, kind, plural, rk_str(s));
 	if (!hit)
 		return NULL;
-	return found_add(k, av, kind, plural,
-		rk_streq(rk_get_str(it, "scope", NULL), "Namespaced"));
+	return found_add(
+		k, av, kind, plural, rk_streq(rk_get_str(it, "scope", NULL), "Namespaced"));
 }
 
-static const struct rk_res *learn_group(struct rk_kube *k, const struct rk_val *g,
-	const char *word)
+static const struct rk_res *learn_group(struct rk_kube *k, const struct rk_val *g, const char *word)
 {
 	const char *dot = strchr(word, '.');
 	size_t n = dot ? (size_t)(dot - word) : strlen(word);
 	const char *group = rk_get_str(g, "metadata", "name", NULL);
 
-	rk_each(v, rk_get(g, "versions", NULL)) {
+	rk_each (v, rk_get(g, "versions", NULL)) {
 		const char *version = rk_get_str(v, "version", NULL);
 		rk_auto_free char *av = NULL;
 
@@ -292,7 +319,7 @@ static const struct rk_res *learn_group(struct rk_kube *k, const struct rk_val *
 		av = group && *group ? rk_asprintf("%s/%s", group, version) : rk_strdup(version);
 		if (!group_is(dot ? dot + 1 : NULL, av))
 			continue;
-		rk_each(it, rk_get(v, "resources", NULL)) {
+		rk_each (it, rk_get(v, "resources", NULL)) {
 			const struct rk_res *r = learn_one(k, av, it, word, n);
 
 			if (r)
@@ -302,8 +329,8 @@ static const struct rk_res *learn_group(struct rk_kube *k, const struct rk_val *
 	return NULL;
 }
 
-int rk_kube_res_word(struct rk_kube *k, const char *word, const struct rk_res **out,
-	struct rk_err *err)
+int rk_kube_res_word(
+	struct rk_kube *k, const char *word, const struct rk_res **out, struct rk_err *err)
 {
 	static const char *const roots[] = {"/api", "/apis"};
 
@@ -311,25 +338,27 @@ int rk_kube_res_word(struct rk_kube *k, const char *word, const struct rk_res **
 	for (size_t i = 0; !*out && i < RK_COUNT(roots); i++) {
 		rk_auto_doc *d = rk_doc_new(false);
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
-		struct rk_http_req req = {.path = roots[i], .retry = true,
+		struct rk_http_req req = {.path = roots[i],
+			.retry = true,
 			.accept = "application/json;g=apidiscovery.k8s.io;v=v2;"
 				  "as=APIGroupDiscoveryList,"
 				  "application/json;g=apidiscovery.k8s.io;v=v2beta1;"
 				  "as=APIGroupDiscoveryList,application/json"};
-		struct rk_kube_about a = {.what = "kinds of the server", .server = rk_kube_server(k)};
+		struct rk_kube_about a = {
+			.what = "kinds of the server", .server = rk_kube_server(k)};
 		struct rk_val *list;
 
 		if (rk_kube_call(k, &req, &a, &res, err) < 0 ||
 			rk_kube_parse(d, &a, &res, &list, err) < 0)
 			return -1;
-		rk_each(g, rk_get(list, "items", NULL))
+		rk_each (g, rk_get(list, "items", NULL))
 			if (!*out)
 				*out = learn_group(k, g, word);
 	}
 	if (*out)
 		return 0;
-	rk_err_set(err, RK_NOTFOUND, "%s knows no kind of objects called %s", rk_kube_server(k),
-		word);
+	rk_err_set(
+		err, RK_NOTFOUND, "%s knows no kind of objects called %s", rk_kube_server(k), word);
 	rk_err_hint(err, "see what there is with: kubectl api-resources");
 	return -1;
 }

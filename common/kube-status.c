@@ -14,12 +14,18 @@ struct verdict {
 };
 
 static const struct verdict verdicts[] = {
-	{"NotFound", 404, RK_NOTFOUND},	 {"Forbidden", 403, RK_CONFLICT},
-	{"Conflict", 409, RK_CONFLICT},	 {"AlreadyExists", 409, RK_CONFLICT},
-	{"Timeout", 504, RK_TIMEOUT},	 {"ServerTimeout", 504, RK_TIMEOUT},
-	{"Unauthorized", 401, RK_FAIL},	 {"Expired", 410, RK_FAIL},
-	{"Gone", 410, RK_FAIL},		 {"Invalid", 422, RK_FAIL},
-	{"TooManyRequests", 429, RK_FAIL}, {"ServiceUnavailable", 503, RK_FAIL},
+	{"NotFound", 404, RK_NOTFOUND},
+	{"Forbidden", 403, RK_CONFLICT},
+	{"Conflict", 409, RK_CONFLICT},
+	{"AlreadyExists", 409, RK_CONFLICT},
+	{"Timeout", 504, RK_TIMEOUT},
+	{"ServerTimeout", 504, RK_TIMEOUT},
+	{"Unauthorized", 401, RK_FAIL},
+	{"Expired", 410, RK_FAIL},
+	{"Gone", 410, RK_FAIL},
+	{"Invalid", 422, RK_FAIL},
+	{"TooManyRequests", 429, RK_FAIL},
+	{"ServiceUnavailable", 503, RK_FAIL},
 };
 
 static int exit_code(const char *reason, int http)
@@ -90,7 +96,7 @@ bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
 {
 	int shown = 0, more = 0;
 
-	rk_each(c, rk_get(status, "details", "causes", NULL)) {
+	rk_each (c, rk_get(status, "details", "causes", NULL)) {
 		const char *field = rk_get_str(c, "field", NULL), *m;
 		int n;
 
@@ -113,7 +119,7 @@ static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool sec
 {
 	int shown = 0, more = 0;
 
-	rk_each(c, rk_get(status, "details", "causes", NULL)) {
+	rk_each (c, rk_get(status, "details", "causes", NULL)) {
 		const char *field = rk_get_str(c, "field", NULL);
 		const char *msg = rk_get_str(c, "message", NULL);
 		rk_auto_buf one = RK_BUF_INIT;
@@ -135,7 +141,7 @@ static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool sec
 
 static bool has_cause(const struct rk_val *status, const char *reason)
 {
-	rk_each(c, rk_get(status, "details", "causes", NULL))
+	rk_each (c, rk_get(status, "details", "causes", NULL))
 		if (rk_streq(rk_get_str(c, "reason", NULL), reason))
 			return true;
 	return false;
@@ -151,8 +157,8 @@ static void not_found(const struct rk_kube_about *a, const struct rk_val *st, st
 
 	if (rk_streq(kind, "namespaces") && name && !rk_prefix(a->what, "namespace/")) {
 		rk_buf_addf(text, "namespace %s does not exist", name);
-		rk_err_hint(err, "name another with -n, or make it with: kubectl create namespace %s",
-			name);
+		rk_err_hint(err,
+			"name another with -n, or make it with: kubectl create namespace %s", name);
 	} else if (name && *name) {
 		rk_buf_puts(text, "not found");
 	} else {
@@ -182,7 +188,8 @@ static void conflict(const struct rk_val *st, const char *msg, bool secret, stru
 
 	if (rk_status_fields(st, &fields)) {
 		rk_buf_addf(text, "conflict: others set %s", fields.s);
-		rk_err_hint(err, "take these fields over with --force-conflicts, or leave them out");
+		rk_err_hint(
+			err, "take these fields over with --force-conflicts, or leave them out");
 		return;
 	}
 	rk_buf_puts(text, "conflict: ");
@@ -195,8 +202,9 @@ static void group_hint(const char *api_version, struct rk_err *err)
 	static const struct {
 		const char *group, *hint;
 	} groups[] = {
-		{"k3k.io/", "k3k is not installed on this cluster, or this is not the host cluster; "
-			    "see the context"},
+		{"k3k.io/",
+			"k3k is not installed on this cluster, or this is not the host cluster; "
+			"see the context"},
 		{"helm.cattle.io/", "the helm-controller of k3s and RKE2 brings it; is this the "
 				    "right cluster?"},
 		{"cert-manager.io/", "cert-manager is not installed on this cluster yet"},
@@ -227,8 +235,8 @@ static int finish(const struct rk_kube_about *a, int http, const char *reason, c
 	return -1;
 }
 
-int rk_kube_status_val(const struct rk_kube_about *a, int http, const struct rk_val *st,
-	struct rk_err *err)
+int rk_kube_status_val(
+	const struct rk_kube_about *a, int http, const struct rk_val *st, struct rk_err *err)
 {
 	const char *reason = rk_get_str(st, "reason", NULL);
 	const char *msg = rk_get_str(st, "message", NULL);
@@ -260,11 +268,13 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 {
 	rk_auto_buf text = RK_BUF_INIT;
 	rk_auto_buf body = RK_BUF_INIT;
-	rk_auto_free char *head = rk_strndup(res->body.s, res->body.len < 200 ? res->body.len : 200);
+	rk_auto_free char *head =
+		rk_strndup(res->body.s, res->body.len < 200 ? res->body.len : 200);
 
 	rk_err_clear(err);
 	if (res->status == 404 && rk_prefix(head, "404 page not found")) {
-		rk_buf_addf(&text, "there is no API %s", a->api_version ? a->api_version : "of this path");
+		rk_buf_addf(&text, "there is no API %s",
+			a->api_version ? a->api_version : "of this path");
 		group_hint(a->api_version, err);
 		return finish(a, 404, "NoSuchAPI", text.s, err);
 	}
@@ -285,8 +295,7 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 	return finish(a, res->status, res->status == 401 ? "Unauthorized" : "", text.s, err);
 }
 
-int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res,
-	struct rk_err *err)
+int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(a->secret);
 	struct rk_val *st = NULL;

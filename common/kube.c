@@ -303,8 +303,8 @@ int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct 
 	if (rk_json_parse(d, res->body.s, res->body.len, out, err) < 0 || !*out ||
 		(*out)->kind != RK_MAP) {
 		rk_err_set(err, RK_FAIL, "%s%s%s: the answer is no JSON object (%zu bytes of %s)",
-			a->what, a->server ? " on " : "", a->server ? a->server : "",
-			res->body.len, res->content_type[0] ? res->content_type : "no type");
+			a->what, a->server ? " on " : "", a->server ? a->server : "", res->body.len,
+			res->content_type[0] ? res->content_type : "no type");
 		rk_err_hint(err, "is this a Kubernetes API? See the server of the context");
 		return -1;
 	}
@@ -318,7 +318,10 @@ int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http
 	struct rk_kube_about a = {.server = rk_kube_server(k)};
 	const char *query = strchr(req->path, '?');
 
-	rk_buf_addf(&what, "%s %.*s", req->method ? req->method : req->body ? "POST" : "GET",
+	rk_buf_addf(&what, "%s %.*s",
+		req->method ? req->method
+		: req->body ? "POST"
+			    : "GET",
 		query ? (int)(query - req->path) : (int)strlen(req->path), req->path);
 	a.what = what.s;
 	return rk_kube_call(k, req, &a, res, err);
@@ -346,8 +349,8 @@ static void one_release(struct one *o)
 }
 #define auto_one __attribute__((cleanup(one_release))) struct one
 
-static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res *r,
-	const char *ns, const char *name)
+static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name)
 {
 	ns = rk_kube_ns_for(k, r, ns);
 	*o = (struct one){.path = RK_BUF_INIT, .what = RK_BUF_INIT};
@@ -415,7 +418,8 @@ int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, con
 	const char *type, const struct rk_val *patch, enum rk_dry dry, struct rk_doc *d,
 	struct rk_val **result, struct rk_err *err)
 {
-	struct rk_http_req req = {.method = "PATCH", .retry = true,
+	struct rk_http_req req = {.method = "PATCH",
+		.retry = true,
 		.content_type = type ? type : "application/merge-patch+json"};
 	auto_one o;
 
@@ -429,8 +433,8 @@ int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, con
 int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry, struct rk_doc *d,
 	struct rk_val **result, struct rk_err *err)
 {
-	struct rk_http_req req = {.method = "POST", .content_type = "application/json",
-		.retry = true};
+	struct rk_http_req req = {
+		.method = "POST", .content_type = "application/json", .retry = true};
 	const struct rk_res *r;
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
@@ -442,7 +446,8 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry,
 		return -1;
 	one_init(&o, k, r, ns, NULL);
 	rk_buf_reset(&o.what);
-	rk_res_label(r, rk_kube_ns_for(k, r, ns), rk_get_str(obj, "metadata", "name", NULL), &o.what);
+	rk_res_label(
+		r, rk_kube_ns_for(k, r, ns), rk_get_str(obj, "metadata", "name", NULL), &o.what);
 	o.about.what = o.what.s;
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
 	add_dry(&o.path, dry);
@@ -474,8 +479,8 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 	const struct rk_delete_opts *opts, enum rk_outcome *outcome, struct rk_err *err)
 {
 	static const struct rk_delete_opts usual = {.grace = -1};
-	struct rk_http_req req = {.method = "DELETE", .content_type = "application/json",
-		.retry = true};
+	struct rk_http_req req = {
+		.method = "DELETE", .content_type = "application/json", .retry = true};
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_err e = RK_ERR_INIT;
 	auto_one o;
@@ -522,8 +527,8 @@ int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *
 
 const char *rk_outcome_word(enum rk_outcome o)
 {
-	static const char *const words[] = {"created", "configured", "unchanged", "deleted",
-		"not found"};
+	static const char *const words[] = {
+		"created", "configured", "unchanged", "deleted", "not found"};
 
 	return words[o];
 }

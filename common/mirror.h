@@ -29,8 +29,8 @@ const struct rk_val *rk_mirror_find(const struct rk_mirror *m, const char *ns, c
 /* Copies of all as a SEQ in d. */
 struct rk_val *rk_mirror_seq(const struct rk_mirror *m, struct rk_doc *d);
 
-#define rk_mirror_each(it, m)                                                                      \
-	for (size_t it##_i = 0; it##_i < rk_mirror_count(m); it##_i++)                             \
+#define rk_mirror_each(it, m)                                          \
+	for (size_t it##_i = 0; it##_i < rk_mirror_count(m); it##_i++) \
 		for (const struct rk_val *it = rk_mirror_at(m, it##_i); it; it = NULL)
 
 #endif

@@ -19,12 +19,14 @@ bool rk_object_name_ok(const char *s)
 {
 	size_t n = strlen(s);
 
-	return n > 0 && n <= 253 && !strpbrk(s, "/%") && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+	return n > 0 && n <= 253 && !strpbrk(s, "/%") && strcmp(s, ".") != 0 &&
+	       strcmp(s, "..") != 0;
 }
 
 static int name_error(const struct rk_val *obj, const char *name, struct rk_err *err)
 {
-	return rk_err_set(err, RK_FAIL, "line %u: %s is no name an object can have", obj->line, name);
+	return rk_err_set(
+		err, RK_FAIL, "line %u: %s is no name an object can have", obj->line, name);
 }
 
 static int check_object(const struct rk_val *obj, struct rk_err *err)
@@ -55,7 +57,7 @@ static bool is_list(const struct rk_val *obj)
 static int add(struct rk_objects *o, const struct rk_val *obj, struct rk_err *err)
 {
 	if (is_list(obj)) {
-		rk_each(it, rk_get(obj, "items", NULL))
+		rk_each (it, rk_get(obj, "items", NULL))
 			if (add(o, it, err) < 0)
 				return -1;
 		return 0;
@@ -79,9 +81,9 @@ static bool same_object(const struct rk_val *a, const struct rk_val *b)
 
 	return rk_streq(rk_get_str(a, "metadata", "name", NULL),
 		       rk_get_str(b, "metadata", "name", NULL)) &&
-		rk_streq(rk_get_str(a, "kind", NULL), rk_get_str(b, "kind", NULL)) &&
-		rk_streq(rk_get_str(a, "apiVersion", NULL), rk_get_str(b, "apiVersion", NULL)) &&
-		rk_streq(na ? na : "", nb ? nb : "");
+	       rk_streq(rk_get_str(a, "kind", NULL), rk_get_str(b, "kind", NULL)) &&
+	       rk_streq(rk_get_str(a, "apiVersion", NULL), rk_get_str(b, "apiVersion", NULL)) &&
+	       rk_streq(na ? na : "", nb ? nb : "");
 }
 
 static int check_doubles(const struct rk_objects *o, struct rk_err *err)
@@ -89,7 +91,8 @@ static int check_doubles(const struct rk_objects *o, struct rk_err *err)
 	for (size_t i = 0; i < o->n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (same_object(o->v[i], o->v[j]))
-				return rk_err_set(err, RK_FAIL, "%s %s comes twice (lines %u and %u)",
+				return rk_err_set(err, RK_FAIL,
+					"%s %s comes twice (lines %u and %u)",
 					rk_get_str(o->v[i], "kind", NULL),
 					rk_get_str(o->v[i], "metadata", "name", NULL),
 					o->v[j]->line, o->v[i]->line);
@@ -104,8 +107,8 @@ static bool looks_json(const char *s)
 	return *s == '{' || *s == '[';
 }
 
-static int parse_docs(struct rk_doc *d, const char *text, size_t n, struct rk_val **docs,
-	struct rk_err *err)
+static int parse_docs(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **docs, struct rk_err *err)
 {
 	if (looks_json(text)) {
 		struct rk_err json = RK_ERR_INIT;
@@ -150,7 +153,7 @@ static int parse_into(struct rk_objects *o, const char *name, const char *text, 
 		return -1;
 	if (docs && docs->count && piped && check_whole(docs, text, n, err) < 0)
 		return rk_err_wrap(err, "%s", name);
-	rk_each(doc, docs)
+	rk_each (doc, docs)
 		if (add(o, doc, err) < 0)
 			return err && strstr(err->msg, name) ? -1 : rk_err_wrap(err, "%s", name);
 	if (o->n == before) {
@@ -160,8 +163,8 @@ static int parse_into(struct rk_objects *o, const char *name, const char *text, 
 	return 0;
 }
 
-int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n,
-	bool piped, struct rk_err *err)
+int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n, bool piped,
+	struct rk_err *err)
 {
 	if (parse_into(o, name, text, n, piped, err) < 0 || check_doubles(o, err) < 0) {
 		rk_objects_release(o);
@@ -170,8 +173,8 @@ int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, s
 	return 0;
 }
 
-int rk_objects_read(struct rk_objects *o, const char *const *files, size_t nfiles,
-	struct rk_err *err)
+int rk_objects_read(
+	struct rk_objects *o, const char *const *files, size_t nfiles, struct rk_err *err)
 {
 	for (size_t i = 0; i < nfiles; i++) {
 		rk_auto_buf text = RK_BUF_INIT_SECRET;

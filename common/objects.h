@@ -13,7 +13,10 @@ struct rk_objects {
 	const struct rk_val **v;
 	size_t n;
 };
-#define RK_OBJECTS_INIT {0}
+#define RK_OBJECTS_INIT \
+	{               \
+		0       \
+	}
 void rk_objects_release(struct rk_objects *o);
 #define rk_auto_objects __attribute__((cleanup(rk_objects_release))) struct rk_objects
 
@@ -24,8 +27,8 @@ int rk_objects_read(struct rk_objects *o, const char *const *files, size_t nfile
 	struct rk_err *err) RK_MUST_USE;
 /* The same from text. piped: it came through a pipe, where a last line without its end and a last
  * value that is missing are signs that the writer died. */
-int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n,
-	bool piped, struct rk_err *err) RK_MUST_USE;
+int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n, bool piped,
+	struct rk_err *err) RK_MUST_USE;
 
 /* Namespaces (0), then CustomResourceDefinitions (1), then all else (2) in the order given. */
 int rk_object_rank(const struct rk_val *obj);

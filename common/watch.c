@@ -5,8 +5,8 @@
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 #define IN_MAX	       ((size_t)256 << 20)
-#define STREAM_S       "300"  /* how long the server keeps one stream open */
-#define IDLE_MS	       90000  /* bookmarks come about once a minute */
+#define STREAM_S       "300" /* how long the server keeps one stream open */
+#define IDLE_MS	       90000 /* bookmarks come about once a minute */
 #define BACKOFF_MS     800
 #define BACKOFF_MAX_MS 30000
 #define ABSENT_MAX_MS  4000 /* a kind that is not there may be installed any moment */
@@ -39,11 +39,11 @@ struct rk_watch {
 	char content_type[80];
 	struct rk_err err;
 	struct rk_err trouble; /* why it does not run now; code 0: it does */
-	struct rk_buf in;   /* bytes not yet worked on */
-	struct rk_buf head; /* the body of a refusal */
+	struct rk_buf in;      /* bytes not yet worked on */
+	struct rk_buf head;    /* the body of a refusal */
 	struct rk_watch_split split;
 	int64_t opened_ms, wake_ms, backoff;
-	struct rk_buf token;   /* of the next page */
+	struct rk_buf token; /* of the next page */
 	char version[64];
 	unsigned round;
 	bool synced, relist, renewed, dead;
@@ -314,15 +314,17 @@ static void back_off(struct rk_watch *w)
 static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_buf *what)
 {
 	rk_res_label(&w->res, w->ns, NULL, what);
-	*a = (struct rk_kube_about){.what = what->s, .server = rk_kube_server(w->k),
-		.api_version = w->res.api_version, .secret = !strcmp(w->res.kind, "Secret")};
+	*a = (struct rk_kube_about){.what = what->s,
+		.server = rk_kube_server(w->k),
+		.api_version = w->res.api_version,
+		.secret = !strcmp(w->res.kind, "Secret")};
 }
 
 /* A refusal that will not mend itself is the user's to judge; all else is tried again. */
 static void refused(struct rk_watch *w, const struct rk_err *err)
 {
 	bool permanent = err->http == 403 || err->http == 404 || err->http == 401 ||
-		err->http == 400 || err->http == 405 || rk_streq(err->reason, "TLS");
+			 err->http == 400 || err->http == 405 || rk_streq(err->reason, "TLS");
 
 	rk_buf_reset(&w->token);
 	w->trouble = *err;
@@ -381,7 +383,7 @@ static bool take_page(struct rk_watch *w, struct rk_doc *d)
 		return false;
 	if (!w->version[0])
 		snprintf(w->version, sizeof(w->version), "%s", version);
-	rk_each(it, rk_get(page, "items", NULL)) {
+	rk_each (it, rk_get(page, "items", NULL)) {
 		rk_list_complete(d, &w->res, it);
 		see(w, it);
 	}

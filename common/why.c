@@ -53,13 +53,13 @@ static enum rk_why ended(const struct rk_val *cs, const struct rk_val *last, str
 	return RK_WHY_FAULT;
 }
 
-static enum rk_why why_waiting(const struct rk_val *cs, const struct rk_val *waiting,
-	struct rk_buf *out)
+static enum rk_why why_waiting(
+	const struct rk_val *cs, const struct rk_val *waiting, struct rk_buf *out)
 {
 	static const char *const image[] = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
 		"ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", NULL};
-	static const char *const config[] = {"CreateContainerConfigError", "CreateContainerError",
-		"RunContainerError", NULL};
+	static const char *const config[] = {
+		"CreateContainerConfigError", "CreateContainerError", "RunContainerError", NULL};
 	const char *reason = rk_get_str(waiting, "reason", NULL);
 	const char *msg = rk_get_str(waiting, "message", NULL);
 	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
@@ -103,7 +103,7 @@ static enum rk_why why_containers(const struct rk_val *pod, struct rk_buf *out)
 	enum rk_why worst = RK_WHY_FINE;
 
 	for (size_t i = 0; i < RK_COUNT(lists); i++)
-		rk_each(cs, rk_get(pod, "status", lists[i], NULL)) {
+		rk_each (cs, rk_get(pod, "status", lists[i], NULL)) {
 			rk_auto_buf text = RK_BUF_INIT;
 			enum rk_why w = why_container(cs, i == 0, &text);
 
@@ -190,7 +190,8 @@ static const struct {
 	{NULL, "ports: Required value", RK_WHY_FAULT,
 		"both ports of the Service are switched off in spec.expose"},
 	{NULL, "not found", RK_WHY_BUSY, NULL}, /* the controller's cache lags: passes */
-	{"Pending", "", RK_WHY_FAULT, "the controller refuses these settings: correct them and apply again"},
+	{"Pending", "", RK_WHY_FAULT,
+		"the controller refuses these settings: correct them and apply again"},
 };
 
 enum rk_why rk_why_cluster(const struct rk_val *cluster, struct rk_buf *out, struct rk_buf *hint)

@@ -46,8 +46,8 @@ int rk_ws_frame(const unsigned char *p, size_t n, size_t max, struct rk_ws_frame
 	}
 	if (len > max)
 		return -1;
-	*out = (struct rk_ws_frame){.opcode = p[0] & 0xf, .fin = p[0] & 0x80, .head = head,
-		.len = (size_t)len};
+	*out = (struct rk_ws_frame){
+		.opcode = p[0] & 0xf, .fin = p[0] & 0x80, .head = head, .len = (size_t)len};
 	return n - head >= len;
 }
 
@@ -155,8 +155,8 @@ int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n)
 	int r;
 
 	while (!ws->over) {
-		r = rk_ws_frame((unsigned char *)ws->in.s + ws->off, ws->in.len - ws->off, MESSAGE_MAX,
-			&f);
+		r = rk_ws_frame(
+			(unsigned char *)ws->in.s + ws->off, ws->in.len - ws->off, MESSAGE_MAX, &f);
 		if (r == 0) {
 			r = fill(ws);
 			if (r <= 0)
@@ -254,8 +254,9 @@ static int shake(struct rk_ws *ws, const char *path, const char *protocol,
 	rk_random(nonce, sizeof(nonce));
 	rk_base64(&key, nonce, sizeof(nonce));
 	rk_wire_head(ws->wire, path, &head);
-	rk_buf_addf(&head, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-			   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+	rk_buf_addf(&head,
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
 		key.s, protocol);
 	if (rk_wire_send(ws->wire, head.s, head.len) < 0 || read_until(ws, 0, end) < 0)
 		return broken(a, "no answer to the request for a WebSocket", err);
@@ -271,7 +272,8 @@ static int shake(struct rk_ws *ws, const char *path, const char *protocol,
 		return broken(a, "the answer does not belong to our request for a WebSocket", err);
 	header(ws->in.s, "Sec-WebSocket-Protocol", got, sizeof(got));
 	if (strcmp(protocol, got) != 0)
-		return broken(a, "the server does not speak the channel protocol we asked for", err);
+		return broken(
+			a, "the server does not speak the channel protocol we asked for", err);
 	ws->off = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
 	return 0;
 }

@@ -32,7 +32,8 @@ struct rk_ws_frame {
  * (masked, reserved bits, larger than max). */
 int rk_ws_frame(const unsigned char *p, size_t n, size_t max, struct rk_ws_frame *out);
 /* Append a client's frame: opcode, masked with the 4 bytes given. */
-void rk_ws_put(struct rk_buf *out, int opcode, const void *p, size_t n, const unsigned char mask[4]);
+void rk_ws_put(
+	struct rk_buf *out, int opcode, const void *p, size_t n, const unsigned char mask[4]);
 /* The Sec-WebSocket-Accept that answers a key, into out[29]. */
 void rk_ws_accept(const char *key, char out[29]);
 

@@ -42,8 +42,7 @@ static const struct rk_opt options[] = {
 		.help = "take fields over that were set with kubectl"},
 	{"field-manager", .kind = RK_OPT_STR, .off = offsetof(struct opts, manager), .arg = "NAME",
 		.help = "name to own the fields under (default rk3k)"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms),
-		.arg = "DURATION",
+	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
 		.help = "how long to wait for a new kind or a webhook to be served (default 1m)"},
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
@@ -69,7 +68,8 @@ static void print_line(const struct run *r, const struct rk_val *obj, const char
 {
 	static const char *const dry[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_buf b = RK_BUF_INIT;
-	const char *kind = rk_get_str(obj, "kind", NULL), *name = rk_get_str(obj, "metadata", "name", NULL);
+	const char *kind = rk_get_str(obj, "kind", NULL),
+		   *name = rk_get_str(obj, "metadata", "name", NULL);
 	struct rk_res res = {.api_version = rk_get_str(obj, "apiVersion", NULL), .kind = kind};
 
 	rk_res_word(&res, name, &b);
@@ -107,8 +107,8 @@ static void print_objects(const struct run *r)
 /* What every write changes is no difference to a reader. */
 static void plain(struct rk_val *v)
 {
-	static const char *const meta[] = {"managedFields", "resourceVersion", "generation", "uid",
-		"creationTimestamp"};
+	static const char *const meta[] = {
+		"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"};
 
 	for (size_t i = 0; i < RK_COUNT(meta); i++)
 		rk_remove_at(v, "metadata", meta[i], NULL);
@@ -121,8 +121,9 @@ static void mask_map(struct rk_doc *d, struct rk_val *v, const struct rk_val *ot
 {
 	struct rk_val *marks = rk_map(d);
 
-	rk_each(it, rk_get(v, field, NULL)) {
-		const struct rk_val *peer = rk_member(rk_get(other, field, NULL), it->key, it->klen);
+	rk_each (it, rk_get(v, field, NULL)) {
+		const struct rk_val *peer =
+			rk_member(rk_get(other, field, NULL), it->key, it->klen);
 		rk_auto_free char *key = rk_strndup(it->key, it->klen);
 
 		rk_set_str(d, marks, key, rk_val_equal(it, peer) ? "***" : side);
@@ -133,8 +134,8 @@ static void mask_map(struct rk_doc *d, struct rk_val *v, const struct rk_val *ot
 
 static void mask(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *side)
 {
-	rk_remove_at(v, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration",
-		NULL);
+	rk_remove_at(v, "metadata", "annotations",
+		"kubectl.kubernetes.io/last-applied-configuration", NULL);
 	mask_map(d, v, other, "data", side);
 	mask_map(d, v, other, "stringData", side);
 }
@@ -153,14 +154,15 @@ static void yaml_of(const struct run *r, struct rk_doc *d, const struct rk_val *
 	rk_yaml_write(copy, true, out);
 }
 
-static void print_diff(struct run *r, struct rk_doc *d, const struct rk_val *before,
-	const struct rk_val *after)
+static void print_diff(
+	struct run *r, struct rk_doc *d, const struct rk_val *before, const struct rk_val *after)
 {
 	rk_auto_buf a = RK_BUF_INIT_SECRET, b = RK_BUF_INIT_SECRET, out = RK_BUF_INIT_SECRET;
 	rk_auto_buf what = RK_BUF_INIT;
 	rk_auto_free char *was = NULL, *will = NULL;
 	struct rk_res res = {.api_version = rk_get_str(after, "apiVersion", NULL),
-		.kind = rk_get_str(after, "kind", NULL), .namespaced = true};
+		.kind = rk_get_str(after, "kind", NULL),
+		.namespaced = true};
 
 	rk_res_label(&res, rk_get_str(after, "metadata", "namespace", NULL),
 		rk_get_str(after, "metadata", "name", NULL), &what);
@@ -238,8 +240,11 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 {
 	rk_auto_buf taken = RK_BUF_INIT;
 	struct rk_apply_opts ao = {.dry = r->o->diff ? RK_DRY_SERVER : (enum rk_dry)r->o->dry,
-		.force = r->o->force, .adopt = r->o->adopt, .manager = r->o->manager,
-		.taken = &taken, .before = before};
+		.force = r->o->force,
+		.adopt = r->o->adopt,
+		.manager = r->o->manager,
+		.taken = &taken,
+		.before = before};
 	bool said = false;
 
 	for (;;) {
@@ -302,7 +307,7 @@ static void one(struct run *r, const struct rk_val *obj)
 
 static bool established(const struct rk_val *crd)
 {
-	rk_each(c, rk_get(crd, "status", "conditions", NULL))
+	rk_each (c, rk_get(crd, "status", "conditions", NULL))
 		if (rk_streq(rk_get_str(c, "type", NULL), "Established"))
 			return rk_streq(rk_get_str(c, "status", NULL), "True");
 	return false;
@@ -336,7 +341,8 @@ static void name_target(const struct rk_connection *c, const struct opts *o)
 	const char *context = rk_kube_context(c->host);
 
 	if (o->kube.virtual_cluster)
-		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster, rk_kube_server(c->kube));
+		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster,
+			rk_kube_server(c->kube));
 	else if (*context)
 		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
 	else
@@ -382,8 +388,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	int ret;
 
 	(void)argc, (void)argv;
-	if (rk_objects_read(&r.in, o->files.n ? o->files.v : stdin_only, o->files.n ? o->files.n : 1,
-		    err) < 0)
+	if (rk_objects_read(&r.in, o->files.n ? o->files.v : stdin_only,
+		    o->files.n ? o->files.n : 1, err) < 0)
 		return -1;
 	rk_objects_order(&r.in);
 	ret = rk_connect(&c, &o->kube, err);
@@ -401,7 +407,10 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_verb verbs[] = {
-	{.args = "[-f FILE]...", .summary = "apply objects to the cluster", .opts = options, .run = run,
+	{.args = "[-f FILE]...",
+		.summary = "apply objects to the cluster",
+		.opts = options,
+		.run = run,
 		.examples = "  kubectl rk3k render cluster < settings.json | kubectl rk3k apply\n"
 			    "  kubectl rk3k apply -f objects.yaml --diff\n"
 			    "  kubectl rk3k apply --virtual rancher-k3k/rancher -f issuer.yaml\n"},
@@ -413,20 +422,24 @@ static const struct rk_cmd cmd = {
 	.summary = "apply objects by server-side apply",
 	.description =
 		"Reads objects as YAML documents, JSON or Lists and applies them under the field "
-		"manager rk3k: Namespaces first, then CustomResourceDefinitions, then the rest in the "
+		"manager rk3k: Namespaces first, then CustomResourceDefinitions, then the rest in "
+		"the "
 		"order given. Input that is empty, damaged or cut off changes nothing. Each object "
-		"gives one line: created, configured or unchanged. One that fails does not stop the "
+		"gives one line: created, configured or unchanged. One that fails does not stop "
+		"the "
 		"others.\n\n"
 		"A field that another manager set is left alone and the object refused, unless the "
 		"object carries the label app.kubernetes.io/managed-by=rk3k, or --adopt or "
 		"--force-conflicts says otherwise; what is taken over is said. An object with the "
-		"annotation rk3k.io/create-only: \"true\" is made when it is not there and left alone "
+		"annotation rk3k.io/create-only: \"true\" is made when it is not there and left "
+		"alone "
 		"when it is.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status = "The code is that of the worst failure. With --diff: 0 nothing would change, 1 "
-		       "something would, 2 or more trouble.",
+	.exit_status =
+		"The code is that of the worst failure. With --diff: 0 nothing would change, 1 "
+		"something would, 2 or more trouble.",
 	.see_also = "kubectl-rk3k-render(1), kubectl-rk3k-delete(1), kubectl-rk3k-wait(1)",
 };
 

@@ -53,8 +53,8 @@ static const struct rk_opt options[] = {
 		.help = "delete the objects of the TYPEs that carry these labels"},
 	{"wait", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, wait),
 		.help = "watch until the objects are gone (the default; --wait=false to leave)"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms),
-		.arg = "DURATION", .help = "how long to wait; 0: look once (default 5m)"},
+	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
+		.help = "how long to wait; 0: look once (default 5m)"},
 	{"cascade", .kind = RK_OPT_ENUM, .off = offsetof(struct opts, cascade),
 		.choices = "background|foreground|orphan",
 		.help = "what becomes of the objects it owns"},
@@ -80,16 +80,20 @@ struct run {
 
 /* --- what to delete --- */
 
-static struct item *add_item(struct run *r, const struct rk_res *res, const char *ns,
-	const char *name, const char *uid)
+static struct item *add_item(
+	struct run *r, const struct rk_res *res, const char *ns, const char *name, const char *uid)
 {
 	const char *in = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
 	struct item *it;
 
 	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(*r->v));
 	it = &r->v[r->n++];
-	*it = (struct item){.res = res, .ns = in ? rk_strdup(in) : NULL, .name = rk_strdup(name),
-		.uid = uid && *uid ? rk_strdup(uid) : NULL, .label = RK_BUF_INIT, .rank = 2};
+	*it = (struct item){.res = res,
+		.ns = in ? rk_strdup(in) : NULL,
+		.name = rk_strdup(name),
+		.uid = uid && *uid ? rk_strdup(uid) : NULL,
+		.label = RK_BUF_INIT,
+		.rank = 2};
 	if (res == &RK_NAMESPACE)
 		it->rank = 0;
 	else if (res == &RK_CRD)
@@ -109,8 +113,8 @@ static void release(struct run *r)
 	free(r->v);
 }
 
-static int add_word(struct run *r, const char *type, size_t ntype, const char *name,
-	struct rk_err *err)
+static int add_word(
+	struct run *r, const char *type, size_t ntype, const char *name, struct rk_err *err)
 {
 	rk_auto_free char *word = rk_strndup(type, ntype);
 	const struct rk_res *res;
@@ -136,16 +140,17 @@ static int from_args(struct run *r, int argc, char **argv, struct rk_err *err)
 	const char *slash = strchr(argv[0], '/');
 
 	if (!slash && argc < 2)
-		return rk_err_set(err, RK_USAGE, "%s: which one? Give TYPE/NAME, TYPE NAME or -l", argv[0]);
+		return rk_err_set(
+			err, RK_USAGE, "%s: which one? Give TYPE/NAME, TYPE NAME or -l", argv[0]);
 	for (int i = slash ? 0 : 1; i < argc; i++) {
 		const char *s = strchr(argv[i], '/');
 
 		if (!s != !slash)
-			return rk_err_set(err, RK_USAGE, "%s: TYPE/NAME and TYPE NAME cannot be mixed",
-				argv[i]);
+			return rk_err_set(err, RK_USAGE,
+				"%s: TYPE/NAME and TYPE NAME cannot be mixed", argv[i]);
 		if (add_word(r, slash ? argv[i] : argv[0],
-			    slash ? (size_t)(s - argv[i]) : strlen(argv[0]), slash ? s + 1 : argv[i],
-			    err) < 0)
+			    slash ? (size_t)(s - argv[i]) : strlen(argv[0]),
+			    slash ? s + 1 : argv[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -180,8 +185,9 @@ static int from_labels(struct run *r, int argc, char **argv, struct rk_err *err)
 			struct listing l = {.r = r};
 
 			if (rk_kube_res_word(r->k, word, &l.res, err) < 0 ||
-				rk_kube_list(r->k, l.res, l.res->namespaced ? rk_kube_namespace(r->k) : NULL,
-					&lo, listed, &l, NULL, err) < 0)
+				rk_kube_list(r->k, l.res,
+					l.res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo,
+					listed, &l, NULL, err) < 0)
 				return -1;
 			p += n + (p[n] == ',');
 		}
@@ -199,7 +205,8 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) < 0) {
 			if (err->code != RK_NOTFOUND)
 				return -1;
-			rk_note("%s %s: the server has no such kind, so it is not there", kind, name);
+			rk_note("%s %s: the server has no such kind, so it is not there", kind,
+				name);
 			rk_err_clear(err);
 			continue;
 		}
@@ -233,8 +240,9 @@ static void why_there(const struct rk_val *obj, struct rk_buf *out)
 {
 	bool first = true;
 
-	rk_each(c, rk_get(obj, "status", "conditions", NULL)) {
-		const char *type = rk_get_str(c, "type", NULL), *msg = rk_get_str(c, "message", NULL);
+	rk_each (c, rk_get(obj, "status", "conditions", NULL)) {
+		const char *type = rk_get_str(c, "type", NULL),
+			   *msg = rk_get_str(c, "message", NULL);
 
 		if (type && msg && rk_streq(rk_get_str(c, "status", NULL), "True") &&
 			rk_prefix(type, "Namespace"))
@@ -244,8 +252,9 @@ static void why_there(const struct rk_val *obj, struct rk_buf *out)
 		rk_buf_puts(out, ": it is not being deleted");
 		return;
 	}
-	rk_each(f, rk_get(obj, "metadata", "finalizers", NULL)) {
-		rk_buf_addf(out, "%s%s", first ? ", held by finalizer " : ", ", rk_str(f) ? rk_str(f) : "?");
+	rk_each (f, rk_get(obj, "metadata", "finalizers", NULL)) {
+		rk_buf_addf(out, "%s%s", first ? ", held by finalizer " : ", ",
+			rk_str(f) ? rk_str(f) : "?");
 		first = false;
 	}
 }
@@ -268,7 +277,8 @@ static void delete_one(struct run *r, struct item *it)
 	struct rk_val *obj = NULL;
 	const char *uid;
 	enum rk_outcome outcome = RK_DELETED;
-	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade], .grace = r->o->grace,
+	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade],
+		.grace = r->o->grace,
 		.dry = (enum rk_dry)r->o->dry};
 
 	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
@@ -326,7 +336,7 @@ static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 	struct watching *w = arg;
 	const char *name = rk_get_str(obj, "metadata", "name", NULL);
 	bool mine = obj && rk_streq(name, w->it->name) &&
-		(!w->it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid));
+		    (!w->it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid));
 
 	if (e == RK_GONE && mine)
 		set_gone(w->r, w->it);
@@ -374,8 +384,8 @@ static int watch_group(struct run *r, struct rk_err *err)
 
 		w[i] = (struct watching){.r = r, .it = &r->v[i]};
 		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
-			rk_loop_watch(r->loop, r->k, r->v[i].res, r->v[i].ns, &lo, on_event, on_fail,
-				&w[i]);
+			rk_loop_watch(r->loop, r->k, r->v[i].res, r->v[i].ns, &lo, on_event,
+				on_fail, &w[i]);
 	}
 	if (!group_gone(r) && left > 0)
 		ret = rk_loop_run(r->loop, left, err);
@@ -426,8 +436,8 @@ static int last_look(struct run *r, struct item *it)
 	rk_age(r->o->timeout_ms / 1000, age);
 	rk_err_set(&it->err, RK_TIMEOUT, "%s: still there after %s%s", it->label.s, age, why.s);
 	rk_res_word(it->res, it->name, &word);
-	rk_err_hint(&it->err, "see it with: kubectl get %s%s%s -o yaml", word.s, it->ns ? " -n " : "",
-		it->ns ? it->ns : "");
+	rk_err_hint(&it->err, "see it with: kubectl get %s%s%s -o yaml", word.s,
+		it->ns ? " -n " : "", it->ns ? it->ns : "");
 	return RK_TIMEOUT;
 }
 
@@ -459,7 +469,8 @@ static int judge(struct run *r, struct rk_err *err)
 	if (first)
 		*err = *first;
 	else
-		rk_err_set(err, worst, "%zu of %zu objects are not gone, or cannot be told", bad, r->n);
+		rk_err_set(err, worst, "%zu of %zu objects are not gone, or cannot be told", bad,
+			r->n);
 	return -1;
 }
 
@@ -468,15 +479,16 @@ static void name_target(const struct rk_connection *c, const struct opts *o)
 	const char *context = rk_kube_context(c->host);
 
 	if (o->kube.virtual_cluster)
-		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster, rk_kube_server(c->kube));
+		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster,
+			rk_kube_server(c->kube));
 	else if (*context)
 		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
 	else
 		rk_note("server %s", rk_kube_server(c->kube));
 }
 
-static int collect(struct run *r, const struct rk_objects *in, int argc, char **argv,
-	struct rk_err *err)
+static int collect(
+	struct run *r, const struct rk_objects *in, int argc, char **argv, struct rk_err *err)
 {
 	if (in->n)
 		return from_input(r, in, err);
@@ -496,10 +508,11 @@ static int read_input(const struct opts *o, int argc, struct rk_objects *in, str
 	if (argc)
 		return 0;
 	if (!o->files.n && isatty(STDIN_FILENO))
-		return rk_err_set(err, RK_USAGE, "nothing to delete: give TYPE/NAME, -f FILE or objects on "
-						 "standard input");
-	return rk_objects_read(in, o->files.n ? o->files.v : stdin_only, o->files.n ? o->files.n : 1,
-		err);
+		return rk_err_set(err, RK_USAGE,
+			"nothing to delete: give TYPE/NAME, -f FILE or objects on "
+			"standard input");
+	return rk_objects_read(
+		in, o->files.n ? o->files.v : stdin_only, o->files.n ? o->files.n : 1, err);
 }
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
@@ -533,29 +546,38 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 static const struct rk_verb verbs[] = {
 	{.args = "[TYPE/NAME... | TYPE NAME... | -l LABELS TYPE... | -f FILE]",
-		.summary = "delete objects and see them gone", .opts = options, .max_args = -1,
+		.summary = "delete objects and see them gone",
+		.opts = options,
+		.max_args = -1,
 		.run = run,
-		.examples = "  kubectl rk3k delete cluster.k3k.io/rancher -n rancher-k3k --timeout 10m\n"
+		.examples = "  kubectl rk3k delete cluster.k3k.io/rancher -n rancher-k3k --timeout "
+			    "10m\n"
 			    "  kubectl rk3k render ingress < settings.json | kubectl rk3k delete\n"
-			    "  kubectl rk3k delete -l app.kubernetes.io/managed-by=rk3k secrets,services\n"},
+			    "  kubectl rk3k delete -l app.kubernetes.io/managed-by=rk3k "
+			    "secrets,services\n"},
 	{0},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "delete",
 	.summary = "delete objects in order and see them gone",
-	.description =
-		"Deletes the objects named, or read from files or standard input in the reverse of the "
-		"order in which apply makes them: CustomResourceDefinitions after all else, Namespaces "
-		"last. Then it watches until they are gone. Only the object found is deleted, never one "
-		"that took its name meanwhile. What is not there is no failure and is said to be so.\n\n"
-		"The end has three answers for each object: gone; still there, with the finalizers that "
-		"hold it; cannot tell, with the reason.",
+	.description = "Deletes the objects named, or read from files or standard input in the "
+		       "reverse of the "
+		       "order in which apply makes them: CustomResourceDefinitions after all else, "
+		       "Namespaces "
+		       "last. Then it watches until they are gone. Only the object found is "
+		       "deleted, never one "
+		       "that took its name meanwhile. What is not there is no failure and is said "
+		       "to be so.\n\n"
+		       "The end has three answers for each object: gone; still there, with the "
+		       "finalizers that "
+		       "hold it; cannot tell, with the reason.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status = "0 all gone. 4 something is still there. 1 it cannot be told. 5 a deletion was "
-		       "refused.",
+	.exit_status =
+		"0 all gone. 4 something is still there. 1 it cannot be told. 5 a deletion was "
+		"refused.",
 	.see_also = "kubectl-rk3k-apply(1), kubectl-rk3k-wait(1), kubectl-rk3k-destroy(1)",
 };
 

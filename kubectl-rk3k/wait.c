@@ -29,17 +29,18 @@ static void defaults(void *p)
 
 static const struct rk_opt options[] = {
 	{"for", .kind = RK_OPT_STR, .off = offsetof(struct opts, for_), .arg = "CONDITION",
-		.help = "condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete, or ready (the "
+		.help = "condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete, or ready "
+			"(the "
 			"default)"},
 	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
 		.help = "all objects of TYPE that carry these labels; at least one"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms),
-		.arg = "DURATION",
+	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
 		.help = "how long to wait; 0: look once (default: the step's own, objects 30s)"},
 	{"fail-fast", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, fail_fast),
 		.help = "with STEP: end at the first fault that stays, instead of at the timeout"},
 	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "with STEP: settings as `kubectl rk3k config` writes them (default: standard "
+		.help = "with STEP: settings as `kubectl rk3k config` writes them (default: "
+			"standard "
 			"input)",
 		.complete = "file"},
 	RK_GROUP_KUBE(struct opts, kube),
@@ -69,13 +70,19 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_kube *host = NULL;
 	rk_auto_buf title = RK_BUF_INIT;
-	struct rk_await a = {.settings = s, .resolve = o->kube.resolve, .timeout_ms = o->timeout_ms,
-		.fail_fast = o->fail_fast, .line = on_line, .fault = on_fault, .tick = on_tick};
+	struct rk_await a = {.settings = s,
+		.resolve = o->kube.resolve,
+		.timeout_ms = o->timeout_ms,
+		.fail_fast = o->fail_fast,
+		.line = on_line,
+		.fault = on_fault,
+		.tick = on_tick};
 	struct rk_progress *p;
 	int r;
 
 	if (o->kube.virtual_cluster)
-		return rk_err_set(err, RK_USAGE, "--virtual: the settings say which virtual cluster");
+		return rk_err_set(
+			err, RK_USAGE, "--virtual: the settings say which virtual cluster");
 	if (rk_settings_load_file(s, o->config ? o->config : "-", err) < 0 ||
 		rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
@@ -118,7 +125,9 @@ static void add_item(struct objects *w, const struct rk_res *res, const char *na
 
 	w->v = rk_realloc(w->v, (w->n + 1) * sizeof(*w->v));
 	it = &w->v[w->n++];
-	*it = (struct item){.res = res, .why = RK_BUF_INIT, .label = RK_BUF_INIT,
+	*it = (struct item){.res = res,
+		.why = RK_BUF_INIT,
+		.label = RK_BUF_INIT,
 		.name = name ? rk_strdup(name) : NULL,
 		.ns = res->namespaced ? rk_strdup(rk_kube_namespace(w->k)) : NULL};
 	rk_res_label(res, it->ns, name, &it->label);
@@ -162,12 +171,12 @@ static int collect(struct objects *w, int argc, char **argv, int64_t deadline, s
 		if (!slash && type)
 			name = argv[i];
 		if ((slash && (type || w->o->labels)) || (!name && !w->o->labels))
-			return rk_err_set(err, RK_USAGE, "%s: give TYPE/NAME, TYPE NAME or -l LABELS TYPE",
-				argv[i]);
+			return rk_err_set(err, RK_USAGE,
+				"%s: give TYPE/NAME, TYPE NAME or -l LABELS TYPE", argv[i]);
 		if (name && !rk_object_name_ok(name))
 			return rk_err_set(err, RK_USAGE, "%s is no name an object can have", name);
-		word = slash ? rk_strndup(argv[i], (size_t)(slash - argv[i])) :
-			       rk_strdup(type ? type : argv[i]);
+		word = slash ? rk_strndup(argv[i], (size_t)(slash - argv[i]))
+			     : rk_strdup(type ? type : argv[i]);
 		if (find_kind(w, word, deadline, &res, err) < 0)
 			return -1;
 		if (res)
@@ -180,8 +189,8 @@ static int collect(struct objects *w, int argc, char **argv, int64_t deadline, s
 
 static const struct rk_err *blind(const struct item *it)
 {
-	const struct rk_err *e = it->poll ? (it->poll_err.code ? &it->poll_err : NULL) :
-					    rk_mirror_error(it->mirror);
+	const struct rk_err *e =
+		it->poll ? (it->poll_err.code ? &it->poll_err : NULL) : rk_mirror_error(it->mirror);
 
 	return e && !rk_streq(e->reason, "NoSuchAPI") ? e : NULL;
 }
@@ -234,8 +243,7 @@ static void judge_item(struct objects *w, struct item *it)
 	else if (it->name || !rk_mirror_count(it->mirror))
 		judge_one(w, it, rk_mirror_at(it->mirror, 0));
 	else
-		rk_mirror_each(obj, it->mirror)
-			judge_one(w, it, obj);
+		rk_mirror_each(obj, it->mirror) judge_one(w, it, obj);
 }
 
 static void show(struct objects *w)
@@ -306,14 +314,14 @@ static int report(struct objects *w, int64_t began, struct rk_err *err)
 		if (it->held)
 			continue;
 		if (e)
-			rk_err_set(&one, e->code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL, "cannot tell: %s",
-				e->msg);
+			rk_err_set(&one, e->code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL,
+				"cannot tell: %s", e->msg);
 		else if (!is_seen(it))
 			rk_err_set(&one, RK_FAIL, "cannot tell: %s did not answer within %s",
 				rk_kube_server(w->k), age);
 		else
-			rk_err_set(&one, it->absent ? RK_NOTFOUND : RK_TIMEOUT, "%s: %s%s%s", it->label.s,
-				it->why.s, w->o->timeout_ms ? ", after " : "",
+			rk_err_set(&one, it->absent ? RK_NOTFOUND : RK_TIMEOUT, "%s: %s%s%s",
+				it->label.s, it->why.s, w->o->timeout_ms ? ", after " : "",
 				w->o->timeout_ms ? age : "");
 		if (bad++)
 			rk_out_error(&one);
@@ -330,10 +338,12 @@ static int run_objects(struct objects *w, int64_t ms, int64_t began, struct rk_e
 	w->loop = rk_loop_new();
 	for (size_t i = 0; i < w->n; i++) {
 		struct item *it = &w->v[i];
-		rk_auto_free char *field = it->name ? rk_asprintf("metadata.name=%s", it->name) : NULL;
-		struct rk_list_opts lo = {.fields = field, .labels = w->o->labels,
-			.metadata_only = w->cond.kind == RK_COND_DELETE ||
-				w->cond.kind == RK_COND_EXISTS};
+		rk_auto_free char *field =
+			it->name ? rk_asprintf("metadata.name=%s", it->name) : NULL;
+		struct rk_list_opts lo = {.fields = field,
+			.labels = w->o->labels,
+			.metadata_only =
+				w->cond.kind == RK_COND_DELETE || w->cond.kind == RK_COND_EXISTS};
 
 		it->mirror = rk_mirror_new(w->loop, w->k, it->res, it->ns, &lo, changed, w);
 	}
@@ -420,44 +430,63 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		return wait_step(o, argv[0], err);
 	if (argc == 1 && !strchr(argv[0], '/') && !o->labels) {
 		rk_err_set(err, RK_USAGE, "%s is neither TYPE/NAME nor a step", argv[0]);
-		return rk_err_hint(err, "steps are controller, teardown, cluster, cert-manager, issuer, "
-					"rancher, certificate and url");
+		return rk_err_hint(err,
+			"steps are controller, teardown, cluster, cert-manager, issuer, "
+			"rancher, certificate and url");
 	}
 	return wait_objects(o, argc, argv, err);
 }
 
 static const struct rk_verb verbs[] = {
-	{.args = "STEP | TYPE/NAME... | -l LABELS TYPE", .summary = "wait, and say what for",
-		.opts = options, .min_args = 1, .max_args = -1, .run = run,
-		.complete = "controller|teardown|cluster|cert-manager|issuer|rancher|certificate|url",
-		.examples = "  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster --timeout 10m\n"
-			    "  kubectl rk3k wait cluster.k3k.io/rancher -n rancher-k3k\n"
-			    "  kubectl rk3k wait --virtual rancher deployment/rancher -n cattle-system\n"
-			    "  kubectl rk3k wait namespace/rancher-k3k --for=delete --timeout=5m\n"},
+	{.args = "STEP | TYPE/NAME... | -l LABELS TYPE",
+		.summary = "wait, and say what for",
+		.opts = options,
+		.min_args = 1,
+		.max_args = -1,
+		.run = run,
+		.complete =
+			"controller|teardown|cluster|cert-manager|issuer|rancher|certificate|url",
+		.examples =
+			"  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster "
+			"--timeout 10m\n"
+			"  kubectl rk3k wait cluster.k3k.io/rancher -n rancher-k3k\n"
+			"  kubectl rk3k wait --virtual rancher deployment/rancher -n "
+			"cattle-system\n"
+			"  kubectl rk3k wait namespace/rancher-k3k --for=delete --timeout=5m\n"},
 	{0},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "wait",
 	.summary = "wait for objects or for a step of a deployment",
-	.description =
-		"With TYPE/NAME: waits until every object meets the condition, without asking again and "
-		"again: the server tells. ready means what the kind means by it: a rollout is complete, "
-		"a claim is bound, a Job has succeeded, a virtual cluster is Ready.\n\n"
-		"With STEP: waits for a step of a deployment, with its settings on standard input. The "
-		"steps are controller (the k3k controller runs), teardown (nothing is left of a virtual "
-		"cluster that is being deleted; at once when none is), cluster (Ready, all servers run, "
-		"the API answers), cert-manager, issuer, rancher, certificate, and url (https://HOST/ping "
-		"answers under a verified certificate; see --resolve). It shows what is awaited with the "
-		"elapsed time: phases, pods with their reasons, the chart's job and the last line of its "
-		"log, the last warning. A fault that stays is told at once, and waiting goes on, since "
-		"most of them pass or can be mended meanwhile; --fail-fast ends there. When the time is "
-		"up, the likely cause is named.",
+	.description = "With TYPE/NAME: waits until every object meets the condition, without "
+		       "asking again and "
+		       "again: the server tells. ready means what the kind means by it: a rollout "
+		       "is complete, "
+		       "a claim is bound, a Job has succeeded, a virtual cluster is Ready.\n\n"
+		       "With STEP: waits for a step of a deployment, with its settings on standard "
+		       "input. The "
+		       "steps are controller (the k3k controller runs), teardown (nothing is left "
+		       "of a virtual "
+		       "cluster that is being deleted; at once when none is), cluster (Ready, all "
+		       "servers run, "
+		       "the API answers), cert-manager, issuer, rancher, certificate, and url "
+		       "(https://HOST/ping "
+		       "answers under a verified certificate; see --resolve). It shows what is "
+		       "awaited with the "
+		       "elapsed time: phases, pods with their reasons, the chart's job and the "
+		       "last line of its "
+		       "log, the last warning. A fault that stays is told at once, and waiting "
+		       "goes on, since "
+		       "most of them pass or can be mended meanwhile; --fail-fast ends there. When "
+		       "the time is "
+		       "up, the likely cause is named.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status = "3 what is waited for is not there when the time is up. 4 it is there and not as "
-		       "it should be. 1 it cannot be told.",
+	.exit_status =
+		"3 what is waited for is not there when the time is up. 4 it is there and not as "
+		"it should be. 1 it cannot be told.",
 	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
 };
 
