@@ -726,16 +726,14 @@ const char *rk_nearest(const char *word, const char *const *names)
 
 /* --- the two ends of a program --- */
 
-/* A tool started with a standard descriptor closed would else open a kubeconfig as its stdout. */
+/* A tool started with a standard descriptor closed would else open a kubeconfig as its stdout. The
+ * wrong mode makes every use of it fail, so that lost output is an error (gnulib's stdopen). */
 static void open_standard_fds(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd < 3);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(RK_FAIL);
 }
 
 void rk_init(const char *name)

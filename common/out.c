@@ -331,7 +331,23 @@ static bool read_line(int tty, struct rk_buf *answer)
 	return n == 1;
 }
 
-static bool read_hidden(int tty, struct rk_buf *answer)
+static bool put_question(int tty, const char *question)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+
+	rk_progress_hide(&text);
+	rk_printable(&text, question, strlen(question), " ");
+	rk_buf_putc(&text, ' ');
+	return write(tty, text.s, text.len) == (ssize_t)text.len;
+}
+
+static bool ask_shown(int tty, const char *question, struct rk_buf *answer)
+{
+	return put_question(tty, question) && read_line(tty, answer);
+}
+
+/* The echo goes off before the question is seen, and comes back whatever happens. */
+static bool ask_hidden(int tty, const char *question, struct rk_buf *answer)
 {
 	struct sigaction old[RK_COUNT(ask_signals)];
 	struct termios shown, hidden;
@@ -342,7 +358,7 @@ static bool read_hidden(int tty, struct rk_buf *answer)
 	catch_signals(old);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &hidden);
-	ok = read_line(tty, answer);
+	ok = put_question(tty, question) && read_line(tty, answer);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &shown);
 	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
@@ -354,17 +370,11 @@ static bool read_hidden(int tty, struct rk_buf *answer)
 int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err)
 {
 	rk_auto_close int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	rk_auto_buf text = RK_BUF_INIT;
 
 	if (tty < 0)
 		return rk_err_set(err, RK_USAGE, "no terminal to ask on: %s", question);
-	rk_progress_hide(&text);
-	rk_printable(&text, question, strlen(question), " ");
-	rk_buf_putc(&text, ' ');
-	if (write(tty, text.s, text.len) < 0)
-		return rk_err_sys(err, "cannot ask on /dev/tty");
 	rk_buf_reset(answer);
-	if (!(hidden ? read_hidden : read_line)(tty, answer))
+	if (!(hidden ? ask_hidden : ask_shown)(tty, question, answer))
 		return rk_err_set(err, RK_FAIL, "no answer to: %s", question);
 	return 0;
 }

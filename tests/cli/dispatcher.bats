@@ -141,6 +141,13 @@ echo_tool() { # PATH
 	assert_output 'rk3k: write error: No space left on device'
 }
 
+@test "rk3k: a closed stdout is an error, closed stdin and stderr are none" {
+	run -1 --separate-stderr bash -c 'exec kubectl-rk3k version >&-'
+	assert_equal "$stderr" 'rk3k-version: write error: Bad file descriptor'
+	run -0 bash -c 'exec kubectl-rk3k version -o name <&- 2>&-'
+	assert_output --regexp '^[0-9.]+$'
+}
+
 @test "rk3k: a closed pipe ends it quietly" {
 	run -0 bash -c 'kubectl-rk3k --help | head -n 1'
 	assert_output 'rk3k - Rancher in k3k virtual clusters: small tools for one job each'

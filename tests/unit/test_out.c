@@ -2,6 +2,9 @@
 #include "out.h"
 
 #include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <termios.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/wait.h>
@@ -235,6 +238,133 @@ static void test_progress_in_a_log(void **state)
 		"rk3k-test: \342\234\223 pods ready (0s)\n");
 }
 
+/* Run fn on a terminal of its own and type `keys`; what the terminal shows goes to got. Returns
+ * what fn returned. */
+static int on_terminal(int (*fn)(void), const char *keys, struct rk_buf *got)
+{
+	int tty, status;
+	char buf[512];
+	ssize_t n;
+	pid_t pid = forkpty(&tty, NULL, NULL, NULL);
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setenv("TERM", "xterm", 1);
+		unsetenv("NO_COLOR");
+		_exit(fn());
+	}
+	assert_int_equal(write(tty, keys, strlen(keys)), strlen(keys));
+	while ((n = read(tty, buf, sizeof(buf))) > 0)
+		rk_buf_put(got, buf, (size_t)n);
+	close(tty);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int ask_hidden(void)
+{
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_buf answer = RK_BUF_INIT_SECRET;
+
+	if (rk_ask("first?", false, &answer, &err) < 0 || !rk_streq(answer.s, "shown"))
+		return 1;
+	if (rk_ask("password?", true, &answer, &err) < 0)
+		return 2;
+	return rk_streq(answer.s, "s3cret") ? 0 : 3;
+}
+
+static int ask_and_confirm(void)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	return rk_confirm("sure?", &err) == 1 ? 42 : 43;
+}
+
+static int progress_on_terminal(void)
+{
+	struct rk_progress *p;
+
+	rk_out_init("rk3k-test", 0, false, RK_COLOR_AUTO);
+	p = rk_progress_begin("waiting");
+	rk_note("between");
+	rk_progress_set(p, "still waiting");
+	rk_progress_end(p, false, "gone");
+	return 0;
+}
+
+static void test_confirm(void **state)
+{
+	rk_auto_buf yes = RK_BUF_INIT, no = RK_BUF_INIT, end = RK_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(on_terminal(ask_and_confirm, "y\n", &yes), 42);
+	assert_non_null(strstr(yes.s, "sure? [y/N] "));
+	assert_int_equal(on_terminal(ask_and_confirm, "nein\n", &no), 43);
+	assert_int_equal(on_terminal(ask_and_confirm, "\004", &end), 43); /* end of input */
+}
+
+static void test_progress_on_a_terminal(void **state)
+{
+	rk_auto_buf got = RK_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(on_terminal(progress_on_terminal, "", &got), 0);
+	assert_string_equal(got.s, "\r\033[Kwaiting (0s)"
+				   "\r\033[Krk3k-test: between\r\nwaiting (0s)"
+				   "\r\033[Kstill waiting (0s)"
+				   "\r\033[K\033[31m\342\234\227\033[0m gone (0s)\r\n");
+}
+
+/* Interrupted while the echo is off: the terminal has it again, and the signal counts. */
+static void test_interrupted_answer(void **state)
+{
+	rk_auto_buf got = RK_BUF_INIT;
+	struct termios t;
+	int tty, status;
+	char c;
+	pid_t pid = forkpty(&tty, NULL, NULL, NULL);
+
+	(void)state;
+	if (pid == 0)
+		_exit(ask_hidden());
+	assert_int_equal(write(tty, "shown\n", 6), 6);
+	while (!rk_suffix(got.s, "password? ") && read(tty, &c, 1) == 1)
+		rk_buf_putc(&got, c);
+	assert_int_equal(tcgetattr(tty, &t), 0);
+	assert_false(t.c_lflag & ECHO);
+	assert_int_equal(write(tty, "half\003", 5), 5);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+	assert_int_equal(tcgetattr(tty, &t), 0);
+	assert_true(t.c_lflag & ECHO);
+	close(tty);
+}
+
+/* The password is typed once its question is shown. */
+static void test_hidden_answer(void **state)
+{
+	rk_auto_buf got = RK_BUF_INIT;
+	int tty, status;
+	char c;
+	pid_t pid = forkpty(&tty, NULL, NULL, NULL);
+
+	(void)state;
+	if (pid == 0)
+		_exit(ask_hidden());
+	assert_int_equal(write(tty, "shown\n", 6), 6);
+	while (read(tty, &c, 1) == 1) {
+		rk_buf_putc(&got, c);
+		if (rk_suffix(got.s, "password? ")) {
+			assert_int_equal(write(tty, "s3cret\n", 7), 7);
+		}
+	}
+	close(tty);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(got.s, "shown"));
+	assert_null(strstr(got.s, "s3cret"));
+}
+
 /* A child without a controlling terminal. */
 static int ask_without_terminal(void)
 {
@@ -293,6 +423,10 @@ int main(void)
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_progress_in_a_log),
+		cmocka_unit_test(test_progress_on_a_terminal),
+		cmocka_unit_test(test_confirm),
+		cmocka_unit_test(test_hidden_answer),
+		cmocka_unit_test(test_interrupted_answer),
 		cmocka_unit_test(test_no_terminal_no_question),
 		cmocka_unit_test(test_full_disk),
 	};
