@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -300,35 +301,59 @@ static void on_ask_signal(int sig)
 
 static const int ask_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
-/* While the echo is off, a signal must first turn it on again: note it, end the read, and let the
- * old handler have it afterwards (as OpenSSH's readpassphrase does). */
-static void catch_signals(struct sigaction old[])
+/* While the echo is off, a signal must first turn it on again: it is noted, ends the wait for a key,
+ * and the old handler has it afterwards (as OpenSSH's readpassphrase does). It is let in only
+ * while we wait, or it could come just before the wait and be forgotten in it. */
+struct held_signals {
+	struct sigaction old[RK_COUNT(ask_signals)];
+	sigset_t mask;
+};
+
+static void hold_signals(struct held_signals *h)
 {
-	struct sigaction sa = {.sa_handler = on_ask_signal}; /* no SA_RESTART */
+	struct sigaction sa = {.sa_handler = on_ask_signal};
+	sigset_t held;
 
 	ask_signal = 0;
+	sigemptyset(&held);
 	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
-		sigaction(ask_signals[i], &sa, &old[i]);
+		sigaddset(&held, ask_signals[i]);
+	sigprocmask(SIG_BLOCK, &held, &h->mask);
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaction(ask_signals[i], &sa, &h->old[i]);
 }
 
-static void release_signals(const struct sigaction old[])
+static void release_signals(const struct held_signals *h)
 {
 	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
-		sigaction(ask_signals[i], &old[i], NULL);
+		sigaction(ask_signals[i], &h->old[i], NULL);
+	sigprocmask(SIG_SETMASK, &h->mask, NULL);
 	if (ask_signal)
 		raise(ask_signal);
+	ask_signal = 0;
+}
+
+/* Until there is something to read; false when a signal came. mask: the signals held meanwhile. */
+static bool wait_for_key(int tty, const sigset_t *mask)
+{
+	struct pollfd p = {.fd = tty, .events = POLLIN};
+
+	while (ppoll(&p, 1, NULL, mask) < 0)
+		if (errno != EINTR || ask_signal)
+			return false;
+	return true;
 }
 
 /* A line without its end; false at end of input or on a signal. */
-static bool read_line(int tty, struct rk_buf *answer)
+static bool read_line(int tty, const sigset_t *mask, struct rk_buf *answer)
 {
 	char c;
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = read(tty, &c, 1)) == 1 && c != '\n')
+	while (wait_for_key(tty, mask) && (n = read(tty, &c, 1)) == 1 && c != '\n')
 		if (answer->len < 4096)
 			rk_buf_putc(answer, c);
-	return n == 1;
+	return n == 1 && c == '\n';
 }
 
 static bool put_question(int tty, const char *question)
@@ -343,27 +368,27 @@ static bool put_question(int tty, const char *question)
 
 static bool ask_shown(int tty, const char *question, struct rk_buf *answer)
 {
-	return put_question(tty, question) && read_line(tty, answer);
+	return put_question(tty, question) && read_line(tty, NULL, answer);
 }
 
 /* The echo goes off before the question is seen, and comes back whatever happens. */
 static bool ask_hidden(int tty, const char *question, struct rk_buf *answer)
 {
-	struct sigaction old[RK_COUNT(ask_signals)];
+	struct held_signals held;
 	struct termios shown, hidden;
 	bool ok, echo = tcgetattr(tty, &shown) == 0;
 
 	hidden = shown;
 	hidden.c_lflag &= (tcflag_t)~ECHO;
-	catch_signals(old);
+	hold_signals(&held);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &hidden);
-	ok = put_question(tty, question) && read_line(tty, answer);
+	ok = put_question(tty, question) && read_line(tty, &held.mask, answer);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &shown);
 	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
 		ok = false;
-	release_signals(old);
+	release_signals(&held);
 	return ok;
 }
 

@@ -238,6 +238,16 @@ static void test_progress_in_a_log(void **state)
 		"rk3k-test: \342\234\223 pods ready (0s)\n");
 }
 
+/* The end of a child: with signals as a shell's user has them, and never for ever. */
+static void on_child(int (*fn)(void))
+{
+	signal(SIGINT, SIG_DFL);
+	setenv("TERM", "xterm", 1);
+	unsetenv("NO_COLOR");
+	alarm(20);
+	_exit(fn());
+}
+
 /* Run fn on a terminal of its own and type `keys`; what the terminal shows goes to got. Returns
  * what fn returned. */
 static int on_terminal(int (*fn)(void), const char *keys, struct rk_buf *got)
@@ -248,11 +258,8 @@ static int on_terminal(int (*fn)(void), const char *keys, struct rk_buf *got)
 	pid_t pid = forkpty(&tty, NULL, NULL, NULL);
 
 	assert_true(pid >= 0);
-	if (pid == 0) {
-		setenv("TERM", "xterm", 1);
-		unsetenv("NO_COLOR");
-		_exit(fn());
-	}
+	if (pid == 0)
+		on_child(fn);
 	assert_int_equal(write(tty, keys, strlen(keys)), strlen(keys));
 	while ((n = read(tty, buf, sizeof(buf))) > 0)
 		rk_buf_put(got, buf, (size_t)n);
@@ -326,7 +333,7 @@ static void test_interrupted_answer(void **state)
 
 	(void)state;
 	if (pid == 0)
-		_exit(ask_hidden());
+		on_child(ask_hidden);
 	assert_int_equal(write(tty, "shown\n", 6), 6);
 	while (!rk_suffix(got.s, "password? ") && read(tty, &c, 1) == 1)
 		rk_buf_putc(&got, c);
@@ -350,7 +357,7 @@ static void test_hidden_answer(void **state)
 
 	(void)state;
 	if (pid == 0)
-		_exit(ask_hidden());
+		on_child(ask_hidden);
 	assert_int_equal(write(tty, "shown\n", 6), 6);
 	while (read(tty, &c, 1) == 1) {
 		rk_buf_putc(&got, c);
