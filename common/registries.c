@@ -88,33 +88,32 @@ struct rk_val *rk_registries_tree(struct rk_doc *d, const struct rk_registries *
 			mirror_entry(d, r->host, r->mirrors.v[i]));
 	if (r->ca)
 		rk_set_str(d, rk_map_at(d, config, "tls", NULL), "ca_file", RK_REGISTRY_CA_PATH);
-	if (r->user) {
+	if (r->login.token) {
+		rk_set_str(d, rk_map_at(d, config, "auth", NULL), "identity_token", r->login.token);
+	} else if (r->login.user) {
 		struct rk_val *auth = rk_map_at(d, config, "auth", NULL);
 
-		rk_set_str(d, auth, "username", r->user);
-		rk_set_str(d, auth, "password", r->password);
+		rk_set_str(d, auth, "username", r->login.user);
+		rk_set_str(d, auth, "password", r->login.password);
 	}
 	if (config->count)
 		rk_set(d, rk_map_at(d, tree, "configs", NULL), r->host, config);
 	return tree->count ? tree : NULL;
 }
 
-struct rk_val *rk_docker_config(struct rk_doc *d, const char *const *hosts, size_t n,
-	const char *user, const char *password)
+void rk_docker_config(
+	struct rk_doc *d, struct rk_val *tree, const char *host, const struct rk_login *l)
 {
-	struct rk_val *tree = rk_map(d), *auths = rk_map_at(d, tree, "auths", NULL);
 	rk_auto_buf both = RK_BUF_INIT_SECRET;
+	struct rk_val *a = rk_map_at(d, tree, "auths", host, NULL);
 
-	rk_buf_addf(&both, "%s:%s", user, password);
-	for (size_t i = 0; i < n; i++) {
-		struct rk_val *a = rk_map(d);
-
-		rk_set_str(d, a, "username", user);
-		rk_set_str(d, a, "password", password);
-		rk_set(d, a, "auth", rk_base64_val(d, both.s, both.len));
-		rk_set(d, auths, hosts[i], a);
-	}
-	return tree;
+	rk_set_str(d, a, "username", l->user);
+	rk_set_str(
+		d, a, l->token ? "identitytoken" : "password", l->token ? l->token : l->password);
+	if (l->token)
+		return;
+	rk_buf_addf(&both, "%s:%s", l->user, l->password);
+	rk_set(d, a, "auth", rk_base64_val(d, both.s, both.len));
 }
 
 static void mount(struct rk_doc *d, struct rk_val *mounts, const char *secret, const char *path,
@@ -137,4 +136,91 @@ struct rk_val *rk_registries_mounts(struct rk_doc *d, bool ca)
 	if (ca)
 		mount(d, mounts, RK_REGISTRY_CA_SECRET, RK_REGISTRY_CA_PATH, "ca.crt");
 	return mounts;
+}
+
+/* --- images --- */
+
+static bool only(const char *s, const char *set)
+{
+	return *s && s[strspn(s, set)] == '\0';
+}
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz0123456789"
+#define LETTER LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
+
+/* Segments of lower-case words; what could leave its place in a URL is not among them. */
+static bool repository_ok(const char *s)
+{
+	bool start = true;
+
+	for (const char *p = s; *p; p++) {
+		if (*p == '/' ? start : !strchr(LOWER "._-", *p) || (start && strchr("._-", *p)))
+			return false;
+		start = *p == '/';
+	}
+	return *s && !start && strlen(s) <= 255;
+}
+
+static bool reference_ok(const char *s)
+{
+	const char *colon = strchr(s, ':');
+
+	if (!colon)
+		return only(s, LETTER) && !strchr(".-", *s) && strlen(s) <= 128;
+	return only(colon + 1, LETTER) && only(s, LETTER ":+") && strlen(s) <= 256 &&
+	       !strchr(colon + 1, ':');
+}
+
+/* The first part is a registry when it cannot be a user's name at docker.io. */
+static size_t registry_part(const char *s)
+{
+	size_t n = strcspn(s, "/");
+
+	if (!s[n] || !n)
+		return 0;
+	if (*s == '[' || memchr(s, '.', n) || memchr(s, ':', n) ||
+		(n == 9 && !memcmp(s, "localhost", 9)))
+		return n;
+	return 0;
+}
+
+int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err)
+{
+	size_t n = registry_part(text);
+	char *rest = rk_doc_strndup(d, text + (n ? n + 1 : 0), strlen(text) - (n ? n + 1 : 0));
+	char *at = strchr(rest, '@'), *slash, *colon;
+
+	out->registry = n ? rk_doc_strndup(d, text, n) : "docker.io";
+	if (rk_streq(out->registry, "index.docker.io"))
+		out->registry = "docker.io";
+	out->reference = "latest";
+	if (at) {
+		*at = '\0';
+		out->reference = at + 1;
+	}
+	slash = strrchr(rest, '/');
+	colon = strchr(slash ? slash : rest, ':');
+	if (colon) {
+		*colon = '\0';
+		if (!reference_ok(colon + 1) || strchr(colon + 1, ':'))
+			return rk_err_set(err, RK_FAIL, "\"%.200s\" is no image", text);
+		out->reference = at ? out->reference : colon + 1;
+	}
+	out->repository = rest;
+	if (rk_streq(out->registry, "docker.io") && !slash)
+		out->repository = rk_doc_printf(d, "library/%s", rest);
+	if (!registry_ok(out->registry) || !repository_ok(rest) || !reference_ok(out->reference) ||
+		(at && !strchr(out->reference, ':')))
+		return rk_err_set(err, RK_FAIL, "\"%.200s\" is no image", text);
+	return 0;
+}
+
+const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, const char *host,
+	const struct rk_strv *mirrors)
+{
+	if (rk_streq(image->registry, host))
+		return image->repository;
+	if (!has(mirrors, image->registry))
+		return NULL;
+	return rk_doc_printf(d, "%s/%s", image->registry, image->repository);
 }

@@ -343,19 +343,19 @@ static const char *pem_trouble(enum rk_key k, const char *path)
 	return NULL;
 }
 
+static char *absolute(const char *v)
+{
+	rk_auto_free char *cwd = getcwd(NULL, 0);
+
+	return rk_path_resolve(v, cwd);
+}
+
 static void check_file(struct check *c, const char *v)
 {
 	const char *why;
-	rk_auto_free char *path = rk_strdup(v), *cwd = NULL;
+	rk_auto_free char *path = absolute(v);
 	struct stat st;
 
-	if (rk_prefix(v, "~/") && getenv("HOME")) {
-		free(path);
-		path = rk_asprintf("%s/%s", getenv("HOME"), v + 2);
-	} else if (*v != '/' && (cwd = getcwd(NULL, 0))) {
-		free(path);
-		path = rk_asprintf("%s/%s", cwd, v);
-	}
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
 		refuse(c, v, "cannot be read");
 	else if (S_ISDIR(st.st_mode))
@@ -364,6 +364,32 @@ static void check_file(struct check *c, const char *v)
 		refuse(c, v, why);
 	else
 		put(c, path);
+}
+
+/* The words stay, files become absolute. */
+static void check_sources(struct check *c, const char *v)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	for (const char *p = v; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+		char *one = tidy(c, p, n, false);
+		rk_auto_free char *path = NULL;
+
+		p += n;
+		if (!*one)
+			continue;
+		if (rk_streq(one, "docker") || rk_streq(one, "helm"))
+			path = rk_strdup(one);
+		else
+			path = absolute(one);
+		if (*path == '/' && access(path, R_OK) < 0) {
+			refuse(c, one, "cannot be read");
+			return;
+		}
+		rk_buf_addf(&out, "%s%s", out.len ? "," : "", path);
+	}
+	put(c, out.s);
 }
 
 struct net {
@@ -519,6 +545,9 @@ static void check_value(struct check *c, const char *v)
 		break;
 	case RK_SET_FILE:
 		check_file(c, v);
+		break;
+	case RK_SET_SOURCES:
+		check_sources(c, v);
 		break;
 	case RK_SET_CIDR:
 		check_cidr(c, v);
@@ -699,6 +728,8 @@ static void cross_auth(struct check *c)
 	bool user = is(c, RK_KEY_HELM_REPO_USER), pass = is(c, RK_KEY_HELM_REPO_PASS);
 	bool needed = rk_setting_yes(c->s, RK_KEY_HELM_AUTH_NEEDED);
 
+	if (!user && is(c, RK_KEY_CREDENTIALS))
+		needed = false;
 	if (needed && !user)
 		fatal(c, RK_KEY_HELM_REPO_USER, "is required with HELM_AUTH_NEEDED=yes");
 	if (!pass && (needed || user))

@@ -14,7 +14,8 @@ static bool is_secret(enum rk_key k)
 static bool is_list(enum rk_key k)
 {
 	return rk_settings_table[k].kind == RK_SET_HOSTS ||
-	       rk_settings_table[k].kind == RK_SET_REGISTRIES;
+	       rk_settings_table[k].kind == RK_SET_REGISTRIES ||
+	       rk_settings_table[k].kind == RK_SET_SOURCES;
 }
 
 /* As an assignment that the parser (and any shell) reads back exactly. */
@@ -114,7 +115,7 @@ static void put_chart(const struct rk_settings *s, struct rk_doc *d, struct rk_v
 	rk_set_str(d, c, "version", rk_setting(s, repo + 1));
 	rk_set_str(d, c, "host", host ? host : "");
 	rk_set_bool(d, c, "oci", oci);
-	rk_set_bool(d, c, "credentials", private && rk_setting_is(s, RK_KEY_HELM_REPO_USER));
+	rk_set_bool(d, c, "credentials", rk_settings_has_login(s, r));
 	rk_set_bool(d, c, "ca", private && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH));
 	rk_set(d, charts, name, c);
 }

@@ -17,6 +17,7 @@ struct rk_settings {
 	struct rk_doc *d;   /* secret: owns every string */
 	const char *source; /* file being parsed that can be read again, or NULL */
 	struct rk_settings_value v[RK_KEY_COUNT];
+	struct rk_creds *creds; /* of CREDENTIALS, read when first asked for */
 };
 
 /* Set without asking for the rank: for normalised values. */

@@ -70,6 +70,9 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(HELM_REPO_PASS, TEXT, S | A | E, NULL, "a password", "password for the private hosts"),
 	K(HELM_REPO_HOSTS, REGISTRIES, 0, NULL, "host or host:port, separated by commas",
 		"hosts besides PRIVATE_REGISTRY that get the credentials and the private CA"),
+	K(CREDENTIALS, SOURCES, 0, NULL, "docker, helm or existing files, separated by commas",
+		"where logins are kept already: docker, helm, or their files, or a registries.yaml;"
+		" each is used for its own host"),
 	K(TLS_SOURCE, CHOICE, A, "rancher", "rancher|letsEncrypt|secret",
 		"who issues Rancher's certificate"),
 	K(TLS_CERT_PATH, FILE, E, NULL, PEM_FORM,
@@ -168,6 +171,7 @@ void rk_settings_free(struct rk_settings *s)
 	if (!s)
 		return;
 	rk_doc_free(s->d);
+	rk_creds_free(s->creds);
 	free(s);
 }
 

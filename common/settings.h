@@ -12,6 +12,7 @@
 #ifndef RK_SETTINGS_H
 #define RK_SETTINGS_H
 
+#include "creds.h"
 #include "val.h"
 
 /* In the order in which they are asked for and written. */
@@ -43,6 +44,7 @@ enum rk_key {
 	RK_KEY_HELM_REPO_USER,
 	RK_KEY_HELM_REPO_PASS,
 	RK_KEY_HELM_REPO_HOSTS,
+	RK_KEY_CREDENTIALS,
 	RK_KEY_TLS_SOURCE,
 	RK_KEY_TLS_CERT_PATH,
 	RK_KEY_TLS_KEY_PATH,
@@ -82,6 +84,7 @@ enum rk_set_kind {
 	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
 	RK_SET_VERSION,
 	RK_SET_FILE,  /* an existing file */
+	RK_SET_SOURCES, /* comma list of docker, helm and existing files */
 	RK_SET_CIDR,  /* IPv4 or IPv6 network, or one of each with a comma */
 	RK_SET_LABEL, /* DNS label, at most 63 */
 	RK_SET_NAME,  /* DNS subdomain */
@@ -216,5 +219,14 @@ char *rk_repo_host(const char *repo);
 bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 /* The same for a chart repository's key. */
 bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
+
+/* The credentials for an address: the pair HELM_REPO_USER and HELM_REPO_PASS for a private host,
+ * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: none are
+ * meant for it; else a source or a helper program does not work. */
+int rk_settings_login(const struct rk_settings *s, const char *address, struct rk_login *out,
+	struct rk_err *err) RK_MUST_USE;
+/* Whether there are any. A source that does not work counts as yes, so that whoever needs it
+ * fails with its reason. */
+bool rk_settings_has_login(const struct rk_settings *s, const char *address);
 
 #endif

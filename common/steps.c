@@ -115,8 +115,7 @@ static int build_namespace(
 	return put_namespace(d, s, rk_settings_ns(s), out, err);
 }
 
-/* The mirror list: of the file, else the usual three. */
-static int mirrors(
+int rk_step_mirrors(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out, struct rk_err *err)
 {
 	const char *path = str(s, RK_KEY_MIRROR_REGISTRIES_FILE);
@@ -133,28 +132,22 @@ static int mirrors(
 }
 
 /* registries.yaml as a tree, or NULL when it would say nothing. */
-static int registries_tree(struct rk_doc *d, const struct rk_settings *s, bool secrets,
-	struct rk_val **out, struct rk_err *err)
+static int registries_tree(
+	struct rk_doc *d, const struct rk_settings *s, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_registries r = {
 		.host = str(s, RK_KEY_PRIVATE_REGISTRY), .ca = is(s, RK_KEY_PRIVATE_CA_PATH)};
-	rk_auto_buf password = RK_BUF_INIT_SECRET;
+	int ret = 0;
 
 	*out = NULL;
-	if (is(s, RK_KEY_HELM_REPO_USER)) {
-		r.user = str(s, RK_KEY_HELM_REPO_USER);
-		r.password = "";
-		if (secrets && rk_setting_secret(s, RK_KEY_HELM_REPO_PASS, &password, err) < 0)
-			return -1;
-		r.password = password.s;
-	}
-	if (mirrors(d, s, &r.mirrors, err) < 0) {
-		rk_strv_release(&r.mirrors);
-		return -1;
-	}
-	*out = rk_registries_tree(d, &r);
+	if (rk_settings_has_login(s, r.host))
+		ret = rk_settings_login(s, r.host, &r.login, err);
+	if (ret == 0)
+		ret = rk_step_mirrors(d, s, &r.mirrors, err);
+	if (ret == 0)
+		*out = rk_registries_tree(d, &r);
 	rk_strv_release(&r.mirrors);
-	return 0;
+	return ret;
 }
 
 /* Whether registries.yaml is made and therefore mounted. An unreadable list counts as made, so
@@ -166,8 +159,8 @@ static bool has_registry(const struct rk_settings *s)
 
 	if (!is(s, RK_KEY_PRIVATE_REGISTRY))
 		return false;
-	d = rk_doc_new(false);
-	return registries_tree(d, s, false, &tree, NULL) < 0 || tree;
+	d = rk_doc_new(true);
+	return registries_tree(d, s, &tree, NULL) < 0 || tree;
 }
 
 static int build_registry(
@@ -176,7 +169,7 @@ static int build_registry(
 	rk_auto_buf yaml = RK_BUF_INIT_SECRET, ca = RK_BUF_INIT;
 	struct rk_val *tree, *data;
 
-	if (registries_tree(d, s, true, &tree, err) < 0)
+	if (registries_tree(d, s, &tree, err) < 0)
 		return -1;
 	rk_yaml_write(tree, false, &yaml);
 	if (put_secret(d, s, rk_settings_ns(s), RK_REGISTRY_CONFIG_SECRET, "Opaque", out, &data,
@@ -371,57 +364,93 @@ static int build_bootstrap(
 
 static const enum rk_key CHARTS[] = {RK_KEY_CERTMANAGER_REPO, RK_KEY_RANCHER_REPO};
 
-static bool chart_private(const struct rk_settings *s, enum rk_key repo, enum rk_key with)
+static bool chart_ca(const struct rk_settings *s, enum rk_key repo)
 {
-	return rk_settings_repo_private(s, repo) && is(s, with);
+	return rk_settings_repo_private(s, repo) && is(s, RK_KEY_PRIVATE_CA_PATH);
 }
 
-/* Whether any chart inside wants this: credentials over HTTP, over OCI, or the CA. */
-static bool any_chart(const struct rk_settings *s, enum rk_key with, int oci)
+static bool chart_login(const struct rk_settings *s, enum rk_key repo, bool oci)
 {
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
-		if (chart_private(s, CHARTS[i], with) &&
-			(oci < 0 || rk_repo_is_oci(str(s, CHARTS[i])) == oci))
-			return true;
-	return false;
+	return rk_repo_is_oci(str(s, repo)) == oci && rk_settings_has_login(s, str(s, repo));
+}
+
+/* Whether a chart inside is shown the CA, credentials over HTTP, credentials over OCI. */
+static bool any_ca(const struct rk_settings *s)
+{
+	return chart_ca(s, CHARTS[0]) || chart_ca(s, CHARTS[1]);
+}
+
+static bool any_login(const struct rk_settings *s, bool oci)
+{
+	return chart_login(s, CHARTS[0], oci) || chart_login(s, CHARTS[1], oci);
 }
 
 static bool has_chart_auth(const struct rk_settings *s)
 {
-	return any_chart(s, RK_KEY_HELM_REPO_USER, -1) || any_chart(s, RK_KEY_PRIVATE_CA_PATH, -1);
+	return any_ca(s) || any_login(s, false) || any_login(s, true);
 }
 
-static int put_repo_auth(struct rk_doc *d, const struct rk_settings *s, const char *password,
-	struct rk_val *out, struct rk_err *err)
+/* One Secret holds one pair: charts on two hosts can share it only when the pair is the same. */
+static int http_login(const struct rk_settings *s, struct rk_login *out, struct rk_err *err)
 {
-	const char *user = str(s, RK_KEY_HELM_REPO_USER);
+	*out = (struct rk_login){0};
+	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
+		struct rk_login l;
+
+		if (!chart_login(s, CHARTS[i], false))
+			continue;
+		if (rk_settings_login(s, str(s, CHARTS[i]), &l, err) < 0)
+			return -1;
+		if (!l.user)
+			return rk_err_set(err, RK_FAIL,
+				"%s: %s holds a token, and charts over https want a password",
+				str(s, CHARTS[i]), l.from);
+		if (out->user &&
+			(!rk_streq(out->user, l.user) || !rk_streq(out->password, l.password))) {
+			rk_err_set(err, RK_CONFLICT,
+				"CERTMANAGER_REPO and RANCHER_REPO have different credentials");
+			return rk_err_hint(err,
+				"Secret %s holds one pair: take one host for "
+				"both, or oci:// for one of them",
+				RK_REPO_AUTH);
+		}
+		*out = l;
+	}
+	return 0;
+}
+
+static int put_repo_auth(
+	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+{
+	struct rk_login l;
 	struct rk_val *data;
 
-	if (put_secret(d, s, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth", out, &data,
-		    err) < 0)
+	if (http_login(s, &l, err) < 0 || put_secret(d, s, RK_CHART_NS, RK_REPO_AUTH,
+						  "kubernetes.io/basic-auth", out, &data, err) < 0)
 		return -1;
-	rk_set(d, data, "username", rk_base64_val(d, user, strlen(user)));
-	rk_set(d, data, "password", rk_base64_val(d, password, strlen(password)));
+	rk_set(d, data, "username", rk_base64_val(d, l.user, strlen(l.user)));
+	rk_set(d, data, "password", rk_base64_val(d, l.password, strlen(l.password)));
 	return 0;
 }
 
 /* One entry for each private host a chart comes from. */
-static int put_oci_auth(struct rk_doc *d, const struct rk_settings *s, const char *password,
-	struct rk_val *out, struct rk_err *err)
+static int put_oci_auth(
+	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
-	char *hosts[RK_COUNT(CHARTS)];
 	rk_auto_buf json = RK_BUF_INIT_SECRET;
-	struct rk_val *data;
-	size_t n = 0;
+	struct rk_val *data, *config = rk_map(d);
 
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
-		if (rk_repo_is_oci(str(s, CHARTS[i])) && rk_settings_repo_private(s, CHARTS[i]))
-			hosts[n++] = rk_repo_host(str(s, CHARTS[i]));
-	rk_json_write(rk_docker_config(d, (const char *const *)hosts, n,
-			      str(s, RK_KEY_HELM_REPO_USER), password),
-		RK_JSON_COMPACT, &json);
-	while (n)
-		free(hosts[--n]);
+	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
+		rk_auto_free char *host = rk_repo_host(str(s, CHARTS[i]));
+		struct rk_login l;
+
+		if (!chart_login(s, CHARTS[i], true))
+			continue;
+		if (rk_settings_login(s, str(s, CHARTS[i]), &l, err) < 0)
+			return -1;
+		rk_docker_config(d, config, host, &l);
+	}
+	rk_json_write(config, RK_JSON_COMPACT, &json);
 	if (put_secret(d, s, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson", out, &data,
 		    err) < 0)
 		return -1;
@@ -443,19 +472,11 @@ static int put_chart_ca(
 static int build_chart_auth(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
-	bool http = any_chart(s, RK_KEY_HELM_REPO_USER, 0);
-	bool oci = any_chart(s, RK_KEY_HELM_REPO_USER, 1);
-	rk_auto_buf pw = RK_BUF_INIT_SECRET;
-
-	if ((http || oci) && rk_setting_secret(s, RK_KEY_HELM_REPO_PASS, &pw, err) < 0)
+	if (any_login(s, false) && put_repo_auth(d, s, out, err) < 0)
 		return -1;
-	if (http && put_repo_auth(d, s, pw.s, out, err) < 0)
+	if (any_login(s, true) && put_oci_auth(d, s, out, err) < 0)
 		return -1;
-	if (oci && put_oci_auth(d, s, pw.s, out, err) < 0)
-		return -1;
-	if (any_chart(s, RK_KEY_PRIVATE_CA_PATH, -1))
-		return put_chart_ca(d, s, out, err);
-	return 0;
+	return any_ca(s) ? put_chart_ca(d, s, out, err) : 0;
 }
 
 /* Where the chart comes from and what that host is shown. */
@@ -467,10 +488,10 @@ static void chart_source(
 
 	if (!oci)
 		rk_set_str(d, spec, "repo", str(s, repo));
-	if (chart_private(s, repo, RK_KEY_HELM_REPO_USER))
+	if (rk_settings_has_login(s, str(s, repo)))
 		rk_set_str(d, rk_map_at(d, spec, oci ? "dockerRegistrySecret" : "authSecret", NULL),
 			"name", oci ? RK_OCI_AUTH : RK_REPO_AUTH);
-	if (chart_private(s, repo, RK_KEY_PRIVATE_CA_PATH))
+	if (chart_ca(s, repo))
 		rk_set_str(d, rk_map_at(d, spec, "repoCAConfigMap", NULL), "name", RK_REPO_CA);
 }
 

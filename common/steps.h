@@ -38,6 +38,11 @@ bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s);
 int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct rk_step *step,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
+/* The mirror list of PRIVATE_REGISTRY: of MIRROR_REGISTRIES_FILE, else the usual three. The list is
+ * the caller's, its strings are d's or constant. */
+int rk_step_mirrors(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out,
+	struct rk_err *err) RK_MUST_USE;
+
 /* Put "(hidden)" in the place of every value of a Secret. */
 void rk_mask_secret(struct rk_doc *d, struct rk_val *obj);
 

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "creds.h"
+
+#include <sys/file.h>
+#include <fcntl.h>
+
+#include "file.h"
+#include "run.h"
+#include "val.h"
+
+#define SOURCE_MAX ((size_t)4 << 20)
+#define ANY	   "" /* host of an entry that asks a helper for whatever host */
+
+struct entry {
+	const char *host, *path; /* path without slashes at its ends; "": all of the host */
+	const char *helper;	 /* NULL: the login is here */
+	bool strict;		 /* only below path; else path only ranks */
+	bool tried;		 /* the helper has answered */
+	struct rk_login login;
+};
+
+struct rk_creds {
+	struct rk_doc *d; /* secret; owns all strings */
+	struct entry *v;
+	size_t n;
+};
+
+struct rk_creds *rk_creds_new(void)
+{
+	struct rk_creds *c = rk_calloc(1, sizeof(*c));
+
+	c->d = rk_doc_new(true);
+	return c;
+}
+
+void rk_creds_free(struct rk_creds *c)
+{
+	if (!c)
+		return;
+	rk_doc_free(c->d);
+	free(c->v);
+	free(c);
+}
+
+static struct entry *add(struct rk_creds *c)
+{
+	c->v = rk_realloc(c->v, (c->n + 1) * sizeof(*c->v));
+	c->v[c->n] = (struct entry){.host = ANY, .path = ""};
+	return &c->v[c->n++];
+}
+
+static char *copy(struct rk_creds *c, const char *s)
+{
+	return s ? rk_doc_strndup(c->d, s, strlen(s)) : NULL;
+}
+
+/* --- addresses --- */
+
+/* One name for a host however it is written. */
+static char *host_of(struct rk_creds *c, const char *s, size_t n)
+{
+	char *host = rk_doc_strndup(c->d, s, n);
+
+	for (char *p = host; *p; p++)
+		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+	if (rk_suffix(host, ":443"))
+		host[n - 4] = '\0';
+	if (rk_streq(host, "index.docker.io") || rk_streq(host, "registry-1.docker.io"))
+		return copy(c, "docker.io");
+	return host;
+}
+
+/* Scheme, user and query are cut off; what a registry's API has in its path is no path. */
+static void split(struct rk_creds *c, const char *address, const char **host, const char **path)
+{
+	const char *p = strstr(address, "://");
+	size_t n, at;
+	char *rest;
+
+	p = p ? p + 3 : address;
+	n = strcspn(p, "/?#");
+	at = n;
+	while (at && p[at - 1] != '@')
+		at--;
+	*host = host_of(c, p + at, n - at);
+	p += n;
+	p += strspn(p, "/");
+	rest = rk_doc_strndup(c->d, p, strcspn(p, "?#"));
+	n = strlen(rest);
+	while (n && rest[n - 1] == '/')
+		rest[--n] = '\0';
+	*path = rk_streq(rest, "v1") || rk_streq(rest, "v2") ? "" : rest;
+}
+
+/* --- Docker's config.json --- */
+
+static int bad(const struct rk_val *v, const char *what, struct rk_err *err)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+
+	rk_val_path(v, &path);
+	return rk_err_set(err, RK_FAIL, "%s: %s", path.s, what);
+}
+
+/* base64 of user:password, parted at the first colon. */
+static int take_auth(
+	struct rk_creds *c, const struct rk_val *auth, struct rk_login *l, struct rk_err *err)
+{
+	rk_auto_buf both = RK_BUF_INIT_SECRET;
+	const char *text = rk_str(auth), *colon;
+
+	if (!text || rk_base64_decode(&both, text, strlen(text), NULL) < 0)
+		return bad(auth, "not base64", err);
+	while (both.len && !both.s[both.len - 1])
+		both.len--;
+	colon = memchr(both.s, ':', both.len);
+	if (!colon || memchr(both.s, '\0', both.len))
+		return bad(auth, "not base64 of user:password", err);
+	l->user = rk_doc_strndup(c->d, both.s, (size_t)(colon - both.s));
+	l->password = rk_doc_strndup(c->d, colon + 1, both.len - (size_t)(colon - both.s) - 1);
+	return 0;
+}
+
+/* The member as a copy; absent and empty are the same in these files. */
+static int take_str(struct rk_creds *c, const struct rk_val *map, const char *key, const char **out,
+	struct rk_err *err)
+{
+	const char *s = NULL;
+
+	if (rk_want_str(map, &s, err, key, NULL) < 0)
+		return -1;
+	*out = s && *s ? copy(c, s) : NULL;
+	return 0;
+}
+
+/* One login in the words of Docker and containerd; *found when there is any. */
+static int take_login(struct rk_creds *c, const struct rk_val *v, const char *token_key,
+	struct rk_login *l, bool *found, struct rk_err *err)
+{
+	const struct rk_val *auth = rk_get(v, "auth", NULL);
+
+	if (v->kind != RK_MAP && v->kind != RK_NULL)
+		return bad(v, "expected a map", err);
+	if (take_str(c, v, token_key, &l->token, err) < 0 ||
+		take_str(c, v, "username", &l->user, err) < 0 ||
+		take_str(c, v, "password", &l->password, err) < 0)
+		return -1;
+	if (auth && auth->len && take_auth(c, auth, l, err) < 0)
+		return -1;
+	if (l->token || (l->user && !l->password))
+		l->password = "";
+	*found = l->token || l->user;
+	return 0;
+}
+
+static int parse_docker(
+	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
+{
+	const struct rk_val *helpers = NULL, *auths = NULL;
+	const char *store = NULL;
+
+	if (rk_want_map(root, &helpers, err, "credHelpers", NULL) < 0 ||
+		rk_want_map(root, &auths, err, "auths", NULL) < 0 ||
+		rk_want_str(root, &store, err, "credsStore", NULL) < 0)
+		return -1;
+	rk_each (h, helpers) {
+		struct entry *e = add(c);
+
+		if (!rk_str(h))
+			return bad(h, "expected a string", err);
+		split(c, h->key, &e->host, &e->path);
+		e->helper = copy(c, h->s);
+		e->login.from = name;
+	}
+	rk_each (a, auths) {
+		struct rk_login l = {.from = name};
+		struct entry *e;
+		bool found;
+
+		if (take_login(c, a, "identitytoken", &l, &found, err) < 0)
+			return -1;
+		if (!found)
+			continue;
+		e = add(c);
+		split(c, a->key, &e->host, &e->path);
+		e->strict = true;
+		e->login = l;
+	}
+	if (store && *store) {
+		struct entry *e = add(c);
+
+		e->helper = copy(c, store);
+		e->login.from = name;
+	}
+	return 0;
+}
+
+/* --- helm's repositories.yaml --- */
+
+static char *percent_decode(struct rk_creds *c, const char *s, size_t n)
+{
+	char *out = rk_doc_strndup(c->d, s, n), *w = out;
+
+	for (const char *r = out; *r; r++) {
+		unsigned int byte;
+
+		if (*r == '%' && r[1] && r[2] && sscanf(r + 1, "%2x", &byte) == 1 && byte) {
+			*w++ = (char)byte;
+			r += 2;
+		} else {
+			*w++ = *r;
+		}
+	}
+	*w = '\0';
+	return out;
+}
+
+/* https://user:password@host: helm takes these as well. */
+static void take_userinfo(struct rk_creds *c, const char *url, struct rk_login *l)
+{
+	const char *p = strstr(url, "://"), *at = NULL, *colon;
+	size_t n;
+
+	p = p ? p + 3 : url;
+	n = strcspn(p, "/?#");
+	for (size_t i = 0; i < n; i++)
+		if (p[i] == '@')
+			at = p + i;
+	if (!at)
+		return;
+	colon = memchr(p, ':', (size_t)(at - p));
+	l->user = percent_decode(c, p, (size_t)((colon ? colon : at) - p));
+	l->password = colon ? percent_decode(c, colon + 1, (size_t)(at - colon - 1)) : "";
+}
+
+static int parse_helm(
+	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
+{
+	const struct rk_val *list = NULL;
+
+	if (rk_want_seq(root, &list, err, "repositories", NULL) < 0)
+		return -1;
+	rk_each (r, list) {
+		struct rk_login l = {.from = name};
+		const char *url = NULL;
+		struct entry *e;
+
+		if (rk_need_str(r, &url, err, "url", NULL) < 0 ||
+			take_str(c, r, "username", &l.user, err) < 0 ||
+			take_str(c, r, "password", &l.password, err) < 0 ||
+			take_str(c, r, "caFile", &l.ca, err) < 0)
+			return -1;
+		if (!l.user)
+			take_userinfo(c, url, &l);
+		if (!l.user)
+			continue;
+		l.password = l.password ? l.password : "";
+		e = add(c);
+		split(c, url, &e->host, &e->path);
+		e->login = l;
+	}
+	return 0;
+}
+
+/* --- k3s' registries.yaml --- */
+
+static int parse_registries(
+	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
+{
+	const struct rk_val *configs = NULL, *auth = NULL;
+
+	if (rk_want_map(root, &configs, err, "configs", NULL) < 0)
+		return -1;
+	rk_each (r, configs) {
+		struct rk_login l = {.from = name};
+		struct entry *e;
+		bool found;
+
+		auth = NULL;
+		if (rk_want_map(r, &auth, err, "auth", NULL) < 0)
+			return -1;
+		if (!auth || strchr(r->key, '*'))
+			continue;
+		if (take_login(c, auth, "identity_token", &l, &found, err) < 0)
+			return -1;
+		if (!found)
+			continue;
+		e = add(c);
+		split(c, r->key, &e->host, &e->path);
+		e->login = l;
+	}
+	return 0;
+}
+
+/* --- sources --- */
+
+static bool has(const struct rk_val *v, const char *key)
+{
+	return rk_get(v, key, NULL) != NULL;
+}
+
+int rk_creds_parse(
+	struct rk_creds *c, const char *name, const char *text, size_t n, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	const char *from = copy(c, name);
+	struct rk_val *root;
+
+	rk_doc_source(d, name);
+	if (rk_yaml_parse(d, text, n, &root, err) < 0)
+		return -1;
+	if (!root || (root->kind == RK_MAP && !root->count))
+		return 0;
+	if (has(root, "repositories"))
+		return parse_helm(c, from, root, err);
+	if (has(root, "mirrors") || has(root, "configs"))
+		return parse_registries(c, from, root, err);
+	if (has(root, "auths") || has(root, "credHelpers") || has(root, "credsStore"))
+		return parse_docker(c, from, root, err);
+	/* Docker keeps other things in its file, helm writes a head alone. */
+	if (root->kind == RK_MAP && (has(root, "apiVersion") || rk_suffix(name, "config.json")))
+		return 0;
+	rk_err_set(err, RK_FAIL, "%s holds no credentials in a form that is known", name);
+	return rk_err_hint(err,
+		"Docker's config.json, helm's repositories.yaml or a registries.yaml "
+		"is expected");
+}
+
+/* helm writes its file in place, under a lock beside it; nobody waits for a dead lock long. */
+static int lock_shared(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	rk_auto_free char *lock =
+		rk_asprintf("%.*s.lock", (int)(dot ? dot - path : (int)strlen(path)), path);
+	int fd = open(lock, O_RDONLY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < 50 && flock(fd, LOCK_SH | LOCK_NB) < 0; i++)
+		usleep(100000);
+	return fd;
+}
+
+static int add_file(struct rk_creds *c, const char *path, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	rk_auto_close int lock = rk_suffix(path, ".yaml") ? lock_shared(path) : -1;
+
+	if (rk_file_read(path, SOURCE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "credentials");
+	return rk_creds_parse(c, path, text.s, text.len, err);
+}
+
+/* $env, else $dir_env/file, else $XDG_CONFIG_HOME (or ~/.config)/below/file. */
+static char *helm_path(const char *env, const char *file)
+{
+	const char *path = getenv(env), *dir = getenv("HELM_CONFIG_HOME");
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (path && *path)
+		return rk_strdup(path);
+	if (dir && *dir)
+		return rk_asprintf("%s/%s", dir, file);
+	if (xdg && *xdg)
+		return rk_asprintf("%s/helm/%s", xdg, file);
+	return rk_asprintf("%s/.config/helm/%s", home ? home : "", file);
+}
+
+static int add_helm(struct rk_creds *c, struct rk_err *err)
+{
+	rk_auto_free char *repos = helm_path("HELM_REPOSITORY_CONFIG", "repositories.yaml");
+	rk_auto_free char *registry = helm_path("HELM_REGISTRY_CONFIG", "registry/config.json");
+	bool a = access(repos, F_OK) == 0, b = access(registry, F_OK) == 0;
+
+	if (!a && !b)
+		return rk_err_set(err, RK_NOTFOUND, "credentials: helm has neither %s nor %s",
+			repos, registry);
+	if (a && add_file(c, repos, err) < 0)
+		return -1;
+	return b ? add_file(c, registry, err) : 0;
+}
+
+int rk_creds_add(struct rk_creds *c, const char *source, struct rk_err *err)
+{
+	const char *dir = getenv("DOCKER_CONFIG");
+	rk_auto_free char *path = NULL;
+
+	if (rk_streq(source, "helm"))
+		return add_helm(c, err);
+	if (!rk_streq(source, "docker"))
+		path = rk_path_resolve(source, NULL);
+	else if (dir && *dir)
+		path = rk_asprintf("%s/config.json", dir);
+	else
+		path = rk_path_resolve("~/.docker/config.json", NULL);
+	return add_file(c, path, err);
+}
+
+/* --- looking up --- */
+
+static bool helper_name_ok(const char *s)
+{
+	return *s &&
+	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._"
+			   "-")] == '\0' &&
+	       strlen(s) < 100;
+}
+
+/* docker-credential-NAME get: the server on stdin, {ServerURL, Username, Secret} back. */
+static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
+	struct rk_err *err)
+{
+	rk_auto_free char *program = rk_asprintf("docker-credential-%s", helper);
+	const char *const argv[] = {program, "get", NULL};
+	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_run r = {.argv = argv, .in = server, .in_len = strlen(server), .max = 64 << 10};
+	struct rk_val *root;
+	int status = 0;
+
+	if (!helper_name_ok(helper))
+		return rk_err_set(err, RK_FAIL, "%s: \"%.60s\" is no name of a credential helper",
+			l->from, helper);
+	if (rk_run(&r, &out, &status, err) < 0)
+		return rk_err_wrap(err, "credentials for %s (%s)", host, l->from);
+	if (status) /* the protocol has no other word for "not there" */
+		return 0;
+	rk_doc_source(d, program);
+	if (rk_json_parse(d, out.s, out.len, &root, err) < 0 ||
+		take_str(c, root, "Username", &l->user, err) < 0 ||
+		take_str(c, root, "Secret", &l->password, err) < 0)
+		return rk_err_wrap(err, "credentials for %s", host);
+	if (rk_streq(l->user, "<token>")) {
+		l->token = l->password;
+		l->user = NULL;
+		l->password = "";
+	}
+	return 0;
+}
+
+/* 0: not for this address; else the better the higher. */
+static size_t score(const struct entry *e, const char *host, const char *path)
+{
+	size_t n = strlen(e->path);
+
+	if (*e->host == '\0')
+		return 1;
+	if (!rk_streq(e->host, host))
+		return 0;
+	if (!n || (rk_prefix(path, e->path) && (path[n] == '\0' || path[n] == '/')))
+		return n + 3;
+	return e->strict ? 0 : 2;
+}
+
+/* The answer of a helper for any host becomes an entry of that host. */
+static int resolve(
+	struct rk_creds *c, size_t i, const char *host, struct rk_login *out, struct rk_err *err)
+{
+	struct rk_login l = c->v[i].login;
+
+	if (c->v[i].helper && !c->v[i].tried) {
+		if (ask_helper(c, c->v[i].helper, host, &l, err) < 0)
+			return -1;
+		if (c->v[i].host[0]) {
+			c->v[i].tried = true;
+			c->v[i].login = l;
+		}
+	}
+	*out = l;
+	return 0;
+}
+
+int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out, struct rk_err *err)
+{
+	const char *host, *path;
+	rk_auto_free bool *seen = rk_calloc(c->n + 1, sizeof(*seen));
+
+	split(c, address, &host, &path);
+	for (;;) {
+		size_t best = 0, at = 0;
+
+		for (size_t i = 0; i < c->n; i++) {
+			size_t s = seen[i] ? 0 : score(&c->v[i], host, path);
+
+			if (s > best) {
+				best = s;
+				at = i;
+			}
+		}
+		if (!best || !*host)
+			return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", host);
+		seen[at] = true;
+		if (resolve(c, at, host, out, err) < 0)
+			return -1;
+		if (out->user || out->token)
+			return 0;
+	}
+}
