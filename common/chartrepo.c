@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "file.h"
 #include "settings.h"
 #include "val.h"
 
@@ -208,50 +209,120 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	return parse_token(&res, token, err);
 }
 
-/* GET on a registry: without credentials first, then as its challenge asks. */
-static int registry_get(const char *host, const char *path, const char *scope,
-	const struct rk_repo_access *a, const char *what, struct rk_err *err)
-{
-	struct rk_http_req req = {
-		.path = path, .accept = MANIFESTS, .max = MANIFEST_MAX, .retry = true};
-	rk_auto_free char *base = rk_asprintf("https://%s", host);
-	rk_auto_http_res res = RK_HTTP_RES_INIT, again = RK_HTTP_RES_INIT;
-	rk_auto_http *h = NULL, *known = NULL;
-	char *token = NULL;
-	int ret;
+/* After the first answer it is known how the registry wants to be asked: as we are, by Basic, or by
+ * a token for each repository. */
+struct rk_registry {
+	char *host;
+	const struct rk_repo_access *a;
+	struct rk_http *http;
+	char *scope; /* that the client's token is for */
+	enum { PLAIN, BASIC, TOKEN } how;
+};
 
-	if (client(&h, base, a, false, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0)
+void rk_registry_free(struct rk_registry *r)
+{
+	if (!r)
+		return;
+	rk_http_free(r->http);
+	free(r->host);
+	free(r->scope);
+	free(r);
+}
+
+/* What the challenge asks for. 1: ask again, 0: nothing new to say, -1. */
+static int answer_challenge(struct rk_registry *r, const char *base, const char *challenge,
+	const char *scope, struct rk_err *err)
+{
+	char *token = NULL;
+
+	if (!strncasecmp(challenge, "bearer ", 7)) {
+		if (fetch_token(r->host, challenge, scope, r->a, &token, err) < 0)
+			return -1;
+		rk_http_set_bearer(r->http, token);
+		rk_free_secret(token);
+		free(r->scope);
+		r->scope = rk_strdup(scope ? scope : "");
+		r->how = TOKEN;
+		return 1;
+	}
+	if (!r->a->user || r->how == BASIC)
+		return 0;
+	rk_http_free(r->http);
+	r->http = NULL;
+	r->how = BASIC;
+	return client(&r->http, base, r->a, true, NULL, err) < 0 ? -1 : 1;
+}
+
+/* One request: without credentials at first, then as the challenge asks. */
+static int registry_ask(struct rk_registry *r, const char *method, const char *path,
+	const char *scope, const char *what, struct rk_err *err)
+{
+	struct rk_http_req req = {.method = method,
+		.path = path,
+		.accept = MANIFESTS,
+		.max = MANIFEST_MAX,
+		.retry = true};
+	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
+	rk_auto_http_res res = RK_HTTP_RES_INIT, again = RK_HTTP_RES_INIT;
+	int more;
+
+	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
+		return -1;
+	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
+		rk_http_set_bearer(r->http, NULL);
+	if (rk_http_do(r->http, &req, &res, err) < 0)
 		return -1;
 	if (res.status != 401)
-		return judge(&res, a, what, err);
-	if (!strncasecmp(res.authenticate, "bearer ", 7)) {
-		if (fetch_token(host, res.authenticate, scope, a, &token, err) < 0)
-			return -1;
-	} else if (!a->user) {
-		return judge(&res, a, what, err);
-	}
-	ret = client(&known, base, a, !token, token, err);
-	rk_free_secret(token);
-	if (ret < 0 || rk_http_do(known, &req, &again, err) < 0)
+		return judge(&res, r->a, what, err);
+	more = answer_challenge(r, base, res.authenticate, scope, err);
+	if (more <= 0)
+		return more < 0 ? -1 : judge(&res, r->a, what, err);
+	if (rk_http_do(r->http, &req, &again, err) < 0)
 		return -1;
-	return judge(&again, a, what, err);
+	return judge(&again, r->a, what, err);
+}
+
+int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
+	struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("registry %s", host);
+	struct rk_registry *r = rk_calloc(1, sizeof(*r));
+
+	r->host = rk_strdup(host);
+	r->a = a;
+	if (registry_ask(r, "GET", "/v2/", NULL, what, err) < 0) {
+		rk_registry_free(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
 }
 
 int rk_registry_enter(const char *host, const struct rk_repo_access *a, struct rk_err *err)
 {
-	rk_auto_free char *what = rk_asprintf("registry %s", host);
+	rk_auto_registry *r = NULL;
 
-	return registry_get(host, "/v2/", NULL, a, what, err);
+	return rk_registry_open(&r, host, a, err);
 }
 
-int rk_registry_has(const char *host, const char *repository, const char *reference,
-	const struct rk_repo_access *a, struct rk_err *err)
+int rk_registry_manifest(
+	struct rk_registry *r, const char *repository, const char *reference, struct rk_err *err)
 {
-	rk_auto_free char *what = rk_asprintf("%s/%s:%s", host, repository, reference);
+	rk_auto_free char *what = rk_asprintf(
+		"%s/%s%s%s", r->host, repository, strchr(reference, ':') ? "@" : ":", reference);
 	rk_auto_free char *path = rk_asprintf("/v2/%s/manifests/%s", repository, reference);
 	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
 
-	return registry_get(host, path, scope, a, what, err);
+	return registry_ask(r, "HEAD", path, scope, what, err);
+}
+
+int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("%s/%s", r->host, repository);
+	rk_auto_free char *path = rk_asprintf("/v2/%s/tags/list?n=1", repository);
+	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
+
+	return registry_ask(r, "GET", path, scope, what, err);
 }
 
 /* oci://host/path/chart; helm writes the + of a version as _ in a tag. */
@@ -260,12 +331,15 @@ static int oci_chart(
 {
 	rk_auto_free char *host = rk_repo_host(repo), *tag = rk_strdup(version);
 	const char *path = strchr(strstr(repo, "://") + 3, '/');
+	rk_auto_registry *r = NULL;
 
 	if (!host || !path)
 		return rk_err_set(err, RK_USAGE, "%s names no chart", repo);
 	for (char *p = tag; *p; p++)
 		*p = *p == '+' ? '_' : *p;
-	return rk_registry_has(host, path + 1, tag, a, err);
+	if (rk_registry_open(&r, host, a, err) < 0)
+		return -1;
+	return rk_registry_manifest(r, path + 1, tag, err);
 }
 
 int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
@@ -274,4 +348,60 @@ int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 	if (rk_repo_is_oci(repo))
 		return oci_chart(repo, version, a, err);
 	return http_chart(repo, chart, version, a, err);
+}
+
+/* --- by the settings --- */
+
+static bool trusts(const void *arg, const char *host)
+{
+	return rk_settings_private_host(arg, host);
+}
+
+int rk_repo_access_for(const struct rk_settings *s, const char *address, const char *resolve,
+	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err)
+{
+	bool private = rk_settings_private_host(s, address);
+	struct rk_login l = {0};
+	const char *file = NULL;
+
+	*a = (struct rk_repo_access){.resolve = resolve, .trusts = trusts, .arg = s};
+	if (rk_settings_has_login(s, address) && rk_settings_login(s, address, &l, err) < 0)
+		return -1;
+	if (l.token)
+		return rk_err_set(err, RK_FAIL,
+			"%s: %s holds an identity token, which cannot be tried from here", address,
+			l.from);
+	a->user = l.user;
+	a->password = l.password;
+	if (private && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH))
+		file = rk_setting(s, RK_KEY_PRIVATE_CA_PATH);
+	else
+		file = l.ca;
+	if (!file)
+		return 0;
+	if (rk_file_read(file, 1 << 20, ca, err) < 0)
+		return rk_err_wrap(err, "CA for %s", address);
+	a->ca = ca->s;
+	a->ca_len = ca->len;
+	return 0;
+}
+
+const char *rk_repo_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, const struct rk_err *err)
+{
+	bool private = rk_settings_private_host(s, address);
+
+	if (err->hint[0])
+		return err->hint;
+	if (rk_streq(err->reason, "TLS"))
+		return !private ? "name its host in HELM_REPO_HOSTS for PRIVATE_CA_PATH to count"
+		       : a->ca	? "see PRIVATE_CA_PATH: it must hold the CA that signed this one"
+				: "see PRIVATE_CA_PATH";
+	if (err->code != RK_CONFLICT || !err->http)
+		return "";
+	if (!private && !a->user)
+		return "name its host in HELM_REPO_HOSTS if it may have the credentials, or log in "
+		       "and set CREDENTIALS";
+	return a->user ? "see HELM_REPO_USER and HELM_REPO_PASS"
+		       : "set HELM_REPO_USER and HELM_REPO_PASS";
 }

@@ -21,7 +21,7 @@ struct rk_repo_access {
 	const void *arg;
 };
 
-/* Errors of all: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND, it
+/* Errors of all name the host: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND, it
  * answers but lacks what was asked for; else no answer that helps, with err->reason as of
  * rk_http_do, "Status" for another status, "Redirect", "Token" when the token server is foreign. */
 
@@ -30,13 +30,40 @@ struct rk_repo_access {
 int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
 
-/* GET /v2/ with the credentials: whether the registry lets us in. */
+/* --- a registry, asked many things over one connection --- */
+struct rk_registry;
+
+/* Connect and GET /v2/ with the credentials: whether the registry lets us in. a and all it points
+ * to must outlive *out. */
+int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
+	struct rk_err *err) RK_MUST_USE;
+void rk_registry_free(struct rk_registry *r);
+static inline void rk_cleanup_registry_(struct rk_registry **r)
+{
+	rk_registry_free(*r);
+}
+#define rk_auto_registry __attribute__((cleanup(rk_cleanup_registry_))) struct rk_registry
+/* HEAD of a manifest: repository "library/busybox", reference a tag or digest. */
+int rk_registry_manifest(struct rk_registry *r, const char *repository, const char *reference,
+	struct rk_err *err) RK_MUST_USE;
+/* Whether it answers for a repository, known or not: the list of its tags. RK_NOTFOUND: it
+ * answers that there is none. */
+int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err) RK_MUST_USE;
+
+/* Open and close. */
 int rk_registry_enter(
 	const char *host, const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
 
-/* A manifest: repository "library/busybox", reference a tag or digest. */
-int rk_registry_has(const char *host, const char *repository, const char *reference,
-	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
+/* --- by the settings --- */
+struct rk_settings;
+
+/* Credentials and CA for an address, when they are meant for its host. ca keeps the bundle, s and
+ * ca must outlive *a. Errors: what is meant for it cannot be read. */
+int rk_repo_access_for(const struct rk_settings *s, const char *address, const char *resolve,
+	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err) RK_MUST_USE;
+/* What to do about an error of these functions for that address; "" when there is no advice. */
+const char *rk_repo_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, const struct rk_err *err);
 
 /* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False when it
  * is not there or does not fit. */

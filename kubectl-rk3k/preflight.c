@@ -1133,78 +1133,34 @@ static void check_cluster(struct flight *f)
 
 /* --- charts and registry --- */
 
-static bool trusts(const void *arg, const char *host)
-{
-	return rk_settings_private_host(arg, host);
-}
-
-struct access {
-	struct rk_buf password, ca;
-};
-
-static void access_release(struct access *a)
-{
-	rk_buf_release(&a->password);
-	rk_buf_release(&a->ca);
-}
-
-/* Credentials and CA for a host that may have them. False: said in check_objects. */
-static bool get_access(struct flight *f, bool private, struct access *mem, struct rk_repo_access *a)
-{
-	*a = (struct rk_repo_access){.resolve = f->o->kube.resolve, .trusts = trusts, .arg = f->s};
-	if (private && is(f, RK_KEY_HELM_REPO_USER)) {
-		if (rk_setting_secret(f->s, RK_KEY_HELM_REPO_PASS, &mem->password, NULL) < 0)
-			return false;
-		a->user = str(f, RK_KEY_HELM_REPO_USER);
-		a->password = mem->password.s;
-	}
-	if (private && is(f, RK_KEY_PRIVATE_CA_PATH)) {
-		if (rk_file_read(str(f, RK_KEY_PRIVATE_CA_PATH), 1 << 20, &mem->ca, NULL) < 0)
-			return false;
-		a->ca = mem->ca.s;
-		a->ca_len = mem->ca.len;
-	}
-	return true;
-}
-
-/* What can help: by what went wrong. */
-static void repo_failed(struct flight *f, const char *check, bool inside, bool private,
+/* From here a host need not be reachable when only the cluster has to reach it. */
+static void repo_failed(struct flight *f, const char *check, bool inside, const char *address,
 	const struct rk_repo_access *a, const struct rk_err *err)
 {
 	bool unsure = rk_streq(err->reason, "Resolve") || rk_streq(err->reason, "Refused") ||
 		      rk_streq(err->reason, "Unreachable") || rk_streq(err->reason, "Timeout") ||
 		      rk_streq(err->reason, "Token") || rk_streq(err->reason, "Proxy") ||
 		      rk_streq(err->reason, "Broken");
-	const char *hint = err->hint;
+	const char *hint = rk_repo_remedy(f->s, address, a, err);
 
-	if (err->code == RK_CONFLICT && err->http && !private)
-		hint = "name its host in HELM_REPO_HOSTS if it may have the credentials";
-	else if (err->code == RK_CONFLICT && err->http)
-		hint = a->user ? "see HELM_REPO_USER and HELM_REPO_PASS"
-			       : "set HELM_REPO_USER and HELM_REPO_PASS";
-	else if (rk_streq(err->reason, "TLS"))
-		hint = private ? "see PRIVATE_CA_PATH"
-			       : "name its host in HELM_REPO_HOSTS for PRIVATE_CA_PATH to count";
-	else if (unsure && inside)
+	if (unsure && inside && !*hint)
 		hint = "not reachable from here; it must be from the cluster";
 	row(f, unsure && inside ? WARN : STOP, check, "%s%s%s", err->msg, *hint ? "; " : "", hint);
 }
 
 static void check_chart(struct flight *f, const char *name, enum rk_key repo)
 {
-	bool private = rk_settings_repo_private(f->s, repo);
-	struct access mem = {RK_BUF_INIT_SECRET, RK_BUF_INIT};
+	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a;
+	bool inside = repo != RK_KEY_K3K_REPO;
 
-	if (get_access(f, private, &mem, &a)) {
-		if (rk_repo_has_chart(str(f, repo), name, str(f, repo + 1), &a, &err) < 0)
-			repo_failed(f, "charts", repo != RK_KEY_K3K_REPO, private, &a, &err);
-		else
-			row(f, OK, "charts", "%s %s from %s%s", name, str(f, repo + 1),
-				str(f, repo), a.user ? ", with credentials" : "");
-	}
-	access_release(&mem);
+	if (rk_repo_access_for(f->s, str(f, repo), f->o->kube.resolve, &a, &ca, &err) < 0 ||
+		rk_repo_has_chart(str(f, repo), name, str(f, repo + 1), &a, &err) < 0)
+		repo_failed(f, "charts", inside, str(f, repo), &a, &err);
+	else
+		row(f, OK, "charts", "%s %s from %s%s", name, str(f, repo + 1), str(f, repo),
+			a.user ? ", with credentials" : "");
 }
 
 static void check_charts(struct flight *f)
@@ -1219,20 +1175,18 @@ static void check_charts(struct flight *f)
 
 static void check_registry(struct flight *f)
 {
-	struct access mem = {RK_BUF_INIT_SECRET, RK_BUF_INIT};
 	const char *host = str(f, RK_KEY_PRIVATE_REGISTRY);
+	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a;
 
 	if (!*host)
 		return;
-	if (get_access(f, true, &mem, &a)) {
-		if (rk_registry_enter(host, &a, &err) < 0)
-			repo_failed(f, "registry", true, true, &a, &err);
-		else
-			row(f, OK, "registry", "%s lets us in", host);
-	}
-	access_release(&mem);
+	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
+		rk_registry_enter(host, &a, &err) < 0)
+		repo_failed(f, "registry", true, host, &a, &err);
+	else
+		row(f, OK, "registry", "%s lets us in", host);
 }
 
 /* --- all of it --- */
