@@ -43,14 +43,23 @@ static void vanish_forget(const char *path)
 }
 
 /* A forked child inherits the table but not the duty. */
-void rk_file_cleanup(void)
+static void vanish_all(void)
 {
 	if (vanish_pid != getpid())
 		return;
-	for (size_t i = VANISH_MAX; i-- > 0;) {
+	for (size_t i = VANISH_MAX; i-- > 0;)
 		if (vanish[i] && unlink(vanish[i]) < 0 && (errno == EISDIR || errno == EPERM))
 			rmdir(vanish[i]);
+}
+
+void rk_file_cleanup(void)
+{
+	vanish_all();
+	for (size_t i = 0; i < VANISH_MAX; i++) {
+		char *p = vanish[i];
+
 		vanish[i] = NULL;
+		free(p);
 	}
 }
 
@@ -58,7 +67,7 @@ static void on_signal(int sig)
 {
 	int saved = errno;
 
-	rk_file_cleanup();
+	vanish_all(); /* free() is not for handlers */
 	errno = saved;
 	raise(sig); /* SA_RESETHAND: now it kills, and the caller sees the signal */
 }
