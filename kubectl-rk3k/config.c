@@ -207,8 +207,8 @@ static int report(const struct rk_problems *p, struct rk_err *err)
 		p->fatal == 1 ? "" : "s");
 }
 
-static int read_all(const struct opts *o, struct rk_settings *s, struct rk_problems *p,
-	struct rk_err *err)
+static int read_all(
+	const struct opts *o, struct rk_settings *s, struct rk_problems *p, struct rk_err *err)
 {
 	if (o->config && rk_settings_read(s, o->config, p, err) < 0)
 		return -1;
