@@ -798,6 +798,16 @@ static bool bio_to_buf(BIO *bio, struct rk_buf *out)
 	return true;
 }
 
+int rk_cert_pem(const struct rk_cert *c, struct rk_buf *out, struct rk_err *err)
+{
+	auto_bio *bio = BIO_new(BIO_s_mem());
+	bool good = bio != NULL;
+
+	for (int i = 0; good && i < sk_X509_num(c->chain); i++)
+		good = PEM_write_bio_X509(bio, sk_X509_value(c->chain, i));
+	return good && bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
+}
+
 static bool write_client(
 	X509 *x, X509 *ca, EVP_PKEY *key, struct rk_buf *cert_pem, struct rk_buf *key_pem)
 {

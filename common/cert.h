@@ -34,6 +34,8 @@ const char *rk_cert_issuer(const struct rk_cert *c);
 /* i-th DNS name or IP address of the SANs as text, or NULL beyond the last. Owned by c. */
 const char *rk_cert_san(const struct rk_cert *c, size_t i);
 size_t rk_cert_chain_len(const struct rk_cert *c);
+/* The leaf and its chain as PEM, appended. */
+int rk_cert_pem(const struct rk_cert *c, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 bool rk_cert_is_ca(const struct rk_cert *c);
 
 /* Whether the leaf carries the host name (one left-most wildcard label allowed) or IP address. */

@@ -7,8 +7,13 @@
 // certificate, HTTP on 80 with its redirect, /ping, /healthz, /cacerts (the CA, the mounted
 // cacerts.pem, or nothing under --no-cacerts) and /rancherversion.
 //
+// Imitated: login, tokens, users, settings, clusters and their kubeconfigs, as far as a client
+// that prepares terraform asks; api.go says how, and how a test makes them fail.
+//
 // Not imitated: everything else of Rancher. Further answers are added by a file that calls
 // addRoutes in its init.
+//
+// With --alone DIR it runs without a cluster (see alone.go).
 //
 // START_DELAY (a Go duration) is how long the ports stay closed after the CA is there.
 package main
@@ -39,6 +44,7 @@ type rancher struct {
 	noCACerts bool
 	caPEM     []byte
 	password  string // the bootstrap password
+	wrap      func(http.Handler) http.Handler
 }
 
 var routes []func(r *rancher, mux *http.ServeMux)
@@ -55,9 +61,16 @@ func main() {
 	flag.BoolVar(&r.noCACerts, "no-cacerts", false, "")
 	flag.Bool("add-local", true, "accepted, not used")
 	flag.String("features", "", "accepted, not used")
+	alone := flag.String("alone", "", "")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if *alone != "" {
+		if err := r.alone(ctx, *alone); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := r.run(ctx, *httpPort, *httpsPort); err != nil {
 		log.Fatal(err)
 	}
@@ -97,11 +110,16 @@ func (r *rancher) run(ctx context.Context, httpPort, httpsPort string) error {
 	return r.serve(ctx, cert, httpPort, httpsPort)
 }
 
-func (r *rancher) serve(ctx context.Context, cert tls.Certificate, httpPort, httpsPort string) error {
+func (r *rancher) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, add := range routes {
 		add(r, mux)
 	}
+	return r.wrap(mux)
+}
+
+func (r *rancher) serve(ctx context.Context, cert tls.Certificate, httpPort, httpsPort string) error {
+	mux := r.handler()
 	ends := make(chan error, 2)
 	plain := &http.Server{Addr: net.JoinHostPort(r.address, httpPort), Handler: onPlainPort(mux)}
 	secure := &http.Server{Addr: net.JoinHostPort(r.address, httpsPort), Handler: mux,

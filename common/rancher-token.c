@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+/* API tokens of both kinds, and clusters with their kubeconfigs. */
+#include "rancher-int.h"
+#include "out.h"
+
+#define EXT	   "ext/"
+#define EXT_TOKENS "/apis/ext.cattle.io/v1/tokens"
+#define HARVESTER  "provider.cattle.io"
+#define PAGES_MAX  100
+
+void rk_rancher_token_release(struct rk_rancher_token *t)
+{
+	rk_free_secret(t->value);
+	free(t->name);
+	free(t->description);
+	*t = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+}
+
+static bool is_token_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.';
+}
+
+char *rk_rancher_token_name(const char *value)
+{
+	const char *p = value + (rk_prefix(value, EXT) ? strlen(EXT) : 0), *colon = strchr(p, ':');
+
+	if (!colon || colon == p || !colon[1])
+		return NULL;
+	for (const char *c = p; *c; c++)
+		if (c != colon && !is_token_char(*c))
+			return NULL;
+	return rk_strndup(value, (size_t)(colon - value));
+}
+
+/* --- parsing --- */
+
+/* When it ends: the server's word, else reckoned, since a new Norman token has no expiresAt yet. */
+static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
+{
+	int64_t t = at && *at ? rk_time_parse(at) : -1;
+
+	if (t >= 0)
+		return t;
+	if (ttl_ms == 0)
+		return RK_RANCHER_NEVER;
+	return created_ms > 0 && ttl_ms > 0 ? (created_ms + ttl_ms) / 1000 : RK_RANCHER_UNKNOWN;
+}
+
+static const char *if_set(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
+{
+	const char *name = rk_get_str(v, "metadata", "name", NULL);
+	const char *bearer = if_set(rk_get_str(v, "status", "bearerToken", NULL));
+	const char *secret = if_set(rk_get_str(v, "status", "value", NULL));
+	const char *about = rk_get_str(v, "spec", "description", NULL);
+
+	if (!name)
+		return rk_err_set(err, RK_FAIL, "the answer is no token");
+	t->name = rk_asprintf(EXT "%s", name);
+	if (bearer)
+		t->value = rk_strdup(bearer);
+	else if (secret) /* 2.12 has no bearerToken */
+		t->value = rk_asprintf(EXT "%s:%s", name, secret);
+	t->description = rk_strdup(about ? about : "");
+	t->ttl_ms = rk_get_int(v, 0, "spec", "ttl", NULL);
+	t->expires = expiry(rk_get_str(v, "status", "expiresAt", NULL), 0, t->ttl_ms);
+	t->scoped = if_set(rk_get_str(v, "spec", "clusterName", NULL)) != NULL;
+	t->live = rk_get_bool(v, true, "spec", "enabled", NULL) &&
+		  !rk_get_bool(v, false, "status", "expired", NULL);
+	return 0;
+}
+
+static int parse_norman(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
+{
+	const char *name = rk_get_str(v, "name", NULL), *token = rk_get_str(v, "token", NULL);
+	const char *about = rk_get_str(v, "description", NULL);
+
+	if (!name)
+		name = rk_get_str(v, "id", NULL);
+	if (!name)
+		return rk_err_set(err, RK_FAIL, "the answer is no token");
+	t->name = rk_strdup(name);
+	t->value = token && *token ? rk_strdup(token) : NULL;
+	t->description = rk_strdup(about ? about : "");
+	t->ttl_ms = rk_get_int(v, 0, "ttl", NULL);
+	t->expires = expiry(
+		rk_get_str(v, "expiresAt", NULL), rk_get_int(v, 0, "createdTS", NULL), t->ttl_ms);
+	t->scoped = if_set(rk_get_str(v, "clusterId", NULL)) != NULL;
+	t->live = rk_get_bool(v, true, "enabled", NULL) &&
+		  !rk_get_bool(v, false, "expired", NULL) && t->ttl_ms >= 0;
+	return 0;
+}
+
+int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out, struct rk_err *err)
+{
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	return rk_get(v, "metadata", NULL) ? parse_ext(v, out, err) : parse_norman(v, out, err);
+}
+
+/* --- making, reading, deleting --- */
+
+/* The longest the server gives, as Norman wants it: 0 means 90 days or the maximum, depending on
+ * the version, so the maximum is asked for by its number. */
+static int64_t longest(struct rk_rancher *r)
+{
+	rk_auto_free char *text = NULL;
+	int64_t minutes;
+
+	if (rk_rancher_setting(r, RK_RANCHER_MAX_TTL, &text, NULL) < 0 ||
+		!rk_parse_int(text, 0, INT64_MAX / 60000, &minutes))
+		return 0;
+	return minutes * 60000;
+}
+
+static int make_norman(struct rk_rancher *r, const char *description, int64_t ttl_ms,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *body = rk_map(d);
+
+	rk_set_str(d, body, "type", "token");
+	rk_set_str(d, body, "description", description);
+	rk_set_int(d, body, "ttl", ttl_ms);
+	return rk_rancher_json(r, "POST", "/v3/tokens", body, "make an API token", d, out, err);
+}
+
+static int make_ext(struct rk_rancher *r, const char *description, int64_t ttl_ms, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *body = rk_map(d), *spec = rk_map_at(d, body, "spec", NULL);
+
+	rk_set_str(d, body, "apiVersion", "ext.cattle.io/v1");
+	rk_set_str(d, body, "kind", "Token");
+	rk_set_str(d, spec, "description", description);
+	rk_set_int(d, spec, "ttl", ttl_ms);
+	return rk_rancher_json(r, "POST", EXT_TOKENS, body, "make an API token", d, out, err);
+}
+
+static bool uses_ext(const struct rk_rancher *r)
+{
+	return r->token && rk_prefix(r->token, EXT);
+}
+
+int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
+	struct rk_rancher_token *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *v;
+	int rc;
+
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	if (ttl_ms <= 0)
+		ttl_ms = longest(r);
+	rc = make_norman(r, description, ttl_ms, d, &v, err);
+	if (rc < 0 && (rk_rancher_lacks(err) || (err->http == 401 && uses_ext(r)))) {
+		rk_err_clear(err);
+		rc = make_ext(r, description, ttl_ms, d, &v, err);
+	}
+	if (rc < 0)
+		return -1;
+	if (rk_rancher_token_parse(v, out, err) < 0)
+		return rk_err_wrap(err, "%s: make an API token", r->base);
+	if (!out->value)
+		return rk_err_set(
+			err, RK_FAIL, "%s: make an API token: the answer holds none", r->base);
+	return 0;
+}
+
+static char *token_path(const char *name)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+	bool ext = rk_prefix(name, EXT);
+
+	rk_buf_puts(&path, ext ? EXT_TOKENS "/" : "/v3/tokens/");
+	rk_urlencode(&path, name + (ext ? strlen(EXT) : 0));
+	return rk_buf_detach(&path);
+}
+
+int rk_rancher_token_get(
+	struct rk_rancher *r, const char *name, struct rk_rancher_token *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_free char *path = token_path(name), *what = rk_asprintf("read token %s", name);
+	struct rk_val *v;
+
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
+		return -1;
+	if (rk_rancher_token_parse(v, out, err) < 0)
+		return rk_err_wrap(err, "%s: read token %s", r->base, name);
+	return 0;
+}
+
+int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_free char *path = token_path(name), *what = rk_asprintf("delete token %s", name);
+	int rc = rk_rancher_call(r, "DELETE", path, NULL, what, &res, err);
+
+	if (gone)
+		*gone = rc < 0 && res.status == 404;
+	if (rc < 0 && res.status == 404) {
+		rk_err_clear(err);
+		return 0;
+	}
+	return rc;
+}
+
+/* --- clusters --- */
+
+static void add_cluster(struct rk_doc *d, struct rk_val *list, const char *id, const char *name,
+	const char *state, bool harvester)
+{
+	struct rk_val *c = rk_map(d);
+
+	rk_set_str(d, c, "id", id);
+	rk_set_str(d, c, "name", name && *name ? name : id);
+	rk_set_str(d, c, "state", state ? state : "");
+	rk_set_bool(d, c, "harvester", harvester);
+	rk_append(list, c);
+}
+
+static bool is_harvester(const struct rk_val *labels)
+{
+	return rk_streq(rk_get_str(labels, HARVESTER, NULL), "harvester");
+}
+
+/* The management cluster's own API: the only path on which a selector selects. */
+static int list_labelled(
+	struct rk_rancher *r, struct rk_doc *d, struct rk_val *out, struct rk_err *err)
+{
+	const struct rk_val *items;
+	struct rk_val *v;
+
+	if (rk_rancher_json(r, "GET",
+		    "/apis/management.cattle.io/v3/clusters?labelSelector="
+		    "provider.cattle.io%3Dharvester&limit=500",
+		    NULL, "list Harvester clusters", d, &v, err) < 0)
+		return -1;
+	items = rk_get(v, "items", NULL);
+	if (!items || items->kind != RK_SEQ)
+		return rk_err_set(
+			err, RK_FAIL, "%s: list Harvester clusters: no list came", r->base);
+	rk_each (it, items) {
+		const char *id = rk_get_str(it, "metadata", "name", NULL);
+
+		if (id && is_harvester(rk_get(it, "metadata", "labels", NULL)))
+			add_cluster(d, out, id, rk_get_str(it, "spec", "displayName", NULL), NULL,
+				true);
+	}
+	return 0;
+}
+
+/* The marker of the next page; its URL is the server's idea of our address and not followed. */
+static char *next_marker(const struct rk_val *v)
+{
+	const char *next = rk_get_str(v, "pagination", "next", NULL);
+	const char *m = next ? strstr(next, "marker=") : NULL;
+
+	if (!m || !rk_get_bool(v, false, "pagination", "partial", NULL))
+		return NULL;
+	m += strlen("marker=");
+	return rk_strndup(m, strcspn(m, "&#"));
+}
+
+static int list_page(struct rk_rancher *r, const char *marker, bool harvester, struct rk_doc *d,
+	struct rk_val *out, char **next, struct rk_err *err)
+{
+	rk_auto_free char *path = rk_asprintf(
+		"/v3/clusters?limit=1000%s%s", marker ? "&marker=" : "", marker ? marker : "");
+	const struct rk_val *data;
+	struct rk_val *v;
+
+	if (rk_rancher_json(r, "GET", path, NULL, "list clusters", d, &v, err) < 0)
+		return -1;
+	data = rk_get(v, "data", NULL);
+	if (!data || data->kind != RK_SEQ)
+		return rk_err_set(err, RK_FAIL, "%s: list clusters: no list came", r->base);
+	rk_each (it, data) {
+		const char *id = rk_get_str(it, "id", NULL);
+		bool is = is_harvester(rk_get(it, "labels", NULL));
+
+		if (id && (is || !harvester))
+			add_cluster(d, out, id, rk_get_str(it, "name", NULL),
+				rk_get_str(it, "state", NULL), is);
+	}
+	*next = next_marker(v);
+	return 0;
+}
+
+static int list_norman(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val *out,
+	struct rk_err *err)
+{
+	rk_auto_free char *marker = NULL;
+
+	for (int i = 0; i < PAGES_MAX; i++) {
+		char *next = NULL;
+
+		if (list_page(r, marker, harvester, d, out, &next, err) < 0)
+			return -1;
+		free(marker);
+		marker = next;
+		if (!marker)
+			return 0;
+	}
+	return rk_err_set(err, RK_FAIL, "%s: list clusters: the list does not end", r->base);
+}
+
+int rk_rancher_clusters(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err)
+{
+	struct rk_err why = RK_ERR_INIT;
+
+	*out = rk_seq(d);
+	if (harvester && list_labelled(r, d, *out, &why) == 0)
+		return 0;
+	*out = rk_seq(d);
+	return list_norman(r, harvester, d, *out, err);
+}
+
+int rk_rancher_kubeconfig(
+	struct rk_rancher *r, const char *id, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf path = RK_BUF_INIT;
+	rk_auto_free char *what = rk_asprintf("have a kubeconfig of cluster %s made", id);
+	const char *config;
+	struct rk_val *v;
+
+	rk_buf_puts(&path, "/v3/clusters/");
+	rk_urlencode(&path, id);
+	rk_buf_puts(&path, "?action=generateKubeconfig");
+	if (rk_rancher_json(r, "POST", path.s, NULL, what, d, &v, err) < 0) {
+		if (err->http == 403)
+			rk_err_hint(err, "the user must be an owner of the cluster");
+		return -1;
+	}
+	config = rk_get_str(v, "config", NULL);
+	if (!config || !*config)
+		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds none", r->base, what);
+	rk_buf_reset(out);
+	rk_buf_puts(out, config);
+	if (out->s[out->len - 1] != '\n')
+		rk_buf_putc(out, '\n');
+	return 0;
+}
+
+int rk_rancher_try(struct rk_rancher *r, const char *id, const char *token,
+	enum rk_rancher_access *access, struct rk_buf *why, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_buf path = RK_BUF_INIT;
+	char *before = r->token ? rk_strdup(r->token) : NULL;
+	int rc;
+
+	rk_buf_puts(&path, "/k8s/clusters/");
+	rk_urlencode(&path, id);
+	rk_buf_puts(&path, "/version");
+	rk_rancher_use(r, token);
+	rc = rk_rancher_call(r, "GET", path.s, NULL, "reach the cluster", &res, err);
+	rk_rancher_use(r, before);
+	rk_free_secret(before);
+	*access = rc == 0				   ? RK_RANCHER_WORKS
+		  : res.status == 401 || res.status == 403 ? RK_RANCHER_REFUSED
+							   : RK_RANCHER_AWAY;
+	if (rc < 0 && !res.status)
+		return -1;
+	if (rc < 0 && why)
+		rk_buf_puts(why, err->msg);
+	if (rc < 0)
+		rk_err_clear(err);
+	return 0;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The API behind the login, as far as rk3k tf-setup asks: both generations of login, logout and
+// tokens, users, settings, clusters, generateKubeconfig, the proxy to a cluster. Shapes, statuses
+// and oddities are Rancher's as its documentation and source have them, for 2.9 to 2.15; what is
+// behind them is a table in memory.
+//
+// /standin is for tests: POST /standin?KEY=VALUE sets one of the switches below,
+// POST /standin/expire ends the life of every token, GET /standin/log lists the requests,
+// "METHOD URI TOKEN STATUS" a line, where TOKEN is the name of the token that came along.
+type api struct {
+	r        *rancher
+	mu       sync.Mutex
+	tokens   map[string]*token
+	settings map[string]string
+	log      []string
+	password string
+	n        int
+
+	set map[string]string
+	// version      CATTLE_SERVER_VERSION, as v2.12.3
+	// disabled     the user is locked
+	// must-change  the user must change the password
+	// page         every answer is this web page with status 200
+	// redirect     every answer is a redirect to this place
+	// down         every answer is the proxy's 503
+	// harvesters   0, 1 (the default) or 2 clusters with Harvester's label
+	// no-list      the caller may not list on the Kubernetes paths
+	// no-settings  the caller may not read settings
+	// away         the cluster's agent is not connected
+	// no-norman    there is no /v3/tokens
+	// no-v3-public the feature v3-public is off
+	// fail-clusters, fail-kubeconfig  these answer 500
+	// echo         errors repeat what the client sent
+}
+
+type token struct {
+	name, secret, description, clusterID, kind string
+	ttl                                        int64 // ms
+	created                                    time.Time
+	expired, ext, derived                      bool
+}
+
+type cluster struct {
+	id, name  string
+	harvester bool
+}
+
+func init() {
+	addRoutes(func(r *rancher, mux *http.ServeMux) {
+		a := &api{r: r, tokens: map[string]*token{}, set: map[string]string{}, password: r.password,
+			settings: map[string]string{"auth-token-max-ttl-minutes": "129600", "server-url": "", "first-login": "true"}}
+		a.control(mux)
+		a.session(mux)
+		a.tokenRoutes(mux)
+		a.clusterRoutes(mux)
+		r.wrap = a.wrap
+	})
+}
+
+// minor is the y of the version 2.y.z.
+func (a *api) minor() int {
+	v := a.set["version"]
+	if v == "" {
+		v = a.r.version
+	}
+	parts := strings.Split(strings.TrimPrefix(v, "v"), ".")
+	if len(parts) < 2 {
+		return 99
+	}
+	n, _ := strconv.Atoi(parts[1])
+	return n
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// wrap is what stands before every route: the log, and the ways in which all fails at once.
+func (a *api) wrap(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		w := &statusWriter{rw, 200}
+		if strings.HasPrefix(req.URL.Path, "/standin") {
+			h.ServeHTTP(w, req)
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		name := a.bearerName(req)
+		switch {
+		case a.set["redirect"] != "":
+			http.Redirect(w, req, a.set["redirect"]+req.URL.RequestURI(), http.StatusFound)
+		case a.set["down"] != "":
+			page(w, 503, "<html><head><title>503 Service Temporarily Unavailable</title></head></html>")
+		case a.set["page"] != "" && req.URL.Path != "/ping":
+			page(w, 200, a.set["page"])
+		case req.Method != "GET" && strings.Contains(strings.ToLower(req.UserAgent()), "mozilla"):
+			page(w, 422, "<html>InvalidCSRFToken</html>")
+		case req.URL.Path == "/rancherversion" && a.set["version"] != "":
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprintf(w, `{"Version":%q,"GitCommit":"0000000","RancherPrime":"false"}`, a.set["version"])
+		default:
+			h.ServeHTTP(w, req)
+		}
+		a.log = append(a.log, fmt.Sprintf("%s %s %s %d", req.Method, req.URL.RequestURI(), name, w.status))
+	})
+}
+
+func (a *api) control(mux *http.ServeMux) {
+	locked := func(f http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, req *http.Request) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			f(w, req)
+		}
+	}
+	mux.HandleFunc("POST /standin", locked(func(_ http.ResponseWriter, req *http.Request) {
+		for k, v := range req.URL.Query() {
+			switch {
+			case strings.HasPrefix(k, "setting."):
+				a.settings[strings.TrimPrefix(k, "setting.")] = v[0]
+			case k == "password":
+				a.password = v[0]
+			default:
+				a.set[k] = v[0]
+			}
+		}
+	}))
+	mux.HandleFunc("POST /standin/expire", locked(func(http.ResponseWriter, *http.Request) {
+		for _, t := range a.tokens {
+			t.expired = true
+		}
+	}))
+	mux.HandleFunc("GET /standin/tokens", locked(func(w http.ResponseWriter, _ *http.Request) {
+		for _, t := range a.tokens {
+			fmt.Fprintf(w, "%s %s %d\n", t.name, t.kind, t.ttl)
+		}
+	}))
+	mux.HandleFunc("GET /standin/log", locked(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, strings.Join(a.log, "\n"))
+	}))
+}
+
+// --- answers ---
+
+func page(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, text)
+}
+
+type object = map[string]any
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// norman is an error of the old API; the login of both generations has it too.
+func norman(w http.ResponseWriter, status int, code, message string) {
+	v := object{"baseType": "error", "type": "error", "code": code, "status": status}
+	if message != "" {
+		v["message"] = message
+	}
+	reply(w, status, v)
+}
+
+func notFound(w http.ResponseWriter) { http.Error(w, "404 page not found", http.StatusNotFound) }
+
+func status(w http.ResponseWriter, code int, reason, message string) {
+	reply(w, code, object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
+		"message": message, "code": code})
+}
+
+// body reads JSON whatever the content type says, as login and tokens do.
+func body(w http.ResponseWriter, req *http.Request, v any) bool {
+	if json.NewDecoder(req.Body).Decode(v) == nil {
+		return true
+	}
+	norman(w, 422, "InvalidBodyContent", "")
+	return false
+}
+
+// --- tokens and who may ---
+
+func (a *api) newToken(prefix, kind string, ttl int64) *token {
+	a.n++
+	secret, _ := randomWord(54)
+	name, _ := randomWord(5)
+	t := &token{name: prefix + name, secret: secret, kind: kind, ttl: ttl, created: time.Now()}
+	a.tokens[t.name] = t
+	return t
+}
+
+func (t *token) value() string {
+	if t.ext {
+		return "ext/" + t.name + ":" + t.secret
+	}
+	return t.name + ":" + t.secret
+}
+
+func (t *token) ends() time.Time { return t.created.Add(time.Duration(t.ttl) * time.Millisecond) }
+
+func (t *token) dead() bool {
+	return t.expired || t.ttl < 0 || (t.ttl > 0 && time.Now().After(t.ends()))
+}
+
+func (a *api) bearerName(req *http.Request) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "), ":")
+	if name == "" {
+		return "-"
+	}
+	return name
+}
+
+// caller is the token of the request, nil after the 401 that every bad one gets.
+func (a *api) caller(w http.ResponseWriter, req *http.Request) *token {
+	value := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	name, _, _ := strings.Cut(strings.TrimPrefix(value, "ext/"), ":")
+	t := a.tokens[name]
+	scoped := t != nil && t.clusterID != "" && !strings.HasPrefix(req.URL.Path, "/k8s/clusters/"+t.clusterID)
+	hole := t != nil && t.ext && a.minor() < 15 && strings.HasPrefix(req.URL.Path, "/v3/tokens")
+	if t == nil || t.value() != value || t.dead() || scoped || hole {
+		w.Header().Set("X-Api-Cattle-Auth", "false")
+		reply(w, 401, object{"type": "error", "status": "401", "message": "Unauthorized 401: must authenticate"})
+		return nil
+	}
+	w.Header().Set("X-Api-Cattle-Auth", "true")
+	return t
+}
+
+// authorised wraps a handler that needs a login.
+func (a *api) authorised(f func(w http.ResponseWriter, req *http.Request, by *token)) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		if by := a.caller(w, req); by != nil {
+			f(w, req, by)
+		}
+	}
+}
+
+// clamp is what auth-token-max-ttl-minutes makes of a wish: 0 is the maximum, -1 stays.
+func (a *api) clamp(ttl int64, ext bool) int64 {
+	minutes, _ := strconv.ParseInt(a.settings["auth-token-max-ttl-minutes"], 10, 64)
+	most := minutes * 60000
+	switch {
+	case ttl < 0 && !ext:
+		return ttl
+	case most == 0:
+		return max(ttl, 0)
+	case ttl <= 0 || ttl > most:
+		return most
+	}
+	return ttl
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func query(req *http.Request, key string) string {
+	v, _ := url.ParseQuery(req.URL.RawQuery)
+	return v.Get(key)
+}
