@@ -197,31 +197,39 @@ static void add_node_ports(struct search *s, const struct rk_val *svc)
 		add(s, RK_VIA_NODEPORT, host, w.port, true);
 }
 
-static int add_from_service(struct search *s, struct rk_doc *d, struct rk_err *err)
-{
-	struct rk_val *svc;
-
-	if (rk_kube_find(s->host, &RK_SERVICE, s->ns, s->service, d, &svc, err) < 0)
-		return -1;
-	add_balancers(s, svc);
-	add_node_ports(s, svc);
-	if (!rk_streq(rk_get_str(svc, "spec", "clusterIP", NULL), "None"))
-		add(s, RK_VIA_SERVICE, rk_get_str(svc, "spec", "clusterIP", NULL),
-			rk_get_int(api_port(svc), 443, "port", NULL), false);
-	return 0;
-}
-
-/* The Secret's own server: a host name means ingress exposure, where SNI must stay that name. */
-static void add_from_secret(struct search *s, const struct rk_val *config)
+/* The Secret's own server: a name means ingress exposure, where SNI must stay that name; an IP
+ * address is the Service's. */
+static void add_from_secret(struct search *s, const struct rk_val *config, bool ip)
 {
 	const struct rk_val *c = rk_at(rk_get(config, "clusters", NULL), 0);
 	const char *server = rk_get_str(c, "cluster", "server", NULL);
 	rk_auto_free char *host = NULL;
 	int64_t port;
 
-	if (server && split_address(server, &host, &port, NULL) == 0 && !is_ip(host) &&
+	if (server && split_address(server, &host, &port, NULL) == 0 && is_ip(host) == ip &&
 		strcmp(host, s->service) != 0)
-		add(s, RK_VIA_INGRESS, host, port, false);
+		add(s, ip ? RK_VIA_SERVICE : RK_VIA_INGRESS, host, port, false);
+}
+
+/* Who may read the Secret and nothing else gets the address in it. */
+static int add_from_service(
+	struct search *s, const struct rk_val *config, struct rk_doc *d, struct rk_err *err)
+{
+	struct rk_val *svc;
+
+	if (rk_kube_find(s->host, &RK_SERVICE, s->ns, s->service, d, &svc, err) < 0) {
+		if (err->code != RK_CONFLICT)
+			return -1;
+		rk_err_clear(err);
+		add_from_secret(s, config, true);
+		return 0;
+	}
+	add_balancers(s, svc);
+	add_node_ports(s, svc);
+	if (!rk_streq(rk_get_str(svc, "spec", "clusterIP", NULL), "None"))
+		add(s, RK_VIA_SERVICE, rk_get_str(svc, "spec", "clusterIP", NULL),
+			rk_get_int(api_port(svc), 443, "port", NULL), false);
+	return 0;
 }
 
 /* --- the Secret --- */
@@ -416,8 +424,8 @@ int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, cons
 	if (rc == 0 && a->server) {
 		rc = add_given(&s, err);
 	} else if (rc == 0) {
-		add_from_secret(&s, config);
-		rc = add_from_service(&s, d, err);
+		add_from_secret(&s, config, false);
+		rc = add_from_service(&s, config, d, err);
 	}
 	if (rc == 0)
 		rc = find_way(&s, out, err);

@@ -41,10 +41,15 @@ static int take_cluster(
 int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
 	const struct rk_val *exec, struct rk_err *err)
 {
+	const char *command;
 	bool info = false;
 
 	if (rk_want_bool(exec, &info, err, "provideClusterInfo", NULL) < 0)
 		return -1;
+	command = rk_get_str(exec, "command", NULL);
+	if (!user->file->dir && command && strchr(command, '/') && *command != '/')
+		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative exec command %s",
+			user->file->path, user->name, command);
 	t->exec_doc = rk_doc_new(true);
 	rk_doc_source(t->exec_doc, user->file->path);
 	t->exec = rk_copy(t->exec_doc, exec);
@@ -160,6 +165,51 @@ static void exec_info(const struct rk_target *t, const struct plugin *p, struct 
 		rk_buf_putc(out, '\n');
 }
 
+/* With a slash it belongs to the kubeconfig's directory, without one to PATH; never to the current
+ * directory, where anybody may have put something. NULL: not found. */
+static char *find_program(const struct rk_target *t, struct rk_doc *d, const char *command)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(command, '/'))
+		return *command != '/' && t->exec_dir
+			       ? rk_doc_printf(d, "%s/%s", t->exec_dir, command)
+			       : rk_doc_strndup(d, command, strlen(command));
+	for (size_t n; path && *path; path += n + (path[n] == ':')) {
+		char *full;
+
+		n = strcspn(path, ":");
+		full = rk_doc_printf(d, "%.*s/%s", (int)n, path, command);
+		if (*path == '/' && access(full, X_OK) == 0)
+			return full;
+	}
+	return NULL;
+}
+
+/* installHint comes from a file: control characters could play with the terminal. */
+static void clean(char *to, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size; s++)
+		to[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
+	to[n] = 0;
+}
+
+static int not_started(const struct rk_target *t, const struct plugin *p, int e, struct rk_err *err)
+{
+	const char *hint = rk_get_str(t->exec, "installHint", NULL);
+	char text[400];
+
+	errno = e;
+	rk_err_sys(err, "credential plugin %s cannot be run", p->command);
+	if (hint) {
+		clean(text, sizeof(text), hint);
+		rk_err_hint(err, "%s", text);
+	}
+	return -1;
+}
+
 static int read_plugin(
 	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
 {
@@ -174,9 +224,9 @@ static int read_plugin(
 			p->version, GROUP);
 	if (!*p->command)
 		return rk_err_set(err, RK_FAIL, "exec: no command");
-	p->path = rk_doc_strndup(d, p->command, strlen(p->command));
-	if (strchr(p->command, '/') && *p->command != '/' && t->exec_dir)
-		p->path = rk_doc_printf(d, "%s/%s", t->exec_dir, p->command);
+	p->path = find_program(t, d, p->command);
+	if (!p->path)
+		return not_started(t, p, ENOENT, err);
 	if (read_mode(t->exec, p, err) < 0 || read_argv(t->exec, p, err) < 0)
 		return -1;
 	exec_info(t, p, &info);
@@ -201,7 +251,7 @@ static RK_NORETURN void child(const struct plugin *p, int out, int fail)
 			_exit(127);
 	}
 	if (dup2(out, STDOUT_FILENO) >= 0)
-		execvpe(p->path, (char *const *)(uintptr_t)p->argv.v,
+		execve(p->path, (char *const *)(uintptr_t)p->argv.v,
 			(char *const *)(uintptr_t)p->env.v);
 	e = errno;
 	if (write(fail, &e, sizeof(e)) < 0)
@@ -228,30 +278,6 @@ static int read_all(int fd, struct rk_buf *out, struct rk_err *err)
 	}
 	rk_wipe(chunk, sizeof(chunk));
 	return 0;
-}
-
-/* installHint comes from a file: control characters could play with the terminal. */
-static void clean(char *to, size_t size, const char *s)
-{
-	size_t n = 0;
-
-	for (; *s && n + 1 < size; s++)
-		to[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
-	to[n] = 0;
-}
-
-static int not_started(const struct rk_target *t, const struct plugin *p, int e, struct rk_err *err)
-{
-	const char *hint = rk_get_str(t->exec, "installHint", NULL);
-	char text[400];
-
-	errno = e;
-	rk_err_sys(err, "credential plugin %s cannot be run", p->path);
-	if (hint) {
-		clean(text, sizeof(text), hint);
-		rk_err_hint(err, "%s", text);
-	}
-	return -1;
 }
 
 static int finish_child(

@@ -726,9 +726,13 @@ static int take_input(struct merge *m, struct rk_err *err)
 				      : NULL;
 	if (m->o->name && !*m->o->name)
 		return rk_err_set(err, RK_USAGE, "--name must not be empty");
-	if (m->o->name && all->count > 1)
-		return rk_err_set(err, RK_USAGE, "--name names one entry, and %s has %u contexts",
+	if (m->o->name && all->count > 1) {
+		rk_err_set(err, RK_USAGE, "--name names one entry, and %s has %u contexts",
 			m->source, all->count);
+		return rk_err_hint(err,
+			"take one out: %s kubeconfig export FILE --context OLD --name NEW",
+			rk_usage_prefix());
+	}
 	rk_each (c, all)
 		if (take_context(m, c, err) < 0)
 			return -1;
@@ -1015,11 +1019,11 @@ static int change(struct merge *m, struct rk_err *err)
 	if (!m->o->dry && rk_kc_write(m->files, &m->changed, err) < 0)
 		return -1;
 	print_result(m->o, m->result);
-	rk_each (r, m->result)
+	rk_each (r, m->o->dry ? NULL : m->result)
 		rk_note("context \"%s\" is in %s: kubectl --context %s get namespaces",
 			rk_get_str(r, "name", NULL), rk_get_str(r, "file", NULL),
 			rk_get_str(r, "name", NULL));
-	if (m->current && !rk_streq(was, m->current))
+	if (m->current && !rk_streq(was, m->current) && !m->o->dry)
 		rk_note("current-context is now \"%s\"%s%s%s", m->current, was ? " (was \"" : "",
 			was ? was : "", was ? "\")" : "");
 	return 0;

@@ -151,6 +151,14 @@ list nodes -/- 200"
 	assert_equal "${#lines[@]}" 1
 }
 
+@test "kubeconfig get: who may read the Secret alone gets the address in it" {
+	kubectl create role one-secret -n kc --verb=get --resource=secrets \
+		--resource-name=k3k-rancher-kubeconfig >/dev/null
+	kubectl create rolebinding one-secret -n kc --role=one-secret --user=jane >/dev/null
+	run -0 --separate-stderr kc get kc/rancher --as jane
+	[[ "$stderr" == *"cluster address https://10.96."*" answers"* ]]
+}
+
 @test "kubeconfig get: a wrong CA or an unverified host is refused" {
 	kubectl config view --raw --flatten -o json >"$PLANE_HOME/host"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x \

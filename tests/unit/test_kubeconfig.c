@@ -73,6 +73,17 @@ static int teardown(void **state)
 	return remove_dir();
 }
 
+#define V1 "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never"
+#define ANSWER                                                                   \
+	"#!/bin/sh\necho '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client." \
+	"authentication.k8s.io/v1\","
+
+#define ANSWER_TAIL                                                                    \
+	"echo "                                                                        \
+	"'{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/" \
+	"v1\",\"status\":{\"token\":"                                                  \
+	"\"t\"}}'\n"
+
 /* A kubeconfig with cluster c, user u, context x; the bodies are flow maps. */
 static char *config(const char *cluster, const char *user)
 {
@@ -495,6 +506,7 @@ static void from_bytes(void **state)
 {
 	rk_auto_free char *text =
 		config("{" SERVER ", certificate-authority: ca.crt}", "{token: a}");
+	rk_auto_free char *plugin = config("{" SERVER "}", "{exec: {command: ./x, " V1 "}}");
 	struct rk_kubeconfig *kc = NULL;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_target t;
@@ -503,6 +515,10 @@ static void from_bytes(void **state)
 	assert_int_equal(rk_kubeconfig_parse(&kc, text, strlen(text), "stdin", &err), 0);
 	assert_int_equal(rk_kubeconfig_resolve(kc, NULL, &t, &err), -1);
 	assert_non_null(strstr(err.msg, "relative"));
+	rk_kubeconfig_free(kc);
+	assert_int_equal(rk_kubeconfig_parse(&kc, plugin, strlen(plugin), "stdin", &err), 0);
+	assert_int_equal(rk_kubeconfig_resolve(kc, NULL, &t, &err), -1);
+	assert_non_null(strstr(err.msg, "relative exec command ./x"));
 	rk_kubeconfig_free(kc);
 }
 
@@ -533,17 +549,6 @@ static int run_plugin(const char *script, const char *exec, const char *cluster,
 		fail_msg("%s", err->msg);
 	return rk_target_exec(t, expires, err);
 }
-
-#define V1 "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never"
-#define ANSWER                                                                   \
-	"#!/bin/sh\necho '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client." \
-	"authentication.k8s.io/v1\","
-
-#define ANSWER_TAIL                                                                    \
-	"echo "                                                                        \
-	"'{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/" \
-	"v1\",\"status\":{\"token\":"                                                  \
-	"\"t\"}}'\n"
 
 static void plugin_token(void **state)
 {
@@ -677,6 +682,33 @@ static void plugin_trouble(void **state)
 	}
 }
 
+/* A bare name is looked for in PATH, but never in a directory that is not absolute. */
+static void plugin_by_path(void **state)
+{
+	rk_auto_free char *old = rk_strdup(getenv("PATH")), *path = NULL;
+	rk_auto_free char *cwd = getcwd(NULL, 0), *prog = at("my-plugin");
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_target t;
+	int64_t expires;
+
+	(void)state;
+	put("my-plugin", ANSWER "\"status\":{\"token\":\"tok\"}}'\n", 0700);
+	good("{" SERVER "}", "{exec: {command: my-plugin, " V1 "}}", &t);
+	assert_int_equal(chdir(dir), 0);
+	setenv("PATH", ":.:/bin:/usr/bin", 1);
+	assert_int_equal(rk_target_exec(&t, &expires, &err), -1);
+	assert_non_null(strstr(err.msg, "my-plugin cannot be run"));
+	path = rk_asprintf("/bin:%s:/usr/bin", dir);
+	setenv("PATH", path, 1);
+	if (rk_target_exec(&t, &expires, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(t.token, "tok");
+	rk_target_release(&t);
+	setenv("PATH", old, 1);
+	assert_int_equal(chdir(cwd), 0);
+	unlink(prog);
+}
+
 /* exec is not run when there is another credential. */
 static void plugin_comes_last(void **state)
 {
@@ -731,6 +763,7 @@ int main(void)
 		cmocka_unit_test(plugin_certificate),
 		cmocka_unit_test(plugin_input),
 		cmocka_unit_test(plugin_trouble),
+		cmocka_unit_test(plugin_by_path),
 		cmocka_unit_test(plugin_comes_last),
 		cmocka_unit_test(listing),
 	};
