@@ -373,6 +373,7 @@ int rk_repo_access_for(const struct rk_settings *s, const char *address, const c
 			l.from);
 	a->user = l.user;
 	a->password = l.password;
+	a->from = l.from;
 	if (private && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH))
 		file = rk_setting(s, RK_KEY_PRIVATE_CA_PATH);
 	else
@@ -386,22 +387,33 @@ int rk_repo_access_for(const struct rk_settings *s, const char *address, const c
 	return 0;
 }
 
-const char *rk_repo_remedy(const struct rk_settings *s, const char *address,
-	const struct rk_repo_access *a, const struct rk_err *err)
+static void tls_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, struct rk_err *err)
 {
-	bool private = rk_settings_private_host(s, address);
+	if (!rk_settings_private_host(s, address) && !a->ca)
+		rk_err_hint(err, "name its host in HELM_REPO_HOSTS for PRIVATE_CA_PATH to count");
+	else if (a->ca)
+		rk_err_hint(err, "see PRIVATE_CA_PATH: it must hold the CA of this server");
+	else
+		rk_err_hint(err, "see PRIVATE_CA_PATH: it is not set, and the CA of this server "
+				 "is not among the system's");
+}
 
-	if (err->hint[0])
-		return err->hint;
+void rk_repo_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
 	if (rk_streq(err->reason, "TLS"))
-		return !private ? "name its host in HELM_REPO_HOSTS for PRIVATE_CA_PATH to count"
-		       : a->ca	? "see PRIVATE_CA_PATH: it must hold the CA that signed this one"
-				: "see PRIVATE_CA_PATH";
-	if (err->code != RK_CONFLICT || !err->http)
-		return "";
-	if (!private && !a->user)
-		return "name its host in HELM_REPO_HOSTS if it may have the credentials, or log in "
-		       "and set CREDENTIALS";
-	return a->user ? "see HELM_REPO_USER and HELM_REPO_PASS"
-		       : "set HELM_REPO_USER and HELM_REPO_PASS";
+		tls_remedy(s, address, a, err);
+	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
+		return;
+	if (!a->user && !rk_settings_private_host(s, address))
+		rk_err_hint(err, "name its host in HELM_REPO_HOSTS if it may have the credentials, "
+				 "or log in and set CREDENTIALS");
+	else if (!a->user)
+		rk_err_hint(err, "set HELM_REPO_USER and HELM_REPO_PASS, or log in and set "
+				 "CREDENTIALS");
+	else if (a->from && !rk_streq(a->from, "HELM_REPO_USER"))
+		rk_err_hint(err, "log in anew: user %.100s came from %.200s", a->user, a->from);
+	else
+		rk_err_hint(err, "see HELM_REPO_USER and HELM_REPO_PASS");
 }

@@ -12,6 +12,7 @@
 
 struct rk_repo_access {
 	const char *user, *password; /* NULL: none */
+	const char *from;	     /* where these were found, for advice, or NULL */
 	const char *ca;		     /* PEM, the only anchors; NULL: the system's */
 	size_t ca_len;
 	const char *resolve; /* host:port:address, or NULL */
@@ -61,9 +62,10 @@ struct rk_settings;
  * ca must outlive *a. Errors: what is meant for it cannot be read. */
 int rk_repo_access_for(const struct rk_settings *s, const char *address, const char *resolve,
 	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err) RK_MUST_USE;
-/* What to do about an error of these functions for that address; "" when there is no advice. */
-const char *rk_repo_remedy(const struct rk_settings *s, const char *address,
-	const struct rk_repo_access *a, const struct rk_err *err);
+/* Advise what to do about an error of these functions for that address: sets err's hint, unless
+ * there is nothing better to say than what it has. */
+void rk_repo_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, struct rk_err *err);
 
 /* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False when it
  * is not there or does not fit. */

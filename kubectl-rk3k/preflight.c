@@ -1135,14 +1135,16 @@ static void check_cluster(struct flight *f)
 
 /* From here a host need not be reachable when only the cluster has to reach it. */
 static void repo_failed(struct flight *f, const char *check, bool inside, const char *address,
-	const struct rk_repo_access *a, const struct rk_err *err)
+	const struct rk_repo_access *a, struct rk_err *err)
 {
 	bool unsure = rk_streq(err->reason, "Resolve") || rk_streq(err->reason, "Refused") ||
 		      rk_streq(err->reason, "Unreachable") || rk_streq(err->reason, "Timeout") ||
 		      rk_streq(err->reason, "Token") || rk_streq(err->reason, "Proxy") ||
 		      rk_streq(err->reason, "Broken");
-	const char *hint = rk_repo_remedy(f->s, address, a, err);
+	const char *hint;
 
+	rk_repo_remedy(f->s, address, a, err);
+	hint = err->hint;
 	if (unsure && inside && !*hint)
 		hint = "not reachable from here; it must be from the cluster";
 	row(f, unsure && inside ? WARN : STOP, check, "%s%s%s", err->msg, *hint ? "; " : "", hint);

@@ -477,7 +477,7 @@ static void hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other,
 			rk_auto_free char *key = rk_strndup(c->key, c->klen);
 
 			rk_set_str(d, v, key, rk_val_equal(c, peer) ? "(hidden)" : mark);
-		} else if (c->kind == RK_MAP) {
+		} else if (c->kind == RK_MAP || c->kind == RK_SEQ) {
 			hide(d, c, peer, mark);
 		}
 	}
@@ -631,6 +631,104 @@ static void move_all(struct rk_val *from, struct rk_val *to)
 	}
 }
 
+/* --- the same for helm and skopeo on this machine --- */
+
+static const struct {
+	const char *name;
+	enum rk_key repo;
+} CHARTS[] = {{"k3k", RK_KEY_K3K_REPO}, {"cert-manager", RK_KEY_CERTMANAGER_REPO},
+	{"rancher", RK_KEY_RANCHER_REPO}};
+
+static int put_docker(struct job *j, struct rk_val *config, const char *address, struct rk_err *err)
+{
+	rk_auto_free char *host = rk_repo_host(address);
+	struct rk_login l;
+
+	if (!host || !rk_settings_has_login(j->s, address))
+		return 0;
+	if (rk_settings_login(j->s, address, &l, err) < 0)
+		return -1;
+	rk_docker_config(j->d, config, host, &l);
+	return 0;
+}
+
+/* Docker's config.json: the private registry and the OCI hosts of charts. */
+static int docker_config(struct job *j, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *config = rk_map(j->d);
+
+	rk_map_at(j->d, config, "auths", NULL);
+	*out = config;
+	if (put_docker(j, config, str(j, RK_KEY_PRIVATE_REGISTRY), err) < 0)
+		return -1;
+	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
+		if (rk_repo_is_oci(str(j, CHARTS[i].repo)) &&
+			put_docker(j, config, str(j, CHARTS[i].repo), err) < 0)
+			return -1;
+	return 0;
+}
+
+static int put_repository(
+	struct job *j, struct rk_val *list, const char *name, const char *url, struct rk_err *err)
+{
+	struct rk_val *v = rk_map(j->d);
+	struct rk_login l = {0};
+
+	if (rk_settings_has_login(j->s, url) && rk_settings_login(j->s, url, &l, err) < 0)
+		return -1;
+	rk_set_str(j->d, v, "name", name);
+	rk_set_str(j->d, v, "url", url);
+	rk_set_str(j->d, v, "username", l.user);
+	rk_set_str(j->d, v, "password", l.user ? l.password : NULL);
+	if (rk_settings_private_host(j->s, url) && rk_setting_is(j->s, RK_KEY_PRIVATE_CA_PATH))
+		rk_set_str(j->d, v, "caFile", str(j, RK_KEY_PRIVATE_CA_PATH));
+	else
+		rk_set_str(j->d, v, "caFile", l.ca);
+	rk_append(list, v);
+	return 0;
+}
+
+/* helm's repositories.yaml: the https repositories, each under its chart's name. */
+static int helm_repositories(struct job *j, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *list = rk_seq(j->d);
+
+	*out = rk_map(j->d);
+	rk_set_str(j->d, *out, "apiVersion", "");
+	rk_set(j->d, *out, "repositories", list);
+	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
+		if (!rk_repo_is_oci(str(j, CHARTS[i].repo)) &&
+			put_repository(j, list, CHARTS[i].name, str(j, CHARTS[i].repo), err) < 0)
+			return -1;
+	return 0;
+}
+
+/* JSON is YAML as well: helm reads it, and skopeo wants it. */
+static int render_login_file(struct job *j,
+	int (*fn)(struct job *, struct rk_val **, struct rk_err *), struct rk_err *err)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	struct rk_val *v;
+
+	if (fn(j, &v, err) < 0)
+		return -1;
+	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
+		hide(j->d, v, NULL, "(hidden)");
+	rk_json_write(v, RK_JSON_PRETTY, &b);
+	rk_print_buf(&b);
+	return 0;
+}
+
+static int render_docker(struct job *j, struct rk_err *err)
+{
+	return render_login_file(j, docker_config, err);
+}
+
+static int render_helm(struct job *j, struct rk_err *err)
+{
+	return render_login_file(j, helm_repositories, err);
+}
+
 /* Everything, for reading: Secrets are masked. */
 static int render_all(struct job *j, struct rk_err *err)
 {
@@ -666,14 +764,15 @@ static int render(void *opts, int argc, char **argv, struct rk_err *err)
 		const char *name;
 		int (*fn)(struct job *, struct rk_err *);
 	} parts[] = {{"all", render_all}, {"file", render_file}, {"host", render_host},
-		{"virtual", render_virtual}, {"cluster", render_cluster}, {"chart", render_chart}};
+		{"virtual", render_virtual}, {"cluster", render_cluster}, {"chart", render_chart},
+		{"docker", render_docker}, {"helm", render_helm}};
 	const char *what = argc ? argv[0] : "all";
 
 	for (size_t i = 0; i < RK_COUNT(parts); i++)
 		if (rk_streq(what, parts[i].name))
 			return with_job(opts, NULL, parts[i].fn, err);
 	rk_err_set(err, RK_USAGE, "no part is called %.64s", what);
-	return rk_err_hint(err, "parts are all, file, host, virtual, cluster, chart");
+	return rk_err_hint(err, "parts are all, file, host, virtual, cluster, chart, docker, helm");
 }
 
 /* --- apply --- */
@@ -1020,9 +1119,10 @@ static void row(struct checks *c, enum state state, const char *kind, const char
 
 /* What failed, with what helps. */
 static void failed(struct checks *c, const char *kind, const char *name, const char *address,
-	const struct rk_repo_access *a, const struct rk_err *err)
+	const struct rk_repo_access *a, struct rk_err *err)
 {
-	row(c, FAILED, kind, name, err->msg, rk_repo_remedy(c->j->s, address, a, err));
+	rk_repo_remedy(c->j->s, address, a, err);
+	row(c, FAILED, kind, name, err->msg, err->hint);
 }
 
 static void check_chart(struct checks *c, const char *name, enum rk_key repo)
@@ -1230,9 +1330,9 @@ static int check(void *opts, int argc, char **argv, struct rk_err *err)
 
 static const struct rk_verb VERBS[] = {
 	{.name = "render",
-		.args = "[all|file|host|virtual|cluster|chart]",
+		.args = "[all|file|host|virtual|cluster|chart|docker|helm]",
 		.max_args = 1,
-		.complete = "all|file|host|virtual|cluster|chart",
+		.complete = "all|file|host|virtual|cluster|chart|docker|helm",
 		.summary =
 			"write registries.yaml, Secrets, ConfigMap and patches to standard output",
 		.opts = OPTS_RENDER,
@@ -1275,7 +1375,11 @@ static const struct rk_cmd CMD = {
 		"site with a private registry needs: registries.yaml for containerd with mirrors, "
 		"rewrites, CA and credentials, the Secrets and the ConfigMap that carry it to the "
 		"servers and to helm inside, and the fields of the Cluster and of Rancher's chart "
-		"that refer to it.\n\n"
+		"that refer to it. `render` writes all of it with Secrets hidden, or one part: "
+		"file "
+		"(registries.yaml), host and virtual (objects to apply), cluster and chart "
+		"(patches), docker and helm (config.json and repositories.yaml for tools on this "
+		"machine).\n\n"
 		"Logins are taken from where they are kept already (--credentials docker, helm, or "
 		"a "
 		"file: Docker's config.json with its helpers, helm's repositories.yaml, a "
