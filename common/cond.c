@@ -132,6 +132,9 @@ static int parse_path(struct rk_cond *c, const char *s, struct rk_err *err)
 	c->name = rk_strndup(s, n);
 	if (s[n])
 		c->value = rk_strdup(s + n + 1);
+	if (!n)
+		return rk_err_set(
+			err, RK_USAGE, "--for=jsonpath: which one? jsonpath=PATH[=VALUE]");
 	return rk_jsonpath(NULL, c->name, &none, err);
 }
 

@@ -481,6 +481,7 @@ static int on_line(void *arg, const char *p, size_t n)
 	if (!type || !obj)
 		return -1;
 	w->trouble.code = RK_OK;
+	w->backoff = 0;
 	event(w, type, obj);
 	return 0;
 }

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A watch against a server that follows a script: pages, chunks, 410 in both its forms, refusals,
+ * rubbish, broken streams. Each connection answers one line of the script and is closed. */
+#include "kube-int.h"
+#include "loop.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+struct line {
+	const char *uri; /* part of the request line that must be there */
+	int status;
+	const char *body;
+	int hold_ms;	    /* keep the stream open so long after the body */
+	bool trickle;	    /* one byte at a time */
+	const char *header; /* part of the request's head that must be there, or NULL */
+};
+
+struct shared {
+	int next;
+	char wrong[512]; /* the first request that did not fit */
+};
+
+static struct shared *shared;
+static pid_t server;
+static int port;
+
+static void write_slowly(int fd, const char *s, bool trickle)
+{
+	size_t n = strlen(s), step = trickle ? 1 : n;
+
+	for (size_t i = 0; i < n; i += step)
+		if (send(fd, s + i, step < n - i ? step : n - i, MSG_NOSIGNAL) < 0)
+			return;
+}
+
+static void answer(int fd, const struct line *script, int nlines)
+{
+	char head[4096] = "";
+	size_t n = 0;
+	const struct line *l;
+	rk_auto_free char *start = NULL;
+
+	while (n < sizeof(head) - 1 && !strstr(head, "\r\n\r\n")) {
+		ssize_t got = read(fd, head + n, sizeof(head) - 1 - n);
+
+		if (got <= 0)
+			return;
+		n += (size_t)got;
+		head[n] = '\0';
+	}
+	if (shared->next >= nlines) {
+		pause();
+		return;
+	}
+	l = &script[shared->next++];
+	if ((!strstr(head, l->uri) || (l->header && !strstr(head, l->header))) && !shared->wrong[0])
+		snprintf(shared->wrong, sizeof(shared->wrong), "wanted %s, got %.300s", l->uri,
+			head);
+	start = rk_asprintf("HTTP/1.1 %d x\r\nContent-Type: application/json\r\n"
+			    "Connection: close\r\n\r\n",
+		l->status);
+	write_slowly(fd, start, false);
+	write_slowly(fd, l->body, l->trickle);
+	usleep((useconds_t)l->hold_ms * 1000);
+}
+
+static void serve(int listener, const struct line *script, int nlines)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fork() == 0) { /* a client that has gone must not keep the next waiting */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			answer(fd, script, nlines);
+			_exit(0);
+		}
+		close(fd);
+	}
+}
+
+static void start(const struct line *script, int nlines)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!shared)
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memset(shared, 0, sizeof(*shared));
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 16) == 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	port = ntohs(a.sin_port);
+	server = fork();
+	if (server == 0)
+		serve(fd, script, nlines);
+	close(fd);
+}
+
+static void stop(void)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+/* --- the client --- */
+
+struct seen {
+	struct rk_loop *loop;
+	struct rk_buf text;
+	const char *want;
+	int fails;
+	bool go_on;
+};
+
+static void check(struct seen *s)
+{
+	if (!strcmp(s->text.s, s->want))
+		rk_loop_stop(s->loop);
+}
+
+static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
+{
+	static const char marks[] = {'+', '~', '-', '.'};
+	struct seen *s = arg;
+	const char *v = rk_get_str(obj, "metadata", "resourceVersion", NULL);
+
+	rk_buf_addf(&s->text, "%c%s%s ", marks[e],
+		obj ? rk_get_str(obj, "metadata", "name", NULL) : "", v ? v : "");
+	check(s);
+}
+
+static bool on_fail(void *arg, const struct rk_err *err)
+{
+	struct seen *s = arg;
+
+	s->fails++;
+	rk_buf_addf(&s->text, "!%d ", err->http);
+	check(s);
+	return s->go_on;
+}
+
+static struct rk_kube *client(void)
+{
+	struct rk_kube *k = rk_calloc(1, sizeof(*k));
+	rk_auto_free char *base = rk_asprintf("http://127.0.0.1:%d", port);
+	struct rk_http_conf conf = {.base = base, .allow_http = true, .bearer = "old"};
+
+	assert_int_equal(rk_http_new(&k->http, &conf, NULL), 0);
+	k->target.server = rk_strdup(base);
+	k->ns = rk_strdup("default");
+	k->token_read_ms = rk_now_ms();
+	return k;
+}
+
+static void client_free(struct rk_kube *k)
+{
+	rk_http_free(k->http);
+	free(k->target.server);
+	free(k->target.token_file);
+	rk_free_secret(k->target.token);
+	free(k->ns);
+	free(k);
+}
+
+static void expect(
+	const struct line *script, int nlines, const char *want, bool go_on, const char *token_file)
+{
+	struct seen s = {.text = RK_BUF_INIT, .want = want, .go_on = go_on};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_list_opts o = {.limit = 2};
+	struct rk_kube *k;
+
+	start(script, nlines);
+	k = client();
+	if (token_file)
+		k->target.token_file = rk_strdup(token_file);
+	s.loop = rk_loop_new();
+	rk_loop_watch(s.loop, k, &RK_CONFIGMAP, "n", &o, on_event, on_fail, &s);
+	if (rk_loop_run(s.loop, 15000, &err) < 0)
+		fail_msg("%s: saw %s wanted %s (%s)", err.msg, s.text.s, want, shared->wrong);
+	assert_string_equal(shared->wrong, "");
+	rk_loop_free(s.loop);
+	client_free(k);
+	rk_buf_release(&s.text);
+	stop();
+}
+
+#define OBJ(name, uid, version)                                                   \
+	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\",\"uid\":\"" uid \
+	"\",\"resourceVersion\":\"" version "\"}}"
+#define LIST(version, more, items) \
+	"{\"metadata\":{\"resourceVersion\":\"" version "\"" more "},\"items\":[" items "]}"
+#define EVENT(type, obj) "{\"type\":\"" type "\",\"object\":" obj "}\n"
+#define EXPIRED                                                                        \
+	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":" \
+	"\"Expired\"}}\n"
+#define BOOKMARK(v) EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"" v "\"}}")
+
+#define SAY(u, s, b)                                   \
+	{                                              \
+		.uri = (u), .status = (s), .body = (b) \
+	}
+#define HOLD(u, b, ms)                                                  \
+	{                                                               \
+		.uri = (u), .status = 200, .body = (b), .hold_ms = (ms) \
+	}
+#define TRICKLE(u, b, ms)                                                                \
+	{                                                                                \
+		.uri = (u), .status = 200, .body = (b), .hold_ms = (ms), .trickle = true \
+	}
+
+static void pages_and_chunks(void **state)
+{
+	static const struct line script[] = {
+		SAY("GET /api/v1/namespaces/n/configmaps?limit=2 ", 200,
+			LIST("10", ",\"continue\":\"t/1\"",
+				OBJ("a", "ua", "3") "," OBJ("b", "ub", "4"))),
+		SAY("limit=2&continue=t%2F1 ", 200, LIST("10", "", OBJ("c", "uc", "5"))),
+		TRICKLE("watch=1",
+			EVENT("MODIFIED", OBJ("a", "ua", "11"))
+				EVENT("DELETED", OBJ("b", "ub", "12"))
+					EVENT("ADDED", OBJ("d", "ud", "13")) BOOKMARK("20"),
+			100),
+		HOLD("resourceVersion=20", EVENT("DELETED", OBJ("d", "ud", "21")), 5000),
+	};
+
+	(void)state;
+	expect(script, RK_COUNT(script), "+a3 +b4 +c5 . ~a11 -b12 +d13 -d21 ", false, NULL);
+}
+
+static void expired_lists_again(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=2", 200, LIST("10", "", OBJ("a", "ua", "3") "," OBJ("b", "ub", "4"))),
+		SAY("resourceVersion=10", 200, EXPIRED),
+		SAY("limit=2 ", 200, LIST("30", "", OBJ("b", "ub", "4") "," OBJ("c", "uc", "25"))),
+		SAY("resourceVersion=30", 410,
+			"{\"kind\":\"Status\",\"reason\":\"Expired\",\"code\":410}"),
+		SAY("limit=2 ", 200, LIST("40", "", OBJ("b", "NEW", "33"))),
+		HOLD("resourceVersion=40", EVENT("MODIFIED", OBJ("b", "NEW", "41")), 5000),
+	};
+
+	(void)state;
+	/* a vanished; the unchanged b is not told again; then b is another one and c is gone */
+	expect(script, RK_COUNT(script), "+a3 +b4 . +c25 -a3 -b4 +b33 -c25 ~b41 ", false, NULL);
+}
+
+static void refusal_ends_or_is_tried_again(void **state)
+{
+	static const struct line once[] = {
+		SAY("limit=2", 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}"),
+	};
+	static const struct line again[] = {
+		SAY("limit=2", 404, "404 page not found\n"),
+		SAY("limit=2", 200, LIST("1", "", "")),
+		HOLD("watch=1", "", 5000),
+	};
+
+	(void)state;
+	expect(once, RK_COUNT(once), "!403 ", false, NULL);
+	expect(again, RK_COUNT(again), "!404 . ", true, NULL);
+}
+
+static void rubbish_and_breaks(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=2", 200, "no json"),
+		SAY("limit=2", 503, "busy"),
+		SAY("limit=2", 200, LIST("1", "", "")),
+		HOLD("watch=1",
+			EVENT("ADDED", OBJ("a", "ua", "2")) "<html>\n" EVENT(
+				"ADDED", OBJ("x", "ux", "3")),
+			9000),
+		SAY("resourceVersion=2", 200, EVENT("ADDED", OBJ("b", "ub", "4")) "{\"type\":"),
+		HOLD("resourceVersion=4", EVENT("ADDED", OBJ("c", "uc", "5")), 5000),
+	};
+
+	(void)state;
+	expect(script, RK_COUNT(script), ". +a2 +b4 +c5 ", true, NULL);
+}
+
+/* A new token in the file is taken up after a 401, without anybody being told. */
+static void token_is_read_again(void **state)
+{
+	static const struct line script[] = {
+		{.uri = "limit=2",
+			.status = 401,
+			.body = "{\"kind\":\"Status\",\"reason\":\"Unauthorized\",\"code\":401}",
+			.header = "Authorization: Bearer old"},
+		{.uri = "limit=2",
+			.status = 200,
+			.body = LIST("1", "", OBJ("a", "ua", "1")),
+			.header = "Authorization: Bearer new"},
+		HOLD("watch=1", "", 5000),
+	};
+	char path[] = "/tmp/rk3k-test-token-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, " new \n", 6) == 6);
+	close(fd);
+	expect(script, RK_COUNT(script), "+a1 . ", false, path);
+	unlink(path);
+}
+
+/* --- timers and signals --- */
+
+struct ticks {
+	struct rk_loop *loop;
+	int n[3];
+};
+
+static void tick_a(void *arg)
+{
+	((struct ticks *)arg)->n[0]++;
+}
+
+static void tick_b(void *arg)
+{
+	struct ticks *t = arg;
+
+	t->n[1]++;
+	rk_loop_stop(t->loop);
+}
+
+static void tick_never(void *arg)
+{
+	((struct ticks *)arg)->n[2]++;
+}
+
+static void timers(void **state)
+{
+	struct ticks t = {.loop = rk_loop_new()};
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	rk_loop_after(t.loop, 50, tick_a, &t);
+	rk_loop_after(t.loop, 10, tick_a, &t); /* merged to the earliest */
+	rk_loop_after(t.loop, 5000, tick_a, &t);
+	rk_loop_after(t.loop, 100, tick_b, &t);
+	rk_loop_after(t.loop, 20, tick_never, &t);
+	rk_loop_cancel(t.loop, tick_never, &t);
+	assert_int_equal(rk_loop_run(t.loop, 5000, &err), 0);
+	assert_int_equal(t.n[0], 1);
+	assert_int_equal(t.n[1], 1);
+	assert_int_equal(t.n[2], 0);
+	assert_int_equal(rk_loop_run(t.loop, 50, &err), -1);
+	assert_int_equal(err.code, RK_TIMEOUT);
+	rk_loop_free(t.loop);
+}
+
+static void raise_term(void *arg)
+{
+	(void)arg;
+	raise(SIGTERM);
+}
+
+static void signals(void **state)
+{
+	struct rk_loop *l = rk_loop_new();
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	rk_loop_after(l, 10, raise_term, NULL);
+	assert_int_equal(rk_loop_run(l, 5000, &err), -1);
+	assert_int_equal(err.code, 128 + SIGTERM);
+	rk_loop_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_and_chunks),
+		cmocka_unit_test(expired_lists_again),
+		cmocka_unit_test(refusal_ends_or_is_tried_again),
+		cmocka_unit_test(rubbish_and_breaks),
+		cmocka_unit_test(token_is_read_again),
+		cmocka_unit_test(timers),
+		cmocka_unit_test(signals),
+	};
+
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
