@@ -131,6 +131,99 @@ static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct 
 	return rk_val_equal(v[0], v[1]);
 }
 
+/* --- whether an apply would change nothing --- */
+
+static const struct rk_val *listed(const struct rk_val *fields, const struct rk_val *m)
+{
+	rk_auto_free char *name = rk_asprintf("f:%s", m->key);
+
+	return rk_member(fields, name, strlen(name));
+}
+
+static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth);
+
+/* The item of a list that a "k:{...}" names by its keys. */
+static const struct rk_val *keyed_item(
+	struct rk_doc *d, const struct rk_val *list, const char *key, size_t n)
+{
+	struct rk_val *want;
+
+	if (rk_json_parse(d, key, n, &want, NULL) < 0)
+		return NULL;
+	rk_each (it, list)
+		if (holds(it, want))
+			return it;
+	return NULL;
+}
+
+/* A list without keys is owned whole; one with keys item by item. */
+static bool owns_list(
+	struct rk_doc *d, const struct rk_val *fields, const struct rk_val *list, int depth)
+{
+	uint32_t n = 0;
+
+	rk_each (f, fields) {
+		const struct rk_val *it;
+
+		if (rk_streq(f->key, "."))
+			continue;
+		if (f->klen < 2 || !rk_prefix(f->key, "k:"))
+			return false;
+		it = keyed_item(d, list, f->key + 2, f->klen - 2);
+		if (!it || !owns(d, f, it, depth + 1))
+			return false;
+		n++;
+	}
+	return n == 0 || n == list->count;
+}
+
+/* Named in the request, not owned. */
+static bool is_identity(const struct rk_val *m, int depth)
+{
+	return (depth == 0 && (rk_streq(m->key, "apiVersion") || rk_streq(m->key, "kind"))) ||
+	       (depth == 1 && (rk_streq(m->key, "name") || rk_streq(m->key, "namespace")) &&
+		       rk_streq(m->parent->key, "metadata"));
+}
+
+/* Whether the fields (of managedFields) are those of v, no more and no fewer. In doubt: no. */
+static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth)
+{
+	if (!fields->count)
+		return true;
+	if (v->kind == RK_SEQ)
+		return owns_list(d, fields, v, depth);
+	if (v->kind != RK_MAP)
+		return false;
+	rk_each (m, v) {
+		const struct rk_val *f = listed(fields, m);
+
+		if (!is_identity(m, depth) && (!f || !owns(d, f, m, depth + 1)))
+			return false;
+	}
+	rk_each (f, fields)
+		if (!rk_streq(f->key, ".") && (f->klen < 2 || !rk_prefix(f->key, "f:") ||
+						      !rk_member(v, f->key + 2, f->klen - 2)))
+			return false;
+	return true;
+}
+
+/* What is there already is what would be sent, and owned by us alike: nothing to write. */
+static bool is_settled(struct job *j)
+{
+	const char *manager = j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
+
+	if (!j->before || !holds(j->before, j->body))
+		return false;
+	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL))
+		if (rk_streq(rk_get_str(m, "manager", NULL), manager) &&
+			rk_streq(rk_get_str(m, "operation", NULL), "Apply") &&
+			rk_streq(rk_get_str(m, "apiVersion", NULL), j->about.api_version) &&
+			!rk_get(m, "subresource", NULL))
+			return rk_get(m, "fieldsV1", NULL) &&
+			       owns(j->d, rk_get(m, "fieldsV1", NULL), j->body, 0);
+	return false;
+}
+
 static enum rk_outcome outcome_of(const struct job *j)
 {
 	if (!j->before || j->status == 201)
@@ -259,10 +352,15 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		j->after = j->before;
 		return 0;
 	}
-	if (j->o->dry != RK_DRY_CLIENT)
-		return write_object(j, false, err);
-	j->after = j->body;
-	return 0;
+	if (j->o->dry == RK_DRY_CLIENT) {
+		j->after = j->body;
+		return 0;
+	}
+	if (is_settled(j)) {
+		j->after = j->before;
+		return 0;
+	}
+	return write_object(j, false, err);
 }
 
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,

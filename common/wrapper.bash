@@ -92,6 +92,11 @@ load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 }
 settings() { printf '%s\n' "$doc"; }
 
+# Name the host, and refuse to act inside a virtual cluster.
+host_only() {
+	tool preflight --host-only "${flags[@]}" || exit
+}
+
 stopped() { # CODE
 	warn "stopped in step ${current}; run the same command again to go on"
 	exit "$1"

@@ -20,6 +20,7 @@ struct opts {
 	struct rk_out_flags out;
 	const char *config;
 	bool lose_data;
+	bool host_only;
 };
 
 static const struct rk_opt OPTS[] = {
@@ -28,6 +29,8 @@ static const struct rk_opt OPTS[] = {
 		.complete = "file"},
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
 		.help = "accept a change that wipes the virtual cluster"},
+	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
+		.help = "only make sure that this cluster is a host and no virtual cluster"},
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_OPT_END,
@@ -1258,12 +1261,28 @@ static void print(const struct flight *f)
 	rk_print_val(f->o->out.fmt, doc);
 }
 
+/* The one check that is a refusal: whatever else is wanted, not on the virtual cluster itself. */
+static int host_only(const struct opts *o, struct rk_err *err)
+{
+	struct rk_http_req req = {.path = "/version", .retry = true};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_kube *k = NULL;
+
+	if (rk_kube_open(&k, &o->kube, err) < 0 || rk_kube_raw(k, &req, &res, err) < 0 ||
+		rk_k3k_guard_host(k, err) < 0)
+		return -1;
+	rk_note("host: context %s, %s", rk_kube_context(k), rk_kube_server(k));
+	return 0;
+}
+
 static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *d = rk_doc_new(true);
 	struct flight f = {.o = p, .s = s, .d = d, .rows = rk_seq(d)};
 
+	if (f.o->host_only)
+		return host_only(f.o, err);
 	if (rk_settings_load_file(s, f.o->config ? f.o->config : "-", err) < 0)
 		return -1;
 	check_all(&f);
