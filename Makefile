@@ -212,10 +212,12 @@ deps:
 check-headers: $(B)/gen/manifests.c
 	@for h in common/*.h; do \
 		echo "#include \"$${h#common/}\"" | $(COMPILE) -fsyntax-only -x c - || exit 1; done
-##: fmt            format C and shell
-fmt:
+##: fmt            format C and shell; write the tables in README and ARCHITECTURE anew
+fmt: all
 	clang-format -i $$(git ls-files '*.c' '*.h')
 	shfmt -w $$(tests/lint --shell-files)
+	B=$(B) tests/lint --fix-readme
+	tests/arrows --fix
 ##: compile_commands.json  for clangd and clang-tidy
 compile_commands.json: FORCE
 	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(UNIT) $(FUZZ); do \

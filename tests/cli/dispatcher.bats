@@ -177,6 +177,11 @@ echo_tool() { # PATH
 	assert_equal "$stderr" 'rk3k-version: unexpected argument "extra"; see kubectl rk3k version --help'
 }
 
+@test "names: --help is as in the golden file" {
+	kubectl-rk3k names --help >help.txt
+	run -0 diff -u "$BATS_TEST_DIRNAME/../golden/names-help.txt" help.txt
+}
+
 @test "names: contexts of the kubeconfig" {
 	cat >config <<-'EOF'
 		apiVersion: v1
