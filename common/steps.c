@@ -33,6 +33,11 @@ static bool secret_tls(const struct rk_settings *s)
 	return rk_streq(str(s, RK_KEY_TLS_SOURCE), "secret");
 }
 
+static bool by_ingress(const struct rk_settings *s)
+{
+	return is(s, RK_KEY_K3K_API_HOSTNAME);
+}
+
 static bool ca_pair(const struct rk_settings *s)
 {
 	return secret_tls(s) && is(s, RK_KEY_CA_CERT_PATH);
@@ -704,6 +709,7 @@ static int build_fqdn(
 const struct rk_step rk_steps[] = {
 	{"namespace", false, "the virtual cluster's namespace", NULL, build_namespace},
 	{"registry", false, "private registry for the servers", has_registry, build_registry},
+	{"passthrough", false, "TLS passthrough in the host's ingress controller", by_ingress, NULL},
 	{"cluster", false, "the virtual cluster", NULL, build_cluster},
 	{"pdb", false, "quorum of the servers during drains", ha, build_pdb},
 	{"bootstrap", true, "Rancher's namespace and first password", NULL, build_bootstrap},
@@ -737,6 +743,8 @@ int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct 
 	if (!rk_step_applies(step, s))
 		return rk_err_set(err, RK_NOTFOUND, "step %s has nothing to do with these settings",
 			step->name);
+	if (!step->build)
+		return rk_err_set(err, RK_USAGE, "step %s is a tool of its own", step->name);
 	*out = rk_seq(d);
 	if (step->build(d, s, *out, err) < 0)
 		return rk_err_wrap(err, "step %s", step->name);

@@ -417,6 +417,7 @@ static const struct right RIGHTS[] = {
 	{"create", "policy", "poddisruptionbudgets", IN_NS, three},
 	{"patch", "policy", "poddisruptionbudgets", IN_NS, three},
 	{"get", "helm.cattle.io", "helmchartconfigs", IN_SYSTEM, by_ingress},
+	{"create", "helm.cattle.io", "helmchartconfigs", IN_SYSTEM, by_ingress},
 	{"patch", "helm.cattle.io", "helmchartconfigs", IN_SYSTEM, by_ingress},
 	{"get", "apps", "deployments", IN_K3K, NULL},
 	{"create", "", "secrets", IN_K3K, installs},

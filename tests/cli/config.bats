@@ -244,6 +244,15 @@ doc() { # jq filter, then config's arguments
 	run -1 timeout 5 "$config" -c /dev/null < <(sleep 1)
 }
 
+@test "config: --names-only wants no host name and no file" {
+	conf CLUSTER=blue PRIVATE_CA_PATH=/gone.pem PVC_SIZE=junk HELM_AUTH_NEEDED=yes
+	run -0 "$config" -c deploy.conf --names-only
+	run -0 "$config" get NAMESPACE CLUSTER INGRESS_NAME K3K_REPO_PRIVATE <<<"$output"
+	assert_output $'rancher-k3k\nblue\nblue-k3k-ingress\nno'
+	conf CLUSTER=Blue
+	run -1 "$config" -c deploy.conf --names-only
+}
+
 @test "config: binary junk and huge files end in one line" {
 	head -c 4096 /dev/urandom >junk
 	run -1 --separate-stderr "$config" -c junk

@@ -130,6 +130,14 @@ fqdn virtual
 ingress host'
 }
 
+@test "render: a name for the API adds the step passthrough, which is a tool of its own" {
+	conf K3K_API_HOSTNAME=api.example.com
+	run -0 grep -A1 passthrough <(steps)
+	assert_output $'passthrough host\ncluster host'
+	run -2 --separate-stderr "$bin/rk3k-render" passthrough -c doc.json
+	assert_regex "$stderr" 'tool of its own'
+}
+
 @test "render: every listed step yields objects, every other is exit 3" {
 	for servers in 1 3; do
 		conf SERVER_COUNT=$servers
