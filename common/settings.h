@@ -83,11 +83,11 @@ enum rk_set_kind {
 	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
 	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
 	RK_SET_VERSION,
-	RK_SET_FILE,  /* an existing file */
+	RK_SET_FILE,	/* an existing file */
 	RK_SET_SOURCES, /* comma list of docker, helm and existing files */
-	RK_SET_CIDR,  /* IPv4 or IPv6 network, or one of each with a comma */
-	RK_SET_LABEL, /* DNS label, at most 63 */
-	RK_SET_NAME,  /* DNS subdomain */
+	RK_SET_CIDR,	/* IPv4 or IPv6 network, or one of each with a comma */
+	RK_SET_LABEL,	/* DNS label, at most 63 */
+	RK_SET_NAME,	/* DNS subdomain */
 	RK_SET_EMAIL,
 	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
 };

@@ -709,7 +709,8 @@ static int build_fqdn(
 const struct rk_step rk_steps[] = {
 	{"namespace", false, "the virtual cluster's namespace", NULL, build_namespace},
 	{"registry", false, "private registry for the servers", has_registry, build_registry},
-	{"passthrough", false, "TLS passthrough in the host's ingress controller", by_ingress, NULL},
+	{"passthrough", false, "TLS passthrough in the host's ingress controller", by_ingress,
+		NULL},
 	{"cluster", false, "the virtual cluster", NULL, build_cluster},
 	{"pdb", false, "quorum of the servers during drains", ha, build_pdb},
 	{"bootstrap", true, "Rancher's namespace and first password", NULL, build_bootstrap},
