@@ -49,20 +49,15 @@ func (s *server) startRest(ctx context.Context) error {
 	if err := s.nodeKubeconfig(admin, node); err != nil {
 		return err
 	}
-	pods, err := s.podCIDR()
-	if err != nil {
+	if err := s.startPods(admin, node); err != nil {
 		return err
 	}
 	job := "rancher/klipper-helm:v0.9.10-build20251111"
 	if s.registry != "" {
 		job = s.registry + "/" + job
 	}
-	err = errors.Join(
-		s.children.keep("procnode", nil, "procnode", "-name", s.pod, "-address", s.address, "-kubeconfig", node,
-			"-images", s.images, "-dir", s.data+"/agent", "-pod-cidr", pods,
-			"-service-host", s.address, "-service-port", "6443"),
-		s.children.keep("helm-controller", []string{"DEFAULT_JOB_IMAGE=" + job, "NODE_NAME=" + s.pod},
-			"helm-controller", "--kubeconfig", admin))
+	err := s.children.keep("helm-controller", []string{"DEFAULT_JOB_IMAGE=" + job, "NODE_NAME=" + s.pod},
+		"helm-controller", "--kubeconfig", admin)
 	if err != nil || s.disabled["traefik"] {
 		return err
 	}
@@ -76,6 +71,20 @@ func (s *server) startRest(ctx context.Context) error {
 		"--providers.kubernetesingress.ingressendpoint.ip="+s.address,
 		"--providers.providersthrottleduration=200ms", "--log.level=INFO",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false")
+}
+
+// startPods starts what runs the virtual cluster's pods.
+func (s *server) startPods(admin, node string) error {
+	if s.node != "" {
+		return s.startNode(admin, node)
+	}
+	pods, err := s.podCIDR()
+	if err != nil {
+		return err
+	}
+	return s.children.keep("procnode", nil, "procnode", "-name", s.pod, "-address", s.address, "-kubeconfig", node,
+		"-images", s.images, "-dir", s.data+"/agent", "-pod-cidr", pods,
+		"-service-host", s.address, "-service-port", "6443")
 }
 
 // nodeKubeconfig is the plane's admin.kubeconfig with the node's identity.

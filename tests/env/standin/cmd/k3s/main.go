@@ -11,12 +11,17 @@
 // The certificate of the API holds the names of config.yaml and the pod's address, never the
 // address of a host node.
 //
-// Not imitated: containerd (a nested procnode runs programs instead of images, so registries.yaml
-// has no effect), flannel, kube-proxy and CoreDNS (the virtual cluster's Service addresses are
-// dead; pods reach the API at the pod's address, Traefik the endpoints), agents (they only wait),
-// servers 1..n (they relay 6443, 80 and 443 to server 0 and are no members of etcd), and of k3s'
-// arguments all but --tls-san, --disable=traefik and --system-default-registry, which names the
-// image of chart jobs. SIGTERM ends it at once; the real one takes its whole grace.
+// Real in the node tier (-node): containerd, kubelet, kube-proxy and the pods of the virtual cluster,
+// inside the server pod; registries.yaml with mirrors, CA and credentials.
+//
+// Not imitated: in the control-plane tier containerd (a nested procnode runs programs instead of
+// images, so registries.yaml has no effect) and kube-proxy (the virtual cluster's Service addresses
+// are dead; pods reach the API at the pod's address, Traefik the endpoints). In both: flannel,
+// CoreDNS, the chart of Traefik and the service balancer (Traefik is a process on the pod's own
+// ports), agents (they only wait), servers 1..n (they relay 6443, 80 and 443 to server 0 and are no
+// members of etcd), and of k3s' arguments all but --tls-san, --disable=traefik,
+// --disable-default-registry-endpoint and --system-default-registry, which names the image of chart
+// jobs. SIGTERM ends it at once; the real one takes its whole grace.
 package main
 
 import (
@@ -41,12 +46,16 @@ import (
 // A server is the settings of one pod.
 type server struct {
 	plane, images string // tests/env/plane, and procnode's table
+	node, public  string // tests/env/node: a real node instead of procnode
 	data          string
 	pod, address  string
 	extraSANs     []string
 	disabled      map[string]bool
 	registry      string
-	config        struct {
+
+	noDefaultRegistry bool
+
+	config struct {
 		Token       string   `json:"token"`
 		ClusterCIDR string   `json:"cluster-cidr"`
 		ServiceCIDR string   `json:"service-cidr"`
@@ -61,12 +70,16 @@ func main() {
 	root := flag.String("config", "/opt/rancher/k3s", "where init/ and server/ are mounted")
 	flag.StringVar(&s.plane, "plane", "plane", "the program that starts a control plane")
 	flag.StringVar(&s.images, "images", "", "procnode's table of images")
+	flag.StringVar(&s.node, "node", "", "the program that starts a real node, instead of procnode")
+	flag.StringVar(&s.public, "public", "", "what stands for the public registries")
 	flag.StringVar(&s.data, "data", "/var/lib/rancher/k3s", "data directory")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	var err error
 	switch flag.Arg(0) {
+	case "registries":
+		err = registriesCommand(flag.Args()[1:], os.Stdout)
 	case "agent":
 		<-ctx.Done()
 	case "server":
@@ -101,6 +114,8 @@ func (s *server) arguments(args []string) error {
 			for _, d := range strings.Split(value, ",") {
 				s.disabled[d] = true
 			}
+		case "--disable-default-registry-endpoint":
+			s.noDefaultRegistry = true
 		case "--system-default-registry":
 			s.registry = value
 		}

@@ -57,6 +57,7 @@ func main() {
 	}
 	var c config
 	var kubeconfig, storage string
+	var storageOnly bool
 	flag.StringVar(&kubeconfig, "kubeconfig", "", "identity of the node (O=system:nodes, CN=system:node:NAME)")
 	flag.StringVar(&storage, "storage-kubeconfig", "", "identity of the volume provisioner; none: no provisioner")
 	flag.StringVar(&c.name, "name", "", "name of the node")
@@ -69,7 +70,14 @@ func main() {
 	flag.StringVar(&c.servicePort, "service-port", "", "KUBERNETES_SERVICE_PORT of pods")
 	flag.DurationVar(&c.backoff, "backoff", time.Second, "first delay before a restart")
 	flag.DurationVar(&c.refresh, "refresh", 5*time.Second, "how often mounted Secrets and ConfigMaps are read again")
+	flag.BoolVar(&storageOnly, "storage-only", false, "no node: only the volume provisioner, for a real one")
 	flag.Parse()
+	if storageOnly {
+		if err := runStorage(c.dir, storage); err != nil {
+			log.Fatalf("procnode: %v", err)
+		}
+		return
+	}
 	if c.name == "" || c.address == "" || c.dir == "" || c.images == "" || kubeconfig == "" {
 		log.Fatal("procnode: -kubeconfig, -name, -address, -dir and -images are needed")
 	}
@@ -87,6 +95,18 @@ func connect(kubeconfig, agent string) (*rest.Config, kubernetes.Interface, erro
 	cfg.QPS, cfg.Burst = 200, 400
 	client, err := kubernetes.NewForConfig(cfg)
 	return cfg, client, err
+}
+
+// runStorage is the provisioner alone, for a bed whose node is a real one.
+func runStorage(dir, kubeconfig string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	_, client, err := connect(kubeconfig, "procnode-storage")
+	if err != nil {
+		return fmt.Errorf("%s: %w", kubeconfig, err)
+	}
+	provision(ctx, client, dir)
+	return nil
 }
 
 func run(c config, kubeconfig, storage string) error {
