@@ -94,14 +94,22 @@ static int clusters(const struct opts *o, struct rk_kube *k, struct rk_doc *d, s
 	return 0;
 }
 
+/* Virtual clusters live on the host; namespaces are also those inside of one. */
 static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, struct rk_strv *out,
 	struct rk_err *err)
 {
-	rk_auto_kube *k = NULL;
+	const bool host = rk_streq(kind, "cluster");
+	struct rk_kube_flags flags = o->kube;
+	struct rk_connection c = {0};
+	int ret;
 
-	if (rk_kube_open(&k, &o->kube, err) < 0)
-		return -1;
-	return rk_streq(kind, "cluster") ? clusters(o, k, d, out, err) : namespaces(k, d, out, err);
+	if (host)
+		flags.virtual_cluster = NULL;
+	ret = rk_connect(&c, &flags, err);
+	if (ret == 0)
+		ret = host ? clusters(o, c.kube, d, out, err) : namespaces(c.kube, d, out, err);
+	rk_disconnect(&c);
+	return ret;
 }
 
 static int collect(const struct opts *o, const char *kind, struct rk_doc *d, struct rk_strv *out,

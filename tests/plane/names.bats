@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# names and completion: what a cluster knows.
+
+load ../helpers
+
+setup() {
+	plane_home
+	plane_namespace names
+	bed kubectl get crd clusters.k3k.io >/dev/null 2>&1 || crd
+	local ns
+	for ns in "$NS" rancher-k3k; do
+		bed kubectl create namespace "$ns" >/dev/null 2>&1 || true
+		cluster "$ns" "c-$NS"
+	done
+}
+
+# k3k's own definition must find its place free.
+teardown_file() {
+	kubectl delete crd -l made-by=names.bats --ignore-not-found >/dev/null
+}
+
+teardown() {
+	kubectl delete clusters.k3k.io -A -l "test=$NS" --wait=false >/dev/null
+}
+
+# Enough of k3k's own definition to hold a name; the controller is not there.
+crd() {
+	kubectl apply -f - >/dev/null <<-'EOF'
+		apiVersion: apiextensions.k8s.io/v1
+		kind: CustomResourceDefinition
+		metadata: {name: clusters.k3k.io, labels: {made-by: names.bats}}
+		spec:
+		  group: k3k.io
+		  scope: Namespaced
+		  names: {kind: Cluster, plural: clusters, singular: cluster}
+		  versions:
+		  - name: v1beta1
+		    served: true
+		    storage: true
+		    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+	EOF
+	kubectl wait --for=condition=Established crd/clusters.k3k.io >/dev/null
+}
+
+cluster() { # NAMESPACE NAME
+	printf '{"apiVersion":"k3k.io/v1beta1","kind":"Cluster","metadata":{"name":"%s","namespace":"%s","labels":{"test":"%s"}}}' \
+		"$2" "$1" "$NS" | kubectl apply -f - >/dev/null
+}
+
+@test "names: virtual clusters, short in the usual namespace, with it elsewhere" {
+	run -0 rk3k names cluster
+	assert_line "c-$NS"
+	assert_line "$NS/c-$NS"
+	run -0 rk3k names cluster -n "$NS"
+	assert_line "c-$NS"
+	refute_line --partial /
+	run -0 rk3k names cluster -A
+	assert_line "rancher-k3k/c-$NS"
+}
+
+@test "names: namespaces" {
+	run -0 rk3k names namespace
+	assert_line "$NS"
+	assert_line kube-system
+}
+
+@test "completion: names of virtual clusters, behind the flags typed so far" {
+	run -0 rk3k status __complete -n "$NS" c-
+	assert_output $'c-'"$NS"$'\n:4'
+	run -0 rk3k names __complete --namespace=kube-s
+	assert_line --namespace=kube-system
+}
+
+@test "names: who may see one namespace only sees that" {
+	kubectl create serviceaccount one -n "$NS" >/dev/null
+	kubectl create role see -n rancher-k3k --verb=list --resource=clusters.k3k.io \
+		--dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	kubectl create rolebinding "see-$NS" -n rancher-k3k --role=see --serviceaccount="$NS:one" >/dev/null
+	run -0 rk3k names cluster --as "system:serviceaccount:$NS:one"
+	assert_line "c-$NS"
+	refute_line --partial /
+	run -5 rk3k names namespace --as "system:serviceaccount:$NS:one"
+}
