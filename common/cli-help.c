@@ -180,10 +180,13 @@ static void help_verbs(struct rk_buf *out, const struct rk_cmd *cmd)
 static void help_examples(struct rk_buf *out, const struct rk_verb *v)
 {
 	const char *s = v->examples;
+	size_t indent = s ? strspn(s, " ") : 0; /* of the first line, taken from all */
 
 	while (s && *s) {
-		size_t n = strcspn(s, "\n");
+		size_t n = strspn(s, " ");
 
+		s += n < indent ? n : indent;
+		n = strcspn(s, "\n");
 		rk_buf_addf(out, n ? "  %.*s\n" : "\n", (int)n, s);
 		s += n + (s[n] == '\n');
 	}
