@@ -145,7 +145,7 @@ static bool at_heredoc(const struct scan *x, size_t *name, size_t *len)
 	*len = end - at;
 	while (end < x->n && is_blank(x->s[end]))
 		end++;
-	return *len && starts_name(x->s[at]) && end < x->n && x->s[end] == '\n';
+	return *len && starts_name(x->s[at]) && (end == x->n || x->s[end] == '\n');
 }
 
 static bool line_is(const struct scan *x, size_t at, size_t end, size_t name, size_t len)
@@ -235,21 +235,23 @@ static int skip_inside(struct scan *x, char closer, int depth)
 
 /* --- the body --- */
 
-/* From behind the = to the line's end; value_end is behind the last thing that is no comment. */
+/* From behind the = to the line's end: the value is from the first to the last piece in it that is
+ * no comment. */
 static int scan_value(struct scan *x, struct attr *a)
 {
-	while (x->at < x->n && is_blank(x->s[x->at]))
-		x->at++;
-	a->value = a->value_end = x->at;
+	a->value = a->value_end = 0;
 	while (x->at < x->n && x->s[x->at] != '\n' && !at_line_comment(x)) {
-		bool blank = is_blank(x->s[x->at]), comment = has(x, "/*");
+		bool nothing = is_blank(x->s[x->at]) || has(x, "/*");
+		size_t from = x->at;
 
-		if ((comment ? skip_block_comment(x) : skip_piece(x, 0)) < 0)
+		if ((has(x, "/*") ? skip_block_comment(x) : skip_piece(x, 0)) < 0)
 			return -1;
-		if (!blank && !comment)
-			a->value_end = x->at;
+		if (nothing)
+			continue;
+		a->value = a->value_end ? a->value : from;
+		a->value_end = x->at;
 	}
-	if (a->value_end == a->value)
+	if (!a->value_end)
 		return fail(x, "an attribute has no value");
 	x->at = line_end(x, x->at);
 	a->end = x->at < x->n ? x->at + 1 : x->at;

@@ -101,20 +101,20 @@ static bool hidden_in(const char *text, const char *const *hide)
 }
 
 /* Norman and Kubernetes say message; the proxy to a cluster says Message and Code.Code. */
-static const char *words_of(const struct rk_val *v, struct rk_err *err)
+static const char *words_of(const struct rk_val *v)
+{
+	const char *msg = rk_get_str(v, "message", NULL);
+
+	return msg && *msg ? msg : rk_get_str(v, "Message", NULL);
+}
+
+static const char *reason_of(const struct rk_val *v)
 {
 	const char *reason = rk_get_str(v, "code", NULL);
-	const char *msg = rk_get_str(v, "message", NULL);
 
 	if (!reason)
 		reason = rk_get_str(v, "reason", NULL);
-	if (!reason)
-		reason = rk_get_str(v, "Code", "Code", NULL);
-	if (!msg || !*msg)
-		msg = rk_get_str(v, "Message", NULL);
-	if (err && reason)
-		snprintf(err->reason, sizeof(err->reason), "%s", reason);
-	return msg && *msg ? msg : reason;
+	return reason ? reason : rk_get_str(v, "Code", "Code", NULL);
 }
 
 static const char *status_words(int status)
@@ -168,34 +168,34 @@ static int error_words(const struct rk_http_res *res, const char *what, const ch
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf shown = RK_BUF_INIT;
 	struct rk_val *v = NULL;
-	const char *words = NULL;
+	const char *words, *reason;
 
-	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0)
-		words = words_of(v, err);
+	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) < 0)
+		v = NULL;
+	words = words_of(v);
+	reason = reason_of(v);
+	if (!words || !*words)
+		words = reason;
 	if (!words || hidden_in(words, hide))
 		words = status_words(res->status);
 	rk_printable(&shown, words, strnlen(words, QUOTE_MAX), " ");
-	return rk_err_set(
-		err, code_of(res->status), "%s: %s (HTTP %d)", what, shown.s, res->status);
+	rk_err_set(err, code_of(res->status), "%s: %s (HTTP %d)", what, shown.s, res->status);
+	if (err && reason && !hidden_in(reason, hide))
+		snprintf(err->reason, sizeof(err->reason), "%s", reason);
+	return -1;
 }
 
 int rk_rancher_error(const struct rk_http_res *res, const char *what, const char *const *hide,
 	struct rk_err *err)
 {
-	char reason[sizeof(err->reason)];
-
-	rk_err_clear(err);
 	if (res->status >= 300 && res->status < 400)
 		error_redirect(res, what, err);
 	else if (is_page(res))
 		error_page(res, what, err);
 	else
 		error_words(res, what, hide, err);
-	if (err) {
-		snprintf(reason, sizeof(reason), "%s", err->reason);
+	if (err)
 		err->http = res->status;
-		snprintf(err->reason, sizeof(err->reason), "%s", reason);
-	}
 	return -1;
 }
 
@@ -262,7 +262,7 @@ int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	}
 	res->body.secret = true;
 	if (rk_http_do(r->http, &req, res, err) < 0)
-		return rk_err_wrap(err, "%s at %s", what, r->base);
+		return rk_err_wrap(err, "%s", what);
 	if (res->status >= 200 && res->status < 300)
 		return 0;
 	rk_rancher_error(res, what, r->hide, err);
@@ -301,6 +301,8 @@ static bool may_pass(const struct rk_err *err)
 	for (size_t i = 0; i < RK_COUNT(starting); i++)
 		if (err->http == starting[i])
 			return true;
+	if (err->http)
+		return false;
 	return rk_streq(err->reason, "Refused") || rk_streq(err->reason, "Broken") ||
 	       rk_streq(err->reason, "Timeout") || rk_streq(err->reason, "Unreachable");
 }
@@ -388,7 +390,7 @@ static int get_cacerts(const struct rk_rancher_conf *conf, struct rk_buf *out, b
 	if (rk_http_do(r->http, &req, &res, err) < 0) {
 		*shown = rk_streq(err->reason, "TLS") && rk_http_peer(r->http, &cert, NULL) == 0 &&
 			 rk_cert_pem(cert, peer, NULL) == 0;
-		return rk_err_wrap(err, "read /cacerts of %s", conf->url);
+		return rk_err_wrap(err, "read /cacerts");
 	}
 	if (res.status != 200)
 		return rk_rancher_error(&res, "read /cacerts", NULL, err);

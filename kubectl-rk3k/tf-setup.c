@@ -356,7 +356,7 @@ static int find_anchor(struct job *j, struct rk_err *err)
 			continue;
 		if (try_connect(j, err) == 0)
 			return 0;
-		if (!rk_streq(err->reason, "TLS"))
+		if (err->http || !rk_streq(err->reason, "TLS"))
 			return -1;
 	}
 	return no_anchor(j, err);

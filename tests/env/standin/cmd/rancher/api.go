@@ -45,6 +45,8 @@ type api struct {
 	// no-v3-public the feature v3-public is off
 	// fail-clusters, fail-kubeconfig  these answer 500
 	// echo         errors repeat what the client sent
+	// odd-id       the id of the first Harvester cluster
+	// slow         a duration that a login takes
 }
 
 type token struct {
@@ -85,6 +87,13 @@ func (a *api) minor() int {
 	return n
 }
 
+func (a *api) slow() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d, _ := time.ParseDuration(a.set["slow"])
+	return d
+}
+
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -102,6 +111,9 @@ func (a *api) wrap(h http.Handler) http.Handler {
 		if strings.HasPrefix(req.URL.Path, "/standin") {
 			h.ServeHTTP(w, req)
 			return
+		}
+		if strings.Contains(req.URL.RequestURI(), "login") {
+			time.Sleep(a.slow())
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()

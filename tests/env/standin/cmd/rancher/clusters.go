@@ -13,7 +13,11 @@ import (
 func (a *api) all() []cluster {
 	list := []cluster{{"c-mxjnr", "edge", false}, {"local", "local", false}}
 	if a.set["harvesters"] != "0" {
-		list = append(list, cluster{"c-m-2x68d8qw", "harvester", true})
+		id := "c-m-2x68d8qw"
+		if a.set["odd-id"] != "" {
+			id = a.set["odd-id"]
+		}
+		list = append(list, cluster{id, "harvester", true})
 	}
 	if a.set["harvesters"] == "2" {
 		list = append(list, cluster{"c-m-9k7lm2pt", "harvester-two", true})

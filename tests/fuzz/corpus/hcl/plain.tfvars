@@ -1,0 +1,2 @@
+rancher_url = "https://h"
+rancher_token = "token-a:b" # c
