@@ -4,9 +4,16 @@
 const char *const rk_ingress_old_services[] = {"rancher-traefik", NULL};
 const char *const rk_ingress_old_names[] = {"rancher-ingress", NULL};
 
-static const char *or_default(const char *s, const char *def)
+void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in)
 {
-	return s ? s : def;
+	if (!in->service)
+		in->service = rk_doc_printf(d, "%s-k3k-traefik", in->cluster);
+	if (!in->name)
+		in->name = rk_doc_printf(d, "%s-k3k-ingress", in->cluster);
+	if (!in->secret)
+		in->secret = rk_doc_printf(d, "tls-%s-ingress", in->cluster);
+	if (!in->class)
+		in->class = RK_INGRESS_CLASS;
 }
 
 static bool has(const struct rk_strv *v, const char *s)
@@ -53,28 +60,27 @@ static int fill(struct rk_doc *d, const char *manifest, const struct rk_val *par
 }
 
 int rk_ingress_objects(
-	struct rk_doc *d, const struct rk_ingress *in, struct rk_val **out, struct rk_err *err)
+	struct rk_doc *d, const struct rk_ingress *given, struct rk_val **out, struct rk_err *err)
 {
-	const char *service = or_default(in->service, RK_INGRESS_SERVICE);
-	const char *secret = or_default(in->secret, RK_INGRESS_SECRET);
+	struct rk_ingress in = *given; /* borrows the hosts */
 	struct rk_val *params = rk_map(d), *svc, *ing;
 
-	if (!in->hosts.n) {
-		rk_err_set(
-			err, RK_USAGE, "no host name for the Ingress of cluster %s", in->cluster);
+	if (!in.hosts.n) {
+		rk_err_set(err, RK_USAGE, "no host name for the Ingress of cluster %s", in.cluster);
 		return rk_err_hint(err, "give --host NAME");
 	}
-	rk_set_str(d, params, "namespace", in->ns);
-	rk_set_str(d, params, "cluster", in->cluster);
-	rk_set_str(d, params, "name", service);
+	rk_ingress_names(d, &in);
+	rk_set_str(d, params, "namespace", in.ns);
+	rk_set_str(d, params, "cluster", in.cluster);
+	rk_set_str(d, params, "name", in.service);
 	if (fill(d, "host-service", params, &svc, err) < 0)
 		return -1;
-	rk_set_str(d, params, "name", or_default(in->name, RK_INGRESS_NAME));
-	rk_set_str(d, params, "class", or_default(in->class, RK_INGRESS_CLASS));
+	rk_set_str(d, params, "name", in.name);
+	rk_set_str(d, params, "class", in.class);
 	if (fill(d, "host-ingress", params, &ing, err) < 0)
 		return -1;
-	for (size_t i = 0; i < in->hosts.n; i++)
-		add_host(d, ing, in->hosts.v[i], secret, service);
+	for (size_t i = 0; i < in.hosts.n; i++)
+		add_host(d, ing, in.hosts.v[i], in.secret, in.service);
 	*out = rk_seq(d);
 	rk_append(*out, svc);
 	rk_append(*out, ing);

@@ -9,19 +9,21 @@
 
 #include "kube.h"
 
-#define RK_INGRESS_SERVICE "rancher-k3k-traefik"
-#define RK_INGRESS_NAME	   "rancher-k3k-ingress"
-#define RK_INGRESS_SECRET  "tls-rancher-ingress"
-#define RK_INGRESS_CLASS   "nginx"
+#define RK_INGRESS_SECRET "tls-rancher-ingress" /* inside, as Rancher's own chart calls it */
+#define RK_INGRESS_CLASS  "nginx"
 
 struct rk_ingress {
 	const char *ns, *cluster;
 	struct rk_strv hosts;			     /* the first is the primary */
-	const char *service, *name, *secret, *class; /* NULL: the names above */
+	const char *service, *name, *secret, *class; /* NULL: see rk_ingress_names */
 };
 
-/* The Service and the Ingress as a SEQ in d, ready to be applied. RK_USAGE without a host. */
-int rk_ingress_objects(struct rk_doc *d, const struct rk_ingress *in, struct rk_val **out,
+/* Fill the names that are NULL, in d: CLUSTER-k3k-traefik, CLUSTER-k3k-ingress, tls-CLUSTER-ingress,
+ * class nginx. They are those that the settings make of CLUSTER. */
+void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in);
+
+/* The Service and the Ingress as a SEQ in d, names filled in as above, ready to be applied. RK_USAGE without a host. */
+int rk_ingress_objects(struct rk_doc *d, const struct rk_ingress *given, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 
 /* Names that newer releases of upstream's scripts gave the same two objects; they are replaced

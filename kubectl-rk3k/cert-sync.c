@@ -21,7 +21,6 @@ static void defaults(void *p)
 	struct opts *o = p;
 
 	o->from = RK_CERTCOPY_FROM_NS "/" RK_INGRESS_SECRET;
-	o->to = RK_INGRESS_SECRET;
 }
 
 static const struct rk_opt OPTS[] = {{.name = "from",
@@ -33,7 +32,8 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 		.kind = RK_OPT_STR,
 		.off = offsetof(struct opts, to),
 		.arg = "SECRET",
-		.help = "Secret on the host, in the cluster's namespace"},
+		.help = "Secret on the host, in the cluster's namespace; default: "
+			"tls-CLUSTER-ingress"},
 	{.name = "host",
 		.kind = RK_OPT_CSV,
 		.off = offsetof(struct opts, hosts),
@@ -53,7 +53,8 @@ struct job {
 	const struct opts *o;
 	struct rk_kube *host;
 	char *ns, *cluster, *from_ns, *from;
-	struct rk_doc *names; /* holds the strings of hosts */
+	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
+	struct rk_ingress names;	      /* of the objects on the host */
 	struct rk_strv hosts;
 	int64_t told_expiry;
 };
@@ -65,7 +66,8 @@ static void job_release(struct job *j)
 	free(j->from_ns);
 	free(j->from);
 	rk_strv_release(&j->hosts);
-	rk_doc_free(j->names);
+	rk_doc_free(j->hosts_doc);
+	rk_doc_free(j->names_doc);
 	rk_kube_free(j->host);
 }
 
@@ -79,9 +81,9 @@ static int find_hosts(struct job *j, struct rk_err *err)
 		rk_strv_add(&j->hosts, j->o->hosts.v[i]);
 	if (j->hosts.n)
 		return 0;
-	rk_doc_free(j->names);
-	j->names = rk_doc_new(false);
-	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, RK_INGRESS_NAME, j->names, &ing, err) < 0)
+	rk_doc_free(j->hosts_doc);
+	j->hosts_doc = rk_doc_new(false);
+	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, j->names.name, j->hosts_doc, &ing, err) < 0)
 		return -1;
 	if (ing)
 		rk_ingress_hosts(ing, &j->hosts);
@@ -97,21 +99,21 @@ static void emit(const struct job *j, const struct rk_certcopy_result *r)
 
 	rk_time_format(r->not_after, expires);
 	if (j->o->out.fmt == RK_FMT_NAME) {
-		rk_printf("secret/%s\n", j->o->to);
+		rk_printf("secret/%s\n", j->names.secret);
 	} else if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML) {
-		rk_set_str(d, v, "secret", j->o->to);
+		rk_set_str(d, v, "secret", j->names.secret);
 		rk_set_str(d, v, "namespace", j->ns);
 		rk_set_str(d, v, "outcome", rk_outcome_word(r->outcome));
 		rk_set_str(d, v, "fingerprint", r->fingerprint);
 		rk_set_str(d, v, "expires", expires);
 		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
 	} else {
-		rk_printf("secret/%s %s%s\n", j->o->to, rk_outcome_word(r->outcome),
+		rk_printf("secret/%s %s%s\n", j->names.secret, rk_outcome_word(r->outcome),
 			suffix[j->o->dry]);
 		rk_note("certificate of %s expires %s", j->cluster, expires);
 	}
 	if (r->adopted)
-		rk_note("took secret/%s over from the tool that wrote it before", j->o->to);
+		rk_note("took secret/%s over from the tool that wrote it before", j->names.secret);
 }
 
 static int copy(
@@ -122,7 +124,7 @@ static int copy(
 		.from_ns = j->from_ns,
 		.from = j->from,
 		.to_ns = j->ns,
-		.to = j->o->to,
+		.to = j->names.secret,
 		.dry = (enum rk_dry)j->o->dry,
 	};
 
@@ -216,7 +218,7 @@ static int watch_round(struct job *j, bool *again, struct rk_err *err)
 {
 	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
 	rk_auto_free char *from_sel = rk_asprintf("metadata.name=%s", j->from);
-	rk_auto_free char *to_sel = rk_asprintf("metadata.name=%s", j->o->to);
+	rk_auto_free char *to_sel = rk_asprintf("metadata.name=%s", j->names.secret);
 	struct rk_list_opts from = {.fields = from_sel}, to = {.fields = to_sel};
 	struct watcher w = {.job = j, .delay = RETRY_MIN_MS};
 	int rc = rk_k3k_open(&w.virt, j->host, j->ns, j->cluster, &access, err);
@@ -250,6 +252,14 @@ static int watch(struct job *j, struct rk_err *err)
 	return rc;
 }
 
+/* Names on the host: those that the settings make of the cluster's. */
+static void find_names(struct job *j)
+{
+	j->names_doc = rk_doc_new(false);
+	j->names = (struct rk_ingress){.cluster = j->cluster, .secret = j->o->to};
+	rk_ingress_names(j->names_doc, &j->names);
+}
+
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = p;
@@ -261,6 +271,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		rc = rk_k3k_ref(ref, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
 	if (rc == 0)
 		rc = rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &j.from_ns, &j.from, err);
+	if (rc == 0)
+		find_names(&j);
 	if (rc == 0)
 		rc = o->watch ? watch(&j, err) : copy_once(&j, err);
 	job_release(&j);

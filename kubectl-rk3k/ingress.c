@@ -16,16 +16,6 @@ struct opts {
 	int dry;
 };
 
-static void defaults(void *p)
-{
-	struct opts *o = p;
-
-	o->service = RK_INGRESS_SERVICE;
-	o->name = RK_INGRESS_NAME;
-	o->secret = RK_INGRESS_SECRET;
-	o->class = RK_INGRESS_CLASS;
-}
-
 #define NAME_OPTS                                                                          \
 	{.name = "host",                                                                   \
 		.kind = RK_OPT_CSV,                                                        \
@@ -36,22 +26,23 @@ static void defaults(void *p)
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, service),                             \
 			.arg = "NAME",                                                     \
-			.help = "name of the Service"},                                    \
+			.help = "name of the Service; default: CLUSTER-k3k-traefik"},      \
 		{.name = "ingress",                                                        \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, name),                                \
 			.arg = "NAME",                                                     \
-			.help = "name of the Ingress"},                                    \
+			.help = "name of the Ingress; default: CLUSTER-k3k-ingress"},      \
 		{.name = "secret",                                                         \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, secret),                              \
 			.arg = "NAME",                                                     \
-			.help = "TLS Secret that the Ingress serves"},                     \
+			.help = "TLS Secret that the Ingress serves; default: "            \
+				"tls-CLUSTER-ingress"},                                    \
 		{.name = "class",                                                          \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, class),                               \
 			.arg = "CLASS",                                                    \
-			.help = "ingress class of the host's controller"},                 \
+			.help = "ingress class of the host's controller; default: nginx"}, \
 		RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube)
 
 static const struct rk_opt OPTS_READ[] = {NAME_OPTS, RK_OPT_END};
@@ -84,6 +75,7 @@ static int job_init(struct job *j, const struct opts *o, const char *ref, struct
 		.name = o->name,
 		.secret = o->secret,
 		.class = o->class};
+	rk_ingress_names(j->d, &j->in);
 	for (size_t i = 0; i < o->hosts.n; i++)
 		rk_strv_add(&j->in.hosts, o->hosts.v[i]);
 	return 0;
@@ -572,7 +564,6 @@ static const struct rk_cmd CMD = {
 		"selects the k3k server pods and the Ingress in front of it. Without --host the "
 		"names are those of the Ingress that is there, else those Rancher itself has.",
 	.opts_size = sizeof(struct opts),
-	.defaults = defaults,
 	.verbs = VERBS,
 };
 

@@ -35,6 +35,7 @@ struct look {
 	const struct opts *o;
 	struct rk_kube *host, *virt;
 	const char *ns, *cluster;
+	struct rk_ingress names; /* of the objects on the host */
 	struct rk_doc *d;
 	struct rk_val *report, *problems;
 };
@@ -102,17 +103,17 @@ static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *e
 }
 
 /* One copy of the certificate into the report under certificates.WHERE. */
-static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const char *where,
-	const struct rk_strv *hosts, struct rk_err *err)
+static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const char *name,
+	const char *where, const struct rk_strv *hosts, struct rk_err *err)
 {
 	struct rk_val *v = rk_map_at(l->d, l->report, "certificates", where, NULL), *secret;
 	struct rk_certcopy_result res = {0};
 	struct rk_err why = RK_ERR_INIT;
 
-	if (rk_kube_find(k, &RK_SECRET, ns, RK_INGRESS_SECRET, l->d, &secret, err) < 0)
+	if (rk_kube_find(k, &RK_SECRET, ns, name, l->d, &secret, err) < 0)
 		return -1;
 	if (!secret) {
-		problem(l, "no Secret %s/%s (%s)", ns, RK_INGRESS_SECRET, where);
+		problem(l, "no Secret %s/%s (%s)", ns, name, where);
 		return 0;
 	}
 	if (rk_certcopy_judge(secret, hosts, &res, &why) < 0) {
@@ -130,8 +131,8 @@ static int look_ingress(struct look *l, struct rk_strv *hosts, struct rk_err *er
 {
 	struct rk_val *ing, *svc, *urls = rk_seq(l->d);
 
-	if (rk_kube_find(l->host, &RK_INGRESS, l->ns, RK_INGRESS_NAME, l->d, &ing, err) < 0 ||
-		rk_kube_find(l->host, &RK_SERVICE, l->ns, RK_INGRESS_SERVICE, l->d, &svc, err) < 0)
+	if (rk_kube_find(l->host, &RK_INGRESS, l->ns, l->names.name, l->d, &ing, err) < 0 ||
+		rk_kube_find(l->host, &RK_SERVICE, l->ns, l->names.service, l->d, &svc, err) < 0)
 		return -1;
 	rk_ingress_hosts(ing, hosts);
 	for (size_t i = 0; i < hosts->n; i++)
@@ -140,9 +141,9 @@ static int look_ingress(struct look *l, struct rk_strv *hosts, struct rk_err *er
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", ing != NULL);
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", svc != NULL);
 	if (!ing)
-		problem(l, "no Ingress %s/%s on the host", l->ns, RK_INGRESS_NAME);
+		problem(l, "no Ingress %s/%s on the host", l->ns, l->names.name);
 	if (!svc)
-		problem(l, "no Service %s/%s on the host", l->ns, RK_INGRESS_SERVICE);
+		problem(l, "no Service %s/%s on the host", l->ns, l->names.service);
 	return 0;
 }
 
@@ -222,7 +223,8 @@ static void look_agreement(struct look *l)
 static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_err *err)
 {
 	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0 ||
-		look_cert(l, l->virt, RK_CERTCOPY_FROM_NS, "inside", hosts, err) < 0)
+		look_cert(l, l->virt, RK_CERTCOPY_FROM_NS, RK_INGRESS_SECRET, "inside", hosts,
+			err) < 0)
 		return -1;
 	look_agreement(l);
 	return 0;
@@ -258,6 +260,8 @@ static int gather(struct look *l, struct rk_err *err)
 	struct rk_val *c;
 	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);
 
+	l->names = (struct rk_ingress){.cluster = l->cluster};
+	rk_ingress_names(l->d, &l->names);
 	l->report = rk_map(l->d);
 	l->problems = rk_seq(l->d);
 	if (rc == 0) {
@@ -267,7 +271,7 @@ static int gather(struct look *l, struct rk_err *err)
 	if (rc == 0)
 		rc = look_ingress(l, &hosts, err);
 	if (rc == 0)
-		rc = look_cert(l, l->host, l->ns, "host", &hosts, err);
+		rc = look_cert(l, l->host, l->ns, l->names.secret, "host", &hosts, err);
 	if (rc == 0)
 		look_access(l, &hosts);
 	rk_strv_release(&hosts);

@@ -257,12 +257,14 @@ static int secret_inside(
 
 static int url_of_ingress(struct job *j, struct rk_err *err)
 {
+	struct rk_ingress names = {.cluster = j->cluster};
 	struct rk_strv hosts = {0};
 	struct rk_val *ing;
 	int rc;
 
+	rk_ingress_names(j->d, &names);
 	if (open_host(j, err) < 0 ||
-		rk_kube_find(j->host, &RK_INGRESS, j->ns, RK_INGRESS_NAME, j->d, &ing, err) < 0)
+		rk_kube_find(j->host, &RK_INGRESS, j->ns, names.name, j->d, &ing, err) < 0)
 		return -1;
 	for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
 		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)
@@ -272,8 +274,7 @@ static int url_of_ingress(struct job *j, struct rk_err *err)
 		rc = rk_rancher_url(hosts.v[0], &j->url, err);
 	} else {
 		rk_err_set(err, RK_NOTFOUND,
-			"no address: Ingress %s/%s is not there or has no host", j->ns,
-			RK_INGRESS_NAME);
+			"no address: Ingress %s/%s is not there or has no host", j->ns, names.name);
 		rc = rk_err_hint(err, "give --url https://HOST");
 	}
 	rk_strv_release(&hosts);

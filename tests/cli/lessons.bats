@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What went wrong in the older scripts and is not covered by another file; docs/lessons.md has the
+# list of all. No cluster.
+# shellcheck disable=SC2154 # stderr is set by run --separate-stderr
+
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+
+setup() {
+	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	BIN=$(cd "${RK3K_BIN:-$TOP/build/libexec}" && pwd)
+	unset "${!RK3K_@}" KUBECONFIG || true
+	export HOME=$BATS_TEST_TMPDIR/home TMPDIR=$BATS_TEST_TMPDIR/tmp
+	mkdir "$HOME" "$TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=private CA' \
+		-keyout ca.key -out ca.pem 2>/dev/null
+	word='correct horse&battery|staple\1'
+	harbor=(PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=robot "HELM_REPO_PASS='$word'"
+		"PRIVATE_CA_PATH=$PWD/ca.pem")
+}
+
+conf() { # KEY=VALUE...: deploy.conf, and its document in doc.json
+	printf '%s\n' HOSTNAME=rancher.example.com "$@" >deploy.conf
+	chmod 600 deploy.conf
+	"$BIN/rk3k-config" -c deploy.conf --no-prompt >doc.json
+}
+
+objects() { "$BIN/rk3k-render" "$1" -c doc.json -o json; }
+
+# A kubeconfig whose only server is ADDRESS, in the test's home.
+kubeconfig() { # ADDRESS [CLUSTER-FIELDS]
+	mkdir -p "$HOME/.kube"
+	cat >"$HOME/.kube/config" <<-END
+		apiVersion: v1
+		kind: Config
+		current-context: here
+		contexts: [{name: here, context: {cluster: here, user: here}}]
+		clusters: [{name: here, cluster: {server: "https://$1"${2:-}}}]
+		users: [{name: here, user: {token: t}}]
+	END
+}
+
+@test "render: with a list of mirrors every document is an object" {
+	printf '# K3K_MIRRORS\ndocker.io\nquay.io' >mirrors
+	conf "${harbor[@]}" MIRROR_REGISTRIES_FILE=mirrors
+	run -0 bash -c "'$BIN/rk3k-render' all -c doc.json | python3 -c 'import sys, yaml
+for d in yaml.safe_load_all(sys.stdin): print(d[\"apiVersion\"], d[\"kind\"], d[\"metadata\"][\"name\"])'"
+	assert_line 'v1 Secret k3s-registry-config'
+	assert_line 'k3k.io/v1beta1 Cluster rancher'
+}
+
+@test "ingress: every tool has the same names for the objects on the host" {
+	local cluster want
+	for cluster in rancher blue; do
+		conf "CLUSTER=$cluster" NAMESPACE=ns
+		want=$(objects ingress | jq -S '[.items[] | del(.metadata.labels)]')
+		run -0 bash -c "'$BIN/rk3k-ingress' render ns/$cluster --host rancher.example.com -o json |
+			jq -sS '[.[] | del(.metadata.labels)]'"
+		assert_output "$want"
+		assert_output --partial "\"tls-$cluster-ingress\""
+		assert_output --partial "\"$cluster-k3k-ingress\""
+	done
+}
+
+@test "config: a source of certificates that cannot work is refused with what is missing" {
+	run -1 conf TLS_SOURCE=letsEncrypt
+	assert_output --partial 'ACME_EMAIL: is required with TLS_SOURCE=letsEncrypt'
+	run -1 conf TLS_SOURCE=secret
+	assert_output --partial TLS_CERT_PATH
+	run -1 conf TLS_SOURCE=letsencript
+	assert_output --partial 'rancher|letsEncrypt|secret'
+}
+
+@test "render: registry: without a list of mirrors, containerd still gets the CA and the login" {
+	local registries
+	conf "${harbor[@]}"
+	registries=$(objects registry | jq -r '.items[] | select(.metadata.name == "k3s-registry-config") |
+		.data["registries.yaml"] | @base64d' |
+		python3 -c 'import sys, yaml, json; json.dump(yaml.safe_load(sys.stdin), sys.stdout)')
+	assert_equal "$(jq -r '.configs["harbor.example.com"].auth | .username + " " + .password' <<<"$registries")" \
+		"robot $word"
+	assert_equal "$(jq -r '.configs["harbor.example.com"].tls.ca_file' <<<"$registries")" /etc/rancher/k3s/tls/ca.crt
+	assert_equal "$(jq -r '.mirrors | keys | join(" ")' <<<"$registries")" 'docker.io ghcr.io quay.io'
+}
+
+@test "render: cluster: the virtual cluster's networks are the configuration's" {
+	conf CLUSTER_CIDR=10.50.0.0/16 SERVICE_CIDR=10.51.0.0/16
+	run -0 jq -r '.items[] | select(.kind == "Cluster") | .spec | .clusterCIDR + " " + .serviceCIDR' <(objects cluster)
+	assert_output '10.50.0.0/16 10.51.0.0/16'
+}
+
+# A helm that writes down its arguments, its environment and, when it takes a password, what it read.
+recording_helm() {
+	cat >helm <<-'END'
+		#!/usr/bin/env bash
+		here=$(dirname "$0")
+		printf '%s\n' "$*" >>"$here/argv"
+		env >>"$here/environ"
+		[[ $* != *--password-stdin* ]] || { cat && echo; } >>"$here/stdin"
+		[[ $1 != list ]] || echo '[]'
+	END
+	chmod +x helm
+	export HELM_BIN=$PWD/helm
+}
+
+@test "controller: helm gets the password by standard input, and the CA as a file" {
+	recording_helm
+	conf "${harbor[@]}" K3K_REPO=https://harbor.example.com/chartrepo/k3k
+	run -0 "$BIN/rk3k-controller" install <doc.json
+	assert_equal "$(cat stdin)" "$word"
+	run -0 cat argv
+	assert_line "repo add k3k https://harbor.example.com/chartrepo/k3k --force-update --ca-file $PWD/ca.pem --username robot --password-stdin"
+	run cat argv environ
+	refute_output --partial 'correct horse'
+	run ls -A "$TMPDIR"
+	assert_output ""
+}
+
+@test "controller: a public chart repository gets neither login nor CA" {
+	recording_helm
+	conf "${harbor[@]}" K3K_REPO=https://rancher.github.io/k3k
+	run -0 "$BIN/rk3k-controller" install <doc.json
+	run -0 cat argv
+	assert_line 'repo add k3k https://rancher.github.io/k3k --force-update'
+	refute_output --partial robot
+	refute_output --partial ca.pem
+	[[ ! -e stdin ]]
+}
+
+@test "deploy --print: what is shown of the registries' configuration has no password" {
+	conf "${harbor[@]}" BOOTSTRAP_PW=long-enough-password
+	run -0 "$BIN/rk3k-deploy" -c deploy.conf --print
+	assert_output --partial k3s-registry-config
+	refute_output --partial 'correct horse'
+	refute_output --partial "$(printf long-enough-password | base64)"
+	refute_output --partial long-enough-password
+}
+
+@test "rk3k: no tool can be told not to verify, and no kubeconfig either" {
+	local tool
+	kubeconfig 127.0.0.1:1 ', insecure-skip-tls-verify: true'
+	for tool in status cert-sync apply delete wait kubeconfig ingress tf-setup; do
+		run -2 --separate-stderr "$BIN/rk3k-$tool" --insecure-skip-tls-verify
+	done
+	for tool in status cert-sync 'kubeconfig get' 'ingress status'; do
+		# shellcheck disable=SC2086 # a tool and its verb
+		run -5 --separate-stderr "$BIN"/rk3k-$tool
+		assert_equal "${#stderr_lines[@]}" 1
+		assert_regex "$stderr" 'insecure-skip-tls-verify'
+		assert_equal "$output" ""
+	done
+}
+
+@test "deploy: one that fails leaves no file behind, and says no password" {
+	local before
+	before=$(ls -A /dev/shm)
+	kubeconfig 127.0.0.1:1
+	conf BOOTSTRAP_PW=long-enough-password
+	mv deploy.conf "$HOME"
+	run "$BIN/rk3k-deploy" -c "$HOME/deploy.conf" --request-timeout 2s
+	assert_regex "$status" '^[14]$'
+	assert_output --partial 127.0.0.1:1
+	refute_output --partial long-enough-password
+	run grep -rl long-enough-password "$BATS_TEST_TMPDIR"
+	assert_output "$HOME/deploy.conf"
+	assert_equal "$(ls -A "$TMPDIR")" ""
+	assert_equal "$(ls -A /dev/shm | grep rk3k || true)" "$(grep rk3k <<<"$before" || true)"
+}
+
+@test "status: a server that never answers costs the time given, once" {
+	local port start
+	coproc silent { exec python3 -c '
+import socket, sys, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(60)' 3>&-; }
+	read -r port <&"${silent[0]}"
+	kubeconfig "127.0.0.1:$port"
+	start=$SECONDS
+	run -4 --separate-stderr "$BIN/rk3k-status" --request-timeout 1s
+	((SECONDS - start < 4))
+	assert_regex "$stderr" "127.0.0.1:$port"
+	kill "$silent_PID"
+}
+
+@test "rk3k: a pipe gets no colours, and wrong usage is exit 2 everywhere" {
+	local tool
+	kubeconfig 127.0.0.1:1
+	while IFS=$'\t' read -r tool _; do
+		run -2 "$BIN/rk3k-$tool" --no-such-flag
+		refute_output --partial $'\e'
+	done <"$BIN/tools.list"
+	run "$BIN/rk3k-status"
+	refute_output --partial $'\e'
+	assert_output --partial 'rk3k-status: '
+}
