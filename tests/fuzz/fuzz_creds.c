@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Any bytes as a source of logins, and as an image: no crash; nothing is found for a host that the
+ * text does not name; an image that is taken is taken again in its full form, as the same. */
+#include "creds.h"
+#include "registries.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(x)                                                                 \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
+	} while (0)
+
+static void logins(const char *text, size_t n)
+{
+	rk_auto_creds *c = rk_creds_new();
+	struct rk_login l;
+
+	/* Helpers would be run: not here. */
+	if (memmem(text, n, "cred", 4) || rk_creds_parse(c, "f", text, n, NULL) < 0)
+		return;
+	if (rk_creds_find(c, "https://h/charts", &l, NULL) == 0)
+		MUST((l.user || l.token) && l.password);
+	MUST(rk_creds_find(c, "https://never-named.invalid/", &l, NULL) < 0 ||
+		memmem(text, n, "never-named", 11));
+}
+
+static void image(const char *text)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_image a, b;
+	char *full;
+
+	if (rk_image_parse(d, text, &a, NULL) < 0)
+		return;
+	full = rk_doc_printf(d, "%s/%s%c%s", a.registry, a.repository,
+		strchr(a.reference, ':') ? '@' : ':', a.reference);
+	MUST(!strstr(a.repository, "..") || !strstr(a.repository, "/../"));
+	if (!strpbrk(a.registry, ".:[") && !rk_streq(a.registry, "localhost"))
+		return;
+	MUST(rk_image_parse(d, full, &b, NULL) == 0);
+	MUST(rk_streq(a.registry, b.registry) && rk_streq(a.repository, b.repository) &&
+		rk_streq(a.reference, b.reference));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	rk_auto_free char *text = rk_strndup((const char *)data, size);
+
+	logins((const char *)data, size);
+	image(text);
+	return 0;
+}

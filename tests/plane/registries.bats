@@ -1,0 +1,246 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# registries, bundle: against a real registry and real chart repositories under a private CA, with
+# passwords; apply and diff on real API servers.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # jq filters, bats' subshells
+
+load ../helpers
+
+setup_file() {
+	bats_load_library bats-support
+	export WORK=$BATS_FILE_TMPDIR
+	# shellcheck source=/dev/null
+	. "$RK3K_TESTBED/env"
+	export REGISTRY=${CHART_OCI#oci://} OPEN=${CHART_OCI_PUBLIC#oci://}
+	REGISTRY=${REGISTRY%%/*} OPEN=${OPEN%%/*}
+	export PRIVATE=${CHART_HTTP_PRIVATE#https://}
+	tiny_image "$WORK/tiny"
+	mkdir "$WORK/certs"
+	cp "$CHART_CA" "$WORK/certs/ca.crt"
+	conf
+	bed "$RK3K_BIN/rk3k-registries" render docker -c "$WORK/doc.json" >"$WORK/auth.json"
+	bed "$RK3K_BIN/rk3k-bundle" --list -c "$WORK/doc.json" >"$WORK/list"
+	for image in $(sed -n 's/^image //p' "$WORK/list"); do push "$image"; done
+}
+
+setup() {
+	plane_home
+	cd "$BATS_TEST_TMPDIR" || return
+	# The bed has the upper hand over variables of the machine.
+	# shellcheck source=/dev/null
+	. "$RK3K_TESTBED/env"
+}
+
+push() { # IMAGE: an image of nothing under its name in the registry
+	bed skopeo copy --quiet --dest-authfile "$WORK/auth.json" --dest-cert-dir "$WORK/certs" \
+		"oci:$WORK/tiny:x" "docker://$REGISTRY/$1" </dev/null >/dev/null
+}
+
+unpush() { bed skopeo delete --authfile "$WORK/auth.json" --cert-dir "$WORK/certs" "docker://$REGISTRY/$1" >/dev/null; }
+
+blob() { # DIR FILE: its digest, of a copy among the blobs
+	local hash
+	hash=$(sha256sum <"$2" | cut -d' ' -f1)
+	cp "$2" "$1/blobs/sha256/$hash"
+	printf '{"digest":"sha256:%s","size":%d' "$hash" "$(wc -c <"$2")"
+}
+
+# An OCI layout with one image, x, of one empty layer.
+tiny_image() {
+	local oci=application/vnd.oci.image layer config manifest
+	mkdir -p "$1/blobs/sha256"
+	printf '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
+	tar -cf "$1/layer" -T /dev/null
+	layer=$(blob "$1" "$1/layer")
+	printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+		"$(sha256sum <"$1/layer" | cut -d' ' -f1)" >"$1/config"
+	config=$(blob "$1" "$1/config")
+	printf '{"schemaVersion":2,"mediaType":"%s.manifest.v1+json","config":%s,"mediaType":"%s.config.v1+json"},"layers":[%s,"mediaType":"%s.layer.v1.tar"}]}' \
+		$oci "$config" $oci "$layer" $oci >"$1/manifest"
+	manifest=$(blob "$1" "$1/manifest")
+	printf '{"schemaVersion":2,"manifests":[%s,"mediaType":"%s.manifest.v1+json","annotations":{"org.opencontainers.image.ref.name":"x"}}]}' \
+		"$manifest" $oci >"$1/index.json"
+}
+
+# conf [KEY=VALUE...]: settings in $WORK/doc.json, or doc.json with arguments.
+conf() {
+	local password to=$WORK
+	[[ $# -eq 0 ]] || to=$PWD
+	password=$(<"$CHART_PASSWORD_FILE")
+	printf '%s\n' HOSTNAME=rancher.example.test "PRIVATE_REGISTRY=$REGISTRY" "PRIVATE_CA_PATH=$CHART_CA" \
+		"HELM_REPO_USER=$CHART_USER" "HELM_REPO_PASS='$password'" "HELM_REPO_HOSTS=$PRIVATE" \
+		"RANCHER_REPO=$CHART_OCI/rancher" "CERTMANAGER_REPO=$CHART_HTTP_PRIVATE" "K3K_REPO=$CHART_HTTP_PUBLIC" \
+		"$@" >"$to/deploy.conf"
+	chmod 600 "$to/deploy.conf"
+	"$RK3K_BIN/rk3k-config" -c "$to/deploy.conf" --no-prompt >"$to/doc.json"
+}
+
+check() { rk3k registries check --images "$WORK/list" -c "${DOC:-$WORK/doc.json}" "$@"; }
+
+# Rows as "state kind name: detail; remedy".
+rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then "; " + .remedy else "" end)"' <<<"$1"; }
+
+@test "registries: check finds everything in its place" {
+	run -0 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line "ok registry $REGISTRY: lets us in, with credentials"
+	assert_line "ok image docker.io/rancher/rancher:v2.14.1: $REGISTRY/docker.io/rancher/rancher"
+	assert_line "ok image quay.io/jetstack/cert-manager-controller:v1.18.5: $REGISTRY/quay.io/jetstack/cert-manager-controller"
+	assert_line "ok mirror docker.io: $REGISTRY/docker.io answers"
+	assert_line "ok chart cert-manager v1.18.5: $CHART_HTTP_PRIVATE, with credentials"
+	assert_line "ok chart rancher v2.14.1: $CHART_OCI/rancher, with credentials"
+	assert_line "ok chart k3k 1.0.2: $CHART_HTTP_PUBLIC"
+	refute_line --regexp '^(failed|warning)'
+	run -0 check
+	assert_line --regexp '^KIND +NAME +STATE +DETAIL$'
+}
+
+@test "registries: check: a missing image names registry, image and remedy" {
+	printf 'image quay.io/jetstack/nothing:v1\nimage gcr.io/x/y:1\n' >list
+	run -1 --separate-stderr rk3k registries check --images list -c "$WORK/doc.json" -o json
+	assert_regex "$stderr" '2 of [0-9]+ checks failed'
+	run -0 rows "$output"
+	assert_line "failed image quay.io/jetstack/nothing:v1: $REGISTRY/quay.io/jetstack/nothing:v1: not there; push it (kubectl rk3k bundle), or let the registry fetch quay.io/jetstack/nothing from quay.io"
+	assert_line "failed image gcr.io/x/y:1: no mirror is for gcr.io: it would come from there; add the registry to MIRROR_REGISTRIES_FILE"
+}
+
+@test "registries: check: a wrong password is told for each host, with the remedy" {
+	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
+	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
+	run -0 rows "$output"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed chart cert-manager v1.18.5: $CHART_HTTP_PRIVATE/index.yaml: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "ok chart k3k 1.0.2: $CHART_HTTP_PUBLIC"
+}
+
+@test "registries: check: a wrong login of Docker's file names that file" {
+	jq -n --arg h "$REGISTRY" '{auths: {($h): {auth: ("me:wrong-password" | @base64)}}}' >config.json
+	run -1 --separate-stderr rk3k registries check -o json --registry "$REGISTRY" --ca "$CHART_CA" --credentials config.json
+	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
+	run -0 rows "$output"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: it refuses the credentials; log in anew: user me came from $PWD/config.json"
+}
+
+@test "registries: check: a wrong CA, and none" {
+	run -1 --separate-stderr check -o json --ca "$CHART_PUBLIC_CA"
+	run -0 rows "$output"
+	assert_line --regexp "^failed registry $REGISTRY: https://$REGISTRY: .*CN=private charts CA.*; see PRIVATE_CA_PATH: it must hold the CA of this server\$"
+	assert_line --regexp "^failed chart cert-manager .*$PRIVATE: .*; see PRIVATE_CA_PATH"
+	conf PRIVATE_CA_PATH=
+	DOC=doc.json run -1 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line --regexp "^failed registry .*; see PRIVATE_CA_PATH: it is not set"
+}
+
+@test "registries: check: a bundle of several CAs holds the right one" {
+	cat "$CHART_PUBLIC_CA" "$CHART_CA" >both.pem
+	run -0 --separate-stderr check --ca both.pem
+}
+
+@test "registries: check: without credentials, and a chart that is not there" {
+	run -1 --separate-stderr rk3k registries check -o json --registry "$REGISTRY" --ca "$CHART_CA" \
+		--set "K3K_REPO=$CHART_HTTP_PUBLIC" --set K3K_VERSION=9.9.9
+	run -0 rows "$output"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+	assert_line "failed chart k3k 9.9.9: $CHART_HTTP_PUBLIC has chart k3k, but not version 9.9.9; push chart k3k 9.9.9 there, or set K3K_REPO or K3K_VERSION"
+}
+
+@test "registries: 25 check: credentials reach the hosts they were given for and no other" {
+	local from
+	from=$(wc -l <"$CHART_ACCESS_LOG")
+	conf "CERTMANAGER_REPO=$CHART_OCI_PUBLIC/cert-manager"
+	DOC=doc.json run -0 --separate-stderr check
+	conf
+	run -0 --separate-stderr check
+	run -0 jq -r '"\(.server) \(.authorization)"' <(tail -n "+$((from + 1))" "$CHART_ACCESS_LOG")
+	assert_line "$PRIVATE sent"
+	assert_line "${CHART_HTTP_PUBLIC#https://} absent"
+	assert_line "$OPEN absent"
+	refute_line "${CHART_HTTP_PUBLIC#https://} sent"
+	refute_line "$OPEN sent"
+}
+
+@test "registries: 23 24 43 44 45 the login files make helm's own way in" {
+	local home=$PWD/h
+	mkdir h
+	rk3k registries render helm -c "$WORK/doc.json" >h/repositories.yaml
+	chmod 600 h/repositories.yaml
+	mine() { bed env HELM_REPOSITORY_CONFIG="$home/repositories.yaml" HELM_REPOSITORY_CACHE="$home/c" HELM_REGISTRY_CONFIG="$home/r" helm "$@"; }
+	run -0 mine repo update
+	run -0 mine show chart cert-manager/cert-manager --version v1.18.5
+	# The same without login, and without the CA.
+	jq 'del(.repositories[].username, .repositories[].password)' h/repositories.yaml >h/x && mv h/x h/repositories.yaml
+	run -1 mine repo update cert-manager
+	assert_output --partial 401
+	rk3k registries render helm -c "$WORK/doc.json" | jq 'del(.repositories[].caFile)' >h/repositories.yaml
+	run -1 mine repo update cert-manager
+	assert_output --partial 'unknown authority'
+}
+
+@test "bundle: the list, from the charts alone" {
+	run -0 cat "$WORK/list"
+	assert_line "chart $CHART_HTTP_PUBLIC k3k 1.0.2"
+	assert_line "chart $CHART_OCI/rancher rancher v2.14.1"
+	assert_line 'image docker.io/rancher/k3s:v1.34.7-k3s1'
+	assert_line 'image docker.io/rancher/rancher:v2.14.1'
+	assert_line 'image quay.io/jetstack/cert-manager-webhook:v1.18.5'
+}
+
+@test "bundle: saves all of it, pushes it where the mirrors look" {
+	local image=docker.io/rancher/rancher:v2.14.1
+	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --from "$OPEN" --save "$PWD/b.tar"
+	assert_output --regexp '^saved [0-9]+ images and 3 charts'
+	unpush "$image"
+	run -1 check
+	assert_output --partial "$REGISTRY/$image: not there"
+	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --push "$PWD/b.tar"
+	run -0 --separate-stderr check
+}
+
+@test "bundle: a registry that does not let us in is named" {
+	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --from "$OPEN" --save "$PWD/b"
+	conf HELM_REPO_PASS=wrong-password "RANCHER_REPO=$CHART_OCI_PUBLIC/rancher" "CERTMANAGER_REPO=$CHART_HTTP_PUBLIC"
+	run -1 rk3k bundle -q -c doc.json --push "$PWD/b"
+	assert_output --partial "registry $REGISTRY does not take docker.io/rancher/k3k:v1.0.2"
+	refute_output --partial wrong-password
+	run -1 rk3k bundle -q -c doc.json --from 10.90.0.99:1 --save "$PWD/c"
+	assert_output --partial 'cannot fetch image 10.90.0.99:1/docker.io/rancher/k3k:v1.0.2'
+}
+
+# --- on clusters ---
+
+@test "registries: apply, again, diff: on the host and inside" {
+	plane_k3k
+	plane_cluster reg-1 rancher '{mode: virtual, expose: {nodePort: {}}, persistence: {type: ephemeral}, serverArgs: [--disable-network-policy]}'
+	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
+	assert_line '+  - --system-default-registry='"$REGISTRY"'/docker.io'
+	assert_line --partial '+kind: Secret'
+	[[ $output != *"$(<"$CHART_PASSWORD_FILE")"* ]]
+	run -0 --separate-stderr rk3k registries apply --dry-run=server -c "$WORK/doc.json" reg-1/rancher
+	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
+	run -0 --separate-stderr rk3k registries apply -c "$WORK/doc.json" reg-1/rancher
+	assert_line 'secret/k3s-registry-config created'
+	assert_line 'secret/k3s-registry-ca created'
+	assert_line 'cluster.k3k.io/rancher configured'
+	assert_line 'secret/helm-repo-auth created'
+	assert_line 'secret/helm-oci-auth created'
+	assert_line 'configmap/helm-repo-ca created'
+	assert_regex "$stderr" 'restart'
+	run -0 kubectl get -n reg-1 clusters.k3k.io rancher -o json
+	run -0 jq -c '[.spec.mode, .spec.serverArgs, [.spec.secretMounts[].secretName]]' <<<"$output"
+	assert_output "[\"virtual\",[\"--disable-network-policy\",\"--system-default-registry=$REGISTRY/docker.io\",\"--disable-default-registry-endpoint\"],[\"k3s-registry-config\",\"k3s-registry-ca\"]]"
+	run -0 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
+	assert_equal "$output" ''
+	run -0 --separate-stderr rk3k registries apply -c "$WORK/doc.json" reg-1/rancher
+	refute_line --regexp '(created|configured)$'
+	# Another password differs without being shown.
+	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher --user "$CHART_USER" --password-file <(printf other-password)
+	assert_line --regexp '^\+.*hidden, as wanted'
+	[[ $output != *other-password* && $output != *"$(<"$CHART_PASSWORD_FILE")"* ]]
+	kubectl delete namespace reg-1 --wait=false >/dev/null
+}
+
+@test "registries: diff: trouble is more than a difference" {
+	run --separate-stderr rk3k registries diff -c "$WORK/doc.json" --kubeconfig /nowhere
+	assert [ "$status" -gt 1 ]
+}
