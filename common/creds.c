@@ -9,11 +9,11 @@
 #include "val.h"
 
 #define SOURCE_MAX ((size_t)4 << 20)
-#define ANY	   "" /* host of an entry that asks a helper for whatever host */
 
 struct entry {
 	const char *host, *path; /* path without slashes at its ends; "": all of the host */
 	const char *helper;	 /* NULL: the login is here */
+	bool any;		 /* a helper to be asked for whatever host */
 	bool strict;		 /* only below path; else path only ranks */
 	bool tried;		 /* the helper has answered */
 	struct rk_login login;
@@ -45,7 +45,7 @@ void rk_creds_free(struct rk_creds *c)
 static struct entry *add(struct rk_creds *c)
 {
 	c->v = rk_realloc(c->v, (c->n + 1) * sizeof(*c->v));
-	c->v[c->n] = (struct entry){.host = ANY, .path = ""};
+	c->v[c->n] = (struct entry){.host = "", .path = ""};
 	return &c->v[c->n++];
 }
 
@@ -189,6 +189,7 @@ static int parse_docker(
 	if (store && *store) {
 		struct entry *e = add(c);
 
+		e->any = true;
 		e->helper = copy(c, store);
 		e->login.from = name;
 	}
@@ -442,7 +443,7 @@ static size_t score(const struct entry *e, const char *host, const char *path)
 {
 	size_t n = strlen(e->path);
 
-	if (*e->host == '\0')
+	if (e->any)
 		return 1;
 	if (!rk_streq(e->host, host))
 		return 0;
@@ -460,7 +461,7 @@ static int resolve(
 	if (c->v[i].helper && !c->v[i].tried) {
 		if (ask_helper(c, c->v[i].helper, host, &l, err) < 0)
 			return -1;
-		if (c->v[i].host[0]) {
+		if (!c->v[i].any) {
 			c->v[i].tried = true;
 			c->v[i].login = l;
 		}

@@ -14,7 +14,7 @@ struct opts {
 	struct rk_out_flags out;
 	const char *config, *registry, *mirrors_file, *ca, *user, *password_file, *images;
 	struct rk_strv set, credentials, mirrors;
-	bool password_stdin, fallback, show_secrets;
+	bool password_stdin, fallback, show_secrets, lose;
 	int dry;
 };
 
@@ -79,8 +79,13 @@ static const struct rk_opt OPTS_RENDER[] = {
 		.off = offsetof(struct opts, show_secrets),
 		.help = "with all, and on a terminal: do not hide passwords"},
 	INPUT_OPTS, RK_GROUP_OUT(struct opts, out), RK_OPT_END};
-static const struct rk_opt OPTS_APPLY[] = {RK_OPT_DRY_RUN(struct opts, dry), INPUT_OPTS,
-	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt OPTS_APPLY[] = {
+	{.name = "yes-lose-data",
+		.kind = RK_OPT_FLAG,
+		.off = offsetof(struct opts, lose),
+		.help = "allow the restart of a cluster that keeps its data in memory"},
+	RK_OPT_DRY_RUN(struct opts, dry), INPUT_OPTS, RK_GROUP_OUT(struct opts, out),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 static const struct rk_opt OPTS_DIFF[] = {INPUT_OPTS, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 static const struct rk_opt OPTS_CHECK[] = {
 	{.name = "images",
@@ -98,7 +103,7 @@ struct job {
 	struct rk_doc *d;
 	struct rk_kube *host, *virt;
 	struct rk_k3k_access access;
-	bool stdin_used, changed, restart;
+	bool stdin_used, changed;
 };
 
 static const char *str(const struct job *j, enum rk_key k)
@@ -876,23 +881,40 @@ static int apply_namespace(struct job *j, struct rk_err *err)
 	return apply_list(j, j->host, objs, err);
 }
 
-static int apply_host(struct job *j, const struct rk_val *cluster, struct rk_err *err)
+static int apply_host(struct job *j, struct rk_err *err)
 {
-	struct rk_val *objs, *patch;
+	struct rk_val *objs;
 
 	if (host_objects(j, &objs, err) < 0)
 		return -1;
 	if (objs->count && apply_namespace(j, err) < 0)
 		return -1;
-	if (apply_list(j, j->host, objs, err) < 0)
-		return -1;
-	if (!cluster || !rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
+	return apply_list(j, j->host, objs, err);
+}
+
+static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_err *err)
+{
+	const char *ns = rk_settings_ns(j->s), *name = rk_settings_cluster(j->s);
+	struct rk_val *patch;
+
+	if (!rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
 		return 0;
-	if (cluster_patch(j, cluster, &patch, err) < 0 ||
-		patch_one(j, j->host, &RK_CLUSTER, rk_settings_ns(j->s), rk_settings_cluster(j->s),
-			cluster, patch, err) < 0)
+	if (cluster_patch(j, cluster, &patch, err) < 0)
 		return -1;
-	j->restart = j->changed;
+	if (!j->o->lose && !holds(cluster, patch) &&
+		rk_streq(rk_get_str(cluster, "spec", "persistence", "type", NULL), "ephemeral")) {
+		rk_err_set(err, RK_CONFLICT,
+			"cluster %s/%s is ephemeral: the restart that this change brings loses all "
+			"that is in it",
+			ns, name);
+		return rk_err_hint(err, "say --yes-lose-data if it may");
+	}
+	if (patch_one(j, j->host, &RK_CLUSTER, ns, name, cluster, patch, err) < 0)
+		return -1;
+	if (j->changed && j->o->dry == RK_DRY_NONE)
+		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
+			"rollout restart statefulset k3k-%s-server",
+			ns, name);
 	return 0;
 }
 
@@ -915,25 +937,25 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 		     : 0;
 }
 
+/* The inside comes before the Cluster, whose change restarts the servers; but servers that cannot
+ * start for want of a registry must not keep it from them. */
 static int apply_all(struct job *j, struct rk_err *err)
 {
 	struct rk_val *cluster;
-	const char *ns = rk_settings_ns(j->s), *name = rk_settings_cluster(j->s);
+	int inside;
 
 	if (connect_host(j, err) < 0 || find_cluster(j, &cluster, err) < 0 ||
-		apply_host(j, cluster, err) < 0)
+		apply_host(j, err) < 0)
 		return -1;
 	if (!cluster) {
-		rk_note("cluster %s/%s is not there yet; deploy makes it with these", ns, name);
+		rk_note("cluster %s/%s is not there yet; deploy makes it with these",
+			rk_settings_ns(j->s), rk_settings_cluster(j->s));
 		return 0;
 	}
-	if (apply_virtual(j, err) < 0)
+	inside = apply_virtual(j, err);
+	if (apply_cluster(j, cluster, inside < 0 ? NULL : err) < 0)
 		return -1;
-	if (j->restart && j->o->dry == RK_DRY_NONE)
-		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
-			"rollout restart statefulset k3k-%s-server",
-			ns, name);
-	return 0;
+	return inside;
 }
 
 static int apply(void *opts, int argc, char **argv, struct rk_err *err)

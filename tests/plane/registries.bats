@@ -20,7 +20,9 @@ setup_file() {
 	conf
 	bed "$RK3K_BIN/rk3k-registries" render docker -c "$WORK/doc.json" >"$WORK/auth.json"
 	bed "$RK3K_BIN/rk3k-bundle" --list -c "$WORK/doc.json" >"$WORK/list"
-	for image in $(sed -n 's/^image //p' "$WORK/list"); do push "$image"; done
+	while read -r what image; do
+		[[ $what != image ]] || push "$image"
+	done <"$WORK/list"
 }
 
 setup() {
@@ -170,10 +172,10 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -0 mine show chart cert-manager/cert-manager --version v1.18.5
 	# The same without login, and without the CA.
 	jq 'del(.repositories[].username, .repositories[].password)' h/repositories.yaml >h/x && mv h/x h/repositories.yaml
-	run -1 mine repo update cert-manager
+	run mine repo update cert-manager
 	assert_output --partial 401
 	rk3k registries render helm -c "$WORK/doc.json" | jq 'del(.repositories[].caFile)' >h/repositories.yaml
-	run -1 mine repo update cert-manager
+	run mine repo update cert-manager
 	assert_output --partial 'unknown authority'
 }
 
@@ -210,8 +212,8 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 # --- on clusters ---
 
 @test "registries: apply, again, diff: on the host and inside" {
-	plane_k3k
-	plane_cluster reg-1 rancher '{mode: virtual, expose: {nodePort: {}}, persistence: {type: ephemeral}, serverArgs: [--disable-network-policy]}'
+	virtual_up reg-1 rancher '{"expose": {"nodePort": {}}, "serverArgs": ["--disable-network-policy"],
+		"persistence": {"type": "dynamic", "storageClassName": "local", "storageRequestSize": "1Gi"}}'
 	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
 	assert_line '+  - --system-default-registry='"$REGISTRY"'/docker.io'
 	assert_line --partial '+kind: Secret'
@@ -229,6 +231,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -0 kubectl get -n reg-1 clusters.k3k.io rancher -o json
 	run -0 jq -c '[.spec.mode, .spec.serverArgs, [.spec.secretMounts[].secretName]]' <<<"$output"
 	assert_output "[\"virtual\",[\"--disable-network-policy\",\"--system-default-registry=$REGISTRY/docker.io\",\"--disable-default-registry-endpoint\"],[\"k3s-registry-config\",\"k3s-registry-ca\"]]"
+	within 60 rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
 	run -0 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher
 	assert_equal "$output" ''
 	run -0 --separate-stderr rk3k registries apply -c "$WORK/doc.json" reg-1/rancher
@@ -237,7 +240,17 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher --user "$CHART_USER" --password-file <(printf other-password)
 	assert_line --regexp '^\+.*hidden, as wanted'
 	[[ $output != *other-password* && $output != *"$(<"$CHART_PASSWORD_FILE")"* ]]
-	kubectl delete namespace reg-1 --wait=false >/dev/null
+	virtual_down reg-1
+}
+
+@test "registries: apply: a cluster without a disk is not restarted unasked" {
+	virtual_up reg-2
+	run -5 --separate-stderr rk3k registries apply -c "$WORK/doc.json" reg-2/rancher
+	assert_regex "$stderr" 'reg-2/rancher.*ephemeral.*--yes-lose-data'
+	run -0 kubectl get -n reg-2 clusters.k3k.io rancher -o 'jsonpath={.spec.secretMounts}'
+	assert_output ''
+	run -0 rk3k registries apply --dry-run=server --yes-lose-data -c "$WORK/doc.json" reg-2/rancher
+	virtual_down reg-2
 }
 
 @test "registries: diff: trouble is more than a difference" {

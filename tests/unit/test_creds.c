@@ -58,6 +58,9 @@ static void other_hosts(void **state)
 	found(AUTH("h/team"), "h/team/x", "u:p:q");
 	found(AUTH("h"), "", "none");
 	found(AUTH(""), "", "none");
+	found(AUTH(""), "h", "none");
+	found(AUTH("/h"), "h", "none");
+	found(AUTH("https://"), "h", "none");
 	found("configs: {'*': {auth: {username: u, password: p}}}", "h", "none");
 }
 
