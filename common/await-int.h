@@ -32,7 +32,8 @@ struct await {
 	size_t n;
 	int64_t began, deadline;
 	struct report last;
-	bool done;
+	bool done, lost;
+	int64_t blind_since;
 	/* faults */
 	int64_t fault_since, fault_told;
 	struct rk_buf told;  /* what was told, a line each */

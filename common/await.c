@@ -10,6 +10,7 @@
 #define STAYS_MS  5000	/* a fault that lasts so long is told */
 #define RETELL_MS 20000 /* at least so long between two of them */
 #define LOOK_MS	  15000 /* with timeout 0: for the first answers */
+#define LOST_MS	  15000 /* nothing from inside for so long: look for another way in */
 
 void add_part(struct rk_buf *b, const char *fmt, ...)
 {
@@ -116,6 +117,18 @@ static void show(struct await *w)
 		w->a->tick(w->a->arg);
 }
 
+/* The address that answered before may be gone with its node or pod: then another is looked for. */
+static bool is_lost(struct await *w, const struct rk_err *e)
+{
+	if (!e || e->http || !w->virt) {
+		w->blind_since = 0;
+		return false;
+	}
+	if (!w->blind_since)
+		w->blind_since = rk_now_ms();
+	return rk_now_ms() - w->blind_since > LOST_MS;
+}
+
 static void look(void *arg)
 {
 	struct await *w = arg;
@@ -124,14 +137,15 @@ static void look(void *arg)
 	const struct rk_err *e = blind(w);
 
 	report_init(&r);
-	v = all_seen(w) ? w->step->judge(w, &r) : WAITING;
-	if (v == WAITING && e)
+	v = all_seen(w) && !e ? w->step->judge(w, &r) : WAITING;
+	if (e)
 		add_part(&r.line, "cannot see: %s", e->msg);
 	if (v == WAITING)
 		tell_fault(w, &r);
 	keep(w, &r);
 	w->done = v == DONE;
-	if (v != WAITING || (w->a->timeout_ms == 0 && all_seen(w)))
+	w->lost = is_lost(w, e);
+	if (v != WAITING || w->lost || (w->a->timeout_ms == 0 && all_seen(w)))
 		rk_loop_stop(w->loop);
 }
 
@@ -242,7 +256,7 @@ static int run_loop(struct await *w, struct rk_err *err)
 	if (r < 0 && err->code != RK_TIMEOUT)
 		return -1;
 	rk_err_clear(err);
-	if (w->done)
+	if (w->done || w->lost)
 		return 0;
 	if (w->last.dead.code) {
 		*err = w->last.dead;
@@ -251,13 +265,36 @@ static int run_loop(struct await *w, struct rk_err *err)
 	return time_is_up(w, err);
 }
 
-static void release(struct await *w)
+static void leave(struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++)
 		rk_mirror_free(w->m[i]);
-	rk_loop_free(w->loop);
-	rk_kube_free(w->virt);
+	w->n = 0;
+	rk_loop_free(rk_steal(&w->loop));
+	rk_kube_free(rk_steal(&w->virt));
 	rk_k3k_access_release(&w->access);
+}
+
+/* Once, or again from the start when the virtual cluster was lost out of sight. */
+static int run(struct await *w, struct rk_err *err)
+{
+	int r = 0;
+
+	do {
+		w->lost = false;
+		w->blind_since = 0;
+		w->loop = rk_loop_new();
+		if (w->step->virt)
+			r = enter(w, err);
+		if (r == 0)
+			r = run_loop(w, err);
+		leave(w);
+	} while (r == 0 && w->lost);
+	return r;
+}
+
+static void release(struct await *w)
+{
 	report_release(&w->last);
 	rk_buf_release(&w->shown);
 	rk_buf_release(&w->told);
@@ -308,7 +345,7 @@ int rk_await(const struct rk_await *a, const char *step, struct rk_err *err)
 		.shown = RK_BUF_INIT,
 		.access = RK_K3K_ACCESS_INIT};
 	int64_t ms;
-	int r = 0;
+	int r;
 
 	w.step = find_step(step);
 	if (!w.step)
@@ -317,11 +354,7 @@ int rk_await(const struct rk_await *a, const char *step, struct rk_err *err)
 	ms = a->timeout_ms >= 0 ? a->timeout_ms : w.step->limit_s(a->settings) * 1000;
 	w.began = rk_now_ms();
 	w.deadline = w.began + ms;
-	w.loop = rk_loop_new();
-	if (w.step->virt)
-		r = enter(&w, err);
-	if (r == 0)
-		r = run_loop(&w, err);
+	r = run(&w, err);
 	release(&w);
 	return r;
 }
