@@ -270,3 +270,29 @@ doc() { # jq filter, then config's arguments
 	assert_output "$BATS_TEST_TMPDIR/ca.pem
 $BATS_TEST_TMPDIR/ca.pem"
 }
+
+# Lines of shell syntax at random: what the parser takes, a shell must take for the same.
+@test "config: what is accepted means the same to a shell" {
+	python3 - >lines <<-'PY'
+		import random
+		r = random.Random(7)
+		parts = ["a", "b", "'", '"', "\\", " ", "\t", "#", "=", "~", "*", "$", ";", "&", "(", "{", "}", "!", "'a b'", '"a b"', "\\$", "\\\\", "''", '""', "%", ",", "é"]
+		for _ in range(150):
+		    print("CONFIRM=" + "".join(r.choice(parts) for _ in range(r.randint(0, 8))))
+	PY
+	accepted=0 refused=0
+	while IFS= read -r line; do
+		printf '%s\nHOSTNAME=r.example.com\n' "$line" >deploy.conf
+		if ours=$("$config" -c deploy.conf -q 2>/dev/null </dev/null); then
+			theirs=$(env -i PATH= HOME=/nohome "$BASH" -c 'unset CONFIRM; . ./deploy.conf; printf %s "${CONFIRM-unset}"' 2>&1) ||
+				fail "a shell refuses: $line"
+			ours=$(jq -r .CONFIRM <<<"$ours")
+			# An empty value is the default here, a leading ~ is left to the reader of a path.
+			[[ $ours == "${theirs:-yes}" || $line == *~* ]] || fail "$line: $ours, a shell says $theirs"
+			accepted=$((accepted + 1))
+		else
+			refused=$((refused + 1))
+		fi
+	done <lines
+	[ "$accepted" -gt 40 ] && [ "$refused" -gt 20 ]
+}
