@@ -13,7 +13,7 @@ import (
 )
 
 // alone serves without a cluster: DIR holds tls.crt, tls.key, ca.crt (what /cacerts gives) and
-// password, and gets `address` once the port is open.
+// password, and gets `address` once the port is open, which LISTEN names.
 func (r *rancher) alone(ctx context.Context, dir string) error {
 	cert, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
 	if err != nil {
@@ -27,7 +27,7 @@ func (r *rancher) alone(ctx context.Context, dir string) error {
 		return err
 	}
 	r.password = strings.TrimSpace(string(password))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", env("LISTEN", "127.0.0.1:0"))
 	if err != nil {
 		return err
 	}
