@@ -175,27 +175,27 @@ fuzz-bin: $(FUZZ_BIN)
 
 ##: cli            tests of the tools without a cluster
 cli: all
-	@$(RUN) cli
+	+@$(RUN) cli
 ##: plane          tests of the tools on real API servers
 plane: all
-	@$(RUN) plane
+	+@$(RUN) plane
 ##: lint           shellcheck, shfmt, clang-format, headers, man pages, words, architecture
 lint: all man
-	@$(RUN) lint
+	+@$(RUN) lint
 ##: asan           unit and cli tests under ASan and UBSan
 asan:
-	@$(RUN) asan
+	+@$(RUN) asan
 ##: fuzz           the fuzzers, FUZZ_SECONDS each (10)
 fuzz:
-	@$(RUN) fuzz
+	+@$(RUN) fuzz
 ##: quick          unit, cli, lint and the quick part of plane: for every day
 quick: deps
 	@$(MAKE) all man unit-bin DEVELOPER=1
-	@$(RUN) quick
+	+@$(RUN) quick
 ##: check          every test there is; one line with the sum at the end
 check: deps
 	@$(MAKE) all man unit-bin DEVELOPER=1
-	@$(RUN) check
+	+@$(RUN) check
 ##: bench          the measurements the README quotes
 bench: deps
 	@$(MAKE) all

@@ -41,8 +41,8 @@ static inline void rk_cleanup_close_(const int *fd)
 		close(*fd);
 }
 
-#define rk_auto_free  __attribute__((cleanup(rk_cleanup_free_)))
-#define rk_auto_close __attribute__((cleanup(rk_cleanup_close_)))
+#define rk_auto_free  __attribute__((cleanup(rk_cleanup_free_), unused))
+#define rk_auto_close __attribute__((cleanup(rk_cleanup_close_), unused))
 
 static inline bool rk_streq(const char *a, const char *b)
 {
