@@ -54,7 +54,7 @@ const struct rk_opt rk_kube_opts[] = {
 	{"as-group", .kind = RK_OPT_CSV, .off = offsetof(struct rk_kube_flags, as_groups),
 		.arg = "GROUP", .help = "group to impersonate; repeatable", .env = "RK3K_AS_GROUP"},
 	{"resolve", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, resolve),
-		.arg = "HOST:PORT:ADDRESS", .help = "connect to ADDRESS for HOST:PORT",
+		.arg = "HOST:PORT:ADDRESS", .help = "connect to ADDRESS for HOST:PORT; several apart by blanks",
 		.env = "RK3K_RESOLVE"},
 	{"request-timeout", .kind = RK_OPT_SECS,
 		.off = offsetof(struct rk_kube_flags, request_timeout_ms), .arg = "DURATION",

@@ -343,7 +343,7 @@ static int lock_shared(const char *path)
 static int add_file(struct rk_creds *c, const char *path, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	rk_auto_close int lock = rk_suffix(path, ".yaml") ? lock_shared(path) : -1;
+	rk_auto_close RK_UNUSED int lock = rk_suffix(path, ".yaml") ? lock_shared(path) : -1;
 
 	if (rk_file_read(path, SOURCE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "credentials");

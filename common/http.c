@@ -211,6 +211,21 @@ static int set_headers(struct rk_http *h, const char *const *headers, struct rk_
 	return 0;
 }
 
+/* Entries apart by blanks, as --resolve takes them; curl's list holds one each. */
+static struct curl_slist *resolve_list(const char *text)
+{
+	struct curl_slist *list = NULL;
+
+	while (text && *(text += strspn(text, " "))) {
+		size_t n = strcspn(text, " ");
+		rk_auto_free char *one = rk_strndup(text, n);
+
+		list = curl_slist_append(list, one);
+		text += n;
+	}
+	return list;
+}
+
 static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
 {
 	if (set_server(h, c, err) < 0 || set_headers(h, c->headers, err) < 0)
@@ -233,7 +248,7 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 	h->password = secret_dup(c->password);
 	h->agent = c->user_agent ? rk_strdup(c->user_agent)
 				 : rk_asprintf("rk3k/%s (linux/%s)", rk_version, arch());
-	h->resolve = c->resolve ? curl_slist_append(NULL, c->resolve) : NULL;
+	h->resolve = resolve_list(c->resolve);
 	h->connect_ms = c->connect_ms > 0 ? c->connect_ms : CONNECT_MS;
 	h->request_ms = c->request_ms > 0 ? c->request_ms : REQUEST_MS;
 	return 0;

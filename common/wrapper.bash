@@ -7,7 +7,7 @@
 
 ME=rk3k-${0##*/rk3k-}
 EXEC_PATH=${RK3K_EXEC_PATH:-$(dirname "$(readlink -f "$0")")}
-flags=() dry=() quiet='' yes='' used=0 current=none
+flags=() dry=() quiet='' yes='' used=0 resolve='' current=none
 
 note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
 warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -41,7 +41,11 @@ common_flag() {
 	# shellcheck disable=SC2034 # the sourcing script's parser shifts by it
 	used=1
 	case $1 in
-	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --resolve | --resolve=* | --request-timeout | --request-timeout=*)
+	--resolve | --resolve=*)
+		take "$@"
+		resolve+=${resolve:+ }$value
+		;;
+	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --request-timeout | --request-timeout=*)
 		take "$@"
 		flags+=("${1%%=*}=$value")
 		;;
@@ -54,6 +58,11 @@ common_flag() {
 	--summary) summary && exit 0 ;;
 	*) die 2 "unknown argument: $1; try --help" ;;
 	esac
+}
+
+# What every tool is given; after the arguments are read.
+flags_done() {
+	[[ -z $resolve ]] || flags+=("--resolve=$resolve")
 }
 
 # Ask on a terminal; without one there is nobody to say yes.
@@ -78,6 +87,7 @@ open_secrets() {
 # The settings, checked and without secrets, into doc; then VAR=KEY pairs into variables.
 load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 	local args=() pair values i=0
+	flags_done
 	while [[ $1 != -- ]]; do args+=("$1") && shift; done
 	shift
 	open_secrets

@@ -861,15 +861,20 @@ static void ingress_addresses(struct flight *f, struct rk_buf *out)
 				add_address(out, rk_get_str(a, "ip", NULL));
 }
 
-/* The address --resolve gives a host, or NULL. */
+/* The address --resolve gives a host, or NULL. In d. */
 static const char *resolved_by_flag(const struct flight *f, const char *host)
 {
 	const char *r = f->o->kube.resolve;
 	size_t n = strlen(host);
 
-	if (!r || strncmp(r, host, n) || r[n] != ':' || !strchr(r + n + 1, ':'))
-		return NULL;
-	return strchr(r + n + 1, ':') + 1;
+	for (; r && *r; r += strcspn(r, " "), r += strspn(r, " ")) {
+		const char *address =
+			strncmp(r, host, n) || r[n] != ':' ? NULL : strchr(r + n + 1, ':');
+
+		if (address)
+			return rk_doc_strndup(f->d, address + 1, strcspn(address + 1, " "));
+	}
+	return NULL;
 }
 
 static void check_name(struct flight *f, const char *host, const struct rk_buf *known)
