@@ -66,7 +66,8 @@ void rk_res_label(const struct rk_res *r, const char *ns, const char *name, stru
 /* GET one object into d. Absent: RK_NOTFOUND (reason NotFound). */
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* The same, but absence is an answer: 0 and NULL. "Cannot tell" stays an error. */
+/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. "Cannot
+ * tell" stays an error. */
 int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 

@@ -12,13 +12,6 @@
 #define ABSENT_MAX_MS  4000 /* a kind that is not there may be installed any moment */
 #define STEADY_MS      5000 /* a stream that lived so long resets the back-off */
 
-/* What is known of one object: enough to tell a change, a successor, a disappearance. */
-struct known {
-	char *key, *uid, *version;
-	unsigned round; /* the list that last held it */
-	struct known *next;
-};
-
 enum phase { LIST, WATCH, SLEEP };
 
 struct rk_watch {
@@ -47,71 +40,9 @@ struct rk_watch {
 	char version[64];
 	unsigned round;
 	bool synced, relist, renewed, dead;
-	struct known **tab;
-	size_t ntab, nknown;
+	struct rk_known_tab known;
 	struct rk_watch *next;
 };
-
-/* --- what is known --- */
-
-static size_t hash(const char *s)
-{
-	uint64_t h = 1469598103934665603ULL;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211ULL;
-	return (size_t)h;
-}
-
-static void known_free(struct known *e)
-{
-	free(e->key);
-	free(e->uid);
-	free(e->version);
-	free(e);
-}
-
-static struct known **known_at(struct rk_watch *w, const char *key)
-{
-	struct known **p = &w->tab[hash(key) % w->ntab];
-
-	while (*p && strcmp((*p)->key, key))
-		p = &(*p)->next;
-	return p;
-}
-
-static void known_grow(struct rk_watch *w)
-{
-	size_t n = w->ntab ? w->ntab * 4 : 64;
-	struct known **tab = rk_calloc(n, sizeof(struct known *));
-
-	for (size_t i = 0; i < w->ntab; i++)
-		while (w->tab[i]) {
-			struct known *e = w->tab[i];
-			size_t at = hash(e->key) % n;
-
-			w->tab[i] = e->next;
-			e->next = tab[at];
-			tab[at] = e;
-		}
-	free(w->tab);
-	w->tab = tab;
-	w->ntab = n;
-}
-
-static void known_clear(struct rk_watch *w)
-{
-	for (size_t i = 0; i < w->ntab; i++)
-		while (w->tab[i]) {
-			struct known *e = w->tab[i];
-
-			w->tab[i] = e->next;
-			known_free(e);
-		}
-	free(w->tab);
-	w->tab = NULL;
-	w->ntab = w->nknown = 0;
-}
 
 /* --- telling --- */
 
@@ -122,7 +53,7 @@ static void tell(struct rk_watch *w, enum rk_event e, const struct rk_val *obj)
 }
 
 /* An object that is gone without our having seen its last state. */
-static void tell_gone(struct rk_watch *w, const struct known *e)
+static void tell_gone(struct rk_watch *w, const struct rk_known *e)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v = rk_map(d), *m;
@@ -150,69 +81,48 @@ static void see(struct rk_watch *w, const struct rk_val *obj)
 {
 	rk_auto_free char *key = rk_asprintf("%s/%s", meta(obj, "namespace"), meta(obj, "name"));
 	const char *uid = meta(obj, "uid"), *version = meta(obj, "resourceVersion");
-	struct known **p, *e;
+	struct rk_known **p = rk_known_at(&w->known, key);
 	enum rk_event what = RK_MODIFIED;
 
-	if (!w->ntab || w->nknown >= w->ntab)
-		known_grow(w);
-	p = known_at(w, key);
-	e = *p;
-	if (e && strcmp(e->uid, uid)) {
-		*p = e->next;
-		w->nknown--;
-		tell_gone(w, e);
-		known_free(e);
-		e = NULL;
+	if (*p && strcmp((*p)->uid, uid) != 0) {
+		tell_gone(w, *p);
+		rk_known_drop(&w->known, p);
+		p = rk_known_at(&w->known, key);
 	}
-	if (!e) {
-		e = rk_calloc(1, sizeof(*e));
-		e->key = rk_steal(&key);
-		e->uid = rk_strdup(uid);
-		e->next = *p;
-		*p = e;
-		w->nknown++;
+	if (!*p) {
+		rk_known_add(&w->known, p, key, uid);
 		what = RK_ADDED;
 	}
-	e->round = w->round;
-	if (what == RK_MODIFIED && !strcmp(e->version, version))
+	(*p)->round = w->round;
+	if (what == RK_MODIFIED && !strcmp((*p)->version, version))
 		return;
-	free(e->version);
-	e->version = rk_strdup(version);
+	free((*p)->version);
+	(*p)->version = rk_strdup(version);
 	tell(w, what, obj);
 }
 
 static void lose(struct rk_watch *w, const struct rk_val *obj)
 {
 	rk_auto_free char *key = rk_asprintf("%s/%s", meta(obj, "namespace"), meta(obj, "name"));
-	struct known **p, *e;
+	struct rk_known **p = rk_known_at(&w->known, key);
 
-	if (!w->ntab)
+	if (!*p)
 		return;
-	p = known_at(w, key);
-	e = *p;
-	if (!e)
-		return;
-	*p = e->next;
-	w->nknown--;
-	known_free(e);
+	rk_known_drop(&w->known, p);
 	tell(w, RK_GONE, obj);
 }
 
 /* After a whole list: what it did not hold is gone. */
 static void sweep_known(struct rk_watch *w)
 {
-	for (size_t i = 0; i < w->ntab; i++)
-		for (struct known **p = &w->tab[i]; *p;) {
-			struct known *e = *p;
-
-			if (e->round == w->round) {
-				p = &e->next;
+	for (size_t i = 0; i < w->known.n; i++)
+		for (struct rk_known **p = &w->known.v[i]; *p;) {
+			if ((*p)->round == w->round) {
+				p = &(*p)->next;
 				continue;
 			}
-			*p = e->next;
-			w->nknown--;
-			tell_gone(w, e);
-			known_free(e);
+			tell_gone(w, *p);
+			rk_known_drop(&w->known, p);
 		}
 }
 
@@ -621,7 +531,7 @@ static void watch_free(struct rk_watch *w)
 	rk_loop_cancel(w->loop, nothing, w);
 	if (w->xfer)
 		rk_pool_cancel(rk_loop_pool(w->loop), w->xfer);
-	known_clear(w);
+	rk_known_clear(&w->known);
 	rk_buf_release(&w->in);
 	rk_buf_release(&w->head);
 	rk_buf_release(&w->split.part);

@@ -254,6 +254,32 @@ static void split_limits(void **state)
 	rk_buf_release(&s.part);
 }
 
+static void known_names(void **state)
+{
+	struct rk_known_tab t = {0};
+	char key[32];
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		struct rk_known **p;
+
+		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
+		p = rk_known_at(&t, key);
+		assert_null(*p);
+		rk_known_add(&t, p, key, "u");
+	}
+	for (int i = 0; i < 2000; i += 2) {
+		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
+		rk_known_drop(&t, rk_known_at(&t, key));
+	}
+	assert_int_equal(t.count, 1000);
+	for (int i = 0; i < 2000; i++) {
+		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
+		assert_int_equal(*rk_known_at(&t, key) != NULL, i % 2);
+	}
+	rk_known_clear(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +293,7 @@ int main(void)
 		cmocka_unit_test(paths_and_words),
 		cmocka_unit_test(split_chunks),
 		cmocka_unit_test(split_limits),
+		cmocka_unit_test(known_names),
 	};
 
 	return cmocka_run_group_tests_name("kube", tests, NULL, NULL);
