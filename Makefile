@@ -179,6 +179,10 @@ cli: all
 ##: plane          tests of the tools on real API servers
 plane: all
 	+@$(RUN) plane
+##: check-node     a deployment of real pods, behind a real ingress, from a private registry
+check-node: deps
+	@$(MAKE) all DEVELOPER=1
+	+@$(RUN) node
 ##: lint           shellcheck, shfmt, clang-format, headers, man pages, words, architecture
 lint: all man
 	+@$(RUN) lint
@@ -257,7 +261,7 @@ clean:
 help:
 	@sed -n 's/^##: /  /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all man unit unit-bin fuzz-bin cli plane lint asan fuzz quick check bench demo deps \
+.PHONY: all man unit unit-bin fuzz-bin cli plane check-node lint asan fuzz quick check bench demo deps \
 	check-headers fmt install uninstall dist clean help FORCE
 FORCE:
 

@@ -14,7 +14,7 @@ setup_suite() {
 	fi
 	SUITE_BED=$(mktemp -d "${TMPDIR:-/tmp}/rk3k-bed.XXXXXX")
 	export SUITE_BED RK3K_TESTBED=$SUITE_BED
-	"$env_dir/up" "$SUITE_BED" 3>&- >/dev/null || {
+	"$env_dir/${BED_UP:-up}" "$SUITE_BED" 3>&- >/dev/null || {
 		echo "the test bed does not come up: logs in $SUITE_BED" >&2
 		unset SUITE_BED
 		return 1

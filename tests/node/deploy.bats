@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# deploy.bats - a Rancher of real pods, seen by a TLS client outside, through the host's ingress.
+# The tests build on each other.
+# shellcheck disable=SC2154
+
+load ../helpers
+load common
+
+setup_file() {
+	export HOSTS="rancher.example.com rancher.second.example.com" SECRET=tls-rancher-ingress-all
+	export CONF=$BATS_FILE_TMPDIR/deploy.conf
+	local repo
+	repo=$(bed printenv CHART_HTTP_PUBLIC)
+	cat >"$CONF" <<-END
+		HOSTNAMES=${HOSTS// /,}
+		STORAGE_CLASS=local
+		PVC_SIZE=1Gi
+		K3K_REPO=$repo
+		CERTMANAGER_REPO=$repo
+		RANCHER_REPO=$repo
+	END
+	one_home
+}
+
+@test "deploy: from an empty node to an answer of Rancher" {
+	run --separate-stderr -0 deploy
+	assert_line "helmchart.helm.cattle.io/rancher created"
+	[[ $stderr == *"Rancher answers at https://rancher.example.com"* ]]
+}
+
+@test "deploy: everything runs in containers, the virtual cluster's pods inside its server pod" {
+	run -0 kubectl get pods -A -o json
+	assert_equal "$(jq -r '[.items[].status.containerStatuses[] | .containerID | startswith("containerd://")] | all' <<<"$output")" true
+	assert_equal "$(jq -r '.items | length' <<<"$output")" 2
+	run -0 inside get pods -A -o json
+	assert_equal "$(jq -r '[.items[].spec.nodeName] | unique[]' <<<"$output")" k3k-rancher-server-0
+	assert_equal "$(jq -r '[.items[] | select(.status.phase == "Running") | .metadata.labels.app] | sort | unique | join(" ")' <<<"$output")" \
+		"cainjector cert-manager rancher webhook"
+	run -0 inside exec -n cattle-system deployment/rancher -- /usr/bin/rancher-standin --help
+	run -0 inside logs -n cattle-system deployment/rancher
+	assert_output --partial "serving on"
+}
+
+@test "deploy: each name is served the certificate of the virtual cluster" {
+	local host
+	for host in $HOSTS; do
+		run -0 served "$host"
+		assert_output "$(inner_fingerprint)"
+		run -0 ping_host "$host"
+		assert_output pong
+	done
+}
+
+@test "deploy: a name that is not Rancher's is not served its certificate" {
+	refute [ "$(served other.example.com)" == "$(inner_fingerprint)" ]
+}
+
+@test "deploy: again changes nothing" {
+	run --separate-stderr -0 deploy
+	refute_output --regexp '(created|configured)'
+}
+
+@test "cert-sync: --watch carries a renewed certificate until the ingress serves it" {
+	local before watcher
+	before=$(inner_fingerprint)
+	rk3k cert-sync rancher-k3k/rancher --from "cattle-system/$SECRET" --watch >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+	watcher=$!
+	inside delete secret -n cattle-system "$SECRET" >/dev/null # cert-manager issues anew
+	run within 40 renewed "$before"
+	kill -TERM "$watcher"
+	wait "$watcher" || true
+	assert_success
+	run -0 ping_host rancher.second.example.com
+	assert_output pong
+}
+
+renewed() { # FINGERPRINT
+	local now
+	now=$(inner_fingerprint 2>/dev/null) && [[ -n $now && $now != "$1" ]] && is_served rancher.example.com
+}
+
+@test "destroy: nothing of it is left on the host" {
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes
+	run -0 kubectl get pods -A -o name
+	assert_output ""
+	run -0 kubectl get pv -o name
+	assert_output ""
+	run ! kubectl get namespace rancher-k3k
+}
