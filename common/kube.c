@@ -259,6 +259,23 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 	}
 }
 
+/* A server says of an expired certificate only that nobody has come. */
+static int refuse_expired(struct rk_kube *k, const struct rk_kube_about *a, struct rk_err *err)
+{
+	int64_t expired = rk_kube_target(k)->cert_expires;
+	char when[32];
+
+	if (!expired || expired > time(NULL))
+		return 0;
+	rk_time_format(expired, when);
+	rk_err_set(err, RK_FAIL, "%s on %s: the client certificate of context %s expired on %s",
+		a->what, rk_kube_server(k), rk_kube_context(k), when);
+	rk_err_hint(err, "renew it, or choose another user with --user or --context");
+	err->http = 401;
+	snprintf(err->reason, sizeof(err->reason), "Unauthorized");
+	return -1;
+}
+
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err)
 {
@@ -282,6 +299,8 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 				return rk_err_wrap(err, "%s", a->what);
 		}
 	}
+	if (res->status == 401 && refuse_expired(k, a, err) < 0)
+		return -1;
 	warn_all(res);
 	return 0;
 }
