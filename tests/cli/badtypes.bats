@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What the tools make of objects from an API server that serves whatever it is given.
+# Objects of wrong types, from an API server that serves whatever it is given: at every place of
+# every object that a tool reads, types that do not belong there. No crash, no hang, no secret,
+# and a message of one line each.
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
 
 bats_require_minimum_version 1.5.0
@@ -52,8 +54,7 @@ start_api() {
 objects() {
 	jq -n --arg crt "$(base64 -w0 tls.crt)" --arg key "$(base64 -w0 tls.key)" \
 		--arg config "$(kubeconfig https://k3k-rancher-service | base64 -w0)" '
-		def meta($n): {name: $n, namespace: "rancher-k3k", uid: "u", resourceVersion: "1",
-			creationTimestamp: "2026-01-01T00:00:00Z", labels: {}};
+		def meta($n): {name: $n, namespace: "rancher-k3k", creationTimestamp: "2026-01-01T00:00:00Z"};
 		def list($k; $items): {apiVersion: "v1", kind: $k, metadata: {resourceVersion: "1"}, items: $items};
 		def chart: {"helmcharts.helm.cattle.io/chart": "rancher"};
 		def secret($n): {apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata: meta($n),
@@ -100,12 +101,51 @@ objects() {
 		}'
 }
 
+# Every place of every object with every value of a type that it does not have.
+changes() { # JQ-FILTER OF PATHS
+	jq -r --arg f "$1" 'to_entries[] | select(.key | test($f)) | .key as $object | .value |
+		([] , paths) as $where | getpath($where) as $old |
+		([null], {"": null}, (if ($old | type) == "string" then -1 else "\u001b[2J" end))
+		| select(type != ($old | type)) |
+		[$object, ($where | tojson), tojson] | @tsv' objects.json
+}
+
+# bad CHANGE-FILTER CODES TOOL...: every change, and what the tool makes of it.
+bad() {
+	local n=0 line rc key
+	key=$(sed -n 2p tls.key)
+	while IFS= read -r line; do
+		n=$((n + 1))
+		printf '%b\n' "$line" >&"${api[1]}"
+		read -r _ <&"${api[0]}"
+		rc=0
+		timeout 20 "$BIN/rk3k-$3" "${@:4}" >out 2>err </dev/null || rc=$?
+		if [[ " $2 " != *" $rc "* || $(wc -l <err) -gt 7 ]] || grep -q $'\e' out err || grep -qF "$key" out err; then
+			printf '%s with %s: exit %d\n%s\n' "${*:3}" "$line" "$rc" "$(cat -v out err)"
+			return 1
+		fi
+	done < <(changes "$1")
+	((n > 20)) || { echo "only $n changes" && return 1; }
+}
+
 @test "status: the objects as they should be" {
 	run -1 --separate-stderr "$BIN/rk3k-status" -o json
 	assert_equal "$(jq -c '[.kubeconfig.via, .certificates.agree, .charts[0].job, .servers.ready]' <<<"$output")" \
 		'["node port",true,"failing",1]'
 	assert_equal "$(jq -c '.problems' <<<"$output")" \
 		'["the Cluster is Failed: why","chart rancher cannot be installed (3 tries); see: kubectl logs -n kube-system helm-install-rancher-x"]'
+}
+
+@test "status -A: wrong types in the list of Clusters" {
+	bad 'v1beta1/clusters$' '0 1 3' status -A
+}
+
+@test "cert-sync: wrong types in both copies of the certificate, nothing but plain words" {
+	bad 'tls-rancher-ingress' '0 1 3' cert-sync --dry-run=client --host rancher.example.com
+}
+
+@test "ingress status: wrong types in Ingress, Service and Secret" {
+	bad 'ingresses|traefik' '0 1 3' ingress status
 }
 
 @test "kubeconfig get: ready nodes only, one address each, IPv6 in brackets" {
