@@ -74,7 +74,8 @@ private_login() {
 	registry=$(var CHART_OCI)
 	registry=${registry#oci://} registry=${registry%%/*}
 	mapfile -t lines < <(private_login)
-	conf "K3K_REPO=$repo" "CERTMANAGER_REPO=$repo" "RANCHER_REPO=$repo" "PRIVATE_REGISTRY=$registry" "${lines[@]}"
+	conf "K3K_REPO=$repo" "CERTMANAGER_REPO=$repo" "RANCHER_REPO=$repo" "PRIVATE_REGISTRY=$registry" \
+		"HELM_REPO_HOSTS=${repo#https://}" "${lines[@]}"
 	run --separate-stderr -0 deploy
 	run --separate-stderr -0 rk3k status
 }
