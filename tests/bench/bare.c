@@ -3,11 +3,13 @@
  *
  * bare DIR PLAN: reads a plan, one request a line: `SERVER METHOD URL [BODYFILE]`, where
  * SERVER picks the identity in DIR/SERVER.{ca,crt,key} and its own connection. No parsing, no
- * checks of the answers beyond their status. Not part of the product. */
+ * checks of the answers beyond their status. DIR/SERVER.connect, when there, holds where to connect
+ * whatever the URL's name is, as curl --connect-to. Not part of the product. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static CURL *handles[26];
 
@@ -16,6 +18,17 @@ static size_t drop(char *p, size_t size, size_t n, void *arg)
 	(void)p;
 	(void)arg;
 	return size * n;
+}
+
+static char *slurp(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *s = calloc(1, 1 << 20);
+
+	if (!f || !s || !fread(s, 1, (1 << 20) - 1, f))
+		exit(1);
+	fclose(f);
+	return s;
 }
 
 static CURL *server(const char *dir, char name)
@@ -35,18 +48,10 @@ static CURL *server(const char *dir, char name)
 	curl_easy_setopt(*h, CURLOPT_WRITEFUNCTION, drop);
 	curl_easy_setopt(*h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(*h, CURLOPT_PROXY, "");
+	snprintf(path[0], sizeof(path[0]), "%s/%c.connect", dir, name);
+	if (access(path[0], R_OK) == 0)
+		curl_easy_setopt(*h, CURLOPT_CONNECT_TO, curl_slist_append(NULL, slurp(path[0])));
 	return *h;
-}
-
-static char *slurp(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *s = calloc(1, 1 << 20);
-
-	if (!f || !s || !fread(s, 1, (1 << 20) - 1, f))
-		exit(1);
-	fclose(f);
-	return s;
 }
 
 static int request(
