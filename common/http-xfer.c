@@ -372,7 +372,9 @@ void rk_xfer_bind(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_URL, x->url);
 	RK_SET(CURLOPT_HTTPHEADER, x->headers);
 	set_method(e, x);
-	RK_SET(CURLOPT_TIMEOUT_MS, x->req.stream ? 0L : (long)x->h->request_ms);
+	RK_SET(CURLOPT_TIMEOUT_MS, x->req.stream       ? 0L
+				   : x->req.timeout_ms ? (long)x->req.timeout_ms
+						       : (long)x->h->request_ms);
 	RK_SET(CURLOPT_NOPROGRESS, x->req.idle_ms > 0 || x->cb.data ? 0L : 1L);
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);

@@ -36,11 +36,12 @@ struct rk_http_req {
 	const char *accept;	  /* NULL: application/json */
 	const void *body;
 	size_t body_len;
-	size_t max;	 /* largest response body; 0: 64 MiB */
-	bool retry;	 /* repeat as client-go does: 429/5xx with Retry-After any verb; broken
+	size_t max;	    /* largest response body; 0: 64 MiB */
+	bool retry;	    /* repeat as client-go does: 429/5xx with Retry-After any verb; broken
 		     * connection: GET only; at most 10 times, with a bound on the sum */
-	bool stream;	 /* no request_ms; idle_ms applies */
-	int64_t idle_ms; /* give up after so long without a byte (watch); 0: none */
+	bool stream;	    /* no request_ms; idle_ms applies */
+	int64_t timeout_ms; /* for this request; 0: the client's request_ms */
+	int64_t idle_ms;    /* give up after so long without a byte (watch); 0: none */
 	const char *const *headers; /* more, NULL-terminated; may be NULL */
 };
 

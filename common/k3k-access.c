@@ -10,6 +10,7 @@
 
 #define MAX_CANDIDATES 8
 #define MAX_NODES      3
+#define ALONE_MS       300 /* for the best address before the others are dialled too */
 #define GRACE_MS       150 /* for a better address to answer after a worse one has */
 
 struct candidate {
@@ -281,6 +282,23 @@ static struct candidate *best(struct search *s, bool *final)
 	return NULL;
 }
 
+/* The best candidate first and alone, for a moment: when it answers, its connection is the one that
+ * is used afterwards, and nobody else was dialled. */
+static bool first_answers(struct search *s, struct rk_err *err)
+{
+	struct rk_http_req req = {.path = "/version", .timeout_ms = ALONE_MS};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_err why = RK_ERR_INIT;
+	struct candidate *c = &s->c[0];
+
+	if (!s->n || open_candidate(s, c, err) < 0)
+		return false;
+	if (rk_http_do(rk_kube_http(c->kube), &req, &res, &why) < 0)
+		return false;
+	answered(c, &res, NULL);
+	return c->good;
+}
+
 static struct candidate *probe(struct search *s, struct rk_err *err)
 {
 	int64_t limit = s->a->probe_ms ? s->a->probe_ms : 3000, end = rk_now_ms() + limit;
@@ -292,7 +310,7 @@ static struct candidate *probe(struct search *s, struct rk_err *err)
 	for (size_t i = 0; i < s->n; i++) {
 		struct rk_xfer_cb cb = {.done = answered, .arg = &s->c[i]};
 
-		if (open_candidate(s, &s->c[i], err) < 0) {
+		if (!s->c[i].kube && open_candidate(s, &s->c[i], err) < 0) {
 			rk_pool_free(pool);
 			return NULL;
 		}
@@ -320,7 +338,8 @@ static void explain(struct search *s)
 			c->name ? " as " : "", c->name ? c->name : "",
 			c->good	  ? "answers"
 			: c->done ? c->err.msg
-				  : "no answer in time");
+			: c->kube ? "no answer in time"
+				  : "not tried");
 	}
 }
 
@@ -396,7 +415,9 @@ static int find_way(struct search *s, struct rk_kube **out, struct rk_err *err)
 		return 0;
 	}
 	rk_err_clear(err);
-	c = probe(s, err);
+	c = first_answers(s, err) ? &s->c[0] : NULL;
+	if (!c && !(err && err->code))
+		c = probe(s, err);
 	if (!c && err && err->code)
 		return -1;
 	explain(s);
