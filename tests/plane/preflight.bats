@@ -7,10 +7,10 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	export ENV_DIR=${RK3K_ENV:-$BATS_TEST_DIRNAME/../env}
-	if [[ -z ${RK3K_TESTBED:-} ]]; then
-		RK3K_TESTBED=$("$ENV_DIR/up" "$BATS_FILE_TMPDIR/bed" 3>&-)
-		export RK3K_TESTBED OWN_BED=yes
-	fi
+	# A bed of its own: other files leave the controller behind, and what is found here is what
+	# a host without it looks like.
+	RK3K_TESTBED=$("$ENV_DIR/up" "$BATS_FILE_TMPDIR/bed" 3>&-)
+	export RK3K_TESTBED OWN_BED=yes
 	export PKI=$BATS_FILE_TMPDIR/pki
 	mkdir "$PKI"
 	cd "$PKI" || return
