@@ -2,7 +2,8 @@
 #
 # Sources are found by wildcard: a new tool is kubectl-rk3k/NAME.c (or an executable script
 # kubectl-rk3k/NAME), a new room common/NAME.c, a new manifest manifests/NAME.yaml, a new test
-# tests/unit/test_NAME.c or tests/{cli,plane}/NAME.bats.
+# tests/unit/test_NAME.c or tests/{cli,plane}/NAME.bats. A tool of many verbs has further files in
+# kubectl-rk3k/NAME/.
 #
 #   DEVELOPER=1          warnings are errors
 #   SANITIZE=address     build with a sanitizer; give it a B of its own
@@ -46,7 +47,8 @@ LINK      = $(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS)
 
 COMMON   := $(wildcard common/*.c)
 TOOLS_C  := $(filter-out kubectl-rk3k/rk3k.c,$(wildcard kubectl-rk3k/*.c))
-TOOLS_SH := $(filter-out %.c %.md,$(wildcard kubectl-rk3k/*))
+PARTS    := $(wildcard kubectl-rk3k/*/*.c)
+TOOLS_SH := $(filter-out %.c %.md $(TOOLS_C:.c=),$(wildcard kubectl-rk3k/*))
 UNIT     := $(wildcard tests/unit/test_*.c)
 FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 MANIFESTS := $(wildcard manifests/*.yaml)
@@ -88,11 +90,14 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/libexec/rk3k-%: $(B)/obj/kubectl-rk3k/%.o $(LIB)
+parts_of = $(patsubst %.c,$(B)/obj/%.o,$(filter kubectl-rk3k/$(1)/%,$(PARTS)))
+.SECONDEXPANSION:
+$(TOOLS_C:kubectl-rk3k/%.c=$(B)/libexec/rk3k-%): $(B)/libexec/rk3k-%: \
+		$(B)/obj/kubectl-rk3k/%.o $$(call parts_of,$$*) $(LIB) $(B)/parts.names
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LIB) $(LDLIBS) $(LDLIBS_$*)
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(LDLIBS_$*)
 
-$(B)/libexec/rk3k-%: kubectl-rk3k/%
+$(TOOLS_SH:kubectl-rk3k/%=$(B)/libexec/rk3k-%): $(B)/libexec/rk3k-%: kubectl-rk3k/%
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
@@ -137,7 +142,7 @@ $(B)/gen/manifests.c: $(MANIFESTS) $(B)/manifests.names
 		echo "{\"$$(basename $$f .yaml)\", (const char *)m_$$n, sizeof(m_$$n) - 1},"; done; \
 	echo '{0}}; /* ended by a NULL name */'; } > $@
 
-# Files that change only with what they hold: flags, version, list of manifests.
+# Files that change only with what they hold: flags, version, lists of sources.
 define remember
 @mkdir -p $(@D)
 @echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
@@ -148,6 +153,8 @@ $(B)/commit: FORCE
 	$(call remember,$(VERSION) $(COMMIT) $(DATE))
 $(B)/manifests.names: FORCE
 	$(call remember,$(MANIFESTS))
+$(B)/parts.names: FORCE
+	$(call remember,$(PARTS))
 
 ##: man            man pages, from the option tables
 man: $(PAGES)
@@ -224,7 +231,7 @@ fmt: all
 	tests/arrows --fix
 ##: compile_commands.json  for clangd and clang-tidy
 compile_commands.json: FORCE
-	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(UNIT) $(FUZZ); do \
+	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(PARTS) $(UNIT) $(FUZZ); do \
 		printf '{"directory": "%s", "file": "%s", "command": "%s"},\n' '$(CURDIR)' $$f \
 			'$(subst ",\",$(COMPILE)) -c '$$f; done | sed '1s/^/[/; $$s/,$$/]/' > $@
 
