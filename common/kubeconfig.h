@@ -75,6 +75,11 @@ bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b)
 bool rk_kubeconfig_same_url(const char *a, const char *b);
 bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t blen);
 
+/* A kubeconfig in d with one entry: cluster and user (what belongs under cluster: and user:, taken
+ * over), context and current context, all of this name. */
+struct rk_val *rk_kubeconfig_compose(
+	struct rk_doc *d, const char *name, struct rk_val *cluster, struct rk_val *user);
+
 /* --- editing: only the bytes of the named entries change --- */
 
 enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };

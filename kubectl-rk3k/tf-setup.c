@@ -949,7 +949,8 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 	rk_auto_free char *path = path_in(j->o, KC_K3K);
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	struct rk_val *v, *cluster;
+	struct rk_val *cluster, *user;
+	const char *name;
 
 	if (open_inside(j, err) < 0)
 		return -1;
@@ -958,16 +959,10 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 			j->cluster);
 		return 0;
 	}
-	rk_doc_source(d, "the virtual cluster's kubeconfig");
-	if (rk_yaml_parse(d, j->access.kubeconfig.s, j->access.kubeconfig.len, &v, err) < 0)
+	if (rk_k3k_entry(&j->access, j->ns, j->cluster, d, &cluster, &user, err) < 0)
 		return -1;
-	cluster = rk_mut(rk_get(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", NULL));
-	if (!cluster || cluster->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "the virtual cluster's kubeconfig has no cluster");
-	rk_set_str(d, cluster, "server", j->access.url);
-	rk_remove_at(cluster, "tls-server-name", NULL);
-	rk_set_str(d, cluster, "tls-server-name", j->access.tls_server_name);
-	rk_yaml_write(v, true, &text);
+	name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
+	rk_yaml_write(rk_kubeconfig_compose(d, name, cluster, user), true, &text);
 	return put_secret_file(path, &text, err);
 }
 

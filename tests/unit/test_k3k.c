@@ -58,11 +58,45 @@ static void refs_split_at_the_slash(void **state)
 	}
 }
 
+/* The entry for the address that was found, as kubectl reads it. */
+static void entries_have_the_address_found(void **state)
+{
+	static const char text[] =
+		"clusters: [{name: default, cluster: {server: https://10.43.0.1, "
+		"tls-server-name: old, certificate-authority-data: QQ==}}]\n"
+		"users: [{name: default, user: {client-key-data: Qg==}}]\n";
+	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *c, *u, *v;
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	rk_buf_puts(&a.kubeconfig, text);
+	a.url = rk_strdup("https://10.0.0.1:31000");
+	assert_int_equal(rk_k3k_entry(&a, "n", "rancher", d, &c, &u, &err), 0);
+	v = rk_kubeconfig_compose(d, "rancher" RK_K3K_ENTRY_SUFFIX, c, u);
+	assert_string_equal(rk_get_str(v, "current-context", NULL), "rancher-k3k");
+	c = rk_mut(rk_get(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", NULL));
+	assert_string_equal(rk_get_str(c, "server", NULL), "https://10.0.0.1:31000");
+	assert_null(rk_get(c, "tls-server-name", NULL));
+	assert_string_equal(rk_get_str(c, "certificate-authority-data", NULL), "QQ==");
+	assert_string_equal(
+		rk_get_str(rk_at(rk_get(c, "extensions", NULL), 0), "extension", "namespace", NULL),
+		"n");
+	rk_buf_reset(&a.kubeconfig);
+	rk_buf_puts(&a.kubeconfig, "clusters: [7]\n");
+	assert_int_equal(rk_k3k_entry(&a, "n", "rancher", d, &c, &u, &err), -1);
+	assert_string_equal(
+		err.msg, "the virtual cluster's kubeconfig has no cluster or no user in it");
+	rk_k3k_access_release(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_hashed_as_k3k_does),
 		cmocka_unit_test(refs_split_at_the_slash),
+		cmocka_unit_test(entries_have_the_address_found),
 	};
 
 	return cmocka_run_group_tests_name("k3k", tests, NULL, NULL);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parts of a kubeconfig entry for a virtual cluster, under the address that was found. */
+#include "k3k.h"
+
+static const char secret[] = "the virtual cluster's kubeconfig";
+
+/* Which virtual cluster the entry is for: kubectl keeps extensions when it rewrites the file. */
+static void note_cluster(
+	struct rk_doc *d, struct rk_val *entry, const char *ns, const char *cluster)
+{
+	struct rk_val *x = rk_map(d), *list = rk_seq(d), *what;
+
+	what = rk_map_at(d, x, "extension", NULL);
+	rk_set_str(d, what, "cluster", cluster);
+	rk_set_str(d, what, "namespace", ns);
+	rk_set_str(d, x, "name", RK_KC_EXTENSION);
+	rk_append(list, x);
+	rk_set(d, entry, "extensions", list);
+}
+
+int rk_k3k_entry(const struct rk_k3k_access *a, const char *ns, const char *cluster,
+	struct rk_doc *d, struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err)
+{
+	struct rk_val *root = NULL;
+	const struct rk_val *c, *u;
+
+	*cluster_map = *user_map = NULL;
+	rk_doc_source(d, secret);
+	if (rk_yaml_parse(d, a->kubeconfig.s, a->kubeconfig.len, &root, err) < 0)
+		return -1;
+	c = rk_get(rk_at(rk_get(root, "clusters", NULL), 0), "cluster", NULL);
+	u = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
+	if (!c || c->kind != RK_MAP || !u || u->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "%s has no cluster or no user in it", secret);
+	*cluster_map = rk_copy(d, c);
+	*user_map = rk_copy(d, u);
+	rk_set_str(d, *cluster_map, "server", a->url);
+	rk_remove_at(*cluster_map, "tls-server-name", NULL);
+	if (a->tls_server_name)
+		rk_set_str(d, *cluster_map, "tls-server-name", a->tls_server_name);
+	note_cluster(d, *cluster_map, ns, cluster);
+	return 0;
+}
