@@ -262,7 +262,7 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 /* A server says of an expired certificate only that nobody has come. */
 static int refuse_expired(struct rk_kube *k, const struct rk_kube_about *a, struct rk_err *err)
 {
-	int64_t expired = rk_kube_target(k)->cert_expires;
+	int64_t expired = rk_target_expires(rk_kube_target(k));
 	char when[32];
 
 	if (!expired || expired > time(NULL))

@@ -344,7 +344,6 @@ static int take_pair(struct rk_target *t, const char *cert, const char *key, str
 	rk_buf_reset(&t->key);
 	rk_buf_puts(&t->cert, cert);
 	rk_buf_puts(&t->key, key);
-	t->cert_expires = rk_cert_not_after(c);
 	t->conf.cert = t->cert.s;
 	t->conf.cert_len = t->cert.len;
 	t->conf.key = t->key.s;

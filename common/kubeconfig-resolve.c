@@ -170,12 +170,7 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 		return refuse_insecure(c, err);
 	if (!c && !f->certificate_authority)
 		return 0;
-	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
-		return -1;
-	if (t->ca.len && rk_cert_bundle(t->ca.s, t->ca.len, NULL, err) < 0)
-		return rk_err_wrap(
-			err, "certificate-authority of cluster \"%s\"", c ? c->name : f->server);
-	return 0;
+	return kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err);
 }
 
 /* --- the user --- */
@@ -183,7 +178,6 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
-	rk_auto_cert *cert = NULL;
 	const char *name = u ? u->name : "--client-certificate";
 
 	if (!u && !f->client_certificate && !f->client_key)
@@ -193,16 +187,10 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 		return -1;
 	if ((u || f->client_key) && kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
 		return -1;
-	if (!t->cert.len && !t->key.len)
+	if (!t->cert.len == !t->key.len)
 		return 0;
-	if (!t->cert.len || !t->key.len)
-		return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
-			t->key.len ? "key without a certificate" : "certificate without a key");
-	if (rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
-		rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0)
-		return rk_err_wrap(err, "client certificate of user \"%s\"", name);
-	t->cert_expires = rk_cert_not_after(cert);
-	return 0;
+	return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
+		t->key.len ? "key without a certificate" : "certificate without a key");
 }
 
 static char *trimmed(const struct rk_buf *b)
@@ -565,6 +553,29 @@ int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_f
 	struct rk_target *out, struct rk_err *err)
 {
 	return rk_kubeconfig_resolve_in(kc, flags, NULL, out, err);
+}
+
+int rk_target_check(const struct rk_target *t, struct rk_err *err)
+{
+	rk_auto_cert *cert = NULL;
+
+	if (t->ca.len && rk_cert_bundle(t->ca.s, t->ca.len, NULL, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
+			t->cluster ? t->cluster : t->server);
+	if (t->cert.len && (rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
+				   rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
+		return rk_err_wrap(err, "client certificate of user \"%s\"",
+			t->user ? t->user : "--client-certificate");
+	return 0;
+}
+
+int64_t rk_target_expires(const struct rk_target *t)
+{
+	rk_auto_cert *cert = NULL;
+
+	if (!t->cert.len || rk_cert_parse(&cert, t->cert.s, t->cert.len, NULL) < 0)
+		return 0;
+	return rk_cert_not_after(cert);
 }
 
 void rk_target_release(struct rk_target *t)

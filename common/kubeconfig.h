@@ -48,7 +48,6 @@ struct rk_target {
 	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
 	const struct rk_val *exec, *exec_cluster;
 	char *exec_dir;	      /* directory for a relative command */
-	int64_t cert_expires; /* notAfter of the client certificate, 0: none */
 	bool in_cluster;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;
@@ -63,6 +62,13 @@ int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_f
 int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
 	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
 void rk_target_release(struct rk_target *t);
+
+/* Check what resolving leaves to the first connection, which has to decode it anyway: that the CA is
+ * a bundle of certificates and the client certificate fits its key. For who passes a target on
+ * without connecting. */
+int rk_target_check(const struct rk_target *t, struct rk_err *err) RK_MUST_USE;
+/* notAfter of the client certificate in seconds since 1970; 0: there is none. */
+int64_t rk_target_expires(const struct rk_target *t);
 
 /* Run the exec plugin (client.authentication.k8s.io v1, v1beta1) and put its token or
  * certificate into t; *expires in seconds since 1970, 0: never. */

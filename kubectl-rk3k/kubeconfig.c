@@ -548,10 +548,12 @@ static int export(
 	}
 	if (rk_kubeconfig_resolve(kc, &f, &t, err) < 0)
 		return -1;
+	rc = rk_target_check(&t, err);
 	e->name = o->name ? o->name : t.context ? t.context : "default";
 	export_parts(e, &t);
 	write_out(compose(e), o->format, &text);
-	rc = o->no_probe || !o->server ? 0 : try_address(&text, o, err);
+	if (rc == 0 && o->server && !o->no_probe)
+		rc = try_address(&text, o, err);
 	rk_target_release(&t);
 	return rc < 0 ? -1 : put_out(o, &text, err);
 }
@@ -651,7 +653,10 @@ static int check_input(struct merge *m, struct rk_err *err)
 			rc = rk_kubeconfig_resolve(kc, &f, &t, err);
 		if (rc < 0)
 			break;
+		rc = rk_target_check(&t, err);
 		rk_target_release(&t);
+		if (rc < 0)
+			break;
 	}
 	rk_kubeconfig_free(kc);
 	return rc < 0 ? rk_err_wrap(err, "nothing merged") : 0;

@@ -239,7 +239,7 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 	int rc = rk_k3k_open(&l->virt, l->host, l->ns, l->cluster, &access, &err);
 
 	if (rc == 0) {
-		int64_t expires = rk_kube_target(l->virt)->cert_expires;
+		int64_t expires = rk_target_expires(rk_kube_target(l->virt));
 
 		rk_set_str(l->d, v, "server", access.url);
 		rk_set_str(l->d, v, "via", rk_k3k_via_word(access.via));

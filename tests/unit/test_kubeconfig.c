@@ -109,6 +109,10 @@ static int resolve(
 	if (rc == 0)
 		rc = rk_kubeconfig_resolve_in(kc, f, dir, t, err);
 	rk_kubeconfig_free(kc); /* t must not need it any more */
+	if (rc == 0 && rk_target_check(t, err) < 0) {
+		rk_target_release(t);
+		rc = -1;
+	}
 	return rc;
 }
 
@@ -173,7 +177,7 @@ static void certificates(void **state)
 	assert_string_equal(t.conf.ca, ca.cert_pem.s);
 	assert_string_equal(t.conf.cert, client.cert_pem.s);
 	assert_string_equal(t.conf.key, client.key_pem.s);
-	assert_true(t.cert_expires > time(NULL));
+	assert_true(rk_target_expires(&t) > time(NULL));
 	assert_false(t.in_cluster);
 	rk_target_release(&t);
 	/* files, relative to the kubeconfig */
@@ -592,7 +596,7 @@ static void plugin_certificate(void **state)
 		fail_msg("%s", err.msg);
 	assert_string_equal(t.conf.cert, client.cert_pem.s);
 	assert_string_equal(t.conf.key, client.key_pem.s);
-	assert_true(t.cert_expires > 0);
+	assert_true(rk_target_expires(&t) > 0);
 	rk_target_release(&t);
 }
 
