@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is at hand: the files of an earlier run. */
+#include "tool.h"
+
+char *tf_path(const struct opts *o, const char *name)
+{
+	return rk_streq(o->dir, ".") ? rk_strdup(name) : rk_asprintf("%s/%s", o->dir, name);
+}
+
+int tf_read_if_there(const char *path, struct rk_buf *out, struct rk_err *err)
+{
+	if (access(path, F_OK) < 0)
+		return 0;
+	return rk_file_read(path, INPUT_MAX, out, err);
+}
+
+static int read_tfvars(struct job *j, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET, url = RK_BUF_INIT, token = RK_BUF_INIT_SECRET;
+
+	if (tf_read_if_there(j->tfvars, &text, err) < 0)
+		return -1;
+	if (rk_hcl_get(text.s, text.len, j->tfvars, "rancher_url", &url, NULL, err) < 0 ||
+		rk_hcl_get(text.s, text.len, j->tfvars, "rancher_token", &token, NULL, err) < 0 ||
+		rk_hcl_get(text.s, text.len, j->tfvars, "rancher_ca_certs", &j->old_ca, NULL, err) <
+			0)
+		return -1;
+	if (url.len && rk_rancher_url(url.s, &j->old_url, NULL) < 0)
+		rk_warn("%s: rancher_url is no address of a Rancher", j->tfvars);
+	if (token.len)
+		j->old_token = rk_buf_detach(&token);
+	return 0;
+}
+
+int tf_job_init(struct job *j, const struct opts *o, int argc, char **argv, struct rk_err *err)
+{
+	*j = (struct job){.o = o,
+		.d = rk_doc_new(true),
+		.tfvars = tf_path(o, TFVARS),
+		.kc_harvester = tf_path(o, KC_HARVESTER),
+		.old_ca = RK_BUF_INIT,
+		.ca = RK_BUF_INIT,
+		.access = RK_K3K_ACCESS_INIT,
+		.kubeconfig = RK_BUF_INIT_SECRET,
+		.use_cluster = argc || !o->url};
+	if (o->ca_file && o->ca_fingerprint)
+		return rk_err_set(err, RK_USAGE, "give --ca-file or --ca-fingerprint, not both");
+	if (rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns,
+		    &j->cluster, err) < 0)
+		return -1;
+	return read_tfvars(j, err);
+}
+
+void tf_job_release(struct job *j)
+{
+	rk_rancher_token_release(&j->token);
+	rk_rancher_free(j->r);
+	rk_kube_free(j->virt);
+	rk_kube_free(j->host);
+	rk_k3k_access_release(&j->access);
+	rk_buf_release(&j->old_ca);
+	rk_buf_release(&j->ca);
+	rk_buf_release(&j->kubeconfig);
+	rk_free_secret(j->old_token);
+	free(j->old_url);
+	free(j->tfvars);
+	free(j->kc_harvester);
+	free(j->ns);
+	free(j->cluster);
+	free(j->url);
+	rk_doc_free(j->d);
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of tf-setup share: the options, one job, and its steps in the order of the story. */
+#ifndef TF_SETUP_TOOL_H
+#define TF_SETUP_TOOL_H
+
+#include "cli.h"
+#include "file.h"
+#include "hcl.h"
+#include "k3k.h"
+#include "rancher.h"
+
+#define TFVARS	     "terraform.tfvars"
+#define KC_K3K	     "kubeconfig-k3k.yaml"
+#define KC_HARVESTER "kubeconfig-harvester.yaml"
+#define INPUT_MAX    ((size_t)8 << 20)
+#define MARK	     "# rk3k: token "
+
+struct opts {
+	struct rk_kube_flags kube;
+	const char *url, *ca_file, *ca_fingerprint;
+	const char *user, *password_file, *token_file, *bootstrap_file;
+	const char *description, *cluster, *dir;
+	int64_t ttl_ms, timeout_ms;
+	bool first_login, renew, module;
+	int output; /* enum output */
+};
+
+enum output { OUT_FILES, OUT_JSON, OUT_ENV, OUT_TFVARS };
+
+struct job {
+	const struct opts *o;
+	struct rk_doc *d;
+	char *tfvars, *kc_harvester; /* paths */
+	char *old_url, *old_token;   /* of the tfvars at hand, or NULL */
+	struct rk_buf old_ca;
+	bool use_cluster; /* the host cluster is asked */
+	char *ns, *cluster;
+	struct rk_kube *host, *virt;
+	struct rk_k3k_access access;
+	char *url;
+	struct rk_buf ca; /* empty: the system's roots */
+	struct rk_rancher *r;
+	struct rk_rancher_token token; /* the one for terraform */
+	bool made;		       /* in this run */
+	const char *harvester, *harvester_name;
+	struct rk_buf kubeconfig; /* Harvester's, as it should be in its file */
+};
+
+/* --- hand.c: what is at hand --- */
+char *tf_path(const struct opts *o, const char *name); /* in --dir; caller frees */
+/* Absence leaves out empty. */
+int tf_read_if_there(const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+int tf_job_init(
+	struct job *j, const struct opts *o, int argc, char **argv, struct rk_err *err) RK_MUST_USE;
+void tf_job_release(struct job *j);
+
+/* --- connect.c: the clusters, Rancher's address, a verified connection --- */
+int tf_open_inside(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt, j->access */
+/* One key of a Secret of Rancher's in the virtual cluster; absence leaves out empty. */
+int tf_secret_inside(struct job *j, const char *name, const char *key, struct rk_buf *out,
+	struct rk_err *err) RK_MUST_USE;
+int tf_find_url(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->url */
+int tf_connect(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->ca, j->r */
+
+/* --- session.c: log in, or use the token that was given --- */
+int tf_open_session(struct job *j, struct rk_err *err) RK_MUST_USE;
+
+/* --- token.c: the token for terraform --- */
+int tf_authorise(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->token, j->made */
+void tf_drop_old(struct job *j);				 /* what a new token has replaced */
+void tf_describe_expiry(const struct rk_rancher_token *t, struct rk_buf *out);
+void tf_tell_token(const struct job *j);
+
+/* --- harvester.c: the cluster and its kubeconfig --- */
+int tf_find_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->harvester or none */
+int tf_harvester_kubeconfig(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->kubeconfig */
+/* Delete the token in a kubeconfig of Rancher's from Rancher. */
+void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text);
+
+/* --- output.c: files, or standard output; module.c: what --module writes --- */
+int tf_put_output(struct job *j, struct rk_err *err) RK_MUST_USE;
+int tf_put_file(
+	const char *path, const struct rk_buf *text, mode_t mode, struct rk_err *err) RK_MUST_USE;
+/* A file that will hold a token is nobody else's to read. */
+int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err) RK_MUST_USE;
+int tf_put_module(struct job *j, struct rk_err *err) RK_MUST_USE;
+
+/* --- revoke.c --- */
+int tf_revoke(struct job *j, struct rk_err *err) RK_MUST_USE;
+
+#endif
