@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/* generate - an entry with a client certificate of its own, signed by the virtual cluster's CA. */
+#include "tool.h"
+
+#include "cert.h"
+
+static int content_of(
+	const struct rk_val *bootstrap, const char *name, const char **pem, struct rk_err *err)
+{
+	if (rk_need_str(bootstrap, pem, err, name, "Content", NULL) < 0)
+		return -1;
+	return **pem ? 0 : rk_err_set(err, RK_FAIL, "its %s is empty", name);
+}
+
+static void tell_signed(const struct opts *o, const char *const *orgs, const struct rk_buf *cert)
+{
+	rk_auto_buf who = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	char when[32] = "";
+
+	for (; *orgs; orgs++)
+		rk_buf_addf(&who, ", O=%s", *orgs);
+	if (rk_cert_parse(&c, cert->s, cert->len, NULL) == 0)
+		rk_time_format(rk_cert_not_after(c), when);
+	rk_note("signed CN=%s%s, expires %s", o->cn, who.s, when);
+}
+
+/* Sign a certificate with the virtual cluster's client CA, as k3kcli does. */
+static int sign(
+	const struct opts *o, struct entry *e, const struct rk_val *bootstrap, struct rk_err *err)
+{
+	static const char *const masters[] = {"system:masters", NULL};
+	const char *server_ca, *ca, *ca_key, *const *orgs = o->orgs.n ? o->orgs.v : masters;
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+
+	if (content_of(bootstrap, "serverCA", &server_ca, err) < 0 ||
+		content_of(bootstrap, "clientCA", &ca, err) < 0 ||
+		content_of(bootstrap, "clientCAKey", &ca_key, err) < 0 ||
+		rk_cert_sign_client(ca, strlen(ca), ca_key, strlen(ca_key), o->cn, orgs, o->days,
+			&cert, &key, err) < 0)
+		return -1;
+	rk_set(e->d, e->cluster_map, "certificate-authority-data",
+		rk_base64_val(e->d, server_ca, strlen(server_ca)));
+	e->user_map = rk_map(e->d);
+	rk_set(e->d, e->user_map, "client-certificate-data", rk_base64_val(e->d, cert.s, cert.len));
+	rk_set(e->d, e->user_map, "client-key-data", rk_base64_val(e->d, key.s, key.len));
+	tell_signed(o, orgs, &cert);
+	return 0;
+}
+
+static int new_identity(
+	const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_val *bootstrap = NULL;
+
+	if (rk_k3k_secret(host, e->ns, e->cluster, "bootstrap", "bootstrap", &text, err) < 0)
+		return -1;
+	rk_doc_source(e->d, "bootstrap");
+	if (rk_json_parse(e->d, text.s, text.len, &bootstrap, err) < 0 ||
+		sign(o, e, bootstrap, err) < 0)
+		return rk_err_wrap(err, "bootstrap Secret of %s/%s", e->ns, e->cluster);
+	return 0;
+}
+
+int run_generate(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+
+	if (!*o->cn)
+		return rk_err_set(err, RK_USAGE, "--cn must not be empty");
+	if (o->days < 1 || o->days > 36500)
+		return rk_err_set(err, RK_USAGE, "--days must be from 1 to 36500");
+	return get_with(o, argc, argv, new_identity, err);
+}

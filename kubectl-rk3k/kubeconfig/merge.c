@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+/* merge - the entries of a kubeconfig on stdin go into the files that kubectl reads. */
+#include "tool.h"
+
+#include "diff.h"
+#include "file.h"
+
+/* Open the files for a change; a lock of another is waited for, and said. */
+int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err)
+{
+	struct rk_err first = RK_ERR_INIT;
+	bool lock = o->dry == RK_DRY_NONE && !o->diff;
+	int soon = o->wait_ms < 500 ? (int)o->wait_ms : 500;
+
+	if (rk_kc_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
+		return 0;
+	if (first.code != RK_CONFLICT || o->wait_ms <= soon || !strstr(first.msg, ".lock")) {
+		*err = first;
+		return -1;
+	}
+	rk_note("waiting: %s", first.msg);
+	return rk_kc_open(f, o->kube.kubeconfig, lock, (int)o->wait_ms - soon, err);
+}
+
+struct merge {
+	const struct opts *o;
+	struct rk_doc *d;
+	const char *source;
+	struct rk_buf text;
+	struct rk_val *root;
+	struct rk_kc_item *items;
+	size_t n;
+	const char *current; /* to set, or NULL */
+	struct rk_kc_files *files;
+	struct rk_val *result; /* SEQ of {name, outcome, file, server} */
+	bool changed;
+};
+
+static void merge_release(struct merge *m)
+{
+	free(m->items);
+	rk_kc_close(m->files);
+	rk_buf_release(&m->text);
+	rk_doc_free(m->d);
+}
+
+static int read_input(struct merge *m, const char *path, struct rk_err *err)
+{
+	m->source = rk_streq(path, "-") ? "stdin" : path;
+	if (rk_streq(path, "-") && isatty(STDIN_FILENO)) {
+		rk_err_set(err, RK_USAGE, "a kubeconfig is expected on stdin");
+		return rk_err_hint(err, "%s kubeconfig get CLUSTER | %s kubeconfig merge",
+			rk_usage_prefix(), rk_usage_prefix());
+	}
+	if (rk_file_read(path, INPUT_MAX, &m->text, err) < 0)
+		return -1;
+	if (m->text.s[strspn(m->text.s, " \t\r\n")])
+		return 0;
+	rk_err_set(err, RK_FAIL, "%s is empty: there is nothing to merge", m->source);
+	return rk_err_hint(err, "did the command before the pipe fail?");
+}
+
+/* Everything must hold together before any of it is written: each context with its cluster and
+ * user, certificates with their keys. What was cut off in a pipe does not. */
+static int check_input(struct merge *m, struct rk_err *err)
+{
+	struct rk_kubeconfig *kc = NULL;
+	int rc = rk_kubeconfig_parse(&kc, m->text.s, m->text.len, m->source, err);
+
+	if (rc < 0)
+		return -1;
+	rk_doc_source(m->d, m->source);
+	if (rk_json_parse(m->d, m->text.s, m->text.len, &m->root, NULL) < 0)
+		rc = rk_yaml_parse(m->d, m->text.s, m->text.len, &m->root, err);
+	if (rc == 0 && !rk_at(rk_get(m->root, "contexts", NULL), 0))
+		rc = rk_err_set(err, RK_FAIL, "%s has no context in it", m->source);
+	rk_each (c, rc == 0 ? rk_get(m->root, "contexts", NULL) : NULL) {
+		struct rk_kube_flags f = {.context = rk_get_str(c, "name", NULL)};
+		struct rk_target t;
+
+		if (rk_get_str(c, "context", "user", NULL) &&
+			!rk_get_str(c, "context", "cluster", NULL))
+			rc = rk_err_set(err, RK_FAIL, "context \"%s\" names no cluster", f.context);
+		if (rc == 0)
+			rc = rk_kubeconfig_resolve(kc, &f, &t, err);
+		if (rc < 0)
+			break;
+		rc = rk_target_check(&t, err);
+		rk_target_release(&t);
+		if (rc < 0)
+			break;
+	}
+	rk_kubeconfig_free(kc);
+	return rc < 0 ? rk_err_wrap(err, "nothing merged") : 0;
+}
+
+static const struct rk_val *find_named(
+	const struct rk_val *root, const char *plural, const char *single, const char *name)
+{
+	rk_each (it, name ? rk_get(root, plural, NULL) : NULL)
+		if (rk_streq(rk_get_str(it, "name", NULL), name))
+			return rk_get(it, single, NULL);
+	return NULL;
+}
+
+static struct rk_val *add_item(
+	struct merge *m, enum rk_kc_kind kind, const char *name, const struct rk_val *value)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
+			return NULL; /* shared by two contexts of the input */
+	m->items = rk_realloc(m->items, (m->n + 1) * sizeof(*m->items));
+	m->items[m->n] = (struct rk_kc_item){kind, name, rk_copy(m->d, value)};
+	return rk_mut(m->items[m->n++].value);
+}
+
+/* k3k calls all three `default`, and so would the next cluster's. */
+static int check_name(const struct merge *m, const char *name, struct rk_err *err)
+{
+	if (m->o->name || !rk_streq(name, "default"))
+		return 0;
+	rk_err_set(err, RK_USAGE, "%s uses the name \"default\", which says nothing", m->source);
+	return rk_err_hint(err, "give the entry a name: --name NAME");
+}
+
+static int take_context(struct merge *m, const struct rk_val *c, struct rk_err *err)
+{
+	const char *name = rk_get_str(c, "name", NULL), *to = m->o->name;
+	const struct rk_val *ctx = rk_get(c, "context", NULL);
+	const char *cluster = rk_get_str(ctx, "cluster", NULL);
+	const char *user = rk_get_str(ctx, "user", NULL);
+	const struct rk_val *uv = find_named(m->root, "users", "user", user);
+	struct rk_val *copy;
+
+	if (user && !uv)
+		return rk_err_set(err, RK_FAIL,
+			"%s: user \"%s\" of context \"%s\" is not there: "
+			"is the input cut off?",
+			m->source, user, name);
+	if (check_name(m, name, err) < 0 || check_name(m, cluster, err) < 0 ||
+		check_name(m, user, err) < 0)
+		return -1;
+	copy = add_item(m, RK_KC_CONTEXTS, to ? to : name, ctx);
+	if (copy && to) {
+		rk_set_str(m->d, copy, "cluster", to);
+		if (user)
+			rk_set_str(m->d, copy, "user", to);
+	}
+	add_item(m, RK_KC_CLUSTERS, to ? to : cluster,
+		find_named(m->root, "clusters", "cluster", cluster));
+	if (user)
+		add_item(m, RK_KC_USERS, to ? to : user, uv);
+	return 0;
+}
+
+static int take_input(struct merge *m, struct rk_err *err)
+{
+	const struct rk_val *all = rk_get(m->root, "contexts", NULL);
+	const char *current = rk_get_str(m->root, "current-context", NULL);
+
+	current = current && *current ? current
+		  : all->count == 1   ? rk_get_str(rk_at(all, 0), "name", NULL)
+				      : NULL;
+	if (m->o->name && !*m->o->name)
+		return rk_err_set(err, RK_USAGE, "--name must not be empty");
+	if (m->o->name && all->count > 1) {
+		rk_err_set(err, RK_USAGE, "--name names one entry, and %s has %u contexts",
+			m->source, all->count);
+		return rk_err_hint(err,
+			"take one out: %s kubeconfig export FILE --context OLD --name NEW",
+			rk_usage_prefix());
+	}
+	rk_each (c, all)
+		if (take_context(m, c, err) < 0)
+			return -1;
+	if (m->o->current && !current)
+		return rk_err_set(err, RK_USAGE,
+			"--set-current: %s has several contexts and no current one", m->source);
+	if (m->o->current)
+		m->current = m->o->name ? m->o->name : current;
+	return 0;
+}
+
+/* CA bytes of a cluster map: inline, or of a file; empty when there is none. */
+static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
+{
+	const char *data = rk_get_str(cluster, "certificate-authority-data", NULL);
+	const char *path = rk_get_str(cluster, "certificate-authority", NULL);
+
+	if (data && rk_base64_decode(out, data, strlen(data), NULL) == 0)
+		return;
+	if (path && rk_file_read(path, 1 << 20, out, NULL) < 0)
+		rk_buf_reset(out);
+}
+
+static bool same_cluster(const struct rk_val *a, const struct rk_val *b)
+{
+	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
+
+	if (rk_kubeconfig_same_url(rk_get_str(a, "server", NULL), rk_get_str(b, "server", NULL)))
+		return true;
+	ca_of(a, &x);
+	ca_of(b, &y);
+	return x.len && rk_kubeconfig_same_ca(x.s, x.len, y.s, y.len);
+}
+
+static int other_cluster(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+	const char *path, struct rk_err *err)
+{
+	const char *now = rk_get_str(old, "server", NULL);
+
+	if (m->o->force) {
+		rk_note("%s: cluster \"%s\" was %s, now %s", path, it->name, now ? now : "nowhere",
+			rk_get_str(it->value, "server", NULL));
+		return 0;
+	}
+	rk_err_set(err, RK_CONFLICT,
+		"%s: there is a cluster \"%s\" already, with another server (%s) and another CA",
+		path, it->name, now ? now : "none");
+	return rk_err_hint(
+		err, "--force puts the new one in its place, --name gives it another name");
+}
+
+/* A user shared with contexts of other clusters would be taken away from them. */
+static int check_user(struct merge *m, const struct rk_kc_item *it, const struct rk_val *contexts,
+	struct rk_err *err)
+{
+	rk_each (c, m->o->force ? NULL : contexts) {
+		const char *name = rk_get_str(c, "name", NULL);
+		const char *cluster = rk_get_str(c, "context", "cluster", NULL);
+		bool ours = false;
+
+		if (!rk_streq(rk_get_str(c, "context", "user", NULL), it->name))
+			continue;
+		for (size_t i = 0; i < m->n; i++)
+			ours = ours ||
+			       (m->items[i].kind == RK_KC_CONTEXTS &&
+				       rk_streq(m->items[i].name, name)) ||
+			       (m->items[i].kind == RK_KC_CLUSTERS &&
+				       rk_streq(m->items[i].name, cluster));
+		if (ours)
+			continue;
+		rk_err_set(err, RK_CONFLICT,
+			"%s: user \"%s\" belongs to context \"%s\" of another cluster",
+			rk_get_str(c, "file", NULL), it->name, name);
+		return rk_err_hint(
+			err, "--name gives the new entry another name, --force replaces the user");
+	}
+	return 0;
+}
+
+/* What a person has set on the context stays: its namespace, its extensions. */
+static void keep_settings(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old)
+{
+	static const char *const keys[] = {"extensions", "namespace"};
+
+	for (size_t i = 0; i < RK_COUNT(keys); i++) {
+		const struct rk_val *v = rk_get(old, keys[i], NULL);
+
+		if (v && !rk_get(it->value, keys[i], NULL))
+			rk_set(m->d, rk_mut(it->value), keys[i], rk_copy(m->d, v));
+	}
+}
+
+static int compare_one(
+	struct merge *m, struct rk_kc_item *it, const struct rk_val *contexts, struct rk_err *err)
+{
+	const struct rk_val *old;
+	const char *path;
+
+	if (rk_kc_lookup(m->files, it->kind, it->name, m->d, &old, &path, err) < 0)
+		return -1;
+	if (!old || rk_val_equal(old, it->value))
+		return 0;
+	if (it->kind == RK_KC_CLUSTERS && !same_cluster(old, it->value))
+		return other_cluster(m, it, old, path, err);
+	if (it->kind == RK_KC_USERS)
+		return check_user(m, it, contexts, err);
+	if (it->kind == RK_KC_CONTEXTS)
+		keep_settings(m, it, old);
+	return 0;
+}
+
+static int compare(struct merge *m, struct rk_err *err)
+{
+	struct rk_val *contexts;
+
+	if (rk_kc_contexts(m->files, m->d, &contexts, err) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n; i++)
+		if (compare_one(m, &m->items[i], contexts, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- what has changed, for people --- */
+
+static bool item_same(struct merge *m, enum rk_kc_kind kind, const char *name, bool *exists)
+{
+	const struct rk_val *old = NULL;
+
+	if (rk_kc_lookup(m->files, kind, name, m->d, &old, NULL, NULL) < 0)
+		return false;
+	*exists = old != NULL;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
+			return old && rk_val_equal(old, m->items[i].value);
+	return true;
+}
+
+/* Before the change: created, configured or unchanged for each context. */
+static void judge(struct merge *m)
+{
+	m->result = rk_seq(m->d);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct rk_kc_item *it = &m->items[i];
+		bool exists = false, other, same;
+		struct rk_val *r = rk_map(m->d);
+
+		if (it->kind != RK_KC_CONTEXTS)
+			continue;
+		same = item_same(m, RK_KC_CONTEXTS, it->name, &exists) &&
+		       item_same(m, RK_KC_CLUSTERS, rk_get_str(it->value, "cluster", NULL), &other);
+		if (same && rk_get_str(it->value, "user", NULL))
+			same = item_same(
+				m, RK_KC_USERS, rk_get_str(it->value, "user", NULL), &other);
+		rk_set_str(m->d, r, "name", it->name);
+		rk_set_str(m->d, r, "outcome",
+			rk_outcome_word(!exists ? RK_CREATED
+					: same	? RK_UNCHANGED
+						: RK_CONFIGURED));
+		rk_append(m->result, r);
+	}
+}
+
+static void add_places(struct merge *m)
+{
+	rk_each (r, m->result) {
+		const struct rk_val *v;
+		const char *path = NULL, *name = rk_get_str(r, "name", NULL);
+		const char *server = NULL;
+
+		if (rk_kc_lookup(m->files, RK_KC_CONTEXTS, name, m->d, &v, &path, NULL) == 0 &&
+			path) {
+			const char *cluster = rk_get_str(v, "cluster", NULL);
+
+			rk_set_str(m->d, rk_mut(r), "file", path);
+			if (cluster && rk_kc_lookup(m->files, RK_KC_CLUSTERS, cluster, m->d, &v,
+					       NULL, NULL) == 0)
+				server = rk_get_str(v, "server", NULL);
+		}
+		if (server)
+			rk_set_str(m->d, rk_mut(r), "server", server);
+		rk_set_bool(m->d, rk_mut(r), "current", rk_streq(rk_kc_current(m->files), name));
+	}
+}
+
+static void print_result(const struct opts *o, const struct rk_val *result)
+{
+	const char *dry = o->dry ? " (dry run)" : "";
+
+	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML) {
+		rk_print_val((enum rk_fmt)o->out.fmt, result);
+		return;
+	}
+	rk_each (r, result) {
+		const char *name = rk_get_str(r, "name", NULL);
+
+		if (o->out.fmt == RK_FMT_NAME)
+			rk_printf("context/%s\n", name);
+		else
+			rk_printf("context/%s %s%s\n", name, rk_get_str(r, "outcome", NULL), dry);
+	}
+}
+
+/* --- diff --- */
+
+static const char *const secret_keys[] = {"client-key-data", "token", "password",
+	"client-certificate-data", "certificate-authority-data"};
+
+/* Long or secret values are named only, and whether they differ. */
+static void mask(struct rk_doc *d, struct rk_val *map, const struct rk_val *other, const char *when)
+{
+	for (size_t i = 0; i < RK_COUNT(secret_keys); i++) {
+		const struct rk_val *v = rk_get(map, secret_keys[i], NULL);
+		const struct rk_val *w = rk_get(other, secret_keys[i], NULL);
+		bool differs = w && v && !rk_val_equal(v, w);
+
+		if (v)
+			rk_set_str(d, map, secret_keys[i],
+				differs ? rk_doc_printf(d, "REDACTED (%s)", when) : "REDACTED");
+	}
+}
+
+static char *masked_text(
+	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
+{
+	struct rk_buf b = RK_BUF_INIT;
+	struct rk_val *copy;
+
+	if (!v)
+		return rk_strdup("");
+	copy = rk_copy(d, v);
+	mask(d, copy, other, when);
+	rk_yaml_write(copy, true, &b);
+	return rk_buf_detach(&b);
+}
+
+static bool diff_one(struct merge *m, const struct rk_kc_item *it)
+{
+	static const char *const kinds[] = {"clusters", "contexts", "users"};
+	const struct rk_val *old = NULL;
+	const char *path = NULL, *name;
+	rk_auto_free char *was = NULL, *now = NULL;
+	rk_auto_buf out = RK_BUF_INIT;
+
+	if (rk_kc_lookup(m->files, it->kind, it->name, m->d, &old, &path, NULL) < 0 ||
+		(old && rk_val_equal(old, it->value)))
+		return false;
+	was = masked_text(m->d, old, it->value, "before");
+	now = masked_text(m->d, it->value, old, "after");
+	name = rk_doc_printf(
+		m->d, "%s %s/%s", path ? path : "/dev/null", kinds[it->kind], it->name);
+	rk_diff(was, now, name, m->source, &out);
+	rk_print_buf(&out);
+	return true;
+}
+
+static int print_diff(struct merge *m)
+{
+	const char *was = rk_kc_current(m->files);
+	bool differs = false;
+
+	for (size_t i = 0; i < m->n; i++)
+		differs = diff_one(m, &m->items[i]) || differs;
+	if (m->current && !rk_streq(was, m->current)) {
+		rk_printf("-current-context: %s\n+current-context: %s\n", was ? was : "\"\"",
+			m->current);
+		differs = true;
+	}
+	return differs;
+}
+
+/* --- all of it --- */
+
+static int change(struct merge *m, struct rk_err *err)
+{
+	struct rk_kc_edit edit = {.items = m->items, .n = m->n, .current = m->current};
+	rk_auto_free char *was = NULL;
+
+	judge(m);
+	was = rk_kc_current(m->files) ? rk_strdup(rk_kc_current(m->files)) : NULL;
+	if (rk_kc_change(m->files, &edit, err) < 0)
+		return -1;
+	add_places(m);
+	if (!m->o->dry && rk_kc_write(m->files, &m->changed, err) < 0)
+		return -1;
+	print_result(m->o, m->result);
+	rk_each (r, m->o->dry ? NULL : m->result)
+		rk_note("context \"%s\" is in %s: kubectl --context %s get namespaces",
+			rk_get_str(r, "name", NULL), rk_get_str(r, "file", NULL),
+			rk_get_str(r, "name", NULL));
+	if (m->current && !rk_streq(was, m->current) && !m->o->dry)
+		rk_note("current-context is now \"%s\"%s%s%s", m->current, was ? " (was \"" : "",
+			was ? was : "", was ? "\")" : "");
+	return 0;
+}
+
+/* As diff(1): 1 means "they differ", so trouble is anything above. */
+static int trouble(struct rk_err *err)
+{
+	if (err->code == RK_FAIL)
+		err->code = RK_USAGE;
+	return -1;
+}
+
+static int merge(struct merge *m, const char *path, struct rk_err *err)
+{
+	if (read_input(m, path, err) < 0 || check_input(m, err) < 0 || take_input(m, err) < 0 ||
+		open_locked(m->o, &m->files, err) < 0 || compare(m, err) < 0)
+		return m->o->diff ? trouble(err) : -1;
+	if (m->o->diff)
+		return print_diff(m);
+	return change(m, err);
+}
+
+int run_merge(void *p, int argc, char **argv, struct rk_err *err)
+{
+	struct merge m = {.o = p, .d = rk_doc_new(true), .text = RK_BUF_INIT_SECRET};
+	int rc = merge(&m, argc ? argv[0] : "-", err);
+
+	merge_release(&m);
+	return rc;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* remove - entries by their names, or by the virtual cluster they were made for, are taken out. */
+#include "tool.h"
+
+struct removal {
+	const struct opts *o;
+	struct rk_doc *d;
+	struct rk_kc_files *files;
+	struct rk_val *contexts, *result;
+	struct rk_kc_item *items;
+	size_t n;
+	bool clear_current;
+};
+
+static bool going(const struct removal *r, enum rk_kc_kind kind, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].kind == kind && rk_streq(r->items[i].name, name))
+			return true;
+	return false;
+}
+
+static void take_out(struct removal *r, enum rk_kc_kind kind, const char *name)
+{
+	if (going(r, kind, name))
+		return;
+	r->items = rk_realloc(r->items, (r->n + 1) * sizeof(*r->items));
+	r->items[r->n++] =
+		(struct rk_kc_item){kind, rk_doc_strndup(r->d, name, strlen(name)), NULL};
+}
+
+static int is_there(
+	struct removal *r, enum rk_kc_kind kind, const char *name, bool *there, struct rk_err *err)
+{
+	const struct rk_val *v;
+
+	if (rk_kc_lookup(r->files, kind, name, r->d, &v, NULL, err) < 0)
+		return -1;
+	*there = v != NULL;
+	return 0;
+}
+
+/* NS/NAME that `get` noted in the cluster entry of a context. */
+static bool noted_as(
+	struct removal *r, const char *cluster, const char *ns, const char *name, bool *noted)
+{
+	const struct rk_val *v = NULL;
+
+	*noted = false;
+	if (!cluster || rk_kc_lookup(r->files, RK_KC_CLUSTERS, cluster, r->d, &v, NULL, NULL) < 0)
+		return false;
+	rk_each (x, rk_get(v, "extensions", NULL)) {
+		if (!rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXTENSION))
+			continue;
+		*noted = true;
+		if (rk_streq(rk_get_str(x, "extension", "namespace", NULL), ns) &&
+			rk_streq(rk_get_str(x, "extension", "cluster", NULL), name))
+			return true;
+	}
+	return false;
+}
+
+/* Contexts made for virtual cluster REF: by what `get` noted, else by the usual name. */
+static int take_out_ref(struct removal *r, const char *ref, struct rk_err *err)
+{
+	rk_auto_free char *ns = NULL, *name = NULL, *usual = NULL;
+	struct rk_err none = RK_ERR_INIT;
+
+	(void)err;
+	if (rk_k3k_ref(ref, r->o->kube.ns ? r->o->kube.ns : RK_K3K_NS, &ns, &name, &none) < 0)
+		return 0;
+	usual = rk_asprintf("%s" SUFFIX, name);
+	rk_each (c, r->contexts) {
+		const char *context = rk_get_str(c, "name", NULL);
+		bool noted, ours;
+
+		ours = noted_as(r, rk_get_str(c, "context", "cluster", NULL), ns, name, &noted);
+		if (ours || (!noted && rk_streq(context, usual)))
+			take_out(r, RK_KC_CONTEXTS, context);
+	}
+	return 0;
+}
+
+static int take_out_name(struct removal *r, const char *name, struct rk_err *err)
+{
+	bool context, there[RK_KC_NKINDS];
+	size_t before = r->n;
+
+	for (size_t k = 0; k < RK_KC_NKINDS; k++)
+		if (is_there(r, (enum rk_kc_kind)k, name, &there[k], err) < 0)
+			return -1;
+	context = there[RK_KC_CONTEXTS];
+	if (context)
+		take_out(r, RK_KC_CONTEXTS, name);
+	if (there[RK_KC_CLUSTERS])
+		take_out(r, RK_KC_CLUSTERS, name);
+	if (there[RK_KC_USERS])
+		take_out(r, RK_KC_USERS, name);
+	if (r->n == before && take_out_ref(r, name, err) < 0)
+		return -1;
+	if (r->n > before || r->o->ignore)
+		return 0;
+	rk_err_set(err, RK_NOTFOUND, "no entry \"%s\" in the kubeconfig", name);
+	return rk_err_hint(
+		err, "%s kubeconfig list shows them; --ignore-not-found", rk_usage_prefix());
+}
+
+static const char *user_elsewhere(const struct removal *r, const char *key, const char *name)
+{
+	rk_each (c, r->contexts)
+		if (rk_streq(rk_get_str(c, "context", key, NULL), name) &&
+			!going(r, RK_KC_CONTEXTS, rk_get_str(c, "name", NULL)))
+			return rk_get_str(c, "name", NULL);
+	return NULL;
+}
+
+/* The clusters and users of the contexts that go. */
+static void follow_contexts(struct removal *r)
+{
+	size_t n = r->n;
+
+	for (size_t i = 0; i < n; i++) {
+		rk_each (c, r->items[i].kind == RK_KC_CONTEXTS ? r->contexts : NULL) {
+			const char *cluster = rk_get_str(c, "context", "cluster", NULL);
+			const char *user = rk_get_str(c, "context", "user", NULL);
+
+			if (!rk_streq(rk_get_str(c, "name", NULL), r->items[i].name))
+				continue;
+			if (cluster)
+				take_out(r, RK_KC_CLUSTERS, cluster);
+			if (user)
+				take_out(r, RK_KC_USERS, user);
+		}
+	}
+}
+
+/* What another context uses stays. */
+static void keep_shared(struct removal *r)
+{
+	static const char *const keys[] = {"cluster", "context", "user"};
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct rk_kc_item *it = &r->items[i];
+		const char *other = it->kind == RK_KC_CONTEXTS
+					    ? NULL
+					    : user_elsewhere(r, keys[it->kind], it->name);
+
+		if (other)
+			rk_note("%s \"%s\" stays: context \"%s\" uses it", keys[it->kind], it->name,
+				other);
+		else
+			r->items[n++] = *it;
+	}
+	r->n = n;
+}
+
+static void note_removed(struct removal *r)
+{
+	static const char *const keys[] = {"cluster", "context", "user"};
+
+	r->result = rk_seq(r->d);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct rk_kc_item *it = &r->items[i];
+		struct rk_val *m;
+
+		if (it->kind == RK_KC_CONTEXTS && rk_streq(rk_kc_current(r->files), it->name))
+			r->clear_current = true;
+		m = rk_map(r->d);
+		rk_set_str(r->d, m, "kind", keys[it->kind]);
+		rk_set_str(r->d, m, "name", it->name);
+		rk_set_str(r->d, m, "outcome", rk_outcome_word(RK_DELETED));
+		rk_append(r->result, m);
+	}
+}
+
+static void print_removed(const struct removal *r)
+{
+	const char *dry = r->o->dry ? " (dry run)" : "";
+
+	if (r->o->out.fmt == RK_FMT_JSON || r->o->out.fmt == RK_FMT_YAML) {
+		rk_print_val((enum rk_fmt)r->o->out.fmt, r->result);
+		return;
+	}
+	rk_each (m, r->result)
+		rk_printf("%s/%s%s%s%s\n", rk_get_str(m, "kind", NULL), rk_get_str(m, "name", NULL),
+			r->o->out.fmt == RK_FMT_NAME ? "" : " ",
+			r->o->out.fmt == RK_FMT_NAME ? "" : rk_get_str(m, "outcome", NULL),
+			r->o->out.fmt == RK_FMT_NAME ? "" : dry);
+}
+
+static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *err)
+{
+	struct rk_kc_edit edit;
+
+	if (rk_kc_contexts(r->files, r->d, &r->contexts, err) < 0)
+		return -1;
+	for (int i = 0; i < argc; i++)
+		if (take_out_name(r, argv[i], err) < 0)
+			return -1;
+	follow_contexts(r);
+	keep_shared(r);
+	note_removed(r);
+	edit = (struct rk_kc_edit){r->items, r->n, r->clear_current ? "" : NULL};
+	if (rk_kc_change(r->files, &edit, err) < 0)
+		return -1;
+	if (!r->o->dry && rk_kc_write(r->files, NULL, err) < 0)
+		return -1;
+	print_removed(r);
+	if (r->clear_current)
+		rk_note("it was the current context: current-context is empty now");
+	return 0;
+}
+
+int run_remove(void *p, int argc, char **argv, struct rk_err *err)
+{
+	struct removal r = {.o = p, .d = rk_doc_new(true)};
+	int rc = open_locked(p, &r.files, err);
+
+	if (rc == 0)
+		rc = remove_all(&r, argc, argv, err);
+	free(r.items);
+	rk_kc_close(r.files);
+	rk_doc_free(r.d);
+	return rc;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tool - what the verbs of kubeconfig share. */
+#ifndef KUBECONFIG_TOOL_H
+#define KUBECONFIG_TOOL_H
+
+#include "cli.h"
+#include "k3k.h"
+
+#define INPUT_MAX ((size_t)64 << 20)
+#define SUFFIX	  "-k3k"
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	const char *server, *name, *file;
+	const char *cn;
+	struct rk_strv orgs;
+	int64_t days;
+	int format; /* FORMAT_YAML, FORMAT_JSON */
+	int64_t probe_ms, wait_ms;
+	bool hold, no_probe, exec;
+	bool force, current, diff, ignore, only_k3k;
+	int dry;
+};
+
+enum { FORMAT_YAML, FORMAT_JSON };
+
+/* The parts of one entry, all in doc. */
+struct entry {
+	struct rk_doc *d;
+	char *ns, *cluster; /* the virtual cluster */
+	const char *name;
+	struct rk_val *cluster_map, *user_map;
+};
+
+void entry_release(struct entry *e);
+/* A whole kubeconfig with this one entry. */
+struct rk_val *compose(struct entry *e);
+void write_out(const struct rk_val *root, int format, struct rk_buf *out);
+/* To stdout, or into a file that only its owner can read. */
+int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
+
+/* get and generate; identity changes whose certificate is in the entry. */
+int get_with(const struct opts *o, int argc, char **argv,
+	int (*identity)(
+		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
+	struct rk_err *err);
+
+/* Open the files for a change; a lock of another is waited for, and said. */
+int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err);
+
+int run_get(void *p, int argc, char **argv, struct rk_err *err);
+int run_generate(void *p, int argc, char **argv, struct rk_err *err);
+int run_export(void *p, int argc, char **argv, struct rk_err *err);
+int run_merge(void *p, int argc, char **argv, struct rk_err *err);
+int run_remove(void *p, int argc, char **argv, struct rk_err *err);
+int run_list(void *p, int argc, char **argv, struct rk_err *err);
+
+#endif
