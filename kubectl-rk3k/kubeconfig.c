@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kubeconfig - gives the kubeconfig of a virtual cluster, under an address that answers from here,
  * and keeps the entries of ~/.kube/config: merge and remove change only the bytes of theirs. */
-#include "cert.h"
 #include "kubeconfig/tool.h"
 
 static void defaults(void *p)
