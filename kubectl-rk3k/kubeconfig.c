@@ -32,7 +32,8 @@ static const struct rk_opt MAKE_OPTS[] = {
 		.kind = RK_OPT_STR,
 		AT(name),
 		.arg = "NAME",
-		.help = "name of the entry; default: CLUSTER" SUFFIX ", or the context's"},
+		.help = "name of the entry; default: CLUSTER" RK_K3K_ENTRY_SUFFIX
+			", or the context's"},
 	{.name = "output",
 		.key = 'o',
 		.kind = RK_OPT_ENUM,

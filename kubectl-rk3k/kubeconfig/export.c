@@ -100,7 +100,8 @@ static int export(
 	rc = rk_target_check(&t, err);
 	e->name = o->name ? o->name : t.context ? t.context : "default";
 	export_parts(e, &t);
-	write_out(compose(e), o->format, &text);
+	write_out(rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map), o->format,
+		&text);
 	if (rc == 0 && o->server && !o->no_probe)
 		rc = try_address(&text, o, err);
 	rk_target_release(&t);

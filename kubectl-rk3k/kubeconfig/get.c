@@ -10,48 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-static const char *const only_default = "the virtual cluster's kubeconfig";
-
-/* The first cluster and user of the Secret's kubeconfig; k3k writes exactly one of each. */
-static int take_parts(struct entry *e, const struct rk_buf *text, struct rk_err *err)
-{
-	struct rk_val *root = NULL;
-	const struct rk_val *c, *u;
-
-	rk_doc_source(e->d, only_default);
-	if (rk_yaml_parse(e->d, text->s, text->len, &root, err) < 0)
-		return -1;
-	c = rk_get(rk_at(rk_get(root, "clusters", NULL), 0), "cluster", NULL);
-	u = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
-	if (!c || c->kind != RK_MAP || !u || u->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "%s has no cluster or no user in it", only_default);
-	e->cluster_map = rk_copy(e->d, c);
-	e->user_map = rk_copy(e->d, u);
-	return 0;
-}
-
-/* Which virtual cluster the entry is for: kubectl keeps extensions when it rewrites the file. */
-static void note_cluster(struct entry *e)
-{
-	struct rk_val *x = rk_map(e->d), *list = rk_seq(e->d), *what;
-
-	what = rk_map_at(e->d, x, "extension", NULL);
-	rk_set_str(e->d, what, "cluster", e->cluster);
-	rk_set_str(e->d, what, "namespace", e->ns);
-	rk_set_str(e->d, x, "name", RK_KC_EXTENSION);
-	rk_append(list, x);
-	rk_set(e->d, e->cluster_map, "extensions", list);
-}
-
-static void take_address(struct entry *e, const struct rk_k3k_access *a)
-{
-	rk_set_str(e->d, e->cluster_map, "server", a->url);
-	rk_remove_at(e->cluster_map, "tls-server-name", NULL);
-	if (a->tls_server_name)
-		rk_set_str(e->d, e->cluster_map, "tls-server-name", a->tls_server_name);
-	note_cluster(e);
-}
-
 /* A user without a key: kubectl asks us for the credential each time. The host is found again
  * through the context that was used now. */
 static void take_plugin(struct entry *e, struct rk_kube *host, const struct rk_kube_flags *f)
@@ -215,7 +173,8 @@ static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, 
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 
-	write_out(compose(e), command ? FORMAT_YAML : o->format, &text);
+	write_out(rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map),
+		command ? FORMAT_YAML : o->format, &text);
 	if (command)
 		return run_with(command, &text, err);
 	if (put_out(o, &text, err) < 0)
@@ -225,7 +184,7 @@ static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, 
 
 static int entry_name(struct entry *e, const struct opts *o, struct rk_err *err)
 {
-	e->name = o->name ? o->name : rk_doc_printf(e->d, "%s" SUFFIX, e->cluster);
+	e->name = o->name ? o->name : rk_doc_printf(e->d, "%s" RK_K3K_ENTRY_SUFFIX, e->cluster);
 	return *e->name ? 0 : rk_err_set(err, RK_USAGE, "--name must not be empty");
 }
 
@@ -240,9 +199,8 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	if (a->via == RK_VIA_FORWARD && !forward_ok)
 		return only_forward(e, a, err);
 	tell_choice(e, a);
-	if (take_parts(e, &a->kubeconfig, err) < 0)
+	if (rk_k3k_entry(a, e->ns, e->cluster, e->d, &e->cluster_map, &e->user_map, err) < 0)
 		return -1;
-	take_address(e, a);
 	if (o->exec)
 		take_plugin(e, host, &o->kube);
 	return 0;

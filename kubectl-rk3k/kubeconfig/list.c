@@ -5,7 +5,8 @@
 /* Entries of ours carry a note; older ones are known by their name. */
 static bool is_k3k(const struct rk_val *e)
 {
-	return rk_get(e, "virtualCluster", NULL) || rk_suffix(rk_get_str(e, "name", NULL), SUFFIX);
+	return rk_get(e, "virtualCluster", NULL) ||
+	       rk_suffix(rk_get_str(e, "name", NULL), RK_K3K_ENTRY_SUFFIX);
 }
 
 static void expires_word(const struct rk_val *e, char out[32])

@@ -69,7 +69,7 @@ static int take_out_ref(struct removal *r, const char *ref, struct rk_err *err)
 	(void)err;
 	if (rk_k3k_ref(ref, r->o->kube.ns ? r->o->kube.ns : RK_K3K_NS, &ns, &name, &none) < 0)
 		return 0;
-	usual = rk_asprintf("%s" SUFFIX, name);
+	usual = rk_asprintf("%s" RK_K3K_ENTRY_SUFFIX, name);
 	rk_each (c, r->contexts) {
 		const char *context = rk_get_str(c, "name", NULL);
 		bool noted, ours;

@@ -7,7 +7,6 @@
 #include "k3k.h"
 
 #define INPUT_MAX ((size_t)64 << 20)
-#define SUFFIX	  "-k3k"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -25,7 +24,7 @@ struct opts {
 
 enum { FORMAT_YAML, FORMAT_JSON };
 
-/* The parts of one entry, all in doc. */
+/* The parts of one entry, all in d: for rk_kubeconfig_compose. */
 struct entry {
 	struct rk_doc *d;
 	char *ns, *cluster; /* the virtual cluster */
@@ -34,8 +33,6 @@ struct entry {
 };
 
 void entry_release(struct entry *e);
-/* A whole kubeconfig with this one entry. */
-struct rk_val *compose(struct entry *e);
 void write_out(const struct rk_val *root, int format, struct rk_buf *out);
 /* To stdout, or into a file that only its owner can read. */
 int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
