@@ -47,7 +47,7 @@ struct rk_target {
 	char *token, *token_file;    /* secret; file re-read about every minute */
 	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
 	const struct rk_val *exec, *exec_cluster;
-	char *exec_dir;	      /* directory for a relative command */
+	char *exec_dir; /* directory for a relative command */
 	bool in_cluster;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;
