@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* charts - whether chart repositories and the private registry have what will be asked of them. */
+#include "tool.h"
+
+#include "chartrepo.h"
+
+/* --- charts and registry --- */
+
+/* From here a host need not be reachable when only the cluster has to reach it. */
+static void repo_failed(struct flight *f, const char *check, bool inside, const char *address,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	bool unsure = rk_streq(err->reason, "Resolve") || rk_streq(err->reason, "Refused") ||
+		      rk_streq(err->reason, "Unreachable") || rk_streq(err->reason, "Timeout") ||
+		      rk_streq(err->reason, "Token") || rk_streq(err->reason, "Proxy") ||
+		      rk_streq(err->reason, "Broken");
+	const char *hint;
+
+	rk_repo_remedy(f->s, address, a, err);
+	hint = err->hint;
+	if (unsure && inside && !*hint)
+		hint = "not reachable from here; it must be from the cluster";
+	row(f, unsure && inside ? WARN : STOP, check, "%s%s%s", err->msg, *hint ? "; " : "", hint);
+}
+
+static void check_chart(struct flight *f, const char *name, enum rk_key repo)
+{
+	rk_auto_buf ca = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_repo_access a;
+	bool inside = repo != RK_KEY_K3K_REPO;
+
+	if (rk_repo_access_for(f->s, str(f, repo), f->o->kube.resolve, &a, &ca, &err) < 0 ||
+		rk_repo_has_chart(str(f, repo), name, str(f, repo + 1), &a, &err) < 0)
+		repo_failed(f, "charts", inside, str(f, repo), &a, &err);
+	else
+		row(f, OK, "charts", "%s %s from %s%s", name, str(f, repo + 1), str(f, repo),
+			a.user ? ", with credentials" : "");
+}
+
+void check_charts(struct flight *f)
+{
+	if (f->controller_current)
+		row(f, SKIP, "charts", "k3k %s: installed", str(f, RK_KEY_K3K_VERSION));
+	else
+		check_chart(f, "k3k", RK_KEY_K3K_REPO);
+	check_chart(f, "cert-manager", RK_KEY_CERTMANAGER_REPO);
+	check_chart(f, "rancher", RK_KEY_RANCHER_REPO);
+}
+
+void check_registry(struct flight *f)
+{
+	const char *host = str(f, RK_KEY_PRIVATE_REGISTRY);
+	rk_auto_buf ca = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_repo_access a;
+
+	if (!*host)
+		return;
+	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
+		rk_registry_enter(host, &a, &err) < 0)
+		repo_failed(f, "registry", true, host, &a, &err);
+	else
+		row(f, OK, "registry", "%s lets us in", host);
+}

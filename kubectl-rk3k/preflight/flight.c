@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/* flight - rows of the report, and what every check asks of settings and host. */
+#include "tool.h"
+
+#include <stdarg.h>
+
+const char *const results[] = {"ok", "warning", "failed", "skipped"};
+
+void row(struct flight *f, enum result r, const char *check, const char *fmt, ...)
+{
+	struct rk_val *row = rk_map(f->d);
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	rk_set_str(f->d, row, "check", check);
+	rk_set_str(f->d, row, "result", results[r]);
+	rk_set_str(f->d, row, "detail", text);
+	rk_append(f->rows, row);
+	f->stops += r == STOP;
+	f->warnings += r == WARN;
+}
+
+void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err)
+{
+	row(f, r, check, "%s%s%s", err->msg, *err->hint ? "; " : "", err->hint);
+}
+
+const char *str(const struct flight *f, enum rk_key k)
+{
+	const char *v = rk_setting(f->s, k);
+
+	return v ? v : "";
+}
+
+bool is(const struct flight *f, enum rk_key k)
+{
+	return rk_setting_is(f->s, k);
+}
+
+void join(struct rk_buf *out, const char *text)
+{
+	rk_buf_addf(out, "%s%s", out->len ? ", " : "", text);
+}
+
+/* A list of the host, or NULL with a row that says why it cannot be had. */
+const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
+	const char *ns, const char *labels)
+{
+	struct rk_list_opts o = {.labels = labels};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_val *out = NULL;
+
+	if (rk_kube_list_all(f->k, r, ns, &o, f->d, &out, 20000, &err) == 0)
+		return out;
+	row(f, WARN, check, "cannot tell: %s", err.msg);
+	return NULL;
+}
+
+/* Absent: NULL and true. Cannot tell: a row and false. */
+bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
+	const char *name, struct rk_val **out)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	*out = NULL;
+	if (rk_kube_find(f->k, r, ns, name, f->d, out, &err) == 0)
+		return true;
+	if (err.code == RK_NOTFOUND)
+		return true; /* the kind itself is not there */
+	row(f, WARN, check, "cannot tell: %s", err.msg);
+	return false;
+}
+
+/* The first three numbers of a version, as one that can be compared. */
+int64_t version_number(const char *v)
+{
+	int64_t n = 0;
+
+	v += *v == 'v';
+	for (int i = 0; i < 3; i++) {
+		char *end;
+		long part = strtol(v, &end, 10);
+
+		n = n * 100000 + (part < 0 ? 0 : part > 99999 ? 99999 : part);
+		v = *end == '.' && end != v ? end + 1 : "";
+	}
+	return n;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* local - what can be judged without the host: programs, certificates, objects, versions. */
+#include "tool.h"
+
+#include <sys/stat.h>
+
+#include "cert.h"
+#include "file.h"
+#include "steps.h"
+
+/* --- this machine --- */
+
+static bool on_path(const char *program)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(program, '/'))
+		return access(program, X_OK) == 0;
+	while (path && *path) {
+		size_t n = strcspn(path, ":");
+		rk_auto_free char *file =
+			rk_asprintf("%.*s/%s", n ? (int)n : 1, n ? path : ".", program);
+		struct stat st;
+
+		if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+void check_programs(struct flight *f)
+{
+	const char *helm = getenv("HELM_BIN");
+
+	if (!on_path(helm && *helm ? helm : "helm"))
+		row(f, STOP, "programs", "helm is not on PATH: install Helm 3 or 4");
+	else if (!on_path("kubectl"))
+		row(f, WARN, "programs",
+			"kubectl is not on PATH; rk3k does without, you will miss it");
+	else
+		row(f, OK, "programs", "helm and kubectl are on PATH");
+}
+
+/* --- certificates --- */
+
+static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	out->secret = secret;
+	if (rk_file_read(str(f, k), 1 << 20, out, &err) == 0)
+		return true;
+	row(f, STOP, "certificates", "%s: %s", rk_settings_table[k].name, err.msg);
+	return false;
+}
+
+/* Parse the file of a key; judges expiry too. */
+static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *text)
+{
+	const char *name = rk_settings_table[k].name;
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_cert *c = NULL;
+	char when[32];
+
+	if (!pem(f, k, false, text))
+		return NULL;
+	if (rk_cert_parse(&c, text->s, text->len, &err) < 0) {
+		row(f, STOP, "certificates", "%s: %s", name, err.msg);
+		return NULL;
+	}
+	rk_time_format(rk_cert_not_after(c), when);
+	if (rk_cert_not_after(c) < time(NULL))
+		row(f, STOP, "certificates", "%s: expired on %s", name, when);
+	else if (rk_cert_not_after(c) < time(NULL) + 30 * 86400)
+		row(f, WARN, "certificates", "%s: expires on %s", name, when);
+	return c;
+}
+
+static void check_ca_pair(struct flight *f)
+{
+	rk_auto_buf ca = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, root = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_cert *c = cert_of(f, RK_KEY_CA_CERT_PATH, &ca), *anchor = NULL;
+
+	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
+		return;
+	if (!rk_cert_is_ca(c)) {
+		row(f, STOP, "certificates", "CA_CERT_PATH: %s is no CA certificate",
+			rk_cert_subject(c));
+		return;
+	}
+	if (rk_cert_check_key(c, key.s, key.len, &err) < 0) {
+		row(f, STOP, "certificates", "CA_KEY_PATH: %s", err.msg);
+		return;
+	}
+	if (is(f, RK_KEY_CA_ROOT_PATH)) {
+		anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
+		if (!anchor)
+			return;
+		if (rk_cert_verify(c, root.s, root.len, NULL, &err) < 0) {
+			row(f, STOP, "certificates",
+				"CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs: %s",
+				err.msg);
+			return;
+		}
+	}
+	row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
+}
+
+static void check_leaf(struct flight *f)
+{
+	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, root = RK_BUF_INIT;
+	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt), *anchor = NULL;
+	struct rk_strv hosts = {0};
+	struct rk_err err = RK_ERR_INIT;
+	int ret;
+
+	if (!c || !pem(f, RK_KEY_TLS_KEY_PATH, true, &key))
+		return;
+	rk_settings_hosts(f->s, &hosts);
+	ret = rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err);
+	rk_strv_release(&hosts);
+	if (ret < 0) {
+		row(f, STOP, "certificates", "TLS_CERT_PATH: %s%s%s", err.msg,
+			*err.hint ? "; " : "", err.hint);
+		return;
+	}
+	if (is(f, RK_KEY_CA_ROOT_PATH)) {
+		anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
+		if (!anchor)
+			return;
+		if (rk_cert_verify(c, root.s, root.len, NULL, &err) < 0) {
+			row(f, STOP, "certificates",
+				"CA_ROOT_PATH does not verify TLS_CERT_PATH: %s", err.msg);
+			return;
+		}
+	}
+	row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
+}
+
+static void check_private_ca(struct flight *f)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	rk_auto_cert *c = cert_of(f, RK_KEY_PRIVATE_CA_PATH, &text);
+
+	if (c && !rk_cert_is_ca(c))
+		row(f, WARN, "certificates", "PRIVATE_CA_PATH: %s is no CA certificate",
+			rk_cert_subject(c));
+}
+
+void check_certificates(struct flight *f)
+{
+	if (is(f, RK_KEY_PRIVATE_CA_PATH))
+		check_private_ca(f);
+	if (is(f, RK_KEY_CA_CERT_PATH))
+		check_ca_pair(f);
+	else if (is(f, RK_KEY_TLS_CERT_PATH))
+		check_leaf(f);
+	else
+		row(f, OK, "certificates", "Rancher's comes from %s", str(f, RK_KEY_TLS_SOURCE));
+}
+
+/* Every step's objects can be built: files, secrets, mirror list. */
+void check_objects(struct flight *f)
+{
+	size_t n = 0, bad = 0;
+
+	for (const struct rk_step *step = rk_steps; step->name; step++) {
+		rk_auto_doc *d = rk_doc_new(true);
+		struct rk_err err = RK_ERR_INIT;
+		struct rk_val *objects;
+
+		if (!step->build || !rk_step_applies(step, f->s))
+			continue;
+		if (rk_step_objects(d, f->s, step, &objects, &err) == 0) {
+			n += objects->count;
+			continue;
+		}
+		row_err(f, STOP, "objects", &err);
+		bad++;
+	}
+	if (!bad)
+		row(f, OK, "objects", "%zu objects can be made", n);
+}
+
+/* --- versions --- */
+
+/* The chart refuses a Kubernetes from this minor version on: 2.9 below 1.31, then one for one. */
+void check_versions(struct flight *f)
+{
+	const char *rancher = str(f, RK_KEY_RANCHER_VERSION), *k3s = str(f, RK_KEY_K3S_VERSION);
+	int64_t r = version_number(rancher) / 100000 % 100000;
+	int64_t k = version_number(k3s) / 100000 % 100000;
+
+	if (!*k3s) {
+		row(f, OK, "versions", "k3s follows the host");
+	} else if (version_number(rancher) / 10000000000 == 2 && r >= 9 && r <= 15 && k >= r + 22) {
+		row(f, STOP, "versions",
+			"Rancher %s wants a Kubernetes below 1.%lld, and K3S_VERSION is %s",
+			rancher, (long long)r + 22, k3s);
+	} else {
+		row(f, OK, "versions", "Rancher %s on k3s %s", rancher, k3s);
+	}
+	if (is(f, RK_KEY_PRIVATE_REGISTRY) &&
+		version_number(str(f, RK_KEY_K3K_VERSION)) < version_number("1.0.2"))
+		row(f, STOP, "versions",
+			"k3k %s mounts no registry files: K3K_VERSION 1.0.2 or newer",
+			str(f, RK_KEY_K3K_VERSION));
+}

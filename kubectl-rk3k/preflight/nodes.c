@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/* nodes - what the virtual cluster runs on: nodes, storage and networks of the host. */
+#include "tool.h"
+
+/* --- nodes, storage --- */
+
+static bool condition(const struct rk_val *obj, const char *type)
+{
+	rk_each (c, rk_get(obj, "status", "conditions", NULL))
+		if (rk_streq(rk_get_str(c, "type", NULL), type))
+			return rk_streq(rk_get_str(c, "status", NULL), "True");
+	return false;
+}
+
+void check_nodes(struct flight *f)
+{
+	const struct rk_val *nodes = list(f, "nodes", &RK_NODE, NULL, NULL);
+	int64_t ready = 0, want = rk_settings_servers(f->s);
+
+	if (!nodes)
+		return;
+	rk_each (n, nodes)
+		ready += condition(n, "Ready") &&
+			 !rk_get_bool(n, false, "spec", "unschedulable", NULL);
+	if (!ready)
+		row(f, STOP, "nodes", "none of %u nodes is ready and schedulable", nodes->count);
+	else if (ready < want)
+		row(f, WARN, "nodes",
+			"%lld of %u nodes can take servers; %lld servers will share them, and etcd "
+			"loses its quorum with one node",
+			(long long)ready, nodes->count, (long long)want);
+	else
+		row(f, OK, "nodes", "%lld of %u nodes are ready", (long long)ready, nodes->count);
+}
+
+static bool is_default_class(const struct rk_val *sc)
+{
+	return rk_streq(rk_get_str(sc, "metadata", "annotations",
+				"storageclass.kubernetes.io/is-default-class", NULL),
+		"true");
+}
+
+void check_storage(struct flight *f)
+{
+	const char *want = str(f, RK_KEY_STORAGE_CLASS), *def = NULL;
+	rk_auto_buf names = RK_BUF_INIT;
+	const struct rk_val *classes;
+	bool found = false;
+
+	if (!rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic")) {
+		row(f, WARN, "storage", "ephemeral: the virtual cluster is lost with its pods");
+		return;
+	}
+	classes = list(f, "storage", &RK_STORAGECLASS, NULL, NULL);
+	if (!classes)
+		return;
+	rk_each (sc, classes) {
+		const char *name = rk_get_str(sc, "metadata", "name", NULL);
+
+		join(&names, name);
+		found |= rk_streq(name, want);
+		def = is_default_class(sc) ? name : def;
+	}
+	if (*want && !found)
+		row(f, STOP, "storage", "no storage class %s; there %s %s", want,
+			names.len ? "is" : "are none", names.s);
+	else if (!*want && !def)
+		row(f, STOP, "storage", "no default storage class; set STORAGE_CLASS to one of: %s",
+			names.len ? names.s : "(there is none)");
+	else
+		row(f, OK, "storage", "%s%s, %s a server", *want ? want : def,
+			*want ? "" : " (the default)", str(f, RK_KEY_PVC_SIZE));
+}
+
+/* --- networks --- */
+
+static bool own_network(struct flight *f, enum rk_key k, const char *path)
+{
+	const char *have = f->cluster ? rk_get_str(f->cluster, "spec", path, NULL) : NULL;
+
+	return rk_streq(have, str(f, k));
+}
+
+/* 10.0.0.1 as 10.0.0.1/32. */
+static char *as_net(const char *addr)
+{
+	return rk_asprintf("%s/%d", addr, strchr(addr, ':') ? 128 : 32);
+}
+
+static size_t one_network(struct flight *f, const char *whose, const char *net)
+{
+	static const struct {
+		enum rk_key k;
+		const char *path;
+	} ours[] = {{RK_KEY_CLUSTER_CIDR, "clusterCIDR"}, {RK_KEY_SERVICE_CIDR, "serviceCIDR"}};
+	size_t n = 0;
+
+	for (size_t i = 0; i < RK_COUNT(ours); i++) {
+		if (!net || !rk_cidr_overlap(str(f, ours[i].k), net))
+			continue;
+		/* What the cluster runs with cannot be changed any more. */
+		row(f, own_network(f, ours[i].k, ours[i].path) ? WARN : STOP, "networks",
+			"%s %s overlaps with %s %s; choose another",
+			rk_settings_table[ours[i].k].name, str(f, ours[i].k), whose, net);
+		n++;
+	}
+	return n;
+}
+
+static size_t node_networks(struct flight *f)
+{
+	const struct rk_val *nodes = list(f, "networks", &RK_NODE, NULL, NULL);
+	size_t n = 0;
+
+	rk_each (node, nodes) {
+		const char *name = rk_get_str(node, "metadata", "name", NULL);
+		rk_auto_free char *pods = rk_asprintf("the pods of node %s,", name);
+		rk_auto_free char *self = rk_asprintf("the address of node %s,", name);
+
+		rk_each (cidr, rk_get(node, "spec", "podCIDRs", NULL))
+			n += one_network(f, pods, rk_str(cidr));
+		rk_each (a, rk_get(node, "status", "addresses", NULL)) {
+			rk_auto_free char *net = as_net(rk_get_str(a, "address", NULL));
+
+			if (rk_streq(rk_get_str(a, "type", NULL), "InternalIP"))
+				n += one_network(f, self, net);
+		}
+		if (n > 4)
+			break;
+	}
+	return n;
+}
+
+/* ServiceCIDR objects where the host has them, else the address of Service kubernetes. */
+static size_t service_networks(struct flight *f)
+{
+	struct rk_val *svc = NULL, *out = NULL;
+	struct rk_list_opts o = {0};
+	const struct rk_res *r;
+	const char *addr;
+	size_t n = 0;
+
+	if ((rk_kube_res(f->k, "networking.k8s.io/v1", "ServiceCIDR", &r, NULL) == 0 ||
+		    rk_kube_res(f->k, "networking.k8s.io/v1beta1", "ServiceCIDR", &r, NULL) == 0) &&
+		rk_kube_list_all(f->k, r, NULL, &o, f->d, &out, 100, NULL) == 0 && out->count) {
+		rk_each (c, out)
+			rk_each (cidr, rk_get(c, "spec", "cidrs", NULL))
+				n += one_network(f, "the services of the host,", rk_str(cidr));
+		return n;
+	}
+	if (!find(f, "networks", &RK_SERVICE, "default", "kubernetes", &svc) || !svc)
+		return 0;
+	addr = rk_get_str(svc, "spec", "clusterIP", NULL);
+	if (addr && !rk_streq(addr, "None")) {
+		rk_auto_free char *net = as_net(addr);
+
+		n += one_network(f, "the services of the host, such as", net);
+	}
+	return n;
+}
+
+void check_networks(struct flight *f)
+{
+	if (service_networks(f) + node_networks(f) == 0)
+		row(f, OK, "networks", "pods %s and services %s are free on the host",
+			str(f, RK_KEY_CLUSTER_CIDR), str(f, RK_KEY_SERVICE_CIDR));
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tool - what the checks of preflight share. */
+#ifndef PREFLIGHT_TOOL_H
+#define PREFLIGHT_TOOL_H
+
+#include "cli.h"
+#include "k3k.h"
+#include "settings.h"
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	const char *config;
+	bool lose_data;
+	bool host_only;
+};
+enum result { OK, WARN, STOP, SKIP };
+extern const char *const results[]; /* in words */
+
+struct flight {
+	const struct opts *o;
+	struct rk_settings *s;
+	struct rk_doc *d; /* secret */
+	struct rk_val *rows;
+	struct rk_kube *k;
+	const struct rk_val *cluster; /* the existing Cluster, or NULL */
+	bool cluster_known;
+	bool controller_current;
+	size_t stops, warnings;
+};
+
+/* --- the report --- */
+
+void row(struct flight *f, enum result r, const char *check, const char *fmt, ...) RK_PRINTF(4, 5);
+void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err);
+
+/* --- what every check asks --- */
+
+const char *str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
+bool is(const struct flight *f, enum rk_key k);
+void join(struct rk_buf *out, const char *text); /* with ", " between */
+/* A list of the host, or NULL with a row that says why it cannot be had. */
+const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
+	const char *ns, const char *labels);
+/* Absent: NULL and true. Cannot tell: a row and false. */
+bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
+	const char *name, struct rk_val **out);
+/* The first three numbers of a version, as one that can be compared. */
+int64_t version_number(const char *v);
+
+/* --- the checks; each adds its rows --- */
+
+void check_programs(struct flight *f);
+void check_versions(struct flight *f);
+void check_certificates(struct flight *f);
+void check_objects(struct flight *f);
+
+/* Opens the connection. Returns whether the cluster can be asked any further. */
+bool check_api(struct flight *f);
+void check_controller(struct flight *f);
+void check_rights(struct flight *f);
+void check_nodes(struct flight *f);
+void check_storage(struct flight *f);
+void check_networks(struct flight *f);
+void check_ingress(struct flight *f);
+void find_cluster(struct flight *f); /* for the checks that look at it */
+void check_cluster(struct flight *f);
+void check_host_objects(struct flight *f);
+void check_other_ingresses(struct flight *f);
+
+void check_dns(struct flight *f);
+void check_charts(struct flight *f);
+void check_registry(struct flight *f);
+
+#endif
