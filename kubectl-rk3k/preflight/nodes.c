@@ -2,14 +2,14 @@
 /* nodes - what the virtual cluster runs on: nodes, storage and networks of the host. */
 #include "tool.h"
 
+#include "cond.h"
+
 /* --- nodes, storage --- */
 
-static bool condition(const struct rk_val *obj, const char *type)
+static bool is_ready(const struct rk_val *node)
 {
-	rk_each (c, rk_get(obj, "status", "conditions", NULL))
-		if (rk_streq(rk_get_str(c, "type", NULL), type))
-			return rk_streq(rk_get_str(c, "status", NULL), "True");
-	return false;
+	return rk_streq(rk_get_str(rk_condition(node, "Ready"), "status", NULL), "True") &&
+	       !rk_get_bool(node, false, "spec", "unschedulable", NULL);
 }
 
 void check_nodes(struct flight *f)
@@ -20,8 +20,7 @@ void check_nodes(struct flight *f)
 	if (!nodes)
 		return;
 	rk_each (n, nodes)
-		ready += condition(n, "Ready") &&
-			 !rk_get_bool(n, false, "spec", "unschedulable", NULL);
+		ready += is_ready(n);
 	if (!ready)
 		row(f, STOP, "nodes", "none of %u nodes is ready and schedulable", nodes->count);
 	else if (ready < want)
