@@ -3,6 +3,7 @@
 #include "k3k.h"
 
 #include "cert.h"
+#include "out.h"
 
 #define NAME_MAX_LEN 63
 
@@ -155,6 +156,19 @@ void rk_disconnect(struct rk_connection *c)
 	rk_kube_free(c->host);
 	rk_k3k_access_release(&c->access);
 	c->kube = c->host = NULL;
+}
+
+void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags)
+{
+	const char *context = rk_kube_context(c->host);
+
+	if (flags->virtual_cluster)
+		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
+			rk_kube_server(c->kube));
+	else if (*context)
+		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
+	else
+		rk_note("server %s", rk_kube_server(c->kube));
 }
 
 /* --- guard --- */

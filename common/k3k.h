@@ -94,6 +94,8 @@ struct rk_connection {
 int rk_connect(
 	struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
 void rk_disconnect(struct rk_connection *c);
+/* Say on stderr which cluster is about to be changed. */
+void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags);
 
 /* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like the inside of a k3k
  * cluster (its server is one of the addresses of a known virtual cluster, or its nodes are k3k

@@ -551,3 +551,10 @@ const char *rk_outcome_word(enum rk_outcome o)
 
 	return words[o];
 }
+
+const char *rk_dry_word(int dry)
+{
+	static const char *const words[] = {"", " (dry run)", " (server dry run)"};
+
+	return words[dry];
+}

@@ -92,6 +92,7 @@ int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
 enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
 enum rk_outcome { RK_CREATED, RK_CONFIGURED, RK_UNCHANGED, RK_DELETED, RK_ABSENT };
 const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … */
+const char *rk_dry_word(int dry);		/* what follows it: "", " (dry run)", … */
 
 struct rk_apply_opts {
 	enum rk_dry dry;

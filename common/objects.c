@@ -176,6 +176,12 @@ int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, s
 int rk_objects_read(
 	struct rk_objects *o, const char *const *files, size_t nfiles, struct rk_err *err)
 {
+	static const char *const stdin_only[] = {"-"};
+
+	if (!nfiles) {
+		files = stdin_only;
+		nfiles = 1;
+	}
 	for (size_t i = 0; i < nfiles; i++) {
 		rk_auto_buf text = RK_BUF_INIT_SECRET;
 		bool piped = !strcmp(files[i], "-");

@@ -20,9 +20,10 @@ struct rk_objects {
 void rk_objects_release(struct rk_objects *o);
 #define rk_auto_objects __attribute__((cleanup(rk_objects_release))) struct rk_objects
 
-/* Read files in order ("-": standard input). Every object has apiVersion, kind and metadata.name
- * and comes once; Lists are taken apart. Errors: RK_FAIL for empty, damaged or cut-off input and
- * for objects that lack something, naming source and line; RK_NOTFOUND for a missing file. */
+/* Read files in order; "-", or no file at all: standard input. Every object has apiVersion, kind
+ * and metadata.name and comes once; Lists are taken apart. Errors: RK_FAIL for empty, damaged or
+ * cut-off input and for objects that lack something, naming source and line; RK_NOTFOUND for a
+ * missing file. */
 int rk_objects_read(struct rk_objects *o, const char *const *files, size_t nfiles,
 	struct rk_err *err) RK_MUST_USE;
 /* The same from text. piped: it came through a pipe, where a last line without its end and a last

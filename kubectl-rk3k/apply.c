@@ -3,6 +3,7 @@
  * for each. Nothing is written before all of the input has been read and looked at. */
 #include "rk.h"
 #include "cli.h"
+#include "cond.h"
 #include "diff.h"
 #include "k3k.h"
 #include "loop.h"
@@ -66,7 +67,6 @@ struct run {
 
 static void print_line(const struct run *r, const struct rk_val *obj, const char *word)
 {
-	static const char *const dry[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_buf b = RK_BUF_INIT;
 	const char *kind = rk_get_str(obj, "kind", NULL),
 		   *name = rk_get_str(obj, "metadata", "name", NULL);
@@ -76,7 +76,7 @@ static void print_line(const struct run *r, const struct rk_val *obj, const char
 	if (r->o->out.fmt == RK_FMT_NAME)
 		rk_printf("%s\n", b.s);
 	else
-		rk_printf("%s %s%s\n", b.s, word, dry[r->o->dry]);
+		rk_printf("%s %s%s\n", b.s, word, rk_dry_word(r->o->dry));
 }
 
 static bool wants_objects(const struct run *r)
@@ -307,10 +307,7 @@ static void one(struct run *r, const struct rk_val *obj)
 
 static bool established(const struct rk_val *crd)
 {
-	rk_each (c, rk_get(crd, "status", "conditions", NULL))
-		if (rk_streq(rk_get_str(c, "type", NULL), "Established"))
-			return rk_streq(rk_get_str(c, "status", NULL), "True");
-	return false;
+	return rk_streq(rk_get_str(rk_condition(crd, "Established"), "status", NULL), "True");
 }
 
 /* The kinds the input defines are awaited before the first object that needs one. */
@@ -335,19 +332,6 @@ static void await_kinds(struct run *r)
 }
 
 /* --- all of it --- */
-
-static void name_target(const struct rk_connection *c, const struct opts *o)
-{
-	const char *context = rk_kube_context(c->host);
-
-	if (o->kube.virtual_cluster)
-		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster,
-			rk_kube_server(c->kube));
-	else if (*context)
-		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
-	else
-		rk_note("server %s", rk_kube_server(c->kube));
-}
 
 static void apply_all(struct run *r)
 {
@@ -380,7 +364,6 @@ static int finish(const struct run *r, struct rk_err *err)
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
-	static const char *const stdin_only[] = {"-"};
 	const struct opts *o = p;
 	rk_auto_doc *out = rk_doc_new(true);
 	struct rk_connection c = {0};
@@ -388,15 +371,14 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	int ret;
 
 	(void)argc, (void)argv;
-	if (rk_objects_read(&r.in, o->files.n ? o->files.v : stdin_only,
-		    o->files.n ? o->files.n : 1, err) < 0)
+	if (rk_objects_read(&r.in, o->files.v, o->files.n, err) < 0)
 		return -1;
 	rk_objects_order(&r.in);
 	ret = rk_connect(&c, &o->kube, err);
 	if (ret == 0) {
 		r.k = c.kube;
 		r.deadline = rk_now_ms() + o->timeout_ms;
-		name_target(&c, o);
+		rk_connection_note(&c, &o->kube);
 		apply_all(&r);
 		print_objects(&r);
 		ret = finish(&r, err);

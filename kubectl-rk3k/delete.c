@@ -220,7 +220,6 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 
 static void print_item(const struct run *r, const struct item *it, const char *word)
 {
-	static const char *const dry[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_buf type = RK_BUF_INIT;
 	bool name = r->o->out.fmt == RK_FMT_NAME;
 
@@ -232,7 +231,7 @@ static void print_item(const struct run *r, const struct item *it, const char *w
 		return;
 	}
 	type.s[strcspn(type.s, "/")] = '\0';
-	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, dry[r->o->dry]);
+	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, rk_dry_word(r->o->dry));
 }
 
 /* What holds an object that is still there: its finalizers; of a Namespace what is left in it. */
@@ -474,19 +473,6 @@ static int judge(struct run *r, struct rk_err *err)
 	return -1;
 }
 
-static void name_target(const struct rk_connection *c, const struct opts *o)
-{
-	const char *context = rk_kube_context(c->host);
-
-	if (o->kube.virtual_cluster)
-		rk_note("virtual cluster %s at %s", o->kube.virtual_cluster,
-			rk_kube_server(c->kube));
-	else if (*context)
-		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
-	else
-		rk_note("server %s", rk_kube_server(c->kube));
-}
-
 static int collect(
 	struct run *r, const struct rk_objects *in, int argc, char **argv, struct rk_err *err)
 {
@@ -499,8 +485,6 @@ static int collect(
 
 static int read_input(const struct opts *o, int argc, struct rk_objects *in, struct rk_err *err)
 {
-	static const char *const stdin_only[] = {"-"};
-
 	if (o->files.n && argc)
 		return rk_err_set(err, RK_USAGE, "give names or -f FILE, not both");
 	if (o->labels && !argc)
@@ -511,8 +495,7 @@ static int read_input(const struct opts *o, int argc, struct rk_objects *in, str
 		return rk_err_set(err, RK_USAGE,
 			"nothing to delete: give TYPE/NAME, -f FILE or objects on "
 			"standard input");
-	return rk_objects_read(
-		in, o->files.n ? o->files.v : stdin_only, o->files.n ? o->files.n : 1, err);
+	return rk_objects_read(in, o->files.v, o->files.n, err);
 }
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
@@ -534,7 +517,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		ret = collect(&r, &in, argc, argv, err);
 	}
 	if (ret == 0 && r.n) {
-		name_target(&c, o);
+		rk_connection_note(&c, &o->kube);
 		ret = delete_all(&r, err);
 	}
 	if (ret == 0)

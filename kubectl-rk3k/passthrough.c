@@ -122,9 +122,7 @@ static int create(struct job *j, const char *values, struct rk_err *err)
 
 static void told(const struct job *j, const char *what)
 {
-	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
-
-	rk_printf("helmchartconfig.helm.cattle.io/%s %s%s\n", NAME, what, suffix[j->o->dry]);
+	rk_printf("helmchartconfig.helm.cattle.io/%s %s%s\n", NAME, what, rk_dry_word(j->o->dry));
 }
 
 /* --- apply --- */

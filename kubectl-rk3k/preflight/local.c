@@ -77,11 +77,29 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 	return c;
 }
 
+/* The root that agents will trust, where one is given, verifies c. */
+static bool root_verifies(struct flight *f, const struct rk_cert *c, const char *otherwise)
+{
+	rk_auto_buf root = RK_BUF_INIT;
+	rk_auto_cert *anchor = NULL;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!is(f, RK_KEY_CA_ROOT_PATH))
+		return true;
+	anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
+	if (!anchor)
+		return false;
+	if (rk_cert_verify(c, root.s, root.len, NULL, &err) == 0)
+		return true;
+	row(f, STOP, "certificates", "%s: %s", otherwise, err.msg);
+	return false;
+}
+
 static void check_ca_pair(struct flight *f)
 {
-	rk_auto_buf ca = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, root = RK_BUF_INIT;
+	rk_auto_buf ca = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	struct rk_err err = RK_ERR_INIT;
-	rk_auto_cert *c = cert_of(f, RK_KEY_CA_CERT_PATH, &ca), *anchor = NULL;
+	rk_auto_cert *c = cert_of(f, RK_KEY_CA_CERT_PATH, &ca);
 
 	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
 		return;
@@ -94,24 +112,14 @@ static void check_ca_pair(struct flight *f)
 		row(f, STOP, "certificates", "CA_KEY_PATH: %s", err.msg);
 		return;
 	}
-	if (is(f, RK_KEY_CA_ROOT_PATH)) {
-		anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
-		if (!anchor)
-			return;
-		if (rk_cert_verify(c, root.s, root.len, NULL, &err) < 0) {
-			row(f, STOP, "certificates",
-				"CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs: %s",
-				err.msg);
-			return;
-		}
-	}
-	row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
+	if (root_verifies(f, c, "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs"))
+		row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
 }
 
 static void check_leaf(struct flight *f)
 {
-	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, root = RK_BUF_INIT;
-	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt), *anchor = NULL;
+	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt);
 	struct rk_strv hosts = {0};
 	struct rk_err err = RK_ERR_INIT;
 	int ret;
@@ -126,17 +134,8 @@ static void check_leaf(struct flight *f)
 			*err.hint ? "; " : "", err.hint);
 		return;
 	}
-	if (is(f, RK_KEY_CA_ROOT_PATH)) {
-		anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
-		if (!anchor)
-			return;
-		if (rk_cert_verify(c, root.s, root.len, NULL, &err) < 0) {
-			row(f, STOP, "certificates",
-				"CA_ROOT_PATH does not verify TLS_CERT_PATH: %s", err.msg);
-			return;
-		}
-	}
-	row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
+	if (root_verifies(f, c, "CA_ROOT_PATH does not verify TLS_CERT_PATH"))
+		row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
 }
 
 static void check_private_ca(struct flight *f)
