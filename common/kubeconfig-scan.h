@@ -63,6 +63,9 @@ int kc_scan_lines(struct kc_layout *l, const char *text, size_t n);
 int kc_scan_events(
 	struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err);
 
+/* A new item at the end of the list, for the scanners. */
+struct kc_item *kc_add_item(struct kc_section *s, size_t from);
+
 /* Index of the item of that name, or -1; *twice when there are two. */
 ptrdiff_t kc_section_find(const struct kc_section *s, const char *name, bool *twice);
 
