@@ -154,6 +154,30 @@ int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struc
 	return read_path(path, true, max, out, err);
 }
 
+bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size_t n)
+{
+	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	rk_auto_buf piece = RK_BUF_INIT_SECRET;
+	const char *want = p;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size != size)
+		return false;
+	while (n) {
+		char *s = rk_buf_reserve(&piece, READ_SIZE);
+		ssize_t got = pread(fd, s, n < READ_SIZE ? n : READ_SIZE, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0 || memcmp(s, want, (size_t)got) != 0)
+			return false;
+		want += got;
+		at += (size_t)got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
 /* --- paths --- */
 
 char *rk_path_resolve(const char *path, const char *dir)
@@ -220,15 +244,6 @@ static int make_dirs(const char *dir, struct rk_err *err)
 }
 
 /* --- replacing --- */
-
-static bool same_bytes(const char *path, const void *p, size_t n, struct stat *st)
-{
-	rk_auto_buf old = RK_BUF_INIT_SECRET;
-
-	if ((size_t)st->st_size != n)
-		return false;
-	return rk_file_read(path, n, &old, NULL) == 0 && old.len == n && memcmp(old.s, p, n) == 0;
-}
 
 static int write_all(int fd, const char *p, size_t n)
 {
@@ -297,7 +312,7 @@ int rk_file_replace(
 		*changed = false;
 	if (exists && !S_ISREG(st.st_mode))
 		return rk_err_set(err, RK_FAIL, "%s is not a regular file", target);
-	if (exists && same_bytes(target, p, n, &st))
+	if (exists && rk_file_holds(target, n, 0, p, n))
 		return 0;
 	if (make_dirs(dir, err) < 0)
 		return -1;

@@ -18,6 +18,10 @@ int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err
 int rk_file_read_private(
 	const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
+/* Whether path is a regular file of this size that has these n bytes at `at`. Reads piece by piece:
+ * a large file need not be in memory. */
+bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size_t n);
+
 /* Replace path by n bytes: neighbour file, fsync, rename. Follows a symlink to its target, keeps
  * mode and owner of an existing file, else creates with `mode`. Missing parent directories are
  * created 0700. When bytes and mode are already so, nothing is written and *changed (may be

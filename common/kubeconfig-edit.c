@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Editing kubeconfig text: find the bytes, splice, check. */
+#include "kubeconfig-priv.h"
 #include "kubeconfig-scan.h"
 
-/* Replace [from, to) of the old text by text. */
+/* Replace [from, to) of the old text by text, which stands at dest in the new one. */
 struct splice {
-	size_t from, to, order;
+	size_t from, to, order, dest;
 	struct rk_buf text;
 };
 
@@ -25,7 +26,8 @@ static struct rk_buf *splice(struct edit *e, size_t from, size_t to)
 		e->alloc = e->alloc ? 2 * e->alloc : 8;
 		e->s = rk_realloc(e->s, e->alloc * sizeof(*e->s));
 	}
-	e->s[e->ns] = (struct splice){from, to, e->ns, RK_BUF_INIT_SECRET};
+	e->s[e->ns] =
+		(struct splice){.from = from, .to = to, .order = e->ns, .text = RK_BUF_INIT_SECRET};
 	return &e->s[e->ns++].text;
 }
 
@@ -490,25 +492,57 @@ static int cmp_splice(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int apply(struct edit *e, struct rk_buf *out)
+/* Where each splice will stand, and how long the whole becomes. */
+static int lay_out(struct edit *e, size_t *total)
 {
-	size_t at = 0, total = e->n;
+	size_t at = 0, dest = 0;
 
-	for (size_t i = 0; i < e->ns; i++)
-		total += e->s[i].text.len;
-	rk_buf_reset(out);
-	rk_buf_reserve(out, total);
 	for (size_t i = 0; i < e->ns; i++) {
-		const struct splice *s = &e->s[i];
+		struct splice *s = &e->s[i];
 
 		if (s->from < at)
 			return refuse(e, "entries overlap", NULL);
-		if (rk_buf_add(out, e->t + at, s->from - at, e->err) < 0 ||
-			rk_buf_add(out, s->text.s, s->text.len, e->err) < 0)
-			return -1;
+		s->dest = dest + (s->from - at);
+		dest = s->dest + s->text.len;
 		at = s->to;
 	}
-	return rk_buf_add(out, e->t + at, e->n - at, e->err);
+	*total = dest + (e->n - at);
+	if (*total > RK_KC_MAX)
+		return rk_err_set(
+			e->err, RK_FAIL, "%s would be larger than %zu bytes", e->name, RK_KC_MAX);
+	return 0;
+}
+
+/* What stays behind splice i moves to its new place. */
+static void move_kept(const struct edit *e, char *t, size_t i)
+{
+	const struct splice *s = &e->s[i];
+	size_t end = i + 1 < e->ns ? s[1].from : e->n;
+
+	memmove(t + s->dest + s->text.len, t + s->to, end - s->to);
+}
+
+/* In place, as a large file need not be in memory twice: what moves up does so from the end on,
+ * what moves down from the start on, so that nothing is overwritten that has yet to move. */
+static int apply(struct edit *e, struct rk_buf *text)
+{
+	size_t total = 0;
+
+	if (lay_out(e, &total) < 0)
+		return -1;
+	if (total > e->n)
+		rk_buf_reserve(text, total - e->n);
+	for (size_t i = e->ns; i-- > 0;)
+		if (e->s[i].dest + e->s[i].text.len > e->s[i].to)
+			move_kept(e, text->s, i);
+	for (size_t i = 0; i < e->ns; i++)
+		if (e->s[i].dest + e->s[i].text.len < e->s[i].to)
+			move_kept(e, text->s, i);
+	for (size_t i = 0; i < e->ns; i++)
+		memcpy(text->s + e->s[i].dest, e->s[i].text.s, e->s[i].text.len);
+	text->len = total;
+	text->s[total] = 0;
+	return 0;
 }
 
 static int damaged(const struct edit *e, const char *what)
@@ -566,24 +600,18 @@ static int check_entry(const struct edit *e, const struct kc_layout *now, const 
 	return 0;
 }
 
-static int check_result(const struct edit *e, const struct rk_buf *out)
+static int check_result(const struct edit *e, const struct rk_buf *text, struct kc_layout *now)
 {
-	kc_auto_layout now = KC_LAYOUT_INIT;
-	size_t first = e->s[0].from, last = e->s[e->ns - 1].to, tail = e->n - last;
-
-	if (out->len < first + tail || memcmp(out->s, e->t, first) != 0 ||
-		memcmp(out->s + out->len - tail, e->t + last, tail) != 0)
-		return damaged(e, "other entries");
-	if (kc_scan(&now, out->s, out->len, e->name, e->err) < 0)
+	if (kc_scan(now, text->s, text->len, e->name, e->err) < 0)
 		return rk_err_wrap(e->err, "the edit would damage the file");
 	for (size_t k = 0; k < RK_KC_NKINDS; k++)
-		if (check_names(e, &now, (enum rk_kc_kind)k) < 0)
+		if (check_names(e, now, (enum rk_kc_kind)k) < 0)
 			return -1;
 	for (size_t i = 0; i < e->want->n; i++)
-		if (check_entry(e, &now, out, &e->want->items[i]) < 0)
+		if (check_entry(e, now, text, &e->want->items[i]) < 0)
 			return -1;
 	if (e->want->current &&
-		strcmp(e->want->current, now.current_name ? now.current_name : "") != 0)
+		strcmp(e->want->current, now->current_name ? now->current_name : "") != 0)
 		return damaged(e, "current-context");
 	return 0;
 }
@@ -619,34 +647,43 @@ static bool nothing_to_add(const struct rk_kc_edit *want)
 	return !want->current || !*want->current;
 }
 
-static int run(struct edit *e, struct rk_buf *out)
+static int run(struct edit *e, struct rk_buf *text)
 {
+	kc_auto_layout now = KC_LAYOUT_INIT;
+	struct kc_layout old;
+
 	if (check_wanted(e) < 0)
 		return -1;
 	if (!e->l->empty)
 		plan(e);
 	else if (!nothing_to_add(e->want))
 		edit_new(e);
-	if (e->ns)
-		qsort(e->s, e->ns, sizeof(*e->s), cmp_splice);
-	if (apply(e, out) < 0)
+	if (!e->ns)
+		return 0;
+	qsort(e->s, e->ns, sizeof(*e->s), cmp_splice);
+	if (apply(e, text) < 0 || check_result(e, text, &now) < 0)
 		return -1;
-	return e->ns ? check_result(e, out) : 0;
+	old = *e->l;
+	*e->l = now;
+	now = old;
+	return 0;
 }
 
-int rk_kubeconfig_edit(const char *text, size_t n, const char *name, const struct rk_kc_edit *want,
-	struct rk_buf *out, bool *changed, struct rk_err *err)
+int kc_edit(struct rk_buf *text, struct kc_layout *l, const char *name,
+	const struct rk_kc_edit *want, struct kc_kept *kept, struct rk_err *err)
 {
-	kc_auto_layout l = KC_LAYOUT_INIT;
-	struct edit e = {.t = text, .n = n, .name = name, .l = &l, .want = want, .err = err};
-	int rc;
+	struct edit e = {.t = text->s,
+		.n = text->len,
+		.name = name,
+		.l = l,
+		.want = want,
+		.err = err,
+		.eol = l->crlf ? "\r\n" : "\n"};
+	int rc = run(&e, text);
 
-	if (kc_scan(&l, text, n, name, err) < 0)
-		return -1;
-	e.eol = l.crlf ? "\r\n" : "\n";
-	rc = run(&e, out);
-	if (changed)
-		*changed = e.ns > 0;
+	*kept = (struct kc_kept){.all = !e.ns};
+	if (e.ns)
+		*kept = (struct kc_kept){.head = e.s[0].from, .tail = e.n - e.s[e.ns - 1].to};
 	for (size_t i = 0; i < e.ns; i++)
 		rk_buf_release(&e.s[i].text);
 	free(e.s);

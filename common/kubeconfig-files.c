@@ -4,9 +4,14 @@
 #include "kubeconfig-priv.h"
 #include "kubeconfig-scan.h"
 
+#include <sys/stat.h>
+
 struct one {
-	struct rk_buf before, now;
-	struct kc_layout l; /* of now */
+	struct rk_buf text;
+	struct kc_layout l;
+	size_t size;	   /* as it was read */
+	struct stat st;	   /* before it was read */
+	size_t head, tail; /* bytes that no edit has touched */
 	bool exists, changed;
 };
 
@@ -17,21 +22,13 @@ struct rk_kc_files {
 	struct rk_lock *lock;
 };
 
-static int rescan(struct rk_kc_files *s, size_t i, struct rk_err *err)
-{
-	kc_layout_release(&s->f[i].l);
-	return kc_scan(&s->f[i].l, s->f[i].now.s, s->f[i].now.len, s->paths[i], err);
-}
-
 static int read_one(struct rk_kc_files *s, size_t i, struct rk_err *err)
 {
 	struct rk_err e = RK_ERR_INIT;
 	struct one *f = &s->f[i];
 
-	f->before = (struct rk_buf)RK_BUF_INIT_SECRET;
-	f->now = (struct rk_buf)RK_BUF_INIT_SECRET;
-	f->exists = true;
-	if (rk_file_read(s->paths[i], RK_KC_MAX, &f->now, &e) < 0) {
+	f->exists = stat(s->paths[i], &f->st) == 0;
+	if (rk_file_read(s->paths[i], RK_KC_MAX, &f->text, &e) < 0) {
 		if (e.code != RK_NOTFOUND) {
 			if (err)
 				*err = e;
@@ -39,7 +36,8 @@ static int read_one(struct rk_kc_files *s, size_t i, struct rk_err *err)
 		}
 		f->exists = false;
 	}
-	return rescan(s, i, err);
+	f->size = f->head = f->tail = f->text.len;
+	return kc_scan(&f->l, f->text.s, f->text.len, s->paths[i], err);
 }
 
 int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, int wait_ms,
@@ -59,7 +57,7 @@ int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, i
 		return rk_err_hint(err, "give --kubeconfig FILE");
 	}
 	for (size_t i = 0; i < s->n; i++)
-		s->f[i].now = s->f[i].before = (struct rk_buf)RK_BUF_INIT_SECRET;
+		s->f[i].text = (struct rk_buf)RK_BUF_INIT_SECRET;
 	if (lock && rk_file_lock(&s->lock, (const char *const *)s->paths, s->n, wait_ms, err) < 0)
 		goto fail;
 	for (size_t i = 0; i < s->n; i++)
@@ -78,8 +76,7 @@ void rk_kc_close(struct rk_kc_files *s)
 		return;
 	rk_file_unlock(s->lock);
 	for (size_t i = 0; i < s->n; i++) {
-		rk_buf_release(&s->f[i].before);
-		rk_buf_release(&s->f[i].now);
+		rk_buf_release(&s->f[i].text);
 		kc_layout_release(&s->f[i].l);
 	}
 	free(s->f);
@@ -112,7 +109,7 @@ static int parse_whole(const struct one *f, enum rk_kc_kind k, const char *name,
 {
 	struct rk_val *root = NULL;
 
-	if (rk_yaml_parse(d, f->now.s, f->now.len, &root, err) < 0)
+	if (rk_yaml_parse(d, f->text.s, f->text.len, &root, err) < 0)
 		return -1;
 	rk_each (it, rk_get(root, kc_plural[k], NULL))
 		if (rk_streq(rk_get_str(it, "name", NULL), name))
@@ -132,7 +129,7 @@ static int parse_item(const struct one *f, enum rk_kc_kind k, size_t i, struct r
 
 		return parse_whole(f, k, name, d, out, err);
 	}
-	if (rk_yaml_parse(d, f->now.s + it->at.from, it->at.to - it->at.from, &v, err) < 0)
+	if (rk_yaml_parse(d, f->text.s + it->at.from, it->at.to - it->at.from, &v, err) < 0)
 		return -1;
 	*out = sec->style == KC_BLOCK ? rk_at(v, 0) : v;
 	return 0;
@@ -194,16 +191,6 @@ const char *rk_kc_current(const struct rk_kc_files *s)
 	return NULL;
 }
 
-const char *rk_kc_file(const struct rk_kc_files *s, size_t i, const struct rk_buf **before,
-	const struct rk_buf **now)
-{
-	if (i >= s->n)
-		return NULL;
-	*now = &s->f[i].now;
-	*before = s->f[i].changed ? &s->f[i].before : &s->f[i].now;
-	return s->paths[i];
-}
-
 /* --- changing --- */
 
 /* Where kubectl writes what is new: the first file that exists, else the last. */
@@ -230,24 +217,16 @@ static bool belongs(const struct rk_kc_files *s, const struct rk_kc_item *it, si
 static int change_one(
 	struct rk_kc_files *s, size_t i, const struct rk_kc_edit *edit, struct rk_err *err)
 {
-	struct rk_buf out = RK_BUF_INIT_SECRET;
 	struct one *f = &s->f[i];
-	bool changed = false;
+	struct kc_kept kept;
 
-	if (rk_kubeconfig_edit(f->now.s, f->now.len, s->paths[i], edit, &out, &changed, err) < 0) {
-		rk_buf_release(&out);
+	if (kc_edit(&f->text, &f->l, s->paths[i], edit, &kept, err) < 0)
 		return -1;
-	}
-	if (!changed) {
-		rk_buf_release(&out);
+	if (kept.all)
 		return 0;
-	}
-	if (f->changed)
-		rk_buf_release(&f->now);
-	else
-		f->before = f->now;
-	f->now = out;
 	f->changed = true;
+	f->head = kept.head < f->head ? kept.head : f->head;
+	f->tail = kept.tail < f->tail ? kept.tail : f->tail;
 	return 0;
 }
 
@@ -269,10 +248,40 @@ int rk_kc_change(struct rk_kc_files *s, const struct rk_kc_edit *edit, struct rk
 			rc = change_one(s, i, &e, err);
 	}
 	free(mine);
-	for (size_t i = 0; rc == 0 && i < s->n; i++)
-		if (s->f[i].changed)
-			rc = rescan(s, i, err);
 	return rc;
+}
+
+/* The file is still the one that was read: locks bind only those who ask for them. */
+static bool still_there(const char *path, const struct one *f)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return !f->exists;
+	return f->exists && st.st_dev == f->st.st_dev && st.st_ino == f->st.st_ino &&
+	       st.st_size == f->st.st_size && st.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec;
+}
+
+/* What is about to be written differs from the file between head and tail only. */
+static bool keeps_rest(const char *path, const struct one *f)
+{
+	const char *end = f->text.s + f->text.len;
+
+	return rk_file_holds(path, f->size, 0, f->text.s, f->head) &&
+	       rk_file_holds(path, f->size, f->size - f->tail, end - f->tail, f->tail);
+}
+
+static int write_one(const char *path, const struct one *f, struct rk_err *err)
+{
+	bool regular = f->exists && S_ISREG(f->st.st_mode); /* else rk_file_replace knows */
+
+	if ((regular || !f->exists) &&
+		(!still_there(path, f) || (regular && !keeps_rest(path, f)))) {
+		rk_err_set(err, RK_CONFLICT, "%s was changed by another program meanwhile", path);
+		return rk_err_hint(err, "nothing was written to it; run the command again");
+	}
+	return rk_file_replace(path, f->text.s, f->text.len, 0600, NULL, err);
 }
 
 int rk_kc_write(struct rk_kc_files *s, bool *changed, struct rk_err *err)
@@ -284,8 +293,7 @@ int rk_kc_write(struct rk_kc_files *s, bool *changed, struct rk_err *err)
 
 		if (!f->changed)
 			continue;
-		rk_buf_release(&f->before); /* a large file need not be in memory three times */
-		if (rk_file_replace(s->paths[i], f->now.s, f->now.len, 0600, NULL, err) < 0)
+		if (write_one(s->paths[i], f, err) < 0)
 			return rk_err_wrap(err, "kubeconfig");
 		if (changed)
 			*changed = true;

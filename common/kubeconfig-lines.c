@@ -213,7 +213,7 @@ static bool item_key(struct lines *s, size_t key, size_t colon, size_t from, siz
 	if (s->item->name || from == to || s->t[from] == '[' || s->t[from] == '{')
 		return false;
 	unquote(s, &from, &to);
-	s->item->name = s->t + from;
+	s->item->name = rk_doc_strndup(s->l->doc, s->t + from, to - from);
 	s->item->namelen = to - from;
 	return true;
 }

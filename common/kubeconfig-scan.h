@@ -16,7 +16,7 @@ struct kc_span {
 
 struct kc_item {
 	struct kc_span at; /* block: whole lines from the dash's on; flow: the value alone */
-	const char *name;  /* in the layout's arena or the text; not terminated; NULL: none */
+	const char *name;  /* in the layout's arena; NULL: none */
 	size_t namelen;
 	bool tied; /* anchors or aliases in it: not to be touched */
 };
@@ -62,6 +62,21 @@ void kc_layout_release(struct kc_layout *l);
 int kc_scan_lines(struct kc_layout *l, const char *text, size_t n);
 int kc_scan_events(
 	struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err);
+
+/* What an edit has left alone: all, or so many bytes at the start and at the end. */
+struct kc_kept {
+	bool all;
+	size_t head, tail;
+};
+
+/* Edit kubeconfig text in place; l is its layout, then that of the result; name is for messages.
+ * Everything outside the touched entries keeps its bytes: comments, order, CRLF, BOM, flow style,
+ * JSON. Entries that have their value already are not touched. An empty text gives a new file.
+ * The names of the result are counted and its new entries parsed back.
+ * Errors: RK_CONFLICT (anchors in what is touched, names that are there twice), RK_FAIL (too
+ * large); of the text nothing but release may be asked then. */
+int kc_edit(struct rk_buf *text, struct kc_layout *l, const char *name,
+	const struct rk_kc_edit *want, struct kc_kept *kept, struct rk_err *err) RK_MUST_USE;
 
 /* A new item at the end of the list, for the scanners. */
 struct kc_item *kc_add_item(struct kc_section *s, size_t from);

@@ -103,15 +103,6 @@ struct rk_kc_edit {
 	size_t n;
 	const char *current; /* set current-context; NULL: leave; "": clear */
 };
-/* Edit kubeconfig text; name is for messages. Everything outside the touched entries keeps its
- * bytes: comments, order, CRLF, BOM, flow style, JSON. Entries that have their value already are
- * not touched. Refused (RK_CONFLICT): several documents, anchors in what is touched, names that
- * are there twice. An empty text gives a new file. The result is checked: everything before and
- * behind the changes is compared, the names are counted again and new entries parsed back.
- * *changed may be NULL. */
-int rk_kubeconfig_edit(const char *text, size_t n, const char *name, const struct rk_kc_edit *edit,
-	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
-
 /* The files of the load list, read for editing: locked first when lock is set (waiting up to
  * wait_ms for another's lock), then read. Missing files count as empty. */
 struct rk_kc_files;
@@ -135,15 +126,16 @@ int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val 
 	struct rk_err *err) RK_MUST_USE;
 const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
 
-/* Edit in memory. As kubectl: an entry that exists is changed in the file it counts in; a new one
+/* Edit in memory: everything outside the touched entries keeps its bytes, and entries that have
+ * their value already are not touched. Refused (RK_CONFLICT): several documents, anchors in what
+ * is touched, names that are there twice; the files can only be closed then. As kubectl: an entry that exists is changed in the file it counts in; a new one
  * and current-context go to the explicit file, else the first that exists, else the last of the
  * list; current-context is cleared, and an entry taken out, in every file that has it. */
 int rk_kc_change(
 	struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err) RK_MUST_USE;
-/* File i with its text before and now; NULL path beyond the last. */
-const char *rk_kc_file(const struct rk_kc_files *f, size_t i, const struct rk_buf **before,
-	const struct rk_buf **now);
-/* Write the files that changed; their text before is forgotten. *changed may be NULL. */
+/* Write the files that changed. Errors: as rk_file_replace; RK_CONFLICT when a file holds something
+ * else than what was read, which a lock cannot prevent of those who do not ask for it. *changed
+ * may be NULL. */
 int rk_kc_write(struct rk_kc_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
 
 /* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,

@@ -32,7 +32,8 @@ struct merge {
 	size_t n;
 	const char *current; /* to set, or NULL */
 	struct rk_kc_files *files;
-	struct rk_val *result; /* SEQ of {name, outcome, file, server} */
+	struct rk_val *contexts; /* of the files, once asked for */
+	struct rk_val *result;	 /* SEQ of {name, outcome, file, server} */
 	bool changed;
 };
 
@@ -221,28 +222,32 @@ static int other_cluster(struct merge *m, const struct rk_kc_item *it, const str
 		err, "--force puts the new one in its place, --name gives it another name");
 }
 
-/* A user shared with contexts of other clusters would be taken away from them. */
-static int check_user(struct merge *m, const struct rk_kc_item *it, const struct rk_val *contexts,
-	struct rk_err *err)
+/* A context that this merge writes, or that is for a cluster it writes. */
+static bool is_ours(const struct merge *m, const struct rk_val *context)
 {
-	rk_each (c, m->o->force ? NULL : contexts) {
-		const char *name = rk_get_str(c, "name", NULL);
-		const char *cluster = rk_get_str(c, "context", "cluster", NULL);
-		bool ours = false;
+	const char *name = rk_get_str(context, "name", NULL);
+	const char *cluster = rk_get_str(context, "context", "cluster", NULL);
 
-		if (!rk_streq(rk_get_str(c, "context", "user", NULL), it->name))
-			continue;
-		for (size_t i = 0; i < m->n; i++)
-			ours = ours ||
-			       (m->items[i].kind == RK_KC_CONTEXTS &&
-				       rk_streq(m->items[i].name, name)) ||
-			       (m->items[i].kind == RK_KC_CLUSTERS &&
-				       rk_streq(m->items[i].name, cluster));
-		if (ours)
+	for (size_t i = 0; i < m->n; i++)
+		if ((m->items[i].kind == RK_KC_CONTEXTS && rk_streq(m->items[i].name, name)) ||
+			(m->items[i].kind == RK_KC_CLUSTERS && rk_streq(m->items[i].name, cluster)))
+			return true;
+	return false;
+}
+
+/* A user shared with contexts of other clusters would be taken away from them. */
+static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_err *err)
+{
+	if (m->o->force)
+		return 0;
+	if (!m->contexts && rk_kc_contexts(m->files, m->d, &m->contexts, err) < 0)
+		return -1;
+	rk_each (c, m->contexts) {
+		if (!rk_streq(rk_get_str(c, "context", "user", NULL), it->name) || is_ours(m, c))
 			continue;
 		rk_err_set(err, RK_CONFLICT,
 			"%s: user \"%s\" belongs to context \"%s\" of another cluster",
-			rk_get_str(c, "file", NULL), it->name, name);
+			rk_get_str(c, "file", NULL), it->name, rk_get_str(c, "name", NULL));
 		return rk_err_hint(
 			err, "--name gives the new entry another name, --force replaces the user");
 	}
@@ -262,8 +267,7 @@ static void keep_settings(struct merge *m, const struct rk_kc_item *it, const st
 	}
 }
 
-static int compare_one(
-	struct merge *m, struct rk_kc_item *it, const struct rk_val *contexts, struct rk_err *err)
+static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *err)
 {
 	const struct rk_val *old;
 	const char *path;
@@ -275,7 +279,7 @@ static int compare_one(
 	if (it->kind == RK_KC_CLUSTERS && !same_cluster(old, it->value))
 		return other_cluster(m, it, old, path, err);
 	if (it->kind == RK_KC_USERS)
-		return check_user(m, it, contexts, err);
+		return check_user(m, it, err);
 	if (it->kind == RK_KC_CONTEXTS)
 		keep_settings(m, it, old);
 	return 0;
@@ -283,12 +287,8 @@ static int compare_one(
 
 static int compare(struct merge *m, struct rk_err *err)
 {
-	struct rk_val *contexts;
-
-	if (rk_kc_contexts(m->files, m->d, &contexts, err) < 0)
-		return -1;
 	for (size_t i = 0; i < m->n; i++)
-		if (compare_one(m, &m->items[i], contexts, err) < 0)
+		if (compare_one(m, &m->items[i], err) < 0)
 			return -1;
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "file.h"
 #include "kubeconfig-scan.h"
 
 #define NEW_BLOCK "- cluster:\n    server: https://new:1\n  name: new\n"
@@ -32,10 +33,26 @@ static struct rk_kc_item cluster(struct rk_doc *d, const char *name)
 		one_field(d, "server", rk_doc_printf(d, "https://%s:1", name))};
 }
 
+/* Whatever the edit says it kept must be the bytes that were there. */
 static int edit_text(const char *text, const struct rk_kc_edit *e, struct rk_buf *out,
 	bool *changed, struct rk_err *err)
 {
-	return rk_kubeconfig_edit(text, strlen(text), "f", e, out, changed, err);
+	kc_auto_layout l = KC_LAYOUT_INIT;
+	size_t n = strlen(text);
+	struct kc_kept kept;
+
+	rk_buf_reset(out);
+	rk_buf_puts(out, text);
+	if (kc_scan(&l, out->s, out->len, "f", err) < 0 || kc_edit(out, &l, "f", e, &kept, err) < 0)
+		return -1;
+	if (kept.all)
+		assert_string_equal(out->s, text);
+	assert_true(kept.head + kept.tail <= n && kept.head + kept.tail <= out->len);
+	assert_memory_equal(out->s, text, kept.head);
+	assert_memory_equal(out->s + out->len - kept.tail, text + n - kept.tail, kept.tail);
+	if (changed)
+		*changed = !kept.all;
+	return 0;
 }
 
 /* Add cluster "new"; what comes out must be `want`, and doing it again changes nothing. */
@@ -440,6 +457,82 @@ static void test_edit_and_back(void **state)
 	}
 }
 
+/* --- files --- */
+
+#define OLD "clusters:\n- name: a\n  cluster: {server: https://a}\n# end\n"
+
+struct disk {
+	char dir[32], path[64];
+	struct rk_kc_files *files;
+};
+
+/* A file with OLD (or none), read, and a cluster added to it in memory. */
+static void disk_init(struct disk *k, bool there)
+{
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_kc_item it = cluster(d, "new");
+	struct rk_kc_edit e = {.items = &it, .n = 1};
+
+	snprintf(k->dir, sizeof(k->dir), "/tmp/rk3k-XXXXXX");
+	assert_non_null(mkdtemp(k->dir));
+	snprintf(k->path, sizeof(k->path), "%s/config", k->dir);
+	if (there)
+		assert_int_equal(rk_file_replace(k->path, OLD, strlen(OLD), 0600, NULL, NULL), 0);
+	assert_int_equal(rk_kc_open(&k->files, k->path, true, 0, NULL), 0);
+	assert_int_equal(rk_kc_change(k->files, &e, NULL), 0);
+	rk_doc_free(d);
+}
+
+/* What the file holds at the end; nothing else may be left beside it. */
+static void disk_end(struct disk *k, const char *want)
+{
+	rk_auto_buf now = RK_BUF_INIT;
+
+	rk_kc_close(k->files);
+	assert_int_equal(rk_file_read(k->path, 1000, &now, NULL), 0);
+	assert_string_equal(now.s, want);
+	unlink(k->path);
+	assert_int_equal(rmdir(k->dir), 0);
+}
+
+static void test_write(void **state)
+{
+	bool changed = false;
+	struct disk k;
+
+	(void)state;
+	disk_init(&k, true);
+	assert_int_equal(rk_kc_write(k.files, &changed, NULL), 0);
+	assert_true(changed);
+	disk_end(&k, "clusters:\n- name: a\n  cluster: {server: https://a}\n" NEW_BLOCK "# end\n");
+}
+
+/* An editor knows no lock; what it has saved meanwhile is not written over. */
+static void test_write_over_another(void **state)
+{
+	static const char *const others[] = {"", OLD "x: y\n",
+		"clusters:\n- name: b\n  cluster: {server: https://a}\n# end\n",
+		"clusters:\n- name: a\n  cluster: {server: https://a}\n# END\n"};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * RK_COUNT(others); i++) {
+		struct rk_err err = RK_ERR_INIT;
+		const char *other = others[i / 2];
+		struct disk k;
+		FILE *f;
+
+		disk_init(&k, i % 2);
+		f = fopen(k.path, "w");
+		assert_non_null(f);
+		fputs(other, f);
+		fclose(f);
+		assert_int_equal(rk_kc_write(k.files, NULL, &err), -1);
+		assert_int_equal(err.code, RK_CONFLICT);
+		assert_non_null(strstr(err.msg, "was changed by another program"));
+		disk_end(&k, other);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +553,8 @@ int main(void)
 		cmocka_unit_test(test_lines_take_kubectl_style),
 		cmocka_unit_test(test_scanners_agree_on_damage),
 		cmocka_unit_test(test_edit_and_back),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_over_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
