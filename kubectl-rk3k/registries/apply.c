@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/* apply: all of it in its place. */
+#include "tool.h"
+#include "steps.h"
+
+static void told(struct job *j, const struct rk_res *r, const char *name, enum rk_outcome outcome)
+{
+	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
+	rk_auto_buf word = RK_BUF_INIT;
+
+	rk_res_word(r, name, &word);
+	j->changed |= outcome != RK_UNCHANGED;
+	if (j->o->out.fmt == RK_FMT_NAME)
+		rk_printf("%s\n", word.s);
+	else
+		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), suffix[j->o->dry]);
+}
+
+static int apply_list(
+	struct job *j, struct rk_kube *k, const struct rk_val *objs, struct rk_err *err)
+{
+	rk_each (obj, objs) {
+		rk_auto_buf taken = RK_BUF_INIT;
+		struct rk_apply_opts o = {
+			.dry = (enum rk_dry)j->o->dry, .adopt = true, .taken = &taken};
+		const struct rk_res *r = rk_res_find(
+			rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
+		enum rk_outcome outcome;
+
+		if (rk_kube_apply(k, obj, &o, j->d, NULL, &outcome, err) < 0)
+			return -1;
+		told(j, r, rk_get_str(obj, "metadata", "name", NULL), outcome);
+		if (taken.len)
+			rk_note("took over: %s", taken.s);
+	}
+	return 0;
+}
+
+/* Whether every member of patch is in obj already. */
+static bool holds(const struct rk_val *obj, const struct rk_val *patch)
+{
+	if (!obj || patch->kind != RK_MAP)
+		return rk_val_equal(obj, patch);
+	rk_each (m, patch)
+		if (!holds(rk_member(obj, m->key, m->klen), m))
+			return false;
+	return true;
+}
+
+/* Only these fields, whoever made the rest of the object. */
+static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const struct rk_val *obj, const struct rk_val *patch, struct rk_err *err)
+{
+	bool same = holds(obj, patch);
+
+	if (!same && j->o->dry != RK_DRY_CLIENT &&
+		rk_kube_patch(k, r, ns, name, "application/merge-patch+json", patch,
+			(enum rk_dry)j->o->dry, j->d, NULL, err) < 0)
+		return -1;
+	told(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
+	return 0;
+}
+
+static int apply_namespace(struct job *j, struct rk_err *err)
+{
+	struct rk_val *ns, *objs;
+
+	if (rk_kube_find(j->host, &RK_NAMESPACE, NULL, rk_settings_ns(j->s), j->d, &ns, err) < 0)
+		return -1;
+	if (ns)
+		return 0;
+	if (step_objects(j, "namespace", &objs, err) < 0)
+		return -1;
+	return apply_list(j, j->host, objs, err);
+}
+
+static int apply_host(struct job *j, struct rk_err *err)
+{
+	struct rk_val *objs;
+
+	if (host_objects(j, &objs, err) < 0)
+		return -1;
+	if (objs->count && apply_namespace(j, err) < 0)
+		return -1;
+	return apply_list(j, j->host, objs, err);
+}
+
+static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_err *err)
+{
+	const char *ns = rk_settings_ns(j->s), *name = rk_settings_cluster(j->s);
+	struct rk_val *patch;
+
+	if (!rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
+		return 0;
+	if (cluster_patch(j, cluster, &patch, err) < 0)
+		return -1;
+	if (!j->o->lose && !holds(cluster, patch) &&
+		rk_streq(rk_get_str(cluster, "spec", "persistence", "type", NULL), "ephemeral")) {
+		rk_err_set(err, RK_CONFLICT,
+			"cluster %s/%s is ephemeral: the restart that this change brings loses all "
+			"that is in it",
+			ns, name);
+		return rk_err_hint(err, "say --yes-lose-data if it may");
+	}
+	if (patch_one(j, j->host, &RK_CLUSTER, ns, name, cluster, patch, err) < 0)
+		return -1;
+	if (j->changed && j->o->dry == RK_DRY_NONE)
+		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
+			"rollout restart statefulset k3k-%s-server",
+			ns, name);
+	return 0;
+}
+
+static int apply_virtual(struct job *j, struct rk_err *err)
+{
+	struct rk_val *objs, *patch, *chart;
+
+	if (virtual_objects(j, &objs, err) < 0 || chart_patch(j, &patch, err) < 0)
+		return -1;
+	if (!objs->count && !patch)
+		return 0;
+	if (connect_virtual(j, err) < 0 || apply_list(j, j->virt, objs, err) < 0)
+		return -1;
+	if (!patch)
+		return 0;
+	if (rk_kube_find(j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
+		return -1;
+	return chart ? patch_one(
+			       j, j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", chart, patch, err)
+		     : 0;
+}
+
+/* The inside comes before the Cluster, whose change restarts the servers; but servers that cannot
+ * start for want of a registry must not keep it from them. */
+static int apply_all(struct job *j, struct rk_err *err)
+{
+	struct rk_val *cluster;
+	int inside;
+
+	if (connect_host(j, err) < 0 || find_cluster(j, &cluster, err) < 0 ||
+		apply_host(j, err) < 0)
+		return -1;
+	if (!cluster) {
+		rk_note("cluster %s/%s is not there yet; deploy makes it with these",
+			rk_settings_ns(j->s), rk_settings_cluster(j->s));
+		return 0;
+	}
+	inside = apply_virtual(j, err);
+	if (apply_cluster(j, cluster, inside < 0 ? NULL : err) < 0)
+		return -1;
+	return inside;
+}
+
+int run_apply(void *opts, int argc, char **argv, struct rk_err *err)
+{
+	return with_job(opts, argc ? argv[0] : NULL, apply_all, err);
+}
