@@ -63,10 +63,18 @@ void rk_file_cleanup(void)
 	}
 }
 
+static volatile sig_atomic_t noting, noted;
+
 static void on_signal(int sig)
 {
 	int saved = errno;
 
+	if (noting && !noted) {
+		noted = sig;
+		rk_file_handle_signals(); /* SA_RESETHAND took the handler away */
+		errno = saved;
+		return;
+	}
 	vanish_all(); /* free() is not for handlers */
 	errno = saved;
 	raise(sig); /* SA_RESETHAND: now it kills, and the caller sees the signal */
@@ -84,6 +92,12 @@ void rk_file_handle_signals(void)
 			continue; /* nohup and background jobs keep their choice */
 		sigaction(sigs[i], &sa, NULL);
 	}
+}
+
+const volatile sig_atomic_t *rk_file_note_signals(void)
+{
+	noting = 1;
+	return &noted;
 }
 
 /* --- reading --- */

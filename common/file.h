@@ -9,6 +9,8 @@
 
 #include "rk.h"
 
+#include <signal.h>
+
 /* Read a whole file ("-" is stdin, "/dev/fd/N" a descriptor) of at most max bytes into out.
  * Errors: RK_NOTFOUND (no such file), RK_FAIL (not readable, a directory, larger than max). */
 int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
@@ -64,5 +66,9 @@ void rk_file_cleanup(void);
 
 /* Install handlers for SIGINT, SIGTERM, SIGHUP: clean up, then die by the same signal. */
 void rk_file_handle_signals(void);
+
+/* From here on the first signal is only noted, so that what was begun elsewhere can be taken back:
+ * its number is where the result points, 0 before. The next one kills as ever. */
+const volatile sig_atomic_t *rk_file_note_signals(void);
 
 #endif

@@ -34,9 +34,10 @@ struct rk_http {
 	char *agent;
 	char **headers; /* NULL-terminated, secret */
 	int64_t connect_ms, request_ms;
-	bool plain;	    /* http:// to loopback */
-	CURL *easy;	    /* of rk_http_do, kept for its connections */
-	struct rk_buf peer; /* DER of what the server showed last */
+	const volatile sig_atomic_t *stop; /* rk_http_set_stop, or NULL */
+	bool plain;			   /* http:// to loopback */
+	CURL *easy;			   /* of rk_http_do, kept for its connections */
+	struct rk_buf peer;		   /* DER of what the server showed last */
 };
 
 enum rk_xfer_state { RK_XFER_NEW, RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
@@ -111,6 +112,10 @@ bool rk_xfer_answered(struct rk_xfer *x, CURLcode rc);
 int64_t rk_xfer_again_in(const struct rk_xfer *x, CURLcode rc, bool has_status);
 void rk_xfer_trace(const struct rk_xfer *x, CURLcode rc, bool has_status);
 
+static inline int rk_http_stopped(const struct rk_http *h)
+{
+	return h->stop ? *h->stop : 0;
+}
 bool rk_xfer_safe(const struct rk_xfer *x);	    /* GET or HEAD */
 bool rk_xfer_alert(const struct rk_xfer *x);	    /* the server ended it with a TLS alert */
 long rk_xfer_proxy_status(const struct rk_xfer *x); /* of a CONNECT refused, else 0 */

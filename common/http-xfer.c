@@ -141,7 +141,7 @@ static int on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, c
 	struct rk_xfer *x = arg;
 
 	(void)dt, (void)dn, (void)ut, (void)un;
-	if (x->cancelled)
+	if (x->cancelled || (rk_http_stopped(x->h) && rk_xfer_safe(x)))
 		return 1;
 	if (x->req.idle_ms > 0 && rk_http_now() - x->last >= x->req.idle_ms)
 		x->idle = true;
@@ -375,7 +375,7 @@ void rk_xfer_bind(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_TIMEOUT_MS, x->req.stream       ? 0L
 				   : x->req.timeout_ms ? (long)x->req.timeout_ms
 						       : (long)x->h->request_ms);
-	RK_SET(CURLOPT_NOPROGRESS, x->req.idle_ms > 0 || x->cb.data ? 0L : 1L);
+	RK_SET(CURLOPT_NOPROGRESS, x->req.idle_ms > 0 || x->cb.data || x->h->stop ? 0L : 1L);
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);
 	RK_SET(CURLOPT_HEADERDATA, x);

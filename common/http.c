@@ -363,12 +363,27 @@ static int run(struct rk_xfer *x, struct rk_err *err)
 	return ok ? 0 : rk_xfer_explain(x, rc, err);
 }
 
+void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
+{
+	h->stop = stop;
+}
+
+static int stopped(const struct rk_http *h, struct rk_err *err)
+{
+	int sig = rk_http_stopped(h);
+
+	rk_err_clear(err);
+	return rk_err_set(err, 128 + sig, "%s: ended by signal %d", h->shown, sig);
+}
+
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err)
 {
 	struct rk_xfer x = {0};
 	int r;
 
+	if (rk_http_stopped(h))
+		return stopped(h, err);
 	rk_xfer_prepare(&x, h, req, res);
 	if (!h->easy)
 		h->easy = rk_xfer_easy(&x);
@@ -378,7 +393,7 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
 	curl_easy_setopt(x.easy, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_setopt(x.easy, CURLOPT_ERRORBUFFER, NULL);
 	rk_xfer_release(&x);
-	return r;
+	return r < 0 && rk_http_stopped(h) ? stopped(h, err) : r;
 }
 
 int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)

@@ -10,6 +10,8 @@
 
 #include "rk.h"
 
+#include <signal.h>
+
 struct rk_http_conf {
 	const char *base;	     /* https://host[:port][/prefix], no trailing slash needed */
 	const char *tls_server_name; /* SNI and the name verified; NULL: the host of base */
@@ -80,6 +82,11 @@ static inline void rk_cleanup_http_(struct rk_http **h)
 void rk_http_set_bearer(struct rk_http *h, const char *token);
 void rk_http_set_cert(
 	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len);
+
+/* While *stop is not 0 it is the number of a signal: no request is begun, and a running GET is given
+ * up; one that changes something is carried through, so that its answer is known. The error's
+ * code is then 128 + *stop. NULL: not any more. */
+void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop);
 
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),

@@ -140,6 +140,13 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 	return -1;
 }
 
+int rk_rancher_malformed(const struct rk_rancher *r, const char *what, struct rk_err *err)
+{
+	if (err)
+		err->code = RK_FAIL; /* a field that is missing is not RK_NOTFOUND to the user */
+	return rk_err_wrap(err, "%s: %s", r->base, what);
+}
+
 bool rk_rancher_lacks(const struct rk_err *err)
 {
 	return err->http == 404 || err->http == 405 || err->http == 410 || err->http == 501;

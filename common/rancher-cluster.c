@@ -6,94 +6,118 @@
 #define PAGES_MAX 100
 
 static void add_cluster(struct rk_doc *d, struct rk_val *list, const char *id, const char *name,
-	const char *state, bool harvester)
+	const struct rk_val *labels)
 {
+	bool harvester = rk_streq(rk_get_str(labels, HARVESTER, NULL), "harvester");
 	struct rk_val *c = rk_map(d);
 
 	rk_set_str(d, c, "id", id);
 	rk_set_str(d, c, "name", name && *name ? name : id);
-	rk_set_str(d, c, "state", state ? state : "");
 	rk_set_bool(d, c, "harvester", harvester);
 	rk_append(list, c);
 }
 
-static bool is_harvester(const struct rk_val *labels)
+static int add_kubernetes(
+	struct rk_doc *d, struct rk_val *list, const struct rk_val *it, struct rk_err *err)
 {
-	return rk_streq(rk_get_str(labels, HARVESTER, NULL), "harvester");
+	const struct rk_val *labels = NULL;
+	const char *id, *name = NULL;
+
+	if (rk_need_str(it, &id, err, "metadata", "name", NULL) < 0 ||
+		rk_want_str(it, &name, err, "spec", "displayName", NULL) < 0 ||
+		rk_want_map(it, &labels, err, "metadata", "labels", NULL) < 0)
+		return -1;
+	add_cluster(d, list, id, name, labels);
+	return 0;
+}
+
+static int add_norman(
+	struct rk_doc *d, struct rk_val *list, const struct rk_val *it, struct rk_err *err)
+{
+	const struct rk_val *labels = NULL; /* may be null */
+	const char *id, *name = NULL;
+
+	if (rk_need_str(it, &id, err, "id", NULL) < 0 ||
+		rk_want_str(it, &name, err, "name", NULL) < 0 ||
+		rk_want_map(it, &labels, err, "labels", NULL) < 0)
+		return -1;
+	add_cluster(d, list, id, name, labels);
+	return 0;
+}
+
+/* What both lists have in common: SEQ key of v, item by item. */
+static int add_all(struct rk_doc *d, struct rk_val *list, const struct rk_val *v, const char *key,
+	int (*add)(struct rk_doc *, struct rk_val *, const struct rk_val *, struct rk_err *),
+	struct rk_err *err)
+{
+	const struct rk_val *items = NULL;
+
+	if (rk_want_seq(v, &items, err, key, NULL) < 0)
+		return -1;
+	if (!items)
+		return rk_err_set(err, RK_FAIL, "no list came");
+	rk_each (it, items)
+		if (add(d, list, it, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* The management cluster's own API: the only path on which a selector selects. */
 static int list_labelled(
 	struct rk_rancher *r, struct rk_doc *d, struct rk_val *out, struct rk_err *err)
 {
-	const struct rk_val *items;
+	static const char what[] = "list Harvester clusters";
 	struct rk_val *v;
 
 	if (rk_rancher_json(r, "GET",
 		    "/apis/management.cattle.io/v3/clusters?labelSelector="
-		    "provider.cattle.io%3Dharvester&limit=500",
-		    NULL, "list Harvester clusters", d, &v, err) < 0)
+		    "provider.cattle.io%3Dharvester",
+		    NULL, what, d, &v, err) < 0)
 		return -1;
-	items = rk_get(v, "items", NULL);
-	if (!items || items->kind != RK_SEQ)
-		return rk_err_set(
-			err, RK_FAIL, "%s: list Harvester clusters: no list came", r->base);
-	rk_each (it, items) {
-		const char *id = rk_get_str(it, "metadata", "name", NULL);
-
-		if (id && is_harvester(rk_get(it, "metadata", "labels", NULL)))
-			add_cluster(d, out, id, rk_get_str(it, "spec", "displayName", NULL), NULL,
-				true);
-	}
+	if (add_all(d, out, v, "items", add_kubernetes, err) < 0)
+		return rk_rancher_malformed(r, what, err);
 	return 0;
 }
 
 /* The marker of the next page; its URL is the server's idea of our address and not followed. */
-static char *next_marker(const struct rk_val *v)
+static int next_marker(const struct rk_val *v, char **marker, struct rk_err *err)
 {
-	const char *next = rk_get_str(v, "pagination", "next", NULL);
-	const char *m = next ? strstr(next, "marker=") : NULL;
+	const char *next = "", *m;
+	bool partial = false;
 
-	if (!m || !rk_get_bool(v, false, "pagination", "partial", NULL))
-		return NULL;
-	m += strlen("marker=");
-	return rk_strndup(m, strcspn(m, "&#"));
-}
-
-static int list_page(struct rk_rancher *r, const char *marker, bool harvester, struct rk_doc *d,
-	struct rk_val *out, char **next, struct rk_err *err)
-{
-	rk_auto_free char *path = rk_asprintf(
-		"/v3/clusters?limit=1000%s%s", marker ? "&marker=" : "", marker ? marker : "");
-	const struct rk_val *data;
-	struct rk_val *v;
-
-	if (rk_rancher_json(r, "GET", path, NULL, "list clusters", d, &v, err) < 0)
+	if (rk_want_bool(v, &partial, err, "pagination", "partial", NULL) < 0 ||
+		rk_want_str(v, &next, err, "pagination", "next", NULL) < 0)
 		return -1;
-	data = rk_get(v, "data", NULL);
-	if (!data || data->kind != RK_SEQ)
-		return rk_err_set(err, RK_FAIL, "%s: list clusters: no list came", r->base);
-	rk_each (it, data) {
-		const char *id = rk_get_str(it, "id", NULL);
-		bool is = is_harvester(rk_get(it, "labels", NULL));
-
-		if (id && (is || !harvester))
-			add_cluster(d, out, id, rk_get_str(it, "name", NULL),
-				rk_get_str(it, "state", NULL), is);
-	}
-	*next = next_marker(v);
+	m = strstr(next, "marker=");
+	if (m && partial)
+		*marker = rk_strndup(m + 7, strcspn(m + 7, "&#"));
 	return 0;
 }
 
-static int list_norman(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val *out,
-	struct rk_err *err)
+static int list_page(struct rk_rancher *r, const char *marker, struct rk_doc *d, struct rk_val *out,
+	char **next, struct rk_err *err)
+{
+	static const char what[] = "list clusters";
+	rk_auto_free char *path = rk_asprintf(
+		"/v3/clusters?limit=1000%s%s", marker ? "&marker=" : "", marker ? marker : "");
+	struct rk_val *v;
+
+	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
+		return -1;
+	if (add_all(d, out, v, "data", add_norman, err) < 0 || next_marker(v, next, err) < 0)
+		return rk_rancher_malformed(r, what, err);
+	return 0;
+}
+
+static int list_norman(
+	struct rk_rancher *r, struct rk_doc *d, struct rk_val *out, struct rk_err *err)
 {
 	rk_auto_free char *marker = NULL;
 
 	for (int i = 0; i < PAGES_MAX; i++) {
 		char *next = NULL;
 
-		if (list_page(r, marker, harvester, d, out, &next, err) < 0)
+		if (list_page(r, marker, d, out, &next, err) < 0)
 			return -1;
 		free(marker);
 		marker = next;
@@ -103,16 +127,33 @@ static int list_norman(struct rk_rancher *r, bool harvester, struct rk_doc *d, s
 	return rk_err_set(err, RK_FAIL, "%s: list clusters: the list does not end", r->base);
 }
 
+static void keep_harvesters(struct rk_val *list)
+{
+	struct rk_val *next;
+
+	for (struct rk_val *c = list->child; c; c = next) {
+		next = c->next;
+		if (!rk_get_bool(c, false, "harvester", NULL))
+			rk_remove(c);
+	}
+}
+
+/* Who may not list on the Kubernetes path sees on Norman's what is visible to him. */
 int rk_rancher_clusters(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err)
 {
-	struct rk_err why = RK_ERR_INIT;
-
 	*out = rk_seq(d);
-	if (harvester && list_labelled(r, d, *out, &why) == 0)
-		return 0;
-	*out = rk_seq(d);
-	return list_norman(r, harvester, d, *out, err);
+	if (!harvester)
+		return list_norman(r, d, *out, err);
+	if (list_labelled(r, d, *out, err) < 0) {
+		if (!err->http)
+			return -1;
+		rk_err_clear(err);
+		if (list_norman(r, d, *out, err) < 0)
+			return -1;
+	}
+	keep_harvesters(*out);
+	return 0;
 }
 
 int rk_rancher_kubeconfig(
@@ -132,8 +173,9 @@ int rk_rancher_kubeconfig(
 			rk_err_hint(err, "the user must be an owner of the cluster");
 		return -1;
 	}
-	config = rk_get_str(v, "config", NULL);
-	if (!config || !*config)
+	if (rk_need_str(v, &config, err, "config", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	if (!*config)
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds none", r->base, what);
 	rk_buf_reset(out);
 	rk_buf_puts(out, config);

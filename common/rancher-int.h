@@ -24,6 +24,8 @@ int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
+/* An answer of another shape than it has: what was read there, with r and what in front. */
+int rk_rancher_malformed(const struct rk_rancher *r, const char *what, struct rk_err *err);
 /* Whether an answer is a web page, whatever its status; the error for one. */
 bool rk_rancher_is_page(const struct rk_http_res *res);
 int rk_rancher_page_error(const struct rk_http_res *res, const char *what, struct rk_err *err);

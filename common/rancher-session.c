@@ -27,8 +27,9 @@ static int login_at(struct rk_rancher *r, const char *path, const struct rk_val 
 
 	if (rk_rancher_json(r, "POST", path, body, what, d, &v, err) < 0)
 		return -1;
-	token = rk_get_str(v, "token", NULL);
-	name = token ? rk_rancher_token_name(token) : NULL;
+	if (rk_need_str(v, &token, err, "token", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	name = rk_rancher_token_name(token);
 	if (!name)
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds no token", r->base, what);
 	rk_free_secret(r->session);
@@ -101,21 +102,23 @@ int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err)
 int rk_rancher_me(struct rk_rancher *r, char **id, bool *must_change, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *me;
+	const struct rk_val *data = NULL, *me;
 	struct rk_val *v;
-	const char *name;
+	const char *name = NULL, *what = "ask who we are";
 
 	*id = NULL;
 	*must_change = false;
-	if (rk_rancher_json(r, "GET", "/v3/users?me=true", NULL, "ask who we are", d, &v, err) < 0)
+	if (rk_rancher_json(r, "GET", "/v3/users?me=true", NULL, what, d, &v, err) < 0)
 		return -1;
-	me = rk_at(rk_get(v, "data", NULL), 0);
-	name = rk_get_str(me, "id", NULL);
-	if (!name)
-		return rk_err_set(
-			err, RK_FAIL, "%s: ask who we are: the answer names no user", r->base);
+	if (rk_want_seq(v, &data, err, "data", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	me = rk_at(data, 0);
+	if (!me)
+		return rk_err_set(err, RK_FAIL, "%s: %s: the answer names no user", r->base, what);
+	if (rk_need_str(me, &name, err, "id", NULL) < 0 ||
+		rk_want_bool(me, must_change, err, "mustChangePassword", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
 	*id = rk_strdup(name);
-	*must_change = rk_get_bool(me, false, "mustChangePassword", NULL);
 	return 0;
 }
 
@@ -150,16 +153,16 @@ int rk_rancher_setting(struct rk_rancher *r, const char *name, char **value, str
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_free char *path = setting_path(name), *what = rk_asprintf("read setting %s", name);
-	const char *text;
+	const char *text = "", *fallback = "";
 	struct rk_val *v;
 
 	*value = NULL;
 	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
 		return -1;
-	text = rk_get_str(v, "value", NULL);
-	if (!text || !*text)
-		text = rk_get_str(v, "default", NULL);
-	*value = rk_strdup(text ? text : "");
+	if (rk_want_str(v, &text, err, "value", NULL) < 0 ||
+		rk_want_str(v, &fallback, err, "default", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	*value = rk_strdup(*text ? text : fallback);
 	return 0;
 }
 

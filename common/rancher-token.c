@@ -4,6 +4,7 @@
 #include "out.h"
 
 #define EXT	   "ext/"
+#define MAKE	   "make an API token"
 #define EXT_TOKENS "/apis/ext.cattle.io/v1/tokens"
 
 void rk_rancher_token_release(struct rk_rancher_token *t)
@@ -34,10 +35,15 @@ char *rk_rancher_token_name(const char *value)
 
 /* --- parsing --- */
 
+static const char *if_set(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
 /* When it ends: the server's word, else reckoned, since a new Norman token has no expiresAt yet. */
 static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
 {
-	int64_t t = at && *at ? rk_time_parse(at) : -1;
+	int64_t t = if_set(at) ? rk_time_parse(at) : -1;
 
 	if (t >= 0)
 		return t;
@@ -46,52 +52,68 @@ static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
 	return created_ms > 0 && ttl_ms > 0 ? (created_ms + ttl_ms) / 1000 : RK_RANCHER_UNKNOWN;
 }
 
-static const char *if_set(const char *s)
+static int no_token(struct rk_err *err)
 {
-	return s && *s ? s : NULL;
+	return rk_err_set(err, RK_FAIL, "the answer is no token");
 }
 
 static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
 {
-	const char *name = rk_get_str(v, "metadata", "name", NULL);
-	const char *bearer = if_set(rk_get_str(v, "status", "bearerToken", NULL));
-	const char *secret = if_set(rk_get_str(v, "status", "value", NULL));
-	const char *about = rk_get_str(v, "spec", "description", NULL);
+	const char *name = NULL, *bearer = NULL, *secret = NULL, *about = NULL, *ends = NULL;
+	const char *cluster = NULL;
+	bool enabled = true, expired = false;
 
-	if (!name)
-		return rk_err_set(err, RK_FAIL, "the answer is no token");
+	if (rk_want_str(v, &name, err, "metadata", "name", NULL) < 0 ||
+		rk_want_str(v, &bearer, err, "status", "bearerToken", NULL) < 0 ||
+		rk_want_str(v, &secret, err, "status", "value", NULL) < 0 ||
+		rk_want_str(v, &about, err, "spec", "description", NULL) < 0 ||
+		rk_want_str(v, &cluster, err, "spec", "clusterName", NULL) < 0 ||
+		rk_want_str(v, &ends, err, "status", "expiresAt", NULL) < 0 ||
+		rk_want_int(v, &t->ttl_ms, err, "spec", "ttl", NULL) < 0 ||
+		rk_want_bool(v, &enabled, err, "spec", "enabled", NULL) < 0 ||
+		rk_want_bool(v, &expired, err, "status", "expired", NULL) < 0)
+		return -1;
+	if (!if_set(name))
+		return no_token(err);
 	t->name = rk_asprintf(EXT "%s", name);
-	if (bearer)
+	if (if_set(bearer))
 		t->value = rk_strdup(bearer);
-	else if (secret) /* 2.12 has no bearerToken */
+	else if (if_set(secret)) /* 2.12 has no bearerToken */
 		t->value = rk_asprintf(EXT "%s:%s", name, secret);
 	t->description = rk_strdup(about ? about : "");
-	t->ttl_ms = rk_get_int(v, 0, "spec", "ttl", NULL);
-	t->expires = expiry(rk_get_str(v, "status", "expiresAt", NULL), 0, t->ttl_ms);
-	t->scoped = if_set(rk_get_str(v, "spec", "clusterName", NULL)) != NULL;
-	t->live = rk_get_bool(v, true, "spec", "enabled", NULL) &&
-		  !rk_get_bool(v, false, "status", "expired", NULL);
+	t->expires = expiry(ends, 0, t->ttl_ms);
+	t->scoped = if_set(cluster) != NULL;
+	t->live = enabled && !expired;
 	return 0;
 }
 
 static int parse_norman(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
 {
-	const char *name = rk_get_str(v, "name", NULL), *token = rk_get_str(v, "token", NULL);
-	const char *about = rk_get_str(v, "description", NULL);
+	const char *name = NULL, *id = NULL, *token = NULL, *about = NULL, *ends = NULL;
+	const char *cluster = NULL;
+	bool enabled = true, expired = false;
+	int64_t created_ms = 0;
 
+	if (rk_want_str(v, &name, err, "name", NULL) < 0 ||
+		rk_want_str(v, &id, err, "id", NULL) < 0 ||
+		rk_want_str(v, &token, err, "token", NULL) < 0 ||
+		rk_want_str(v, &about, err, "description", NULL) < 0 ||
+		rk_want_str(v, &cluster, err, "clusterId", NULL) < 0 ||
+		rk_want_str(v, &ends, err, "expiresAt", NULL) < 0 ||
+		rk_want_int(v, &created_ms, err, "createdTS", NULL) < 0 ||
+		rk_want_int(v, &t->ttl_ms, err, "ttl", NULL) < 0 ||
+		rk_want_bool(v, &enabled, err, "enabled", NULL) < 0 ||
+		rk_want_bool(v, &expired, err, "expired", NULL) < 0)
+		return -1;
+	name = if_set(name) ? name : if_set(id);
 	if (!name)
-		name = rk_get_str(v, "id", NULL);
-	if (!name)
-		return rk_err_set(err, RK_FAIL, "the answer is no token");
+		return no_token(err);
 	t->name = rk_strdup(name);
-	t->value = token && *token ? rk_strdup(token) : NULL;
+	t->value = if_set(token) ? rk_strdup(token) : NULL;
 	t->description = rk_strdup(about ? about : "");
-	t->ttl_ms = rk_get_int(v, 0, "ttl", NULL);
-	t->expires = expiry(
-		rk_get_str(v, "expiresAt", NULL), rk_get_int(v, 0, "createdTS", NULL), t->ttl_ms);
-	t->scoped = if_set(rk_get_str(v, "clusterId", NULL)) != NULL;
-	t->live = rk_get_bool(v, true, "enabled", NULL) &&
-		  !rk_get_bool(v, false, "expired", NULL) && t->ttl_ms >= 0;
+	t->expires = expiry(ends, created_ms, t->ttl_ms);
+	t->scoped = if_set(cluster) != NULL;
+	t->live = enabled && !expired && t->ttl_ms >= 0;
 	return 0;
 }
 
@@ -105,15 +127,21 @@ int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out,
 
 /* The longest the server gives, as Norman wants it: 0 means 90 days or the maximum, depending on
  * the version, so the maximum is asked for by its number. */
-static int64_t longest(struct rk_rancher *r)
+static int longest(struct rk_rancher *r, int64_t *ttl_ms, struct rk_err *err)
 {
 	rk_auto_free char *text = NULL;
 	int64_t minutes;
 
-	if (rk_rancher_setting(r, RK_RANCHER_MAX_TTL, &text, NULL) < 0 ||
-		!rk_parse_int(text, 0, INT64_MAX / 60000, &minutes))
+	*ttl_ms = 0;
+	if (rk_rancher_setting(r, RK_RANCHER_MAX_TTL, &text, err) < 0) {
+		if (!err->http)
+			return -1;
+		rk_err_clear(err); /* who may not read it gets the server's default */
 		return 0;
-	return minutes * 60000;
+	}
+	if (rk_parse_int(text, 0, INT64_MAX / 60000, &minutes))
+		*ttl_ms = minutes * 60000;
+	return 0;
 }
 
 static int make_norman(struct rk_rancher *r, const char *description, int64_t ttl_ms,
@@ -124,7 +152,7 @@ static int make_norman(struct rk_rancher *r, const char *description, int64_t tt
 	rk_set_str(d, body, "type", "token");
 	rk_set_str(d, body, "description", description);
 	rk_set_int(d, body, "ttl", ttl_ms);
-	return rk_rancher_json(r, "POST", "/v3/tokens", body, "make an API token", d, out, err);
+	return rk_rancher_json(r, "POST", "/v3/tokens", body, MAKE, d, out, err);
 }
 
 static int make_ext(struct rk_rancher *r, const char *description, int64_t ttl_ms, struct rk_doc *d,
@@ -136,7 +164,7 @@ static int make_ext(struct rk_rancher *r, const char *description, int64_t ttl_m
 	rk_set_str(d, body, "kind", "Token");
 	rk_set_str(d, spec, "description", description);
 	rk_set_int(d, spec, "ttl", ttl_ms);
-	return rk_rancher_json(r, "POST", EXT_TOKENS, body, "make an API token", d, out, err);
+	return rk_rancher_json(r, "POST", EXT_TOKENS, body, MAKE, d, out, err);
 }
 
 static bool uses_ext(const struct rk_rancher *r)
@@ -148,12 +176,13 @@ int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t
 	struct rk_rancher_token *out, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_free char *name = NULL;
 	struct rk_val *v;
 	int rc;
 
 	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
-	if (ttl_ms <= 0)
-		ttl_ms = longest(r);
+	if (ttl_ms <= 0 && longest(r, &ttl_ms, err) < 0)
+		return -1;
 	rc = make_norman(r, description, ttl_ms, d, &v, err);
 	if (rc < 0 && (rk_rancher_lacks(err) || (err->http == 401 && uses_ext(r)))) {
 		rk_err_clear(err);
@@ -162,10 +191,10 @@ int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t
 	if (rc < 0)
 		return -1;
 	if (rk_rancher_token_parse(v, out, err) < 0)
-		return rk_err_wrap(err, "%s: make an API token", r->base);
-	if (!out->value)
-		return rk_err_set(
-			err, RK_FAIL, "%s: make an API token: the answer holds none", r->base);
+		return rk_rancher_malformed(r, MAKE, err);
+	name = out->value ? rk_rancher_token_name(out->value) : NULL;
+	if (!rk_streq(name, out->name))
+		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds none", r->base, MAKE);
 	return 0;
 }
 
@@ -190,7 +219,7 @@ int rk_rancher_token_get(
 	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
 		return -1;
 	if (rk_rancher_token_parse(v, out, err) < 0)
-		return rk_err_wrap(err, "%s: read token %s", r->base, name);
+		return rk_rancher_malformed(r, what, err);
 	return 0;
 }
 

@@ -104,6 +104,11 @@ const char *rk_rancher_base(const struct rk_rancher *r)
 	return r->base;
 }
 
+void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop)
+{
+	rk_http_set_stop(r->http, stop);
+}
+
 int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_http_res *res, struct rk_err *err)
 {
@@ -182,14 +187,14 @@ static int read_version(struct rk_rancher *r, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v;
-	const char *text;
+	const char *text = "", *what = "ask for the version";
 
-	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, "ask for the version", d, &v, err) <
-		0)
+	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
 		return -1;
-	text = rk_get_str(v, "Version", NULL);
+	if (rk_want_str(v, &text, err, "Version", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
 	free(r->version);
-	r->version = rk_strdup(text ? text : "");
+	r->version = rk_strdup(text);
 	rk_rancher_version_parse(r->version, &r->major, &r->minor);
 	return 0;
 }

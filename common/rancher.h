@@ -43,6 +43,9 @@ static inline void rk_cleanup_rancher_(struct rk_rancher **r)
 }
 #define rk_auto_rancher __attribute__((cleanup(rk_cleanup_rancher_))) struct rk_rancher
 
+/* As rk_http_set_stop; rk_rancher_logout and all else want it set to NULL before they take back. */
+void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop);
+
 /* Ask /ping until it says pong under verification, at most for wait_ms, then the version. Waits
  * out what an ingress says while Rancher starts (refused, 404, 502, 503, 504). RK_TIMEOUT after
  * that; at once: TLS (err->reason), a redirect, a page that is no Rancher. */
@@ -121,7 +124,7 @@ int rk_rancher_token_delete(
 /* --- clusters --- */
 
 /* All clusters the caller can see, or those labelled provider.cattle.io=harvester: a SEQ of
- * {id, name, state, harvester} in d. Matching is done here too: some paths ignore selectors. */
+ * {id, name, harvester} in d. Matching is done here too: some paths ignore selectors. */
 int rk_rancher_clusters(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 /* Have a kubeconfig made; every call mints a token. out should be secret. */

@@ -109,15 +109,18 @@ static const struct rk_opt OPTS_REVOKE[] = {WHERE_OPTS,
 
 /* --- the story --- */
 
-/* Whatever happened: a token nobody got is taken back, and the session ends with its own. */
+/* Whatever happened: tokens nobody got are taken back, and the session ends with its own. */
 static void leave(struct job *j, bool failed)
 {
 	struct rk_err err = RK_ERR_INIT;
 
 	if (!j->r)
 		return;
-	if (failed && j->made) {
-		rk_rancher_use(j->r, j->token.value);
+	rk_rancher_set_stop(j->r, NULL);
+	if (failed && j->minted && !j->saved)
+		tf_drop_kubeconfig_token(j, &j->kubeconfig);
+	if (failed && j->made && !j->written) {
+		rk_rancher_use(j->r, j->o->token_file ? j->token.value : NULL);
 		if (rk_rancher_token_delete(j->r, j->token.name, NULL, &err) < 0)
 			rk_warn("token %s was made and is still there: %s", j->token.name, err.msg);
 	}
@@ -131,13 +134,18 @@ static int setup(struct job *j, struct rk_err *err)
 	if (tf_find_url(j, err) < 0 || tf_connect(j, err) < 0)
 		return -1;
 	rk_debug("Rancher %s at %s", rk_rancher_version(j->r), j->url);
-	if (tf_authorise(j, err) < 0 || tf_find_harvester(j, err) < 0 ||
-		tf_put_output(j, err) < 0 || rk_out_flush(err) < 0)
+	if (j->use_cluster && j->o->output == OUT_FILES && tf_open_inside(j, err) < 0)
 		return -1;
-	if (j->made)
+	if (tf_authorise(j, err) < 0)
+		return -1;
+	tf_guard(j);
+	if (tf_find_harvester(j, err) < 0 || tf_put_output(j, err) < 0 || rk_out_flush(err) < 0)
+		return -1;
+	j->written = true;
+	if (j->made && j->o->output == OUT_FILES) /* else the file still has the old one */
 		tf_drop_old(j);
 	tf_tell_token(j);
-	return 0;
+	return tf_stopped(j, err);
 }
 
 static bool is_stdin(const char *path)

@@ -19,7 +19,6 @@ int tf_open_inside(struct job *j, struct rk_err *err)
 	return rk_k3k_open(&j->virt, j->host, j->ns, j->cluster, &j->access, err);
 }
 
-/* One key of a Secret of Rancher's; absence leaves out empty. */
 int tf_secret_inside(
 	struct job *j, const char *name, const char *key, struct rk_buf *out, struct rk_err *err)
 {
@@ -154,4 +153,19 @@ int tf_connect(struct job *j, struct rk_err *err)
 		rk_rancher_pinned_ca(&conf, j->o->ca_fingerprint, &j->ca, err) < 0)
 		return -1;
 	return try_connect(j, err);
+}
+
+/* --- signals --- */
+
+void tf_guard(struct job *j)
+{
+	j->signal = rk_file_note_signals();
+	rk_rancher_set_stop(j->r, j->signal);
+}
+
+int tf_stopped(const struct job *j, struct rk_err *err)
+{
+	int sig = j->signal ? *j->signal : 0;
+
+	return sig ? rk_err_set(err, 128 + sig, "ended by signal %d", sig) : 0;
 }

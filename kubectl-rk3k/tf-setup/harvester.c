@@ -79,42 +79,50 @@ int tf_find_harvester(struct job *j, struct rk_err *err)
 	return rk_err_hint(err, "choose one with --cluster ID");
 }
 
-/* Token and server of the kubeconfig's first entry; NULL where there is none. */
-static void kubeconfig_parts(struct rk_doc *d, const struct rk_buf *text, const char **server,
-	const char **token, bool *exec)
+/* --- its kubeconfig --- */
+
+/* What counts in a kubeconfig of Rancher's: its first entry. NULL where there is none. */
+struct parts {
+	const char *server, *token;
+	bool exec; /* kubeconfig-generate-token is off: the rancher CLI logs in by itself */
+};
+
+static struct parts parts_of(struct rk_doc *d, const struct rk_buf *text)
 {
+	struct parts p = {0};
 	struct rk_val *v = NULL;
 	const struct rk_val *user;
 
-	*server = *token = NULL;
-	*exec = false;
 	if (!text->len || rk_yaml_parse(d, text->s, text->len, &v, NULL) < 0 || !v)
-		return;
+		return p;
 	user = rk_get(rk_at(rk_get(v, "users", NULL), 0), "user", NULL);
-	*server = rk_get_str(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", "server", NULL);
-	*token = rk_get_str(user, "token", NULL);
-	*exec = rk_get(user, "exec", NULL) != NULL;
+	p.server = rk_get_str(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", "server", NULL);
+	p.token = rk_get_str(user, "token", NULL);
+	p.exec = rk_get(user, "exec", NULL) != NULL;
+	return p;
 }
 
-/* Whether the file at hand is for this cluster of this Rancher and its token is good. */
-static int kubeconfig_works(struct job *j, const struct rk_buf *text, bool *works,
-	struct rk_buf *why, struct rk_err *err)
+/* Whether it leads to this cluster: through this Rancher, or, as its setting server-url may say
+ * something else, where it lay beside the tfvars of this Rancher. */
+static bool leads_here(const struct job *j, const char *server)
 {
-	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_free char *path = rk_asprintf("/k8s/clusters/%s", j->harvester);
-	const char *server, *token;
-	enum rk_rancher_access access;
-	bool exec;
 
-	*works = false;
-	kubeconfig_parts(d, text, &server, &token, &exec);
-	if (!server || !rk_suffix(server, path) || (!token && !exec))
+	return rk_suffix(server, path) &&
+	       (rk_prefix(server, j->url) || rk_streq(j->old_url, j->url));
+}
+
+/* Whether the cluster can be reached with it. why: that it does not answer yet. */
+static int try_parts(
+	struct job *j, const struct parts *p, bool *works, struct rk_buf *why, struct rk_err *err)
+{
+	rk_auto_free char *name = p->token ? rk_rancher_token_name(p->token) : NULL;
+	enum rk_rancher_access access;
+
+	*works = !p->token && p->exec;
+	if (!name)
 		return 0;
-	if (!token) { /* kubeconfig-generate-token is off: the rancher CLI logs in by itself */
-		*works = true;
-		return 0;
-	}
-	if (rk_rancher_try(j->r, j->harvester, token, &access, why, err) < 0)
+	if (rk_rancher_try(j->r, j->harvester, p->token, &access, why, err) < 0)
 		return -1;
 	*works = access != RK_RANCHER_REFUSED;
 	return 0;
@@ -124,48 +132,66 @@ static int kubeconfig_works(struct job *j, const struct rk_buf *text, bool *work
 void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_free char *name = NULL;
-	const char *server, *token;
-	bool exec;
+	struct parts p = parts_of(d, text);
+	rk_auto_free char *name = p.token ? rk_rancher_token_name(p.token) : NULL;
 
-	kubeconfig_parts(d, text, &server, &token, &exec);
-	name = token ? rk_rancher_token_name(token) : NULL;
 	if (name && rk_prefix(name, "kubeconfig-"))
 		(void)!rk_rancher_token_delete(j->r, name, NULL, NULL);
 }
 
-static void warn_of_server(const struct job *j)
+static int take_at_hand(struct job *j, const struct rk_buf *now, struct rk_buf *why, bool *works,
+	struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	const char *server, *token;
-	bool exec;
+	struct parts p = parts_of(d, now);
 
-	kubeconfig_parts(d, &j->kubeconfig, &server, &token, &exec);
-	if (server && !rk_prefix(server, j->url))
-		rk_warn("Rancher's kubeconfig leads to %s, not to %s: see its setting server-url",
-			server, j->url);
+	*works = false;
+	if (!p.server || !leads_here(j, p.server))
+		return 0;
+	if (try_parts(j, &p, works, why, err) < 0)
+		return -1;
+	if (*works)
+		rk_buf_put(&j->kubeconfig, now->s, now->len);
+	else
+		rk_buf_reset(why);
+	return 0;
 }
 
-int tf_harvester_kubeconfig(struct job *j, struct rk_err *err)
+static int have_made(struct job *j, struct rk_buf *why, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct parts p;
+	bool works;
+
+	if (rk_rancher_kubeconfig(j->r, j->harvester, &j->kubeconfig, err) < 0)
+		return -1;
+	j->minted = true;
+	p = parts_of(d, &j->kubeconfig);
+	if (!p.server || (!p.token && !p.exec))
+		return rk_err_set(err, RK_FAIL,
+			"%s: the kubeconfig that came for cluster %s has no server or no token",
+			j->url, j->harvester);
+	if (!rk_prefix(p.server, j->url))
+		rk_warn("Rancher's kubeconfig leads to %s, not to %s: see its setting server-url",
+			p.server, j->url);
+	return try_parts(j, &p, &works, why, err);
+}
+
+int tf_put_harvester(struct job *j, struct rk_err *err)
 {
 	rk_auto_buf now = RK_BUF_INIT_SECRET, why = RK_BUF_INIT;
 	bool works;
 
 	if (tf_read_if_there(j->kc_harvester, &now, err) < 0 ||
-		kubeconfig_works(j, &now, &works, &why, err) < 0)
+		take_at_hand(j, &now, &why, &works, err) < 0 ||
+		(!works && have_made(j, &why, err) < 0))
 		return -1;
-	if (works) {
-		rk_buf_put(&j->kubeconfig, now.s, now.len);
-	} else {
-		rk_buf_reset(&why);
-		if (rk_rancher_kubeconfig(j->r, j->harvester, &j->kubeconfig, err) < 0)
-			return -1;
-		tf_drop_kubeconfig_token(j, &now);
-		warn_of_server(j);
-		if (kubeconfig_works(j, &j->kubeconfig, &works, &why, err) < 0)
-			return -1;
-	}
 	if (why.len)
 		rk_warn("Harvester %s does not answer yet: %s", j->harvester, why.s);
+	if (tf_put_secret_file(j->kc_harvester, &j->kubeconfig, err) < 0)
+		return -1;
+	j->saved = true;
+	if (j->minted)
+		tf_drop_kubeconfig_token(j, &now);
 	return 0;
 }

@@ -14,7 +14,6 @@ int tf_put_file(const char *path, const struct rk_buf *text, mode_t mode, struct
 	return 0;
 }
 
-/* A file that will hold a token is nobody else's to read. */
 int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err)
 {
 	struct stat st;
@@ -99,12 +98,14 @@ static int put_files(struct job *j, struct rk_err *err)
 {
 	if (j->use_cluster && put_k3k_kubeconfig(j, err) < 0)
 		return -1;
-	if (j->harvester && (tf_harvester_kubeconfig(j, err) < 0 ||
-				    tf_put_secret_file(j->kc_harvester, &j->kubeconfig, err) < 0))
+	if (j->harvester && tf_put_harvester(j, err) < 0)
 		return -1;
 	if (j->o->module && tf_put_module(j, err) < 0)
 		return -1;
-	return put_tfvars(j, err);
+	if (tf_stopped(j, err) < 0 || put_tfvars(j, err) < 0)
+		return -1;
+	j->written = true;
+	return 0;
 }
 
 static void print_json(struct job *j)

@@ -50,10 +50,27 @@ static int set_server_url(struct job *j, struct rk_err *err)
 		return -1;
 	if (rk_streq(now, j->url))
 		return 0;
-	if (rk_rancher_set_setting(j->r, RK_RANCHER_SERVER_URL, j->url, err) < 0)
-		return -1;
+	if (rk_rancher_set_setting(j->r, RK_RANCHER_SERVER_URL, j->url, err) < 0) {
+		if (err->http != 405)
+			return -1;
+		rk_err_clear(err);
+		rk_warn("server-url is %s, set where Rancher is installed (CATTLE_SERVER_URL), and "
+			"stays",
+			now);
+		return 0;
+	}
 	rk_note("server-url set to %s", j->url);
 	return 0;
+}
+
+static int log_in(struct job *j, const char *password, struct rk_err *err)
+{
+	if (rk_rancher_login(j->r, j->o->user, password, err) == 0)
+		return 0;
+	if (err->http == 404) /* from 2.15 it can be hidden behind another provider */
+		rk_err_hint(err, "local users cannot log in to this Rancher: make an API token in "
+				 "the browser and give --rancher-token-file FILE");
+	return -1;
 }
 
 /* The bootstrap password is good until it is changed: a later run finds the new one in force. */
@@ -66,11 +83,12 @@ static int first_login(struct job *j, struct rk_err *err)
 		(j->o->password_file &&
 			read_secret(j->o->password_file, "password", &next, err) < 0))
 		return -1;
-	if (rk_rancher_login(j->r, j->o->user, boot.s, err) < 0) {
+	tf_guard(j);
+	if (log_in(j, boot.s, err) < 0) {
 		if (err->http != 401 || !next.len)
 			return -1;
 		rk_err_clear(err);
-		if (rk_rancher_login(j->r, j->o->user, next.s, err) < 0)
+		if (log_in(j, next.s, err) < 0)
 			return -1;
 	} else if (next.len && !rk_streq(next.s, boot.s)) {
 		if (rk_rancher_change_password(j->r, boot.s, next.s, err) < 0)
@@ -94,6 +112,7 @@ static int given_token(struct job *j, struct rk_err *err)
 		return rk_err_set(
 			err, RK_USAGE, "%s holds no Rancher token (NAME:SECRET)", j->o->token_file);
 	rk_rancher_use(j->r, token.s);
+	tf_guard(j);
 	return 0;
 }
 
@@ -103,16 +122,20 @@ static int plain_login(struct job *j, struct rk_err *err)
 
 	if (get_password(j, &password, err) < 0)
 		return -1;
-	return rk_rancher_login(j->r, j->o->user, password.s, err);
+	tf_guard(j);
+	return log_in(j, password.s, err);
 }
 
 /* Rancher's API lets such a user do everything; only its web page insists. */
 static void warn_of_password(struct job *j)
 {
 	rk_auto_free char *id = NULL;
+	struct rk_err err = RK_ERR_INIT;
 	bool must = false;
 
-	if (rk_rancher_me(j->r, &id, &must, NULL) == 0 && must)
+	if (rk_rancher_me(j->r, &id, &must, &err) < 0 && !err.http && err.code <= 128)
+		rk_warn("%s", err.msg);
+	if (must)
 		rk_warn("%s must change the password: --first-login does it, or log in with a "
 			"browser",
 			j->o->user);

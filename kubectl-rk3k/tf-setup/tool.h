@@ -41,9 +41,11 @@ struct job {
 	struct rk_buf ca; /* empty: the system's roots */
 	struct rk_rancher *r;
 	struct rk_rancher_token token; /* the one for terraform */
-	bool made;		       /* in this run */
+	bool made, written;	       /* in this run; and whoever wants it has it */
 	const char *harvester, *harvester_name;
-	struct rk_buf kubeconfig; /* Harvester's, as it should be in its file */
+	struct rk_buf kubeconfig;	     /* Harvester's, as it should be in its file */
+	bool minted, saved;		     /* in this run; and it is in its file */
+	const volatile sig_atomic_t *signal; /* from tf_guard on */
 };
 
 /* --- hand.c: what is at hand --- */
@@ -62,6 +64,11 @@ int tf_secret_inside(struct job *j, const char *name, const char *key, struct rk
 int tf_find_url(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->url */
 int tf_connect(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->ca, j->r */
 
+/* What Rancher has for us from here on is taken back when a signal comes. */
+void tf_guard(struct job *j);
+/* Has one come? Then an error with its code. */
+int tf_stopped(const struct job *j, struct rk_err *err) RK_MUST_USE;
+
 /* --- session.c: log in, or use the token that was given --- */
 int tf_open_session(struct job *j, struct rk_err *err) RK_MUST_USE;
 
@@ -73,7 +80,8 @@ void tf_tell_token(const struct job *j);
 
 /* --- harvester.c: the cluster and its kubeconfig --- */
 int tf_find_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->harvester or none */
-int tf_harvester_kubeconfig(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->kubeconfig */
+/* Its kubeconfig in its file: the one at hand while it works, else a new one. */
+int tf_put_harvester(struct job *j, struct rk_err *err) RK_MUST_USE;
 /* Delete the token in a kubeconfig of Rancher's from Rancher. */
 void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text);
 
