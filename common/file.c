@@ -87,7 +87,7 @@ void rk_file_handle_signals(void)
 	for (size_t i = 0; i < RK_COUNT(sigs); i++) {
 		struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
 
-		sigemptyset(&sa.sa_mask);
+		sigfillset(&sa.sa_mask); /* one at a time: the second one counts as that */
 		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			continue; /* nohup and background jobs keep their choice */
 		sigaction(sigs[i], &sa, NULL);

@@ -85,7 +85,7 @@ static void check_settings(struct job *j)
 	rk_auto_free char *version = NULL;
 	struct rk_err err = RK_ERR_INIT;
 
-	if (rk_rancher_setting(j->r, "server-version", &version, &err) < 0 && err.http)
+	if (rk_rancher_setting(j->r, "server-version", &version, &err) < 0 && err.code <= 128)
 		rk_warn("%s: the terraform provider needs to read settings", err.msg);
 }
 

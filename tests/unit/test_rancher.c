@@ -152,6 +152,69 @@ static void tokens_of_both_kinds(void **state)
 	}
 }
 
+#define NORMAN "{\"name\":\"t\",\"%s\":%s}"
+#define EXTERN "{\"metadata\":{\"name\":\"t\"},\"%s\":{\"%s\":%s}}"
+
+/* The error about a token with one field of another type; the field's path is to be in it. */
+static void refuses(const char *json, const char *field)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_rancher_token t;
+	struct rk_val *v;
+
+	assert_int_equal(rk_json_parse(d, json, strlen(json), &v, NULL), 0);
+	assert_int_equal(rk_rancher_token_parse(v, &t, &err), -1);
+	assert_non_null(strstr(err.msg, field));
+	assert_non_null(strstr(err.msg, "expected "));
+	rk_rancher_token_release(&t);
+}
+
+static void tokens_of_wrong_types(void **state)
+{
+	static const char *const values[] = {"\"x\"", "5", "true", "[]", "{}"};
+	static const struct {
+		const char *part, *field; /* no part: Norman's */
+		size_t right;		  /* of values */
+	} cases[] = {
+		{NULL, "id", 0},
+		{NULL, "token", 0},
+		{NULL, "description", 0},
+		{NULL, "clusterId", 0},
+		{NULL, "expiresAt", 0},
+		{NULL, "ttl", 1},
+		{NULL, "createdTS", 1},
+		{NULL, "enabled", 2},
+		{NULL, "expired", 2},
+		{"spec", "description", 0},
+		{"spec", "clusterName", 0},
+		{"spec", "ttl", 1},
+		{"spec", "enabled", 2},
+		{"status", "bearerToken", 0},
+		{"status", "value", 0},
+		{"status", "expiresAt", 0},
+		{"status", "expired", 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(cases); i++) {
+		for (size_t k = 0; k < RK_COUNT(values); k++) {
+			rk_auto_free char *json =
+				cases[i].part ? rk_asprintf(EXTERN, cases[i].part, cases[i].field,
+							values[k])
+					      : rk_asprintf(NORMAN, cases[i].field, values[k]);
+
+			if (k != cases[i].right)
+				refuses(json, cases[i].field);
+		}
+	}
+	refuses("{\"name\":5}", "name");
+	refuses("{\"metadata\":{\"name\":[]}}", "metadata.name");
+	refuses("{\"metadata\":true}", "metadata");
+	refuses("{\"metadata\":{\"name\":\"t\"},\"spec\":1.5}", "spec");
+	refuses("{\"name\":\"t\",\"ttl\":1.5}", "ttl");
+}
+
 /* What the error says about an answer; reason behind a bar. */
 static char *said(int status, const char *type, const char *body, const char *location, int *code)
 {
@@ -245,6 +308,7 @@ int main(void)
 		cmocka_unit_test(versions_are_read),
 		cmocka_unit_test(names_of_tokens),
 		cmocka_unit_test(tokens_of_both_kinds),
+		cmocka_unit_test(tokens_of_wrong_types),
 		cmocka_unit_test(errors_of_all_shapes),
 		cmocka_unit_test(quotes_are_bounded),
 	};

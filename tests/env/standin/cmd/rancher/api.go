@@ -19,8 +19,10 @@ import (
 // behind them is a table in memory.
 //
 // /standin is for tests: POST /standin?KEY=VALUE sets one of the switches below,
-// POST /standin/expire ends the life of every token, GET /standin/log lists the requests,
-// "METHOD URI TOKEN STATUS" a line, where TOKEN is the name of the token that came along.
+// POST /standin/expire ends the life of every token, GET /standin/tokens lists what there is,
+// "NAME KIND TTL" a line, GET /standin/asleep how many requests `slow` holds just now,
+// GET /standin/log the requests, "METHOD URI TOKEN STATUS" a line, where
+// TOKEN is the name of the token that came along. Two damage answers: see bend.go.
 type api struct {
 	r        *rancher
 	mu       sync.Mutex
@@ -29,6 +31,8 @@ type api struct {
 	log      []string
 	password string
 	n        int
+	bend     bend
+	asleep   int // requests that `slow` holds
 
 	set map[string]string
 	// version      CATTLE_SERVER_VERSION, as v2.12.3
@@ -37,7 +41,12 @@ type api struct {
 	// page         every answer is this web page with status 200
 	// redirect     every answer is a redirect to this place
 	// down         every answer is the proxy's 503
-	// harvesters   0, 1 (the default) or 2 clusters with Harvester's label
+	// harvesters   0, 1 (the default) or 2 clusters with Harvester's label; none: no cluster at all
+	// link-host    the host in links, as a proxy's X-API-Host makes it
+	// ace          the clusters have authorized endpoints: a second one in their kubeconfigs
+	// env-setting  the name of a setting that comes from the environment
+	// hidden-local local users cannot log in, as 2.15 can have it
+	// no-cacerts   as the flag of that name
 	// no-list      the caller may not list on the Kubernetes paths
 	// no-settings  the caller may not read settings
 	// away         the cluster's agent is not connected
@@ -46,7 +55,7 @@ type api struct {
 	// fail-clusters, fail-kubeconfig  these answer 500
 	// echo         errors repeat what the client sent
 	// odd-id       the id of the first Harvester cluster
-	// slow         a duration that a login takes
+	// slow         a duration that requests take whose "METHOD URI" contains slow-at (login)
 }
 
 type token struct {
@@ -87,16 +96,32 @@ func (a *api) minor() int {
 	return n
 }
 
-func (a *api) slow() time.Duration {
+// sleep holds a request back, as long as its client waits.
+func (a *api) sleep(req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	at := a.set["slow-at"]
+	if at == "" {
+		at = "login"
+	}
 	d, _ := time.ParseDuration(a.set["slow"])
-	return d
+	if d == 0 || !strings.Contains(req.Method+" "+req.URL.RequestURI(), at) {
+		return
+	}
+	a.asleep++
+	a.mu.Unlock()
+	select {
+	case <-time.After(d):
+	case <-req.Context().Done():
+	}
+	a.mu.Lock()
+	a.asleep--
 }
 
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	bend   *bend // of this request, or nil
 }
 
 func (w *statusWriter) WriteHeader(status int) {
@@ -107,18 +132,21 @@ func (w *statusWriter) WriteHeader(status int) {
 // wrap is what stands before every route: the log, and the ways in which all fails at once.
 func (a *api) wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		w := &statusWriter{rw, 200}
+		w := &statusWriter{rw, 200, nil}
 		if strings.HasPrefix(req.URL.Path, "/standin") {
 			h.ServeHTTP(w, req)
 			return
 		}
-		if strings.Contains(req.URL.RequestURI(), "login") {
-			time.Sleep(a.slow())
-		}
+		a.sleep(req)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		name := a.bearerName(req)
+		if a.bend.meets(req) {
+			w.bend = &a.bend
+		}
 		switch {
+		case w.bend != nil && w.bend.status != 0:
+			w.bend.answer(w)
 		case a.set["redirect"] != "":
 			http.Redirect(w, req, a.set["redirect"]+req.URL.RequestURI(), http.StatusFound)
 		case a.set["down"] != "":
@@ -127,6 +155,7 @@ func (a *api) wrap(h http.Handler) http.Handler {
 			page(w, 200, a.set["page"])
 		case req.Method != "GET" && strings.Contains(strings.ToLower(req.UserAgent()), "mozilla"):
 			page(w, 422, "<html>InvalidCSRFToken</html>")
+		case req.URL.Path == "/cacerts" && a.set["no-cacerts"] != "":
 		case req.URL.Path == "/rancherversion" && a.set["version"] != "":
 			w.Header().Set("Content-Type", "text/plain")
 			fmt.Fprintf(w, `{"Version":%q,"GitCommit":"0000000","RancherPrime":"false"}`, a.set["version"])
@@ -157,6 +186,7 @@ func (a *api) control(mux *http.ServeMux) {
 			}
 		}
 	}))
+	mux.HandleFunc("POST /standin/bend", locked(a.bend.from))
 	mux.HandleFunc("POST /standin/expire", locked(func(http.ResponseWriter, *http.Request) {
 		for _, t := range a.tokens {
 			t.expired = true
@@ -166,6 +196,9 @@ func (a *api) control(mux *http.ServeMux) {
 		for _, t := range a.tokens {
 			fmt.Fprintf(w, "%s %s %d\n", t.name, t.kind, t.ttl)
 		}
+	}))
+	mux.HandleFunc("GET /standin/asleep", locked(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, a.asleep)
 	}))
 	mux.HandleFunc("GET /standin/log", locked(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, strings.Join(a.log, "\n"))
@@ -185,6 +218,9 @@ type object = map[string]any
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	if sw, is := w.(*statusWriter); is && sw.bend != nil {
+		v = sw.bend.bent(v)
+	}
 	_ = json.NewEncoder(w).Encode(v)
 }
 
@@ -245,8 +281,8 @@ func (a *api) bearerName(req *http.Request) string {
 	return name
 }
 
-// caller is the token of the request, nil after the 401 that every bad one gets.
-func (a *api) caller(w http.ResponseWriter, req *http.Request) *token {
+// known is the token of the request, nil if it is none or no good here.
+func (a *api) known(w http.ResponseWriter, req *http.Request) *token {
 	value := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
 	name, _, _ := strings.Cut(strings.TrimPrefix(value, "ext/"), ":")
 	t := a.tokens[name]
@@ -254,10 +290,18 @@ func (a *api) caller(w http.ResponseWriter, req *http.Request) *token {
 	hole := t != nil && t.ext && a.minor() < 15 && strings.HasPrefix(req.URL.Path, "/v3/tokens")
 	if t == nil || t.value() != value || t.dead() || scoped || hole {
 		w.Header().Set("X-Api-Cattle-Auth", "false")
-		reply(w, 401, object{"type": "error", "status": "401", "message": "Unauthorized 401: must authenticate"})
 		return nil
 	}
 	w.Header().Set("X-Api-Cattle-Auth", "true")
+	return t
+}
+
+// caller is the same, after the 401 that every bad one gets.
+func (a *api) caller(w http.ResponseWriter, req *http.Request) *token {
+	t := a.known(w, req)
+	if t == nil {
+		reply(w, 401, object{"type": "error", "status": "401", "message": "Unauthorized 401: must authenticate"})
+	}
 	return t
 }
 
@@ -270,11 +314,15 @@ func (a *api) authorised(f func(w http.ResponseWriter, req *http.Request, by *to
 	}
 }
 
-// clamp is what auth-token-max-ttl-minutes makes of a wish: 0 is the maximum, -1 stays.
+// clamp is what auth-token-max-ttl-minutes makes of a wish: 0 is the maximum, -1 stays. After 2.15
+// there is auth-token-default-ttl-minutes too, which is what 0 then means.
 func (a *api) clamp(ttl int64, ext bool) int64 {
 	minutes, _ := strconv.ParseInt(a.settings["auth-token-max-ttl-minutes"], 10, 64)
+	usual, _ := strconv.ParseInt(a.settings["auth-token-default-ttl-minutes"], 10, 64)
 	most := minutes * 60000
 	switch {
+	case ttl == 0 && usual > 0:
+		return usual * 60000
 	case ttl < 0 && !ext:
 		return ttl
 	case most == 0:

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"text/template"
 )
 
 // all are the clusters of this Rancher; labels may be null, as in the real answers.
 func (a *api) all() []cluster {
+	if a.set["harvesters"] == "none" {
+		return nil
+	}
 	list := []cluster{{"c-mxjnr", "edge", false}, {"local", "local", false}}
 	if a.set["harvesters"] != "0" {
 		id := "c-m-2x68d8qw"
@@ -68,7 +72,11 @@ func (a *api) listNorman(w http.ResponseWriter, req *http.Request, _ *token) {
 		}
 		if len(data) == 2 {
 			pagination["partial"] = true
-			pagination["next"] = "https://" + req.Host + "/v3/clusters?limit=2&marker=" + c.id
+			host := req.Host
+			if a.set["link-host"] != "" {
+				host = a.set["link-host"]
+			}
+			pagination["next"] = "https://" + host + "/v3/clusters?limit=2&marker=" + c.id
 			break
 		}
 		v := object{"id": c.id, "name": c.name, "type": "cluster", "state": "active", "labels": nil, "driver": "imported"}
@@ -114,17 +122,44 @@ func (a *api) action(w http.ResponseWriter, req *http.Request, _ *token) {
 	case a.set["fail-kubeconfig"] != "":
 		norman(w, 403, "Forbidden", "clusters is forbidden")
 	default:
-		t := a.newToken("kubeconfig-"+userID, "kubeconfig", 43200*60000)
-		t.derived = true
 		reply(w, 200, object{"type": "generateKubeConfigOutput", "baseType": "generateKubeConfigOutput",
-			"config": a.kubeconfig(c, t, req.Host)})
+			"config": a.kubeconfig(c, req.Host)})
 	}
 }
 
-// kubeconfig folds the CA over lines of a double-quoted scalar, as Rancher's does.
-func (a *api) kubeconfig(c *cluster, t *token, host string) string {
+// kubeconfig is written as Rancher writes it: names quoted, the CA folded over lines of a
+// double-quoted scalar (left out under --no-cacerts), and a new token, unless
+// kubeconfig-generate-token is off.
+func (a *api) kubeconfig(c *cluster, host string) string {
 	if a.settings["server-url"] != "" {
 		host = strings.TrimPrefix(a.settings["server-url"], "https://")
+	}
+	type part struct{ Name, Server, CA string }
+	v := struct {
+		Name, Token string
+		Parts       []part
+	}{Name: c.name, Parts: []part{{c.name, "https://" + host + "/k8s/clusters/" + c.id, a.folded()}}}
+	if a.set["ace"] != "" {
+		v.Parts = append(v.Parts, part{c.name + "-fqdn", "https://ace.test:6443", a.folded()})
+	}
+	if a.settings["kubeconfig-generate-token"] != "false" {
+		t := a.newToken("kubeconfig-"+userID, "kubeconfig", 43200*60000)
+		t.derived = true
+		if a.set["ace"] != "" {
+			t.clusterID = c.id
+		}
+		v.Token = t.value()
+	}
+	var out strings.Builder
+	if err := kubeconfigText.Execute(&out, v); err != nil {
+		return err.Error()
+	}
+	return out.String()
+}
+
+func (a *api) folded() string {
+	if a.set["no-cacerts"] != "" {
+		return ""
 	}
 	var ca strings.Builder
 	for text := base64.StdEncoding.EncodeToString(a.r.caPEM); text != ""; {
@@ -135,26 +170,41 @@ func (a *api) kubeconfig(c *cluster, t *token, host string) string {
 		ca.WriteString(text[:n])
 		text = text[n:]
 	}
-	return fmt.Sprintf(`apiVersion: v1
+	return ca.String()
+}
+
+var kubeconfigText = template.Must(template.New("").Parse(`apiVersion: v1
 kind: Config
 clusters:
-- name: "%[1]s"
+{{- range .Parts}}
+- name: "{{.Name}}"
   cluster:
-    server: "https://%[2]s/k8s/clusters/%[3]s"
-    certificate-authority-data: "%[4]s"
+    server: "{{.Server}}"
+{{- if .CA}}
+    certificate-authority-data: "{{.CA}}"
+{{- end}}
+{{- end}}
 
 users:
-- name: "%[1]s"
+- name: "{{.Name}}"
   user:
-    token: "%[5]s"
+{{- if .Token}}
+    token: "{{.Token}}"
+{{- else}}
+    exec:
+      apiVersion: client.authentication.k8s.io/v1beta1
+      command: rancher
+      args: ["token", "--server=https://rancher.test"]
+{{- end}}
 
 
 contexts:
-- name: "%[1]s"
+{{- range .Parts}}
+- name: "{{.Name}}"
   context:
-    user: "%[1]s"
-    cluster: "%[1]s"
+    user: "{{$.Name}}"
+    cluster: "{{.Name}}"
+{{- end}}
 
-current-context: "%[1]s"
-`, c.name, host, c.id, ca.String(), t.value())
-}
+current-context: "{{.Name}}"
+`))

@@ -17,6 +17,8 @@ const (
 func (a *api) session(mux *http.ServeMux) {
 	mux.HandleFunc("/v3-public/localProviders/local", func(w http.ResponseWriter, req *http.Request) {
 		switch {
+		case a.set["hidden-local"] != "":
+			norman(w, 404, "NotFound", "")
 		case a.set["no-v3-public"] != "" && a.minor() >= 14:
 			notFound(w)
 		case req.Method == "GET":
@@ -28,11 +30,14 @@ func (a *api) session(mux *http.ServeMux) {
 		}
 	})
 	mux.HandleFunc("/v1-public/login", func(w http.ResponseWriter, req *http.Request) {
-		if a.minor() < 13 || req.Method != "POST" {
+		switch {
+		case a.minor() < 13 || req.Method != "POST":
 			notFound(w)
-			return
+		case a.set["hidden-local"] != "":
+			norman(w, 404, "NotFound", "")
+		default:
+			a.login(w, req, true)
 		}
-		a.login(w, req, true)
 	})
 	mux.HandleFunc("POST /v1/logout", func(w http.ResponseWriter, req *http.Request) {
 		if a.minor() < 13 {
@@ -91,10 +96,11 @@ func (a *api) login(w http.ResponseWriter, req *http.Request, short bool) {
 	}
 }
 
-// logout deletes the very token that came along.
+// logout deletes the very token that came along; its 401 is text.
 func (a *api) logout(w http.ResponseWriter, req *http.Request) {
-	t := a.caller(w, req)
+	t := a.known(w, req)
 	if t == nil {
+		http.Error(w, "must authenticate", http.StatusUnauthorized)
 		return
 	}
 	delete(a.tokens, t.name)
@@ -113,6 +119,8 @@ func (a *api) changePassword(w http.ResponseWriter, req *http.Request, _ *token)
 	switch {
 	case in.CurrentPassword != a.password:
 		norman(w, 422, "InvalidBodyContent", "invalid current password")
+	case in.NewPassword == user:
+		norman(w, 422, "InvalidBodyContent", "Password can not be the same as the username")
 	case len(in.NewPassword) < 12:
 		norman(w, 422, "InvalidBodyContent", "Password must be at least 12 characters")
 	case in.NewPassword == a.password:
@@ -128,7 +136,7 @@ func (a *api) putSetting(w http.ResponseWriter, req *http.Request, _ *token) {
 	name := req.PathValue("name")
 	var in struct{ Value *string }
 	switch {
-	case name == "cacerts":
+	case name == "cacerts" || name == a.set["env-setting"]:
 		norman(w, 405, "MethodNotAllow", "setting is read-only")
 	case !strings.HasPrefix(req.Header.Get("Content-Type"), "application/json"):
 		norman(w, 500, "ServerError", "value not found")

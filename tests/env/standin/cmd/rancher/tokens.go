@@ -128,7 +128,10 @@ func (a *api) makeExt(w http.ResponseWriter, req *http.Request, by *token) {
 }
 
 func (a *api) extToken(t, by *token, secret bool) object {
-	st := object{"current": t == by, "expired": t.dead(), "expiresAt": rfc3339(t.ends())}
+	st := object{"current": t == by, "expired": t.dead(), "expiresAt": ""}
+	if t.ttl > 0 {
+		st["expiresAt"] = rfc3339(t.ends())
+	}
 	if secret {
 		st["value"] = t.secret
 		if a.minor() >= 13 {
