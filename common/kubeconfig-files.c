@@ -164,14 +164,15 @@ int rk_kc_contexts(
 	for (size_t f = 0; f < s->n; f++) {
 		const struct kc_section *sec = &s->f[f].l.sec[RK_KC_CONTEXTS];
 
-		rk_doc_source(d, s->paths[f]);
 		for (size_t i = 0; i < sec->n; i++) {
+			rk_auto_doc *own = rk_doc_new(true);
 			const struct rk_val *item = NULL;
 			struct rk_val *copy;
 
 			if (!sec->items[i].name)
 				continue;
-			if (parse_item(&s->f[f], RK_KC_CONTEXTS, i, d, &item, err) < 0)
+			rk_doc_source(own, s->paths[f]);
+			if (parse_item(&s->f[f], RK_KC_CONTEXTS, i, own, &item, err) < 0)
 				return rk_err_wrap(err, "%s", s->paths[f]);
 			if (!item || item->kind != RK_MAP)
 				continue;

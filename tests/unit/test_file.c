@@ -61,6 +61,27 @@ static void replace_keeps_mode_and_links(void **state)
 	assert_false(changed);
 }
 
+/* Files of one length that differ in their last byte only. */
+static void replace_sees_the_last_byte(void **state)
+{
+	enum { N = 200000 };
+	rk_auto_free char *text = rk_malloc(N);
+	rk_auto_buf now = RK_BUF_INIT;
+	bool changed;
+
+	(void)state;
+	memset(text, 'x', N);
+	assert_int_equal(rk_file_replace(path, text, N, 0600, &changed, NULL), 0);
+	assert_int_equal(rk_file_replace(path, text, N, 0600, &changed, NULL), 0);
+	assert_false(changed);
+	text[N - 1] = 'y';
+	assert_int_equal(rk_file_replace(path, text, N, 0600, &changed, NULL), 0);
+	assert_true(changed);
+	assert_int_equal(rk_file_read(path, N, &now, NULL), 0);
+	assert_int_equal(now.len, N);
+	assert_int_equal(now.s[N - 1], 'y');
+}
+
 static void read_is_bounded(void **state)
 {
 	rk_auto_buf b = RK_BUF_INIT;
@@ -136,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(replace_keeps_mode_and_links, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(replace_sees_the_last_byte, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(read_is_bounded, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(private_refuses_readable, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(

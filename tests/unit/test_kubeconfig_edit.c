@@ -457,6 +457,47 @@ static void test_edit_and_back(void **state)
 	}
 }
 
+/* What several changes at once make is what they make one by one: texts grow and shrink in between. */
+static void test_at_once_and_one_by_one(void **state)
+{
+	static const char *const names[] = {"a", "b", "c", "d", "new", "newer"};
+	unsigned int seed = 78;
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		struct rk_doc *d = rk_doc_new(true);
+		struct rk_kc_item items[RK_COUNT(names)];
+		struct rk_kc_edit all = {.items = items};
+		rk_auto_buf text = RK_BUF_INIT, once = RK_BUF_INIT;
+		struct rk_err err = RK_ERR_INIT;
+
+		rk_buf_puts(&text, "kind: Config\nclusters:\n");
+		for (size_t i = 0; i < RK_COUNT(names); i++) {
+			int pad = rand_r(&seed) % 40, what = rand_r(&seed) % 3;
+
+			if (i < 4)
+				rk_buf_addf(&text, "- {name: %s, x: %0*d}\n# of %s\n", names[i],
+					pad, 1, names[i]);
+			if (what)
+				items[all.n++] = cluster(d, names[i]);
+			if (what == 1 && i < 4)
+				items[all.n - 1].value = NULL;
+		}
+		rk_buf_puts(&text, "- name: stays\nusers: []\n# end");
+		assert_int_equal(edit_text(text.s, &all, &once, NULL, &err), 0);
+		for (size_t i = 0; i < all.n; i++) {
+			struct rk_kc_edit one = {.items = &items[i], .n = 1};
+			rk_auto_buf next = RK_BUF_INIT;
+
+			assert_int_equal(edit_text(text.s, &one, &next, NULL, &err), 0);
+			rk_buf_reset(&text);
+			rk_buf_puts(&text, next.s);
+		}
+		assert_string_equal(once.s, text.s);
+		rk_doc_free(d);
+	}
+}
+
 /* --- files --- */
 
 #define OLD "clusters:\n- name: a\n  cluster: {server: https://a}\n# end\n"
@@ -553,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_lines_take_kubectl_style),
 		cmocka_unit_test(test_scanners_agree_on_damage),
 		cmocka_unit_test(test_edit_and_back),
+		cmocka_unit_test(test_at_once_and_one_by_one),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_write_over_another),
 	};
