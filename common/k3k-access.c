@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 
+#define HOST_MAX       253 /* of a name in DNS */
 #define MAX_CANDIDATES 8
 #define MAX_NODES      3
 #define ALONE_MS       300 /* for the best address before the others are dialled too */
@@ -73,7 +74,8 @@ static void add(struct search *s, enum rk_k3k_via via, const char *host, int64_t
 {
 	struct candidate *c = &s->c[s->n];
 
-	if (s->n == MAX_CANDIDATES || !host || !*host || port < 1 || port > 65535)
+	if (s->n == MAX_CANDIDATES || !host || !*host || strlen(host) > HOST_MAX || port < 1 ||
+		port > 65535)
 		return;
 	s->n++;
 	c->via = via;

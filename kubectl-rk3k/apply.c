@@ -262,8 +262,9 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 	return 0;
 }
 
-static void succeed(struct run *r, struct rk_doc *d, const struct rk_val *before,
-	struct rk_val *after, enum rk_outcome outcome)
+/* obj: what was asked for, which has the fields that a line shows; an answer may lack them. */
+static void succeed(struct run *r, struct rk_doc *d, const struct rk_val *obj,
+	const struct rk_val *before, struct rk_val *after, enum rk_outcome outcome)
 {
 	if (r->o->diff) {
 		print_diff(r, d, before, after);
@@ -271,7 +272,7 @@ static void succeed(struct run *r, struct rk_doc *d, const struct rk_val *before
 		rk_remove_at(after, "metadata", "managedFields", NULL);
 		rk_append(r->items, rk_copy(r->out, after));
 	} else {
-		print_line(r, after, rk_outcome_word(outcome));
+		print_line(r, obj, rk_outcome_word(outcome));
 	}
 }
 
@@ -293,11 +294,11 @@ static void one(struct run *r, const struct rk_val *obj)
 	enum rk_outcome outcome;
 
 	if (try_apply(r, obj, d, &before, &after, &outcome, &err) == 0) {
-		succeed(r, d, before, after, outcome);
+		succeed(r, d, obj, before, after, outcome);
 	} else if (needs_input(r, obj, &err)) {
 		rk_note("%s %s is not checked: it needs what comes before it in the input",
 			rk_get_str(obj, "kind", NULL), rk_get_str(obj, "metadata", "name", NULL));
-		succeed(r, d, NULL, rk_copy(d, obj), RK_CREATED);
+		succeed(r, d, obj, NULL, rk_copy(d, obj), RK_CREATED);
 	} else {
 		fail(r, &err);
 	}

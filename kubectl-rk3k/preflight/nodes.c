@@ -83,7 +83,7 @@ static bool own_network(struct flight *f, enum rk_key k, const char *path)
 /* 10.0.0.1 as 10.0.0.1/32. */
 static char *as_net(const char *addr)
 {
-	return rk_asprintf("%s/%d", addr, strchr(addr, ':') ? 128 : 32);
+	return addr ? rk_asprintf("%s/%d", addr, strchr(addr, ':') ? 128 : 32) : NULL;
 }
 
 static size_t one_network(struct flight *f, const char *whose, const char *net)
