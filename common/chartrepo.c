@@ -172,21 +172,51 @@ static int parse_token(const struct rk_http_res *res, char **token, struct rk_er
 	return 0;
 }
 
-/* Bearer authentication: fetch a token where the challenge says. */
+/* service and scope behind the realm, which may have a query of its own. */
+static void token_path(
+	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
+{
+	char service[200] = "";
+
+	rk_challenge_param(challenge, "service", service, sizeof(service));
+	rk_buf_puts(out, strchr(realm, '?') ? "&service=" : "?service=");
+	rk_urlencode(out, service);
+	if (scope) {
+		rk_buf_puts(out, "&scope=");
+		rk_urlencode(out, scope);
+	}
+}
+
+static int ask_token(const char *realm, const char *path, const struct rk_repo_access *a,
+	char **token, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
+	struct rk_http_req req = {.path = path, .retry = true, .max = 1 << 20};
+
+	res.body.secret = true;
+	if (client(&h, realm, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
+		judge(&res, a, realm, err) < 0)
+		return -1;
+	return parse_token(&res, token, err);
+}
+
+/* Bearer authentication: fetch a token where the challenge says. A server that was not named gets
+ * neither credentials nor the CA, which is not for it: it has to be one that everybody trusts. */
 static int fetch_token(const char *host, const char *challenge, const char *scope,
 	const struct rk_repo_access *a, char **token, struct rk_err *err)
 {
-	char realm[300], service[200] = "";
+	char realm[300];
 	rk_auto_buf path = RK_BUF_INIT;
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_http *h = NULL;
-	struct rk_http_req req = {.retry = true, .max = 1 << 20};
+	struct rk_repo_access to = *a;
+	bool named;
 
 	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
 		!rk_prefix(realm, "https://"))
 		return rk_err_set(
 			err, RK_FAIL, "registry %s names no token server over https", host);
-	if (a->user && !may_send(a, host, realm)) {
+	named = may_send(a, host, realm);
+	if (a->user && !named) {
 		rk_err_set(err, RK_FAIL,
 			"registry %s leaves tokens to %.200s, which was not named as "
 			"a host for the credentials",
@@ -194,19 +224,17 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 		reason(err, "Token");
 		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
 	}
-	rk_challenge_param(challenge, "service", service, sizeof(service));
-	rk_buf_puts(&path, strchr(realm, '?') ? "&service=" : "?service=");
-	rk_urlencode(&path, service);
-	if (scope) {
-		rk_buf_puts(&path, "&scope=");
-		rk_urlencode(&path, scope);
+	if (!named)
+		to.ca = NULL;
+	token_path(realm, challenge, scope, &path);
+	if (ask_token(realm, path.s, &to, token, err) == 0)
+		return 0;
+	if (err && !to.ca && a->ca && rk_streq(err->reason, "TLS")) {
+		reason(err, "Token");
+		rk_err_hint(err, "PRIVATE_CA_PATH counts for it only when it is named in "
+				 "HELM_REPO_HOSTS");
 	}
-	req.path = path.s;
-	res.body.secret = true;
-	if (client(&h, realm, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
-		judge(&res, a, realm, err) < 0)
-		return -1;
-	return parse_token(&res, token, err);
+	return rk_err_wrap(err, "registry %s, at its token server", host);
 }
 
 /* After the first answer it is known how the registry wants to be asked: as we are, by Basic, or by

@@ -3,8 +3,8 @@
  *
  * Speaks to an HTTP chart repository (index.yaml) and to an OCI registry (distribution
  * specification 1.1: /v2/, Basic and Bearer authentication). TLS is always verified. Credentials
- * go to the host asked, and to the token server it names only when the caller may give them
- * there. */
+ * and CA go to the host asked, and to the token server it names only when the caller may give them
+ * there; a token server that may not have the CA is verified by the system's. */
 #ifndef RK_CHARTREPO_H
 #define RK_CHARTREPO_H
 
@@ -17,7 +17,8 @@ struct rk_repo_access {
 	size_t ca_len;
 	const char *resolve; /* host:port:address, or NULL */
 	int64_t timeout_ms;  /* for each request; 0: 15 s */
-	/* Whether credentials may go to a token server of this name; NULL: only to the registry. */
+	/* Whether credentials and CA may go to a token server of this name; NULL: only to the
+	 * registry. */
 	bool (*trusts)(const void *arg, const char *host);
 	const void *arg;
 };

@@ -14,7 +14,8 @@ struct checks {
 	struct rk_val *rows; /* SEQ of {kind, name, state, detail, remedy} */
 	size_t failed;
 	struct rk_strv mirrors, images;
-	struct rk_registry *registry; /* the private one; NULL: it does not let us in */
+	struct rk_repo_access access; /* to the private registry */
+	struct rk_registry *registry; /* NULL: it does not let us in */
 };
 
 static void row(struct checks *c, enum state state, const char *kind, const char *name,
@@ -107,6 +108,15 @@ static int read_images(struct checks *c, const char *path, struct rk_err *err)
 	return 0;
 }
 
+/* What would let us pull from a path of the registry. */
+static void pull_remedy(struct checks *c, const char *path, struct rk_err *err)
+{
+	if (!c->access.user)
+		rk_repo_remedy(c->j->s, str(c->j, RK_KEY_PRIVATE_REGISTRY), &c->access, err);
+	else if (!err->hint[0] && err->code == RK_CONFLICT)
+		rk_err_hint(err, "the user may not pull there: give it the right to %s", path);
+}
+
 static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 {
 	const char *host = str(c->j, RK_KEY_PRIVATE_REGISTRY), *there;
@@ -137,8 +147,7 @@ static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 		rk_err_hint(&err,
 			"push it (kubectl rk3k bundle), or let the registry fetch %s from %s",
 			there, image.registry);
-	else if (err.code == RK_CONFLICT)
-		rk_err_hint(&err, "the user may not pull there: give it the right to %s", there);
+	pull_remedy(c, there, &err);
 	row(c, FAILED, "image", text, err.msg, err.hint);
 }
 
@@ -156,9 +165,7 @@ static void check_mirror(struct checks *c, const char *mirror, size_t images)
 		row(c, OK, "mirror", mirror, text, NULL);
 		return;
 	}
-	if (!err.hint[0] && err.code == RK_CONFLICT)
-		rk_err_hint(&err, "the user may not pull there: give it the right to %s/%s", host,
-			mirror);
+	pull_remedy(c, detail, &err);
 	row(c, FAILED, "mirror", mirror, err.msg, err.hint);
 }
 
@@ -168,18 +175,18 @@ static int check_registry(struct checks *c, struct rk_err *e)
 	rk_auto_buf ca = RK_BUF_INIT;
 	rk_auto_free size_t *of_mirror = NULL;
 	struct rk_err err = RK_ERR_INIT;
-	struct rk_repo_access a = {0};
+	struct rk_repo_access *a = &c->access;
 
 	if (!*host)
 		return 0;
 	if (rk_step_mirrors(c->j->d, c->j->s, &c->mirrors, e) < 0)
 		return -1;
-	if (rk_repo_access_for(c->j->s, host, c->j->o->kube.resolve, &a, &ca, &err) < 0 ||
-		rk_registry_open(&c->registry, host, &a, &err) < 0) {
-		failed(c, "registry", host, host, &a, &err);
+	if (rk_repo_access_for(c->j->s, host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
+		rk_registry_open(&c->registry, host, a, &err) < 0) {
+		failed(c, "registry", host, host, a, &err);
 		return 0;
 	}
-	row(c, OK, "registry", host, a.user ? "lets us in, with credentials" : "lets us in", NULL);
+	row(c, OK, "registry", host, a->user ? "lets us in, with credentials" : "lets us in", NULL);
 	of_mirror = rk_calloc(c->mirrors.n + 1, sizeof(*of_mirror));
 	for (size_t i = 0; i < c->images.n; i++)
 		check_image(c, c->images.v[i], of_mirror);

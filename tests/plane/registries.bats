@@ -14,6 +14,7 @@ setup_file() {
 	export REGISTRY=${CHART_OCI#oci://} OPEN=${CHART_OCI_PUBLIC#oci://}
 	REGISTRY=${REGISTRY%%/*} OPEN=${OPEN%%/*}
 	export PRIVATE=${CHART_HTTP_PRIVATE#https://}
+	bed "$RK3K_TOP/tests/env/charts-server" tokens "$RK3K_TESTBED"
 	tiny_image "$WORK/tiny"
 	mkdir "$WORK/certs"
 	cp "$CHART_CA" "$WORK/certs/ca.crt"
@@ -32,6 +33,8 @@ setup() {
 	# shellcheck source=/dev/null
 	. "$RK3K_TESTBED/env"
 }
+
+teardown() { [[ -z ${PID:-} ]] || kill "$PID"; }
 
 push() { # IMAGE: an image of nothing under its name in the registry
 	bed skopeo copy --quiet --dest-authfile "$WORK/auth.json" --dest-cert-dir "$WORK/certs" \
@@ -160,6 +163,116 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	assert_line "$OPEN absent"
 	refute_line "${CHART_HTTP_PUBLIC#https://} sent"
 	refute_line "$OPEN sent"
+}
+
+# --- registries that leave logins to a token server (WWW-Authenticate: Bearer) ---
+
+# token_conf HOST [KEY=VALUE...]: settings for such a registry, in doc.json.
+token_conf() {
+	conf "PRIVATE_REGISTRY=$1" HELM_REPO_HOSTS= "RANCHER_REPO=oci://$1/charts/rancher" \
+		"CERTMANAGER_REPO=oci://$1/charts/cert-manager" "${@:2}"
+	DOC=doc.json
+	FROM=$(wc -l <"$CHART_ACCESS_LOG")
+}
+
+anonymous() { # HOST [FLAG...]: check it without a login; ROOTS are the CAs of the system
+	bed env ${ROOTS:+SSL_CERT_FILE="$ROOTS" SSL_CERT_DIR=/nowhere} "$RK3K_BIN/rk3k-registries" check -o json --registry "$1" --ca "$CHART_CA" --set "K3K_REPO=$CHART_HTTP_PUBLIC" \
+		--set "CERTMANAGER_REPO=$CHART_HTTP_PUBLIC" --set "RANCHER_REPO=$CHART_HTTP_PUBLIC" "${@:2}"
+}
+
+# What the token server of another host has been sent since: "sent" and "absent", each once.
+realm_was_sent() {
+	tail -n "+$((FROM + 1))" "$CHART_ACCESS_LOG" |
+		jq -r --arg s "$CHART_REALM" 'select(.server == $s).authorization' | sort -u
+}
+
+@test "registries: check: a token server on the registry's own host lets us in, as it does skopeo and helm" {
+	token_conf "$CHART_HARBOR"
+	run -0 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line "ok registry $CHART_HARBOR: lets us in, with credentials"
+	assert_line "ok image docker.io/rancher/rancher:v2.14.1: $CHART_HARBOR/docker.io/rancher/rancher"
+	assert_line "ok mirror quay.io: $CHART_HARBOR/quay.io answers"
+	assert_line "ok chart rancher v2.14.1: oci://$CHART_HARBOR/charts/rancher, with credentials"
+	refute_line --regexp '^(failed|warning)'
+	rk3k registries render docker -c doc.json >auth.json
+	run -0 bed skopeo inspect --authfile "$PWD/auth.json" --cert-dir "$WORK/certs" \
+		"docker://$CHART_HARBOR/docker.io/rancher/rancher:v2.14.1"
+	run -0 bed env HELM_REGISTRY_CONFIG="$PWD/auth.json" helm show chart --ca-file "$CHART_CA" \
+		"oci://$CHART_HARBOR/charts/rancher" --version v2.14.1
+	assert_line 'name: rancher'
+}
+
+@test "registries: check: a wrong password at the token server names registry, server and remedy" {
+	token_conf "$CHART_HARBOR"
+	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
+	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
+	run -0 rows "$output"
+	assert_line "failed registry $CHART_HARBOR: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed chart rancher v2.14.1: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+}
+
+@test "registries: check: a token that allows nothing, with and without a login" {
+	echo docker.io/secret/x:1 >list
+	token_conf "$CHART_HARBOR"
+	run -1 --separate-stderr rk3k registries check --images list -c doc.json -o json
+	run -0 rows "$output"
+	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: it refuses the credentials; the user may not pull there: give it the right to docker.io/secret/x"
+	# Such a registry lets everybody in, and then gives nothing.
+	run -1 --separate-stderr anonymous "$CHART_HARBOR" --images list
+	run -0 rows "$output"
+	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+	assert_line "failed mirror docker.io: $CHART_HARBOR/docker.io/library/probe: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+}
+
+@test "registries: check: a token server on another host is not asked with a login it was not named for" {
+	token_conf "$CHART_GITLAB"
+	run -1 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line "failed registry $CHART_GITLAB: registry $CHART_GITLAB leaves tokens to https://$CHART_REALM/token, which was not named as a host for the credentials; add it to HELM_REPO_HOSTS if it may have them"
+	run -0 realm_was_sent
+	assert_output ''
+}
+
+@test "registries: check: a token server that was named gets login and CA; a wrong CA names both hosts" {
+	token_conf "$CHART_GITLAB" "HELM_REPO_HOSTS=$CHART_REALM"
+	run -1 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line --regexp "^failed registry $CHART_GITLAB: registry $CHART_GITLAB, at its token server: https://$CHART_REALM/token: .*CN=public charts CA.*; see PRIVATE_CA_PATH: it must hold the CA of this server\$"
+	run -0 realm_was_sent
+	assert_output ''
+	cat "$CHART_CA" "$CHART_PUBLIC_CA" >both.pem
+	run -0 --separate-stderr check --ca "$PWD/both.pem"
+	run -0 realm_was_sent
+	assert_output sent
+}
+
+@test "registries: check: without a login a token server on another host is verified by the system's CAs" {
+	token_conf "$CHART_GITLAB"
+	run -1 --separate-stderr anonymous "$CHART_GITLAB"
+	run -0 rows "$output"
+	assert_line "ok registry $CHART_GITLAB: lets us in"
+	run -0 realm_was_sent
+	assert_output absent
+	ROOTS=$CHART_CA run -1 --separate-stderr anonymous "$CHART_GITLAB"
+	run -0 rows "$output"
+	assert_line --regexp "^failed registry $CHART_GITLAB: registry $CHART_GITLAB, at its token server: https://$CHART_REALM/token: .*CN=public charts CA.*; PRIVATE_CA_PATH counts for it only when it is named in HELM_REPO_HOSTS\$"
+}
+
+@test "registries: check: a token server without TLS is not asked" {
+	local at=$CHART_GITLAB:5443
+	sed -e "s|$CHART_GITLAB:5000|$at|" -e 's|realm: "https:|realm: "http:|' \
+		-e "s|^http:|&\n  tls: {certificate: $RK3K_TESTBED/charts/private.crt, key: $RK3K_TESTBED/charts/private.key}|" \
+		"$RK3K_TESTBED/charts/charts-gitlab.yaml" >plain.yaml
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" registry serve "$PWD/plain.yaml" >plain.log 2>&1 3>&- &
+	PID=$!
+	within 10 curl -s --cacert "$CHART_CA" "https://$at/v2/"
+	token_conf "$at" "HELM_REPO_HOSTS=$CHART_REALM"
+	run -1 --separate-stderr check -o json
+	run -0 rows "$output"
+	assert_line "failed registry $at: registry $at names no token server over https"
+	run -0 realm_was_sent
+	assert_output ''
 }
 
 @test "registries: 23 24 43 44 45 the login files make helm's own way in" {
