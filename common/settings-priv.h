@@ -23,4 +23,13 @@ struct rk_settings {
 /* Set without asking for the rank: for normalised values. */
 void rk_settings_replace(struct rk_settings *s, enum rk_key k, const char *value);
 
+struct rk_net {
+	int family;
+	int bits;
+	unsigned char a[16];
+};
+
+/* Read "10.42.0.0/16"; NULL, or what is wrong with it. */
+const char *rk_net_parse(const char *text, struct rk_net *n);
+
 #endif

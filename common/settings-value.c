@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Every value alone, brought into one form. */
+#include <arpa/inet.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "cert.h"
+#include "file.h"
+#include "settings-priv.h"
+
+struct check {
+	struct rk_settings *s;
+	struct rk_problems *p;
+	enum rk_key k;
+	const char *name; /* of k */
+};
+
+static bool is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* RFC 1123 label of n bytes. */
+static bool label_ok(const char *s, size_t n)
+{
+	if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_lower(s[i]) && !is_digit(s[i]) && s[i] != '-')
+			return false;
+	return true;
+}
+
+static bool subdomain_ok(const char *s)
+{
+	if (strlen(s) > 253)
+		return false;
+	for (;;) {
+		size_t n = strcspn(s, ".");
+
+		if (!label_ok(s, n))
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+	}
+}
+
+/* Printable and short, for a message; secrets are never given to it. */
+static const char *shown(const char *v, char out[80])
+{
+	size_t n = 0;
+
+	for (; *v && n < 64; v++)
+		out[n++] = (unsigned char)*v < 0x20 || *v == 0x7f ? '?' : *v;
+	memcpy(out + n, *v ? "..." : "", *v ? 4 : 1);
+	return out;
+}
+
+static void refuse(struct check *c, const char *v, const char *why)
+{
+	char text[80];
+	const struct rk_setting *t = &rk_settings_table[c->k];
+
+	if (t->flags & RK_SETF_SECRET)
+		rk_problem_add(c->p, true, c->name, "%s; expected %s", why, t->form);
+	else
+		rk_problem_add(c->p, true, c->name, "\"%s\" %s; expected %s", shown(v, text), why,
+			t->form);
+}
+
+static void put(struct check *c, const char *v)
+{
+	rk_settings_replace(c->s, c->k, v);
+}
+
+/* Take blanks off both ends and letters to lower case, in the arena. */
+static char *tidy(struct check *c, const char *v, size_t n, bool lower)
+{
+	char *out;
+
+	while (n && strchr(" \t\r\n", v[0]))
+		v++, n--;
+	while (n && strchr(" \t\r\n", v[n - 1]))
+		n--;
+	out = rk_doc_strndup(c->s->d, v, n);
+	for (char *p = out; lower && *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	return out;
+}
+
+static const char *host_trouble(const char *h)
+{
+	struct in6_addr a;
+
+	if (strstr(h, "://") || strchr(h, '/'))
+		return "is an address, not a name";
+	if (inet_pton(AF_INET, h, &a) == 1 || inet_pton(AF_INET6, h, &a) == 1)
+		return "is an IP address, which an Ingress cannot route";
+	if (strchr(h, ':'))
+		return "carries a port";
+	if (strchr(h, '*'))
+		return "is a wildcard";
+	return subdomain_ok(h) ? NULL : "is no DNS name";
+}
+
+static void check_host(struct check *c, const char *v)
+{
+	char *h = tidy(c, v, strlen(v), true);
+	const char *why = host_trouble(h);
+
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, h);
+}
+
+static const char *registry_trouble(const char *r)
+{
+	const char *colon = strrchr(r, ':'), *close = strrchr(r, ']');
+	rk_auto_free char *host = NULL;
+	struct in6_addr a;
+	int64_t port;
+	size_t n = strlen(r);
+
+	if (strstr(r, "://"))
+		return "begins with a scheme";
+	if (strchr(r, '@'))
+		return "carries credentials";
+	if (strchr(r, '/'))
+		return "carries a path";
+	if (*r == '[' && !close)
+		return "lacks the closing bracket";
+	if (colon && (!close || colon > close)) {
+		if (*r != '[' && memchr(r, ':', (size_t)(colon - r)))
+			return "is an IPv6 address without brackets";
+		if (!rk_parse_int(colon + 1, 1, 65535, &port))
+			return "has no valid port";
+		n = (size_t)(colon - r);
+	}
+	if (*r == '[') {
+		host = rk_strndup(r + 1, (size_t)(close - r - 1));
+		return close == r + n - 1 && inet_pton(AF_INET6, host, &a) == 1
+			       ? NULL
+			       : "is no IPv6 address";
+	}
+	host = rk_strndup(r, n);
+	return subdomain_ok(host) ? NULL : "is no host name";
+}
+
+static void check_registry(struct check *c, const char *v)
+{
+	char *r = tidy(c, v, strlen(v), true);
+	const char *why = registry_trouble(r);
+
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, r);
+}
+
+static bool listed(const struct rk_buf *list, const char *item)
+{
+	size_t n = strlen(item);
+
+	for (const char *p = list->s; *p;) {
+		size_t m = strcspn(p, ",");
+
+		if (m == n && !memcmp(p, item, n))
+			return true;
+		p += m + (p[m] == ',');
+	}
+	return false;
+}
+
+static void check_list(struct check *c, const char *v, const char *(*trouble)(const char *))
+{
+	rk_auto_buf out = RK_BUF_INIT;
+	bool good = true;
+
+	for (const char *p = v;; p++) {
+		size_t n = strcspn(p, ",");
+		char *item = tidy(c, p, n, true);
+		const char *why = *item ? trouble(item) : NULL;
+
+		if (why) {
+			refuse(c, item, why);
+			good = false;
+		} else if (*item && !listed(&out, item)) {
+			rk_buf_addf(&out, "%s%s", out.len ? "," : "", item);
+		}
+		p += n;
+		if (!*p)
+			break;
+	}
+	if (good && !out.len && *v)
+		refuse(c, v, "names nothing");
+	else if (good)
+		put(c, out.s);
+}
+
+static void check_choice(struct check *c, const char *v)
+{
+	const char *p = rk_settings_table[c->k].form;
+	char *word = tidy(c, v, strlen(v), false);
+	size_t len = strlen(word);
+
+	for (;;) {
+		size_t n = strcspn(p, "|");
+
+		if (n == len && !strncasecmp(p, word, n)) {
+			put(c, tidy(c, p, n, false));
+			return;
+		}
+		if (!p[n])
+			break;
+		p += n + 1;
+	}
+	refuse(c, v, "is none of the choices");
+}
+
+static void check_yesno(struct check *c, const char *v)
+{
+	static const char *const yes[] = {"yes", "y", "true", "1", "on"};
+	static const char *const no[] = {"no", "n", "false", "0", "off"};
+
+	for (size_t i = 0; i < RK_COUNT(yes); i++) {
+		if (!strcasecmp(v, yes[i]) || !strcasecmp(v, no[i])) {
+			put(c, strcasecmp(v, yes[i]) ? "no" : "yes");
+			return;
+		}
+	}
+	refuse(c, v, "is neither");
+}
+
+static void check_size(struct check *c, const char *v)
+{
+	char *size = tidy(c, v, strlen(v), false);
+	size_t n = strlen(size), digits;
+
+	if (n && size[n - 1] == '+')
+		size[--n] = '\0';
+	digits = strspn(size, "0123456789");
+	if (!digits || n != digits + 2 || size[digits + 1] != 'i' || !strchr("GTM", size[digits]))
+		refuse(c, v, "is no size");
+	else if (strspn(size, "0") == digits || digits > 9)
+		refuse(c, v, "is no size a volume can have");
+	else
+		put(c, size);
+}
+
+static const char *repo_trouble(const char *r)
+{
+	const char *host = strstr(r, "://"), *path;
+	rk_auto_free char *name = NULL;
+
+	if (!host)
+		return "has no scheme";
+	host += 3;
+	path = host + strcspn(host, "/?#");
+	if (memchr(host, '@', (size_t)(path - host)))
+		return "carries credentials (HELM_REPO_USER and HELM_REPO_PASS are for them)";
+	if (strpbrk(path, "?#"))
+		return "carries a query";
+	for (const char *p = r; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
+			strchr("\"<>\\^`{|}", *p))
+			return "has characters that no address has";
+	if (rk_prefix(r, "http://"))
+		return "is not protected by TLS";
+	if (!rk_prefix(r, "https://") && !rk_prefix(r, "oci://"))
+		return "has an unknown scheme";
+	name = rk_strndup(host, (size_t)(path - host));
+	for (char *p = name; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	if (registry_trouble(name))
+		return "has no valid host";
+	if (rk_prefix(r, "oci://") && (*path != '/' || !path[1]))
+		return "names a registry but no chart";
+	if (rk_prefix(r, "oci://") && strchr(strrchr(path, '/'), ':'))
+		return "carries a version (the version has a key of its own)";
+	return NULL;
+}
+
+static void check_repo(struct check *c, const char *v)
+{
+	char *r = tidy(c, v, strlen(v), false);
+	size_t n = strlen(r);
+	const char *why;
+
+	while (n && r[n - 1] == '/' && !rk_suffix(r, "://"))
+		r[--n] = '\0';
+	for (char *p = r; strstr(r, "://") && *p != ':'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	why = repo_trouble(r);
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, r);
+}
+
+static void check_version(struct check *c, const char *v)
+{
+	char *ver = tidy(c, v, strlen(v), false);
+	char *text = ver;
+
+	/* An image tag cannot hold the plus sign of a k3s release. */
+	for (char *p = ver; c->k == RK_KEY_K3S_VERSION && *p; p++)
+		if (*p == '+')
+			*p = '-';
+	if (c->k == RK_KEY_K3K_VERSION && *text == 'v' && is_digit(text[1]))
+		text++;
+	if (strlen(text) > 100 ||
+		text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ."
+				  "_+-")])
+		refuse(c, v, "is no version");
+	else if (!is_digit(*text) && !(*text == 'v' && is_digit(text[1])))
+		refuse(c, v, "is no version");
+	else
+		put(c, text);
+}
+
+/* A file of certificates that holds none would stop the deployment half-way. */
+static const char *pem_trouble(enum rk_key k, const char *path)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+
+	if (k != RK_KEY_PRIVATE_CA_PATH && k != RK_KEY_CA_CERT_PATH && k != RK_KEY_CA_ROOT_PATH &&
+		k != RK_KEY_TLS_CERT_PATH)
+		return NULL;
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &pem, NULL) < 0)
+		return "is too large";
+	if (rk_cert_bundle(pem.s, pem.len, NULL, NULL) < 0)
+		return "holds no certificate, or a damaged one";
+	return NULL;
+}
+
+static char *absolute(const char *v)
+{
+	rk_auto_free char *cwd = getcwd(NULL, 0);
+
+	return rk_path_resolve(v, cwd);
+}
+
+static void check_file(struct check *c, const char *v)
+{
+	const char *why;
+	rk_auto_free char *path = absolute(v);
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+		refuse(c, v, "cannot be read");
+	else if (S_ISDIR(st.st_mode))
+		refuse(c, v, "is a directory");
+	else if ((why = pem_trouble(c->k, path)))
+		refuse(c, v, why);
+	else
+		put(c, path);
+}
+
+/* The words stay, files become absolute. */
+static void check_sources(struct check *c, const char *v)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	for (const char *p = v; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+		char *one = tidy(c, p, n, false);
+		rk_auto_free char *path = NULL;
+
+		p += n;
+		if (!*one)
+			continue;
+		if (rk_streq(one, "docker") || rk_streq(one, "helm"))
+			path = rk_strdup(one);
+		else
+			path = absolute(one);
+		if (*path == '/' && access(path, R_OK) < 0) {
+			refuse(c, one, "cannot be read");
+			return;
+		}
+		rk_buf_addf(&out, "%s%s", out.len ? "," : "", path);
+	}
+	put(c, out.s);
+}
+
+static void check_cidr(struct check *c, const char *v)
+{
+	char *text = tidy(c, v, strlen(v), true);
+	char *comma = strchr(text, ',');
+	struct rk_net first, second;
+	const char *why;
+
+	if (comma)
+		*comma = '\0';
+	why = rk_net_parse(text, &first);
+	if (!why && comma) {
+		why = rk_net_parse(tidy(c, comma + 1, strlen(comma + 1), true), &second);
+		if (!why && first.family == second.family)
+			why = "has two networks of one family";
+	}
+	if (comma)
+		*comma = ',';
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, text);
+}
+
+static void check_email(struct check *c, const char *v)
+{
+	char *mail = tidy(c, v, strlen(v), false);
+	const char *at = strchr(mail, '@');
+
+	if (!at || at == mail || strchr(at + 1, '@') || !strchr(at, '.') ||
+		mail[strcspn(mail, " ,;<>\"\t")])
+		refuse(c, v, "is no e-mail address");
+	else
+		put(c, mail);
+}
+
+/* Text must be UTF-8 without control characters (a password may hold tabs and line breaks). */
+static bool utf8_ok(const char *v)
+{
+	const unsigned char *p = (const unsigned char *)v;
+
+	while (*p) {
+		int more = *p < 0x80 ? 0 : *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		uint32_t cp = more == 0 ? *p : *p & (0x3fu >> more);
+
+		if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4)
+			return false;
+		for (p++; more; more--, p++) {
+			if ((*p & 0xc0) != 0x80)
+				return false;
+			cp = cp << 6 | (*p & 0x3fu);
+			if (more == 1 &&
+				(cp < 0x80 || (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void check_hosts(struct check *c, const char *v)
+{
+	check_list(c, v, host_trouble);
+}
+
+static void check_registries(struct check *c, const char *v)
+{
+	check_list(c, v, registry_trouble);
+}
+
+static void check_label(struct check *c, const char *v)
+{
+	if (!label_ok(v, strlen(v)))
+		refuse(c, v, "is no DNS label");
+}
+
+static void check_object_name(struct check *c, const char *v)
+{
+	if (!subdomain_ok(v))
+		refuse(c, v, "is no object name");
+}
+
+static void check_later(struct check *c, const char *v RK_UNUSED)
+{
+	rk_problem_add(c->p, false, c->name, "is set, but %s", rk_settings_table[c->k].help);
+}
+
+/* By kind; any text will do for RK_SET_TEXT. */
+static void (*const CHECKS[])(struct check *c, const char *v) = {
+	[RK_SET_HOST] = check_host,
+	[RK_SET_HOSTS] = check_hosts,
+	[RK_SET_REGISTRY] = check_registry,
+	[RK_SET_REGISTRIES] = check_registries,
+	[RK_SET_CHOICE] = check_choice,
+	[RK_SET_YESNO] = check_yesno,
+	[RK_SET_SIZE] = check_size,
+	[RK_SET_REPO] = check_repo,
+	[RK_SET_VERSION] = check_version,
+	[RK_SET_FILE] = check_file,
+	[RK_SET_SOURCES] = check_sources,
+	[RK_SET_CIDR] = check_cidr,
+	[RK_SET_LABEL] = check_label,
+	[RK_SET_NAME] = check_object_name,
+	[RK_SET_EMAIL] = check_email,
+	[RK_SET_LATER] = check_later,
+};
+
+void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *p)
+{
+	const struct rk_setting *t = &rk_settings_table[k];
+	struct check c = {.s = s, .p = p, .k = k, .name = t->name};
+	const char *v = s->v[k].s;
+
+	if (!v || !*v)
+		return;
+	if (!utf8_ok(v))
+		refuse(&c, "", "is not UTF-8");
+	else if (CHECKS[t->kind])
+		CHECKS[t->kind](&c, v);
+}
