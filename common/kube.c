@@ -18,18 +18,13 @@ static void print_warning(const char *text)
 	rk_warn("%s", text);
 }
 
-static void print_trace(const char *line)
-{
-	rk_debug("%s", line);
-}
-
 /* Where the server's warnings and -v go unless the tool has said so. */
 static void set_hooks(void)
 {
 	if (!rk_kube_warning)
 		rk_kube_warning = print_warning;
 	if (!rk_http_trace && rk_verbosity() > 0)
-		rk_http_trace = print_trace;
+		rk_http_trace = rk_debug_line;
 }
 
 static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *err)

@@ -273,6 +273,11 @@ void rk_debug(const char *fmt, ...)
 	va_end(ap);
 }
 
+void rk_debug_line(const char *line)
+{
+	rk_debug("%s", line);
+}
+
 void rk_out_error(const struct rk_err *err)
 {
 	rk_auto_buf line = RK_BUF_INIT;

@@ -22,6 +22,7 @@ void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
 void rk_note(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_warn(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug(const char *fmt, ...) RK_PRINTF(1, 2);
+void rk_debug_line(const char *line); /* as rk_http_trace wants it */
 /* As rk_note, without the program's name: for lists and reports to a person. */
 void rk_say(const char *fmt, ...) RK_PRINTF(1, 2);
 bool rk_quiet(void);

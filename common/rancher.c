@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The client itself: address, version, requests, start. */
 #include "rancher-int.h"
+#include "out.h"
 
 #include <ctype.h>
 
@@ -74,6 +75,8 @@ int rk_rancher_new(struct rk_rancher **out, const struct rk_rancher_conf *conf, 
 	rk_auto_rancher *r = rk_calloc(1, sizeof(*r));
 
 	*out = NULL;
+	if (!rk_http_trace && rk_verbosity() > 0)
+		rk_http_trace = rk_debug_line;
 	r->base = rk_strdup(conf->url);
 	r->version = rk_strdup("");
 	if (rk_http_new(&r->http, &hc, err) < 0)

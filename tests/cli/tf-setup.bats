@@ -555,30 +555,39 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 
 # --- secrets ---
 
-# Everything that other processes can see of the tool while it runs, many times.
-watch_process() { # PID FILE
-	while kill -0 "$1" 2>/dev/null; do
-		cat "/proc/$1/cmdline" "/proc/$1/environ" 2>/dev/null | tr '\0' '\n'
-	done >"$2"
+# sampled ARG...: a run whose words, and all that other processes can see of it, go to ../seen.
+sampled() {
+	local pid rc=0
+	"$RK3K_BIN/rk3k-tf-setup" "$@" --resolve "$RESOLVE" >>../seen 2>&1 3>&- &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		cat "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null | tr '\0' '\n'
+	done >>../seen
+	wait "$pid" || rc=$?
+	return "$rc"
 }
 
 @test "tf-setup: no secret is in argv, environment, logs or errors" {
-	switch slow=300ms
-	"$RK3K_BIN/rk3k-tf-setup" --url "$URL" --resolve "$RESOLVE" --ca-file "$CA" \
-		--password-file ../password -vv \
-		>out.txt 2>err.txt 3>&- &
-	local pid=$!
-	watch_process "$pid" ../seen
-	wait "$pid"
-	assert_file_contains ../seen rk3k-tf-setup # it was looked at indeed
-	local secret
-	secret=$(token_value | cut -d: -f2)
-	[[ ${#secret} -eq 54 ]]
-	run grep -rF -e "$secret" -e "$PASSWORD" out.txt err.txt ../seen
+	local common=(--url "$URL" --ca-file "$CA" -vv)
+	switch slow=300ms password=bootstrap-word
+	(umask 077 && echo bootstrap-word >../boot)
+	sampled "${common[@]}" --password-file ../password --first-login --bootstrap-password-file ../boot
+	sampled "${common[@]}" --password-file ../password --renew
+	(umask 077 && token_value >../token)
+	sampled "${common[@]}" --rancher-token-file ../token --renew
+	switch fail-clusters=1
+	run -1 sampled "${common[@]}" --password-file ../password --renew
+	switch fail-clusters=
+	sampled revoke -vv
+	assert_file_contains ../seen '^.*/rk3k-tf-setup$' # it was looked at indeed
+	assert_file_contains ../seen '^PATH='
+	assert_file_contains ../seen 'POST .*/v3/tokens'
+	# The stand-in's secrets are words of 54 letters from its own alphabet.
+	run grep -F -e "$PASSWORD" -e bootstrap-word ../seen ../server/log
 	assert_failure
-	assert_output ''
-	run grep -F -e "$PASSWORD" ../server/log
+	run grep -E '[bcdfghjklmnpqrstvwxz2456789]{54}' ../seen ../server/log
 	assert_failure
+	grep -qE '[bcdfghjklmnpqrstvwxz2456789]{54}' ../token # as here
 }
 
 @test "tf-setup: a crash leaves no core behind" {

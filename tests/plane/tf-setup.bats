@@ -15,8 +15,9 @@ setup_file() {
 	certificate . "$HOST" -- -subj /CN=rancher # a nameless one is no anchor
 	cp tls.crt ca.crt
 	echo "$PASSWORD" >password
-	LISTEN=$ADDRESS:443 CATTLE_SERVER_VERSION=v2.14.1 \
-		bed "$("$RK3K_TOP/tests/env/build" --path)/rancher-standin" --alone "$PWD" >log 2>&1 &
+	# Not by bed: each of these becomes the next one, so that the PID is the stand-in's.
+	LISTEN=$ADDRESS:443 CATTLE_SERVER_VERSION=v2.14.1 "$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" \
+		"$("$RK3K_TOP/tests/env/build" --path)/rancher-standin" --alone "$PWD" >log 2>&1 3>&- &
 	echo $! >pid
 	within 5 test -e address
 	virtual_up "$NS"
