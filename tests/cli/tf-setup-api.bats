@@ -461,7 +461,7 @@ ends_with() { # SIGNAL
 @test "tf-setup: a signal while Rancher is asked takes back token, kubeconfig and session" {
 	local signal
 	for signal in INT TERM HUP; do
-		switch slow=60s slow-at=/k8s/clusters
+		switch slow=5m slow-at=/k8s/clusters
 		start
 		within 10 held
 		run -0 tokens
@@ -475,10 +475,11 @@ ends_with() { # SIGNAL
 }
 
 @test "tf-setup: a signal during the login is heeded once its answer is there" {
-	switch slow=2s
+	switch slow=5m
 	start
 	within 10 held
 	kill -s TERM "$TOOL"
+	switch slow=
 	ends_with TERM
 	run -0 requests
 	assert_line --regexp '^POST /v1-public/login - 201$'
@@ -488,10 +489,11 @@ ends_with() { # SIGNAL
 }
 
 @test "tf-setup: a signal while the token is made takes it back" {
-	switch slow=2s 'slow-at=POST /v3/tokens'
+	switch slow=5m 'slow-at=POST /v3/tokens'
 	start
 	within 10 held
 	kill -s INT "$TOOL"
+	switch slow=
 	ends_with INT
 	run -0 requests
 	assert_line --regexp '^POST /v3/tokens token-[a-z0-9]+ 201$'
@@ -510,7 +512,7 @@ ends_with() { # SIGNAL
 }
 
 @test "tf-setup: a signal before the login ends it at once" {
-	switch slow=60s slow-at=/ping
+	switch slow=5m slow-at=/ping
 	start
 	within 10 held
 	kill -s TERM "$TOOL"
@@ -523,7 +525,7 @@ ends_with() { # SIGNAL
 	setup_tf -0
 	local before
 	before=$(tokens | sort && cat -- *)
-	switch slow=60s slow-at=/k8s/clusters
+	switch slow=5m slow-at=/k8s/clusters
 	start
 	within 10 held
 	kill -s TERM "$TOOL"

@@ -22,7 +22,7 @@ import (
 // POST /standin/expire ends the life of every token, GET /standin/tokens lists what there is,
 // "NAME KIND TTL" a line, GET /standin/asleep how many requests `slow` holds just now,
 // GET /standin/log the requests, "METHOD URI TOKEN STATUS" a line, where
-// TOKEN is the name of the token that came along. Two damage answers: see bend.go.
+// TOKEN is the name of the token that came along. /standin/bend damages answers: see bend.go.
 type api struct {
 	r        *rancher
 	mu       sync.Mutex
@@ -96,7 +96,7 @@ func (a *api) minor() int {
 	return n
 }
 
-// sleep holds a request back, as long as its client waits.
+// sleep holds a request back until `slow` is over or taken back, or its client is gone.
 func (a *api) sleep(req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -109,12 +109,11 @@ func (a *api) sleep(req *http.Request) {
 		return
 	}
 	a.asleep++
-	a.mu.Unlock()
-	select {
-	case <-time.After(d):
-	case <-req.Context().Done():
+	for end := time.Now().Add(d); time.Now().Before(end) && a.set["slow"] != "" && req.Context().Err() == nil; {
+		a.mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+		a.mu.Lock()
 	}
-	a.mu.Lock()
 	a.asleep--
 }
 
