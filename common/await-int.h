@@ -84,6 +84,11 @@ enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct repo
 /* The newest Warning since the wait began, on objects whose name begins with prefix (NULL: any). */
 void look_event(
 	const struct await *w, const struct rk_mirror *m, const char *prefix, struct rk_buf *out);
+/* That event as part of the line; one that says an image cannot be pulled is a fault as well. */
+void look_trouble(
+	const struct await *w, const struct rk_mirror *m, const char *prefix, struct report *r);
+/* What to do about an image of the private registry that cannot be pulled, to r->hint. */
+void look_pull(const struct await *w, const char *text, struct report *r);
 /* Whether a Deployment is rolled out; else the line says what is missing. */
 bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
 /* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:

@@ -62,6 +62,44 @@ void look_event(
 		rk_why_event(best, out);
 }
 
+/* The words of containerd, which has them from the registry. */
+void look_pull(const struct await *w, const char *text, struct report *r)
+{
+	static const struct {
+		const char *word, *hint;
+	} known[] = {
+		{"401 Unauthorized", "correct HELM_REPO_USER and HELM_REPO_PASS"},
+		{"403 Forbidden", "correct HELM_REPO_USER and HELM_REPO_PASS"},
+		{"authorization failed", "correct HELM_REPO_USER and HELM_REPO_PASS"},
+		{"x509:", "correct PRIVATE_CA_PATH"},
+		{"not found", "push the image there: kubectl rk3k bundle"},
+	};
+	const char *registry = rk_setting(w->a->settings, RK_KEY_PRIVATE_REGISTRY);
+	bool ours = registry && *registry && strstr(text, registry);
+
+	for (size_t i = 0; ours && !r->hint.len && i < RK_COUNT(known); i++)
+		if (strstr(text, known[i].word))
+			rk_buf_addf(&r->hint, "%s%s", known[i].hint,
+				i < 4 ? ", then: kubectl rk3k registries apply; servers read it at "
+					"their start"
+				      : "");
+}
+
+void look_trouble(
+	const struct await *w, const struct rk_mirror *m, const char *prefix, struct report *r)
+{
+	rk_auto_buf event = RK_BUF_INIT;
+
+	look_event(w, m, prefix, &event);
+	if (event.len)
+		add_part(&r->line, "last warning: %s", event.s);
+	if (!r->fault.len &&
+		(strstr(event.s, "sandbox image") || strstr(event.s, "failed to pull"))) {
+		add_part(&r->fault, "%s", event.s);
+		look_pull(w, event.s, r);
+	}
+}
+
 bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r)
 {
 	rk_auto_buf why = RK_BUF_INIT;

@@ -61,8 +61,6 @@ static void controller_start(struct await *w)
 
 static enum verdict controller_judge(struct await *w, struct report *r)
 {
-	rk_auto_buf event = RK_BUF_INIT;
-
 	if (!rk_mirror_find(w->m[CTL_DEPLOY], NULL, K3K_DEPLOY)) {
 		r->code = RK_NOTFOUND;
 		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY, K3K_NS);
@@ -72,9 +70,7 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 	if (look_deployment(w->m[CTL_DEPLOY], K3K_DEPLOY, r))
 		return DONE;
 	look_pods(w->m[CTL_PODS], NULL, r);
-	look_event(w, w->m[CTL_EVENTS], NULL, &event);
-	if (event.len)
-		add_part(&r->line, "last warning: %s", event.s);
+	look_trouble(w, w->m[CTL_EVENTS], NULL, r);
 	rk_buf_reset(&r->hint);
 	rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", K3K_NS);
 	return WAITING;
@@ -339,7 +335,7 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 
 /* --- charts --- */
 
-enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS };
+enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EVENTS };
 
 static void chart_start(struct await *w, const char *chart, const char *ns)
 {
@@ -351,13 +347,14 @@ static void chart_start(struct await *w, const char *chart, const char *ns)
 	await_mirror(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_EVENT, RK_HELMCHART_NS, NULL, NULL);
 }
 
 /* deployments: names, NULL-terminated. */
 static enum verdict chart_judge(
 	struct await *w, const char *chart, const char *const *deployments, struct report *r)
 {
-	rk_auto_buf event = RK_BUF_INIT;
+	rk_auto_free char *job = rk_asprintf("helm-install-%s-", chart);
 	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], r);
 	bool all = true;
 
@@ -366,9 +363,10 @@ static enum verdict chart_judge(
 	if (v == DONE && all)
 		return DONE;
 	look_pods(w->m[CH_PODS], NULL, r);
-	look_event(w, w->m[CH_EVENTS], NULL, &event);
-	if (event.len)
-		add_part(&r->line, "last warning: %s", event.s);
+	look_pull(w, r->fault.s, r);
+	look_trouble(w, w->m[CH_EVENTS], NULL, r);
+	if (v != DONE)
+		look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
 	if (!r->hint.len)
 		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s", ns_of(w),
 			cluster_of(w));

@@ -15,10 +15,16 @@ static const char *name_of(const struct rk_val *v)
 	return s ? s : "?";
 }
 
+/* Of a long text its two ends: containerd and helm say the cause last. */
 static void put_text(struct rk_buf *out, const char *lead, const char *text)
 {
-	if (text && *text)
-		rk_buf_addf(out, "%s%.*s", lead, TEXT_MAX, text);
+	size_t n = text ? strlen(text) : 0;
+
+	if (n > TEXT_MAX)
+		rk_buf_addf(out, "%s%.*s ... %s", lead, TEXT_MAX / 3, text,
+			text + n - TEXT_MAX * 2 / 3);
+	else if (n)
+		rk_buf_addf(out, "%s%s", lead, text);
 }
 
 /* --- pods --- */

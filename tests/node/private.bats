@@ -21,10 +21,10 @@ setup_file() {
 
 teardown_file() {
 	rk3k destroy -c "$CONF" --yes -q >/dev/null || true
-	public add
+	public replace
 }
 
-# public add|del: the addresses of the public chart repository and of what stands for docker.io.
+# public replace|del: the addresses of the public chart repository and of what stands for docker.io.
 public() {
 	local address
 	for address in 10.90.0.20 10.90.0.23; do
@@ -103,6 +103,20 @@ check() { # SET... [-- FLAG...]
 @test "deploy: an image that no registry has is said with pod, image and setting" {
 	run --separate-stderr -4 deploy --set K3S_VERSION=v1.34.1-k3s9 --skip-preflight --timeout 15s
 	[[ $stderr == *"k3k-rancher-server-0"*"rancher/k3s:v1.34.1-k3s9"*"check K3S_VERSION, the registry and its credentials"* ]]
+	rk3k destroy -c "$CONF" --yes -q >/dev/null
+}
+
+@test "deploy: a login that only the virtual cluster's containerd finds wrong is said with registry and setting" {
+	local repo
+	public replace
+	repo=$(bed printenv CHART_HTTP_PUBLIC)
+	sed -E -e 's/^HELM_REPO_PASS=.*/HELM_REPO_PASS=wrong/' -e "s#^(K3K|CERTMANAGER|RANCHER)_REPO=.*#\\1_REPO=$repo#" \
+		"$CONF" >"$BATS_TEST_TMPDIR/deploy.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/deploy.conf"
+	CONF=$BATS_TEST_TMPDIR/deploy.conf run --separate-stderr -4 deploy --skip-preflight --timeout 45s
+	public del
+	run -0 grep "cert-manager is not ready" <<<"$stderr"
+	assert_output --regexp "helm-install-cert-manager-.*$REGISTRY.*401 Unauthorized; correct HELM_REPO_USER and HELM_REPO_PASS, then: kubectl rk3k registries apply"
 	rk3k destroy -c "$CONF" --yes -q >/dev/null
 }
 
