@@ -301,15 +301,35 @@ realm_was_sent() {
 	assert_line 'image quay.io/jetstack/cert-manager-webhook:v1.18.5'
 }
 
-@test "bundle: saves all of it, pushes it where the mirrors look" {
-	local image=docker.io/rancher/rancher:v2.14.1
+@test "bundle: saves all of it, pushes it where the mirrors look, and check finds it there" {
+	local image images
 	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --from "$OPEN" --save "$PWD/b.tar"
 	assert_output --regexp '^saved [0-9]+ images and 3 charts'
-	unpush "$image"
-	run -1 check
-	assert_output --partial "$REGISTRY/$image: not there"
-	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --push "$PWD/b.tar"
-	run -0 --separate-stderr check
+	mkdir layout
+	tar -C layout -xf b.tar
+	mapfile -t images < <(sed -n 's/^image //p' "$WORK/list")
+	# On the other side of the gap: a registry without any of it, and the charts to be there, too.
+	for image in "${images[@]}"; do
+		run -0 bed skopeo inspect "oci:$PWD/layout:$image"
+		unpush "$image"
+	done
+	conf "K3K_REPO=oci://$REGISTRY/air-$$/k3k" "CERTMANAGER_REPO=oci://$REGISTRY/air-$$/cert-manager" \
+		"RANCHER_REPO=oci://$REGISTRY/air-$$/rancher"
+	DOC=doc.json run -1 --separate-stderr check -o json
+	run -0 jq -r '.[] | "\(.kind) \(.state)"' <<<"$output"
+	refute_line 'image ok'
+	refute_line 'chart ok'
+	run -0 --separate-stderr rk3k bundle -q -c doc.json --push "$PWD/b.tar"
+	assert_output "pushed ${#images[@]} images to $REGISTRY"
+	DOC=doc.json run -0 --separate-stderr check -o json
+	run -0 rows "$output"
+	# The chart is 2.14.1, the setting v2.14.1: helm takes a tag as it is.
+	assert_line "ok chart rancher v2.14.1: oci://$REGISTRY/air-$$/rancher, with credentials"
+	assert_equal "$(grep -c '^ok image' <<<"$output")" "${#images[@]}"
+	rk3k registries render docker -c doc.json >auth.json
+	run -0 bed env HELM_REGISTRY_CONFIG="$PWD/auth.json" helm show chart --ca-file "$CHART_CA" \
+		"oci://$REGISTRY/air-$$/rancher" --version v2.14.1
+	run -0 --separate-stderr rk3k bundle -q -c doc.json --push "$PWD/b.tar"
 }
 
 @test "bundle: a registry that does not let us in is named" {
