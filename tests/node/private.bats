@@ -65,6 +65,7 @@ check() { # SET... [-- FLAG...]
 
 @test "registries check: all that the deployment needs is in the private registry" {
 	run -7 curl -sS -m 5 https://10.90.0.20/index.yaml
+	run -7 curl -sS -m 5 https://10.90.0.23/v2/
 	run -0 check
 	assert_line --regexp "^registry +$REGISTRY +ok"
 	assert_line --regexp "^image +rancher/rancher:v[0-9.]+ +ok +$REGISTRY/docker.io/rancher/rancher"
