@@ -35,7 +35,7 @@ int step_bootstrap(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
 	rk_auto_buf pw = RK_BUF_INIT_SECRET;
-	struct rk_val *data;
+	struct rk_val *data, *notes;
 
 	if (!is(s, RK_KEY_BOOTSTRAP_PW))
 		generate_password(&pw);
@@ -46,6 +46,9 @@ int step_bootstrap(
 			d, s, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque", out, &data, err) < 0)
 		return -1;
 	step_put_data(d, data, "bootstrapPassword", &pw);
+	/* one that is there stays: Rancher reads it at its first start only */
+	notes = rk_map_at(d, data->parent, "metadata", "annotations", NULL);
+	rk_set_str(d, notes, "rk3k.io/create-only", "true");
 	return 0;
 }
 
@@ -335,7 +338,9 @@ int step_rancher_ha(
 	struct rk_val *p = step_params(d, s, NULL), *obj;
 
 	rk_set_int(d, p, "minAvailable", rk_settings_servers(s) - 1);
-	return step_fill(d, "rancher-pdb", p, out, &obj, err);
+	if (step_fill(d, "rancher-pdb", p, out, &obj, err) < 0)
+		return -1;
+	return step_fill(d, "rancher-strategy", rk_map(d), out, &obj, err);
 }
 
 bool step_several_hosts(const struct rk_settings *s)

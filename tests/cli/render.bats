@@ -170,11 +170,13 @@ ingress host'
 	done
 }
 
-@test "render: everything carries our labels" {
+@test "render: everything carries our labels, but the chart's Deployment, of which only the strategy is ours" {
 	conf SERVER_COUNT=3 HOSTNAMES=rancher.example.com,b.example.com "${harbor[@]}" \
 		"CA_CERT_PATH=$PKI/ca.pem" "CA_KEY_PATH=$PKI/ca.key" "PRIVATE_CA_PATH=$PKI/ca.pem" \
 		RANCHER_REPO=oci://harbor.example.com/rancher CLUSTER=blue
-	run -0 jq -r '[.[].metadata.labels | [."app.kubernetes.io/managed-by", ."rk3k.io/cluster"]] | unique | tojson' \
+	run -0 jq -c '.[] | select(.kind == "Deployment") | [.metadata.labels, (.spec | keys)]' <(render all)
+	assert_output '[null,["strategy"]]'
+	run -0 jq -r '[.[] | select(.kind != "Deployment").metadata.labels | [."app.kubernetes.io/managed-by", ."rk3k.io/cluster"]] | unique | tojson' \
 		<(render all)
 	assert_output '[["rk3k","blue"]]'
 	run -0 jq -r 'length >= 18' <(render all)

@@ -261,14 +261,46 @@ killed_at() {
 	[[ $stderr == *nobody* || $stderr == *permission* || $stderr == *rights* ]]
 }
 
-@test "deploy: three servers get budgets and three Rancher pods, one gets none" {
+strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.strategy.rollingUpdate}'; }
+
+@test "deploy: three servers get budgets and three Rancher pods, none of which goes early; one gets none" {
 	run --separate-stderr -0 deploy --set SERVER_COUNT=3
+	assert_line "deployment.apps/rancher configured"
 	run -0 kubectl get pdb -n rancher-k3k -o 'jsonpath={.items[*].spec.minAvailable}'
 	assert_output 2
 	run -0 inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.replicas}'
 	assert_output 3
 	run --separate-stderr -0 rk3k status
 	assert_output --regexp 'servers +3/3'
+	run -0 strategy
+	assert_output '{"maxSurge":1,"maxUnavailable":0}'
+	run -0 inside get deployment -n cattle-system rancher -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}'
+	assert_output Helm
+	audit_mark
+	run --separate-stderr -0 deploy --set SERVER_COUNT=3
+	assert_line "deployment.apps/rancher unchanged"
+	sleep 0.5
+	run -0 writes
+	assert_output ""
+}
+
+@test "deploy: after an upgrade of Rancher's chart the strategy is ours again" {
+	run --separate-stderr -0 deploy --set SERVER_COUNT=3 --set RANCHER_VERSION=2.13.2
+	assert_line "deployment.apps/rancher configured"
+	run -0 strategy
+	assert_output '{"maxSurge":1,"maxUnavailable":0}'
+}
+
+@test "deploy: fewer servers take the budgets and the strategy of three away" {
+	run --separate-stderr -0 deploy --set SERVER_COUNT=1 --set RANCHER_VERSION=2.13.2
+	assert_line "poddisruptionbudget.policy \"k3k-rancher-server\" deleted"
+	assert_line "poddisruptionbudget.policy \"rancher-pdb\" deleted"
+	run -0 kubectl get pdb -n rancher-k3k -o name
+	assert_output ""
+	run -0 inside get pdb -n cattle-system -o name
+	assert_output ""
+	run -0 strategy
+	assert_output '{"maxSurge":1,"maxUnavailable":0}' # the chart's own for one replica
 	destroy -q >/dev/null
 }
 
