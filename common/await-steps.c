@@ -7,7 +7,6 @@
 #include "helmchart.h"
 #include "steps.h"
 
-#define K3K_NS	       "k3k-system"
 #define K3K_DEPLOY     "k3k"
 #define TRY_MS	       2000
 #define ABSENT_MS      10000 /* nobody is about to make what is not there for so long */
@@ -29,6 +28,11 @@ const struct rk_await_step rk_await_steps[] = {
 static const char *ns_of(const struct await *w)
 {
 	return rk_settings_ns(w->a->settings);
+}
+
+static const char *k3k_ns(const struct await *w)
+{
+	return rk_setting(w->a->settings, RK_KEY_K3K_NAMESPACE);
 }
 
 static const char *cluster_of(const struct await *w)
@@ -54,16 +58,17 @@ static int64_t controller_limit(const struct rk_settings *s)
 
 static void controller_start(struct await *w)
 {
-	await_mirror(w, w->a->host, &RK_DEPLOYMENT, K3K_NS, NULL, NULL);
-	await_extra(w, w->a->host, &RK_POD, K3K_NS, NULL, NULL);
-	await_extra(w, w->a->host, &RK_EVENT, K3K_NS, NULL, NULL);
+	await_mirror(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_EVENT, k3k_ns(w), NULL, NULL);
 }
 
 static enum verdict controller_judge(struct await *w, struct report *r)
 {
 	if (!rk_mirror_find(w->m[CTL_DEPLOY], NULL, K3K_DEPLOY)) {
 		r->code = RK_NOTFOUND;
-		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY, K3K_NS);
+		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY,
+			k3k_ns(w));
 		rk_buf_puts(&r->hint, "install it with: kubectl rk3k deploy --only controller");
 		return WAITING;
 	}
@@ -72,7 +77,7 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 	look_pods(w->m[CTL_PODS], NULL, r);
 	look_trouble(w, w->m[CTL_EVENTS], NULL, r);
 	rk_buf_reset(&r->hint);
-	rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", K3K_NS);
+	rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
 	return WAITING;
 }
 
@@ -105,7 +110,7 @@ static void cluster_start(struct await *w)
 	await_extra(w, w->a->host, &RK_STATEFULSET, ns_of(w), set, NULL);
 	await_extra(w, w->a->host, &RK_PVC, ns_of(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_EVENT, ns_of(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_DEPLOYMENT, K3K_NS, NULL, NULL);
+	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
 }
 
@@ -118,9 +123,10 @@ static bool controller_down(const struct await *w, struct report *r)
 	if (rk_mirror_error(m) || rk_is_ready(rk_mirror_find(m, NULL, K3K_DEPLOY), &why))
 		return false;
 	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s",
-		K3K_DEPLOY, K3K_NS, why.s);
-	rk_buf_puts(&r->hint,
-		"see it with: kubectl rk3k wait deployment/k3k -n k3k-system --for=ready");
+		K3K_DEPLOY, k3k_ns(w), why.s);
+	rk_buf_addf(&r->hint,
+		"see it with: kubectl rk3k wait deployment/" K3K_DEPLOY " -n %s --for=ready",
+		k3k_ns(w));
 	return true;
 }
 

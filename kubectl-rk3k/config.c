@@ -384,19 +384,47 @@ static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 
 /* --- get --- */
 
+/* What opens the controller's chart repository; user NULL when nobody gave credentials for it. */
+static int repo_login(const struct rk_settings *s, struct rk_login *l, struct rk_err *err)
+{
+	const char *repo = rk_setting(s, RK_KEY_K3K_REPO);
+
+	*l = (struct rk_login){0};
+	if (!repo || !*repo || rk_settings_login(s, repo, l, err) == 0)
+		return 0;
+	if (err->code != RK_NOTFOUND)
+		return -1;
+	rk_err_clear(err);
+	return 0;
+}
+
+static int secret_value(
+	const char *name, const struct rk_settings *s, struct rk_buf *value, struct rk_err *err)
+{
+	enum rk_key k = rk_setting_find(name);
+	struct rk_login l;
+
+	if (rk_streq(name, "K3K_REPO_PASS")) {
+		if (repo_login(s, &l, err) < 0)
+			return -1;
+		rk_buf_puts(value, l.password ? l.password : l.token ? l.token : "");
+		return 0;
+	}
+	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET))
+		return rk_err_set(err, RK_USAGE, "%s is no secret of the configuration", name);
+	return rk_setting_secret(s, k, value, err);
+}
+
 static int print_secret(const char *name, const struct rk_settings *s, struct rk_err *err)
 {
 	rk_auto_buf value = RK_BUF_INIT_SECRET;
-	enum rk_key k = rk_setting_find(name);
 
-	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET))
-		return rk_err_set(err, RK_USAGE, "%s is no secret of the configuration", name);
+	if (secret_value(name, s, &value, err) < 0)
+		return -1;
 	if (isatty(STDOUT_FILENO)) {
 		rk_err_set(err, RK_CONFLICT, "%s is not shown on a terminal", name);
 		return rk_err_hint(err, "pipe it to the program that needs it");
 	}
-	if (rk_setting_secret(s, k, &value, err) < 0)
-		return -1;
 	rk_print_buf(&value);
 	return 0;
 }
@@ -422,7 +450,14 @@ static int get_one(
 {
 	enum rk_key k = rk_setting_find(name);
 	const char *v = k == RK_KEY_COUNT ? computed(s, name) : rk_setting(s, k), *near;
+	struct rk_login l;
 
+	if (rk_streq(name, "K3K_REPO_USER")) {
+		if (repo_login(s, &l, err) < 0)
+			return -1;
+		rk_buf_addf(out, "%s\n", l.user ? l.user : "");
+		return 0;
+	}
 	if (k == RK_KEY_COUNT && !v) {
 		near = rk_setting_nearest(name);
 		rk_err_set(err, RK_USAGE, "no setting is called %.64s", name);

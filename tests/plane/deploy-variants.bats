@@ -95,3 +95,25 @@ private_login() {
 	run -0 bed bash -c "openssl s_client -connect 10.90.0.1:443 -servername $HOST </dev/null 2>/dev/null | openssl x509 -noout -fingerprint"
 	assert_output "$(openssl x509 -in "$T/own.crt" -noout -fingerprint)"
 }
+
+@test "controller: in a namespace of one's own, from a repository that docker's logins open" {
+	local oci host
+	oci=$(var CHART_OCI)
+	host=${oci#oci://}
+	jq -n --arg host "${host%%/*}" --arg user "$(var CHART_USER)" --rawfile word "$(var CHART_PASSWORD_FILE)" \
+		'{auths: {($host): {auth: ("\($user):\($word | rtrimstr("\n"))" | @base64)}}}' >"$T/logins.json"
+	conf "K3K_REPO=$oci/k3k" "CREDENTIALS=$T/logins.json" K3K_NAMESPACE=our-k3k \
+		"PRIVATE_REGISTRY=${host%%/*}" "PRIVATE_CA_PATH=$(var CHART_CA)"
+	rk3k config -c "$T/deploy.conf" >"$T/doc.json"
+	refute grep -qF "$(cat "$(var CHART_PASSWORD_FILE)")" "$T/doc.json"
+	kubectl delete crd clusters.k3k.io --ignore-not-found >/dev/null # kept, and of the other release
+	run --separate-stderr -0 rk3k controller install <"$T/doc.json"
+	assert_output "release/k3k deployed (k3k 1.0.2)"
+	run --separate-stderr -0 rk3k wait controller <"$T/doc.json"
+	[[ $stderr == *"✓ the k3k controller"* ]]
+	run -0 kubectl get deployment -n our-k3k k3k -o name
+	run --separate-stderr -0 rk3k controller uninstall <"$T/doc.json"
+	run ! kubectl get deployment -n our-k3k k3k
+	run -0 kubectl get namespace our-k3k -o name # it may hold more
+	kubectl delete namespace/our-k3k crd/clusters.k3k.io >/dev/null
+}
