@@ -106,7 +106,7 @@ private_login() {
 		"PRIVATE_REGISTRY=${host%%/*}" "PRIVATE_CA_PATH=$(var CHART_CA)"
 	rk3k config -c "$T/deploy.conf" >"$T/doc.json"
 	refute grep -qF "$(cat "$(var CHART_PASSWORD_FILE)")" "$T/doc.json"
-	kubectl delete crd clusters.k3k.io --ignore-not-found >/dev/null # kept, and of the other release
+	kubectl delete crd {clusters,virtualclusterpolicies}.k3k.io --ignore-not-found >/dev/null # kept, and of the other release
 	run --separate-stderr -0 rk3k controller install <"$T/doc.json"
 	assert_output "release/k3k deployed (k3k 1.0.2)"
 	run --separate-stderr -0 rk3k wait controller <"$T/doc.json"
@@ -115,5 +115,5 @@ private_login() {
 	run --separate-stderr -0 rk3k controller uninstall <"$T/doc.json"
 	run ! kubectl get deployment -n our-k3k k3k
 	run -0 kubectl get namespace our-k3k -o name # it may hold more
-	kubectl delete namespace/our-k3k crd/clusters.k3k.io >/dev/null
+	kubectl delete namespace/our-k3k crd/{clusters,virtualclusterpolicies}.k3k.io >/dev/null
 }
