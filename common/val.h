@@ -21,7 +21,7 @@ struct rk_val {
 	uint8_t kind;	 /* enum rk_kind */
 	bool quoted;	 /* YAML: the scalar was quoted or a block scalar */
 	bool shared;	 /* YAML: has an anchor or came through an alias: not to be edited alone */
-	bool root;	 /* val.c's own: the node carries the name of its source */
+	bool root;	 /* the room's own: the node carries the name of its source */
 	uint32_t klen;	 /* length of key */
 	uint32_t count;	 /* children of a SEQ or MAP */
 	uint32_t line;	 /* 1-based line in the source, 0 when built */
