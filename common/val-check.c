@@ -147,6 +147,18 @@ int rk_need_str(const struct rk_val *v, const char **out, struct rk_err *err, ..
 	return rc == 0 ? string_of(it, out, err) : -1;
 }
 
+/* As find_checked(), and the value is of this kind; NULL when it is not set. */
+static int want(const struct rk_val *v, enum rk_kind kind, const struct rk_val **out, va_list ap,
+	struct rk_err *err)
+{
+	static const char *const expected[] = {
+		"null", "true or false", "a number", "a string", "a list", "a map"};
+
+	if (find_checked(v, out, ap, err) < 0)
+		return -1;
+	return *out && (*out)->kind != kind ? wrong_type(*out, expected[kind], err) : 0;
+}
+
 int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ...)
 {
 	const struct rk_val *it;
@@ -154,11 +166,9 @@ int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ..
 	int rc;
 
 	va_start(ap, err);
-	rc = find_checked(v, &it, ap, err);
+	rc = want(v, RK_STR, &it, ap, err);
 	va_end(ap);
-	if (rc == 0 && it)
-		rc = string_of(it, out, err);
-	return rc;
+	return rc == 0 && it ? string_of(it, out, err) : rc;
 }
 
 int rk_want_int(const struct rk_val *v, int64_t *out, struct rk_err *err, ...)
@@ -168,15 +178,11 @@ int rk_want_int(const struct rk_val *v, int64_t *out, struct rk_err *err, ...)
 	int rc;
 
 	va_start(ap, err);
-	rc = find_checked(v, &it, ap, err);
+	rc = want(v, RK_NUM, &it, ap, err);
 	va_end(ap);
-	if (rc < 0 || !it)
-		return rc;
-	if (it->kind != RK_NUM)
-		return wrong_type(it, "a number", err);
-	if (!rk_parse_int(it->s, INT64_MIN, INT64_MAX, out))
+	if (rc == 0 && it && !rk_parse_int(it->s, INT64_MIN, INT64_MAX, out))
 		return wrong_type(it, "a whole number", err);
-	return 0;
+	return rc;
 }
 
 int rk_want_bool(const struct rk_val *v, bool *out, struct rk_err *err, ...)
@@ -186,14 +192,11 @@ int rk_want_bool(const struct rk_val *v, bool *out, struct rk_err *err, ...)
 	int rc;
 
 	va_start(ap, err);
-	rc = find_checked(v, &it, ap, err);
+	rc = want(v, RK_BOOL, &it, ap, err);
 	va_end(ap);
-	if (rc < 0 || !it)
-		return rc;
-	if (it->kind != RK_BOOL)
-		return wrong_type(it, "true or false", err);
-	*out = rk_tree_true(it);
-	return 0;
+	if (rc == 0 && it)
+		*out = rk_tree_true(it);
+	return rc;
 }
 
 int rk_want_seq(const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...)
@@ -203,14 +206,11 @@ int rk_want_seq(const struct rk_val *v, const struct rk_val **out, struct rk_err
 	int rc;
 
 	va_start(ap, err);
-	rc = find_checked(v, &it, ap, err);
+	rc = want(v, RK_SEQ, &it, ap, err);
 	va_end(ap);
-	if (rc < 0 || !it)
-		return rc;
-	if (it->kind != RK_SEQ)
-		return wrong_type(it, "a list", err);
-	*out = it;
-	return 0;
+	if (rc == 0 && it)
+		*out = it;
+	return rc;
 }
 
 int rk_want_map(const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...)
@@ -220,14 +220,11 @@ int rk_want_map(const struct rk_val *v, const struct rk_val **out, struct rk_err
 	int rc;
 
 	va_start(ap, err);
-	rc = find_checked(v, &it, ap, err);
+	rc = want(v, RK_MAP, &it, ap, err);
 	va_end(ap);
-	if (rc < 0 || !it)
-		return rc;
-	if (it->kind != RK_MAP)
-		return wrong_type(it, "a map", err);
-	*out = it;
-	return 0;
+	if (rc == 0 && it)
+		*out = it;
+	return rc;
 }
 
 int rk_need_base64(const struct rk_val *v, struct rk_buf *out, struct rk_err *err, ...)
