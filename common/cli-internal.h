@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* cli-internal - what the four files of cli share: a tool's option tables laid out flat. */
+/* cli-internal - what the files of cli share: a tool's option tables laid out flat. */
 #ifndef RK_CLI_INTERNAL_H
 #define RK_CLI_INTERNAL_H
 
@@ -38,6 +38,16 @@ static inline void rk_cleanup_flags_(struct rk_flags *f)
 struct rk_flag *rk_flags_long(struct rk_flags *f, const char *name, size_t n);
 struct rk_flag *rk_flags_key(struct rk_flags *f, char key);
 
+/* Whether name (n bytes, _ equals -) is the long name `have`. */
+bool rk_flag_name_is(const char *have, const char *name, size_t n);
+
+/* Give the option a value, or the one it has without a value. name is as the user wrote it, for
+ * messages. Errors: RK_USAGE. */
+int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct rk_err *err);
+int rk_flag_set_alone(struct rk_flag *f, const char *name, struct rk_err *err);
+/* What was not given is taken from its variable. */
+int rk_flags_from_env(struct rk_flags *f, struct rk_err *err);
+
 /* Whether the option never takes the next word for its value. */
 bool rk_opt_alone(const struct rk_opt *o);
 
@@ -52,6 +62,10 @@ const struct rk_verb *rk_verb_find(const struct rk_cmd *cmd, const char *name);
 size_t rk_verb_named(const struct rk_cmd *cmd);
 /* Find the word that names the verb, before its flags can be known; its index, or argc. */
 int rk_verb_word(const struct rk_cmd *cmd, int argc, char **argv);
+
+/* As rk_cli_parse, with the common options in c. */
+int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *c, int argc,
+	char **argv, const struct rk_verb **verb, int *nargs, struct rk_err *err);
 
 /* A piece of prose: lines that begin with a blank are kept (pre), others are filled. */
 struct rk_block {

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The two ends of a program. */
+#include "cli-internal.h"
+
+#include "file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define RK_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RK_ASAN 1
+#endif
+#endif
+
+/* A tool started with a standard descriptor closed would else open a kubeconfig as its stdout. The
+ * wrong mode makes every use of it fail, so that lost output is an error (gnulib's stdopen). */
+static void open_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(RK_FAIL);
+}
+
+void rk_init(const char *name)
+{
+	/* 1, not 0: a core_pattern that pipes ignores 0 and obeys 1. */
+	const struct rlimit none = {.rlim_cur = 1, .rlim_max = 1};
+
+	open_standard_fds();
+	setrlimit(RLIMIT_CORE, &none);
+	rk_out_init(name, 0, false, RK_COLOR_AUTO);
+	signal(SIGPIPE, SIG_IGN);
+	rk_file_handle_signals();
+}
+
+static void die_by_signal(int sig)
+{
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+int rk_finish(int ret, struct rk_err *err)
+{
+	struct rk_err flush = RK_ERR_INIT;
+
+	if (rk_out_flush(&flush) < 0 && ret == 0) {
+		*err = flush;
+		ret = -1;
+	}
+	rk_file_cleanup();
+	if (ret < 0 && err->code <= 128)
+		rk_out_error(err);
+	if (ret < 0 && err->code > 128)
+		die_by_signal(err->code - 128);
+#ifndef RK_ASAN
+	if (ret == 0 && fclose(stdout) != 0) { /* a network file system may say it only now */
+		rk_err_sys(err, "write error");
+		rk_out_error(err);
+		return RK_FAIL;
+	}
+#endif
+	if (ret < 0)
+		return err->code ? err->code : RK_FAIL;
+	return ret;
+}
+
+const char *rk_usage_prefix(void)
+{
+	const char *plugin = getenv("HELM_PLUGIN_NAME");
+
+	return plugin && *plugin ? "helm rk3k" : "kubectl rk3k";
+}
+
+static int print_buf(struct rk_buf *b)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	rk_print_buf(b);
+	rk_buf_release(b);
+	return rk_finish(0, &err);
+}
+
+/* __complete: what must be asked for is asked by the tool `names` in our place. Silent whatever
+ * happens: stderr is the user's prompt. */
+static int complete(const struct rk_cmd *cmd, int argc, char **argv)
+{
+	struct rk_buf out = RK_BUF_INIT;
+	struct rk_strv ask_for = {0}, words = {0};
+	rk_auto_free char *dir = NULL, *path = NULL;
+
+	rk_cli_complete(cmd, argc, argv, &out, &ask_for);
+	if (!ask_for.n)
+		return print_buf(&out);
+	dir = rk_exe_dir();
+	path = rk_asprintf("%s/rk3k-names", dir);
+	rk_strv_add(&words, path);
+	rk_strv_add(&words, "--complete");
+	for (size_t i = 2; i < ask_for.n; i++)
+		rk_strv_add(&words, ask_for.v[i]);
+	rk_strv_add(&words, "--"); /* what stands before each name is no flag of names */
+	rk_strv_add(&words, ask_for.v[0]);
+	rk_strv_add(&words, ask_for.v[1]);
+	execv(path, (char *const *)(uintptr_t)words.v);
+	return print_buf(&out);
+}
+
+/* Answers that need no parsing; -1 when it is none of them. */
+static int answer(const struct rk_cmd *cmd, int argc, char **argv)
+{
+	struct rk_buf out = RK_BUF_INIT;
+
+	if (argc == 2 && rk_streq(argv[1], "--summary"))
+		rk_buf_addf(&out, "%s\n", cmd->summary);
+	else if (argc == 2 && rk_streq(argv[1], "__man"))
+		rk_cli_man(cmd, &out);
+	else if (argc > 1 && rk_streq(argv[1], "__complete"))
+		return complete(cmd, argc - 2, argv + 2);
+	else
+		return -1;
+	return print_buf(&out);
+}
+
+/* Examples and descriptions say "kubectl rk3k"; helm's users read of helm. */
+static void say_prefix(struct rk_buf *out, const char *text)
+{
+	static const char usual[] = "kubectl rk3k";
+	const char *hit;
+
+	for (; (hit = strstr(text, usual)); text = hit + sizeof(usual) - 1) {
+		rk_buf_put(out, text, (size_t)(hit - text));
+		rk_buf_puts(out, rk_usage_prefix());
+	}
+	rk_buf_puts(out, text);
+}
+
+static int help(const struct rk_cmd *cmd, const struct rk_verb *verb)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	struct rk_buf out = RK_BUF_INIT;
+	size_t width = rk_out_width(STDOUT_FILENO);
+
+	rk_cli_help(cmd, verb && verb->name ? verb : NULL, width ? width : 80, &text);
+	say_prefix(&out, text.s);
+	return print_buf(&out);
+}
+
+static int version(void)
+{
+	struct rk_buf out = RK_BUF_INIT;
+
+	rk_buf_addf(&out, "rk3k %s (%s, %s)\n", rk_version, rk_commit, rk_date);
+	return print_buf(&out);
+}
+
+int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_common c = {0};
+	const struct rk_verb *verb = NULL;
+	rk_auto_free char *name = rk_asprintf("rk3k-%s", cmd->name);
+	rk_auto_free void *opts = rk_calloc(1, cmd->opts_size ? cmd->opts_size : 1);
+	int nargs = 0, ret;
+
+	rk_init(name);
+	ret = answer(cmd, argc, argv);
+	if (ret >= 0)
+		return ret;
+	argc -= argc > 0;
+	ret = rk_cli_parse_common(cmd, opts, &c, argc, argv + 1, &verb, &nargs, &err);
+	rk_out_init(name, c.verbosity, c.quiet, (enum rk_color)c.color);
+	if (ret == 0 && c.help) {
+		ret = help(cmd, verb);
+	} else if (ret == 0 && c.version) {
+		ret = version();
+	} else {
+		if (ret < 0 && !err.hint[0])
+			rk_err_hint(&err, "see %s %s --help", rk_usage_prefix(), cmd->name);
+		else if (ret == 0)
+			ret = verb->run(opts, nargs, argv + 1, &err);
+		ret = rk_finish(ret, &err);
+	}
+	rk_cli_release(cmd, verb, opts);
+	return ret;
+}

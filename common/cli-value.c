@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is written behind a flag, as the value of its option. */
+#include "cli-internal.h"
+
+#include <strings.h>
+
+/* Units in nanoseconds, longest spelling first where one begins another. */
+static const struct {
+	const char *name;
+	double ns;
+} units[] = {
+	{"ns", 1},
+	{"us", 1e3},
+	{"\302\265s", 1e3},
+	{"\316\274s", 1e3},
+	{"ms", 1e6},
+	{"s", 1e9},
+	{"m", 60e9},
+	{"h", 3600e9},
+};
+
+/* One "1.5h" of a duration; moves *s behind it. */
+static bool duration_part(const char **s, double *ns)
+{
+	const char *p = *s;
+	double n = 0, scale = 1;
+	bool digits = false;
+
+	for (; *p >= '0' && *p <= '9'; p++, digits = true)
+		n = n * 10 + (*p - '0');
+	if (*p == '.')
+		for (p++; *p >= '0' && *p <= '9'; p++, digits = true)
+			n += (*p - '0') * (scale /= 10);
+	for (size_t i = 0; digits && i < RK_COUNT(units); i++) {
+		size_t len = strlen(units[i].name);
+
+		/* "m" must not take the m of "ms"; "ms" stands before it. */
+		if (strncmp(p, units[i].name, len) != 0)
+			continue;
+		*ns += n * units[i].ns;
+		*s = p + len;
+		return true;
+	}
+	return false;
+}
+
+bool rk_parse_duration(const char *s, int64_t *ms)
+{
+	double ns = 0;
+	bool minus = *s == '-';
+
+	if (*s == '-' || *s == '+')
+		s++;
+	if (rk_streq(s, "0")) {
+		*ms = 0;
+		return true;
+	}
+	do {
+		if (!duration_part(&s, &ns) || ns > 9.2e18) /* Go's int64 of nanoseconds */
+			return false;
+	} while (*s);
+	*ms = (int64_t)(ns / 1e6 + 0.5) * (minus ? -1 : 1);
+	return true;
+}
+
+/* Index of s among "a|b|c", case ignored as kubectl does; -1 when it is none. */
+static int choice_index(const char *choices, const char *s)
+{
+	size_t want = strlen(s);
+
+	for (int i = 0;; i++) {
+		size_t n = strcspn(choices, "|");
+
+		if (n == want && strncasecmp(choices, s, n) == 0)
+			return i;
+		if (!choices[n])
+			return -1;
+		choices += n + 1;
+	}
+}
+
+static int set_enum(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	int i = choice_index(f->opt->choices, value);
+	rk_auto_free char *list = rk_strdup(f->opt->choices);
+
+	if (i >= 0) {
+		*(int *)f->p = i;
+		return 0;
+	}
+	for (char *p = list; *p; p++)
+		if (*p == '|')
+			*p = ' ';
+	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s", name, value, list);
+}
+
+static int set_bool(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True"};
+	static const char *const no[] = {"false", "0", "f", "F", "FALSE", "False"};
+
+	for (size_t i = 0; i < RK_COUNT(yes); i++) {
+		if (rk_streq(value, yes[i]) || rk_streq(value, no[i])) {
+			*(bool *)f->p = rk_streq(value, yes[i]);
+			return 0;
+		}
+	}
+	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is neither true nor false", name, value);
+}
+
+static int set_duration(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	int64_t s;
+
+	if (f->opt->kind == RK_OPT_SECS && rk_parse_int(value, 0, INT32_MAX, &s)) {
+		*(int64_t *)f->p = s * 1000;
+		return 0;
+	}
+	if (rk_parse_duration(value, f->p))
+		return 0;
+	return rk_err_set(
+		err, RK_USAGE, "%s: \"%s\" is not a duration such as 90s or 5m", name, value);
+}
+
+static int set_int(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	int64_t n;
+	bool count = f->opt->kind == RK_OPT_COUNT;
+
+	if (!rk_parse_int(value, count ? 0 : INT64_MIN, count ? 99 : INT64_MAX, &n))
+		return rk_err_set(err, RK_USAGE, "%s: \"%s\" is not a number", name, value);
+	if (count)
+		*(int *)f->p = (int)n;
+	else
+		*(int64_t *)f->p = n;
+	return 0;
+}
+
+/* Items of "a,b" live as long as the process: opts point to them as they point into argv. */
+static void add_csv(struct rk_strv *v, const char *value)
+{
+	while (*value) {
+		size_t n = strcspn(value, ",");
+
+		if (n)
+			rk_strv_add(v, rk_strndup(value, n));
+		value += n + (value[n] == ',');
+	}
+}
+
+/* name: as the user wrote it, for messages. */
+int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	switch (f->opt->kind) {
+	case RK_OPT_FLAG:
+		return set_bool(f, name, value, err);
+	case RK_OPT_INT:
+	case RK_OPT_COUNT:
+		return set_int(f, name, value, err);
+	case RK_OPT_DUR:
+	case RK_OPT_SECS:
+		return set_duration(f, name, value, err);
+	case RK_OPT_ENUM:
+		return set_enum(f, name, value, err);
+	case RK_OPT_LIST:
+		rk_strv_add(f->p, value);
+		return 0;
+	case RK_OPT_CSV:
+		add_csv(f->p, value);
+		return 0;
+	default:
+		*(const char **)f->p = value;
+		return 0;
+	}
+}
+
+/* A flag given without a value. */
+int rk_flag_set_alone(struct rk_flag *f, const char *name, struct rk_err *err)
+{
+	if (f->opt->kind == RK_OPT_COUNT) {
+		++*(int *)f->p;
+		return 0;
+	}
+	return rk_flag_set(f, name, f->opt->optional ? f->opt->optional : "true", err);
+}
