@@ -199,7 +199,7 @@ asan:
 ##: fuzz           the fuzzers, FUZZ_SECONDS each (10)
 fuzz:
 	+@$(RUN) fuzz
-##: quick          unit, cli, lint and the quick part of plane: for every day
+##: quick          unit, lint, and the quick parts of cli and plane: for every day
 quick: deps
 	@$(MAKE) all man unit-bin DEVELOPER=1
 	+@$(RUN) quick
