@@ -101,7 +101,7 @@ virtual_up() {
 	VIRTUAL_KUBECONFIG=$BATS_FILE_TMPDIR/$ns.$name.kubeconfig
 	export VIRTUAL_KUBECONFIG
 	controller_up
-	kubectl create namespace "$ns" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	kubectl create namespace "$ns" >/dev/null 2>&1 || kubectl get namespace "$ns" >/dev/null
 	jq -n --arg ns "$ns" --arg name "$name" --argjson spec "$spec" '{
 		apiVersion: "k3k.io/v1beta1", kind: "Cluster", metadata: {name: $name, namespace: $ns},
 		spec: ({mode: "virtual", servers: 1, agents: 0, clusterCIDR: "10.42.0.0/16",

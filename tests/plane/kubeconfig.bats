@@ -10,7 +10,7 @@ setup_file() {
 	controller_up
 	virtual_up kc hidden '{}' &
 	virtual_up kc rancher
-	wait
+	wait $!
 	# Whoever is this user reaches the host's API server, and no address of a virtual cluster.
 	bed iptables -t raw -A OUTPUT -m owner --uid-owner 4242 -d 10.96.0.0/16 -j DROP
 	bed iptables -t raw -A OUTPUT -m owner --uid-owner 4242 -p tcp --dport 30000:32767 -j DROP
