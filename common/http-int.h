@@ -56,6 +56,7 @@ struct rk_xfer {
 	struct rk_http_res *res, own_res;
 	struct rk_xfer_cb cb;
 	bool too_large, stopped, delivered, idle, cancelled;
+	bool heard;	      /* bytes were handed on since rk_pool_poll looked */
 	bool shaking;	      /* the TLS handshake began */
 	bool headed;	      /* the head of the answer is complete */
 	int tries;	      /* repeats so far */

@@ -152,16 +152,29 @@ static bool expire(struct rk_pool *p)
 	return false;
 }
 
-/* Returns whether a transfer ended. */
+/* Bytes have been handed on, and whoever got them may want to work on them now. */
+static bool heard(struct rk_pool *p)
+{
+	bool any = false;
+
+	for (struct rk_xfer *x = p->list; x; x = x->next) {
+		any |= x->heard;
+		x->heard = false;
+	}
+	return any;
+}
+
+/* Returns whether anything happened: a transfer ended, or bytes came. */
 static bool drive(struct rk_pool *p)
 {
-	bool ended = false;
 	int running, left;
+	bool any;
 	CURLMsg *m;
 
 	p->busy = true;
 	curl_multi_perform(p->multi, &running);
 	p->busy = false;
+	any = heard(p);
 	while ((m = curl_multi_info_read(p->multi, &left))) {
 		struct rk_xfer *x = NULL;
 
@@ -172,11 +185,11 @@ static bool drive(struct rk_pool *p)
 			xfer_free(x);
 		else
 			finish(x, rk_xfer_outcome(x, m->data.result));
-		ended = true;
+		any = true;
 	}
 	while (expire(p))
-		ended = true;
-	return ended;
+		any = true;
+	return any;
 }
 
 static int count(const struct rk_pool *p)

@@ -101,7 +101,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	if (x->cancelled)
 		return 0;
 	if (x->cb.data && good_status(x->easy)) {
-		x->delivered = true;
+		x->delivered = x->heard = true;
 		x->stopped = x->cb.data(x->cb.arg, p, n) < 0;
 		return x->stopped ? 0 : n;
 	}

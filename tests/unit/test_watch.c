@@ -22,6 +22,7 @@ struct line {
 	int hold_ms;	    /* keep the stream open so long after the body */
 	bool trickle;	    /* one byte at a time */
 	const char *header; /* part of the request's head that must be there, or NULL */
+	const char *later;  /* said after hold_ms, in a stream that stays open; or NULL */
 };
 
 struct shared {
@@ -71,6 +72,10 @@ static void answer(int fd, const struct line *script, int nlines)
 	write_slowly(fd, start, false);
 	write_slowly(fd, l->body, l->trickle);
 	usleep((useconds_t)l->hold_ms * 1000);
+	if (!l->later)
+		return;
+	write_slowly(fd, l->later, false);
+	pause();
 }
 
 static void serve(int listener, const struct line *script, int nlines)
@@ -122,6 +127,7 @@ struct seen {
 	const char *want;
 	int fails;
 	bool go_on;
+	int nap_ms; /* how long an event keeps the client busy */
 };
 
 static void check(struct seen *s)
@@ -139,6 +145,7 @@ static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 	rk_buf_addf(&s->text, "%c%s%s ", marks[e],
 		obj ? rk_get_str(obj, "metadata", "name", NULL) : "", v ? v : "");
 	check(s);
+	usleep((useconds_t)s->nap_ms * 1000);
 }
 
 static bool on_fail(void *arg, const struct rk_err *err)
@@ -174,27 +181,34 @@ static void client_free(struct rk_kube *k)
 	free(k);
 }
 
-static void expect(
-	const struct line *script, int nlines, const char *want, bool go_on, const char *token_file)
+static void follow(const struct line *script, int nlines, struct seen *s, const char *token_file)
 {
-	struct seen s = {.text = RK_BUF_INIT, .want = want, .go_on = go_on};
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_list_opts o = {.limit = 2};
 	struct rk_kube *k;
 
+	rk_buf_init(&s->text, 0);
 	start(script, nlines);
 	k = client();
 	if (token_file)
 		k->target.token_file = rk_strdup(token_file);
-	s.loop = rk_loop_new();
-	rk_loop_watch(s.loop, k, &RK_CONFIGMAP, "n", &o, on_event, on_fail, &s);
-	if (rk_loop_run(s.loop, 15000, &err) < 0)
-		fail_msg("%s: saw %s wanted %s (%s)", err.msg, s.text.s, want, shared->wrong);
+	s->loop = rk_loop_new();
+	rk_loop_watch(s->loop, k, &RK_CONFIGMAP, "n", &o, on_event, on_fail, s);
+	if (rk_loop_run(s->loop, 15000, &err) < 0)
+		fail_msg("%s: saw %s wanted %s (%s)", err.msg, s->text.s, s->want, shared->wrong);
 	assert_string_equal(shared->wrong, "");
-	rk_loop_free(s.loop);
+	rk_loop_free(s->loop);
 	client_free(k);
-	rk_buf_release(&s.text);
+	rk_buf_release(&s->text);
 	stop();
+}
+
+static void expect(
+	const struct line *script, int nlines, const char *want, bool go_on, const char *token_file)
+{
+	struct seen s = {.want = want, .go_on = go_on};
+
+	follow(script, nlines, &s, token_file);
 }
 
 #define OBJ(name, uid, version)                                                   \
@@ -315,6 +329,26 @@ static void token_is_read_again(void **state)
 	unlink(path);
 }
 
+/* What comes while the client is busy with something else is worked on right after, not when the
+ * next thing happens. */
+static void busy_client_misses_nothing(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=2", 200, LIST("1", "", "")),
+		{.uri = "watch=1",
+			.status = 200,
+			.body = EVENT("ADDED", OBJ("a", "ua", "2")),
+			.hold_ms = 100,
+			.later = EVENT("ADDED", OBJ("b", "ub", "3"))},
+	};
+	struct seen s = {.want = ". +a2 +b3 ", .nap_ms = 400};
+	int64_t began = rk_now_ms();
+
+	(void)state;
+	follow(script, RK_COUNT(script), &s, NULL);
+	assert_true(rk_now_ms() - began < 5000); /* where it is late, it is the loop's 15 s */
+}
+
 /* --- timers and signals --- */
 
 struct ticks {
@@ -387,6 +421,7 @@ int main(void)
 		cmocka_unit_test(refusal_ends_or_is_tried_again),
 		cmocka_unit_test(rubbish_and_breaks),
 		cmocka_unit_test(token_is_read_again),
+		cmocka_unit_test(busy_client_misses_nothing),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(signals),
 	};
