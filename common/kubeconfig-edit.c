@@ -41,8 +41,26 @@ static int check_same_twice(const struct edit *e)
 	return 0;
 }
 
+/* What YAML takes for the end of a line and hardly any other program does (YAML 1.1, 4.2): a
+ * carriage return alone, U+0085, U+2028, U+2029. */
+static bool odd_break(const char *t, size_t n)
+{
+	static const char *const rare[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+	const char *end = t + n;
+
+	for (const char *p = t; (p = memchr(p, '\r', (size_t)(end - p))); p++)
+		if (p + 1 == end || p[1] != '\n')
+			return true;
+	for (size_t i = 0; i < RK_COUNT(rare); i++)
+		if (memmem(t, n, rare[i], strlen(rare[i])))
+			return true;
+	return false;
+}
+
 static int check_wanted(const struct edit *e)
 {
+	if (!e->l->flow && !e->l->plain && odd_break(e->t, e->n))
+		return refuse(e, "a line ends in neither LF nor CR LF", NULL);
 	if (e->l->tied)
 		return refuse(e, "YAML anchors or merge keys are used at the top", NULL);
 	for (size_t i = 0; i < e->want->n; i++)

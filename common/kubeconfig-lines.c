@@ -24,6 +24,7 @@ struct lines {
 	struct kc_section *sec;	   /* section we are in, or NULL */
 	struct kc_item *item;	   /* item we are in, or NULL */
 	struct kc_section *opened; /* section key just read without a value */
+	bool current_open;	   /* so was current-context */
 	size_t bol, eol, next;	   /* this line: start, end without \r\n, start of the next */
 	size_t keys[RK_KC_NKINDS], current;
 };
@@ -167,6 +168,7 @@ static bool root_key(struct lines *s, size_t key, size_t colon, size_t from, siz
 	s->sec = NULL;
 	s->item = NULL;
 	s->opened = NULL;
+	s->current_open = false;
 	l->nkeys++;
 	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
 		struct kc_section *sec = &l->sec[k];
@@ -192,6 +194,7 @@ static bool root_key(struct lines *s, size_t key, size_t colon, size_t from, siz
 		return false;
 	l->has_current = true;
 	l->current = (struct kc_span){from, to};
+	s->current_open = from == to;
 	if (from == to)
 		l->current = (struct kc_span){colon + 1, colon + 1};
 	return true;
@@ -241,8 +244,8 @@ static bool key_at(struct lines *s, size_t p)
 	s->awaits = from == to;
 	if (s->depth == 1)
 		return root_key(s, p, colon, from, to);
-	if (s->depth == 2 && s->opened)
-		return false; /* a map where a list belongs */
+	if (s->depth == 2 && (s->opened || s->current_open))
+		return false; /* a map where a list belongs, or a string */
 	if (s->depth == 3 && s->item)
 		return item_key(s, p, colon, from, to);
 	return true;
@@ -262,6 +265,8 @@ static bool dash_at(struct lines *s, size_t col)
 {
 	if (s->depth != 2)
 		return true;
+	if (s->current_open)
+		return false;
 	if (s->opened) {
 		s->sec = s->opened;
 		s->opened = NULL;
@@ -362,6 +367,7 @@ int kc_scan_lines(struct kc_layout *l, const char *text, size_t n)
 	bool marker = false;
 
 	l->doc = rk_doc_new(true);
+	l->plain = true;
 	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		s.bol = 3;
 	l->end = s.bol;

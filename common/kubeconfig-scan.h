@@ -36,6 +36,7 @@ struct kc_section {
 struct kc_layout {
 	struct rk_doc *doc;
 	bool crlf;     /* lines end so */
+	bool plain;    /* the line scanner took it */
 	bool flow;     /* the root is { } */
 	bool empty;    /* no document in it */
 	bool tied;     /* merge key or anchor at the root */

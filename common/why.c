@@ -15,16 +15,26 @@ static const char *name_of(const struct rk_val *v)
 	return s ? s : "?";
 }
 
+/* A byte that goes on with a character of UTF-8. */
+static bool inside(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 /* Of a long text its two ends: containerd and helm say the cause last. */
 static void put_text(struct rk_buf *out, const char *lead, const char *text)
 {
-	size_t n = text ? strlen(text) : 0;
+	size_t n = text ? strlen(text) : 0, head = TEXT_MAX / 3, tail = TEXT_MAX * 2 / 3;
 
-	if (n > TEXT_MAX)
-		rk_buf_addf(out, "%s%.*s ... %s", lead, TEXT_MAX / 3, text,
-			text + n - TEXT_MAX * 2 / 3);
-	else if (n)
+	if (n > TEXT_MAX) {
+		for (; head && inside(text[head]); head--)
+			;
+		for (; tail && inside(text[n - tail]); tail--)
+			;
+		rk_buf_addf(out, "%s%.*s ... %s", lead, (int)head, text, text + n - tail);
+	} else if (n) {
 		rk_buf_addf(out, "%s%s", lead, text);
+	}
 }
 
 /* --- pods --- */

@@ -11,7 +11,7 @@ setup_file() {
 	authorities
 	TERRAFORM=$(command -v terraform || true)
 	if [[ -z $TERRAFORM ]]; then
-		"$RK3K_TOP/tests/env/build" tofu 2>/dev/null
+		"$RK3K_TOP/tests/env/build" tofu >/dev/null
 		TERRAFORM=$("$RK3K_TOP/tests/env/build" --path)/tofu
 	fi
 	export TERRAFORM

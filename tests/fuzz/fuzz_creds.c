@@ -3,16 +3,9 @@
  * text does not name; an image that is taken is taken again in its full form, as the same. */
 #include "creds.h"
 #include "registries.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x)                                                                 \
-	do {                                                                    \
-		if (!(x)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort();                                                \
-		}                                                               \
-	} while (0)
 
 static void logins(const char *text, size_t n)
 {

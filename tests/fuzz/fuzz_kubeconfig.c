@@ -2,16 +2,9 @@
 /* Any bytes as a kubeconfig: reading must not crash; the two scanners must agree; an edit must
  * leave every other entry's bytes alone and be done once. */
 #include "kubeconfig-scan.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x)                                                                 \
-	do {                                                                    \
-		if (!(x)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort();                                                \
-		}                                                               \
-	} while (0)
 
 static bool same_item(const struct kc_item *a, const struct kc_item *b)
 {

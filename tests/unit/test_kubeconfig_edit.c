@@ -311,6 +311,10 @@ static void test_refused(void **state)
 	refuses("clusters: [\n", RK_FAIL, "not YAML");
 	refuses("clusters:\n- name: \"a\n", RK_FAIL, "not YAML");
 	refuses("\xff\xfe", RK_FAIL, "not YAML");
+	refuses("clusters:\n- name: a\r- name: b\n", RK_CONFLICT, "neither LF nor CR LF");
+	refuses("clusters:\n- name: a\xe2\x80\xa8- name: b\n", RK_CONFLICT, "neither LF nor CR LF");
+	refuses("current-context:\n  a: b\n", RK_CONFLICT, "current-context");
+	refuses("current-context:\n- a\n", RK_CONFLICT, "current-context");
 }
 
 static void test_anchors_elsewhere(void **state)
