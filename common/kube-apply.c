@@ -73,7 +73,7 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 	j->ns = rk_kube_ns_for(j->k, j->r, j->ns);
 	rk_res_label(j->r, j->ns, j->name, &j->what);
 	j->about = (struct rk_kube_about){.what = j->what.s,
-		.server = rk_kube_server(j->k),
+		.kube = j->k,
 		.api_version = av,
 		.secret = !strcmp(kind, "Secret")};
 	j->body = applied_form(j->d, obj, j->ns);

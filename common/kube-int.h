@@ -26,10 +26,10 @@ struct rk_kube {
 
 /* What a Status is about, for the message. */
 struct rk_kube_about {
-	const char *what;	 /* "secret/x in namespace n" */
-	const char *server;	 /* NULL: not named */
-	const char *api_version; /* of the kind asked for, or NULL */
-	bool secret;		 /* values in the server's text are cut away */
+	const char *what;	    /* "secret/x in namespace n" */
+	const struct rk_kube *kube; /* named by its server, and whose identity; or NULL */
+	const char *api_version;    /* of the kind asked for, or NULL */
+	bool secret;		    /* values in the server's text are cut away */
 };
 
 /* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */

@@ -123,10 +123,8 @@ int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	int ret = 0;
 
 	rk_res_label(r, ns, NULL, &what);
-	p.about = (struct rk_kube_about){.what = what.s,
-		.server = rk_kube_server(k),
-		.api_version = r->api_version,
-		.secret = secret};
+	p.about = (struct rk_kube_about){
+		.what = what.s, .kube = k, .api_version = r->api_version, .secret = secret};
 	if (version)
 		version[0] = '\0';
 	do {

@@ -203,7 +203,7 @@ static int ask_list(struct rk_kube *k, const char *av, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_http_req req = {.retry = true};
-	struct rk_kube_about a = {.server = rk_kube_server(k), .api_version = av};
+	struct rk_kube_about a = {.kube = k, .api_version = av};
 	struct rk_val *list;
 
 	rk_buf_addf(&path, "%s%s", strchr(av, '/') ? "/apis/" : "/api/", av);
@@ -344,8 +344,7 @@ int rk_kube_res_word(
 				  "as=APIGroupDiscoveryList,"
 				  "application/json;g=apidiscovery.k8s.io;v=v2beta1;"
 				  "as=APIGroupDiscoveryList,application/json"};
-		struct rk_kube_about a = {
-			.what = "kinds of the server", .server = rk_kube_server(k)};
+		struct rk_kube_about a = {.what = "kinds of the server", .kube = k};
 		struct rk_val *list;
 
 		if (rk_kube_call(k, &req, &a, &res, err) < 0 ||

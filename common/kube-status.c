@@ -2,6 +2,7 @@
 /* What a server's refusal means: the Status of the API machinery, decided by reason, then by
  * code, never by text; and bodies that are no Status (proxies, unknown API groups). */
 #include "kube-int.h"
+#include "out.h"
 
 #include <ctype.h>
 
@@ -218,17 +219,41 @@ static void group_hint(const char *api_version, struct rk_err *err)
 	rk_err_hint(err, "install the CustomResourceDefinition or component that brings it");
 }
 
+/* A server says of an expired certificate only that nobody has come. False: it has not expired. */
+static bool expired(const struct rk_kube_about *a, struct rk_buf *text, struct rk_err *err)
+{
+	int64_t end = a->kube ? rk_target_expires(rk_kube_target(a->kube)) : 0;
+	char when[32];
+
+	if (!end || end > time(NULL))
+		return false;
+	rk_time_format(end, when);
+	rk_buf_addf(text, "the client certificate of context %s expired on %s",
+		rk_kube_context(a->kube), when);
+	rk_err_hint(err, "renew it, or choose another user with --user or --context");
+	return true;
+}
+
+static void unauthorized(const struct rk_kube_about *a, struct rk_buf *text, struct rk_err *err)
+{
+	if (expired(a, text, err))
+		return;
+	rk_buf_puts(text, "the server does not accept the credentials");
+	rk_err_hint(err, "renew them, or choose another user with --user or --context");
+}
+
 /* "WHAT on SERVER: text" with code, reason and http. */
 static int finish(const struct rk_kube_about *a, int http, const char *reason, const char *text,
 	struct rk_err *err)
 {
+	const char *server = a->kube ? rk_kube_server(a->kube) : NULL;
 	struct rk_err keep = RK_ERR_INIT;
 
 	if (!err)
 		return -1;
 	keep = *err; /* the hint was set before the message is known */
 	rk_err_set(err, exit_code(reason, http), "%s%s%s: %s", a->what ? a->what : "request",
-		a->server ? " on " : "", a->server ? a->server : "", text);
+		server ? " on " : "", server ? server : "", text);
 	memcpy(err->hint, keep.hint, sizeof(err->hint));
 	err->http = http;
 	snprintf(err->reason, sizeof(err->reason), "%s", reason ? reason : "");
@@ -253,10 +278,9 @@ int rk_kube_status_val(
 		conflict(st, msg, a->secret, &text, err);
 	else if (!strcmp(reason, "Invalid") && add_causes(&text, st, a->secret))
 		;
-	else if (!strcmp(reason, "Unauthorized")) {
-		rk_buf_puts(&text, "the server does not accept the credentials");
-		rk_err_hint(err, "renew them, or choose another user with --user or --context");
-	} else
+	else if (!strcmp(reason, "Unauthorized"))
+		unauthorized(a, &text, err);
+	else
 		clean(&text, msg, a->secret);
 	if (!text.len)
 		rk_buf_addf(&text, "HTTP status %d%s%s", http, *reason ? ", " : "", reason);
@@ -278,6 +302,8 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 		group_hint(a->api_version, err);
 		return finish(a, 404, "NoSuchAPI", text.s, err);
 	}
+	if (res->status == 401 && expired(a, &text, err))
+		return finish(a, 401, "Unauthorized", text.s, err);
 	if (res->status == 413) {
 		rk_err_hint(err, "objects may have about 1 MiB; make it smaller");
 		return finish(a, 413, "RequestEntityTooLarge", "the object is too large", err);

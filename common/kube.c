@@ -254,23 +254,6 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 	}
 }
 
-/* A server says of an expired certificate only that nobody has come. */
-static int refuse_expired(struct rk_kube *k, const struct rk_kube_about *a, struct rk_err *err)
-{
-	int64_t expired = rk_target_expires(rk_kube_target(k));
-	char when[32];
-
-	if (!expired || expired > time(NULL))
-		return 0;
-	rk_time_format(expired, when);
-	rk_err_set(err, RK_FAIL, "%s on %s: the client certificate of context %s expired on %s",
-		a->what, rk_kube_server(k), rk_kube_context(k), when);
-	rk_err_hint(err, "renew it, or choose another user with --user or --context");
-	err->http = 401;
-	snprintf(err->reason, sizeof(err->reason), "Unauthorized");
-	return -1;
-}
-
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err)
 {
@@ -294,8 +277,6 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 				return rk_err_wrap(err, "%s", a->what);
 		}
 	}
-	if (res->status == 401 && refuse_expired(k, a, err) < 0)
-		return -1;
 	warn_all(res);
 	return 0;
 }
@@ -317,8 +298,8 @@ int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct 
 	if (rk_json_parse(d, res->body.s, res->body.len, out, err) < 0 || !*out ||
 		(*out)->kind != RK_MAP) {
 		rk_err_set(err, RK_FAIL, "%s%s%s: the answer is no JSON object (%zu bytes of %s)",
-			a->what, a->server ? " on " : "", a->server ? a->server : "", res->body.len,
-			res->content_type[0] ? res->content_type : "no type");
+			a->what, a->kube ? " on " : "", a->kube ? rk_kube_server(a->kube) : "",
+			res->body.len, res->content_type[0] ? res->content_type : "no type");
 		rk_err_hint(err, "is this a Kubernetes API? See the server of the context");
 		return -1;
 	}
@@ -329,7 +310,7 @@ int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http
 	struct rk_err *err)
 {
 	rk_auto_buf what = RK_BUF_INIT;
-	struct rk_kube_about a = {.server = rk_kube_server(k)};
+	struct rk_kube_about a = {.kube = k};
 	const char *query = strchr(req->path, '?');
 
 	rk_buf_addf(&what, "%s %.*s",
@@ -371,7 +352,7 @@ static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res
 	rk_res_path(r, ns, name, &o->path);
 	rk_res_label(r, ns, name, &o->what);
 	o->about = (struct rk_kube_about){.what = o->what.s,
-		.server = rk_kube_server(k),
+		.kube = k,
 		.api_version = r->api_version,
 		.secret = !strcmp(r->kind, "Secret")};
 }

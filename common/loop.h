@@ -31,6 +31,7 @@ typedef void (*rk_watch_fn)(void *arg, enum rk_event e, const struct rk_val *obj
 struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
 	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
 	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
+/* From now on fn is not called, and the struct rk_kube may be freed. */
 void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w);
 
 /* Why the watch gets nothing at the moment (connection, refusal), or NULL when all is well. */

@@ -161,6 +161,8 @@ static void start(struct rk_watch *w, struct rk_http_req *req, const struct rk_b
 	w->ended = false;
 	w->relist = false;
 	w->opened_ms = rk_now_ms();
+	if (w->dead)
+		return;
 	req->path = path->s;
 	if (rk_kube_fresh(w->k, &err) < 0) {
 		w->ended = true;
@@ -225,7 +227,7 @@ static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_b
 {
 	rk_res_label(&w->res, w->ns, NULL, what);
 	*a = (struct rk_kube_about){.what = what->s,
-		.server = rk_kube_server(w->k),
+		.kube = w->k,
 		.api_version = w->res.api_version,
 		.secret = !strcmp(w->res.kind, "Secret")};
 }
@@ -253,16 +255,19 @@ static void failed(struct rk_watch *w)
 	struct rk_kube_about a;
 	struct rk_http_res res = RK_HTTP_RES_INIT;
 	struct rk_err err = w->err;
+	int fresh = 0; /* credentials to try */
 
 	about(w, &a, &what);
-	if (!w->status) {
-		rk_err_wrap(&err, "%s", a.what);
-		refused(w, &err);
-		return;
-	}
-	if (w->status == 401 && !w->renewed && rk_kube_renew(w->k, &err) > 0) {
+	if (w->status == 401 && !w->renewed)
+		fresh = rk_kube_renew(w->k, &err);
+	if (fresh > 0) {
 		w->renewed = true;
 		sleep_ms(w, 0);
+		return;
+	}
+	if (!w->status || fresh < 0) {
+		rk_err_wrap(&err, "%s", a.what);
+		refused(w, &err);
 		return;
 	}
 	if (w->status == 410) {
@@ -358,16 +363,27 @@ int rk_watch_feed(struct rk_watch_split *s, const char *p, size_t n,
 	return 0;
 }
 
+/* The stream ends here, and from its version it would only end here again: list anew. That the version
+ * is too old is no trouble; all else is. */
+static void stream_refused(struct rk_watch *w, const struct rk_val *status)
+{
+	rk_auto_buf what = RK_BUF_INIT;
+	struct rk_kube_about a;
+	struct rk_err err = RK_ERR_INIT;
+
+	about(w, &a, &what);
+	rk_kube_status_val(&a, (int)rk_get_int(status, 0, "code", NULL), status, &err);
+	w->relist = true;
+	if (err.http != 410 && !rk_streq(err.reason, "Expired"))
+		w->trouble = err;
+}
+
 static void event(struct rk_watch *w, const char *type, const struct rk_val *obj)
 {
 	const char *version = meta(obj, "resourceVersion");
 
-	if (!strcmp(type, "ERROR")) {
-		int64_t code = rk_get_int(obj, 0, "code", NULL);
-
-		w->relist = code == 410 || rk_streq(rk_get_str(obj, "reason", NULL), "Expired");
-		return;
-	}
+	w->trouble.code = RK_OK;
+	w->backoff = 0;
 	if (*version)
 		snprintf(w->version, sizeof(w->version), "%s", version);
 	if (!strcmp(type, "DELETED"))
@@ -390,8 +406,10 @@ static int on_line(void *arg, const char *p, size_t n)
 	obj = rk_get(v, "object", NULL);
 	if (!type || !obj)
 		return -1;
-	w->trouble.code = RK_OK;
-	w->backoff = 0;
+	if (!strcmp(type, "ERROR")) {
+		stream_refused(w, obj);
+		return -1;
+	}
 	event(w, type, obj);
 	return 0;
 }
@@ -521,9 +539,12 @@ struct rk_watch *rk_watch_next(const struct rk_watch *w)
 	return w->next;
 }
 
+/* Outside of libcurl, where all callbacks of a watch are run, this is the end of its transfer. */
 void rk_watch_kill(struct rk_watch *w)
 {
 	w->dead = true;
+	if (w->xfer)
+		rk_pool_cancel(rk_loop_pool(w->loop), rk_steal(&w->xfer));
 }
 
 static void watch_free(struct rk_watch *w)

@@ -220,7 +220,7 @@ static void header(const char *head, const char *name, char *out, size_t size)
 
 static int broken(const struct rk_kube_about *a, const char *why, struct rk_err *err)
 {
-	return rk_err_set(err, RK_FAIL, "%s on %s: %s", a->what, a->server, why);
+	return rk_err_set(err, RK_FAIL, "%s on %s: %s", a->what, rk_kube_server(a->kube), why);
 }
 
 /* Not 101: the body is a Status. */
@@ -281,7 +281,7 @@ static int shake(struct rk_ws *ws, const char *path, const char *protocol,
 int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const char *what, struct rk_err *err)
 {
-	struct rk_kube_about a = {.what = what, .server = rk_kube_server(k), .api_version = "v1"};
+	struct rk_kube_about a = {.what = what, .kube = k, .api_version = "v1"};
 	struct rk_ws *ws = rk_calloc(1, sizeof(*ws));
 
 	*out = NULL;

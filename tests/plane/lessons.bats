@@ -169,8 +169,7 @@ every() { # CODE TEXT
 	one_line "$@" ingress status "$NS/rancher" -q
 	one_line "$@" ingress apply "$NS/rancher" --host a.example.com -q
 	one_line "$@" kubeconfig get "$NS/rancher" -q
-	# who watches has only the server's word
-	one_line "$1" "${2/#*expired*/credentials}" wait cluster.k3k.io/rancher --for=exists --timeout=2s -q
+	one_line "$@" wait cluster.k3k.io/rancher --for=exists --timeout=2s -q
 }
 
 @test "status and others: an identity that has expired is said to have, in one line" {

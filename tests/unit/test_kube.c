@@ -2,6 +2,7 @@
 /* The kube room without a server: what a Status means, paths, words, the split of a watch. */
 #include "kube-int.h"
 #include "loop-int.h"
+#include "pki.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,9 +25,10 @@ static struct rk_err decode_as(
 
 static struct rk_err decode(int http, const char *body)
 {
-	static const struct rk_kube_about a = {.what = "secret/x in namespace n",
-		.server = "https://s:6443",
-		.api_version = "k3k.io/v1beta1"};
+	static char url[] = "https://s:6443";
+	static const struct rk_kube k = {.target = {.server = url}};
+	static const struct rk_kube_about a = {
+		.what = "secret/x in namespace n", .kube = &k, .api_version = "k3k.io/v1beta1"};
 
 	return decode_as(&a, http, "application/json", body);
 }
@@ -159,6 +161,38 @@ static void no_status_at_all(void **state)
 	assert_non_null(strstr(e.msg, "being deleted"));
 }
 
+/* However the 401 is dressed, an identity that has expired is said to have. */
+static void expired_identity(void **state)
+{
+	static const char *const bodies[] = {
+		STATUS("\"reason\":\"Unauthorized\",\"message\":\"Unauthorized\",\"code\":401"),
+		"Unauthorized\n", ""};
+	char server[] = "https://s:6443", context[] = "late";
+
+	(void)state;
+	for (int old = 0; old < 2; old++) {
+		struct rk_kube k = {.target = {.server = server, .context = context}};
+		struct rk_kube_about a = {.what = "pods", .kube = &k};
+		struct pki p;
+
+		pki_make(&p, NULL, &(struct pki_spec){.from = -7200, .to = old ? -3600 : 3600});
+		k.target.cert = p.cert_pem;
+		for (size_t i = 0; i < RK_COUNT(bodies); i++) {
+			struct rk_err e = decode_as(&a, 401, "", bodies[i]);
+
+			assert_int_equal(
+				!!strstr(e.msg, "pods on https://s:6443: the client "
+						"certificate of context late expired on 20"),
+				old);
+			assert_int_equal(!!strstr(e.hint, "renew it"), old);
+			assert_int_equal(e.http, 401);
+			assert_string_equal(e.reason, "Unauthorized");
+			assert_int_equal(e.code, RK_FAIL);
+		}
+		pki_release(&p);
+	}
+}
+
 /* Types that no server should send must not hurt. */
 static void wrong_types(void **state)
 {
@@ -289,6 +323,7 @@ int main(void)
 		cmocka_unit_test(invalid_is_brief),
 		cmocka_unit_test(secrets_are_not_told),
 		cmocka_unit_test(no_status_at_all),
+		cmocka_unit_test(expired_identity),
 		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(paths_and_words),
 		cmocka_unit_test(split_chunks),

@@ -271,6 +271,25 @@ static void expired_lists_again(void **state)
 	expect(script, RK_COUNT(script), "+a3 +b4 . +c25 -a3 -b4 +b33 -c25 ~b41 ", false, NULL);
 }
 
+/* A stream that says why it ends: listed again, with back-off; going on from its version might
+ * end there for ever. */
+static void error_lists_again(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=2", 200, LIST("10", "", "")),
+		HOLD("resourceVersion=10",
+			EVENT("ERROR",
+				"{\"kind\":\"Status\",\"code\":500,\"reason\":\"InternalError\"}")
+				EVENT("ADDED", OBJ("x", "ux", "11")),
+			9000),
+		SAY("limit=2 ", 200, LIST("20", "", OBJ("a", "ua", "15"))),
+		HOLD("resourceVersion=20", EVENT("DELETED", OBJ("a", "ua", "21")), 5000),
+	};
+
+	(void)state;
+	expect(script, RK_COUNT(script), ". +a15 -a21 ", true, NULL);
+}
+
 static void refusal_ends_or_is_tried_again(void **state)
 {
 	static const struct line once[] = {
@@ -418,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_and_chunks),
 		cmocka_unit_test(expired_lists_again),
+		cmocka_unit_test(error_lists_again),
 		cmocka_unit_test(refusal_ends_or_is_tried_again),
 		cmocka_unit_test(rubbish_and_breaks),
 		cmocka_unit_test(token_is_read_again),
