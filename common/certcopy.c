@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "certcopy.h"
 
+#include "ingress.h"
 #include "k3k.h"
 
 static int decode(
@@ -25,6 +26,19 @@ int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 	res->not_after = rk_cert_not_after(cert);
 	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
 	return rk_cert_check(cert, key.s, key.len, hosts->v, hosts->n, 0, err);
+}
+
+int rk_certcopy_source(
+	struct rk_kube *virt, const struct rk_strv *hosts, const char **name, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *all = NULL;
+
+	if (hosts->n != 1 && rk_kube_find(virt, &RK_SECRET, RK_CERTCOPY_FROM_NS,
+				     RK_INGRESS_SECRET_ALL, d, &all, err) < 0)
+		return -1;
+	*name = all ? RK_INGRESS_SECRET_ALL : RK_INGRESS_SECRET;
+	return 0;
 }
 
 static bool same_pair(const struct rk_val *a, const struct rk_val *b)

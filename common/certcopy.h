@@ -33,6 +33,11 @@ struct rk_certcopy_result {
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
 
+/* The Secret of Rancher's certificate in RK_CERTCOPY_FROM_NS: with several host names, or none
+ * known, that which deploy has made for all of them, when it is there; else the chart's own. */
+int rk_certcopy_source(struct rk_kube *virt, const struct rk_strv *hosts, const char **name,
+	struct rk_err *err) RK_MUST_USE;
+
 /* Judge a TLS Secret's certificate for hosts; fills fingerprint and not_after of res. */
 int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;

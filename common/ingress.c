@@ -16,6 +16,24 @@ void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in)
 		in->class = RK_INGRESS_CLASS;
 }
 
+static void add_flag(struct rk_buf *out, const char *flag, const char *name, const char *usual)
+{
+	if (name && !rk_streq(name, usual))
+		rk_buf_addf(out, " %s %s", flag, name);
+}
+
+void rk_ingress_flags(const struct rk_ingress *in, const char *secret, struct rk_buf *out)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_ingress usual = {.cluster = in->cluster};
+
+	rk_ingress_names(d, &usual);
+	add_flag(out, "--service", in->service, usual.service);
+	add_flag(out, "--ingress", in->name, usual.name);
+	add_flag(out, secret, in->secret, usual.secret);
+	add_flag(out, "--class", in->class, usual.class);
+}
+
 static bool has(const struct rk_strv *v, const char *s)
 {
 	for (size_t i = 0; i < v->n; i++)

@@ -10,7 +10,9 @@
 #include "kube.h"
 
 #define RK_INGRESS_SECRET "tls-rancher-ingress" /* inside, as Rancher's own chart calls it */
-#define RK_INGRESS_CLASS  "nginx"
+#define RK_INGRESS_SECRET_ALL \
+	RK_INGRESS_SECRET "-all" /* inside, of all names when they are several */
+#define RK_INGRESS_CLASS "nginx"
 
 struct rk_ingress {
 	const char *ns, *cluster;
@@ -21,6 +23,10 @@ struct rk_ingress {
 /* Fill the names that are NULL, in d: CLUSTER-k3k-traefik, CLUSTER-k3k-ingress, tls-CLUSTER-ingress,
  * class nginx. They are those that the settings make of CLUSTER. */
 void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in);
+
+/* " --service NAME..." for the names that are given and not the usual ones: for the commands that
+ * hints tell. secret: the flag for the Secret, "--secret" or "--to". */
+void rk_ingress_flags(const struct rk_ingress *in, const char *secret, struct rk_buf *out);
 
 /* The Service and the Ingress as a SEQ in d, names filled in as above, ready to be applied. RK_USAGE without a host. */
 int rk_ingress_objects(struct rk_doc *d, const struct rk_ingress *given, struct rk_val **out,

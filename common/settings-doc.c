@@ -216,6 +216,20 @@ static int load_value(struct rk_settings *s, const struct rk_val *v, struct rk_e
 	return 0;
 }
 
+/* Whether the first line that says something is KEY=..., as in a deploy.conf. */
+static bool is_assignments(const char *text)
+{
+	const char *p = text + strspn(text, " \t\r\n");
+
+	while (*p == '#') {
+		p += strcspn(p, "\n");
+		p += strspn(p, " \t\r\n");
+	}
+	if (rk_prefix(p, "export "))
+		p += 7;
+	return p[strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")] == '=';
+}
+
 int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
 {
 	rk_auto_problems p = {0};
@@ -242,22 +256,69 @@ int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_
 	return 0;
 }
 
-int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err)
+static int load_text(
+	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT;
 	rk_auto_doc *d = rk_doc_new(false);
+	bool piped = !strcmp(path, "-");
 	struct rk_val *doc;
 
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "configuration");
-	if (!text.len) {
+	if (!text->len) {
 		rk_err_set(err, RK_FAIL, "the configuration document is empty");
 		return rk_err_hint(err, "pipe it in: kubectl rk3k config -c deploy.conf | ...");
 	}
-	rk_doc_source(d, rk_streq(path, "-") ? "configuration" : path);
-	if (rk_yaml_parse(d, text.s, text.len, &doc, err) < 0)
+	if (is_assignments(text->s)) {
+		rk_err_set(err, RK_FAIL, "%s: these are assignments, not a configuration document",
+			piped ? "standard input" : path);
+		return rk_err_hint(err, "make one of them: kubectl rk3k config -c %s | ...",
+			piped ? "deploy.conf" : path);
+	}
+	rk_doc_source(d, piped ? "configuration" : path);
+	if (rk_yaml_parse(d, text->s, text->len, &doc, err) < 0)
 		return -1;
 	return rk_settings_load(s, doc, err);
+}
+
+int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET; /* a deploy.conf by mistake */
+
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "configuration");
+	return load_text(s, path, &text, err);
+}
+
+/* --- names alone --- */
+
+/* A line that cannot be read may have been one of them. */
+static bool is_name(const char *key)
+{
+	static const enum rk_key names[] = {RK_KEY_NAMESPACE, RK_KEY_CLUSTER, RK_KEY_INGRESS_NAME,
+		RK_KEY_SERVICE_NAME, RK_KEY_TLS_SECRET};
+
+	for (size_t i = 0; i < RK_COUNT(names); i++)
+		if (rk_streq(key, rk_settings_table[names[i]].name))
+			return true;
+	return !*key;
+}
+
+int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	rk_auto_problems p = {0};
+
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "configuration");
+	if (!is_assignments(text.s))
+		return load_text(s, path, &text, err);
+	rk_settings_parse(s, text.s, text.len, path, &p);
+	rk_settings_env(s);
+	rk_settings_check(s, &p);
+	for (size_t i = 0; i < p.n; i++)
+		if (p.v[i].fatal && is_name(p.v[i].key))
+			return rk_err_set(err, RK_FAIL, "configuration: %s%s%s", p.v[i].key,
+				*p.v[i].key ? " " : "", p.v[i].text);
+	return 0;
 }
 
 static int secret_of_file(

@@ -188,6 +188,9 @@ int rk_settings_load(
 	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
 /* Read a document from a file or "-" and load it. */
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
+/* What names a deployment and its objects, from a document or from a deploy.conf itself ("-": stdin)
+ * with RK3K_<KEY> over it; all other keys may be wrong or missing. For who only looks. */
+int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
 /* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;

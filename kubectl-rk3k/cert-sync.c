@@ -16,18 +16,14 @@ struct opts {
 	int dry;
 };
 
-static void defaults(void *p)
-{
-	struct opts *o = p;
-
-	o->from = RK_CERTCOPY_FROM_NS "/" RK_INGRESS_SECRET;
-}
-
 static const struct rk_opt OPTS[] = {{.name = "from",
 					     .kind = RK_OPT_STR,
 					     .off = offsetof(struct opts, from),
 					     .arg = "NS/SECRET",
-					     .help = "Secret in the virtual cluster to copy"},
+					     .help = "Secret in the virtual cluster to copy; "
+						     "default: cattle-system/"
+						     "tls-rancher-ingress, or with several hosts "
+						     "what deploy makes for them"},
 	{.name = "to",
 		.kind = RK_OPT_STR,
 		.off = offsetof(struct opts, to),
@@ -52,7 +48,7 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 struct job {
 	const struct opts *o;
 	struct rk_kube *host;
-	char *ns, *cluster, *from_ns, *from;
+	char *ns, *cluster, *from_ns, *from;  /* from NULL: as the host names want it */
 	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
 	struct rk_ingress names;	      /* of the objects on the host */
 	struct rk_strv hosts;
@@ -131,6 +127,8 @@ static int copy(
 	if (find_hosts(j, err) < 0)
 		return -1;
 	c.hosts = j->hosts;
+	if (!c.from && rk_certcopy_source(virt, &j->hosts, &c.from, err) < 0)
+		return -1;
 	return rk_certcopy(virt, j->host, &c, r, err);
 }
 
@@ -217,7 +215,8 @@ static bool keep_trying(void *arg, const struct rk_err *err)
 static int watch_round(struct job *j, bool *again, struct rk_err *err)
 {
 	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
-	rk_auto_free char *from_sel = rk_asprintf("metadata.name=%s", j->from);
+	rk_auto_free char *from_sel = j->from ? rk_asprintf("metadata.name=%s", j->from)
+					      : rk_strdup("type=kubernetes.io/tls");
 	rk_auto_free char *to_sel = rk_asprintf("metadata.name=%s", j->names.secret);
 	struct rk_list_opts from = {.fields = from_sel}, to = {.fields = to_sel};
 	struct watcher w = {.job = j, .delay = RETRY_MIN_MS};
@@ -269,8 +268,10 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 	if (rc == 0)
 		rc = rk_k3k_ref(ref, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
-	if (rc == 0)
+	if (rc == 0 && o->from)
 		rc = rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &j.from_ns, &j.from, err);
+	else if (rc == 0)
+		j.from_ns = rk_strdup(RK_CERTCOPY_FROM_NS);
 	if (rc == 0)
 		find_names(&j);
 	if (rc == 0)
@@ -300,7 +301,6 @@ static const struct rk_cmd CMD = {
 		"fit its key, is expired or does not cover the host names is refused, and the host "
 		"keeps what it has. Nothing is written when nothing changed.",
 	.opts_size = sizeof(struct opts),
-	.defaults = defaults,
 	.verbs = VERBS,
 };
 

@@ -10,7 +10,7 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *service, *name, *secret, *class;
+	const char *service, *name, *secret, *class, *from;
 	struct rk_strv hosts;
 	bool watch;
 	int dry;
@@ -46,7 +46,16 @@ struct opts {
 		RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube)
 
 static const struct rk_opt OPTS_READ[] = {NAME_OPTS, RK_OPT_END};
-static const struct rk_opt OPTS_WRITE[] = {
+static const struct rk_opt OPTS_DELETE[] = {
+	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
+static const struct rk_opt OPTS_RESTORE[] = {
+	{.name = "from",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, from),
+		.arg = "NS/SECRET",
+		.help = "Secret in the virtual cluster to copy"},
+	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
+static const struct rk_opt OPTS_APPLY[] = {
 	{.name = "watch",
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
@@ -343,15 +352,21 @@ static int apply(void *opts, int argc, char **argv, struct rk_err *err)
 
 static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
 {
+	rk_auto_free char *ns = NULL, *from = NULL;
 	struct rk_certcopy_result res;
 	struct rk_certcopy c = {.cluster = j->cluster,
 		.from_ns = RK_CERTCOPY_FROM_NS,
-		.from = RK_INGRESS_SECRET,
 		.to_ns = j->ns,
 		.to = j->in.secret,
 		.hosts = j->in.hosts,
 		.dry = (enum rk_dry)j->o->dry};
 
+	if (j->o->from && rk_k3k_ref(j->o->from, RK_CERTCOPY_FROM_NS, &ns, &from, err) < 0)
+		return -1;
+	if (from)
+		c.from_ns = ns, c.from = from;
+	else if (rk_certcopy_source(virt, &j->in.hosts, &c.from, err) < 0)
+		return -1;
 	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
 		return -1;
 	rk_printf("secret/%s %s\n", j->in.secret, rk_outcome_word(res.outcome));
@@ -471,6 +486,7 @@ static bool all_well(const struct rk_val *v)
 
 static int status_run(struct job *j, struct rk_err *err)
 {
+	rk_auto_buf names = RK_BUF_INIT;
 	struct rk_val *v = rk_map(j->d);
 
 	if (status_gather(j, v, err) < 0)
@@ -482,7 +498,9 @@ static int status_run(struct job *j, struct rk_err *err)
 	if (all_well(v))
 		return 0;
 	rk_err_set(err, RK_FAIL, "the host's way to %s is not complete", j->cluster);
-	return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s", j->ns, j->cluster);
+	rk_ingress_flags(&j->in, "--secret", &names);
+	return rk_err_hint(
+		err, "run: kubectl rk3k ingress restore %s/%s%s", j->ns, j->cluster, names.s);
 }
 
 static int status(void *opts, int argc, char **argv, struct rk_err *err)
@@ -534,13 +552,13 @@ static const struct rk_verb VERBS[] = {
 	{.name = "apply",
 		CLUSTER_ARG,
 		.summary = "make the Service and the Ingress on the host what they should be",
-		.opts = OPTS_WRITE,
+		.opts = OPTS_APPLY,
 		.run = apply,
 		.examples = "  kubectl rk3k ingress apply --host rancher.example.com --watch\n"},
 	{.name = "restore",
 		CLUSTER_ARG,
 		.summary = "make again what is missing of Service, Secret and Ingress",
-		.opts = OPTS_WRITE,
+		.opts = OPTS_RESTORE,
 		.run = restore},
 	{.name = "status",
 		CLUSTER_ARG,
@@ -551,7 +569,7 @@ static const struct rk_verb VERBS[] = {
 	{.name = "delete",
 		CLUSTER_ARG,
 		.summary = "delete the Service, the Ingress and the copied Secret",
-		.opts = OPTS_WRITE,
+		.opts = OPTS_DELETE,
 		.run = delete},
 	{.run = NULL}};
 

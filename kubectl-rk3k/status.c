@@ -4,20 +4,52 @@
 #include "cert.h"
 #include "certcopy.h"
 #include "cli.h"
+#include "cond.h"
 #include "helmchart.h"
 #include "ingress.h"
 #include "k3k.h"
 #include "loop.h"
+#include "settings.h"
 
 #include <stdarg.h>
 
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
+	const char *config, *service, *ingress, *secret, *from;
 	bool all, watch;
 };
 
 static const struct rk_opt OPTS[] = {
+	{.name = "config",
+		.key = 'c',
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, config),
+		.arg = "FILE",
+		.help = "deploy.conf, or what `kubectl rk3k config` writes (-: standard input): "
+			"which virtual cluster, and the names below",
+		.complete = "file"},
+	{.name = "service",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, service),
+		.arg = "NAME",
+		.help = "name of the Service on the host; default: CLUSTER-k3k-traefik"},
+	{.name = "ingress",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, ingress),
+		.arg = "NAME",
+		.help = "name of the Ingress on the host; default: CLUSTER-k3k-ingress"},
+	{.name = "secret",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, secret),
+		.arg = "NAME",
+		.help = "TLS Secret that the Ingress serves; default: tls-CLUSTER-ingress"},
+	{.name = "from",
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, from),
+		.arg = "NS/SECRET",
+		.help = "Secret in the virtual cluster that it is a copy of; default: "
+			"cattle-system/tls-rancher-ingress"},
 	{.name = "all-namespaces",
 		.key = 'A',
 		.kind = RK_OPT_FLAG,
@@ -35,7 +67,8 @@ struct look {
 	const struct opts *o;
 	struct rk_kube *host, *virt;
 	const char *ns, *cluster;
-	struct rk_ingress names; /* of the objects on the host */
+	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */
+	struct rk_ingress names;    /* of the objects on the host */
 	struct rk_doc *d;
 	struct rk_val *report, *problems;
 };
@@ -53,6 +86,16 @@ static void problem(struct look *l, const char *fmt, ...)
 	rk_append_str(l->d, l->problems, text);
 }
 
+/* Something on the host is not there. */
+static void missing(struct look *l, const char *kind, const char *name)
+{
+	rk_auto_buf flags = RK_BUF_INIT;
+
+	rk_ingress_flags(&l->names, "--secret", &flags);
+	problem(l, "no %s %s/%s on the host; run: kubectl rk3k ingress restore %s/%s%s", kind,
+		l->ns, name, l->ns, l->cluster, flags.s);
+}
+
 static void set_time(struct look *l, struct rk_val *map, const char *key, int64_t t)
 {
 	char text[32];
@@ -67,21 +110,22 @@ static void look_cluster(struct look *l, const struct rk_val *c)
 {
 	const char *phase = rk_get_str(c, "status", "phase", NULL);
 	const char *version = rk_get_str(c, "spec", "version", NULL);
-	const struct rk_val *cond = rk_at(rk_get(c, "status", "conditions", NULL), 0);
+	const char *message = rk_get_str(rk_condition(c, "Ready"), "message", NULL);
+	bool deleted = rk_get(c, "metadata", "deletionTimestamp", NULL) != NULL;
 
 	if (!version)
 		version = rk_get_str(c, "status", "hostVersion", NULL);
+	if (deleted || !phase)
+		phase = deleted ? "Terminating" : "Unknown";
 	rk_set_str(l->d, l->report, "namespace", l->ns);
 	rk_set_str(l->d, l->report, "cluster", l->cluster);
-	rk_set_str(l->d, l->report, "phase", phase ? phase : "Unknown");
+	rk_set_str(l->d, l->report, "phase", phase);
 	if (version)
 		rk_set_str(l->d, l->report, "version", version);
-	if (rk_get(c, "metadata", "deletionTimestamp", NULL))
+	if (deleted)
 		problem(l, "the Cluster is being deleted");
 	else if (!rk_streq(phase, "Ready"))
-		problem(l, "the Cluster is %s: %s", phase ? phase : "Unknown",
-			rk_get_str(cond, "message", NULL) ? rk_get_str(cond, "message", NULL)
-							  : "no message yet");
+		problem(l, "the Cluster is %s: %s", phase, message ? message : "no message yet");
 }
 
 static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *err)
@@ -113,7 +157,10 @@ static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const ch
 	if (rk_kube_find(k, &RK_SECRET, ns, name, l->d, &secret, err) < 0)
 		return -1;
 	if (!secret) {
-		problem(l, "no Secret %s/%s (%s)", ns, name, where);
+		if (k == l->host)
+			missing(l, "Secret", name);
+		else
+			problem(l, "no Secret %s/%s in the virtual cluster", ns, name);
 		return 0;
 	}
 	if (rk_certcopy_judge(secret, hosts, &res, &why) < 0) {
@@ -141,9 +188,9 @@ static int look_ingress(struct look *l, struct rk_strv *hosts, struct rk_err *er
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", ing != NULL);
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", svc != NULL);
 	if (!ing)
-		problem(l, "no Ingress %s/%s on the host", l->ns, l->names.name);
+		missing(l, "Ingress", l->names.name);
 	if (!svc)
-		problem(l, "no Service %s/%s on the host", l->ns, l->names.service);
+		missing(l, "Service", l->names.service);
 	return 0;
 }
 
@@ -211,20 +258,28 @@ static void look_agreement(struct look *l)
 	struct rk_val *v = rk_map_at(l->d, l->report, "certificates", NULL);
 	const char *a = rk_get_str(v, "inside", "fingerprint", NULL);
 	const char *b = rk_get_str(v, "host", "fingerprint", NULL);
+	rk_auto_buf flags = RK_BUF_INIT;
 
 	rk_set_bool(l->d, v, "agree", rk_streq(a, b));
-	if (a && b && !rk_streq(a, b))
-		problem(l,
-			"the host serves another certificate than the virtual cluster has; run: "
-			"kubectl rk3k cert-sync %s/%s",
-			l->ns, l->cluster);
+	if (!a || !b || rk_streq(a, b))
+		return;
+	rk_ingress_flags(&(struct rk_ingress){.cluster = l->cluster, .secret = l->names.secret},
+		"--to", &flags);
+	if (l->o->from)
+		rk_buf_addf(&flags, " --from %s", l->o->from);
+	problem(l,
+		"the host serves another certificate than the virtual cluster has; run: "
+		"kubectl rk3k cert-sync %s/%s%s",
+		l->ns, l->cluster, flags.s);
 }
 
 static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_err *err)
 {
+	const char *from = l->from;
+
 	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0 ||
-		look_cert(l, l->virt, RK_CERTCOPY_FROM_NS, RK_INGRESS_SECRET, "inside", hosts,
-			err) < 0)
+		(!from && rk_certcopy_source(l->virt, hosts, &from, err) < 0) ||
+		look_cert(l, l->virt, l->from_ns, from, "inside", hosts, err) < 0)
 		return -1;
 	look_agreement(l);
 	return 0;
@@ -260,8 +315,6 @@ static int gather(struct look *l, struct rk_err *err)
 	struct rk_val *c;
 	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);
 
-	l->names = (struct rk_ingress){.cluster = l->cluster};
-	rk_ingress_names(l->d, &l->names);
 	l->report = rk_map(l->d);
 	l->problems = rk_seq(l->d);
 	if (rc == 0) {
@@ -300,12 +353,16 @@ static void cert_row(struct look *l, struct rk_table *t, const char *title, cons
 	const char *expires = rk_get_str(v, "expires", NULL);
 	const char *bad = rk_get_str(v, "problem", NULL);
 	const char *fp = rk_get_str(v, "fingerprint", NULL);
+	const struct rk_val *agree = rk_get(l->report, "certificates", "agree", NULL);
+	bool differs = rk_streq(where, "host") && agree && !rk_get_bool(agree, true, NULL) &&
+		       rk_get(l->report, "certificates", "inside", "fingerprint", NULL);
 
 	if (v)
 		rk_table_row(t, title,
-			!expires ? "missing"
-			: bad	 ? "bad"
-				 : "valid",
+			!expires  ? "missing"
+			: bad	  ? "bad"
+			: differs ? "differs"
+				  : "valid",
 			expires ? text(l, "until %s, sha256 %.16s…", expires, fp) : "");
 }
 
@@ -331,6 +388,7 @@ static void print_table(struct look *l)
 			    *ranch = rk_get(r, "rancher", NULL);
 	const char *version = rk_get_str(r, "version", NULL);
 	const char *expires = rk_get_str(r, "kubeconfig", "expires", NULL);
+	const char *server = rk_get_str(r, "kubeconfig", "server", NULL);
 
 	rk_table_row(t, "cluster", rk_get_str(r, "phase", NULL),
 		text(l, "%s/%s %s", l->ns, l->cluster, version ? version : ""));
@@ -338,11 +396,10 @@ static void print_table(struct look *l)
 		text(l, "%d/%d", (int)rk_get_int(servers, 0, "ready", NULL),
 			(int)rk_get_int(servers, 0, "wanted", NULL)),
 		"");
-	rk_table_row(t, "kubeconfig",
-		rk_get(r, "kubeconfig", "server", NULL) ? "works" : "unreachable",
-		expires ? text(l, "%s (%s), until %s", rk_get_str(r, "kubeconfig", "server", NULL),
-				  rk_get_str(r, "kubeconfig", "via", NULL), expires)
-			: "");
+	rk_table_row(t, "kubeconfig", server ? "works" : "unreachable",
+		server ? text(l, "%s (%s)%s%s", server, rk_get_str(r, "kubeconfig", "via", NULL),
+				 expires ? ", until " : "", expires ? expires : "")
+		       : "");
 	chart_rows(l, t);
 	if (ranch)
 		rk_table_row(t, "rancher",
@@ -521,26 +578,74 @@ static int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *e
 	return rc;
 }
 
+/* --- what it is about --- */
+
+/* Names of the settings; where there are none, or they are not the deployment's, those given. */
+static void find_names(struct look *l, const struct rk_settings *s, struct rk_doc *d)
+{
+	const struct opts *o = l->o;
+	bool known = o->config && rk_streq(rk_settings_ns(s), l->ns) &&
+		     rk_streq(rk_settings_cluster(s), l->cluster);
+
+	l->names = (struct rk_ingress){.cluster = l->cluster};
+	if (known) {
+		l->names.service = rk_setting(s, RK_KEY_SERVICE_NAME);
+		l->names.name = rk_setting(s, RK_KEY_INGRESS_NAME);
+		l->names.secret = rk_setting(s, RK_KEY_TLS_SECRET);
+		l->names.class = rk_setting(s, RK_KEY_INGRESS_CLASS);
+	}
+	if (o->service)
+		l->names.service = o->service;
+	if (o->ingress)
+		l->names.name = o->ingress;
+	if (o->secret)
+		l->names.secret = o->secret;
+	rk_ingress_names(d, &l->names);
+}
+
+static int find(struct look *l, const char *ref, char *at[4], struct rk_settings *s,
+	struct rk_doc *d, struct rk_err *err)
+{
+	const struct opts *o = l->o;
+	const char *ns = o->kube.ns ? o->kube.ns : RK_K3K_NS, *name = RK_K3K_CLUSTER;
+
+	if (o->config) {
+		if (rk_settings_load_names(s, o->config, err) < 0)
+			return -1;
+		ns = o->kube.ns ? o->kube.ns : rk_settings_ns(s);
+		name = rk_settings_cluster(s);
+	}
+	if (rk_k3k_ref(ref ? ref : name, ns, &at[0], &at[1], err) < 0 ||
+		(o->from && rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &at[2], &at[3], err) < 0))
+		return -1;
+	l->ns = at[0];
+	l->cluster = at[1];
+	l->from_ns = at[2] ? at[2] : RK_CERTCOPY_FROM_NS;
+	l->from = at[3];
+	find_names(l, s, d);
+	return 0;
+}
+
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = p;
 	rk_auto_kube *host = NULL;
-	rk_auto_free char *ns = NULL, *name = NULL;
+	rk_auto_settings *s = rk_settings_new();
+	rk_auto_doc *names = rk_doc_new(false);
+	char *at[4] = {NULL}; /* namespace, cluster; the same of the Secret inside */
 	struct look l = {.o = o};
-	int rc;
+	int rc = o->all ? 0 : find(&l, argc ? argv[0] : NULL, at, s, names, err);
 
-	if (rk_kube_open(&host, &o->kube, err) < 0)
-		return -1;
-	if (o->all)
-		return list_all(o, host, err);
-	if (rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &ns,
-		    &name, err) < 0)
-		return -1;
+	if (rc == 0)
+		rc = rk_kube_open(&host, &o->kube, err);
 	l.host = host;
-	l.ns = ns;
-	l.cluster = name;
-	rc = o->watch ? watch(&l, err) : look_once(&l, err);
+	if (rc == 0)
+		rc = o->all	? list_all(o, host, err)
+		     : o->watch ? watch(&l, err)
+				: look_once(&l, err);
 	rk_doc_free(l.d);
+	for (size_t i = 0; i < RK_COUNT(at); i++)
+		free(at[i]);
 	return rc;
 }
 
@@ -552,6 +657,7 @@ static const struct rk_verb VERBS[] = {
 		.complete = "cluster",
 		.run = run,
 		.examples = "  kubectl rk3k status\n"
+			    "  kubectl rk3k status -c deploy.conf\n"
 			    "  kubectl rk3k status -A\n"
 			    "  kubectl rk3k status rancher -o json | jq .certificates\n"},
 	{.run = NULL}};

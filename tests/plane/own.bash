@@ -60,3 +60,24 @@ own_crd() { # GROUP VERSION KIND PLURAL
 	END
 	bed kubectl --kubeconfig "$OWN/admin.kubeconfig" wait --for=condition=Established "crd/$4.$1" >/dev/null
 }
+
+# A virtual cluster behind a load balancer, whose inside is this plane.
+own_virtual() { # [NAME]
+	kubectl apply -f - <<-END >/dev/null
+		apiVersion: k3k.io/v1beta1
+		kind: Cluster
+		metadata: {name: ${1:-rancher}}
+		spec: {mode: virtual, servers: 1}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: k3k-${1:-rancher}-service}
+		spec:
+		  type: LoadBalancer
+		  allocateLoadBalancerNodePorts: false
+		  ports: [{name: k3s-server-port, port: 6443}]
+	END
+	kubectl patch service "k3k-${1:-rancher}-service" --subresource status --type merge \
+		-p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$OWN_ADDRESS\"}]}}}" >/dev/null
+	kubectl create secret generic "k3k-${1:-rancher}-kubeconfig" --from-file="kubeconfig.yaml=$OWN/admin.kubeconfig" >/dev/null
+}

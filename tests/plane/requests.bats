@@ -16,30 +16,9 @@ setup_file() {
 teardown_file() { own_down; }
 setup() { own_home; }
 
-# A virtual cluster behind a load balancer, whose inside is this plane.
-virtual_cluster() {
-	kubectl apply -f - <<-END >/dev/null
-		apiVersion: k3k.io/v1beta1
-		kind: Cluster
-		metadata: {name: rancher}
-		spec: {mode: virtual, servers: 1}
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: {name: k3k-rancher-service}
-		spec:
-		  type: LoadBalancer
-		  allocateLoadBalancerNodePorts: false
-		  ports: [{name: k3s-server-port, port: 6443}]
-	END
-	kubectl patch service k3k-rancher-service --subresource status --type merge \
-		-p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$OWN_ADDRESS\"}]}}}" >/dev/null
-	kubectl create secret generic k3k-rancher-kubeconfig --from-file="kubeconfig.yaml=$OWN/admin.kubeconfig" >/dev/null
-}
-
 # bats test_tags=quick
 @test "status: exact requests: each object once, each list once" {
-	virtual_cluster
+	own_virtual
 	own_audit
 	run --separate-stderr -1 rk3k status "$NS/rancher"
 	assert_requests <<-END
@@ -55,6 +34,7 @@ virtual_cluster() {
 		list /apis/batch/v1/namespaces/kube-system/jobs?limit=500&labelSelector=helmcharts.helm.cattle.io/chart 200
 		list /api/v1/namespaces/kube-system/pods?limit=500&labelSelector=helmcharts.helm.cattle.io/chart 200
 		get /apis/apps/v1/namespaces/cattle-system/deployments/rancher 404
+		get /api/v1/namespaces/cattle-system/secrets/tls-rancher-ingress-all 404
 		get /api/v1/namespaces/cattle-system/secrets/tls-rancher-ingress 404
 	END
 }
@@ -113,7 +93,7 @@ virtual_cluster() {
 }
 
 @test "kubeconfig get: exact requests: the Secret, the Service, and a try" {
-	virtual_cluster
+	own_virtual
 	own_audit
 	run --separate-stderr -0 rk3k kubeconfig get "$NS/rancher" -q
 	assert_requests <<-END
