@@ -190,7 +190,7 @@ static int ask_all(const struct opts *o, struct rk_settings *s, struct rk_err *e
 
 /* --- the document --- */
 
-static int report(const struct rk_problems *p, struct rk_err *err)
+static int report(const struct opts *o, const struct rk_problems *p, struct rk_err *err)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct rk_problem *one = &p->v[i];
@@ -203,8 +203,13 @@ static int report(const struct rk_problems *p, struct rk_err *err)
 	}
 	if (!p->fatal)
 		return 0;
-	return rk_err_set(err, RK_FAIL, "%zu problem%s in the configuration", p->fatal,
+	rk_err_set(err, RK_FAIL, "%zu problem%s in the configuration", p->fatal,
 		p->fatal == 1 ? "" : "s");
+	if (!o->config)
+		rk_err_hint(err,
+			"kubectl rk3k deploy --init writes a deploy.conf to be given with -c; "
+			"RK3K_<KEY> sets one key");
+	return -1;
 }
 
 static int read_all(
@@ -236,7 +241,7 @@ static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_e
 		if (rk_setting_is(all, names[i]))
 			rk_settings_put(s, names[i], rk_setting(all, names[i]), RK_FROM_FLAG);
 	rk_settings_check(s, &p);
-	return report(&p, err);
+	return report(o, &p, err);
 }
 
 static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
@@ -250,7 +255,7 @@ static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *er
 	if (!p.fatal && ask_all(o, s, err) < 0)
 		return -1;
 	rk_settings_check(s, &p);
-	return report(&p, err);
+	return report(o, &p, err);
 }
 
 /* The descriptor must be a file that later readers can open afresh as /dev/fd/N. */
@@ -560,7 +565,7 @@ static const struct rk_cmd CMD = {
 	.verbs = VERBS,
 	.files = "deploy.conf: KEY=value lines; --init writes one with every key explained.",
 	.exit_status = "1: the configuration has problems; each is a line on stderr.",
-	.see_also = "preflight, render, deploy",
+	.see_also = "kubectl-rk3k-preflight(1), kubectl-rk3k-render(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

@@ -130,7 +130,7 @@ static const struct rk_cmd CMD = {
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.exit_status = "1: a check failed.",
-	.see_also = "config, deploy, doctor",
+	.see_also = "kubectl-rk3k-config(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

@@ -143,7 +143,8 @@ static const struct rk_cmd CMD = {
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.exit_status = "diff: 0 nothing differs, 1 something differs, above 1 trouble.",
-	.see_also = "config, bundle, render, preflight",
+	.see_also = "kubectl-rk3k-config(1), kubectl-rk3k-bundle(1), "
+		    "kubectl-rk3k-preflight(1)",
 };
 
 int main(int argc, char **argv)

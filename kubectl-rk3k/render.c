@@ -178,7 +178,7 @@ static const struct rk_cmd CMD = {
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.exit_status = "3: the step has nothing to do with this configuration.",
-	.see_also = "config, apply, deploy",
+	.see_also = "kubectl-rk3k-config(1), kubectl-rk3k-apply(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

@@ -244,6 +244,25 @@ doc() { # jq filter, then config's arguments
 	run -1 timeout 5 "$config" -c /dev/null < <(sleep 1)
 }
 
+@test "config: what is missing is named with the ways to set it" {
+	run -1 --separate-stderr "$config" </dev/null
+	[[ $stderr == *"HOSTNAME: is required"*"deploy --init"*"RK3K_<KEY>"* ]]
+}
+
+@test "wait, render, preflight: a deploy.conf instead of the document says how to make one of it" {
+	local tool bin
+	bin=$(dirname "$config")
+	conf HOSTNAME=r.example.com
+	for tool in 'wait cluster' 'render cluster' preflight; do
+		# shellcheck disable=SC2086 # a tool and its step
+		run -1 --separate-stderr "$bin/rk3k-"$tool -c deploy.conf
+		[[ $stderr == *"deploy.conf: these are assignments"*"kubectl rk3k config -c deploy.conf |"* ]]
+	done
+	printf '# a comment\n\nexport A=b\n' >deploy.conf
+	run -1 --separate-stderr "$bin/rk3k-preflight" <deploy.conf
+	[[ $stderr == *"standard input: these are assignments"* ]]
+}
+
 @test "config: --names-only wants no host name and no file" {
 	conf CLUSTER=blue PRIVATE_CA_PATH=/gone.pem PVC_SIZE=junk HELM_AUTH_NEEDED=yes
 	run -0 "$config" -c deploy.conf --names-only
