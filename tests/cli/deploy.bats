@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# deploy.bats - what deploy and destroy say and do before there is a cluster.
+# shellcheck disable=SC2154
+
+load common
+
+setup() {
+	clean_environment
+	printf '%s\n' HOSTNAME=rancher.example.com >deploy.conf
+}
+
+deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
+
+@test "deploy: --init writes a deploy.conf that only lacks HOSTNAME, and replaces none" {
+	rm deploy.conf
+	deploy -0 --init
+	deploy -5 --init
+	[[ $stderr == *"deploy.conf exists already"* ]]
+	deploy -1 -c deploy.conf --print </dev/null
+	assert_equal "$output" ""
+	[[ $stderr == *"HOSTNAME: is required"* ]]
+	sed -i s/^HOSTNAME=/HOSTNAME=rancher.example.com/ deploy.conf
+	deploy -0 -c deploy.conf --print
+	assert_equal "$stderr" ""
+}
+
+@test "deploy: --print is what is applied, to the last byte" {
+	deploy -0 -c deploy.conf --print
+	diff -u "$BATS_TEST_DIRNAME/../golden/public.yaml" <(printf '%s\n' "$output")
+}
+
+@test "deploy: without a terminal nothing is asked: what is missing is named" {
+	run --separate-stderr -1 timeout 5 "$RK3K_BIN/rk3k-deploy" </dev/null
+	[[ $stderr == *"HOSTNAME: is required"*"deploy --init"* ]]
+}
+
+@test "deploy: on a terminal the missing host name is asked for" {
+	run script -qec "'$RK3K_BIN/rk3k-deploy' --print >out" /dev/null < <(sleep 0.5 && printf 'asked.example.com\n')
+	assert_output --partial 'HOSTNAME: '
+	run -0 grep -c 'hostname: asked.example.com' out
+}
+
+@test "deploy: CONFIRM other than yes stops before the first look, --yes goes over it" {
+	echo CONFIRM=no >>deploy.conf
+	deploy -0 -c deploy.conf
+	assert_equal "$stderr" "rk3k-deploy: aborted: CONFIRM is no, not yes"
+	deploy -3 -c deploy.conf --yes # as far as to the missing kubeconfig
+	deploy -3 --yes -c deploy.conf
+	RK3K_CONFIRM=yes deploy -3 -c deploy.conf
+}
+
+@test "deploy: a step that is none is wrong usage, and the steps are told" {
+	local flag
+	for flag in --only --from; do
+		deploy -2 -c deploy.conf "$flag" nothing
+		[[ $stderr == *"no step called nothing; the steps are: controller "*" url"* ]]
+		deploy -2 -c deploy.conf "$flag"
+		[[ $stderr == *"$flag needs a value"* ]]
+	done
+}
+
+# A file as the older scripts took it: all of their keys, in the forms that their users write.
+@test "deploy: the older scripts' deploy.conf is read as it is" {
+	touch ca.pem
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null
+	chmod 600 ca.key
+	printf 'docker.io\n# more\nquay.io\n' >mirrors.txt
+	cat >deploy.conf <<-'END'
+		# deploy.conf
+		HOSTNAME="rancher.example.com"
+		HOSTNAMES="rancher.example.com,rancher.example.org"
+		K3K_API_HOSTNAME=k3k-api.example.com
+		BOOTSTRAP_PW="admin1234567"
+		PVC_SIZE="50Gi+"
+		STORAGE_CLASS="harvester-longhorn"
+		SERVER_COUNT=3   # HA
+		CERTMANAGER_REPO="oci://harbor.example.com/helm/cert-manager"
+		CERTMANAGER_VERSION="v1.18.5"
+		RANCHER_REPO="https://releases.rancher.com/server-charts/latest"
+		RANCHER_VERSION="v2.14.1"
+		K3K_REPO="https://rancher.github.io/k3k"
+		K3K_VERSION="1.0.2"
+		K3S_VERSION="v1.34.7-k3s1"
+		PRIVATE_REGISTRY="harbor.example.com"
+		MIRROR_REGISTRIES_FILE="./mirrors.txt"
+		PRIVATE_CA_PATH="./ca.pem"
+		CA_CERT_PATH="ca.pem"
+		CA_KEY_PATH="ca.key"
+		CA_ROOT_PATH=""
+		CUSTOM_CA=""
+		HELM_AUTH_NEEDED="yes"
+		HELM_REPO_USER='robot$ci'
+		HELM_REPO_PASS='geheim'
+		TLS_SOURCE="rancher"
+		CONFIRM="yes"
+		BACKUP_S3_ENDPOINT="s3.example.com"
+		BACKUP_S3_BUCKET="rancher-backups"
+		BACKUP_VAULT_S3_PATH="kv/services/backup/rancher-backup"
+		BACKUP_VAULT_ENCRYPTION_PATH="kv/services/backup/rancher-backup-encryption"
+		BACKUP_S3_CA_PATH=""
+		BACKUP_SCHEDULE="0 2 * * *"
+		BACKUP_RETENTION=7
+		VAULT_ADDR="https://vault.example.com"
+	END
+	chmod 600 deploy.conf
+	deploy -0 -c deploy.conf --print
+	[[ $stderr == *"BACKUP_S3_ENDPOINT"* && $stderr != *"unknown key"* ]]
+	[[ $stderr$output != *geheim* ]]
+	assert_line --regexp '^ *servers: 3$'
+	assert_line --regexp 'storageRequestSize: 50Gi$'
+	assert_line --regexp 'k3k-api.example.com'
+	assert_line --regexp 'rancher.example.org'
+}
+
+@test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
+	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only nothing
+	[[ $stderr == *"the steps are: ingress cluster"* ]]
+	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" everything
+}
