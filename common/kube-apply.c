@@ -13,8 +13,10 @@ struct job {
 	struct rk_buf what, path;
 	struct rk_kube_about about;
 	struct rk_val *body, *before, *after;
+	const struct rk_val *owned; /* fieldsV1 of what was applied before, or NULL */
 	struct rk_doc *d;
-	int status; /* HTTP status of the PATCH */
+	struct rk_val *emptied; /* members that had to go first, once it was tried */
+	int status;		/* HTTP status of the PATCH */
 };
 
 static void job_release(struct job *j)
@@ -82,32 +84,6 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 
 /* --- the answer --- */
 
-/* Whether have holds all of want: maps by key, lists item by item. */
-static bool holds(const struct rk_val *have, const struct rk_val *want)
-{
-	const struct rk_val *h;
-
-	if (!have || have->kind != want->kind)
-		return false;
-	if (want->kind == RK_SEQ) {
-		if (have->count != want->count)
-			return false;
-		h = have->child;
-		rk_each (w, want) {
-			if (!holds(h, w))
-				return false;
-			h = h->next;
-		}
-		return true;
-	}
-	if (want->kind != RK_MAP)
-		return rk_val_equal(have, want);
-	rk_each (w, want)
-		if (!holds(rk_member(have, w->key, w->klen), w))
-			return false;
-	return true;
-}
-
 /* What must not change once it is there, such as a generated password. */
 static bool create_only(const struct job *j)
 {
@@ -131,97 +107,11 @@ static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct 
 	return rk_val_equal(v[0], v[1]);
 }
 
-/* --- whether an apply would change nothing --- */
-
-static const struct rk_val *listed(const struct rk_val *fields, const struct rk_val *m)
-{
-	rk_auto_free char *name = rk_asprintf("f:%s", m->key);
-
-	return rk_member(fields, name, strlen(name));
-}
-
-static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth);
-
-/* The item of a list that a "k:{...}" names by its keys. */
-static const struct rk_val *keyed_item(
-	struct rk_doc *d, const struct rk_val *list, const char *key, size_t n)
-{
-	struct rk_val *want;
-
-	if (rk_json_parse(d, key, n, &want, NULL) < 0)
-		return NULL;
-	rk_each (it, list)
-		if (holds(it, want))
-			return it;
-	return NULL;
-}
-
-/* A list without keys is owned whole; one with keys item by item. */
-static bool owns_list(
-	struct rk_doc *d, const struct rk_val *fields, const struct rk_val *list, int depth)
-{
-	uint32_t n = 0;
-
-	rk_each (f, fields) {
-		const struct rk_val *it;
-
-		if (rk_streq(f->key, "."))
-			continue;
-		if (f->klen < 2 || !rk_prefix(f->key, "k:"))
-			return false;
-		it = keyed_item(d, list, f->key + 2, f->klen - 2);
-		if (!it || !owns(d, f, it, depth + 1))
-			return false;
-		n++;
-	}
-	return n == 0 || n == list->count;
-}
-
-/* Named in the request, not owned. */
-static bool is_identity(const struct rk_val *m, int depth)
-{
-	return (depth == 0 && (rk_streq(m->key, "apiVersion") || rk_streq(m->key, "kind"))) ||
-	       (depth == 1 && (rk_streq(m->key, "name") || rk_streq(m->key, "namespace")) &&
-		       rk_streq(m->parent->key, "metadata"));
-}
-
-/* Whether the fields (of managedFields) are those of v, no more and no fewer. In doubt: no. */
-static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth)
-{
-	if (!fields->count)
-		return true;
-	if (v->kind == RK_SEQ)
-		return owns_list(d, fields, v, depth);
-	if (v->kind != RK_MAP)
-		return false;
-	rk_each (m, v) {
-		const struct rk_val *f = listed(fields, m);
-
-		if (!is_identity(m, depth) && (!f || !owns(d, f, m, depth + 1)))
-			return false;
-	}
-	rk_each (f, fields)
-		if (!rk_streq(f->key, ".") && (f->klen < 2 || !rk_prefix(f->key, "f:") ||
-						      !rk_member(v, f->key + 2, f->klen - 2)))
-			return false;
-	return true;
-}
-
 /* What is there already is what would be sent, and owned by us alike: nothing to write. */
-static bool is_settled(struct job *j)
+static bool is_settled(const struct job *j)
 {
-	const char *manager = j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
-
-	if (!j->before || !holds(j->before, j->body))
-		return false;
-	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL))
-		if (rk_streq(rk_get_str(m, "manager", NULL), manager) &&
-			rk_streq(rk_get_str(m, "operation", NULL), "Apply") &&
-			rk_streq(rk_get_str(m, "apiVersion", NULL), j->about.api_version) &&
-			!rk_get(m, "subresource", NULL))
-			return rk_get(m, "fieldsV1", NULL) &&
-			       owns(j->d, rk_get(m, "fieldsV1", NULL), j->body, 0);
-	return false;
+	return j->before && rk_holds(j->before, j->body) && j->owned &&
+	       rk_owns(j->d, j->owned, j->body);
 }
 
 static enum rk_outcome outcome_of(const struct job *j)
@@ -231,7 +121,7 @@ static enum rk_outcome outcome_of(const struct job *j)
 	if (create_only(j))
 		return RK_UNCHANGED;
 	if (j->o->dry == RK_DRY_CLIENT)
-		return holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
+		return rk_holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
 	if (j->o->dry == RK_DRY_NONE &&
 		rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
 			rk_get_str(j->after, "metadata", "resourceVersion", NULL)))
@@ -318,6 +208,49 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 	}
 }
 
+enum fate { KEPT, DROPPED, NULLED };
+
+/* What becomes of the members at their places in at; body has the maps they were in. */
+static void settle(struct rk_doc *d, struct rk_val *at, const struct rk_val *members,
+	const struct rk_val *body, enum fate fate)
+{
+	rk_each (m, members) {
+		const struct rk_val *map = rk_member(body, m->key, m->klen);
+
+		if (map)
+			settle(d, rk_map_at(d, at, m->key, NULL), m, map, fate);
+		else if (fate == DROPPED)
+			rk_remove_at(at, m->key, NULL);
+		else
+			rk_set(d, at, m->key, fate == NULLED ? rk_null(d) : rk_copy(d, m));
+	}
+}
+
+static int write_object(struct job *j, bool force, struct rk_err *err);
+
+/* An apply that takes the last member out of a map leaves null there, which a custom resource's
+ * schema refuses: the members go first, by a patch. A dry run cannot do that, and keeps them. */
+static int write_emptied(struct job *j, bool force, struct rk_err *err)
+{
+	struct rk_val *body = j->body, *patch = rk_map(j->d);
+	int r;
+
+	if (j->o->dry == RK_DRY_NONE) {
+		settle(j->d, patch, j->emptied, body, NULLED);
+		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, patch, RK_DRY_NONE, j->d, NULL,
+			    err) < 0)
+			return -1;
+		return write_object(j, force, err);
+	}
+	j->body = rk_copy(j->d, body);
+	settle(j->d, j->body, j->emptied, body, KEPT);
+	r = write_object(j, force, err);
+	j->body = body;
+	if (r == 0)
+		settle(j->d, j->after, j->emptied, body, DROPPED);
+	return r;
+}
+
 static int write_object(struct job *j, bool force, struct rk_err *err)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
@@ -331,6 +264,11 @@ static int write_object(struct job *j, bool force, struct rk_err *err)
 			return -1;
 		if (r > 0)
 			return write_object(j, true, err);
+	}
+	if (res.status == 422 && j->owned && !j->emptied) {
+		j->emptied = rk_emptied(j->d, j->owned, j->body, j->before);
+		if (j->emptied->count)
+			return write_emptied(j, force, err);
 	}
 	if (res.status >= 300)
 		return rk_kube_status(&j->about, &res, err);
@@ -348,6 +286,8 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return -1;
 	if (j->o->before)
 		*j->o->before = j->before;
+	j->owned = rk_owned_fields(
+		j->before, j->o->manager ? j->o->manager : RK_FIELD_MANAGER, j->about.api_version);
 	if (j->before && create_only(j)) {
 		j->after = j->before;
 		return 0;

@@ -64,6 +64,17 @@ void rk_query_add(struct rk_buf *path, const char *name, const char *value);
 /* The namespace an object or request goes to: ns, else the context's; NULL for cluster scope. */
 const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns);
 
+/* Whether have holds all of want: maps by key, lists item by item. */
+bool rk_holds(const struct rk_val *have, const struct rk_val *want);
+/* The fieldsV1 of what manager has applied to obj, or NULL. */
+const struct rk_val *rk_owned_fields(
+	const struct rk_val *obj, const char *manager, const char *api_version);
+/* Whether the fields are those of v, no more and no fewer. In doubt: no. */
+bool rk_owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v);
+/* Of the maps that are empty in body: their members in live that fields lists, at their places. */
+struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *body,
+	const struct rk_val *live);
+
 /* Lists: Accept header, path of a page, and what items leave out. */
 const char *rk_list_accept(const struct rk_list_opts *o);
 void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,

@@ -255,6 +255,57 @@ secret() { # NAME KEY=VALUE...
 	assert_regex "$stderr" '3 of 5 objects failed'
 }
 
+gadget() { # SPEC
+	printf '{"apiVersion":"rk3k.test/v1","kind":"Gadget","metadata":{"name":"w"},"spec":%s}' "$1"
+}
+
+@test "apply: the last member of a custom resource's map goes, the map stays" {
+	kubectl apply -f - >/dev/null <<-END
+		apiVersion: apiextensions.k8s.io/v1
+		kind: CustomResourceDefinition
+		metadata: {name: gadgets.rk3k.test}
+		spec:
+		  group: rk3k.test
+		  scope: Namespaced
+		  names: {plural: gadgets, singular: gadget, kind: Gadget}
+		  versions:
+		  - name: v1
+		    served: true
+		    storage: true
+		    schema:
+		      openAPIV3Schema:
+		        type: object
+		        properties:
+		          spec:
+		            type: object
+		            properties:
+		              a: {type: integer}
+		              m: {type: object, properties: {x: {type: integer}, z: {type: integer}}}
+	END
+	kubectl wait --for=condition=Established crd/gadgets.rk3k.test --timeout=20s >/dev/null
+	apply <<<"$(gadget '{"a": 1, "m": {"x": 1}}')"
+	assert_output "gadget.rk3k.test/w created"
+	for dry in client server; do
+		apply --dry-run="$dry" -o json <<<"$(gadget '{"a": 2, "m": {}}')"
+		assert_success
+		run jq -c .spec <<<"$output"
+		assert_output '{"a":2,"m":{}}'
+	done
+	apply <<<"$(gadget '{"a": 2, "m": {}}')"
+	assert_success
+	assert_output "gadget.rk3k.test/w configured"
+	run kubectl get gadgets w -o jsonpath='{.spec}'
+	assert_output '{"a":2,"m":{}}'
+	kubectl patch gadget w --type=merge -p '{"spec":{"m":{"z":1}}}' >/dev/null
+	apply <<<"$(gadget '{"a": 3, "m": {"x": 1}}')"
+	apply <<<"$(gadget '{"a": 3, "m": {}}')"
+	run kubectl get gadgets w -o jsonpath='{.spec}'
+	assert_output '{"a":3,"m":{"z":1}}'
+	apply <<<"$(gadget '{"a": "three", "m": {}}')"
+	assert_failure
+	assert_regex "$stderr" 'spec\.a: expected numeric'
+}
+
 @test "apply: what the server finds invalid, in few words, and no secret among them" {
 	apply <<-END
 		apiVersion: v1

@@ -301,6 +301,16 @@ strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.
 	assert_output ""
 	run -0 strategy
 	assert_output '{"maxSurge":1,"maxUnavailable":0}' # the chart's own for one replica
+}
+
+@test "deploy: more servers join a running one" {
+	run -0 kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.spec.expose}'
+	assert_output '{"nodePort":{"etcdPort":0}}'
+	run --separate-stderr -0 deploy --set SERVER_COUNT=3 --set RANCHER_VERSION=2.13.2
+	run -0 kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.spec.servers} {.spec.expose}'
+	assert_output '3 {"nodePort":{}}'
+	run --separate-stderr -0 rk3k status
+	assert_output --regexp 'servers +3/3'
 	destroy -q >/dev/null
 }
 
