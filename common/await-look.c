@@ -62,27 +62,28 @@ void look_event(
 		rk_why_event(best, out);
 }
 
+#define LOGIN "correct HELM_REPO_USER and HELM_REPO_PASS"
+#define THEN  ", then: kubectl rk3k registries apply; servers read it at their start"
+
 /* The words of containerd, which has them from the registry. */
 void look_pull(const struct await *w, const char *text, struct report *r)
 {
 	static const struct {
 		const char *word, *hint;
 	} known[] = {
-		{"401 Unauthorized", "correct HELM_REPO_USER and HELM_REPO_PASS"},
-		{"403 Forbidden", "correct HELM_REPO_USER and HELM_REPO_PASS"},
-		{"authorization failed", "correct HELM_REPO_USER and HELM_REPO_PASS"},
-		{"x509:", "correct PRIVATE_CA_PATH"},
+		{"401 Unauthorized", LOGIN THEN},
+		{"403 Forbidden", LOGIN THEN},
+		{"authorization failed", LOGIN THEN},
+		{"x509:", "correct PRIVATE_CA_PATH" THEN},
 		{"not found", "push the image there: kubectl rk3k bundle"},
 	};
 	const char *registry = rk_setting(w->a->settings, RK_KEY_PRIVATE_REGISTRY);
-	bool ours = registry && *registry && strstr(text, registry);
 
-	for (size_t i = 0; ours && !r->hint.len && i < RK_COUNT(known); i++)
+	if (!registry || !*registry || !strstr(text, registry))
+		return;
+	for (size_t i = 0; !r->hint.len && i < RK_COUNT(known); i++)
 		if (strstr(text, known[i].word))
-			rk_buf_addf(&r->hint, "%s%s", known[i].hint,
-				i < 4 ? ", then: kubectl rk3k registries apply; servers read it at "
-					"their start"
-				      : "");
+			rk_buf_puts(&r->hint, known[i].hint);
 }
 
 void look_trouble(

@@ -76,8 +76,8 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 		return DONE;
 	look_pods(w->m[CTL_PODS], NULL, r);
 	look_trouble(w, w->m[CTL_EVENTS], NULL, r);
-	rk_buf_reset(&r->hint);
-	rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
 	return WAITING;
 }
 
@@ -168,6 +168,7 @@ static void look_servers(const struct await *w, struct report *r)
 	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0;
 
 	look_claims(w, r);
+	/* the host pulls these, with logins of its own */
 	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
 		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
@@ -360,7 +361,7 @@ static void chart_start(struct await *w, const char *chart, const char *ns)
 static enum verdict chart_judge(
 	struct await *w, const char *chart, const char *const *deployments, struct report *r)
 {
-	rk_auto_free char *job = rk_asprintf("helm-install-%s-", chart);
+	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
 	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], r);
 	bool all = true;
 

@@ -9,6 +9,7 @@
 #include "kube.h"
 
 #define RK_HELMCHART_NS	   "kube-system"
+#define RK_HELMCHART_JOB   "helm-install-" /* and the chart's name: its Job */
 #define RK_HELMCHART_LABEL "helmcharts.helm.cattle.io/chart"
 
 enum rk_chart_phase {
