@@ -92,6 +92,17 @@ static bool is_identity(const struct rk_val *m, int depth)
 		       rk_streq(m->parent->key, "metadata"));
 }
 
+/* A metadata with no more than that is not listed either. */
+static bool all_identity(const struct rk_val *m, int depth)
+{
+	if (m->kind != RK_MAP || !m->count)
+		return false;
+	rk_each (c, m)
+		if (!is_identity(c, depth + 1))
+			return false;
+	return true;
+}
+
 /* Whether the fields (of managedFields) are those of v, no more and no fewer. In doubt: no. */
 static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth)
 {
@@ -104,7 +115,9 @@ static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_
 	rk_each (m, v) {
 		const struct rk_val *f = listed(fields, m);
 
-		if (!is_identity(m, depth) && (!f || !owns(d, f, m, depth + 1)))
+		if (is_identity(m, depth) || (!f && all_identity(m, depth)))
+			continue;
+		if (!f || !owns(d, f, m, depth + 1))
 			return false;
 	}
 	rk_each (f, fields)

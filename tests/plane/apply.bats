@@ -48,7 +48,6 @@ secret() { # NAME KEY=VALUE...
 	apply <<<"$(config_map x 1)"
 	assert_requests <<-END
 		get /api/v1/namespaces/$NS/configmaps/x 200
-		patch /api/v1/namespaces/$NS/configmaps/x?fieldManager=rk3k 200
 	END
 	own_audit
 	apply --dry-run=client <<<"$(config_map x 2)"
