@@ -5,7 +5,8 @@
 #   audit_from DIR/log/audit.json      the log of that plane, from here on
 #   audit_uris [WHO]                   "VERB URI CODE", one a line, in the order of arrival, of
 #                                      clients whose user agent or user name begins with WHO
-#   assert_requests [WHO] <<< TABLE    compares; a * in the table's URI stands for anything
+#   assert_requests [WHO] <<< TABLE    compares; a * in the table's URI stands for anything;
+#                                      tabs before a line and empty lines do not count
 #
 # Verbs are the API's (get, list, watch, create, patch, delete); the URI has its query, decoded.
 
@@ -29,7 +30,7 @@ audit_uris() {
 
 assert_requests() {
 	local want=() got=() i
-	mapfile -t want
+	mapfile -t want < <(sed -E 's/^[[:space:]]+//; /^$/d')
 	mapfile -t got < <(audit_uris "${1:-rk3k/}")
 	for ((i = 0; i < ${#want[@]} || i < ${#got[@]}; i++)); do
 		# shellcheck disable=SC2053 # the table holds patterns

@@ -45,15 +45,38 @@ void join(struct rk_buf *out, const char *text)
 	rk_buf_addf(out, "%s%s", out->len ? ", " : "", text);
 }
 
-/* A list of the host, or NULL with a row that says why it cannot be had. */
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
+	const struct rk_val **out, struct rk_err *err)
+{
+	struct rk_list_opts o = {.labels = labels};
+	struct rk_val *v = NULL;
+
+	for (size_t i = 0; i < f->nlists; i++)
+		if (f->lists[i].r == r && same(f->lists[i].ns, ns) &&
+			same(f->lists[i].labels, labels)) {
+			*out = f->lists[i].v;
+			return 0;
+		}
+	if (rk_kube_list_all(f->k, r, ns, &o, f->d, &v, 20000, err) < 0)
+		return -1;
+	if (f->nlists < RK_COUNT(f->lists))
+		f->lists[f->nlists++] = (struct listed){r, ns, labels, v};
+	*out = v;
+	return 0;
+}
+
 const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
 	const char *ns, const char *labels)
 {
-	struct rk_list_opts o = {.labels = labels};
 	struct rk_err err = RK_ERR_INIT;
-	struct rk_val *out = NULL;
+	const struct rk_val *out;
 
-	if (rk_kube_list_all(f->k, r, ns, &o, f->d, &out, 20000, &err) == 0)
+	if (list_once(f, r, ns, labels, &out, &err) == 0)
 		return out;
 	row(f, WARN, check, "cannot tell: %s", err.msg);
 	return NULL;

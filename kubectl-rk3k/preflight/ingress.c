@@ -111,18 +111,17 @@ static void add_address(struct rk_buf *out, const char *a)
 /* Where the host's ingress can be: nodes, balancers, what other Ingresses say. */
 static void ingress_addresses(struct flight *f, struct rk_buf *out)
 {
-	struct rk_list_opts o = {0};
-	struct rk_val *v = NULL;
+	const struct rk_val *v;
 
-	if (rk_kube_list_all(f->k, &RK_NODE, NULL, &o, f->d, &v, 5000, NULL) == 0)
+	if (list_once(f, &RK_NODE, NULL, NULL, &v, NULL) == 0)
 		rk_each (n, v)
 			rk_each (a, rk_get(n, "status", "addresses", NULL))
 				add_address(out, rk_get_str(a, "address", NULL));
-	if (rk_kube_list_all(f->k, &RK_SERVICE, NULL, &o, f->d, &v, 20000, NULL) == 0)
+	if (list_once(f, &RK_SERVICE, NULL, NULL, &v, NULL) == 0)
 		rk_each (svc, v)
 			rk_each (a, rk_get(svc, "status", "loadBalancer", "ingress", NULL))
 				add_address(out, rk_get_str(a, "ip", NULL));
-	if (rk_kube_list_all(f->k, &RK_INGRESS, NULL, &o, f->d, &v, 20000, NULL) == 0)
+	if (list_once(f, &RK_INGRESS, NULL, NULL, &v, NULL) == 0)
 		rk_each (ing, v)
 			rk_each (a, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
 				add_address(out, rk_get_str(a, "ip", NULL));

@@ -17,6 +17,13 @@ struct opts {
 enum result { OK, WARN, STOP, SKIP };
 extern const char *const results[]; /* in words */
 
+/* A list that was asked for: several checks look at the nodes. */
+struct listed {
+	const struct rk_res *r;
+	const char *ns, *labels;
+	const struct rk_val *v;
+};
+
 struct flight {
 	const struct opts *o;
 	struct rk_settings *s;
@@ -27,6 +34,8 @@ struct flight {
 	bool cluster_known;
 	bool controller_current;
 	size_t stops, warnings;
+	struct listed lists[16];
+	size_t nlists;
 };
 
 /* --- the report --- */
@@ -39,7 +48,10 @@ void row_err(struct flight *f, enum result r, const char *check, const struct rk
 const char *str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
 bool is(const struct flight *f, enum rk_key k);
 void join(struct rk_buf *out, const char *text); /* with ", " between */
-/* A list of the host, or NULL with a row that says why it cannot be had. */
+/* A list of the host, asked for once; ns and labels outlive the flight. */
+int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
+	const struct rk_val **out, struct rk_err *err);
+/* The same, or NULL with a row that says why it cannot be had. */
 const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
 	const char *ns, const char *labels);
 /* Absent: NULL and true. Cannot tell: a row and false. */

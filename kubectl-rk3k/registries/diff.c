@@ -64,24 +64,32 @@ static void show(struct job *j, const struct rk_val *obj, const struct rk_val *w
 	rk_yaml_write(v, true, out);
 }
 
-static int diff_one(struct job *j, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const struct rk_val *want, struct rk_err *err)
+static void diff_with(struct job *j, const struct rk_val *now, const struct rk_res *r,
+	const char *ns, const struct rk_val *want)
 {
 	const char *name = rk_get_str(want, "metadata", "name", NULL);
 	rk_auto_buf was = RK_BUF_INIT_SECRET, will = RK_BUF_INIT_SECRET, out = RK_BUF_INIT;
 	rk_auto_free char *label = rk_asprintf("%s/%s/%s", ns, r->kind, name);
 	rk_auto_free char *a = rk_asprintf("there/%s", label);
 	rk_auto_free char *b = rk_asprintf("wanted/%s", label);
-	struct rk_val *now = NULL;
 
-	if (k && rk_kube_find(k, r, ns, name, j->d, &now, err) < 0)
-		return -1;
 	show(j, now, want, want, "(hidden, as it is)", &was);
 	show(j, want, want, now, "(hidden, as wanted)", &will);
 	if (rk_diff(was.s, will.s, a, b, &out)) {
 		j->changed = true;
 		rk_print_buf(&out);
 	}
+}
+
+static int diff_one(struct job *j, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_val *want, struct rk_err *err)
+{
+	struct rk_val *now = NULL;
+
+	if (k && rk_kube_find(
+			 k, r, ns, rk_get_str(want, "metadata", "name", NULL), j->d, &now, err) < 0)
+		return -1;
+	diff_with(j, now, r, ns, want);
 	return 0;
 }
 
@@ -108,7 +116,8 @@ static int diff_cluster(struct job *j, const struct rk_val *cluster, struct rk_e
 		return -1;
 	named_patch(j, patch, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
 		rk_settings_cluster(j->s));
-	return diff_one(j, cluster ? j->host : NULL, &RK_CLUSTER, rk_settings_ns(j->s), patch, err);
+	diff_with(j, cluster, &RK_CLUSTER, rk_settings_ns(j->s), patch);
+	return 0;
 }
 
 static int diff_virtual(struct job *j, bool there, struct rk_err *err)
@@ -126,7 +135,9 @@ static int diff_virtual(struct job *j, bool there, struct rk_err *err)
 	if (there && patch &&
 		rk_kube_find(j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
 		return -1;
-	return chart ? diff_one(j, j->virt, &RK_HELMCHART, RK_CHART_NS, patch, err) : 0;
+	if (chart)
+		diff_with(j, chart, &RK_HELMCHART, RK_CHART_NS, patch);
+	return 0;
 }
 
 static int diff_all(struct job *j, struct rk_err *err)
