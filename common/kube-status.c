@@ -304,6 +304,10 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 	}
 	if (res->status == 401 && expired(a, &text, err))
 		return finish(a, 401, "Unauthorized", text.s, err);
+	if (res->status == 401 && !res->body.len) { /* libcurl drops it of what had a body itself */
+		unauthorized(a, &text, err);
+		return finish(a, 401, "Unauthorized", text.s, err);
+	}
 	if (res->status == 413) {
 		rk_err_hint(err, "objects may have about 1 MiB; make it smaller");
 		return finish(a, 413, "RequestEntityTooLarge", "the object is too large", err);

@@ -483,7 +483,8 @@ static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 		rk_err_set(err, RK_NOTFOUND, "no current-context in %s", kc->searched);
 		return rk_err_hint(err, "choose one with --context (kubectl config get-contexts)");
 	}
-	rk_err_set(err, RK_NOTFOUND, "no cluster to talk to: no kubeconfig at %s",
+	rk_err_set(err, RK_NOTFOUND, "no cluster to talk to: no %s %s",
+		access(kc->searched, F_OK) == 0 ? "context in" : "kubeconfig at",
 		*kc->searched ? kc->searched : "$HOME/.kube/config");
 	return rk_err_hint(err, "give --kubeconfig FILE or set KUBECONFIG");
 }

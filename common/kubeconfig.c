@@ -248,6 +248,8 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 			return 0;
 		if (err)
 			*err = e;
+		if (e.code == RK_NOTFOUND)
+			rk_err_hint(err, "give a file that is there with --kubeconfig");
 		return rk_err_wrap(err, "kubeconfig");
 	}
 	return parse_text(kc, f, text.s, text.len, err);
