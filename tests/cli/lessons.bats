@@ -92,8 +92,15 @@ for d in yaml.safe_load_all(sys.stdin): print(d[\"apiVersion\"], d[\"kind\"], d[
 	assert_output '10.50.0.0/16 10.51.0.0/16'
 }
 
-# A helm that writes down its arguments, its environment and, when it takes a password, what it read.
+# A helm that writes down its arguments, its environment and, when it takes a password, what it read;
+# and a host to install on.
 recording_helm() {
+	mkdir exec
+	ln -s "$BIN"/* exec
+	rm exec/rk3k-preflight
+	printf '#!/bin/sh\nexit 0\n' >exec/rk3k-preflight
+	chmod +x exec/rk3k-preflight
+	export RK3K_EXEC_PATH=$PWD/exec
 	cat >helm <<-'END'
 		#!/usr/bin/env bash
 		here=$(dirname "$0")
