@@ -286,6 +286,8 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return -1;
 	if (j->o->before)
 		*j->o->before = j->before;
+	if (!j->before && j->o->before_create && j->o->before_create(j->k, err) < 0)
+		return -1;
 	j->owned = rk_owned_fields(
 		j->before, j->o->manager ? j->o->manager : RK_FIELD_MANAGER, j->about.api_version);
 	if (j->before && create_only(j)) {

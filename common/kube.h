@@ -105,6 +105,8 @@ struct rk_apply_opts {
 	bool known;	      /* the caller has just read the object: spare the read */
 	const struct rk_val *current; /* with known: what it read, NULL for absent; in d */
 	struct rk_val **before;	      /* the object as it was, or NULL; in d */
+	/* Asked when the object is not there; -1 refuses. NULL: nobody is asked. */
+	int (*before_create)(struct rk_kube *k, struct rk_err *err);
 };
 /* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
  * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.

@@ -166,6 +166,10 @@ static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err
 	struct rk_apply_opts o = {.dry = (enum rk_dry)j->o->dry, .adopt = true, .taken = &taken};
 	enum rk_outcome outcome;
 
+	/* where its Service is already there is the host */
+	if (rk_streq(rk_get_str(obj, "kind", NULL), RK_SERVICE.kind))
+		o.before_create = rk_k3k_guard_host;
+
 	if (rk_kube_apply(j->host, obj, &o, j->d, NULL, &outcome, err) < 0)
 		return -1;
 	told(j, obj, outcome);
@@ -484,12 +488,20 @@ static bool all_well(const struct rk_val *v)
 	       !rk_get(v, "certificateProblem", NULL);
 }
 
+static bool nothing_there(const struct rk_val *v)
+{
+	return rk_streq(rk_get_str(v, "service", NULL), "missing") &&
+	       rk_streq(rk_get_str(v, "ingress", NULL), "missing");
+}
+
 static int status_run(struct job *j, struct rk_err *err)
 {
 	rk_auto_buf names = RK_BUF_INIT;
 	struct rk_val *v = rk_map(j->d);
 
 	if (status_gather(j, v, err) < 0)
+		return -1;
+	if (nothing_there(v) && rk_k3k_guard_host(j->host, err) < 0)
 		return -1;
 	if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML)
 		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
@@ -526,7 +538,9 @@ static int delete_one(struct job *j, const struct rk_res *r, const char *name, s
 
 static int delete_all(struct job *j, struct rk_err *err)
 {
-	if (delete_one(j, &RK_INGRESS, j->in.name, err) < 0 ||
+	/* "nothing there" must not be the virtual cluster's answer */
+	if (rk_k3k_guard_host(j->host, err) < 0 ||
+		delete_one(j, &RK_INGRESS, j->in.name, err) < 0 ||
 		delete_one(j, &RK_SERVICE, j->in.service, err) < 0 ||
 		delete_one(j, &RK_SECRET, j->in.secret, err) < 0 ||
 		remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)

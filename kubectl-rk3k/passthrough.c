@@ -227,6 +227,8 @@ static int with_job(void *opts, int (*seek)(struct job *, struct rk_err *),
 
 	if (rc == 0)
 		rc = seek(&j, err);
+	if (rc == 0 && !j.config)
+		rc = rk_k3k_guard_host(j.host, err);
 	if (rc == 0)
 		rc = fn(&j, err);
 	rk_kube_free(j.host);

@@ -86,6 +86,9 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	if (rk_settings_load_file(s, o->config ? o->config : "-", err) < 0 ||
 		rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
+	/* a virtual cluster has none of the host's objects, which teardown would take for its end */
+	if (!rk_streq(step, "url") && rk_k3k_guard_host(host, err) < 0)
+		return -1;
 	a.host = host;
 	rk_await_title(&a, step, &title);
 	p = a.arg = rk_progress_begin("waiting for %s", title.s);
@@ -313,10 +316,11 @@ static int report(struct objects *w, int64_t began, struct rk_err *err)
 
 		if (it->held)
 			continue;
-		if (e)
+		if (e) {
 			rk_err_set(&one, e->code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL,
 				"cannot tell: %s", e->msg);
-		else if (!is_seen(it))
+			rk_err_hint(&one, "%s", e->hint);
+		} else if (!is_seen(it))
 			rk_err_set(&one, RK_FAIL, "cannot tell: %s did not answer within %s",
 				rk_kube_server(w->k), age);
 		else

@@ -69,6 +69,7 @@ setup() { own_home; }
 		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
 		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
 		get /api/v1/namespaces/$NS/secrets/tls-rancher-ingress 404
+		get /apis/k3k.io 200
 	END
 }
 
@@ -77,6 +78,7 @@ setup() { own_home; }
 	run --separate-stderr -0 rk3k ingress apply "$NS/rancher" --host a.example.com
 	assert_requests <<-END
 		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
+		get /apis/k3k.io 200
 		patch /api/v1/namespaces/$NS/services/rancher-k3k-traefik?fieldManager=rk3k 201
 		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
 		patch /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress?fieldManager=rk3k 201
