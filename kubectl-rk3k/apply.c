@@ -350,28 +350,22 @@ static void apply_all(struct run *r)
 
 static int finish(const struct run *r, struct rk_err *err)
 {
-	bool diff_trouble = r->o->diff && r->worst == RK_FAIL;
-
 	if (!r->failed)
 		return r->o->diff && r->differs ? 1 : 0;
 	if (r->in.n == 1)
 		*err = r->first;
 	else
 		rk_err_set(err, r->worst, "%zu of %zu objects failed", r->failed, r->in.n);
-	if (diff_trouble) /* 1 says "differs" */
-		err->code = 2;
 	return -1;
 }
 
-static int run(void *p, int argc, char **argv, struct rk_err *err)
+static int apply_input(const struct opts *o, struct rk_err *err)
 {
-	const struct opts *o = p;
 	rk_auto_doc *out = rk_doc_new(true);
 	struct rk_connection c = {0};
 	struct run r = {.o = o, .out = out, .items = rk_seq(out)};
 	int ret;
 
-	(void)argc, (void)argv;
 	if (rk_objects_read(&r.in, o->files.v, o->files.n, err) < 0)
 		return -1;
 	rk_objects_order(&r.in);
@@ -386,6 +380,17 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	}
 	rk_disconnect(&c);
 	rk_objects_release(&r.in);
+	return ret;
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+	int ret = apply_input(o, err);
+
+	(void)argc, (void)argv;
+	if (ret < 0 && o->diff && err->code == RK_FAIL) /* 1 says "differs" */
+		err->code = 2;
 	return ret;
 }
 

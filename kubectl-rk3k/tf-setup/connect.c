@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The clusters, Rancher's address, and a connection that is verified before anything is sent. */
 #include "tool.h"
+#include "cert.h"
 #include "ingress.h"
 
 /* --- the clusters --- */
@@ -149,6 +150,8 @@ int tf_connect(struct job *j, struct rk_err *err)
 		return find_anchor(j, err);
 	if (j->o->ca_file && rk_file_read(j->o->ca_file, INPUT_MAX, &j->ca, err) < 0)
 		return -1;
+	if (j->o->ca_file && rk_cert_bundle(j->ca.s, j->ca.len, NULL, err) < 0)
+		return rk_err_wrap(err, "%s", j->o->ca_file);
 	if (j->o->ca_fingerprint &&
 		rk_rancher_pinned_ca(&conf, j->o->ca_fingerprint, &j->ca, err) < 0)
 		return -1;
