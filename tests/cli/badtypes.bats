@@ -23,6 +23,8 @@ setup_file() {
 	printf '%s\n' HOSTNAME=rancher.example.com STORAGE_CLASS=local \
 		{K3K,RANCHER,CERTMANAGER}_REPO=https://127.0.0.1:1 >deploy.conf
 	"$BIN/rk3k-config" -c deploy.conf --no-prompt >doc.json
+	"$BIN/rk3k-config" -c deploy.conf --no-prompt --set TLS_SOURCE=secret --set "CA_CERT_PATH=$PWD/tls.crt" \
+		--set "CA_KEY_PATH=$PWD/tls.key" >ca.json
 	"$BIN/rk3k-render" rancher -c doc.json >rancher.yaml
 	echo '{apiVersion: example.com/v1, kind: Thing, metadata: {name: one, namespace: default}}' >thing.yaml
 }
@@ -143,6 +145,11 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 @test "wait rancher, certificate: wrong types in what is inside" {
 	bad 4 'helmcharts$|jobs$|pods$' wait rancher -c "$PWD/doc.json" --timeout 0 -q
 	bad 4 'cert-manager.io' wait certificate -c "$PWD/doc.json" --timeout 0 -q
+}
+
+@test "wait issuer, url: wrong types in the issuer, and in what leads to the address" {
+	bad 4 'issuers' wait issuer -c "$PWD/ca.json" --timeout 0 -q
+	bad 4 'ingresses|secrets' wait url -c "$PWD/doc.json" --timeout 0 -q --resolve rancher.example.com:443:127.0.0.1
 }
 
 @test "wait TYPE/NAME: wrong types in each kind whose readiness is known" {
