@@ -20,7 +20,7 @@ struct rk_loop {
 	struct rk_pool *pool;
 	struct rk_timer *timers;
 	struct rk_watch *watches;
-	bool stop;
+	bool stop, mortal;
 };
 
 struct rk_loop *rk_loop_new(void)
@@ -142,7 +142,6 @@ static int signals_on(struct rk_err *err)
 {
 	struct sigaction sa = {.sa_handler = on_signal};
 
-	signalled = 0;
 	if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		return rk_err_sys(err, "pipe");
 	sigemptyset(&sa.sa_mask);
@@ -198,12 +197,19 @@ int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
 	int r;
 
 	l->stop = false;
-	if (signals_on(err) < 0)
+	signalled = 0;
+	if (!l->mortal && signals_on(err) < 0)
 		return -1;
 	while ((r = turn(l, end, err)) == 0)
 		;
-	signals_off();
+	if (!l->mortal)
+		signals_off();
 	return r < 0 ? -1 : 0;
+}
+
+void rk_loop_mortal(struct rk_loop *l)
+{
+	l->mortal = true;
 }
 
 void rk_loop_stop(struct rk_loop *l)

@@ -45,5 +45,32 @@ void rk_loop_cancel(struct rk_loop *l, void (*fn)(void *arg), void *arg);
  * (0: none): RK_TIMEOUT. Returns 0 when stopped. */
 int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err) RK_MUST_USE;
 void rk_loop_stop(struct rk_loop *l);
+/* Signals are not for rk_loop_run: they end the process at once, as they do outside of it. */
+void rk_loop_mortal(struct rk_loop *l);
+
+/* A keeper is what --watch makes of a tool: it looks at things as they are, and makes them what they
+ * should be, whenever something may have changed.
+ *
+ * look is called at the start, 100 ms after the first of a burst of changes, and every_ms after
+ * the last look (0: not). It reads what it needs anew: what changed is not told. When it fails it is
+ * called again after 1 s, doubling to 60 s, or with the next change. A failure is handed to
+ * warn once until another follows or a look succeeds; so is that a watch is refused, which
+ * then is tried again, with a look each time. look returns 0, -1 (failed), or 1: err is the end. */
+struct rk_keeper;
+struct rk_keeper *rk_keeper_new(int (*look)(void *arg, struct rk_err *err), void *arg,
+	int64_t every_ms, void (*warn)(const char *fmt, ...));
+void rk_keeper_free(struct rk_keeper *kp);
+static inline void rk_cleanup_keeper_(struct rk_keeper **kp)
+{
+	rk_keeper_free(*kp);
+}
+#define rk_auto_keeper __attribute__((cleanup(rk_cleanup_keeper_))) struct rk_keeper
+/* Changes of these objects count (fields: a selector, NULL: all in ns); also from within look. */
+void rk_keeper_hear(struct rk_keeper *kp, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *fields);
+/* Not of those of k any more, which may then be freed. */
+void rk_keeper_leave(struct rk_keeper *kp, const struct rk_kube *k);
+/* Until look ends it: -1 with its error. Signals kill. */
+int rk_keeper_run(struct rk_keeper *kp, struct rk_err *err) RK_MUST_USE;
 
 #endif

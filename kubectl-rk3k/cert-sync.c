@@ -52,11 +52,35 @@ struct job {
 	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
 	struct rk_ingress names;	      /* of the objects on the host */
 	struct rk_strv hosts;
+	struct rk_kube *virt; /* NULL: not inside */
+	struct rk_k3k_access access;
+	struct rk_keeper *keeper; /* --watch */
 	int64_t told_expiry;
 };
 
+static int enter(struct job *j, struct rk_err *err)
+{
+	j->access = (struct rk_k3k_access)RK_K3K_ACCESS_INIT;
+	if (rk_k3k_open(&j->virt, j->host, j->ns, j->cluster, &j->access, err) == 0)
+		return 0;
+	rk_k3k_access_release(&j->access);
+	return -1;
+}
+
+static void leave(struct job *j)
+{
+	if (!j->virt)
+		return;
+	if (j->keeper)
+		rk_keeper_leave(j->keeper, j->virt);
+	rk_kube_free(rk_steal(&j->virt));
+	rk_k3k_access_release(&j->access);
+}
+
 static void job_release(struct job *j)
 {
+	leave(j);
+	rk_keeper_free(j->keeper);
 	free(j->ns);
 	free(j->cluster);
 	free(j->from_ns);
@@ -112,8 +136,7 @@ static void emit(const struct job *j, const struct rk_certcopy_result *r)
 		rk_note("took secret/%s over from the tool that wrote it before", j->names.secret);
 }
 
-static int copy(
-	struct job *j, struct rk_kube *virt, struct rk_certcopy_result *r, struct rk_err *err)
+static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 {
 	struct rk_certcopy c = {
 		.cluster = j->cluster,
@@ -127,128 +150,62 @@ static int copy(
 	if (find_hosts(j, err) < 0)
 		return -1;
 	c.hosts = j->hosts;
-	if (!c.from && rk_certcopy_source(virt, &j->hosts, &c.from, err) < 0)
+	if (!c.from && rk_certcopy_source(j->virt, &j->hosts, &c.from, err) < 0)
 		return -1;
-	return rk_certcopy(virt, j->host, &c, r, err);
+	return rk_certcopy(j->virt, j->host, &c, r, err);
 }
 
 static int copy_once(struct job *j, struct rk_err *err)
 {
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
-	struct rk_kube *virt = NULL;
 	struct rk_certcopy_result r;
-	int rc = rk_k3k_open(&virt, j->host, j->ns, j->cluster, &access, err);
 
-	if (rc == 0)
-		rc = copy(j, virt, &r, err);
-	if (rc == 0)
-		emit(j, &r);
-	rk_kube_free(virt);
-	rk_k3k_access_release(&access);
-	return rc;
+	if (enter(j, err) < 0 || copy(j, &r, err) < 0)
+		return -1;
+	emit(j, &r);
+	return 0;
 }
 
 /* --- --watch --- */
 
-#define RETRY_MIN_MS 1000
-#define RETRY_MAX_MS 60000
-#define LOOK_MS	     600000 /* a look even when no event came: a certificate can expire in silence */
+#define LOOK_MS 600000 /* a look even when no event came: a certificate can expire in silence */
 
-struct watcher {
-	struct job *job;
-	struct rk_loop *loop;
-	struct rk_kube *virt;
-	int64_t delay;
-	bool reopen;
-};
-
-static void sync_now(void *arg);
-
-/* A failed copy is told, and tried again; a lost way in is opened anew. */
-static void sync_failed(struct watcher *w, const struct rk_err *err)
+/* No answer, or not the cluster that it was: the way in must be found anew. */
+static bool is_lost(const struct rk_err *err)
 {
-	rk_warn("%s%s%s", err->msg, err->hint[0] ? "; " : "", err->hint);
-	w->delay = w->delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : w->delay * 2;
-	if (err->http == 0 && err->code != RK_NOTFOUND && err->reason[0] == 0 &&
-		w->delay > 4 * RETRY_MIN_MS) {
-		w->reopen = true;
-		rk_loop_stop(w->loop);
-		return;
-	}
-	rk_loop_after(w->loop, w->delay, sync_now, w);
+	return err->http == 401 || (!err->http && err->reason[0]);
 }
 
-static void sync_now(void *arg)
+static int look(void *arg, struct rk_err *err)
 {
-	struct watcher *w = arg;
+	struct job *j = arg;
 	struct rk_certcopy_result r;
-	struct rk_err err = RK_ERR_INIT;
 
-	if (copy(w->job, w->virt, &r, &err) < 0) {
-		sync_failed(w, &err);
-		return;
+	if (!j->virt) {
+		rk_auto_free char *from = j->from ? rk_asprintf("metadata.name=%s", j->from)
+						  : rk_strdup("type=kubernetes.io/tls");
+
+		if (enter(j, err) < 0)
+			return err->code == RK_CONFLICT ? 1 : -1;
+		rk_keeper_hear(j->keeper, j->virt, &RK_SECRET, j->from_ns, from);
 	}
-	w->delay = RETRY_MIN_MS;
-	if (r.outcome != RK_UNCHANGED || w->job->told_expiry != r.not_after)
-		emit(w->job, &r);
-	w->job->told_expiry = r.not_after;
-	rk_loop_after(w->loop, LOOK_MS, sync_now, w);
-}
-
-/* Several events of one change become one look. */
-static void on_secret(void *arg, enum rk_event e, const struct rk_val *obj)
-{
-	struct watcher *w = arg;
-
-	(void)e;
-	(void)obj;
-	rk_loop_after(w->loop, 50, sync_now, w);
-}
-
-static bool keep_trying(void *arg, const struct rk_err *err)
-{
-	(void)arg;
-	rk_warn("%s", err->msg);
-	return true;
-}
-
-static int watch_round(struct job *j, bool *again, struct rk_err *err)
-{
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
-	rk_auto_free char *from_sel = j->from ? rk_asprintf("metadata.name=%s", j->from)
-					      : rk_strdup("type=kubernetes.io/tls");
-	rk_auto_free char *to_sel = rk_asprintf("metadata.name=%s", j->names.secret);
-	struct rk_list_opts from = {.fields = from_sel}, to = {.fields = to_sel};
-	struct watcher w = {.job = j, .delay = RETRY_MIN_MS};
-	int rc = rk_k3k_open(&w.virt, j->host, j->ns, j->cluster, &access, err);
-
-	if (rc == 0) {
-		w.loop = rk_loop_new();
-		rk_loop_watch(
-			w.loop, w.virt, &RK_SECRET, j->from_ns, &from, on_secret, keep_trying, &w);
-		rk_loop_watch(w.loop, j->host, &RK_SECRET, j->ns, &to, on_secret, keep_trying, &w);
-		rc = rk_loop_run(w.loop, 0, err);
-		rk_loop_free(w.loop);
+	if (copy(j, &r, err) < 0) {
+		if (is_lost(err))
+			leave(j);
+		return -1;
 	}
-	*again = rc == 0 ? w.reopen : err->code < 128 && err->code != RK_CONFLICT;
-	rk_kube_free(w.virt);
-	rk_k3k_access_release(&access);
-	return rc;
+	if (r.outcome != RK_UNCHANGED || j->told_expiry != r.not_after)
+		emit(j, &r);
+	j->told_expiry = r.not_after;
+	return rk_out_flush(err);
 }
 
 static int watch(struct job *j, struct rk_err *err)
 {
-	bool again = true;
-	int rc = 0;
+	rk_auto_free char *to = rk_asprintf("metadata.name=%s", j->names.secret);
 
-	while (again) {
-		rc = watch_round(j, &again, err);
-		if (again && rc < 0) {
-			rk_warn("%s; trying again", err->msg);
-			sleep(5);
-		}
-	}
-	return rc;
+	j->keeper = rk_keeper_new(look, j, LOOK_MS, rk_warn);
+	rk_keeper_hear(j->keeper, j->host, &RK_SECRET, j->ns, to);
+	return rk_keeper_run(j->keeper, err);
 }
 
 /* Names on the host: those that the settings make of the cluster's. */

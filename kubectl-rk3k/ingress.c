@@ -290,54 +290,34 @@ static int find_hosts(struct job *j, struct rk_err *err)
 
 /* --- --watch --- */
 
-struct watcher {
-	struct job *job;
-	struct rk_loop *loop;
-	int64_t delay;
-};
+#define LOOK_MS 600000 /* also when nothing was heard */
 
-static void repair(void *arg)
+/* Each time in a document of its own: this may go on for months. */
+static int repair(void *arg, struct rk_err *err)
 {
-	struct watcher *w = arg;
-	struct rk_err err = RK_ERR_INIT;
+	struct job *j = arg;
+	struct rk_doc *own = j->d;
+	int rc;
 
-	if (apply_all(w->job, &err) == 0) {
-		w->delay = 1000;
-		w->job->quiet_same = true;
-		return;
-	}
-	rk_warn("%s%s%s", err.msg, err.hint[0] ? "; " : "", err.hint);
-	w->delay = w->delay * 2 > 60000 ? 60000 : w->delay * 2;
-	rk_loop_after(w->loop, w->delay, repair, w);
-}
-
-static void on_change(void *arg, enum rk_event e, const struct rk_val *obj)
-{
-	struct watcher *w = arg;
-
-	(void)obj;
-	if (e != RK_ADDED) /* our own first look comes with SYNCED */
-		rk_loop_after(w->loop, 50, repair, w);
-}
-
-static bool keep_trying(void *arg, const struct rk_err *err)
-{
-	(void)arg;
-	rk_warn("%s", err->msg);
-	return true;
+	j->d = rk_doc_new(true);
+	rc = apply_all(j, err);
+	rk_doc_free(j->d);
+	j->d = own;
+	if (rc < 0)
+		return -1;
+	j->quiet_same = true;
+	return rk_out_flush(err);
 }
 
 static int watch(struct job *j, struct rk_err *err)
 {
-	rk_auto_loop *loop = rk_loop_new();
-	rk_auto_free char *ing_sel = rk_asprintf("metadata.name=%s", j->in.name);
-	rk_auto_free char *svc_sel = rk_asprintf("metadata.name=%s", j->in.service);
-	struct rk_list_opts ing = {.fields = ing_sel}, svc = {.fields = svc_sel};
-	struct watcher w = {.job = j, .loop = loop, .delay = 1000};
+	rk_auto_free char *ing = rk_asprintf("metadata.name=%s", j->in.name);
+	rk_auto_free char *svc = rk_asprintf("metadata.name=%s", j->in.service);
+	rk_auto_keeper *keeper = rk_keeper_new(repair, j, LOOK_MS, rk_warn);
 
-	rk_loop_watch(loop, j->host, &RK_INGRESS, j->ns, &ing, on_change, keep_trying, &w);
-	rk_loop_watch(loop, j->host, &RK_SERVICE, j->ns, &svc, on_change, keep_trying, &w);
-	return rk_loop_run(loop, 0, err);
+	rk_keeper_hear(keeper, j->host, &RK_INGRESS, j->ns, ing);
+	rk_keeper_hear(keeper, j->host, &RK_SERVICE, j->ns, svc);
+	return rk_keeper_run(keeper, err);
 }
 
 static int apply_or_watch(struct job *j, struct rk_err *err)

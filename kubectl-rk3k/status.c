@@ -446,61 +446,35 @@ static int look_once(struct look *l, struct rk_err *err)
 
 /* --- --watch: events of the host say when to look again --- */
 
-struct watcher {
-	struct look *look;
-	struct rk_loop *loop;
-	struct rk_doc *shown_doc;
-	struct rk_val *shown;
-};
+#define LOOK_MS 30000 /* what happens inside makes no event on the host */
 
-#define SETTLE_MS 300
-#define LOOK_MS	  30000 /* what happens inside makes no event on the host */
-
-static void look_again(void *arg)
+/* l holds the report that was shown last, with its document. */
+static int show_change(void *arg, struct rk_err *err)
 {
-	struct watcher *w = arg;
-	struct rk_err err = RK_ERR_INIT;
+	struct look *l = arg, shown = *l;
+	int rc;
 
-	w->look->d = rk_doc_new(true);
-	if (gather(w->look, &err) < 0) {
-		rk_warn("%s", err.msg);
-		rk_doc_free(w->look->d);
-	} else if (w->shown && rk_val_equal(w->shown, w->look->report)) {
-		rk_doc_free(w->look->d);
-	} else {
-		emit(w->look);
-		fflush(stdout);
-		rk_doc_free(w->shown_doc);
-		w->shown_doc = w->look->d;
-		w->shown = w->look->report;
+	l->d = rk_doc_new(true);
+	rc = gather(l, err);
+	if (rc < 0 || (shown.report && rk_val_equal(shown.report, l->report))) {
+		rk_doc_free(l->d);
+		*l = shown;
+		return rc;
 	}
-	w->look->d = NULL;
-	rk_loop_after(w->loop, LOOK_MS, look_again, w);
-}
-
-static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
-{
-	struct watcher *w = arg;
-
-	(void)e;
-	(void)obj;
-	rk_loop_after(w->loop, SETTLE_MS, look_again, w);
+	emit(l);
+	rk_doc_free(shown.d);
+	return rk_out_flush(err);
 }
 
 static int watch(struct look *l, struct rk_err *err)
 {
 	static const struct rk_res *const kinds[] = {
 		&RK_CLUSTER, &RK_STATEFULSET, &RK_SECRET, &RK_INGRESS, &RK_SERVICE};
-	rk_auto_loop *loop = rk_loop_new();
-	struct watcher w = {.look = l, .loop = loop};
-	struct rk_list_opts o = {.metadata_only = true};
-	int rc;
+	rk_auto_keeper *keeper = rk_keeper_new(show_change, l, LOOK_MS, rk_warn);
 
 	for (size_t i = 0; i < RK_COUNT(kinds); i++)
-		rk_loop_watch(loop, l->host, kinds[i], l->ns, &o, on_event, NULL, &w);
-	rc = rk_loop_run(loop, 0, err);
-	rk_doc_free(w.shown_doc);
-	return rc;
+		rk_keeper_hear(keeper, l->host, kinds[i], l->ns, NULL);
+	return rk_keeper_run(keeper, err);
 }
 
 /* --- -A: one pass over the list --- */

@@ -72,6 +72,26 @@ within() {
 	done
 }
 
+# background OUT TOOL ARG...: the tool on the bed, beside the test; what it says in OUT. PID is the tool's
+# own process; that of `bed ... &` would be a shell's, which the tool outlives.
+background() {
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" env --default-signal=INT \
+		${PLANE_HOME:+HOME="$PLANE_HOME" KUBECONFIG="$PLANE_KUBECONFIG"} \
+		"$RK3K_BIN/rk3k-$2" "${@:3}" >"$1" 2>&1 3>&- &
+	PID=$!
+}
+
+gone() { [[ $(ps -o stat= -p "$1") != [^Z]* ]]; }
+
+# ended SIGNAL CODE: the signal ends what background began at once, with that code.
+ended() {
+	local rc=0
+	kill "-$1" "$PID"
+	within 2 gone "$PID"
+	wait "$PID" || rc=$?
+	assert_equal "$rc" "$2"
+}
+
 # apiserver stop|start: the host's, with the data it had.
 apiserver() {
 	local what=()

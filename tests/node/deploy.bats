@@ -62,14 +62,12 @@ setup_file() {
 }
 
 @test "cert-sync: --watch carries a renewed certificate until the ingress serves it" {
-	local before watcher
+	local before
 	before=$(inner_fingerprint)
-	rk3k cert-sync rancher-k3k/rancher --from "cattle-system/$SECRET" --watch >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
-	watcher=$!
+	background "$BATS_TEST_TMPDIR/log" cert-sync rancher-k3k/rancher --from "cattle-system/$SECRET" --watch
 	inside delete secret -n cattle-system "$SECRET" >/dev/null # cert-manager issues anew
 	run within 40 renewed "$before"
-	kill -TERM "$watcher"
-	wait "$watcher" || true
+	ended TERM 143
 	assert_success
 	run -0 ping_host rancher.second.example.com
 	assert_output pong

@@ -167,16 +167,14 @@ sync() { run --separate-stderr "$@" rk3k cert-sync "$NS/rancher" --host "$HOST";
 
 @test "cert-sync: --watch carries a renewal and mends what is deleted" {
 	give "$BATS_TEST_TMPDIR/a"
-	bed "$RK3K_BIN/rk3k-cert-sync" "$NS/rancher" --host "$HOST" --watch >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	local pid=$!
+	background "$BATS_TEST_TMPDIR/out" cert-sync "$NS/rancher" --host "$HOST" --watch
 	within 10 kubectl get secret -n "$NS" tls-rancher-ingress
 	certificate "$BATS_TEST_TMPDIR/b" "$HOST"
 	give "$BATS_TEST_TMPDIR/b"
 	within 10 carried "$BATS_TEST_TMPDIR/b/tls.crt"
 	kubectl delete secret -n "$NS" tls-rancher-ingress >/dev/null
 	within 10 kubectl get secret -n "$NS" tls-rancher-ingress
-	kill -TERM "$pid"
-	wait "$pid" || true
+	ended TERM 143
 	run -0 grep -c 'secret/tls-rancher-ingress created' "$BATS_TEST_TMPDIR/out"
 	assert_output 2
 }

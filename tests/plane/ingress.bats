@@ -68,14 +68,12 @@ service/rancher-k3k-traefik"
 }
 
 @test "ingress apply: --watch puts a deleted Ingress back" {
-	bed "$RK3K_BIN/rk3k-ingress" apply "$NS/rancher" --host a.example.com --watch >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	local pid=$!
+	background "$BATS_TEST_TMPDIR/out" ingress apply "$NS/rancher" --host a.example.com --watch
 	within 10 kubectl get ingress -n "$NS" rancher-k3k-ingress
 	kubectl delete ingress,service -n "$NS" --all >/dev/null
 	within 10 kubectl get ingress -n "$NS" rancher-k3k-ingress
 	within 10 kubectl get service -n "$NS" rancher-k3k-traefik
-	kill -TERM "$pid"
-	wait "$pid" || true
+	ended TERM 143
 }
 
 @test "ingress status: names what is missing and exits 1" {

@@ -28,13 +28,6 @@ writes() { audit_uris | grep -E '^(create|update|patch|delete)' | grep -vE 'self
 away() { bed plane stop "$OWN" kube-apiserver; }
 back() { bed plane start "$OWN" >/dev/null; }
 
-# watch NAME TOOL ARG...: in the background; its process in PID, what it says in OUT.
-watching() {
-	OUT=$BATS_TEST_TMPDIR/$1
-	bed env TMPDIR="$BATS_TEST_TMPDIR/tmp" "$RK3K_BIN/rk3k-$2" "${@:3}" >"$OUT" 2>&1 &
-	PID=$!
-}
-
 ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.resourceVersion}'; }
 
 @test "deploy, destroy: the virtual cluster's own context is refused, and nothing is written" {
@@ -115,10 +108,11 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 
 @test "ingress apply: two watchers agree, one killed and started again keeps no state" {
 	local one version
-	mkdir "$BATS_TEST_TMPDIR/tmp"
-	watching one ingress apply "$NS/rancher" --host a.example.com --watch
+	export TMPDIR=$BATS_TEST_TMPDIR/tmp
+	mkdir "$TMPDIR"
+	background "$BATS_TEST_TMPDIR/one" ingress apply "$NS/rancher" --host a.example.com --watch
 	one=$PID
-	watching two ingress apply "$NS/rancher" --host a.example.com --watch
+	background "$BATS_TEST_TMPDIR/two" ingress apply "$NS/rancher" --host a.example.com --watch
 	within 10 ingress
 	kubectl delete ingress rancher-k3k-ingress >/dev/null
 	within 10 ingress
@@ -126,19 +120,20 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	version=$(ingress)
 	sleep 1
 	assert_equal "$(ingress)" "$version"
-	kill -KILL "$one" "$PID"
-	wait "$one" "$PID" || true
+	ended KILL 137
+	PID=$one
+	ended KILL 137
 	kubectl delete ingress rancher-k3k-ingress >/dev/null
-	run -0 find "$BATS_TEST_TMPDIR/tmp" "$PLANE_HOME" -type f -not -path "*/.kube/cache/*" # kubectl's
+	run -0 find "$TMPDIR" "$PLANE_HOME" -type f -not -path "*/.kube/cache/*" # kubectl's
 	assert_output "$PLANE_KUBECONFIG"
-	watching again ingress apply "$NS/rancher" --host a.example.com --watch
+	run ! ingress # nobody puts it back
+	background "$BATS_TEST_TMPDIR/again" ingress apply "$NS/rancher" --host a.example.com --watch
 	within 10 ingress
-	kill -TERM "$PID"
-	wait "$PID" || true
+	ended TERM 143
 }
 
 @test "ingress apply: --watch outlives the API server's restart" {
-	watching out ingress apply "$NS/rancher" --host a.example.com --watch
+	background "$BATS_TEST_TMPDIR/out" ingress apply "$NS/rancher" --host a.example.com --watch
 	within 10 ingress
 	away
 	sleep 2
@@ -146,8 +141,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	kubectl delete ingress,service rancher-k3k-ingress rancher-k3k-traefik --ignore-not-found >/dev/null
 	within 30 ingress
 	within 10 kubectl get service rancher-k3k-traefik
-	kill -TERM "$PID"
-	wait "$PID" || true
+	ended TERM 143
 }
 
 # --- who one is, and to whom one talks --------------------------------------------

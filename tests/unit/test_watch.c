@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A watch against a server that follows a script: pages, chunks, 410 in both its forms, refusals,
- * rubbish, broken streams. Each connection answers one line of the script and is closed. */
+ * rubbish, broken streams; timers, signals, and what a keeper makes of all that. Each connection answers one line of the script and is closed. */
 #include "kube-int.h"
 #include "loop.h"
 
@@ -27,6 +27,7 @@ struct line {
 
 struct shared {
 	int next;
+	bool late;	 /* a line's later was said */
 	char wrong[512]; /* the first request that did not fit */
 };
 
@@ -74,13 +75,16 @@ static void answer(int fd, const struct line *script, int nlines)
 	usleep((useconds_t)l->hold_ms * 1000);
 	if (!l->later)
 		return;
+	shared->late = true;
 	write_slowly(fd, l->later, false);
 	pause();
 }
 
-static void serve(int listener, const struct line *script, int nlines)
+static void serve(int listener, const struct line *script, int nlines, pid_t test)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != test)
+		_exit(0);
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
@@ -99,6 +103,7 @@ static void start(const struct line *script, int nlines)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t test = getpid();
 
 	if (!shared)
 		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -109,7 +114,7 @@ static void start(const struct line *script, int nlines)
 	port = ntohs(a.sin_port);
 	server = fork();
 	if (server == 0)
-		serve(fd, script, nlines);
+		serve(fd, script, nlines, test);
 	close(fd);
 }
 
@@ -432,6 +437,160 @@ static void signals(void **state)
 	rk_loop_free(l);
 }
 
+/* --- keepers --- */
+
+struct kept {
+	struct rk_keeper *keeper;
+	struct rk_kube *kube;
+	int looks;
+};
+
+static int warnings;
+static char last_warning[512];
+
+static void warn(const char *fmt, ...) RK_PRINTF(1, 2);
+
+static void warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
+	va_end(ap);
+	warnings++;
+}
+
+/* Run a keeper over ConfigMaps until its look ends it. */
+static void keep(struct kept *t, const struct line *script, int nlines,
+	int (*look)(void *arg, struct rk_err *err), int64_t every_ms)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	warnings = 0;
+	start(script, nlines);
+	t->kube = client();
+	t->keeper = rk_keeper_new(look, t, every_ms, warn);
+	rk_keeper_hear(t->keeper, t->kube, &RK_CONFIGMAP, "n", NULL);
+	assert_int_equal(rk_keeper_run(t->keeper, &err), -1);
+	assert_string_equal(err.msg, "the end");
+	assert_int_equal(err.code, RK_CONFLICT);
+	rk_keeper_free(t->keeper);
+	if (t->kube)
+		client_free(t->kube);
+	stop();
+}
+
+static int the_end(struct rk_err *err)
+{
+	rk_err_set(err, RK_CONFLICT, "the end");
+	return 1;
+}
+
+static int until_late(void *arg, struct rk_err *err)
+{
+	((struct kept *)arg)->looks++;
+	return shared->late ? the_end(err) : 0;
+}
+
+static void burst_is_one_look(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=500 ", 200, LIST("10", "", OBJ("a", "ua", "3") "," OBJ("b", "ub", "4"))),
+		{.uri = "watch=1",
+			.status = 200,
+			.body = EVENT("ADDED", OBJ("c", "uc", "11"))
+				EVENT("ADDED", OBJ("d", "ud", "12")),
+			.hold_ms = 1000,
+			.later = EVENT("ADDED", OBJ("e", "ue", "13")) EVENT("DELETED",
+				OBJ("a", "ua", "14")) EVENT("ADDED", OBJ("f", "uf", "15"))},
+	};
+	struct kept t = {.looks = 0};
+	int64_t began = rk_now_ms();
+
+	(void)state;
+	keep(&t, script, RK_COUNT(script), until_late, 0);
+	assert_in_range(t.looks, 2, 3); /* 2, or 3 where the list takes long; 8 events */
+	assert_in_range(rk_now_ms() - began, 1000, 8000);
+	assert_int_equal(warnings, 0);
+}
+
+static int now_and_then(void *arg, struct rk_err *err)
+{
+	static const char *const word[] = {"bad", "bad", "", "bad", NULL};
+	const char *w = word[((struct kept *)arg)->looks++];
+
+	if (!w)
+		return the_end(err);
+	if (!*w)
+		return 0;
+	rk_err_set(err, RK_FAIL, "it is %s", w);
+	return rk_err_hint(err, "mend it");
+}
+
+/* The same failure is told once, and again after all was well. */
+static void failures_are_told_once(void **state)
+{
+	static const struct line script[] = {HOLD("limit=500 ", "", 60000)}; /* no events */
+	struct kept t = {.looks = 0};
+	int64_t began = rk_now_ms();
+
+	(void)state;
+	keep(&t, script, RK_COUNT(script), now_and_then, 50);
+	assert_int_equal(t.looks, 5);
+	assert_int_equal(warnings, 2);
+	assert_string_equal(last_warning, "it is bad; mend it");
+	/* 1 s and 2 s after the failures; after a success, 1 s again */
+	assert_in_range(rk_now_ms() - began, 4000, 12000);
+}
+
+static int third(void *arg, struct rk_err *err)
+{
+	return ++((struct kept *)arg)->looks == 3 ? the_end(err) : 0;
+}
+
+/* Who may not watch looks now and then, and is told so once. */
+static void refused_watch_looks(void **state)
+{
+	static const char forbidden[] =
+		"{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}";
+	static const struct line script[] = {SAY("limit=500 ", 403, forbidden),
+		SAY("limit=500 ", 403, forbidden), SAY("limit=500 ", 403, forbidden)};
+	struct kept t = {.looks = 0};
+
+	(void)state;
+	keep(&t, script, RK_COUNT(script), third, 0);
+	assert_int_equal(warnings, 1);
+	assert_non_null(strstr(last_warning, "forbidden"));
+}
+
+static int leaves(void *arg, struct rk_err *err)
+{
+	struct kept *t = arg;
+
+	if (t->looks++)
+		return the_end(err);
+	rk_keeper_leave(t->keeper, t->kube);
+	client_free(t->kube);
+	t->kube = NULL;
+	return 0;
+}
+
+static void leaves_a_cluster(void **state)
+{
+	static const struct line script[] = {SAY("limit=500 ", 200, LIST("1", "", "")),
+		{.uri = "watch=1",
+			.status = 200,
+			.body = "",
+			.hold_ms = 300,
+			.later = EVENT("ADDED", OBJ("a", "ua", "2"))}};
+	struct kept t = {.looks = 0};
+
+	(void)state;
+	keep(&t, script, RK_COUNT(script), leaves, 1000);
+	assert_int_equal(t.looks, 2);
+	assert_int_equal(warnings, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +603,10 @@ int main(void)
 		cmocka_unit_test(busy_client_misses_nothing),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(signals),
+		cmocka_unit_test(burst_is_one_look),
+		cmocka_unit_test(failures_are_told_once),
+		cmocka_unit_test(refused_watch_looks),
+		cmocka_unit_test(leaves_a_cluster),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
