@@ -3,7 +3,10 @@
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
 #include "kube-int.h"
 
-#define BROKEN_TRIES 3 /* apply is idempotent: a broken connection is worth another try */
+#define KUBECTL_APPLY	"kubectl-client-side-apply"
+#define LAST_APPLIED	"kubectl.kubernetes.io/last-applied-configuration"
+#define HAND_OVER_TRIES 5
+#define BROKEN_TRIES	3 /* apply is idempotent: a broken connection is worth another try */
 
 struct job {
 	struct rk_kube *k;
@@ -276,6 +279,96 @@ static int write_object(struct job *j, bool force, struct rk_err *err)
 	return rk_kube_parse(j->d, &j->about, &res, &j->after, err);
 }
 
+/* --- what `kubectl apply` made --- */
+
+static const char *manager_of(const struct job *j)
+{
+	return j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
+}
+
+static bool is_entry(const struct rk_val *m, const char *manager, const char *operation)
+{
+	return rk_streq(rk_get_str(m, "manager", NULL), manager) &&
+	       rk_streq(rk_get_str(m, "operation", NULL), operation) &&
+	       !rk_get(m, "subresource", NULL);
+}
+
+static const struct rk_val *find_entry(
+	const struct job *j, const char *manager, const char *operation)
+{
+	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL))
+		if (is_entry(m, manager, operation))
+			return m;
+	return NULL;
+}
+
+/* Its fields are ours from here on, so that the apply drops those it does not have; else a value of
+ * an older script, such as a password in clear, would stay for ever. */
+static int hand_over_once(struct job *j, struct rk_err *err)
+{
+	struct rk_val *p = rk_map(j->d), *meta = rk_map_at(j->d, p, "metadata", NULL);
+	struct rk_val *entries = rk_seq(j->d);
+
+	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL)) {
+		struct rk_val *copy = rk_copy(j->d, m);
+
+		if (is_entry(m, KUBECTL_APPLY, "Update")) {
+			rk_set_str(j->d, copy, "manager", manager_of(j));
+			rk_set_str(j->d, copy, "operation", "Apply");
+		}
+		rk_append(entries, copy);
+	}
+	rk_set_str(j->d, meta, "resourceVersion",
+		rk_get_str(j->before, "metadata", "resourceVersion", NULL));
+	rk_set(j->d, meta, "managedFields", entries);
+	return rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, RK_DRY_NONE, j->d, NULL, err);
+}
+
+/* Its controller may write in between. */
+static int hand_over(struct job *j, struct rk_err *err)
+{
+	for (int i = 0;; i++) {
+		if (!j->before || !find_entry(j, KUBECTL_APPLY, "Update") ||
+			find_entry(j, manager_of(j), "Apply"))
+			return 0;
+		if (hand_over_once(j, err) == 0)
+			return 1;
+		if (err->http != 409 || i == HAND_OVER_TRIES)
+			return -1;
+		rk_err_clear(err);
+		if (rk_kube_find(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
+			return -1;
+	}
+}
+
+/* Paths of what was there and is no more. */
+static void tell_gone(
+	const struct rk_val *before, const struct rk_val *after, const char *at, struct rk_buf *out)
+{
+	rk_each (m, before) {
+		const struct rk_val *a = rk_member(after, m->key, m->klen);
+		rk_auto_free char *path = rk_asprintf("%s.%.*s", at, (int)m->klen, m->key);
+
+		if (rk_streq(m->key, "managedFields") || rk_streq(m->key, LAST_APPLIED))
+			continue;
+		if (m->kind == RK_MAP)
+			tell_gone(m, a, path, out);
+		else if (!a)
+			rk_buf_addf(out, "%s%s", out->len ? ", " : "", path);
+	}
+}
+
+static int write_adopted(struct job *j, struct rk_err *err)
+{
+	int r = hand_over(j, err);
+
+	if (r < 0 || write_object(j, false, err) < 0)
+		return -1;
+	if (r > 0 && j->o->gone)
+		tell_gone(j->before, j->after, "", j->o->gone);
+	return 0;
+}
+
 static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
 	if (prepare(j, obj, err) < 0)
@@ -302,7 +395,8 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		j->after = j->before;
 		return 0;
 	}
-	return write_object(j, false, err);
+	return j->o->adopt && j->o->dry == RK_DRY_NONE ? write_adopted(j, err)
+						       : write_object(j, false, err);
 }
 
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,

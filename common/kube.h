@@ -98,10 +98,12 @@ struct rk_apply_opts {
 	enum rk_dry dry;
 	bool force;	      /* take fields over from other managers */
 	bool adopt;	      /* take them over from kubectl in any of its forms: what upstream's
-			      * scripts made */
+			      * scripts made. What `kubectl apply` had set becomes ours whole, as
+			      * with kubectl's own --server-side: what obj lacks of it goes */
 	const char *manager;  /* NULL: RK_FIELD_MANAGER */
 	const char *hint;     /* said with a conflict; NULL: the usual */
 	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
+	struct rk_buf *gone;  /* gets what went so: ".spec.set.a, ..." */
 	bool known;	      /* the caller has just read the object: spare the read */
 	const struct rk_val *current; /* with known: what it read, NULL for absent; in d */
 	struct rk_val **before;	      /* the object as it was, or NULL; in d */

@@ -40,7 +40,8 @@ static const struct rk_opt options[] = {
 	{"force-conflicts", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, force),
 		.help = "take fields over from whoever set them"},
 	{"adopt", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, adopt),
-		.help = "take fields over that were set with kubectl"},
+		.help = "take fields over that were set with kubectl; what kubectl apply had set "
+			"and the input lacks goes"},
 	{"field-manager", .kind = RK_OPT_STR, .off = offsetof(struct opts, manager), .arg = "NAME",
 		.help = "name to own the fields under (default rk3k)"},
 	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
@@ -238,12 +239,13 @@ static void say_taken(const struct rk_val *obj, struct rk_buf *taken)
 static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 	struct rk_val **before, struct rk_val **after, enum rk_outcome *outcome, struct rk_err *err)
 {
-	rk_auto_buf taken = RK_BUF_INIT;
+	rk_auto_buf taken = RK_BUF_INIT, gone = RK_BUF_INIT;
 	struct rk_apply_opts ao = {.dry = r->o->diff ? RK_DRY_SERVER : (enum rk_dry)r->o->dry,
 		.force = r->o->force,
 		.adopt = r->o->adopt,
 		.manager = r->o->manager,
 		.taken = &taken,
+		.gone = &gone,
 		.before = before};
 	bool said = false;
 
@@ -259,6 +261,10 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 		usleep(RETRY_MS * 1000);
 	}
 	say_taken(obj, &taken);
+	if (gone.len)
+		rk_note("%s %s: gone, since only kubectl apply had set it: %s",
+			rk_get_str(obj, "kind", NULL), rk_get_str(obj, "metadata", "name", NULL),
+			gone.s);
 	return 0;
 }
 

@@ -202,6 +202,24 @@ secret() { # NAME KEY=VALUE...
 	assert_output "configmap/x unchanged"
 }
 
+@test "apply: --adopt: what kubectl apply alone had set goes, and is said; what others set stays" {
+	local ours
+	ours=$(config_map x ours | sed '/^  name/a\  labels: {a: b}')
+	kubectl apply -f - >/dev/null <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"},
+		"data": {"a": "theirs", "password": "in clear"}}'
+	kubectl patch configmap x -p '{"data": {"b": "edited"}}' >/dev/null
+	apply --adopt <<<"$ours"
+	assert_output "configmap/x configured"
+	assert_regex "$stderr" 'gone, since only kubectl apply had set it: \.data\.password$'
+	run -0 kubectl get configmap x -o json
+	refute_output --partial "in clear"
+	assert_equal "$(jq -c .data <<<"$output")" '{"a":"ours","b":"edited"}'
+	own_audit
+	apply --adopt <<<"$ours"
+	assert_output "configmap/x unchanged"
+	assert_requests <<<"get /api/v1/namespaces/$NS/configmaps/x 200"
+}
+
 @test "apply: an object labelled as ours is taken back" {
 	local ours
 	ours=$(config_map x ours | sed '/^  name/a\  labels: {app.kubernetes.io/managed-by: rk3k}')
