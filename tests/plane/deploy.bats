@@ -110,6 +110,32 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	assert_line --regexp '^rancher-k3k +rancher +virtual +Ready +1 '
 }
 
+@test "deploy: --from starts at that step, --only is one step" {
+	run --separate-stderr -0 deploy --from cert-sync --skip-preflight
+	[[ $stderr == *"== cert-sync"*"== ingress"*"== url"* && $stderr != *"== rancher"* && $stderr != *"== controller"* ]]
+	run --separate-stderr -0 deploy --only ingress --skip-preflight
+	[[ $stderr == *"== ingress"* && $stderr != *"== cert-sync"* && $stderr != *"== kubeconfig"* ]]
+}
+
+@test "deploy, destroy: asked on a terminal, no is an answer; without one --yes is missed" {
+	local tool question
+	audit_mark
+	for tool in deploy destroy; do
+		question="$RK3K_TOP/tests/env/exec $RK3K_TESTBED env HOME=$PLANE_HOME KUBECONFIG=$PLANE_KUBECONFIG RK3K_HOSTNAME=$HOST $RK3K_BIN/rk3k-$tool"
+		run -0 script -qec "$question" /dev/null < <(sleep 1 && echo n)
+		assert_output --partial "host: context default, https://10.90.0.1:6443"
+		assert_output --partial "rancher-k3k/rancher"
+		assert_output --partial "[y/N]"
+		assert_output --partial "aborted"
+		# shellcheck disable=SC2086 # words of a command
+		run --separate-stderr -2 $question </dev/null
+		[[ $stderr == *"no terminal to ask on; say --yes"* ]]
+	done
+	sleep 0.5
+	run -0 writes
+	assert_output ""
+}
+
 @test "deploy: a Cluster that is just being deleted is waited out" {
 	kubectl delete -n rancher-k3k clusters.k3k.io/rancher --wait=false >/dev/null
 	run --separate-stderr -0 deploy
@@ -128,8 +154,26 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	virtual_down other-k3k second
 }
 
-@test "destroy: takes all away, and a second time is fine" {
+# Names of all that is on the host, but what passes by itself and the CRDs, which the chart keeps.
+host_objects() {
+	local kinds
+	kinds=$(kubectl api-resources --verbs=list,delete -o name |
+		grep -vE '^(events|leases|endpoints|endpointslices|customresourcedefinitions)(\.|$)' | paste -sd ,)
+	kubectl get "$kinds" -A -o json | jq -r '.items[] | "\(.kind) \(.metadata.namespace)/\(.metadata.name)"' |
+		grep -vE '^(ControllerRevision|ServiceAccount .*/default$|ConfigMap .*/kube-root-ca.crt$)' | sort
+}
+
+@test "destroy: puts the host back as it was before deploy, and a second time is fine" {
 	run --separate-stderr -0 destroy
+	host_objects >"$BATS_TEST_TMPDIR/before"
+	cp "$PLANE_KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+	run --separate-stderr -0 deploy
+	host_objects >"$BATS_TEST_TMPDIR/between"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/between") -gt $(wc -l <"$BATS_TEST_TMPDIR/before") ]]
+	run --separate-stderr -0 destroy
+	refute_output --partial "not found"
+	diff "$BATS_TEST_TMPDIR/before" <(host_objects)
+	diff "$BATS_TEST_TMPDIR/kubeconfig" "$PLANE_KUBECONFIG"
 	run --separate-stderr -0 destroy
 	run ! kubectl get namespace rancher-k3k
 	run ! kubectl get namespace k3k-system
@@ -314,6 +358,33 @@ strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.
 	destroy -q >/dev/null
 }
 
+# The older scripts' charts, password in clear.
+scripts_charts() {
+	local repo
+	repo=$(bed printenv CHART_HTTP_PUBLIC)
+	cat <<-END
+		{apiVersion: v1, kind: Namespace, metadata: {name: cert-manager}}
+		---
+		{apiVersion: v1, kind: Namespace, metadata: {name: cattle-system}}
+		---
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: cert-manager, namespace: kube-system}
+		spec: {repo: "$repo", chart: cert-manager, version: v1.18.5, targetNamespace: cert-manager, helmVersion: v3, set: {crds.enabled: "true"}}
+		---
+		apiVersion: helm.cattle.io/v1
+		kind: HelmChart
+		metadata: {name: rancher, namespace: kube-system}
+		spec:
+		  repo: $repo
+		  chart: rancher
+		  version: v2.14.1
+		  targetNamespace: cattle-system
+		  helmVersion: v3
+		  set: {hostname: $HOST, replicas: 1, bootstrapPassword: admin1234567, ingress.tls.source: rancher}
+	END
+}
+
 @test "deploy: what the older scripts made is adopted, their objects replaced" {
 	controller_up
 	kubectl apply -f - >/dev/null <<-END
@@ -350,9 +421,19 @@ strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.
 		  rules: [{host: $HOST, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: rancher-traefik, port: {number: 443}}}}]}}]
 	END
 	kubectl wait -n rancher-k3k --for=jsonpath='{.status.phase}'=Ready clusters.k3k.io/rancher --timeout=60s >/dev/null
-	local uid
+	VIRTUAL_KUBECONFIG=$BATS_TEST_TMPDIR/inside
+	rk3k kubeconfig get rancher-k3k/rancher -q >"$VIRTUAL_KUBECONFIG"
+	scripts_charts | virtual apply -f - >/dev/null
+	rk3k config -c "$CONF" >"$BATS_TEST_TMPDIR/doc"
+	rk3k wait rancher -c "$BATS_TEST_TMPDIR/doc" -q
+	local uid word=admin1234567
 	uid=$(kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.metadata.uid}')
 	run --separate-stderr -0 deploy
+	[[ $stderr == *"HelmChart rancher: gone, since only kubectl apply had set it: .spec.set.bootstrapPassword"* ]]
+	run -0 inside get secret -n cattle-system bootstrap-secret -o 'jsonpath={.data.bootstrapPassword}'
+	assert_equal "$(base64 -d <<<"$output")" "$word" # it is the user's, and goes on counting
+	run -0 inside get helmcharts,jobs,configmaps -A -o json
+	refute_output --partial "$word"
 	assert_equal "$(kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.metadata.uid}')" "$uid"
 	run -0 kubectl get ingress -n rancher-k3k -o name
 	assert_output ingress.networking.k8s.io/rancher-k3k-ingress
@@ -364,7 +445,8 @@ strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.
 	kubectl scale deployment -n k3k-system k3k --replicas=0 >/dev/null
 	run --separate-stderr destroy --timeout 8s
 	[[ $status -eq 4 || $status -eq 1 ]]
-	[[ $stderr == *finalizer* ]]
+	[[ $stderr == *finalizer*"only a running k3k controller releases that"* ]]
+	assert_line --regexp '^virtual cluster rancher-k3k/rancher +still there$'
 	kubectl scale deployment -n k3k-system k3k --replicas=1 >/dev/null
 	run --separate-stderr -0 destroy
 }

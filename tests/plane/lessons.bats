@@ -67,6 +67,43 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	assert_output --partial "uninstall k3k"
 }
 
+@test "destroy: what is left is said and is exit 1; what cannot be seen is not gone" {
+	served
+	configuration
+	rk3k ingress apply "$NS/rancher" --host a.example.com -q >/dev/null
+	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
+	assert_line --regexp '^virtual cluster .* gone$'
+	assert_line --regexp '^host ingress +still there$'
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only ingress
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
+	refute_output --regexp '(still there|cannot tell)$'
+	own_account get,list,watch clusters.k3k.io,statefulsets.apps
+	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
+	assert_line --regexp '^virtual cluster .* gone$'
+	assert_line --regexp '^host ingress +cannot tell$'
+	assert_line --regexp '^other virtual clusters +cannot tell$'
+}
+
+@test "destroy: what another virtual cluster of the host needs stays, and is not missed" {
+	local step
+	served
+	own_crd helm.cattle.io v1 HelmChartConfig helmchartconfigs
+	configuration
+	kubectl create -f - >/dev/null <<<'{"apiVersion": "k3k.io/v1beta1", "kind": "Cluster", "metadata": {"name": "other"}, "spec": {}}'
+	rk3k passthrough apply -q >/dev/null
+	for step in passthrough controller namespace; do
+		run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only "$step"
+		[[ $stderr == *" stays"*"virtual clusters"* ]]
+	done
+	run -0 kubectl get helmchartconfig -n kube-system rke2-ingress-nginx -o 'jsonpath={.spec.valuesContent}'
+	assert_output --partial enable-ssl-passthrough
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only verify
+	refute_output --partial namespace
+	kubectl delete cluster other >/dev/null
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only passthrough
+	run ! kubectl get helmchartconfig -n kube-system rke2-ingress-nginx
+}
+
 @test "apply: a changed Cluster keeps its server arguments and what others have set" {
 	served
 	settings | rk3k render cluster | rk3k apply -f - -q >/dev/null
