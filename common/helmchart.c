@@ -58,8 +58,8 @@ static void judge_pod(const struct rk_val *pod, struct rk_chart *out)
 	out->reason = waiting ? waiting : rk_get_str(ended, "reason", NULL);
 	if (ended && rk_get_int(ended, 0, "exitCode", NULL) != 0)
 		out->phase = RK_CHART_FAILING;
-	else if (rk_get(cs, "state", "running", NULL))
-		out->phase = RK_CHART_RUNNING;
+	else if (rk_get(cs, "state", "running", NULL) || rk_get(cs, "state", "terminated", NULL))
+		out->phase = RK_CHART_RUNNING; /* ended well: the Job has not counted it yet */
 	else
 		out->phase = RK_CHART_WAITING;
 }
