@@ -465,7 +465,7 @@ static enum verdict issuer_judge(struct await *w, struct report *r)
 	return WAITING;
 }
 
-enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES };
+enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES, CE_ISSUERS };
 
 static const struct rk_res res_request = {
 	"cert-manager.io/v1", "CertificateRequest", "certificaterequests", true};
@@ -493,6 +493,24 @@ static void certificate_start(struct await *w)
 	await_mirror(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
 	await_extra(w, w->virt, &res_request, RK_CATTLE_NS, NULL, NULL);
 	await_extra(w, w->virt, &res_challenge, RK_CATTLE_NS, NULL, NULL);
+	await_extra(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, NULL, NULL);
+}
+
+/* An issuer that is not ready itself, as one that cannot register with ACME, issues nothing. */
+static void look_issuer(const struct await *w, const struct rk_val *cert, struct report *r)
+{
+	const char *name = rk_get_str(cert, "spec", "issuerRef", "name", NULL);
+	const struct rk_val *issuer = name ? rk_mirror_find(w->m[CE_ISSUERS], NULL, name) : NULL;
+	const struct rk_val *ready = rk_condition(issuer, "Ready");
+	const char *why = rk_get_str(ready, "message", NULL);
+
+	if (!ready || rk_streq(rk_get_str(ready, "status", NULL), "True"))
+		return;
+	add_part(&r->line, "issuer %s is not ready: %.300s", name, why ? why : "");
+	add_part(&r->fault, "issuer %s is not ready: %.300s", name, why ? why : "");
+	if (rk_get(issuer, "spec", "acme", NULL))
+		rk_buf_puts(&r->hint, "the virtual cluster must reach the ACME server, and that "
+				      "accept ACME_EMAIL");
 }
 
 /* Why a Certificate does not come: its newest request, and what ACME says. */
@@ -555,13 +573,14 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 		add_part(&r->line, "Certificate: %s", why.s);
 	else if (!cert && !secret)
 		add_part(&r->line, "and nobody has asked for it: there is no Certificate %s", name);
+	look_issuer(w, cert, r);
 	look_requests(w, name, r);
 	if (!secret && !cert)
 		r->code = RK_NOTFOUND;
 	rk_buf_addf(&r->hint,
-		"see it inside the virtual cluster with: kubectl describe certificate,"
+		"%ssee it inside the virtual cluster with: kubectl describe certificate,"
 		"certificaterequest -n %s",
-		RK_CATTLE_NS);
+		r->hint.len ? "; " : "", RK_CATTLE_NS);
 	return WAITING;
 }
 

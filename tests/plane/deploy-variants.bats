@@ -96,6 +96,14 @@ private_login() {
 	assert_output "$(openssl x509 -in "$T/own.crt" -noout -fingerprint)"
 }
 
+@test "deploy: Let's Encrypt: an ACME server that cannot be reached is named as the cause" {
+	mapfile -t lines < <(public)
+	conf TLS_SOURCE=letsEncrypt ACME_EMAIL=me@example.com "${lines[@]}"
+	run --separate-stderr -4 rk3k deploy -c "$T/deploy.conf" --timeout 40s --skip-preflight
+	[[ $stderr == *"issuer rancher is not ready: Failed to register ACME account"* ]]
+	[[ ${stderr_lines[-1]} == *"stopped in step cert-sync"* ]]
+}
+
 @test "controller: in a namespace of one's own, from a repository that docker's logins open" {
 	local oci host
 	oci=$(var CHART_OCI)

@@ -353,6 +353,12 @@ issue() { # NAME
 	step certificate --timeout 0
 	assert_failure 4
 	assert_regex "$stderr" "Issuing certificate as Secret does not exist"
+	kubectl patch -n cattle-system certificate $name --type merge -p '{"spec":{"issuerRef":{"name":"rancher"}}}'
+	kubectl apply -n cattle-system -f - <<<'{"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "rancher"}, "spec": {"acme": {}}}'
+	kubectl patch -n cattle-system issuer rancher --subresource status --type merge -p '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"ErrRegisterACMEAccount","message":"Failed to register ACME account: no such host"}]}}'
+	step certificate --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "issuer rancher is not ready: Failed to register ACME account: no such host.*ACME_EMAIL"
 	later 1 issue "$name"
 	step certificate --timeout 30s
 	assert_success
