@@ -12,6 +12,9 @@ int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err
 	bool lock = o->dry == RK_DRY_NONE && !o->diff;
 	int soon = o->wait_ms < 500 ? (int)o->wait_ms : 500;
 
+	if (rk_streq(o->kube.kubeconfig, "-"))
+		return rk_err_set(err, RK_USAGE,
+			"--kubeconfig - cannot be changed: name the file that is to be");
 	if (rk_kc_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
 		return 0;
 	if (first.code != RK_CONFLICT || o->wait_ms <= soon || !strstr(first.msg, ".lock")) {

@@ -213,6 +213,14 @@ contexts() { "$TOOL" list -o name; }
 	cmp "$CONFIG" "$BATS_TEST_TMPDIR/before"
 }
 
+@test "kubeconfig merge, remove: --kubeconfig - is no file to change" {
+	kubeconfig new >"$BATS_TEST_TMPDIR/in"
+	run --separate-stderr -2 "$TOOL" merge --kubeconfig - "$BATS_TEST_TMPDIR/in"
+	[[ $stderr == *"cannot be changed"* ]]
+	run --separate-stderr -2 "$TOOL" remove x --kubeconfig -
+	[[ ! -e ./- ]]
+}
+
 @test "kubeconfig merge: an entry without verification is refused with what pins the CA" {
 	kubeconfig new | sed 's/certificate-authority-data: .*/insecure-skip-tls-verify: true/' \
 		>"$BATS_TEST_TMPDIR/in"
