@@ -211,7 +211,8 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	HELM_BIN=/nowhere/helm run -3 "$bin/rk3k-bundle" --list -c doc.json
 	assert_output --partial 'helm is not on PATH'
 	program bin/helm <<<'echo "no such host" >&2; exit 1'
-	HELM_BIN=$PWD/bin/helm run -1 "$bin/rk3k-bundle" --list -c doc.json
+	export HELM_BIN=$PWD/bin/helm
+	run -1 "$bin/rk3k-bundle" --list -c doc.json
 	assert_output --partial 'cannot fetch chart k3k 1.0.2 from https://rancher.github.io/k3k'
 	assert_output --partial 'helm: no such host'
 	run -2 "$bin/rk3k-bundle" -c doc.json --push here
