@@ -362,8 +362,12 @@ static int write_adopted(struct job *j, struct rk_err *err)
 {
 	int r = hand_over(j, err);
 
+	if (r > 0)
+		j->owned = rk_get(find_entry(j, KUBECTL_APPLY, "Update"), "fieldsV1", NULL);
 	if (r < 0 || write_object(j, false, err) < 0)
 		return -1;
+	if (r > 0 && j->o->taken && !j->o->taken->len)
+		rk_buf_puts(j->o->taken, "all of it (manager " KUBECTL_APPLY ")\n");
 	if (r > 0 && j->o->gone)
 		tell_gone(j->before, j->after, "", j->o->gone);
 	return 0;
