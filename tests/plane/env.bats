@@ -245,7 +245,8 @@ web() {
 	"$RK3K_TOP/tests/env/down" "$dir" 3>&-
 	assert_not_exist "$dir"
 	assert_not_exist "/run/netns/$ns"
-	run -1 grep -lzF "$dir" /proc/[0-9]*/cmdline
+	# -s: other processes may end meanwhile
+	assert_equal "$(grep -slzF "$dir" /proc/[0-9]*/cmdline)" ""
 	"$RK3K_TOP/tests/env/down" "$dir" 3>&-
 }
 
