@@ -109,6 +109,7 @@ setup() { own_home; }
 		own_audit
 		run --separate-stderr -0 rk3k ingress delete "$NS/rancher"
 		assert_requests <<-END
+			get /apis/k3k.io 200
 			delete /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress $code
 			delete /api/v1/namespaces/$NS/services/rancher-k3k-traefik $code
 			delete /api/v1/namespaces/$NS/secrets/tls-rancher-ingress $code
@@ -177,6 +178,7 @@ setup() { own_home; }
 	run --separate-stderr -0 rk3k passthrough apply
 	assert_requests <<-END
 		get $config/rke2-ingress-nginx 404
+		get /apis/k3k.io 200
 		create $config?fieldManager=rk3k 201
 	END
 	own_audit
