@@ -60,6 +60,11 @@ char *rk_buf_detach(struct rk_buf *b);
 void rk_base64(struct rk_buf *out, const void *p, size_t n);
 int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err *err) RK_MUST_USE;
 
+/* Length (1 to 4) of the valid UTF-8 sequence at s, its code point in *cp; 0: invalid. */
+size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
+/* The sequence of a code point (up to U+10FFFF) to o, which has room for 4 bytes; its length. */
+size_t rk_utf8_put(char *o, uint32_t c);
+
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void rk_urlencode(struct rk_buf *out, const char *s);
 

@@ -2,44 +2,11 @@
 /* Strings of HCL: written, and read back. */
 #include "hcl-int.h"
 
-/* Bytes of the UTF-8 character at s, 0: none is there. */
-static size_t utf8_len(const unsigned char *s, size_t n)
-{
-	size_t len = s[0] < 0x80       ? 1
-		     : s[0] >> 5 == 6  ? 2
-		     : s[0] >> 4 == 14 ? 3
-		     : s[0] >> 3 == 30 ? 4
-				       : 0;
-	uint32_t c = len == 1 ? s[0] : len ? s[0] & (0xff >> (len + 1)) : 0;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-	if (!len || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c < least[len] || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff ? 0 : len;
-}
-
 static void put_utf8(struct rk_buf *out, uint32_t c)
 {
-	if (c < 0x80) {
-		rk_buf_putc(out, (char)c);
-	} else if (c < 0x800) {
-		rk_buf_putc(out, (char)(0xc0 | c >> 6));
-		rk_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		rk_buf_putc(out, (char)(0xe0 | c >> 12));
-		rk_buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		rk_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-	} else {
-		rk_buf_putc(out, (char)(0xf0 | c >> 18));
-		rk_buf_putc(out, (char)(0x80 | (c >> 12 & 0x3f)));
-		rk_buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		rk_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-	}
+	char o[4];
+
+	rk_buf_put(out, o, rk_utf8_put(o, c));
 }
 
 /* $ and % double before a brace; behind one of their own kind that could be read in two ways, so
@@ -80,7 +47,8 @@ void rk_hcl_quote(struct rk_buf *out, const char *s, size_t n)
 {
 	rk_buf_putc(out, '"');
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_len((const unsigned char *)s + i, n - i);
+		uint32_t c;
+		size_t len = rk_utf8(s + i, n - i, &c);
 
 		if (len == 1)
 			quote_ascii(out, s, i, n);

@@ -84,30 +84,6 @@ static unsigned hex4(const char *p)
 	return v;
 }
 
-static size_t put_utf8(char *o, unsigned c)
-{
-	if (c < 0x80) {
-		o[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		o[0] = (char)(0xc0 | c >> 6);
-		o[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		o[0] = (char)(0xe0 | c >> 12);
-		o[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		o[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	o[0] = (char)(0xf0 | c >> 18);
-	o[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	o[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	o[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 static bool is_hex4(const char *p, const char *end)
 {
 	if (end - p < 4)
@@ -160,7 +136,7 @@ static int unescape(struct walk *w, const char **p, const char *end, char **o)
 	*p += 2;
 	if (unescape_u(p, end, &cp) < 0)
 		return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
-	*o += put_utf8(*o, cp);
+	*o += rk_utf8_put(*o, cp);
 	return 0;
 }
 

@@ -50,9 +50,6 @@ const struct rk_val **rk_tree_sorted(const struct rk_val *map);
 int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
 	RK_PRINTF(4, 5);
 
-/* Length (1 to 4) of the valid UTF-8 sequence at s, its code point in *cp; 0: invalid. */
-size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
-
 /* --- YAML's plain scalars --- */
 
 /* What a plain scalar is to kubectl's reader. */
