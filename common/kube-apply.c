@@ -28,6 +28,11 @@ static void job_release(struct job *j)
 	rk_buf_release(&j->path);
 }
 
+static const char *manager_of(const struct job *j)
+{
+	return j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
+}
+
 /* --- the body --- */
 
 /* Ownership of stringData sticks: a key left out later would stay in data for ever. */
@@ -191,7 +196,7 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 
 	rk_buf_reset(&j->path);
 	rk_res_path(j->r, j->ns, j->name, &j->path);
-	rk_query_add(&j->path, "fieldManager", j->o->manager ? j->o->manager : RK_FIELD_MANAGER);
+	rk_query_add(&j->path, "fieldManager", manager_of(j));
 	if (force)
 		rk_query_add(&j->path, "force", "true");
 	if (j->o->dry == RK_DRY_SERVER)
@@ -281,27 +286,6 @@ static int write_object(struct job *j, bool force, struct rk_err *err)
 
 /* --- what `kubectl apply` made --- */
 
-static const char *manager_of(const struct job *j)
-{
-	return j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
-}
-
-static bool is_entry(const struct rk_val *m, const char *manager, const char *operation)
-{
-	return rk_streq(rk_get_str(m, "manager", NULL), manager) &&
-	       rk_streq(rk_get_str(m, "operation", NULL), operation) &&
-	       !rk_get(m, "subresource", NULL);
-}
-
-static const struct rk_val *find_entry(
-	const struct job *j, const char *manager, const char *operation)
-{
-	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL))
-		if (is_entry(m, manager, operation))
-			return m;
-	return NULL;
-}
-
 /* Its fields are ours from here on, so that the apply drops those it does not have; else a value of
  * an older script, such as a password in clear, would stay for ever. */
 static int hand_over_once(struct job *j, struct rk_err *err)
@@ -312,7 +296,7 @@ static int hand_over_once(struct job *j, struct rk_err *err)
 	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL)) {
 		struct rk_val *copy = rk_copy(j->d, m);
 
-		if (is_entry(m, KUBECTL_APPLY, "Update")) {
+		if (rk_is_entry(m, KUBECTL_APPLY, "Update")) {
 			rk_set_str(j->d, copy, "manager", manager_of(j));
 			rk_set_str(j->d, copy, "operation", "Apply");
 		}
@@ -328,8 +312,8 @@ static int hand_over_once(struct job *j, struct rk_err *err)
 static int hand_over(struct job *j, struct rk_err *err)
 {
 	for (int i = 0;; i++) {
-		if (!j->before || !find_entry(j, KUBECTL_APPLY, "Update") ||
-			find_entry(j, manager_of(j), "Apply"))
+		if (!j->before || !rk_managed_entry(j->before, KUBECTL_APPLY, "Update", NULL) ||
+			rk_managed_entry(j->before, manager_of(j), "Apply", NULL))
 			return 0;
 		if (hand_over_once(j, err) == 0)
 			return 1;
@@ -363,7 +347,8 @@ static int write_adopted(struct job *j, struct rk_err *err)
 	int r = hand_over(j, err);
 
 	if (r > 0)
-		j->owned = rk_get(find_entry(j, KUBECTL_APPLY, "Update"), "fieldsV1", NULL);
+		j->owned = rk_get(rk_managed_entry(j->before, KUBECTL_APPLY, "Update", NULL),
+			"fieldsV1", NULL);
 	if (r < 0 || write_object(j, false, err) < 0)
 		return -1;
 	if (r > 0 && j->o->taken && !j->o->taken->len)
@@ -385,8 +370,8 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		*j->o->before = j->before;
 	if (!j->before && j->o->before_create && j->o->before_create(j->k, err) < 0)
 		return -1;
-	j->owned = rk_owned_fields(
-		j->before, j->o->manager ? j->o->manager : RK_FIELD_MANAGER, j->about.api_version);
+	j->owned = rk_get(rk_managed_entry(j->before, manager_of(j), "Apply", j->about.api_version),
+		"fieldsV1", NULL);
 	if (j->before && create_only(j)) {
 		j->after = j->before;
 		return 0;

@@ -66,9 +66,11 @@ const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, cons
 
 /* Whether have holds all of want: maps by key, lists item by item. */
 bool rk_holds(const struct rk_val *have, const struct rk_val *want);
-/* The fieldsV1 of what manager has applied to obj, or NULL. */
-const struct rk_val *rk_owned_fields(
-	const struct rk_val *obj, const char *manager, const char *api_version);
+/* Whether an entry of managedFields is that of manager's operation ("Apply", "Update"). */
+bool rk_is_entry(const struct rk_val *entry, const char *manager, const char *operation);
+/* The first such entry of obj, or NULL; api_version NULL: any. */
+const struct rk_val *rk_managed_entry(const struct rk_val *obj, const char *manager,
+	const char *operation, const char *api_version);
 /* Whether the fields are those of v, no more and no fewer. In doubt: no. */
 bool rk_owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v);
 /* Of the maps that are empty in body: their members in live that fields lists, at their places. */

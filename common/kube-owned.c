@@ -28,15 +28,20 @@ bool rk_holds(const struct rk_val *have, const struct rk_val *want)
 	return true;
 }
 
-const struct rk_val *rk_owned_fields(
-	const struct rk_val *obj, const char *manager, const char *api_version)
+bool rk_is_entry(const struct rk_val *entry, const char *manager, const char *operation)
+{
+	return rk_streq(rk_get_str(entry, "manager", NULL), manager) &&
+	       rk_streq(rk_get_str(entry, "operation", NULL), operation) &&
+	       !rk_get(entry, "subresource", NULL);
+}
+
+const struct rk_val *rk_managed_entry(const struct rk_val *obj, const char *manager,
+	const char *operation, const char *api_version)
 {
 	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL))
-		if (rk_streq(rk_get_str(m, "manager", NULL), manager) &&
-			rk_streq(rk_get_str(m, "operation", NULL), "Apply") &&
-			rk_streq(rk_get_str(m, "apiVersion", NULL), api_version) &&
-			!rk_get(m, "subresource", NULL))
-			return rk_get(m, "fieldsV1", NULL);
+		if (rk_is_entry(m, manager, operation) &&
+			(!api_version || rk_streq(rk_get_str(m, "apiVersion", NULL), api_version)))
+			return m;
 	return NULL;
 }
 
