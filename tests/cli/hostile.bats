@@ -99,6 +99,35 @@ plain() { iconv -f UTF-8 -t UTF-8 2>/dev/null | { ! LC_ALL=C grep -q $'[\x01-\x0
 	CODES=2 damaged pem registries render --registry h.example.com --ca @
 }
 
+# Certificates are read when the configuration is, their keys when they are used.
+@test "hostile: certificates and keys that deploy.conf names" {
+	local dir=$BATS_FILE_TMPDIR conf=$PWD/deploy.conf key set LINES_MAX=3
+	for set in "TLS_SOURCE=secret TLS_CERT_PATH=$dir/tls.crt TLS_KEY_PATH=$dir/tls.key" \
+		"TLS_SOURCE=secret CA_CERT_PATH=$dir/tls.crt CA_KEY_PATH=$dir/tls.key CA_ROOT_PATH=$dir/tls.crt" \
+		"PRIVATE_REGISTRY=h.example.com PRIVATE_CA_PATH=$dir/tls.crt"; do
+		# shellcheck disable=SC2086 # words
+		printf '%s\n' HOSTNAME=rancher.example.com STORAGE_CLASS=local $set >"$conf"
+		while read -r key; do
+			damaged pem config -c "$conf" --set "$key=@"
+			damaged pem deploy -c "$conf" --yes --set "$key=@"
+		done < <(grep -oE '^(PRIVATE_CA|[A-Z]+_CERT|CA_ROOT)_PATH' "$conf")
+	done
+	bad_keys TLS
+	bad_keys CA
+}
+
+# A file that is a key, and of another pair, is what only its use with the certificate can tell.
+bad_keys() { # TLS|CA
+	local file dir=$BATS_FILE_TMPDIR
+	for file in "$BAD"/pem.*; do
+		[[ $file != *.key ]] || continue
+		"$RK3K_BIN/rk3k-config" -c deploy.conf --no-prompt -q --set TLS_SOURCE=secret --set PRIVATE_REGISTRY= \
+			--set PRIVATE_CA_PATH= --set "$1_CERT_PATH=$dir/tls.crt" --set "$1_KEY_PATH=$file" >"$1.json"
+		one_damaged "$1.json" render all -c @
+		[[ $stderr == *"$1_KEY_PATH: "* ]]
+	done
+}
+
 @test "hostile: deploy.conf, for every tool that reads it" {
 	# each problem is a line, then their number
 	LINES_MAX=3
