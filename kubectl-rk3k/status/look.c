@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+/* look - what is to be seen of one virtual cluster, from the host and from inside. */
+#include "certcopy.h"
+#include "cond.h"
+#include "helmchart.h"
+#include "k3k.h"
+#include "tool.h"
+
+#include <stdarg.h>
+
+static void problem(struct look *l, const char *fmt, ...) RK_PRINTF(2, 3);
+
+static void problem(struct look *l, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	rk_append_str(l->d, l->problems, text);
+}
+
+/* Something on the host is not there. */
+static void missing(struct look *l, const char *kind, const char *name)
+{
+	rk_auto_buf flags = RK_BUF_INIT;
+
+	rk_ingress_flags(&l->names, "--secret", &flags);
+	problem(l, "no %s %s/%s on the host; run: kubectl rk3k ingress restore %s/%s%s", kind,
+		l->ns, name, l->ns, l->cluster, flags.s);
+}
+
+static void set_time(struct look *l, struct rk_val *map, const char *key, int64_t t)
+{
+	char text[32];
+
+	rk_time_format(t, text);
+	rk_set_str(l->d, map, key, text);
+}
+
+/* --- the host --- */
+
+static void look_cluster(struct look *l, const struct rk_val *c)
+{
+	const char *phase = rk_get_str(c, "status", "phase", NULL);
+	const char *version = rk_get_str(c, "spec", "version", NULL);
+	const char *message = rk_get_str(rk_condition(c, "Ready"), "message", NULL);
+	bool deleted = rk_get(c, "metadata", "deletionTimestamp", NULL) != NULL;
+
+	if (!version)
+		version = rk_get_str(c, "status", "hostVersion", NULL);
+	if (deleted || !phase)
+		phase = deleted ? "Terminating" : "Unknown";
+	rk_set_str(l->d, l->report, "namespace", l->ns);
+	rk_set_str(l->d, l->report, "cluster", l->cluster);
+	rk_set_str(l->d, l->report, "phase", phase);
+	if (version)
+		rk_set_str(l->d, l->report, "version", version);
+	if (deleted)
+		problem(l, "the Cluster is being deleted");
+	else if (!rk_streq(phase, "Ready"))
+		problem(l, "the Cluster is %s: %s", phase, message ? message : "no message yet");
+}
+
+static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *err)
+{
+	struct rk_val *sts, *v = rk_map_at(l->d, l->report, "servers", NULL);
+	int64_t wanted = rk_get_int(c, 1, "spec", "servers", NULL), ready = 0;
+	char name[64];
+
+	rk_k3k_name(name, l->cluster, "server");
+	if (rk_kube_find(l->host, &RK_STATEFULSET, l->ns, name, l->d, &sts, err) < 0)
+		return -1;
+	if (sts)
+		ready = rk_get_int(sts, 0, "status", "readyReplicas", NULL);
+	rk_set_int(l->d, v, "wanted", wanted);
+	rk_set_int(l->d, v, "ready", ready);
+	if (ready < wanted)
+		problem(l, "%d of %d servers ready", (int)ready, (int)wanted);
+	return 0;
+}
+
+/* One copy of the certificate into the report under certificates.WHERE. */
+static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const char *name,
+	const char *where, const struct rk_strv *hosts, struct rk_err *err)
+{
+	struct rk_val *v = rk_map_at(l->d, l->report, "certificates", where, NULL), *secret;
+	struct rk_certcopy_result res = {0};
+	struct rk_err why = RK_ERR_INIT;
+
+	if (rk_kube_find(k, &RK_SECRET, ns, name, l->d, &secret, err) < 0)
+		return -1;
+	if (!secret) {
+		if (k == l->host)
+			missing(l, "Secret", name);
+		else
+			problem(l, "no Secret %s/%s in the virtual cluster", ns, name);
+		return 0;
+	}
+	if (rk_certcopy_judge(secret, hosts, &res, &why) < 0) {
+		rk_set_str(l->d, v, "problem", why.msg);
+		problem(l, "certificate %s: %s", where, why.msg);
+	}
+	if (res.not_after) {
+		set_time(l, v, "expires", res.not_after);
+		rk_set_str(l->d, v, "fingerprint", res.fingerprint);
+	}
+	return 0;
+}
+
+static int look_ingress(struct look *l, struct rk_strv *hosts, struct rk_err *err)
+{
+	struct rk_val *ing, *svc, *urls = rk_seq(l->d);
+
+	if (rk_kube_find(l->host, &RK_INGRESS, l->ns, l->names.name, l->d, &ing, err) < 0 ||
+		rk_kube_find(l->host, &RK_SERVICE, l->ns, l->names.service, l->d, &svc, err) < 0)
+		return -1;
+	rk_ingress_hosts(ing, hosts);
+	for (size_t i = 0; i < hosts->n; i++)
+		rk_append(urls, rk_string(l->d, rk_doc_printf(l->d, "https://%s", hosts->v[i])));
+	rk_set(l->d, l->report, "urls", urls);
+	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", ing != NULL);
+	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", svc != NULL);
+	if (!ing)
+		missing(l, "Ingress", l->names.name);
+	if (!svc)
+		missing(l, "Service", l->names.service);
+	return 0;
+}
+
+/* --- inside --- */
+
+static void look_chart(struct look *l, struct rk_val *charts, const struct rk_chart *c)
+{
+	struct rk_val *v = rk_map(l->d);
+
+	rk_set_str(l->d, v, "name", c->name);
+	if (c->version)
+		rk_set_str(l->d, v, "version", c->version);
+	rk_set_str(l->d, v, "job", rk_chart_word(c->phase));
+	if (c->reason)
+		rk_set_str(l->d, v, "reason", c->reason);
+	if (c->restarts)
+		rk_set_int(l->d, v, "restarts", c->restarts);
+	rk_append(charts, v);
+	if (c->phase == RK_CHART_FAILING)
+		problem(l, "chart %s cannot be installed (%d tries); see: kubectl logs -n %s %s",
+			c->name, (int)c->restarts + 1, RK_HELMCHART_NS, c->pod);
+}
+
+static int look_charts(struct look *l, struct rk_err *err)
+{
+	struct rk_val *charts = rk_seq(l->d);
+	struct rk_chart_lists lists;
+
+	if (rk_chart_lists(l->virt, l->d, &lists, err) < 0)
+		return -1;
+	rk_each (chart, lists.charts) {
+		struct rk_chart c;
+
+		rk_chart_judge(chart, lists.jobs, lists.pods, &c);
+		look_chart(l, charts, &c);
+	}
+	rk_set(l->d, l->report, "charts", charts);
+	return 0;
+}
+
+static int look_rancher(struct look *l, struct rk_err *err)
+{
+	struct rk_val *dep, *v = rk_map_at(l->d, l->report, "rancher", NULL);
+	int64_t wanted, ready;
+
+	if (rk_kube_find(l->virt, &RK_DEPLOYMENT, RK_CERTCOPY_FROM_NS, "rancher", l->d, &dep, err) <
+		0)
+		return -1;
+	rk_set_bool(l->d, v, "deployed", dep != NULL);
+	if (!dep) {
+		problem(l, "Rancher is not deployed in %s yet", RK_CERTCOPY_FROM_NS);
+		return 0;
+	}
+	wanted = rk_get_int(dep, 1, "spec", "replicas", NULL);
+	ready = rk_get_int(dep, 0, "status", "availableReplicas", NULL);
+	rk_set_int(l->d, v, "wanted", wanted);
+	rk_set_int(l->d, v, "available", ready);
+	if (ready < wanted)
+		problem(l, "%d of %d Rancher pods available", (int)ready, (int)wanted);
+	return 0;
+}
+
+static void look_agreement(struct look *l)
+{
+	struct rk_val *v = rk_map_at(l->d, l->report, "certificates", NULL);
+	const char *a = rk_get_str(v, "inside", "fingerprint", NULL);
+	const char *b = rk_get_str(v, "host", "fingerprint", NULL);
+	rk_auto_buf flags = RK_BUF_INIT;
+
+	rk_set_bool(l->d, v, "agree", rk_streq(a, b));
+	if (!a || !b || rk_streq(a, b))
+		return;
+	rk_ingress_flags(&(struct rk_ingress){.cluster = l->cluster, .secret = l->names.secret},
+		"--to", &flags);
+	if (l->o->from)
+		rk_buf_addf(&flags, " --from %s", l->o->from);
+	problem(l,
+		"the host serves another certificate than the virtual cluster has; run: "
+		"kubectl rk3k cert-sync %s/%s%s",
+		l->ns, l->cluster, flags.s);
+}
+
+static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_err *err)
+{
+	const char *from = l->from;
+
+	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0 ||
+		(!from && rk_certcopy_source(l->virt, hosts, &from, err) < 0) ||
+		look_cert(l, l->virt, l->from_ns, from, "inside", hosts, err) < 0)
+		return -1;
+	look_agreement(l);
+	return 0;
+}
+
+/* The way in; that there is none is a finding, not the end of the report. */
+static void look_access(struct look *l, const struct rk_strv *hosts)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_val *v = rk_map_at(l->d, l->report, "kubeconfig", NULL);
+	struct rk_err err = RK_ERR_INIT;
+	int rc = rk_k3k_open(&l->virt, l->host, l->ns, l->cluster, &access, &err);
+
+	if (rc == 0) {
+		int64_t expires = rk_target_expires(rk_kube_target(l->virt));
+
+		rk_set_str(l->d, v, "server", access.url);
+		rk_set_str(l->d, v, "via", rk_k3k_via_word(access.via));
+		if (expires)
+			set_time(l, v, "expires", expires);
+		rc = look_inside(l, hosts, &err);
+	}
+	if (rc < 0)
+		problem(l, "the inside cannot be seen: %s", err.msg);
+	rk_kube_free(l->virt);
+	l->virt = NULL;
+	rk_k3k_access_release(&access);
+}
+
+int gather(struct look *l, struct rk_err *err)
+{
+	struct rk_strv hosts = {0};
+	struct rk_val *c;
+	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);
+
+	l->report = rk_map(l->d);
+	l->problems = rk_seq(l->d);
+	if (rc == 0) {
+		look_cluster(l, c);
+		rc = look_servers(l, c, err);
+	}
+	if (rc == 0)
+		rc = look_ingress(l, &hosts, err);
+	if (rc == 0)
+		rc = look_cert(l, l->host, l->ns, l->names.secret, "host", &hosts, err);
+	if (rc == 0)
+		look_access(l, &hosts);
+	rk_strv_release(&hosts);
+	rk_set(l->d, l->report, "problems", l->problems);
+	return rc;
+}

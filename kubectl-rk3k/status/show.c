@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/* show - the report of one look, as a table or a document. */
+#include "tool.h"
+
+#include <stdarg.h>
+
+static const char *text(const struct look *l, const char *fmt, ...) RK_PRINTF(2, 3);
+
+static const char *text(const struct look *l, const char *fmt, ...)
+{
+	char s[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	return rk_doc_strndup(l->d, s, strlen(s));
+}
+
+static void cert_row(const struct look *l, struct rk_table *t, const char *title, const char *where)
+{
+	const struct rk_val *v = rk_get(l->report, "certificates", where, NULL);
+	const char *expires = rk_get_str(v, "expires", NULL);
+	const char *bad = rk_get_str(v, "problem", NULL);
+	const char *fp = rk_get_str(v, "fingerprint", NULL);
+	const struct rk_val *agree = rk_get(l->report, "certificates", "agree", NULL);
+	bool differs = rk_streq(where, "host") && agree && !rk_get_bool(agree, true, NULL) &&
+		       rk_get(l->report, "certificates", "inside", "fingerprint", NULL);
+
+	if (v)
+		rk_table_row(t, title,
+			!expires  ? "missing"
+			: bad	  ? "bad"
+			: differs ? "differs"
+				  : "valid",
+			expires ? text(l, "until %s, sha256 %.16s…", expires, fp) : "");
+}
+
+static void chart_rows(const struct look *l, struct rk_table *t)
+{
+	rk_each (c, rk_get(l->report, "charts", NULL)) {
+		const char *version = rk_get_str(c, "version", NULL);
+		const char *reason = rk_get_str(c, "reason", NULL);
+
+		rk_table_row(t, text(l, "chart %s", rk_get_str(c, "name", NULL)),
+			rk_get_str(c, "job", NULL),
+			text(l, "%s%s%s", version ? version : "", version && reason ? ", " : "",
+				reason ? reason : ""));
+	}
+}
+
+static void print_table(const struct look *l)
+{
+	static const char *const head[] = {"WHAT", "STATE", "DETAIL"};
+	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
+	const struct rk_val *r = l->report;
+	const struct rk_val *servers = rk_get(r, "servers", NULL),
+			    *ranch = rk_get(r, "rancher", NULL);
+	const char *version = rk_get_str(r, "version", NULL);
+	const char *expires = rk_get_str(r, "kubeconfig", "expires", NULL);
+	const char *server = rk_get_str(r, "kubeconfig", "server", NULL);
+
+	rk_table_row(t, "cluster", rk_get_str(r, "phase", NULL),
+		text(l, "%s/%s %s", l->ns, l->cluster, version ? version : ""));
+	rk_table_row(t, "servers",
+		text(l, "%d/%d", (int)rk_get_int(servers, 0, "ready", NULL),
+			(int)rk_get_int(servers, 0, "wanted", NULL)),
+		"");
+	rk_table_row(t, "kubeconfig", server ? "works" : "unreachable",
+		server ? text(l, "%s (%s)%s%s", server, rk_get_str(r, "kubeconfig", "via", NULL),
+				 expires ? ", until " : "", expires ? expires : "")
+		       : "");
+	chart_rows(l, t);
+	if (ranch)
+		rk_table_row(t, "rancher",
+			text(l, "%d/%d", (int)rk_get_int(ranch, 0, "available", NULL),
+				(int)rk_get_int(ranch, 0, "wanted", NULL)),
+			"");
+	cert_row(l, t, "certificate inside", "inside");
+	cert_row(l, t, "certificate on host", "host");
+	rk_each (url, rk_get(r, "urls", NULL))
+		rk_table_row(t, "url", "", rk_str(url));
+	rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
+	rk_table_free(t);
+	rk_each (p, l->problems)
+		rk_note("%s", rk_str(p));
+}
+
+void show(const struct look *l)
+{
+	switch (l->o->out.fmt) {
+	case RK_FMT_JSON:
+	case RK_FMT_YAML:
+		rk_print_val((enum rk_fmt)l->o->out.fmt, l->report);
+		break;
+	case RK_FMT_NAME:
+		rk_printf("cluster.k3k.io/%s\n", l->cluster);
+		break;
+	default:
+		print_table(l);
+	}
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tool - what the parts of status share. */
+#ifndef STATUS_TOOL_H
+#define STATUS_TOOL_H
+
+#include "cli.h"
+#include "ingress.h"
+
+struct opts {
+	struct rk_kube_flags kube;
+	struct rk_out_flags out;
+	const char *config, *service, *ingress, *secret, *from;
+	bool all, watch;
+};
+
+/* What one look gathers. The report is a tree, so that -o json and the table show the same. */
+struct look {
+	const struct opts *o;
+	struct rk_kube *host, *virt;
+	const char *ns, *cluster;
+	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */
+	struct rk_ingress names;    /* of the objects on the host */
+	struct rk_doc *d;
+	struct rk_val *report, *problems;
+};
+
+/* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; that the
+ * inside cannot be seen is one of the problems. */
+int gather(struct look *l, struct rk_err *err);
+
+/* The report as -o wants it. */
+void show(const struct look *l);
+
+/* -A: a line for each virtual cluster, from one pass over their list. */
+int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err);
+
+#endif
