@@ -86,6 +86,29 @@ static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct 
 	return 0;
 }
 
+/* The Secret inside, if it is there and worth copying. */
+static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct rk_doc *d,
+	struct rk_val **source, struct rk_certcopy_result *res, struct rk_err *err)
+{
+	const char *from = c->from;
+
+	if (!from && rk_certcopy_source(virt, &c->hosts, &from, err) < 0)
+		return -1;
+	if (rk_kube_find(virt, &RK_SECRET, c->from_ns, from, d, source, err) < 0)
+		return -1;
+	if (!*source) {
+		rk_err_set(err, RK_NOTFOUND, "no Secret %s/%s in virtual cluster %s", c->from_ns,
+			from, c->cluster);
+		return rk_err_hint(
+			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
+	}
+	if (rk_certcopy_judge(*source, &c->hosts, res, err) == 0)
+		return 0;
+	rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns, from,
+		c->cluster);
+	return -1;
+}
+
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err)
 {
@@ -93,20 +116,8 @@ int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_cert
 	struct rk_val *source, *there;
 
 	*res = (struct rk_certcopy_result){.outcome = RK_UNCHANGED};
-	if (rk_kube_find(virt, &RK_SECRET, c->from_ns, c->from, d, &source, err) < 0)
-		return -1;
-	if (!source) {
-		rk_err_set(err, RK_NOTFOUND, "no Secret %s/%s in virtual cluster %s", c->from_ns,
-			c->from, c->cluster);
-		return rk_err_hint(
-			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
-	}
-	if (rk_certcopy_judge(source, &c->hosts, res, err) < 0) {
-		rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns,
-			c->from, c->cluster);
-		return -1;
-	}
-	if (rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &there, err) < 0)
+	if (read_source(virt, c, d, &source, res, err) < 0 ||
+		rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &there, err) < 0)
 		return -1;
 	if (there && same_pair(source, there))
 		return 0;

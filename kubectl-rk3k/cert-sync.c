@@ -150,8 +150,6 @@ static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 	if (find_hosts(j, err) < 0)
 		return -1;
 	c.hosts = j->hosts;
-	if (!c.from && rk_certcopy_source(j->virt, &j->hosts, &c.from, err) < 0)
-		return -1;
 	return rk_certcopy(j->virt, j->host, &c, r, err);
 }
 

@@ -349,8 +349,6 @@ static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
 		return -1;
 	if (from)
 		c.from_ns = ns, c.from = from;
-	else if (rk_certcopy_source(virt, &j->in.hosts, &c.from, err) < 0)
-		return -1;
 	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
 		return -1;
 	rk_printf("secret/%s %s\n", j->in.secret, rk_outcome_word(res.outcome));
