@@ -61,4 +61,25 @@ static inline void kc_cleanup_paths_(char ***p)
 int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
 	const struct rk_val *exec, struct rk_err *err);
 
+/* The string kept as long as the target; NULL stays NULL. */
+char *kc_keep(struct rk_target *t, const char *s);
+
+/* Values end up in headers: a line break in one would smuggle in another, so control characters
+ * are refused. what names the value. */
+int kc_plain(const char *what, const char *s, struct rk_err *err);
+
+/* The text without the blanks around it; the caller frees it. */
+char *kc_trimmed(const struct rk_buf *b);
+
+/* t->token from t->token_file. */
+int kc_read_token(struct rk_target *t, struct rk_err *err);
+
+/* The identity that the user entry (may be NULL) and the flags give. */
+int kc_take_user(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
+	const struct rk_kube_flags *f, struct rk_err *err);
+
+/* Whom the user entry or --as says to act as, as headers. */
+int kc_take_impersonation(struct rk_target *t, const struct kc_entry *user,
+	const struct rk_kube_flags *f, struct rk_err *err);
+
 #endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Who one is to the server: certificate, token, password, exec plugin, impersonation. */
+#include <ctype.h>
+
+#include "file.h"
+#include "kubeconfig-priv.h"
+
+/* --- values --- */
+
+char *kc_keep(struct rk_target *t, const char *s)
+{
+	return s ? rk_doc_strndup(t->strings, s, strlen(s)) : NULL;
+}
+
+int kc_plain(const char *what, const char *s, struct rk_err *err)
+{
+	for (const char *p = s; p && *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return rk_err_set(err, RK_FAIL, "%s holds a control character", what);
+	return 0;
+}
+
+/* --- identities --- */
+
+static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
+	struct rk_err *err)
+{
+	const char *name = u ? u->name : "--client-certificate";
+
+	if (!u && !f->client_certificate && !f->client_key)
+		return 0;
+	if ((u || f->client_certificate) &&
+		kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0)
+		return -1;
+	if ((u || f->client_key) && kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
+		return -1;
+	if (!t->cert.len == !t->key.len)
+		return 0;
+	return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
+		t->key.len ? "key without a certificate" : "certificate without a key");
+}
+
+char *kc_trimmed(const struct rk_buf *b)
+{
+	size_t from = 0, to = b->len;
+
+	while (from < to && isspace((unsigned char)b->s[from]))
+		from++;
+	while (to > from && isspace((unsigned char)b->s[to - 1]))
+		to--;
+	return rk_strndup(b->s + from, to - from);
+}
+
+int kc_read_token(struct rk_target *t, struct rk_err *err)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+
+	if (rk_file_read(t->token_file, 1 << 20, &b, err) < 0)
+		return rk_err_wrap(err, "token file");
+	rk_free_secret(t->token);
+	t->token = kc_trimmed(&b);
+	if (!*t->token)
+		return rk_err_set(err, RK_FAIL, "token file %s is empty", t->token_file);
+	return kc_plain("the token", t->token, err);
+}
+
+/* The file beats the token, as in clientcmd; it is read again later, so its path is kept. */
+static int take_token(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
+	struct rk_err *err)
+{
+	const char *token, *file;
+
+	if (kc_str(u, "token", &token, err) < 0 || kc_str(u, "tokenFile", &file, err) < 0)
+		return -1;
+	if (f->token_file) {
+		t->token_file = rk_strdup(f->token_file);
+		return kc_read_token(t, err);
+	}
+	if (file) {
+		if (!u->file->dir && *file != '/')
+			return rk_err_set(err, RK_FAIL,
+				"%s: user \"%s\" has the relative tokenFile %s", u->file->path,
+				u->name, file);
+		t->token_file = rk_path_resolve(file, u->file->dir);
+		if (kc_read_token(t, err) < 0)
+			return rk_err_wrap(err, "user \"%s\"", u->name);
+		return 0;
+	}
+	if (!token)
+		return 0;
+	t->token = rk_strdup(token);
+	if (kc_plain("the token", token, err) < 0)
+		return rk_err_wrap(err, "user \"%s\"", u->name);
+	return 0;
+}
+
+static int take_basic(struct rk_target *t, const struct kc_entry *u, struct rk_err *err)
+{
+	const char *name, *password;
+
+	if (kc_str(u, "username", &name, err) < 0 || kc_str(u, "password", &password, err) < 0)
+		return -1;
+	if (!name && !password)
+		return 0;
+	if (t->token)
+		return rk_err_set(err, RK_FAIL,
+			"%s: user \"%s\" has more than one way to log in: a token and a password",
+			u->file->path, u->name);
+	t->conf.user = kc_keep(t, name ? name : "");
+	t->conf.password = kc_keep(t, password ? password : "");
+	return 0;
+}
+
+/* exec runs only when nothing else is given. */
+static int take_plugin(struct rk_target *t, const struct kc_entry *u,
+	const struct kc_entry *cluster, struct rk_err *err)
+{
+	const struct rk_val *exec = NULL, *dead = NULL;
+	const char *name = NULL;
+
+	if (!u || !u->v || t->token || t->cert.len || t->conf.user)
+		return 0;
+	if (rk_want_map(u->v, &exec, err, "exec", NULL) < 0 ||
+		rk_want_map(u->v, &dead, err, "auth-provider", NULL) < 0 ||
+		rk_want_str(dead, &name, err, "name", NULL) < 0)
+		return -1;
+	if (exec)
+		return kc_take_exec(t, u, cluster, exec, err);
+	if (!dead)
+		return 0;
+	rk_err_set(err, RK_FAIL,
+		"%s: user \"%s\" logs in with the auth-provider \"%s\", which "
+		"Kubernetes removed in 1.26",
+		u->file->path, u->name, name ? name : "");
+	return rk_err_hint(err, "use its exec credential plugin instead");
+}
+
+int kc_take_user(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
+	const struct rk_kube_flags *f, struct rk_err *err)
+{
+	if (take_cert(t, user, f, err) < 0 || take_token(t, user, f, err) < 0 ||
+		take_basic(t, user, err) < 0 || take_plugin(t, user, cluster, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* --- impersonation --- */
+
+static void add_header(struct rk_target *t, const char *name, const char *value)
+{
+	rk_strv_add(&t->headers, rk_doc_printf(t->strings, "%s: %s", name, value));
+}
+
+/* As client-go: every byte that is no header character, and %, is percent-encoded. */
+static void extra_name(struct rk_buf *out, const char *key)
+{
+	rk_buf_puts(out, "Impersonate-Extra-");
+	for (; *key; key++) {
+		if (isalnum((unsigned char)*key) || strchr("!#$&'*+-.^_`|~", *key))
+			rk_buf_putc(out, *key);
+		else
+			rk_buf_addf(out, "%%%02x", (unsigned char)*key);
+	}
+}
+
+static int add_extras(struct rk_target *t, const struct rk_val *extra, struct rk_err *err)
+{
+	rk_each (m, extra) {
+		rk_auto_buf name = RK_BUF_INIT;
+
+		extra_name(&name, m->key);
+		if (m->kind != RK_SEQ && m->kind != RK_NULL)
+			return rk_err_set(
+				err, RK_FAIL, "as-user-extra.%s: expected a list", m->key);
+		rk_each (v, m) {
+			if (!rk_str(v))
+				return rk_err_set(err, RK_FAIL,
+					"as-user-extra.%s: expected a list of strings", m->key);
+			if (kc_plain("as-user-extra", v->s, err) < 0)
+				return -1;
+			add_header(t, name.s, v->s);
+		}
+	}
+	return 0;
+}
+
+static int add_groups(struct rk_target *t, const struct rk_val *groups,
+	const struct rk_kube_flags *f, struct rk_err *err)
+{
+	for (size_t i = 0; i < f->as_groups.n; i++) {
+		if (kc_plain("--as-group", f->as_groups.v[i], err) < 0)
+			return -1;
+		add_header(t, "Impersonate-Group", f->as_groups.v[i]);
+	}
+	if (f->as_groups.n)
+		return 0;
+	rk_each (g, groups) {
+		if (!rk_str(g))
+			return rk_err_set(err, RK_FAIL, "as-groups: expected a list of strings");
+		if (kc_plain("as-groups", g->s, err) < 0)
+			return -1;
+		add_header(t, "Impersonate-Group", g->s);
+	}
+	return 0;
+}
+
+int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
+	const struct rk_kube_flags *f, struct rk_err *err)
+{
+	const struct rk_val *groups = NULL, *extra = NULL, *v = u ? u->v : NULL;
+	const char *as, *uid;
+
+	if (kc_str(u, "as", &as, err) < 0 || kc_str(u, "as-uid", &uid, err) < 0)
+		return -1;
+	if (v && (rk_want_seq(v, &groups, err, "as-groups", NULL) < 0 ||
+			 rk_want_map(v, &extra, err, "as-user-extra", NULL) < 0))
+		return -1;
+	as = f->as ? f->as : as;
+	uid = f->as_uid ? f->as_uid : uid;
+	if (!as || !*as) {
+		if (uid || f->as_groups.n || (groups && groups->count) || (extra && extra->count))
+			return rk_err_set(err, RK_FAIL,
+				"impersonating a uid, groups or extras needs a user (--as)");
+		return 0;
+	}
+	if (kc_plain("--as", as, err) < 0 || kc_plain("--as-uid", uid, err) < 0)
+		return -1;
+	add_header(t, "Impersonate-User", as);
+	if (uid)
+		add_header(t, "Impersonate-Uid", uid);
+	if (add_groups(t, groups, f, err) < 0)
+		return -1;
+	return add_extras(t, extra, err);
+}
