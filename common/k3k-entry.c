@@ -4,22 +4,8 @@
 
 static const char secret[] = "the virtual cluster's kubeconfig";
 
-/* Which virtual cluster the entry is for: kubectl keeps extensions when it rewrites the file. */
-static void note_cluster(
-	struct rk_doc *d, struct rk_val *entry, const char *ns, const char *cluster)
-{
-	struct rk_val *x = rk_map(d), *list = rk_seq(d), *what;
-
-	what = rk_map_at(d, x, "extension", NULL);
-	rk_set_str(d, what, "cluster", cluster);
-	rk_set_str(d, what, "namespace", ns);
-	rk_set_str(d, x, "name", RK_KC_EXTENSION);
-	rk_append(list, x);
-	rk_set(d, entry, "extensions", list);
-}
-
-int rk_k3k_entry(const struct rk_k3k_access *a, const char *ns, const char *cluster,
-	struct rk_doc *d, struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err)
+int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
+	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err)
 {
 	struct rk_val *root = NULL;
 	const struct rk_val *c, *u;
@@ -38,6 +24,6 @@ int rk_k3k_entry(const struct rk_k3k_access *a, const char *ns, const char *clus
 	rk_remove_at(*cluster_map, "tls-server-name", NULL);
 	if (a->tls_server_name)
 		rk_set_str(d, *cluster_map, "tls-server-name", a->tls_server_name);
-	note_cluster(d, *cluster_map, ns, cluster);
+	rk_kc_set_note(d, *cluster_map, note);
 	return 0;
 }

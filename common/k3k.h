@@ -72,13 +72,12 @@ int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
 	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
 
 /* What belongs under cluster: and user: of a kubeconfig entry for what was found: copies in d of the
- * Secret's (k3k writes exactly one of each), under the address taken, with the extension that
- * says which virtual cluster it is. For rk_kubeconfig_compose; the usual name is
+ * Secret's (k3k writes exactly one of each), under the address taken, with the note
+ * which virtual cluster it is. For rk_kubeconfig_compose; the usual name is
  * CLUSTER RK_K3K_ENTRY_SUFFIX. RK_FAIL: the Secret's text is no such kubeconfig. */
 #define RK_K3K_ENTRY_SUFFIX "-k3k"
-int rk_k3k_entry(const struct rk_k3k_access *a, const char *ns, const char *cluster,
-	struct rk_doc *d, struct rk_val **cluster_map, struct rk_val **user_map,
-	struct rk_err *err) RK_MUST_USE;
+int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
+	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err) RK_MUST_USE;
 
 /* Connect into the virtual cluster. Keeps the access (and forward) alive in *a. */
 int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, const char *cluster,

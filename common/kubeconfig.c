@@ -380,19 +380,14 @@ static void set_opt(struct rk_doc *d, struct rk_val *m, const char *key, const c
 		rk_set_str(d, m, key, s);
 }
 
-/* "NS/NAME" of the virtual cluster that `kubeconfig get` noted in the entry, or NULL. */
-static const char *k3k_note(struct rk_doc *d, const struct kc_entry *cluster)
+static void list_note(struct rk_doc *d, struct rk_val *m, const struct kc_entry *cluster)
 {
-	if (!cluster)
-		return NULL;
-	rk_each (x, rk_get(cluster->v, "extensions", NULL)) {
-		const char *ns = rk_get_str(x, "extension", "namespace", NULL);
-		const char *name = rk_get_str(x, "extension", "cluster", NULL);
+	struct rk_kc_note n;
 
-		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXTENSION) && ns && name)
-			return rk_doc_printf(d, "%s/%s", ns, name);
-	}
-	return NULL;
+	if (!cluster || !rk_kc_note(cluster->v, &n))
+		return;
+	rk_set_str(d, m, "virtualCluster", rk_doc_printf(d, "%s/%s", n.ns, n.cluster));
+	set_opt(d, m, "host", n.host);
 }
 
 static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, struct rk_doc *d,
@@ -417,7 +412,7 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 	set_opt(d, m, "namespace", ns);
 	set_opt(d, m, "server", server);
 	rk_set_bool(d, m, "current", rk_streq(kc->current, e->name));
-	set_opt(d, m, "virtualCluster", k3k_note(d, ce));
+	list_note(d, m, ce);
 	if (expires) {
 		char when[32];
 

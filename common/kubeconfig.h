@@ -25,10 +25,6 @@ struct rk_kube_flags {
 
 struct rk_kubeconfig; /* the merged view of all files */
 
-/* Name of the extension of a cluster entry in which `kubeconfig get` notes {namespace, cluster}
- * of the virtual cluster; kubectl keeps extensions when it rewrites a file. */
-#define RK_KC_EXTENSION "rk3k"
-
 /* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only
  * in-cluster or --server can work). Errors name the file. */
 int rk_kubeconfig_load(
@@ -86,6 +82,20 @@ bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t ble
 struct rk_val *rk_kubeconfig_compose(
 	struct rk_doc *d, const char *name, struct rk_val *cluster, struct rk_val *user);
 
+/* Which virtual cluster an entry is for, as `kubeconfig get` notes it in an extension of the cluster;
+ * kubectl keeps extensions when it rewrites a file. */
+struct rk_kc_note {
+	const char *ns, *cluster;
+	const char *host; /* URL of the host's API server; NULL: not noted */
+};
+/* The note in what belongs under cluster: of an entry, as its strings; false: there is none. */
+bool rk_kc_note(const struct rk_val *cluster, struct rk_kc_note *out);
+/* The note in place of all extensions of cluster. */
+void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc_note *n);
+/* Whether both are of one virtual cluster, even one that was made anew. Hosts count where both are
+ * noted. */
+bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b);
+
 /* --- editing: only the bytes of the named entries change --- */
 
 enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
@@ -139,7 +149,7 @@ int rk_kc_change(
 int rk_kc_write(struct rk_kc_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
 
 /* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,
- * current, virtualCluster ("NS/NAME"), expires (of the client certificate, RFC 3339), file} in d;
+ * current, virtualCluster ("NS/NAME"), host (its URL), expires (of the client certificate, RFC 3339), file} in d;
  * what is not known is left out. */
 int rk_kubeconfig_list(const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;

@@ -7,7 +7,7 @@
 
 ME=rk3k-${0##*/rk3k-}
 EXEC_PATH=${RK3K_EXEC_PATH:-$(dirname "$(readlink -f "$0")")}
-flags=() dry=() quiet='' yes='' used=0 resolve='' current=none
+flags=() host_flags=() dry=() quiet='' yes='' used=0 resolve='' current=none
 
 note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
 warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -48,6 +48,10 @@ common_flag() {
 	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --request-timeout | --request-timeout=*)
 		take "$@"
 		flags+=("${1%%=*}=$value")
+		case $1 in
+		--kubeconfig*) host_flags+=("--host-kubeconfig=$value") ;;
+		--context*) host_flags+=("--context=$value") ;;
+		esac
 		;;
 	--dry-run | --dry-run=client) dry=(--dry-run=client) ;;
 	--dry-run=server) dry=(--dry-run=server) ;;

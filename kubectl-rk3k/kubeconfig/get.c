@@ -191,6 +191,8 @@ static int entry_name(struct entry *e, const struct opts *o, struct rk_err *err)
 static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host,
 	struct rk_k3k_access *a, bool forward_ok, struct rk_err *err)
 {
+	struct rk_kc_note note = {e->ns, e->cluster, rk_kube_target(host)->server};
+
 	a->server = o->server;
 	a->no_probe = o->no_probe;
 	a->probe_ms = o->probe_ms;
@@ -199,7 +201,7 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	if (a->via == RK_VIA_FORWARD && !forward_ok)
 		return only_forward(e, a, err);
 	tell_choice(e, a);
-	if (rk_k3k_entry(a, e->ns, e->cluster, e->d, &e->cluster_map, &e->user_map, err) < 0)
+	if (rk_k3k_entry(a, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
 		return -1;
 	if (o->exec)
 		take_plugin(e, host, &o->kube);

@@ -197,10 +197,14 @@ static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
 		rk_buf_reset(out);
 }
 
+/* A virtual cluster that was made anew has another CA, and maybe another address. */
 static bool same_cluster(const struct rk_val *a, const struct rk_val *b)
 {
 	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
+	struct rk_kc_note m, n;
 
+	if (rk_kc_note(a, &m) && rk_kc_note(b, &n) && rk_kc_note_same(&m, &n))
+		return true;
 	if (rk_kubeconfig_same_url(rk_get_str(a, "server", NULL), rk_get_str(b, "server", NULL)))
 		return true;
 	ca_of(a, &x);

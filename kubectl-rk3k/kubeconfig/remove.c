@@ -10,6 +10,7 @@ struct removal {
 	struct rk_kc_item *items;
 	size_t n;
 	bool clear_current;
+	const char *host; /* URL; NULL: any */
 };
 
 static bool going(const struct removal *r, enum rk_kc_kind kind, const char *name)
@@ -40,24 +41,39 @@ static int is_there(
 	return 0;
 }
 
-/* NS/NAME that `get` noted in the cluster entry of a context. */
-static bool noted_as(
-	struct removal *r, const char *cluster, const char *ns, const char *name, bool *noted)
+/* The note of a context's cluster, in r->d. */
+static bool noted(struct removal *r, const struct rk_val *context, struct rk_kc_note *note)
 {
+	const char *cluster = rk_get_str(context, "context", "cluster", NULL);
 	const struct rk_val *v = NULL;
 
-	*noted = false;
-	if (!cluster || rk_kc_lookup(r->files, RK_KC_CLUSTERS, cluster, r->d, &v, NULL, NULL) < 0)
-		return false;
-	rk_each (x, rk_get(v, "extensions", NULL)) {
-		if (!rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXTENSION))
-			continue;
-		*noted = true;
-		if (rk_streq(rk_get_str(x, "extension", "namespace", NULL), ns) &&
-			rk_streq(rk_get_str(x, "extension", "cluster", NULL), name))
-			return true;
+	return cluster &&
+	       rk_kc_lookup(r->files, RK_KC_CLUSTERS, cluster, r->d, &v, NULL, NULL) == 0 &&
+	       rk_kc_note(v, note);
+}
+
+/* The host that a virtual cluster is looked for on: as for every other command, that of the context.
+ * When there is none, and none was named, any host will do. */
+static int find_host(struct removal *r, struct rk_err *err)
+{
+	struct rk_kube_flags f = {.context = r->o->kube.context};
+	struct rk_kubeconfig *kc = NULL;
+	struct rk_err why = RK_ERR_INIT;
+	struct rk_target t;
+	int rc = rk_kubeconfig_load(&kc, r->o->host_kubeconfig, &why);
+
+	if (rc == 0)
+		rc = rk_kubeconfig_resolve(kc, &f, &t, &why);
+	rk_kubeconfig_free(kc);
+	if (rc == 0) {
+		r->host = rk_doc_strndup(r->d, t.server, strlen(t.server));
+		rk_target_release(&t);
+		return 0;
 	}
-	return false;
+	if (!r->o->host_kubeconfig && !f.context)
+		return 0;
+	*err = why;
+	return -1;
 }
 
 /* Contexts made for virtual cluster REF: by what `get` noted, else by the usual name. */
@@ -65,17 +81,18 @@ static int take_out_ref(struct removal *r, const char *ref, struct rk_err *err)
 {
 	rk_auto_free char *ns = NULL, *name = NULL, *usual = NULL;
 	struct rk_err none = RK_ERR_INIT;
+	struct rk_kc_note want, note;
 
-	(void)err;
 	if (rk_k3k_ref(ref, r->o->kube.ns ? r->o->kube.ns : RK_K3K_NS, &ns, &name, &none) < 0)
 		return 0;
+	if (!r->host && find_host(r, err) < 0)
+		return -1;
+	want = (struct rk_kc_note){ns, name, r->host};
 	usual = rk_asprintf("%s" RK_K3K_ENTRY_SUFFIX, name);
 	rk_each (c, r->contexts) {
 		const char *context = rk_get_str(c, "name", NULL);
-		bool noted, ours;
 
-		ours = noted_as(r, rk_get_str(c, "context", "cluster", NULL), ns, name, &noted);
-		if (ours || (!noted && rk_streq(context, usual)))
+		if (noted(r, c, &note) ? rk_kc_note_same(&want, &note) : rk_streq(context, usual))
 			take_out(r, RK_KC_CONTEXTS, context);
 	}
 	return 0;

@@ -11,7 +11,7 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *server, *name, *file;
+	const char *server, *name, *file, *host_kubeconfig;
 	const char *cn;
 	struct rk_strv orgs;
 	int64_t days;

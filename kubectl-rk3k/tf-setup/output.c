@@ -78,6 +78,7 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_val *cluster, *user;
+	struct rk_kc_note note;
 	const char *name;
 
 	if (tf_open_inside(j, err) < 0)
@@ -87,7 +88,8 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 			j->cluster);
 		return 0;
 	}
-	if (rk_k3k_entry(&j->access, j->ns, j->cluster, d, &cluster, &user, err) < 0)
+	note = (struct rk_kc_note){j->ns, j->cluster, rk_kube_target(j->host)->server};
+	if (rk_k3k_entry(&j->access, &note, d, &cluster, &user, err) < 0)
 		return -1;
 	name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
 	rk_yaml_write(rk_kubeconfig_compose(d, name, cluster, user), true, &text);

@@ -143,6 +143,24 @@ contexts() { "$TOOL" list -o name; }
 	grep -q three.example "$CONFIG"
 }
 
+# note NS CLUSTER [HOST]: the entry on stdin, with the note of a virtual cluster.
+note() {
+	sed "s|^    server:|    extensions: [{name: rk3k, extension: {namespace: $1, cluster: $2${3:+, host: \"$3\"}}}]\\n&|"
+}
+
+@test "kubeconfig merge: a virtual cluster made anew needs no --force, that of another host does" {
+	kubeconfig x https://one.example | note team rancher https://host.example | "$TOOL" merge -q
+	kubeconfig x https://two.example other | note team rancher https://HOST.example:443/ | "$TOOL" merge -q
+	grep -q two.example "$CONFIG"
+	kubeconfig x https://three.example | note team rancher https://b.example >"$BATS_TEST_TMPDIR/in"
+	run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	kubeconfig x https://three.example | note team other https://host.example >"$BATS_TEST_TMPDIR/in"
+	run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	# an entry of before hosts were noted
+	kubeconfig x https://three.example | note team rancher | "$TOOL" merge -q
+	grep -q three.example "$CONFIG"
+}
+
 @test "kubeconfig merge: a user of another cluster's context is not taken away" {
 	kubeconfig admin >"$BATS_TEST_TMPDIR/in"
 	mkdir -p "$HOME/.kube"
@@ -418,6 +436,27 @@ users:
 	sed -i s/rancher-k3k/other-k3k/g "$CONFIG"
 	"$TOOL" remove -q team/rancher
 	[ "$(contexts)" = context/other-k3k ]
+}
+
+@test "kubeconfig remove: by virtual cluster, only of the host of the context" {
+	kubeconfig a https://a.example | "$TOOL" merge -q --set-current
+	kubeconfig b https://b.example other | "$TOOL" merge -q
+	kubeconfig on-a | note team rancher https://a.example:443 | "$TOOL" merge -q
+	kubeconfig on-b | note team rancher https://b.example | "$TOOL" merge -q
+	run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name
+	[[ "$output" == *context/on-a* && "$output" != *on-b* ]]
+	run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name --context b
+	[[ "$output" == *context/on-b* && "$output" != *on-a* ]]
+	run -3 "$TOOL" remove team/rancher --context nope
+	kubeconfig far https://b.example | "$TOOL" merge -q --kubeconfig "$BATS_TEST_TMPDIR/far"
+	"$TOOL" remove -q team/rancher --host-kubeconfig "$BATS_TEST_TMPDIR/far" --context far
+	[ "$(contexts)" = $'context/a\ncontext/b\ncontext/on-a' ]
+	run -0 --separate-stderr "$TOOL" list --k3k -o json
+	[ "$(jq -r '.[].host' <<<"$output")" = https://a.example:443 ]
+	# no context says which host: any
+	"$TOOL" remove -q a b
+	"$TOOL" remove -q team/rancher
+	[ -z "$(contexts)" ]
 }
 
 @test "kubeconfig list: server, expiry, and which is current" {

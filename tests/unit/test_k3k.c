@@ -67,25 +67,26 @@ static void entries_have_the_address_found(void **state)
 		"users: [{name: default, user: {client-key-data: Qg==}}]\n";
 	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
 	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_kc_note note = {"n", "rancher", "https://10.0.0.2:6443"}, noted;
 	struct rk_val *c, *u, *v;
 	struct rk_err err = RK_ERR_INIT;
 
 	(void)state;
 	rk_buf_puts(&a.kubeconfig, text);
 	a.url = rk_strdup("https://10.0.0.1:31000");
-	assert_int_equal(rk_k3k_entry(&a, "n", "rancher", d, &c, &u, &err), 0);
+	assert_int_equal(rk_k3k_entry(&a, &note, d, &c, &u, &err), 0);
 	v = rk_kubeconfig_compose(d, "rancher" RK_K3K_ENTRY_SUFFIX, c, u);
 	assert_string_equal(rk_get_str(v, "current-context", NULL), "rancher-k3k");
 	c = rk_mut(rk_get(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", NULL));
 	assert_string_equal(rk_get_str(c, "server", NULL), "https://10.0.0.1:31000");
 	assert_null(rk_get(c, "tls-server-name", NULL));
 	assert_string_equal(rk_get_str(c, "certificate-authority-data", NULL), "QQ==");
-	assert_string_equal(
-		rk_get_str(rk_at(rk_get(c, "extensions", NULL), 0), "extension", "namespace", NULL),
-		"n");
+	assert_true(rk_kc_note(c, &noted));
+	assert_true(rk_kc_note_same(&note, &noted));
+	assert_string_equal(noted.host, "https://10.0.0.2:6443");
 	rk_buf_reset(&a.kubeconfig);
 	rk_buf_puts(&a.kubeconfig, "clusters: [7]\n");
-	assert_int_equal(rk_k3k_entry(&a, "n", "rancher", d, &c, &u, &err), -1);
+	assert_int_equal(rk_k3k_entry(&a, &note, d, &c, &u, &err), -1);
 	assert_string_equal(
 		err.msg, "the virtual cluster's kubeconfig has no cluster or no user in it");
 	rk_k3k_access_release(&a);

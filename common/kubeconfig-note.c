@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which virtual cluster an entry is for, as an extension of its cluster. */
+#include "kubeconfig.h"
+
+#define EXTENSION "rk3k"
+
+bool rk_kc_note(const struct rk_val *cluster, struct rk_kc_note *out)
+{
+	*out = (struct rk_kc_note){0};
+	rk_each (x, rk_get(cluster, "extensions", NULL)) {
+		const struct rk_val *v = rk_get(x, "extension", NULL);
+
+		if (!rk_streq(rk_get_str(x, "name", NULL), EXTENSION))
+			continue;
+		out->ns = rk_get_str(v, "namespace", NULL);
+		out->cluster = rk_get_str(v, "cluster", NULL);
+		out->host = rk_get_str(v, "host", NULL);
+		return out->ns && out->cluster;
+	}
+	return false;
+}
+
+void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc_note *n)
+{
+	struct rk_val *x = rk_map(d), *list = rk_seq(d), *v = rk_map_at(d, x, "extension", NULL);
+
+	rk_set_str(d, v, "cluster", n->cluster);
+	if (n->host)
+		rk_set_str(d, v, "host", n->host);
+	rk_set_str(d, v, "namespace", n->ns);
+	rk_set_str(d, x, "name", EXTENSION);
+	rk_append(list, x);
+	rk_set(d, cluster, "extensions", list);
+}
+
+bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b)
+{
+	return rk_streq(a->ns, b->ns) && rk_streq(a->cluster, b->cluster) &&
+	       (!a->host || !b->host || rk_kubeconfig_same_url(a->host, b->host));
+}
