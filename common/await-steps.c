@@ -16,7 +16,8 @@ const struct rk_await_step rk_await_steps[] = {
 	{"controller", "the k3k controller runs"},
 	{"teardown",
 		"nothing is left of a virtual cluster that is being deleted; at once when none is"},
-	{"cluster", "the virtual cluster is Ready, its servers run and its API answers"},
+	{"cluster",
+		"the virtual cluster is Ready, its servers run, its API answers and takes charts"},
 	{"cert-manager", "cert-manager is installed and runs"},
 	{"issuer", "the CA issuer is ready"},
 	{"rancher", "Rancher is installed and runs"},
@@ -194,6 +195,17 @@ static bool servers_ready(const struct await *w, struct report *r)
 	return false;
 }
 
+/* Charts are the next to be applied, and the helm-controller brings their API only after the server
+ * is ready. */
+static int takes_charts(struct rk_kube *virt, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_list_opts o = {.metadata_only = true};
+	struct rk_val *charts;
+
+	return rk_kube_list_all(virt, &RK_HELMCHART, RK_HELMCHART_NS, &o, d, &charts, 0, err);
+}
+
 /* Ready says only that the last reconcile went through: ask the API itself. */
 static bool api_answers(struct await *w, struct report *r)
 {
@@ -204,6 +216,8 @@ static bool api_answers(struct await *w, struct report *r)
 
 	if (rk_now_ms() >= w->next_try) {
 		got = rk_k3k_open(&virt, w->a->host, ns_of(w), cluster_of(w), &access, &err);
+		if (got == 0)
+			got = takes_charts(virt, &err);
 		rk_kube_free(virt);
 		rk_k3k_access_release(&access);
 		w->next_try = rk_now_ms() + TRY_MS;
@@ -211,7 +225,7 @@ static bool api_answers(struct await *w, struct report *r)
 		rk_buf_puts(&w->answer, err.msg);
 	}
 	if (got < 0) {
-		add_part(&r->line, "Ready, its API does not answer yet: %s", w->answer.s);
+		add_part(&r->line, "Ready, its API is not ready yet: %s", w->answer.s);
 		await_soon(w, TRY_MS);
 	}
 	return got == 0;

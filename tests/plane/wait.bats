@@ -192,11 +192,8 @@ controller_runs() {
 	wait
 }
 
-@test "wait: cluster: a passing Failed is not the end" {
-	doc=$(settings)
-	cluster rancher
-	way_in rancher
-	status cluster/rancher '{"phase":"Failed","conditions":[{"type":"Ready","status":"False","reason":"ProvisioningFailed","message":"Secret k3k-rancher-kubeconfig not found"}]}'
+# Its server, which nothing here runs.
+server_runs() {
 	kubectl apply -f - <<-END
 		apiVersion: apps/v1
 		kind: StatefulSet
@@ -209,11 +206,40 @@ controller_runs() {
 	END
 	within 60 status pod/k3k-rancher-server-0 \
 		'{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}'
+}
+
+@test "wait: cluster: a passing Failed is not the end" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	status cluster/rancher '{"phase":"Failed","conditions":[{"type":"Ready","status":"False","reason":"ProvisioningFailed","message":"Secret k3k-rancher-kubeconfig not found"}]}'
+	server_runs
 	later 3 status cluster/rancher '{"phase":"Ready"}'
 	step cluster --timeout 30s
 	assert_success
 	assert_regex "$stderr" "phase Failed: Secret k3k-rancher-kubeconfig not found"
 	refute_regex "$stderr" "warning:"
+	wait
+}
+
+no_charts() { ! kubectl get helmcharts -A; }
+
+@test "wait: cluster: Ready is not enough while the API of its charts is missing" {
+	local crd=customresourcedefinition/helmcharts.helm.cattle.io
+	local served='[{"op":"replace","path":"/spec/versions/0/served","value":'
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	server_runs
+	status cluster/rancher '{"phase":"Ready"}'
+	kubectl patch "$crd" --type json -p "${served}false}]"
+	within 10 no_charts
+	step cluster --timeout 3s
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "Ready, its API is not ready yet: .*no API helm.cattle.io/v1"
+	later 3 kubectl patch "$crd" --type json -p "${served}true}]"
+	step cluster --timeout 30s
+	assert_success
 	wait
 }
 
