@@ -5,61 +5,63 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 /* --- what must vanish at exit and on signals --- */
 
-#define VANISH_MAX 64
-
-/* Slots are filled and emptied by the main flow only; the signal handler just reads them, so a
- * slot is published by one pointer store after its text is complete. */
-static char *volatile vanish[VANISH_MAX];
+/* The list is changed by the main flow only; the signal handler just reads it, so an entry is put in
+ * and taken out by one pointer store, when it is complete and before it is freed. */
+struct vanishing {
+	struct vanishing *volatile next;
+	char path[];
+};
+static struct vanishing *volatile vanish; /* the last one first */
 static volatile sig_atomic_t vanish_pid;
 
 void rk_file_vanish(const char *path)
 {
-	char *copy = rk_strdup(path);
+	size_t n = strlen(path) + 1;
+	struct vanishing *v = rk_malloc(sizeof(*v) + n);
 
+	memcpy(v->path, path, n);
+	v->next = vanish;
 	vanish_pid = getpid();
-	for (size_t i = 0; i < VANISH_MAX; i++)
-		if (!vanish[i]) {
-			vanish[i] = copy;
-			return;
-		}
-	abort(); /* a tool that holds 64 temporaries at once is a bug */
+	atomic_signal_fence(memory_order_release);
+	vanish = v;
 }
 
 static void vanish_forget(const char *path)
 {
-	for (size_t i = 0; i < VANISH_MAX; i++) {
-		char *p = vanish[i];
+	struct vanishing *v;
 
-		if (!p || strcmp(p, path) != 0)
+	for (struct vanishing *volatile *p = &vanish; (v = *p); p = &v->next) {
+		if (strcmp(v->path, path) != 0)
 			continue;
-		vanish[i] = NULL;
-		free(p);
+		*p = v->next;
+		free(v);
 		return;
 	}
 }
 
-/* A forked child inherits the table but not the duty. */
+/* A forked child inherits the list but not the duty. */
 static void vanish_all(void)
 {
 	if (vanish_pid != getpid())
 		return;
-	for (size_t i = VANISH_MAX; i-- > 0;)
-		if (vanish[i] && unlink(vanish[i]) < 0 && (errno == EISDIR || errno == EPERM))
-			rmdir(vanish[i]);
+	for (const struct vanishing *v = vanish; v; v = v->next)
+		if (unlink(v->path) < 0 && (errno == EISDIR || errno == EPERM))
+			rmdir(v->path);
 }
 
 void rk_file_cleanup(void)
 {
-	vanish_all();
-	for (size_t i = 0; i < VANISH_MAX; i++) {
-		char *p = vanish[i];
+	struct vanishing *v;
 
-		vanish[i] = NULL;
-		free(p);
+	vanish_all();
+	while ((v = vanish)) {
+		vanish = v->next;
+		free(v);
 	}
 }
 

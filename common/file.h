@@ -58,7 +58,7 @@ char *rk_path_resolve(const char *path, const char *dir);
 char *rk_exe_dir(void);
 
 /* Have path (a file, or a directory that will be empty by then) removed at exit and on signals;
- * the last one registered goes first. At most 64 at a time. */
+ * the last one registered goes first. */
 void rk_file_vanish(const char *path);
 
 /* Remove every registered temporary and lock now; called by rk_finish and on signals. */

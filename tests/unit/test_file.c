@@ -153,6 +153,40 @@ static void signal_removes_lock(void **state)
 	assert_int_equal(access(lock, F_OK), -1);
 }
 
+/* KUBECONFIG may name a great many files, and each of them is locked. */
+static void locks_many(void **state)
+{
+	enum { N = 300 };
+	char *paths[N];
+	rk_auto_lock *l = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		paths[i] = rk_asprintf("%s/config-%zu", dir, i);
+	assert_int_equal(rk_file_lock(&l, (const char *const *)paths, N, 0, NULL), 0);
+	rk_file_unlock(rk_steal(&l));
+	for (size_t i = 0; i < N; i++)
+		free(paths[i]); /* the directory is empty again, says remove_dir */
+}
+
+/* A file in a directory goes before it, also where something older is not there any more. */
+static void last_vanishes_first(void **state)
+{
+	const char *paths[] = {path};
+	rk_auto_free char *temp = NULL, *file = NULL;
+	rk_auto_lock *l = NULL;
+
+	(void)state;
+	assert_int_equal(rk_file_lock(&l, paths, 1, 0, NULL), 0);
+	assert_int_equal(rk_file_tempdir(&temp, NULL), 0);
+	rk_file_unlock(rk_steal(&l));
+	file = rk_asprintf("%s/secret", temp);
+	assert_int_equal(rk_file_replace(file, "s", 1, 0600, NULL, NULL), 0);
+	rk_file_vanish(file);
+	rk_file_cleanup();
+	assert_int_equal(access(temp, F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +197,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			lock_waits_then_names_the_file, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(signal_removes_lock, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(locks_many, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(last_vanishes_first, make_dir, remove_dir),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
