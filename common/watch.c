@@ -262,6 +262,7 @@ static void failed(struct rk_watch *w)
 		fresh = rk_kube_renew(w->k, &err);
 	if (fresh > 0) {
 		w->renewed = true;
+		w->relist = w->phase == LIST; /* a list goes on where it was */
 		sleep_ms(w, 0);
 		return;
 	}

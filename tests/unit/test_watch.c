@@ -353,6 +353,29 @@ static void token_is_read_again(void **state)
 	unlink(path);
 }
 
+/* A token that ends between two pages of a list that is read again: the list goes on, and what it does
+ * not hold is gone. */
+static void token_ends_between_pages(void **state)
+{
+	static const struct line script[] = {
+		SAY("limit=2", 200, LIST("10", "", OBJ("a", "ua", "3") "," OBJ("b", "ub", "4"))),
+		SAY("resourceVersion=10", 200, EXPIRED),
+		SAY("limit=2 ", 200, LIST("30", ",\"continue\":\"t\"", OBJ("a", "ua", "3"))),
+		SAY("continue=t ", 401,
+			"{\"kind\":\"Status\",\"reason\":\"Unauthorized\",\"code\":401}"),
+		SAY("continue=t ", 200, LIST("30", "", OBJ("c", "uc", "25"))),
+		HOLD("resourceVersion=30", "", 5000),
+	};
+	char path[] = "/tmp/rk3k-test-token-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, "new\n", 4) == 4);
+	close(fd);
+	expect(script, RK_COUNT(script), "+a3 +b4 . +c25 -b4 ", false, path);
+	unlink(path);
+}
+
 /* What comes while the client is busy with something else is worked on right after, not when the
  * next thing happens. */
 static void busy_client_misses_nothing(void **state)
@@ -600,6 +623,7 @@ int main(void)
 		cmocka_unit_test(refusal_ends_or_is_tried_again),
 		cmocka_unit_test(rubbish_and_breaks),
 		cmocka_unit_test(token_is_read_again),
+		cmocka_unit_test(token_ends_between_pages),
 		cmocka_unit_test(busy_client_misses_nothing),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(signals),
