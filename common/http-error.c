@@ -58,10 +58,12 @@ static curl_off_t handshaken_us(const struct rk_xfer *x)
 static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 {
 	bool fresh = rk_xfer_info(x, CURLINFO_NUM_CONNECTS) > 0;
+	int64_t whole = rk_xfer_limit(x);
 	char limit[32], msg[200];
 
 	if (fresh && handshaken_us(x) == 0 && !x->h->plain) {
-		seconds_text(x->h->connect_ms, limit, sizeof(limit));
+		seconds_text(whole && whole < x->h->connect_ms ? whole : x->h->connect_ms, limit,
+			sizeof(limit));
 		snprintf(msg, sizeof(msg),
 			x->shaking ? "connected, but no TLS handshake within %s"
 				   : "no connection within %s",
@@ -69,7 +71,7 @@ static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 		return fail(err, "Timeout", RK_TIMEOUT, msg,
 			"check the address, and firewalls on the way");
 	}
-	seconds_text(x->h->request_ms, limit, sizeof(limit));
+	seconds_text(whole, limit, sizeof(limit));
 	snprintf(msg, sizeof(msg),
 		x->res->status ? "the answer was not complete after %s" : "no answer within %s",
 		limit);

@@ -102,7 +102,8 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 /* A handle with all that stays the same for the requests of a client. */
 CURL *rk_xfer_easy(struct rk_xfer *x);
 void rk_xfer_bind(CURL *e, struct rk_xfer *x);
-void rk_xfer_rearm(struct rk_xfer *x); /* before each try */
+int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */
+void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
 void rk_xfer_release(struct rk_xfer *x);
 
 /* libcurl's result, corrected: it is content with an answer that ends inside its head. */

@@ -367,14 +367,19 @@ static void set_method(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_CUSTOMREQUEST, x->method);
 }
 
+int64_t rk_xfer_limit(const struct rk_xfer *x)
+{
+	if (x->req.stream)
+		return 0;
+	return x->req.timeout_ms ? x->req.timeout_ms : x->h->request_ms;
+}
+
 void rk_xfer_bind(CURL *e, struct rk_xfer *x)
 {
 	RK_SET(CURLOPT_URL, x->url);
 	RK_SET(CURLOPT_HTTPHEADER, x->headers);
 	set_method(e, x);
-	RK_SET(CURLOPT_TIMEOUT_MS, x->req.stream       ? 0L
-				   : x->req.timeout_ms ? (long)x->req.timeout_ms
-						       : (long)x->h->request_ms);
+	RK_SET(CURLOPT_TIMEOUT_MS, (long)rk_xfer_limit(x));
 	RK_SET(CURLOPT_NOPROGRESS, x->req.idle_ms > 0 || x->cb.data || x->h->stop ? 0L : 1L);
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);

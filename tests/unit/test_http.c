@@ -802,6 +802,22 @@ static void silence_at_the_handshake(void **state)
 	close(fd);
 }
 
+/* The limit that was reached is the one that is named: the request's, where it is shorter. */
+static void limit_before_the_connection(void **state)
+{
+	struct server s = {.id = &server_id};
+	int fd = listen_any(&s.port);
+	auto_client c = {0};
+
+	(void)state;
+	aim(&c, &s);
+	c.conf.request_ms = 300;
+	get_fails(&c, RK_TIMEOUT, "Timeout", "no TLS handshake within 300 ms");
+	must_fail(&c, &(struct rk_http_req){.path = "/ok", .timeout_ms = 200}, RK_TIMEOUT,
+		"Timeout", "no TLS handshake within 200 ms");
+	close(fd);
+}
+
 static void slow_answer(void **state)
 {
 	auto_server s = {.id = &server_id};
@@ -816,8 +832,10 @@ static void slow_answer(void **state)
 		"no answer within 500 ms");
 	must_fail(&c, &(struct rk_http_req){.path = "/halfslow"}, RK_TIMEOUT, "Timeout",
 		"the answer was not complete after 500 ms");
-	assert_in_range(now_ms() - t, 990, 5000);
-	assert_int_equal(s.count->requests, 2);
+	must_fail(&c, &(struct rk_http_req){.path = "/slow", .timeout_ms = 200}, RK_TIMEOUT,
+		"Timeout", "no answer within 200 ms");
+	assert_in_range(now_ms() - t, 1190, 5000);
+	assert_int_equal(s.count->requests, 3);
 }
 
 static void cut_off(void **state)
@@ -1730,18 +1748,18 @@ int main(void)
 		T(common_name_does_not_count), T(expired_certificate), T(tls_server_name),
 		T(tls_server_name_may_be_an_address), T(resolve_names_an_address),
 		T(old_tls_is_refused), T(tls12_works), T(plain_port), T(nothing_listens),
-		T(name_not_found), T(silence_at_the_handshake), T(slow_answer), T(cut_off),
-		T(not_http), T(too_large), T(connection_is_kept), T(headers_as_sent),
-		T(basic_auth_and_prefix), T(large_body_goes_through), T(redirect_is_not_followed),
-		T(odd_but_good_answers), T(head_has_no_body), T(early_answer_counts),
-		T(busy_then_well), T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
-		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
-		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
-		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
-		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
-		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
-		T(poll_wakes_for_a_descriptor), T(certificate_changes_under_way),
-		T(trace_hides_secrets), T(peer_before_any)};
+		T(name_not_found), T(silence_at_the_handshake), T(limit_before_the_connection),
+		T(slow_answer), T(cut_off), T(not_http), T(too_large), T(connection_is_kept),
+		T(headers_as_sent), T(basic_auth_and_prefix), T(large_body_goes_through),
+		T(redirect_is_not_followed), T(odd_but_good_answers), T(head_has_no_body),
+		T(early_answer_counts), T(busy_then_well), T(repeats_are_bounded),
+		T(get_is_repeated_after_a_reset), T(post_is_not_repeated_after_a_reset),
+		T(post_on_a_kept_connection_is_not_repeated), T(bad_configurations), T(bad_path),
+		T(through_a_proxy), T(through_a_tls_proxy), T(proxy_is_down), T(through_socks),
+		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
+		T(pool_stream_ends_well), T(stream_goes_silent), T(stream_is_stopped_by_its_reader),
+		T(cancelled_transfers_say_nothing), T(poll_wakes_for_a_descriptor),
+		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
 
 	return cmocka_run_group_tests_name("http", tests, setup, teardown);
 }
