@@ -137,6 +137,7 @@ static void accept_client(struct rk_kube *k, const char *path, int listener, int
 		return;
 	if (fork() == 0) {
 		die_with_parent(me);
+		signal(SIGCHLD, SIG_DFL); /* a credential plugin's end is waited for */
 		close(listener);
 		close(hold);
 		serve_client(k, path, fd);

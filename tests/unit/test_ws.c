@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* WebSocket frames, as RFC 6455 has them. */
+/* WebSocket frames, as RFC 6455 has them, and a port-forward over them. */
+#include "kube-int.h"
 #include "ws.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -84,6 +90,122 @@ static void parts(void **state)
 	assert_int_equal(f.opcode, 0);
 }
 
+/* --- port-forward --- */
+
+/* An API server that takes every request for a WebSocket, and a pod that says "hi". */
+static void answer(int fd)
+{
+	char head[8192] = "", sum[29], key[64] = "";
+	const char hi[] = "\x82\x03\0\x50\0\x82\x03\1\x50\0\x82\x03\0hi";
+	const char *at;
+	size_t n = 0;
+
+	while (!strstr(head, "\r\n\r\n")) {
+		ssize_t got = read(fd, head + n, sizeof(head) - 1 - n);
+
+		if (got <= 0)
+			return;
+		n += (size_t)got;
+		head[n] = '\0';
+	}
+	at = strstr(head, "Sec-WebSocket-Key: ");
+	if (!at || sscanf(at + 19, "%63s", key) != 1)
+		return;
+	rk_ws_accept(key, sum);
+	n = (size_t)snprintf(head, sizeof(head),
+		"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
+		sum);
+	if (write(fd, head, n) == (ssize_t)n && write(fd, hi, sizeof(hi) - 1) > 0)
+		while (read(fd, head, sizeof(head)) > 0)
+			;
+}
+
+static pid_t serve(int *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	pid_t pid;
+
+	assert_true(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 16) == 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*port = ntohs(a.sin_port);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			int client = accept(fd, NULL, NULL);
+
+			answer(client);
+			close(client);
+		}
+	}
+	close(fd);
+	return pid;
+}
+
+static void client_init(struct rk_kube *k, int port)
+{
+	rk_auto_free char *base = rk_asprintf("http://127.0.0.1:%d", port);
+	struct rk_http_conf conf = {.base = base, .allow_http = true};
+
+	assert_int_equal(rk_http_new(&k->http, &conf, NULL), 0);
+	k->target.server = rk_strdup(base);
+	k->ns = rk_strdup("default");
+}
+
+static void client_release(struct rk_kube *k)
+{
+	rk_http_free(k->http);
+	rk_target_release(&k->target);
+	free(k->ns);
+}
+
+/* What a connection to the forwarded port hears. */
+static void expect_from(int port, const char *want)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char got[10] = "";
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(recv(fd, got, strlen(want), MSG_WAITALL), strlen(want));
+	assert_string_equal(got, want);
+	close(fd);
+}
+
+/* Its clients come when the credentials with which it began have ended: the plugin runs again. */
+static void forward_with_a_plugin(void **state)
+{
+	static const char plugin[] =
+		"{apiVersion: client.authentication.k8s.io/v1beta1, command: /bin/sh, args: [-c, "
+		"'echo \"{kind: ExecCredential, apiVersion: client.authentication.k8s.io/v1beta1, "
+		"status: {token: t, expirationTimestamp: 2001-01-01T00:00:00Z}}\"']}";
+	struct rk_kube k = {.creds_until = 1};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_forward *f = NULL;
+	struct rk_val *exec;
+	int port, local = 0;
+	pid_t server = serve(&port);
+
+	(void)state;
+	client_init(&k, port);
+	k.target.exec_doc = rk_doc_new(true);
+	assert_int_equal(rk_yaml_parse(k.target.exec_doc, plugin, strlen(plugin), &exec, &err), 0);
+	k.target.exec = exec;
+	if (rk_forward_start(&f, &k, "n", "pod", 80, &local, &err) < 0)
+		fail_msg("%s", err.msg);
+	expect_from(local, "hi");
+	expect_from(local, "hi");
+	rk_forward_stop(f);
+	client_release(&k);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +214,7 @@ int main(void)
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(against_the_protocol),
 		cmocka_unit_test(parts),
+		cmocka_unit_test(forward_with_a_plugin),
 	};
 
 	return cmocka_run_group_tests_name("ws", tests, NULL, NULL);
