@@ -35,6 +35,7 @@ void rk_init(const char *name)
 	setrlimit(RLIMIT_CORE, &none);
 	rk_out_init(name, 0, false, RK_COLOR_AUTO);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, as some start us: the end of a plugin would be lost */
 	rk_file_handle_signals();
 }
 

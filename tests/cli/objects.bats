@@ -57,6 +57,25 @@ tool() { run --separate-stderr rk3k "$@"; }
 	assert_failure 3
 }
 
+@test "delete: a credential plugin also runs where SIGCHLD is ignored" {
+	cat >"$HOME/config" <<-'END'
+		current-context: here
+		contexts: [{name: here, context: {cluster: here, user: here}}]
+		clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
+		users:
+		- name: here
+		  user:
+		    exec:
+		      apiVersion: client.authentication.k8s.io/v1beta1
+		      command: sh
+		      args: [-c, 'echo "{apiVersion: $V, kind: ExecCredential, status: {token: t}}"']
+		      env: [{name: V, value: client.authentication.k8s.io/v1beta1}]
+	END
+	run --separate-stderr env --ignore-signal=CHLD "$RK3K_BIN/rk3k-delete" secret/x --kubeconfig "$HOME/config"
+	assert_failure 1
+	assert_regex "$stderr" 'connection refused'
+}
+
 @test "apply, delete, wait: wrong usage is exit 2" {
 	tool apply --nonsense
 	assert_failure 2
