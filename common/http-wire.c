@@ -64,7 +64,7 @@ void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out)
 		rk_free_secret(pair);
 	}
 	for (const struct curl_slist *l = w->x.headers; l; l = l->next)
-		if (!rk_suffix(l->data, ":")) /* "Expect:" takes a header away */
+		if (strchr(l->data, ':')[1]) /* "Expect:" takes a header away */
 			rk_buf_addf(out, "%s\r\n", l->data);
 }
 

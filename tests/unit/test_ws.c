@@ -206,6 +206,32 @@ static void forward_with_a_plugin(void **state)
 	waitpid(server, NULL, 0);
 }
 
+/* A value may end in a colon, as the name of a user may; without that header the request would be
+ * somebody else's. */
+static void headers_that_end_in_a_colon(void **state)
+{
+	static const char *const headers[] = {"Impersonate-User: jane:", NULL};
+	rk_auto_buf head = RK_BUF_INIT_SECRET;
+	struct rk_http_conf conf = {.allow_http = true, .bearer = "a:", .headers = headers};
+	struct rk_wire *w = NULL;
+	rk_auto_http *h = NULL;
+	int port;
+	pid_t server = serve(&port);
+	rk_auto_free char *base = rk_asprintf("http://127.0.0.1:%d", port);
+
+	(void)state;
+	conf.base = base;
+	assert_int_equal(rk_http_new(&h, &conf, NULL), 0);
+	assert_int_equal(rk_http_wire(&w, h, NULL), 0);
+	rk_wire_head(w, "/", &head);
+	assert_non_null(strstr(head.s, "\r\nImpersonate-User: jane:\r\n"));
+	assert_non_null(strstr(head.s, "\r\nAuthorization: Bearer a:\r\n"));
+	assert_null(strstr(head.s, "Expect"));
+	rk_wire_free(w);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +241,7 @@ int main(void)
 		cmocka_unit_test(against_the_protocol),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(forward_with_a_plugin),
+		cmocka_unit_test(headers_that_end_in_a_colon),
 	};
 
 	return cmocka_run_group_tests_name("ws", tests, NULL, NULL);
