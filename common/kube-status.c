@@ -322,7 +322,10 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 		if (body.len)
 			rk_buf_addf(&text, ": %s", body.s);
 	}
-	return finish(a, res->status, res->status == 401 ? "Unauthorized" : "", text.s, err);
+	finish(a, res->status, res->status == 401 ? "Unauthorized" : "", text.s, err);
+	if (err && res->status == 404) /* said by nobody who could know what is there */
+		err->code = RK_FAIL;
+	return -1;
 }
 
 int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)

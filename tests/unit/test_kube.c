@@ -150,6 +150,10 @@ static void no_status_at_all(void **state)
 	assert_non_null(strstr(e.msg, "HTTP status 502: bad gateway line two"));
 	e = decode_as(&a, 503, "text/html; charset=utf-8", "<html>");
 	assert_non_null(strstr(e.msg, "HTML page"));
+	e = decode_as(
+		&a, 404, "text/html", "<html>404 Not Found</html>"); /* not: it is not there */
+	assert_int_equal(e.code, RK_FAIL);
+	assert_int_equal(e.http, 404);
 	e = decode(413, "");
 	assert_non_null(strstr(e.msg, "too large"));
 	e = decode(500, "{\"kind\":\"Status\"");
