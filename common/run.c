@@ -64,9 +64,14 @@ static int feed(const struct rk_run *r, struct pipes *p, struct rk_err *err)
 	return 0;
 }
 
-static int collect(const struct rk_run *r, int fd, struct rk_buf *out, struct rk_err *err)
+static int too_long(const struct rk_run *r, struct rk_err *err)
 {
-	int64_t end = rk_now_ms() + (r->timeout_ms ? r->timeout_ms : 30000);
+	return rk_err_set(err, RK_TIMEOUT, "%s takes too long", r->argv[0]);
+}
+
+static int collect(
+	const struct rk_run *r, int fd, int64_t end, struct rk_buf *out, struct rk_err *err)
+{
 	size_t max = r->max ? r->max : OUT_MAX;
 
 	for (;;) {
@@ -75,7 +80,7 @@ static int collect(const struct rk_run *r, int fd, struct rk_buf *out, struct rk
 		ssize_t n;
 
 		if (left <= 0)
-			return rk_err_set(err, RK_TIMEOUT, "%s takes too long", r->argv[0]);
+			return too_long(r, err);
 		if (poll(&p, 1, (int)left) <= 0)
 			continue;
 		n = read(fd, rk_buf_reserve(out, 4096), 4096);
@@ -90,6 +95,20 @@ static int collect(const struct rk_run *r, int fd, struct rk_buf *out, struct rk
 			return rk_err_set(
 				err, RK_FAIL, "%s printed more than %zu bytes", r->argv[0], max);
 	}
+}
+
+/* It has closed its output, but may go on. */
+static int await_end(const struct rk_run *r, pid_t pid, int64_t end, struct rk_err *err)
+{
+	siginfo_t ended = {0};
+
+	while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		!ended.si_pid) {
+		if (rk_now_ms() >= end)
+			return too_long(r, err);
+		usleep(1000);
+	}
+	return 0;
 }
 
 static int reap(const struct rk_run *r, pid_t pid, int fail, int *status, struct rk_err *err)
@@ -113,6 +132,7 @@ static int reap(const struct rk_run *r, pid_t pid, int fail, int *status, struct
 int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
 {
 	struct pipes p = {{-1, -1}, {-1, -1}, {-1, -1}};
+	int64_t end = rk_now_ms() + (r->timeout_ms ? r->timeout_ms : 30000);
 	pid_t pid = -1;
 	int rc;
 
@@ -128,7 +148,9 @@ int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_er
 	close_fd(&p.in[1]);
 	close_fd(&p.out[1]);
 	close_fd(&p.fail[1]);
-	rc = collect(r, p.out[0], out, err);
+	rc = collect(r, p.out[0], end, out, err);
+	if (rc == 0)
+		rc = await_end(r, pid, end, err);
 	if (rc < 0)
 		kill(pid, SIGKILL);
 	if (rc < 0)

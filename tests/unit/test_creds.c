@@ -200,6 +200,11 @@ static void programs(void **state)
 	assert_int_equal(shell("yes", NULL, 5000, 0, &out, &status, &err), -1);
 	assert_int_equal(shell("exec sleep 20", NULL, 0, 50, &out, &status, &err), -1);
 	assert_int_equal(err.code, RK_TIMEOUT);
+	assert_int_equal(shell("exec sleep 20 >&-", NULL, 0, 50, &out, &status, &err), -1);
+	assert_int_equal(err.code, RK_TIMEOUT);
+	assert_int_equal(
+		shell("exec >&-; sleep 0.1; exit 4", NULL, 0, 9000, &out, &status, &err), 0);
+	assert_int_equal(status, 4);
 	assert_int_equal(rk_run(&missing, &out, &status, &err), -1);
 	assert_int_equal(err.code, RK_NOTFOUND);
 }
