@@ -35,6 +35,20 @@ static const char *manager_of(const struct job *j)
 
 /* --- the body --- */
 
+/* What is no string would be left out; null is no value. */
+static int check_string_data(const struct rk_val *obj, struct rk_err *err)
+{
+	const struct rk_val *sd = NULL;
+	const char *s;
+
+	if (rk_want_map(obj, &sd, err, "stringData", NULL) < 0)
+		return -1;
+	rk_each (it, sd)
+		if (rk_want_str(it, &s, err, NULL) < 0)
+			return -1;
+	return 0;
+}
+
 /* Ownership of stringData sticks: a key left out later would stay in data for ever. */
 static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
 {
@@ -80,6 +94,8 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return -1;
 	if (rk_kube_res(j->k, av, kind, &j->r, err) < 0)
 		return rk_err_wrap(err, "%s %s", kind, j->name);
+	if (rk_streq(kind, "Secret") && check_string_data(obj, err) < 0)
+		return rk_err_wrap(err, "secret %s", j->name);
 	j->ns = rk_kube_ns_for(j->k, j->r, j->ns);
 	rk_res_label(j->r, j->ns, j->name, &j->what);
 	j->about = (struct rk_kube_about){.what = j->what.s,

@@ -47,6 +47,23 @@ tool() { run --separate-stderr rk3k "$@"; }
 	refute_regex "$stderr" hunter
 }
 
+@test "apply: a Secret's stringData that is no string is refused, not left out" {
+	cat >"$HOME/config" <<-'END'
+		current-context: here
+		contexts: [{name: here, context: {cluster: here}}]
+		clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
+	END
+	tool apply --kubeconfig "$HOME/config" <<-'END'
+		apiVersion: v1
+		kind: Secret
+		metadata: {name: x}
+		stringData: {user: me, port: 8443}
+	END
+	assert_failure 1
+	assert_regex "$stderr" 'standard input:4: stringData.port: expected a string, found a number; put the value in quotes'
+	refute_regex "$stderr" 8443
+}
+
 @test "apply, delete, wait: no kubeconfig: one line, exit 3, what to do" {
 	tool apply <<<'{apiVersion: v1, kind: Secret, metadata: {name: x}}'
 	assert_failure 3
