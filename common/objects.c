@@ -135,7 +135,7 @@ static int check_whole(const struct rk_val *docs, const char *text, size_t n, st
 		return rk_err_set(err, RK_FAIL, "cut off: the last line has no end");
 	while (v && (v->kind == RK_MAP || v->kind == RK_SEQ) && v->last)
 		v = v->last;
-	if (v && v->kind == RK_NULL && !v->len)
+	if (v && v->kind == RK_NULL && v->start == v->end) /* null in letters is one */
 		return rk_err_set(err, RK_FAIL, "cut off: line %u ends without a value", v->line);
 	return 0;
 }

@@ -94,6 +94,21 @@ static void files_are_trusted_to_be_whole(void **state)
 		parse(&o, "apiVersion: v1\nkind: Secret\nmetadata: {name: x}", false, NULL), 0);
 }
 
+/* null as the last value, in letters. */
+static void null_is_a_value(void **state)
+{
+	static const char *const good[] = {"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: "
+					   "x\n  creationTimestamp: null\n",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: ~}\n"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(good); i++) {
+		rk_auto_objects o = RK_OBJECTS_INIT;
+
+		assert_int_equal(parse(&o, good[i], true, NULL), 0);
+	}
+}
+
 static void diffs(const char *a, const char *b, const char *want)
 {
 	rk_auto_buf out = RK_BUF_INIT;
@@ -138,6 +153,7 @@ int main(void)
 		cmocka_unit_test(lists),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(files_are_trusted_to_be_whole),
+		cmocka_unit_test(null_is_a_value),
 		cmocka_unit_test(unified),
 		cmocka_unit_test(large),
 	};
