@@ -59,6 +59,7 @@ struct rk_xfer {
 	bool heard;	      /* bytes were handed on since rk_pool_poll looked */
 	bool shaking;	      /* the TLS handshake began */
 	bool headed;	      /* the head of the answer is complete */
+	bool asked, again;    /* it was sent; libcurl wanted to send it once more, and may not */
 	int tries;	      /* repeats so far */
 	int64_t waited, wake; /* pauses so far; when to start again */
 	int64_t begun, last;  /* of this try; last byte seen */

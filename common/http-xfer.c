@@ -125,8 +125,18 @@ static size_t on_read(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
-/* libcurl sends a request again when a kept connection turns out dead. That is safe for GET only;
- * there is no body to rewind then. */
+/* libcurl sends a request again when a kept connection turns out dead. That is safe for GET only,
+ * which has no body to rewind; a POST or DELETE may have none either. */
+static int on_send(void *arg, char *at, char *from, int at_port, int from_port)
+{
+	struct rk_xfer *x = arg;
+
+	(void)at, (void)from, (void)at_port, (void)from_port;
+	x->again = x->asked && !rk_xfer_safe(x);
+	x->asked = true;
+	return x->again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
 	struct rk_xfer *x = arg;
@@ -296,6 +306,7 @@ static void set_client(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_HEADERFUNCTION, on_header);
 	RK_SET(CURLOPT_READFUNCTION, on_read);
 	RK_SET(CURLOPT_SEEKFUNCTION, on_seek);
+	RK_SET(CURLOPT_PREREQFUNCTION, on_send);
 	RK_SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	set_tls(e, x);
 }
@@ -386,6 +397,7 @@ void rk_xfer_bind(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_HEADERDATA, x);
 	RK_SET(CURLOPT_READDATA, x);
 	RK_SET(CURLOPT_SEEKDATA, x);
+	RK_SET(CURLOPT_PREREQDATA, x);
 	RK_SET(CURLOPT_XFERINFODATA, x);
 	RK_SET(CURLOPT_SSL_CTX_DATA, x);
 	RK_SET(CURLOPT_PRIVATE, x);
@@ -434,6 +446,7 @@ void rk_xfer_rearm(struct rk_xfer *x)
 {
 	x->sent = 0;
 	x->too_large = x->stopped = x->delivered = x->idle = x->shaking = x->headed = false;
+	x->asked = x->again = false;
 	x->verdict = X509_V_OK;
 	x->errbuf[0] = 0;
 	x->begun = x->last = rk_http_now();
@@ -482,6 +495,8 @@ long rk_xfer_proxy_status(const struct rk_xfer *x)
 /* libcurl is content with an answer that ends inside its head. */
 CURLcode rk_xfer_outcome(const struct rk_xfer *x, CURLcode rc)
 {
+	if (x->again)
+		return CURLE_GOT_NOTHING;
 	return rc == CURLE_OK && !x->headed ? CURLE_PARTIAL_FILE : rc;
 }
 

@@ -1180,6 +1180,27 @@ static void post_on_a_kept_connection_is_not_repeated(void **state)
 	assert_int_equal(s.count->seen[1], 2);
 }
 
+/* The same without a body, which needs no rewinding. */
+static void delete_on_a_kept_connection_is_not_repeated(void **state)
+{
+	static const char *const methods[] = {"DELETE", "POST"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(methods); i++) {
+		auto_server s = {.id = &server_id};
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		auto_client c = {0};
+		struct rk_http_req req = {.path = "/once1", .method = methods[i], .retry = true};
+
+		server_start(&s);
+		aim(&c, &s);
+		must_do(&c, &req, &res);
+		assert_int_equal(res.status, 200);
+		must_fail(&c, &req, RK_FAIL, "Broken", "may have been carried out");
+		assert_int_equal(s.count->seen[1], 2);
+	}
+}
+
 /* --- addresses --- */
 
 static void refuse_new(const struct rk_http_conf *conf, int code, const char *text)
@@ -1754,7 +1775,8 @@ int main(void)
 		T(redirect_is_not_followed), T(odd_but_good_answers), T(head_has_no_body),
 		T(early_answer_counts), T(busy_then_well), T(repeats_are_bounded),
 		T(get_is_repeated_after_a_reset), T(post_is_not_repeated_after_a_reset),
-		T(post_on_a_kept_connection_is_not_repeated), T(bad_configurations), T(bad_path),
+		T(post_on_a_kept_connection_is_not_repeated),
+		T(delete_on_a_kept_connection_is_not_repeated), T(bad_configurations), T(bad_path),
 		T(through_a_proxy), T(through_a_tls_proxy), T(proxy_is_down), T(through_socks),
 		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
 		T(pool_stream_ends_well), T(stream_goes_silent), T(stream_is_stopped_by_its_reader),
