@@ -6,7 +6,7 @@
 # every tool (cluster, identity, quiet) is in flags, the dry run in dry.
 
 ME=rk3k-${0##*/rk3k-}
-EXEC_PATH=${RK3K_EXEC_PATH:-$(dirname "$(readlink -f "$0")")}
+HERE=$(dirname "$(readlink -f "$0")")
 flags=() host_flags=() dry=() quiet='' yes='' used=0 resolve='' current=none
 
 note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -16,9 +16,14 @@ die() { # CODE TEXT...
 	exit "$1"
 }
 
-# A neighbour, as git finds its own: never through PATH.
+# Where a neighbour is, as the dispatcher finds it, but never through PATH.
+path_of() { # TOOL
+	local dir=${RK3K_EXEC_PATH:-$HERE}
+	[[ -x $dir/rk3k-$1 ]] || dir=$HERE
+	printf '%s\n' "$dir/rk3k-$1"
+}
 tool() {
-	"$EXEC_PATH/rk3k-$1" "${@:2}"
+	"$(path_of "$1")" "${@:2}"
 }
 
 # The value of a flag given as --f=V or --f V; sets value, and used to the words taken.

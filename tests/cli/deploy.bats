@@ -30,6 +30,14 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	diff -u "$BATS_TEST_DIRNAME/../golden/public.yaml" <(printf '%s\n' "$output")
 }
 
+@test "deploy: RK3K_EXEC_PATH comes before rk3k's own tools, and need not hold them all" {
+	program exec/rk3k-render <<<'echo "mine: $*"'
+	RK3K_EXEC_PATH=$PWD/exec run -0 kubectl-rk3k deploy -c deploy.conf --print
+	assert_output 'mine: all'
+	RK3K_EXEC_PATH=$PWD/exec run -0 kubectl-rk3k deploy --init -
+	assert_line HOSTNAME=
+}
+
 @test "deploy: without a terminal nothing is asked: what is missing is named" {
 	run --separate-stderr -1 timeout 5 "$RK3K_BIN/rk3k-deploy" </dev/null
 	[[ $stderr == *"HOSTNAME: is required"*"deploy --init"* ]]
