@@ -204,6 +204,24 @@ static int add_groups(struct rk_target *t, const struct rk_val *groups,
 	return 0;
 }
 
+/* The same once more in the words of a user's entry. */
+static void keep_as(struct rk_target *t, const char *as, const char *uid,
+	const struct rk_val *groups, const struct rk_val *extra, const struct rk_kube_flags *f)
+{
+	struct rk_doc *d = t->strings;
+	struct rk_val *m = rk_map(d), *given = rk_seq(d);
+
+	for (size_t i = 0; i < f->as_groups.n; i++)
+		rk_append_str(d, given, f->as_groups.v[i]);
+	rk_set_str(d, m, "as", as);
+	rk_set_str(d, m, "as-uid", uid);
+	if (given->count || groups)
+		rk_set(d, m, "as-groups", given->count ? given : rk_copy(d, groups));
+	if (extra)
+		rk_set(d, m, "as-user-extra", rk_copy(d, extra));
+	t->as = m;
+}
+
 int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 	const struct rk_kube_flags *f, struct rk_err *err)
 {
@@ -230,5 +248,6 @@ int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 		add_header(t, "Impersonate-Uid", uid);
 	if (add_groups(t, groups, f, err) < 0)
 		return -1;
+	keep_as(t, as, uid, groups, extra, f);
 	return add_extras(t, extra, err);
 }

@@ -43,7 +43,8 @@ struct rk_target {
 	char *token, *token_file;    /* secret; file re-read about every minute */
 	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
 	const struct rk_val *exec, *exec_cluster;
-	char *exec_dir; /* directory for a relative command */
+	char *exec_dir;		 /* directory for a relative command */
+	const struct rk_val *as; /* impersonation as a user's entry has it, or NULL */
 	bool in_cluster;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;

@@ -47,6 +47,18 @@ static void export_parts(struct entry *e, const struct rk_target *t)
 		rk_set_str(d, e->user_map, "password", t->conf.password);
 	if (t->exec)
 		rk_set(d, e->user_map, "exec", export_exec(d, t));
+	rk_each (m, t->as)
+		rk_set(d, e->user_map, m->key, rk_copy(d, m));
+}
+
+static void export_text(
+	const struct entry *e, const struct rk_target *t, int format, struct rk_buf *out)
+{
+	struct rk_val *root = rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map);
+	const struct rk_val *entry = rk_at(rk_get(root, "contexts", NULL), 0);
+
+	rk_set_str(e->d, rk_map_at(e->d, rk_mut(entry), "context", NULL), "namespace", t->ns);
+	write_out(root, format, out);
 }
 
 static int load_source(
@@ -100,8 +112,7 @@ static int export(
 	rc = rk_target_check(&t, err);
 	e->name = o->name ? o->name : t.context ? t.context : "default";
 	export_parts(e, &t);
-	write_out(rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map), o->format,
-		&text);
+	export_text(e, &t, o->format, &text);
 	if (rc == 0 && o->server && !o->no_probe)
 		rc = try_address(&text, o, err);
 	rk_target_release(&t);

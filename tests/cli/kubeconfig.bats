@@ -377,6 +377,22 @@ with_mounts() { # SCRIPT
 	[[ "$output" == *"Read-only file system"* ]]
 }
 
+@test "kubeconfig export: namespace and impersonation stay, and flags go over them" {
+	mkdir -p "$HOME/.kube"
+	kubeconfig one | sed 's/user: one}/user: one, namespace: shop}/
+		$a\    as: jane\n    as-uid: "7"\n    as-groups: [sales, "true"]\n    as-user-extra: {why/x: [well]}' >"$CONFIG"
+	run -0 --separate-stderr "$TOOL" export -o json
+	run -0 jq -c '[.contexts[0].context.namespace, (.users[0].user | .as, .["as-uid"], .["as-groups"], .["as-user-extra"])]' <<<"$output"
+	[ "$output" = '["shop","jane","7",["sales","true"],{"why/x":["well"]}]' ]
+	run -0 --separate-stderr "$TOOL" export -o json -n depot --as joe --as-group clerks
+	run -0 jq -c '[.contexts[0].context.namespace, (.users[0].user | .as, .["as-groups"])]' <<<"$output"
+	[ "$output" = '["depot","joe",["clerks"]]' ]
+	kubeconfig two >"$CONFIG"
+	run -0 --separate-stderr "$TOOL" export -o json
+	run -0 jq -c '[.contexts[0].context, (.users[0].user | keys)]' <<<"$output"
+	[ "$output" = '[{"cluster":"two","user":"two"},["client-certificate-data","client-key-data"]]' ]
+}
+
 @test "kubeconfig merge: a mounted file is refused, not written in place" {
 	own_file
 	kubeconfig new >"$BATS_TEST_TMPDIR/in"
