@@ -83,6 +83,12 @@ static bool is_named(const struct rk_flags *f, const char *name)
 	return false;
 }
 
+static void add_flag(struct rk_flag **v, size_t *n, struct rk_flag flag)
+{
+	*v = rk_realloc(*v, (*n + 1) * sizeof(**v));
+	(*v)[(*n)++] = flag;
+}
+
 static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, const char *heading)
 {
 	for (; t->name; t++) {
@@ -92,10 +98,11 @@ static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, co
 			add_table(f, t->sub, p, t->help);
 			continue;
 		}
-		if (is_named(f, t->name))
-			continue; /* the tool gives this name a meaning of its own */
-		f->v = rk_realloc(f->v, (f->n + 1) * sizeof(*f->v));
-		f->v[f->n++] = (struct rk_flag){.opt = t, .p = p, .heading = heading};
+		if (is_named(f, t->name)) /* the tool gives this name a meaning of its own */
+			add_flag(&f->hidden, &f->nhidden, (struct rk_flag){.opt = t, .p = p});
+		else
+			add_flag(&f->v, &f->n,
+				(struct rk_flag){.opt = t, .p = p, .heading = heading});
 	}
 }
 
@@ -110,6 +117,7 @@ void rk_flags_init(struct rk_flags *f, const struct rk_verb *verb, void *opts, s
 void rk_flags_release(struct rk_flags *f)
 {
 	free(f->v);
+	free(f->hidden);
 	*f = (struct rk_flags){0};
 }
 
@@ -260,20 +268,20 @@ static bool env_counts(const struct rk_flags *f, const struct rk_opt *o)
 	return true;
 }
 
-static int set_env(struct rk_flag *f, struct rk_err *err)
+static int set_env(const struct rk_flags *f, struct rk_flag *v, size_t n, struct rk_err *err)
 {
-	const char *env = f->opt->env;
-	const char *value = env && !f->given ? getenv(env) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		const char *env = v[i].opt->env;
+		const char *value = env && !v[i].given ? getenv(env) : NULL;
 
-	if (!value || !*value)
-		return 0;
-	return rk_flag_set(f, env, value, err);
+		if (value && *value && env_counts(f, v[i].opt) &&
+			rk_flag_set(&v[i], env, value, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int rk_flags_from_env(struct rk_flags *f, struct rk_err *err)
 {
-	for (size_t i = 0; i < f->n; i++)
-		if (env_counts(f, f->v[i].opt) && set_env(&f->v[i], err) < 0)
-			return -1;
-	return 0;
+	return set_env(f, f->v, f->n, err) < 0 ? -1 : set_env(f, f->hidden, f->nhidden, err);
 }

@@ -22,6 +22,8 @@ struct rk_flag {
 struct rk_flags {
 	struct rk_flag *v;
 	size_t n;
+	struct rk_flag *hidden; /* options under whose name the tool has its own: set by variable */
+	size_t nhidden;
 };
 
 /* Lay out the verb's table over opts, then the common options over c. Pointers are only good for

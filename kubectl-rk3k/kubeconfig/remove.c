@@ -52,11 +52,22 @@ static bool noted(struct removal *r, const struct rk_val *context, struct rk_kc_
 	       rk_kc_note(v, note);
 }
 
-/* The host that a virtual cluster is looked for on: as for every other command, that of the context.
- * When there is none, and none was named, any host will do. */
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* The host that a virtual cluster is looked for on: as for every other command, that of the flags,
+ * of the variables, of the context. When there is none, and none was named, any host will do. */
 static int find_host(struct removal *r, struct rk_err *err)
 {
-	struct rk_kube_flags f = {.context = r->o->kube.context};
+	bool flags = r->o->kube.context || r->o->host_kubeconfig;
+	struct rk_kube_flags f = {
+		.context = flags ? r->o->kube.context : variable("RK3K_CONTEXT"),
+		.server = flags ? NULL : variable("RK3K_SERVER"),
+	};
 	struct rk_kubeconfig *kc = NULL;
 	struct rk_err why = RK_ERR_INIT;
 	struct rk_target t;
@@ -70,7 +81,7 @@ static int find_host(struct removal *r, struct rk_err *err)
 		rk_target_release(&t);
 		return 0;
 	}
-	if (!r->o->host_kubeconfig && !f.context)
+	if (!flags && !f.context && !f.server)
 		return 0;
 	*err = why;
 	return -1;

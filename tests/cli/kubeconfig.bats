@@ -393,6 +393,16 @@ with_mounts() { # SCRIPT
 	[ "$output" = '[{"cluster":"two","user":"two"},["client-certificate-data","client-key-data"]]' ]
 }
 
+@test "kubeconfig: RK3K_SERVER is the host's address, --server that of the virtual cluster" {
+	kubeconfig one https://127.0.0.1:1 | "$TOOL" merge -q --set-current
+	RK3K_SERVER=https://127.0.0.1:2 run -1 "$TOOL" get rancher --server v.example
+	[[ "$output" == *"https://127.0.0.1:2: "*refused* ]]
+	RK3K_SERVER=https://127.0.0.1:2 run -0 "$TOOL" export -o json
+	[ "$(jq -r '.clusters[0].cluster.server' <<<"$output")" = https://127.0.0.1:2 ]
+	RK3K_SERVER=https://127.0.0.1:2 run -0 "$TOOL" export -o json --context one
+	[ "$(jq -r '.clusters[0].cluster.server' <<<"$output")" = https://127.0.0.1:1 ]
+}
+
 @test "kubeconfig merge: a mounted file is refused, not written in place" {
 	own_file
 	kubeconfig new >"$BATS_TEST_TMPDIR/in"
@@ -463,6 +473,12 @@ users:
 	[[ "$output" == *context/on-a* && "$output" != *on-b* ]]
 	run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name --context b
 	[[ "$output" == *context/on-b* && "$output" != *on-a* ]]
+	RK3K_CONTEXT=b run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name
+	[[ "$output" == *context/on-b* && "$output" != *on-a* ]]
+	RK3K_SERVER=https://b.example run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name
+	[[ "$output" == *context/on-b* && "$output" != *on-a* ]]
+	RK3K_CONTEXT=b run -0 --separate-stderr "$TOOL" remove --dry-run team/rancher -o name --context a
+	[[ "$output" == *context/on-a* && "$output" != *on-b* ]]
 	run -3 "$TOOL" remove team/rancher --context nope
 	kubeconfig far https://b.example | "$TOOL" merge -q --kubeconfig "$BATS_TEST_TMPDIR/far"
 	"$TOOL" remove -q team/rancher --host-kubeconfig "$BATS_TEST_TMPDIR/far" --context far
