@@ -108,9 +108,11 @@ recording_helm() {
 		env >>"$here/environ"
 		[[ $* != *--password-stdin* ]] || { cat && echo; } >>"$here/stdin"
 		[[ $1 != list ]] || echo '[]'
+		for arg; do [[ $last != --kubeconfig ]] || cat "$arg" >"$here/host"; last=$arg; done
 	END
 	chmod +x helm
 	export HELM_BIN=$PWD/helm
+	kubeconfig 127.0.0.1:1
 }
 
 @test "controller: helm gets the password by standard input, and the CA as a file" {
@@ -135,6 +137,36 @@ recording_helm() {
 	refute_output --partial robot
 	refute_output --partial ca.pem
 	[[ ! -e stdin ]]
+}
+
+@test "controller: helm gets the host that the tools reach, however that was said" {
+	recording_helm
+	conf
+	cat >other <<-'END'
+		current-context: x
+		contexts: [{name: x, context: {cluster: x, user: x}}, {name: w, context: {cluster: w, user: x}}]
+		clusters: [{name: x, cluster: {server: "https://x"}}, {name: w, cluster: {server: "https://w"}}]
+		users: [{name: x, user: {token: t}}]
+	END
+	host() { # WANT [FLAG...]
+		run -0 "$BIN/rk3k-controller" install "${@:2}" <doc.json
+		assert_equal "$(python3 -c 'import sys, yaml
+d = yaml.safe_load(open("host")); u = d["users"][0]["user"]
+print(d["clusters"][0]["cluster"]["server"], u.get("token"), u.get("as"))')" "$1"
+	}
+	host 'https://127.0.0.1:1 t None'
+	host 'https://w t jane' --kubeconfig other --context w --as jane
+	export KUBECONFIG=$PWD/other
+	RK3K_CONTEXT=w host 'https://w t None'
+	RK3K_AS=joe RK3K_SERVER=https://z host 'https://z t joe'
+	echo secret >token
+	RK3K_TOKEN_FILE=$PWD/token host 'https://x secret None'
+	# as the dispatcher leaves it under helm; a flag goes over it
+	export HELM_KUBECONTEXT=w RK3K_CONTEXT=w HELM_KUBEINSECURE_SKIP_TLS_VERIFY=true
+	host 'https://w t None'
+	host 'https://x t None' --context x
+	run -1 grep -E '^HELM_KUBE' environ
+	run -1 grep -E 'secret|--kube-' argv
 }
 
 @test "deploy --print: what is shown of the registries' configuration has no password" {
