@@ -37,6 +37,16 @@ take() {
 	fi
 }
 
+# What only a later step would refuse is refused before the first.
+need_step() {
+	[[ $value != *[!a-z-]* && " $STEPS " == *" $value "* ]] ||
+		die 2 "no step called \"$value\"; the steps are: $STEPS"
+}
+need_duration() {
+	[[ $value =~ ^[-+]?(0|([0-9]*\.?[0-9]+\.?(ns|us|ms|s|m|h))+)$ ]] ||
+		die 2 "${1%%=*}: \"$value\" is not a duration such as 90s or 5m"
+}
+
 # helm's users read of helm.
 help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/helm rk3k/g'; else cat; fi; }
 

@@ -62,7 +62,11 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	local flag
 	for flag in --only --from; do
 		deploy -2 -c deploy.conf "$flag" nothing
-		[[ $stderr == *"no step called nothing; the steps are: controller "*" url"* ]]
+		[[ $stderr == *'no step called "nothing"; the steps are: controller '*" url"* ]]
+		deploy -2 -c deploy.conf "$flag" 'cluster pdb'
+		[[ $stderr == *'no step called "cluster pdb"; '* ]]
+		deploy -2 -c deploy.conf "$flag="
+		[[ $stderr == *'no step called ""; '* ]]
 		deploy -2 -c deploy.conf "$flag"
 		[[ $stderr == *"$flag needs a value"* ]]
 	done
@@ -124,5 +128,20 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 @test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only nothing
 	[[ $stderr == *"the steps are: ingress cluster"* ]]
+	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only "" --yes
+	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only 'ingress cluster' --yes
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" everything
+}
+
+@test "deploy, destroy: a --timeout that is none is refused before the first step" {
+	local tool value
+	for tool in deploy destroy; do
+		for value in abc 300 5min '' 1h-; do
+			run --separate-stderr -2 "$RK3K_BIN/rk3k-$tool" -c deploy.conf --yes "--timeout=$value"
+			assert_equal "$stderr" "rk3k-$tool: --timeout: \"$value\" is not a duration such as 90s or 5m"
+		done
+		for value in 0 90s 1h30m 1.5h 500ms; do # as far as to the missing kubeconfig
+			run -3 "$RK3K_BIN/rk3k-$tool" -c deploy.conf --yes --timeout "$value"
+		done
+	done
 }
