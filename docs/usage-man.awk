@@ -58,7 +58,8 @@ BEGIN {
 	titles["Flags"] = "OPTIONS"
 	titles["Exit status"] = "EXIT STATUS"
 }
-/^[A-Z][A-Za-z ]*:/ {
+# A section of the first lines would be a sentence with a colon in it.
+/^[A-Z][A-Za-z ]*:/ && (section != "" || /^Usage:/) {
 	end_verbatim()
 	if (section == "SYNOPSIS")
 		describe()
@@ -73,7 +74,7 @@ BEGIN {
 /^ +-/ && section == "OPTIONS" {
 	end_verbatim()
 	sub(/^ +/, "")
-	match($0, /^(-[A-Za-z], )?--[a-z-]+(\[=[^ ]*\]|[ =][[A-Z][^a-z ,]*)?/)
+	match($0, /^(-[A-Za-z], )?--[a-z-]+(\[=[^ ]*\]|[ =][[A-Z][^ ,]*)?/)
 	flag = substr($0, 1, RLENGTH)
 	text = substr($0, RLENGTH + 1)
 	if (text ~ /^,/) {

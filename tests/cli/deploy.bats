@@ -145,3 +145,15 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 		done
 	done
 }
+
+@test "rk3k: man pages of the shell tools have the sections and flags of their --help" {
+	local tool page
+	for tool in bundle completion controller deploy destroy install-completion; do
+		page=$("$RK3K_BIN/rk3k-$tool" --help | awk -v "tool=$tool" -v summary=s -v date=d -v version=v \
+			-f "$BATS_TEST_DIRNAME/../../docs/usage-man.awk")
+		run -1 grep -vxE 'NAME|SYNOPSIS|DESCRIPTION|OPTIONS|STEPS|EXIT STATUS|EXAMPLES|SEE ALSO' \
+			<(sed -n 's/^\.SH //p' <<<"$page")
+		run -0 grep -cx '\.SH OPTIONS' <<<"$page"
+		[[ $tool != bundle ]] || grep -F '\-\-save DIR|FILE.tar\fR' <<<"$page"
+	done
+}
