@@ -204,6 +204,31 @@ image quay.io/jetstack/cert-manager-acmesolver:v1.18.5
 image quay.io/jetstack/cert-manager-controller:v1.18.5"
 }
 
+@test "bundle: --save again into the same directory, of other versions" {
+	fake_helm
+	program bin/skopeo <<<':'
+	PATH=$PWD/bin:$PATH
+	conf
+	run -0 "$bin/rk3k-bundle" -q --save here -c doc.json
+	conf RANCHER_VERSION=v2.14.2 K3K_VERSION=1.1.0
+	run -0 "$bin/rk3k-bundle" -q --save here -c doc.json
+	run -0 ls here/charts
+	assert_output $'cert-manager-v1.18.5.tgz\nk3k-1.1.0.tgz\nrancher-v2.14.2.tgz'
+	run -1 grep '^template x.*\.tgz .*\.tgz' helm.log
+}
+
+@test "bundle: a file that is not there is exit 3, and no flag is taken that it does not obey" {
+	fake_helm
+	conf
+	run -3 "$bin/rk3k-bundle" --list -c nowhere.json
+	assert_output 'rk3k-bundle: cannot read nowhere.json'
+	run -3 "$bin/rk3k-bundle" --list -c doc.json --also nowhere
+	assert_output 'rk3k-bundle: cannot read nowhere'
+	run -2 "$bin/rk3k-bundle" --push here --dry-run=server -c doc.json
+	assert_output --partial 'there is no --dry-run here'
+	[[ ! -e helm.log ]]
+}
+
 @test "bundle: says what is wrong" {
 	conf
 	run -2 "$bin/rk3k-bundle" -c doc.json
