@@ -89,14 +89,14 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	local mine=$BATS_TEST_TMPDIR/config to=(--kubeconfig "$PLANE_KUBECONFIG")
 	"$RK3K_BIN/rk3k-kubeconfig" export --kubeconfig "$PLANE_KUBECONFIG" --context default --name rancher-k3k >"$mine"
 	cp "$mine" "$mine.before"
-	KUBECONFIG=$mine run --separate-stderr -0 deploy --only kubeconfig "${to[@]}"
+	PLANE_KUBECONFIG=$mine run --separate-stderr -0 deploy --only kubeconfig "${to[@]}"
 	[[ $stderr == *'already, with another server'*'the kubeconfig stays as it is'* ]]
 	cmp "$mine" "$mine.before"
 	rk3k kubeconfig get rancher --name other "${to[@]}" | sed 's/host: .*/host: https:\/\/b.example/' |
-		KUBECONFIG=$mine rk3k kubeconfig merge
+		PLANE_KUBECONFIG=$mine rk3k kubeconfig merge
 	cp "$mine" "$mine.before"
-	KUBECONFIG=$mine run --separate-stderr -0 destroy --only kubeconfig "${to[@]}"
-	[[ $(KUBECONFIG=$mine kubectl config get-contexts -o name) == other ]]
+	PLANE_KUBECONFIG=$mine run --separate-stderr -0 destroy --only kubeconfig "${to[@]}"
+	[[ $(PLANE_KUBECONFIG=$mine kubectl config get-contexts -o name) == other ]]
 }
 
 @test "deploy: the bootstrap password is in its Secret and nowhere else" {
