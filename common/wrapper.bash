@@ -131,18 +131,31 @@ stopped() { # CODE
 	exit "$1"
 }
 
-# Choices for the last word, in the form of kubectl's completion: the flags that usage() shows, and
-# what its placeholders stand for.
+# Choices for the last word, in the form of kubectl's completion: the flags and verbs that usage()
+# shows, and what the placeholders of its flags stand for.
 complete() {
-	local word=${*: -1} before=''
-	[[ $# -lt 2 ]] || before=${*: -2:1}
-	case $(usage | sed -nE "s/^ .*(^|[ ,])${before}(, --[a-z-]+)?[ =]([A-Z]+).*/\\3/p" | sed q) in
-	FILE) echo :0 && return ;;
-	STEP) tr ' ' '\n' <<<"$STEPS" | grep -e "^$word" || true ;;
-	'') [[ $word != -* ]] || usage | grep -oE -e '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u |
-		grep -e "^$word" || true ;;
+	local word=${*: -1} flag='' lead='' kind
+	[[ $# -lt 2 ]] || flag=${*: -2:1}
+	[[ $word != --*=* ]] || { flag=${word%%=*} && lead=$flag=; }
+	[[ $flag =~ ^--?[a-z-]+$ ]] || flag='no flag'
+	kind=$(usage | sed -nE "s/^ .*(^|[ ,])${flag}(, --[a-z-]+)?[ =][[]?([A-Z]+).*/\\3/p" | sed q)
+	case $lead$kind in
+	--dry-run=*) choices none client server ;;
+	*FILE | *DIR) echo :0 && return ;;
+	*STEP) mapfile -d ' ' -t list <<<"$STEPS" && choices "${list[@]//$'\n'/}" ;;
+	*NAME) exec "$(path_of names)" --complete -- context "$lead" ;;
+	'') [[ $word != -* && $# -gt 1 ]] || { mapfile -t list < <(words "$word") && choices "${list[@]}"; } ;;
 	esac
 	echo :4
+}
+choices() { # WORD...
+	for kind; do [[ $lead$kind != "$word"* ]] || printf '%s\n' "$lead$kind"; done
+}
+words() {
+	case $1 in
+	-*) usage | grep -oE -e '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u ;;
+	*) usage | sed -nE '/^Usage:/,/^$/s/.* ([a-z]+([|][a-z]+)+) .*/\1/p' | tr '|' '\n' ;;
+	esac
 }
 
 if [[ ${1:-} == __complete ]]; then

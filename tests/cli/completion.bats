@@ -72,6 +72,29 @@ setup() {
 	assert_output --partial -- --no-headers
 	run -0 try 'kubectl-rk3k version -o y'
 	assert_output yaml
+	run -0 try 'kubectl-rk3k names --context ot'
+	assert_output other
+	run -0 try 'kubectl-rk3k deploy --only=cl'
+	assert_output cluster
+}
+
+@test "completion: the shell tools know their flags' values, contexts and verbs, too" {
+	answers() { # WANT WORD...
+		run -0 --separate-stderr "$RK3K_BIN/rk3k-$2" __complete "${@:3}"
+		assert_equal "${output//$'\n'/ }/$stderr" "$1/"
+	}
+	answers 'one other :4' deploy --context ''
+	answers '--context=one --context=other :4' destroy --context=
+	answers 'cluster :4' destroy --only cl
+	answers '--only=cluster :4' deploy --yes --only=cl
+	answers '--dry-run=server :4' controller --dry-run=s
+	answers ':0' deploy --config ''
+	answers ':0' deploy --init ''
+	answers ':0' bundle --push ''
+	answers 'install uninstall :4' controller ''
+	answers 'uninstall :4' controller un
+	answers ':4' controller install ''
+	answers '--config --context :4' destroy -c a/b:c --co
 }
 
 @test "completion: every shell's script is printed, anything else is wrong usage" {
