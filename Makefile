@@ -249,6 +249,9 @@ install: all man
 	$(B)/libexec/rk3k-completion bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k
 	$(B)/libexec/rk3k-completion zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k
 	$(B)/libexec/rk3k-completion fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
+	chmod 644 $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
 ##: uninstall      what install put there
 uninstall:
 	rm -f $(PROGRAMS:$(B)/bin/%=$(DESTDIR)$(BINDIR)/%)

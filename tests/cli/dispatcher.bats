@@ -127,7 +127,9 @@ echo_tool() { # PATH
 }
 
 @test "rk3k: make install puts a working suite into a prefix" {
-	make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/root" PREFIX=/usr install
+	(umask 077 && make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/root" PREFIX=/usr install)
+	run -0 find root/usr -mindepth 1 ! -perm -004
+	assert_output ''
 	PATH=$PWD/root/usr/bin:/usr/bin:/bin run -0 kubectl-rk3k version -o name
 	assert_output "$("$BIN/kubectl-rk3k" version -o name)"
 	assert [ -s root/usr/share/man/man1/kubectl-rk3k.1 ]
