@@ -7,7 +7,7 @@
 
 ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
-flags=() host_flags=() dry=() quiet='' yes='' used=0 resolve='' current=none
+flags=() host_flags=() dry=() on_host='' quiet='' yes='' used=0 resolve='' current=none
 
 note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
 warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -63,6 +63,7 @@ common_flag() {
 	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --request-timeout | --request-timeout=*)
 		take "$@"
 		flags+=("${1%%=*}=$value")
+		[[ $1 != --[kc]* ]] || on_host+=" ${1%%=*}=$(printf %q "$value")" # for advice
 		case $1 in
 		--kubeconfig*) host_flags+=("--host-kubeconfig=$value") ;;
 		--context*) host_flags+=("--context=$value") ;;
@@ -124,6 +125,11 @@ settings() { printf '%s\n' "$doc"; }
 # Name the host, and refuse to act inside a virtual cluster.
 host_only() {
 	tool preflight --host-only "${flags[@]}" || exit
+}
+
+on_signals() {
+	trap 'stopped 130' INT
+	trap 'stopped 143' TERM
 }
 
 stopped() { # CODE

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # deploy.bats - what deploy and destroy say and do before there is a cluster.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2016
 
 load common
 
@@ -123,6 +123,20 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	assert_line --regexp 'storageRequestSize: 50Gi$'
 	assert_line --regexp 'k3k-api.example.com'
 	assert_line --regexp 'rancher.example.org'
+}
+
+@test "deploy, destroy: advice names the host that was meant" {
+	program exec/rk3k-preflight <<<:
+	program exec/rk3k-wait <<<'[[ $1 == url ]]'
+	program exec/rk3k-kubeconfig <<<'[[ $1 != merge ]] || exit 5'
+	export RK3K_EXEC_PATH=$PWD/exec
+	deploy -0 -c deploy.conf --from kubeconfig --context=b --kubeconfig 'my config' --resolve a:1:b
+	[[ $stderr == *'kubeconfig get rancher-k3k/rancher --context=b --kubeconfig=my\ config | kubectl rk3k kubeconfig merge'* ]]
+	[[ $stderr == *'kubeconfig get rancher-k3k/rancher --context=b --kubeconfig=my\ config -- kubectl get secret'* ]]
+	run --separate-stderr -1 "$RK3K_BIN/rk3k-destroy" --yes --only verify --context b
+	[[ $stderr == *'kubectl --context=b get all,secrets -n rancher-k3k'* ]]
+	deploy -0 -c deploy.conf --from url
+	[[ $stderr == *'kubeconfig get rancher-k3k/rancher -- kubectl'* ]]
 }
 
 @test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
