@@ -139,6 +139,12 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	[[ $stderr == *'kubeconfig get rancher-k3k/rancher -- kubectl'* ]]
 }
 
+@test "destroy: --help names every exit code that comes" {
+	run --separate-stderr -3 "$RK3K_BIN/rk3k-destroy" -c nowhere.conf --yes
+	run -0 "$RK3K_BIN/rk3k-destroy" --help
+	assert_output --partial '3 not there'
+}
+
 @test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only nothing
 	[[ $stderr == *"the steps are: ingress cluster"* ]]
