@@ -493,6 +493,21 @@ void rk_file_unlock(struct rk_lock *l)
 
 /* --- temporary directory --- */
 
+/* No signal between its birth and its entry in the list of what must vanish. */
+static bool make_vanishing(char *template)
+{
+	sigset_t all, old;
+	bool made;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	made = mkdtemp(template) != NULL;
+	if (made)
+		rk_file_vanish(template);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return made;
+}
+
 int rk_file_tempdir(char **path, struct rk_err *err)
 {
 	const char *dirs[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm", getenv("TMPDIR"), "/tmp"};
@@ -504,9 +519,8 @@ int rk_file_tempdir(char **path, struct rk_err *err)
 		if (!dirs[i] || !*dirs[i])
 			continue;
 		p = rk_asprintf("%s/rk3k-XXXXXX", dirs[i]);
-		if (!mkdtemp(p))
+		if (!make_vanishing(p))
 			continue;
-		rk_file_vanish(p);
 		*path = rk_steal(&p);
 		return 0;
 	}

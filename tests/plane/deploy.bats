@@ -86,17 +86,17 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 }
 
 @test "deploy: another host's entry of the same name stays, and destroy leaves it alone" {
-	local mine=$BATS_TEST_TMPDIR/config to=(--kubeconfig "$PLANE_KUBECONFIG")
-	"$RK3K_BIN/rk3k-kubeconfig" export --kubeconfig "$PLANE_KUBECONFIG" --context default --name rancher-k3k >"$mine"
+	local mine=$BATS_TEST_TMPDIR/config host=$PLANE_KUBECONFIG
+	rk3k kubeconfig export --context default --name rancher-k3k >"$mine"
+	rk3k kubeconfig get rancher --name other | sed 's|host: .*|host: https://b.example|' >"$mine.other"
 	cp "$mine" "$mine.before"
-	PLANE_KUBECONFIG=$mine run --separate-stderr -0 deploy --only kubeconfig "${to[@]}"
+	PLANE_KUBECONFIG=$mine
+	run --separate-stderr -0 deploy --only kubeconfig --kubeconfig "$host"
 	[[ $stderr == *'already, with another server'*'the kubeconfig stays as it is'* ]]
 	cmp "$mine" "$mine.before"
-	rk3k kubeconfig get rancher --name other "${to[@]}" | sed 's/host: .*/host: https:\/\/b.example/' |
-		PLANE_KUBECONFIG=$mine rk3k kubeconfig merge
-	cp "$mine" "$mine.before"
-	PLANE_KUBECONFIG=$mine run --separate-stderr -0 destroy --only kubeconfig "${to[@]}"
-	[[ $(PLANE_KUBECONFIG=$mine kubectl config get-contexts -o name) == other ]]
+	cp "$mine.other" "$mine"
+	run --separate-stderr -0 destroy --only kubeconfig --kubeconfig "$host"
+	cmp "$mine" "$mine.other"
 }
 
 @test "deploy: the bootstrap password is in its Secret and nowhere else" {
@@ -243,9 +243,11 @@ killed_at() {
 	diff -u "$BATS_FILE_TMPDIR/undisturbed" "$BATS_TEST_TMPDIR/resumed"
 	run -0 ping_rancher
 	assert_output pong
-	run bash -c 'ls /dev/shm | grep rk3k-'
-	assert_output ""
+	within 10 no_secrets_left
 }
+
+# Another deploy on the machine has its own for the blink of an eye.
+no_secrets_left() { [[ -z $(find /dev/shm -name 'rk3k-*') ]]; }
 
 # --- changes and faults ------------------------------------------------------------
 
