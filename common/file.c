@@ -44,6 +44,24 @@ static void vanish_forget(const char *path)
 	}
 }
 
+/* No signal between the birth of what must vanish and its entry in the list. */
+static void hold_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, old);
+}
+
+/* errno stays. */
+static void release_signals(const sigset_t *old)
+{
+	int e = errno;
+
+	sigprocmask(SIG_SETMASK, old, NULL);
+	errno = e;
+}
+
 /* A forked child inherits the list but not the duty. */
 static void vanish_all(void)
 {
@@ -300,6 +318,19 @@ static void sync_dir(const char *dir)
 		fsync(fd); /* best effort: the rename itself is already atomic */
 }
 
+static int make_neighbour(char *tmp)
+{
+	sigset_t old;
+	int fd;
+
+	hold_signals(&old);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd >= 0)
+		rk_file_vanish(tmp);
+	release_signals(&old);
+	return fd;
+}
+
 static int rename_over(const char *tmp, const char *target, struct rk_err *err)
 {
 	if (rename(tmp, target) == 0)
@@ -332,12 +363,11 @@ int rk_file_replace(
 		return 0;
 	if (make_dirs(dir, err) < 0)
 		return -1;
-	fd = mkostemp(tmp, O_CLOEXEC);
+	fd = make_neighbour(tmp);
 	if (fd < 0) {
 		rk_err_sys(err, "cannot write beside %s", target);
 		return rk_err_hint(err, "make the directory %s writable", dir);
 	}
-	rk_file_vanish(tmp);
 	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL) < 0)
 		rk_err_sys(err, "cannot write %s", target);
 	else
@@ -365,20 +395,16 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* No signal between the lock's birth and its entry in the list of what must vanish. */
 static int create_registered(const char *lock)
 {
-	sigset_t all, old;
-	int fd, saved;
+	sigset_t old;
+	int fd;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
+	hold_signals(&old);
 	fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
-	saved = errno;
 	if (fd >= 0)
 		rk_file_vanish(lock);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	errno = saved;
+	release_signals(&old);
 	return fd;
 }
 
@@ -478,14 +504,13 @@ void rk_file_unlock(struct rk_lock *l)
 		return;
 	while (l->n > 0) {
 		char *p = l->path[--l->n];
-		sigset_t all, old;
+		sigset_t old;
 
 		/* a signal in between would unlink the next owner's lock */
-		sigfillset(&all);
-		sigprocmask(SIG_BLOCK, &all, &old);
+		hold_signals(&old);
 		unlink(p);
 		vanish_forget(p);
-		sigprocmask(SIG_SETMASK, &old, NULL);
+		release_signals(&old);
 		free(p);
 	}
 	free(l);
@@ -493,18 +518,16 @@ void rk_file_unlock(struct rk_lock *l)
 
 /* --- temporary directory --- */
 
-/* No signal between its birth and its entry in the list of what must vanish. */
 static bool make_vanishing(char *template)
 {
-	sigset_t all, old;
+	sigset_t old;
 	bool made;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
+	hold_signals(&old);
 	made = mkdtemp(template) != NULL;
 	if (made)
 		rk_file_vanish(template);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	release_signals(&old);
 	return made;
 }
 
