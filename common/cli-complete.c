@@ -108,9 +108,12 @@ static int complete_arg(struct completer *c)
 /* Keep what says which cluster is meant. */
 static void keep_given(struct completer *c, const struct rk_flag *f, const char *value)
 {
-	for (const struct rk_opt *o = rk_kube_opts; o->name; o++)
-		if (o == f->opt && value)
-			rk_strv_add(&c->given, rk_asprintf("--%s=%s", o->name, value));
+	static const struct rk_opt *const tables[] = {rk_kube_opts, rk_virtual_opts};
+
+	for (size_t i = 0; i < RK_COUNT(tables); i++)
+		for (const struct rk_opt *o = tables[i]; o->name; o++)
+			if (o == f->opt && value)
+				rk_strv_add(&c->given, rk_asprintf("--%s=%s", o->name, value));
 }
 
 /* The words before the one being typed. */

@@ -46,6 +46,10 @@ const struct rk_opt rk_kube_opts[] = {
 		.off = offsetof(struct rk_kube_flags, request_timeout_ms), .arg = "DURATION",
 		.help = "longest time for one request; a bare number is seconds, 0 is no limit",
 		.env = "RK3K_REQUEST_TIMEOUT"},
+	RK_OPT_END,
+};
+
+const struct rk_opt rk_virtual_opts[] = {
 	{"virtual", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, virtual_cluster),
 		.arg = "[NS/]NAME", .complete = "cluster",
 		.help = "act inside this virtual cluster"},

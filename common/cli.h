@@ -55,6 +55,12 @@ extern const struct rk_opt rk_out_opts[]; /* -o table|wide|json|yaml|name, --no-
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
 		.sub = rk_kube_opts, .help = "Connection flags"                  \
 	}
+extern const struct rk_opt rk_virtual_opts[]; /* --virtual, for tools that rk_connect */
+#define RK_GROUP_VIRTUAL(type, member)                                           \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_virtual_opts, .help = "Connection flags"               \
+	}
 #define RK_GROUP_OUT(type, member)                                               \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \

@@ -48,6 +48,7 @@ static const struct rk_opt options[] = {
 		.help = "how long to wait for a new kind or a webhook to be served (default 1m)"},
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
+	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
 };
 

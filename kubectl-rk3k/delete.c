@@ -65,6 +65,7 @@ static const struct rk_opt options[] = {
 	RK_OPT_DRY_RUN(struct opts, dry),
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
+	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
 };
 

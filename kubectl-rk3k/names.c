@@ -22,6 +22,7 @@ static const struct rk_opt options[] = {
 		.help = "answer as kubectl's completion wants it; the second argument is put "
 			"before each name"},
 	RK_GROUP_KUBE(struct opts, kube),
+	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
 };
 

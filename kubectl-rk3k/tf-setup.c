@@ -15,24 +15,6 @@ static void defaults(void *p)
 	o->timeout_ms = 60000;
 }
 
-/* Those of the shared flags that lead to the host cluster; --cluster and --user are ours here. */
-static const struct rk_opt KUBE[] = {
-	{"kubeconfig", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, kubeconfig),
-		.arg = "FILE", .complete = "file", .help = "kubeconfig of the host cluster"},
-	{"context", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, context),
-		.arg = "NAME", .complete = "context", .help = "context of the host cluster",
-		.env = "RK3K_CONTEXT"},
-	{"namespace", 'n', RK_OPT_STR, offsetof(struct rk_kube_flags, ns), "NAME",
-		"namespace of the virtual cluster", .complete = "namespace"},
-	{"resolve", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, resolve),
-		.arg = "HOST:PORT:ADDRESS", .help = "connect to ADDRESS for HOST:PORT",
-		.env = "RK3K_RESOLVE"},
-	{"request-timeout", .kind = RK_OPT_SECS,
-		.off = offsetof(struct rk_kube_flags, request_timeout_ms), .arg = "DURATION",
-		.help = "longest time for one request; a bare number is seconds"},
-	RK_OPT_END,
-};
-
 #define STR_OPT(long_name, field, placeholder, text)                                          \
 	{                                                                                     \
 		.name = (long_name), .kind = RK_OPT_STR, .off = offsetof(struct opts, field), \
@@ -92,20 +74,11 @@ static const struct rk_opt OPTS[] = {WHERE_OPTS,
 		.arg = "FORMAT",
 		.choices = "files|json|env|tfvars",
 		.help = "anything but files: write to standard output, and no file"},
-	{.name = "",
-		.kind = RK_OPT_GROUP,
-		.off = offsetof(struct opts, kube),
-		.sub = KUBE,
-		.help = "Connection flags"},
+	RK_GROUP_KUBE(struct opts, kube), /* --cluster and --user are ours */
 	RK_OPT_END};
 
-static const struct rk_opt OPTS_REVOKE[] = {WHERE_OPTS,
-	{.name = "",
-		.kind = RK_OPT_GROUP,
-		.off = offsetof(struct opts, kube),
-		.sub = KUBE,
-		.help = "Connection flags"},
-	RK_OPT_END};
+static const struct rk_opt OPTS_REVOKE[] = {
+	WHERE_OPTS, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 /* --- the story --- */
 

@@ -44,6 +44,7 @@ static const struct rk_opt options[] = {
 			"input)",
 		.complete = "file"},
 	RK_GROUP_KUBE(struct opts, kube),
+	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
 };
 

@@ -72,6 +72,23 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 	each refused 1 'https://127.0.0.1:1: connection refused: nothing listens there; check the address and port'
 }
 
+@test "rk3k: the address that flag or variable gives is the one that every command asks" {
+	kubeconfig https://127.0.0.1:2
+	RK3K_SERVER=https://127.0.0.1:1 each refused 1 'https://127.0.0.1:1: connection refused'
+	RK3K_SERVER=https://127.0.0.1:1 refused 1 'https://127.0.0.1:1: connection refused' tf-setup revoke rancher --dir tf
+}
+
+@test "rk3k: --virtual is a flag of those that act inside, and of no other" {
+	local words
+	run -0 tools_and_verbs
+	while read -r words; do
+		# shellcheck disable=SC2086
+		set -- $words
+		! "$RK3K_BIN/rk3k-$1" "${@:2}" --help | grep -q -e '--virtual' || echo "$words"
+	done <<<"$output" >inside
+	assert_equal "$(xargs <inside)" "apply delete names wait"
+}
+
 @test "rk3k: Ctrl-C ends every command at once, in silence, when a server does not answer" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=silent \
 		-addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.crt 2>/dev/null
