@@ -74,7 +74,9 @@ common_flag() {
 	--dry-run=none) dry=() ;;
 	-y | --yes) yes=1 ;;
 	-q | --quiet) quiet=1 flags+=(-q) ;;
+	-v | -v=* | -vv* | --verbose | --verbose=* | --color=*) flags+=("$1") ;;
 	-h | --help) help && exit 0 ;;
+	--version) exec "$(path_of config)" --version ;;
 	--summary) summary && exit 0 ;;
 	*) die 2 "unknown argument: $1; try --help" ;;
 	esac

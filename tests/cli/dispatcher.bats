@@ -197,3 +197,14 @@ echo_tool() { # PATH
 	run -2 kubectl-rk3k names nonsense
 	assert_output --partial 'none of cluster, context, namespace'
 }
+
+@test "rk3k: every tool has --help and --version" {
+	local tool version
+	version=$("$RK3K_BIN/rk3k-version" --version)
+	while IFS=$'\t' read -r tool _; do
+		assert_equal "$tool $("$RK3K_BIN/rk3k-$tool" --version)" "$tool $version"
+		run -0 --separate-stderr "$RK3K_BIN/rk3k-$tool" --help
+		assert_line --regexp "^(Usage:|  kubectl rk3k $tool)"
+		[[ -z $stderr ]]
+	done <"$RK3K_BIN/tools.list"
+}
