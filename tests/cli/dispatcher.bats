@@ -126,6 +126,7 @@ echo_tool() { # PATH
 	done
 }
 
+# bats test_tags=slow
 @test "rk3k: make install puts a working suite into a prefix" {
 	(umask 077 && make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/root" PREFIX=/usr install)
 	run -0 find root/usr -mindepth 1 ! -perm -004

@@ -314,6 +314,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 		'["https://[fd00::5]:5000",{"[fd00::5]:5000":{"auth":{"password":"p","username":"u"}}}]'
 }
 
+# bats test_tags=slow
 @test "registries: credentials with every special character arrive unharmed, whatever their source" {
 	local n=0
 	while IFS= read -r -d '' pw; do

@@ -346,6 +346,7 @@ ingress host'
 	assert_output '["one.example.com","two.example.com:5000"]'
 }
 
+# bats test_tags=slow
 @test "render: charts: credentials with every special character arrive unharmed" {
 	n=0
 	while IFS= read -r -d '' pw; do
