@@ -96,13 +96,13 @@ confirm() {
 	[[ $answer == [yY] || $answer == [yY]es ]] || { warn "aborted" && exit 0; }
 }
 
-# Descriptor 9 is a file without a name: answers to hidden questions are kept there, and nothing
-# is left of it after the last process that holds it, however that ends.
-open_secrets() {
+# A file without a name as a descriptor: nothing is left of it after the last process that holds it,
+# however that ends.
+nameless() { # DESCRIPTOR
 	local file dir=/dev/shm
 	[[ -d $dir && -w $dir ]] || dir=${TMPDIR:-/tmp}
 	file=$(umask 077 && mktemp "$dir/rk3k-XXXXXX")
-	exec 9<>"$file"
+	eval "exec $1<>\"\$file\""
 	rm -f "$file"
 }
 
@@ -112,7 +112,7 @@ load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 	flags_done
 	while [[ $1 != -- ]]; do args+=("$1") && shift; done
 	shift
-	open_secrets
+	nameless 9 # for answers to hidden questions
 	doc=$(tool config "${args[@]}" --secrets-fd 9 ${quiet:+-q})
 	unset RK3K_BOOTSTRAP_PW RK3K_HELM_REPO_PASS
 	mapfile -t values < <(settings | tool config get "${@#*=}")
