@@ -13,11 +13,10 @@
 #define RK_CERTCOPY_FROM_NS "cattle-system"
 
 struct rk_certcopy {
-	const char *cluster; /* for labels and messages */
-	const char *from_ns,
-		*from;		/* Secret in the virtual cluster; from NULL: rk_certcopy_source */
-	const char *to_ns, *to; /* Secret on the host */
-	struct rk_strv hosts;	/* names the certificate must cover; may be empty */
+	const char *cluster;	    /* for labels and messages */
+	const char *from_ns, *from; /* Secret inside; from NULL: rk_certcopy_source */
+	const char *to_ns, *to;	    /* Secret on the host */
+	struct rk_strv hosts;	    /* names the certificate must cover; may be empty */
 	enum rk_dry dry;
 };
 
@@ -29,8 +28,9 @@ struct rk_certcopy_result {
 };
 
 /* Read, judge, compare, write. At most three requests: source, target, and the apply when they
- * differ; rk_certcopy_source may take one more. Errors: RK_NOTFOUND (no source Secret, or no key in it), RK_FAIL (not worth copying, in
- * words of its own for each reason), RK_CONFLICT (another owner's Secret under that name). */
+ * differ; rk_certcopy_source may take one more. Errors: RK_NOTFOUND (no source Secret, or no key in
+ * it), RK_FAIL (not worth copying, in words of its own for each reason), RK_CONFLICT (another
+ * owner's Secret under that name). */
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
 

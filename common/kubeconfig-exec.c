@@ -32,7 +32,7 @@ static int take_cluster(
 	if (t->ca.len)
 		rk_set(d, m, "certificate-authority-data", rk_base64_val(d, t->ca.s, t->ca.len));
 	rk_each (x, rk_get(c->v, "extensions", NULL))
-		if (rk_streq(rk_get_str(x, "name", NULL), GROUP "exec") &&
+		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
 			rk_get(x, "extension", NULL))
 			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
 	return 0;

@@ -19,30 +19,18 @@ static struct rk_val *export_exec(struct rk_doc *d, const struct rk_target *t)
 	return x;
 }
 
-/* What the cluster's entry holds for the plugin alone. */
-static void export_exec_config(
-	struct rk_doc *d, struct rk_val *cluster, const struct rk_val *config)
-{
-	struct rk_val *seq = rk_seq(d), *m = rk_map(d);
-
-	if (!config)
-		return;
-	rk_set_str(d, m, "name", "client.authentication.k8s.io/exec");
-	rk_set(d, m, "extension", rk_copy(d, config));
-	rk_append(seq, m);
-	rk_set(d, cluster, "extensions", seq);
-}
-
 /* Cluster and user with everything inside: what files held, and the address asked for. */
 static void export_parts(struct entry *e, const struct rk_target *t)
 {
 	struct rk_doc *d = e->d;
+	const struct rk_val *config = rk_get(t->exec_cluster, "config", NULL);
 
 	e->cluster_map = rk_map(d);
 	if (t->ca.len)
 		rk_set(d, e->cluster_map, "certificate-authority-data",
 			rk_base64_val(d, t->ca.s, t->ca.len));
-	export_exec_config(d, e->cluster_map, rk_get(t->exec_cluster, "config", NULL));
+	if (config)
+		rk_kc_set_extension(d, e->cluster_map, RK_KC_EXEC_EXTENSION, rk_copy(d, config));
 	if (t->conf.proxy)
 		rk_set_str(d, e->cluster_map, "proxy-url", t->conf.proxy);
 	rk_set_str(d, e->cluster_map, "server", t->server);
