@@ -196,7 +196,7 @@ lint: all man
 ##: asan           unit and cli tests under ASan and UBSan
 asan:
 	+@$(RUN) asan
-##: fuzz           the fuzzers, FUZZ_SECONDS each (10)
+##: fuzz           the fuzzers, FUZZ_SECONDS each (10), from FUZZ_SEED (1; 0: another each time)
 fuzz:
 	+@$(RUN) fuzz
 ##: quick          unit, lint, and the quick parts of cli and plane: for every day

@@ -209,8 +209,8 @@ int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, str
 	out->repository = rest;
 	if (rk_streq(out->registry, "docker.io") && !slash)
 		out->repository = rk_doc_printf(d, "library/%s", rest);
-	if (!registry_ok(out->registry) || !repository_ok(rest) || !reference_ok(out->reference) ||
-		(at && !strchr(out->reference, ':')))
+	if (!registry_ok(out->registry) || !repository_ok(out->repository) ||
+		!reference_ok(out->reference) || (at && !strchr(out->reference, ':')))
 		return rk_err_set(err, RK_FAIL, "\"%.200s\" is no image", text);
 	return 0;
 }

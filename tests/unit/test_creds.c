@@ -156,6 +156,19 @@ static void images(void **state)
 	image_is("quay.io/x:a/b:c", "none");
 }
 
+/* A repository may have 255 letters, those of library/ among them. */
+static void long_images(void **state)
+{
+	char name[256] = "";
+
+	(void)state;
+	memset(name, 'x', 247);
+	rk_auto_free char *fits = rk_asprintf("docker.io library/%s latest", name);
+	image_is(name, fits);
+	name[247] = 'x';
+	image_is(name, "none");
+}
+
 static void mirrored(void **state)
 {
 	rk_auto_doc *d = rk_doc_new(false);
@@ -218,6 +231,7 @@ int main(void)
 		cmocka_unit_test(first_source_wins),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(images),
+		cmocka_unit_test(long_images),
 		cmocka_unit_test(mirrored),
 		cmocka_unit_test(programs),
 	};
