@@ -28,6 +28,15 @@ int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 	return rk_cert_check(cert, key.s, key.len, hosts->v, hosts->n, 0, err);
 }
 
+int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err)
+{
+	if (ref)
+		return rk_k3k_ref(ref, RK_CERTCOPY_FROM_NS, from_ns, from, err);
+	*from_ns = rk_strdup(RK_CERTCOPY_FROM_NS);
+	*from = NULL;
+	return 0;
+}
+
 int rk_certcopy_source(
 	struct rk_kube *virt, const struct rk_strv *hosts, const char **name, struct rk_err *err)
 {

@@ -27,6 +27,10 @@ struct rk_certcopy_result {
 	bool adopted; /* fields were taken over from another manager */
 };
 
+/* Split the "[NS/]SECRET" of a user's --from; caller frees both. NULL: *from NULL, as of struct
+ * rk_certcopy, in RK_CERTCOPY_FROM_NS. Errors: RK_USAGE as of rk_k3k_ref. */
+int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err) RK_MUST_USE;
+
 /* Read, judge, compare, write. At most three requests: source, target, and the apply when they
  * differ; rk_certcopy_source may take one more. Errors: RK_NOTFOUND (no source Secret, or no key in
  * it), RK_FAIL (not worth copying, in words of its own for each reason), RK_CONFLICT (another

@@ -15,7 +15,6 @@
 #define RK_REPO_AUTH	    "helm-repo-auth"
 #define RK_OCI_AUTH	    "helm-oci-auth"
 #define RK_REPO_CA	    "helm-repo-ca"
-#define RK_TLS_ALL	    "tls-rancher-ingress-all"
 
 struct rk_step {
 	const char *name;

@@ -223,10 +223,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 	if (rc == 0)
 		rc = rk_k3k_ref(ref, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
-	if (rc == 0 && o->from)
-		rc = rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &j.from_ns, &j.from, err);
-	else if (rc == 0)
-		j.from_ns = rk_strdup(RK_CERTCOPY_FROM_NS);
+	if (rc == 0)
+		rc = rk_certcopy_from(o->from, &j.from_ns, &j.from, err);
 	if (rc == 0)
 		find_names(&j);
 	if (rc == 0)

@@ -339,16 +339,15 @@ static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
 	rk_auto_free char *ns = NULL, *from = NULL;
 	struct rk_certcopy_result res;
 	struct rk_certcopy c = {.cluster = j->cluster,
-		.from_ns = RK_CERTCOPY_FROM_NS,
 		.to_ns = j->ns,
 		.to = j->in.secret,
 		.hosts = j->in.hosts,
 		.dry = (enum rk_dry)j->o->dry};
 
-	if (j->o->from && rk_k3k_ref(j->o->from, RK_CERTCOPY_FROM_NS, &ns, &from, err) < 0)
+	if (rk_certcopy_from(j->o->from, &ns, &from, err) < 0)
 		return -1;
-	if (from)
-		c.from_ns = ns, c.from = from;
+	c.from_ns = ns;
+	c.from = from;
 	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
 		return -1;
 	rk_printf("secret/%s %s\n", j->in.secret, rk_outcome_word(res.outcome));

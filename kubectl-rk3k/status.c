@@ -37,7 +37,8 @@ static const struct rk_opt OPTS[] = {
 		.off = offsetof(struct opts, from),
 		.arg = "NS/SECRET",
 		.help = "Secret in the virtual cluster that it is a copy of; default: "
-			"cattle-system/tls-rancher-ingress"},
+			"cattle-system/tls-rancher-ingress, or with several hosts what deploy "
+			"makes for them"},
 	{.name = "all-namespaces",
 		.key = 'A',
 		.kind = RK_OPT_FLAG,
@@ -134,11 +135,11 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 		name = rk_settings_cluster(s);
 	}
 	if (rk_k3k_ref(ref ? ref : name, ns, &at[0], &at[1], err) < 0 ||
-		(o->from && rk_k3k_ref(o->from, RK_CERTCOPY_FROM_NS, &at[2], &at[3], err) < 0))
+		rk_certcopy_from(o->from, &at[2], &at[3], err) < 0)
 		return -1;
 	l->ns = at[0];
 	l->cluster = at[1];
-	l->from_ns = at[2] ? at[2] : RK_CERTCOPY_FROM_NS;
+	l->from_ns = at[2];
 	l->from = at[3];
 	find_names(l, s, d);
 	return 0;
