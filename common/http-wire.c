@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http-int.h"
 
-#include <poll.h>
-
 struct rk_wire {
 	struct rk_xfer x;
 	struct rk_http_res res;
@@ -86,24 +84,12 @@ ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n)
 	return rc == CURLE_OK && got ? (ssize_t)got : -1;
 }
 
-int rk_wire_send(struct rk_wire *w, const void *p, size_t n)
+ssize_t rk_wire_send(struct rk_wire *w, const void *p, size_t n)
 {
-	const char *s = p;
+	size_t sent = 0;
+	CURLcode rc = curl_easy_send(w->x.easy, p, n, &sent);
 
-	while (n) {
-		struct pollfd pfd = {.fd = rk_wire_fd(w), .events = POLLOUT};
-		size_t sent = 0;
-		CURLcode rc = curl_easy_send(w->x.easy, s, n, &sent);
-
-		if (rc == CURLE_AGAIN) {
-			if (poll(&pfd, 1, 60000) <= 0)
-				return -1;
-			continue;
-		}
-		if (rc != CURLE_OK)
-			return -1;
-		s += sent;
-		n -= sent;
-	}
-	return 0;
+	if (rc == CURLE_AGAIN)
+		return 0;
+	return rc == CURLE_OK ? (ssize_t)sent : -1;
 }

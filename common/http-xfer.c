@@ -71,6 +71,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 	(void)easy;
 	x->shaking = true;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER); /* for rk_wire_send */
 	SSL_CTX_set_cert_verify_callback(ctx, judge, x);
 	if (x->h->proxy_shown && strncasecmp(x->h->proxy, "https:", 6) == 0)
 		return CURLE_OK;

@@ -137,8 +137,9 @@ void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out)
 int rk_wire_fd(const struct rk_wire *w);
 /* Bytes taken in (0: none there now), -1: closed or broken. Read until 0 before waiting on fd. */
 ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n);
-/* Send all of it, waiting as needed. -1: closed or broken. */
-int rk_wire_send(struct rk_wire *w, const void *p, size_t n) RK_MUST_USE;
+/* Bytes given away (0: no room now), -1: closed or broken. What was not taken is offered again, with
+ * or without more behind it, when fd is writable. */
+ssize_t rk_wire_send(struct rk_wire *w, const void *p, size_t n) RK_MUST_USE;
 
 /* Called with one line for each request (method, URL without query secrets, status, ms) when
  * set: -v. Never with headers or bodies of Secrets. */

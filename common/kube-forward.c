@@ -19,7 +19,8 @@
 #define PROTOCOL  "v4.channel.k8s.io"
 #define CHUNK	  32768
 #define PING_MS	  30000
-#define LINGER_MS 5000 /* how long an answer may take after the client has said all */
+#define LINGER_MS 5000	/* how long an answer may take after the client has said all */
+#define STALL_MS  60000 /* and how long the pod may take no more of that */
 
 struct rk_forward {
 	pid_t pid;
@@ -28,85 +29,116 @@ struct rk_forward {
 
 /* --- one client --- */
 
-static int write_all(int fd, const void *p, size_t n)
+/* Each direction holds one message at most, and nothing is read that could not be held: who does not
+ * read holds up whoever writes to him, and nobody else. */
+struct relay {
+	struct rk_ws *ws;
+	int fd;
+	bool begun[2];		   /* the first message of each channel is the port */
+	bool said_all;		   /* the client sends no more, or the pod takes no more */
+	const unsigned char *rest; /* what the client has not taken yet of the pod's message */
+	size_t left;
+};
+
+/* Give the client what it takes. */
+static int to_client(struct relay *r)
 {
-	const char *s = p;
+	while (r->left) {
+		ssize_t n = send(r->fd, r->rest, r->left, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	while (n) {
-		ssize_t w = send(fd, s, n, MSG_NOSIGNAL);
-
-		if (w < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (w <= 0)
-			return -1;
-		s += w;
-		n -= (size_t)w;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -1;
+		r->rest += n;
+		r->left -= (size_t)n;
 	}
 	return 0;
 }
 
-struct relay {
-	struct rk_ws *ws;
-	int fd;
-	bool begun[2]; /* the first message of each channel is the port */
-	bool said_all; /* the client sends no more */
-};
-
-/* What the pod says. -1: the end (a text on channel 1 is an error of the pod's side). */
+/* One message of the pod's. 1: there may be another, 0: none now, or the client must take this one
+ * first, -1: the end (a text on channel 1 is an error of the pod's side). */
 static int from_pod(struct relay *r)
 {
 	const unsigned char *m;
 	size_t n;
 	int got;
 
-	while ((got = rk_ws_recv(r->ws, &m, &n)) > 0) {
-		if (m[0] > 1)
-			continue;
-		if (!r->begun[m[0]] && n == 3) {
-			r->begun[m[0]] = true;
-			continue;
-		}
-		if (m[0] == 1 || write_all(r->fd, m + 1, n - 1) < 0)
-			return -1;
+	if (to_client(r) < 0)
+		return -1;
+	if (r->left)
+		return 0;
+	got = rk_ws_recv(r->ws, &m, &n);
+	if (got <= 0 || m[0] > 1)
+		return got;
+	if (!r->begun[m[0]] && n == 3) {
+		r->begun[m[0]] = true;
+		return 1;
 	}
-	return got;
+	if (m[0] == 1)
+		return -1;
+	r->rest = m + 1;
+	r->left = n - 1;
+	return 1;
 }
 
 static int from_client(struct relay *r)
 {
 	char buf[CHUNK];
-	ssize_t n = read(r->fd, buf, sizeof(buf));
+	ssize_t n = recv(r->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
-	if (n < 0 && errno == EINTR)
-		return 0;
 	if (n < 0)
-		return -1;
+		return errno == EINTR || errno == EAGAIN ? 0 : -1;
 	if (n == 0) {
 		r->said_all = true;
 		return 0;
 	}
-	n = rk_ws_send(r->ws, 0, buf, (size_t)n);
+	r->said_all = rk_ws_send(r->ws, 0, buf, (size_t)n) < 0;
 	rk_wipe(buf, sizeof(buf));
-	return (int)n;
+	return 0;
+}
+
+/* For so long nothing has come, and nothing could be given away. */
+static int silence(struct relay *r, bool unsent)
+{
+	if (r->said_all)
+		return -1;
+	return unsent ? 0 : rk_ws_ping(r->ws);
+}
+
+/* Wait for what each side has to say or can take; ms < 0: as long as it may be silent. */
+static int turn(struct relay *r, bool unsent, int ms)
+{
+	bool hear = !r->said_all && !unsent;
+	struct pollfd p[2] = {
+		{.fd = rk_ws_fd(r->ws), .events = (r->left ? 0 : POLLIN) | (unsent ? POLLOUT : 0)},
+		{.fd = r->fd, .events = (hear ? POLLIN : 0) | (r->left ? POLLOUT : 0)}};
+	int n;
+
+	if (!p[0].events) /* its end may wait until the client has taken what came before */
+		p[0].fd = -1;
+	if (ms < 0)
+		ms = !r->said_all ? PING_MS : unsent || r->left ? STALL_MS : LINGER_MS;
+	n = poll(p, 2, ms);
+	if (n < 0)
+		return errno == EINTR ? 0 : -1;
+	if (n == 0)
+		return ms ? silence(r, unsent) : 0;
+	if (hear && p[1].revents)
+		return from_client(r);
+	return p[1].revents & (POLLERR | POLLHUP) ? -1 : 0;
 }
 
 static void relay(struct relay *r)
 {
-	for (;;) {
-		struct pollfd p[2] = {{.fd = rk_ws_fd(r->ws), .events = POLLIN},
-			{.fd = r->said_all ? -1 : r->fd, .events = POLLIN}};
-		int n;
+	int more, unsent;
 
-		if (from_pod(r) < 0)
-			return;
-		n = poll(p, 2, r->said_all ? LINGER_MS : PING_MS);
-		if (n < 0 && errno != EINTR)
-			return;
-		if (n == 0 && (r->said_all || rk_ws_ping(r->ws) < 0))
-			return;
-		if (n > 0 && p[1].revents && from_client(r) < 0)
-			return;
-	}
+	do {
+		more = from_pod(r);
+		unsent = rk_ws_flush(r->ws);
+		if (unsent < 0) /* what it said before that is still to be read */
+			r->said_all = true;
+	} while (more >= 0 && turn(r, unsent > 0, more ? 0 : -1) == 0);
 }
 
 static void serve_client(struct rk_kube *k, const char *path, int fd)

@@ -11,6 +11,7 @@
 #define MESSAGE_MAX ((size_t)1 << 20)
 #define HEAD_MAX    ((size_t)64 << 10)
 #define ANSWER_MS   30000
+#define UNSENT_MAX  ((size_t)256 << 10) /* with so much waiting a ping gets no answer */
 
 enum { OP_MORE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 
@@ -19,6 +20,8 @@ struct rk_ws {
 	struct rk_buf in;  /* bytes not yet taken apart */
 	size_t off;	   /* where the next frame begins in it */
 	struct rk_buf msg; /* the message being put together */
+	struct rk_buf out; /* frames that are not sent yet */
+	size_t sent;	   /* bytes of it that are */
 	bool over;	   /* a close was seen */
 };
 
@@ -84,14 +87,27 @@ void rk_ws_accept(const char *key, char out[29])
 	snprintf(out, 29, "%s", e.s);
 }
 
+int rk_ws_flush(struct rk_ws *ws)
+{
+	while (ws->sent < ws->out.len) {
+		ssize_t n = rk_wire_send(ws->wire, ws->out.s + ws->sent, ws->out.len - ws->sent);
+
+		if (n <= 0)
+			return n < 0 ? -1 : 1;
+		ws->sent += (size_t)n;
+	}
+	rk_buf_reset(&ws->out);
+	ws->sent = 0;
+	return 0;
+}
+
 static int send_frame(struct rk_ws *ws, int opcode, const void *p, size_t n)
 {
-	rk_auto_buf b = RK_BUF_INIT_SECRET;
 	unsigned char mask[4];
 
 	rk_random(mask, sizeof(mask));
-	rk_ws_put(&b, opcode, p, n, mask);
-	return rk_wire_send(ws->wire, b.s, b.len);
+	rk_ws_put(&ws->out, opcode, p, n, mask);
+	return rk_ws_flush(ws) < 0 ? -1 : 0;
 }
 
 int rk_ws_send(struct rk_ws *ws, int channel, const void *p, size_t n)
@@ -140,7 +156,7 @@ static int take(struct rk_ws *ws, const struct rk_ws_frame *f, const char *p)
 		rk_buf_put(&ws->msg, p, f->len);
 		return f->fin && ws->msg.len;
 	case OP_PING:
-		return send_frame(ws, OP_PONG, p, f->len) < 0 ? -1 : 0;
+		return ws->out.len - ws->sent > UNSENT_MAX ? 0 : send_frame(ws, OP_PONG, p, f->len);
 	case OP_PONG:
 		return 0;
 	default:
@@ -180,13 +196,24 @@ int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n)
 
 /* --- the handshake --- */
 
-/* Wait until the wire has bytes. */
-static int wait_in(struct rk_ws *ws, int64_t end)
+/* Wait until the wire has bytes, or room. */
+static int wait_for(struct rk_ws *ws, short events, int64_t end)
 {
-	struct pollfd p = {.fd = rk_wire_fd(ws->wire), .events = POLLIN};
+	struct pollfd p = {.fd = rk_wire_fd(ws->wire), .events = events};
 	int64_t ms = end - rk_now_ms();
 
 	return ms > 0 && poll(&p, 1, (int)ms) > 0 ? 0 : -1;
+}
+
+static int send_head(struct rk_ws *ws, const struct rk_buf *head, int64_t end)
+{
+	int r;
+
+	rk_buf_put(&ws->out, head->s, head->len);
+	while ((r = rk_ws_flush(ws)) > 0)
+		if (wait_for(ws, POLLOUT, end) < 0)
+			return -1;
+	return r;
 }
 
 static int read_until(struct rk_ws *ws, size_t need, int64_t end)
@@ -194,7 +221,7 @@ static int read_until(struct rk_ws *ws, size_t need, int64_t end)
 	while (need ? ws->in.len < need : !strstr(ws->in.s, "\r\n\r\n")) {
 		int r = fill(ws);
 
-		if (r < 0 || ws->in.len > HEAD_MAX || (r == 0 && wait_in(ws, end) < 0))
+		if (r < 0 || ws->in.len > HEAD_MAX || (r == 0 && wait_for(ws, POLLIN, end) < 0))
 			return -1;
 	}
 	return 0;
@@ -258,7 +285,7 @@ static int shake(struct rk_ws *ws, const char *path, const char *protocol,
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
 		key.s, protocol);
-	if (rk_wire_send(ws->wire, head.s, head.len) < 0 || read_until(ws, 0, end) < 0)
+	if (send_head(ws, &head, end) < 0 || read_until(ws, 0, end) < 0)
 		return broken(a, "no answer to the request for a WebSocket", err);
 	if (rk_prefix(ws->in.s, "HTTP/1.1 ") && ws->in.len > 12)
 		snprintf(number, sizeof(number), "%.3s", ws->in.s + 9);
@@ -287,6 +314,7 @@ int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const ch
 	*out = NULL;
 	ws->in = (struct rk_buf)RK_BUF_INIT_SECRET;
 	ws->msg = (struct rk_buf)RK_BUF_INIT_SECRET;
+	ws->out = (struct rk_buf)RK_BUF_INIT_SECRET;
 	if (rk_kube_fresh(k, err) < 0 || rk_http_wire(&ws->wire, rk_kube_http(k), err) < 0 ||
 		shake(ws, path, protocol, &a, err) < 0) {
 		ws->over = true;
@@ -308,6 +336,7 @@ void rk_ws_free(struct rk_ws *ws)
 	rk_wire_free(ws->wire);
 	rk_buf_release(&ws->in);
 	rk_buf_release(&ws->msg);
+	rk_buf_release(&ws->out);
 	free(ws);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* WebSocket frames, as RFC 6455 has them, and a port-forward over them. */
 #include "kube-int.h"
+#include "pki.h"
 #include "ws.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 
 #include <cmocka.h>
+#include <openssl/ssl.h>
 
 static void accept_key(void **state)
 {
@@ -92,36 +94,111 @@ static void parts(void **state)
 
 /* --- port-forward --- */
 
-/* An API server that takes every request for a WebSocket, and a pod that says "hi". */
-static void answer(int fd)
+static struct pki ca, server_id;
+
+/* A connection to the API server: SSL, or NULL for none. */
+struct peer {
+	int fd;
+	SSL *ssl;
+};
+
+static ssize_t hear(struct peer *c, void *p, size_t n)
+{
+	return c->ssl ? SSL_read(c->ssl, p, (int)n) : read(c->fd, p, n);
+}
+
+static bool say(struct peer *c, const void *p, size_t n)
+{
+	const char *s = p;
+
+	while (n) {
+		ssize_t did = c->ssl ? SSL_write(c->ssl, s, (int)n) : write(c->fd, s, n);
+
+		if (did <= 0)
+			return false;
+		s += did;
+		n -= (size_t)did;
+	}
+	return true;
+}
+
+static bool hear_all(struct peer *c, void *p, size_t n)
+{
+	char *s = p;
+
+	while (n) {
+		ssize_t got = hear(c, s, n);
+
+		if (got <= 0)
+			return false;
+		s += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+static void hear_out(struct peer *c)
+{
+	char b[4096];
+
+	while (hear(c, b, sizeof(b)) > 0)
+		;
+}
+
+/* An API server that takes every request for a WebSocket, and says the port on both channels. */
+static bool shake_hands(struct peer *c)
 {
 	char head[8192] = "", sum[29], key[64] = "";
-	const char hi[] = "\x82\x03\0\x50\0\x82\x03\1\x50\0\x82\x03\0hi";
 	const char *at;
 	size_t n = 0;
 
 	while (!strstr(head, "\r\n\r\n")) {
-		ssize_t got = read(fd, head + n, sizeof(head) - 1 - n);
+		ssize_t got = hear(c, head + n, sizeof(head) - 1 - n);
 
 		if (got <= 0)
-			return;
+			return false;
 		n += (size_t)got;
 		head[n] = '\0';
 	}
 	at = strstr(head, "Sec-WebSocket-Key: ");
 	if (!at || sscanf(at + 19, "%63s", key) != 1)
-		return;
+		return false;
 	rk_ws_accept(key, sum);
 	n = (size_t)snprintf(head, sizeof(head),
 		"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
 		sum);
-	if (write(fd, head, n) == (ssize_t)n && write(fd, hi, sizeof(hi) - 1) > 0)
-		while (read(fd, head, sizeof(head)) > 0)
-			;
+	return say(c, head, n) && say(c, "\x82\x03\0\x50\0\x82\x03\1\x50\0", 10);
 }
 
-static pid_t serve(int *port)
+static void pod_says_hi(struct peer *c)
+{
+	if (say(c, "\x82\x03\0hi", 5))
+		hear_out(c);
+}
+
+static void answer(int fd, SSL_CTX *tls, void (*pod)(struct peer *c))
+{
+	struct peer c = {.fd = fd, .ssl = tls ? SSL_new(tls) : NULL};
+
+	if (c.ssl)
+		SSL_set_fd(c.ssl, fd);
+	if ((!c.ssl || SSL_accept(c.ssl) == 1) && shake_hands(&c))
+		pod(&c);
+	SSL_free(c.ssl);
+	close(fd);
+}
+
+static SSL_CTX *server_ctx(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	PKI_MUST(SSL_CTX_use_certificate(ctx, server_id.cert) == 1);
+	PKI_MUST(SSL_CTX_use_PrivateKey(ctx, server_id.key) == 1);
+	return ctx;
+}
+
+static pid_t serve(int *port, bool tls, void (*pod)(struct peer *c))
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof(a);
@@ -133,11 +210,19 @@ static pid_t serve(int *port)
 	*port = ntohs(a.sin_port);
 	pid = fork();
 	if (pid == 0) {
+		SSL_CTX *ctx = tls ? server_ctx() : NULL;
+
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGPIPE, SIG_IGN);
+		signal(SIGCHLD, SIG_IGN);
 		for (;;) {
 			int client = accept(fd, NULL, NULL);
 
-			answer(client);
+			if (fork() == 0) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
+				answer(client, ctx, pod);
+				_exit(0);
+			}
 			close(client);
 		}
 	}
@@ -145,10 +230,19 @@ static pid_t serve(int *port)
 	return pid;
 }
 
-static void client_init(struct rk_kube *k, int port)
+static void server_stop(pid_t server)
 {
-	rk_auto_free char *base = rk_asprintf("http://127.0.0.1:%d", port);
-	struct rk_http_conf conf = {.base = base, .allow_http = true};
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+static void client_init(struct rk_kube *k, int port, bool tls)
+{
+	rk_auto_free char *base = rk_asprintf("http%s://127.0.0.1:%d", tls ? "s" : "", port);
+	struct rk_http_conf conf = {.base = base,
+		.ca = tls ? ca.cert_pem.s : NULL,
+		.ca_len = ca.cert_pem.len,
+		.allow_http = !tls};
 
 	assert_int_equal(rk_http_new(&k->http, &conf, NULL), 0);
 	k->target.server = rk_strdup(base);
@@ -162,16 +256,25 @@ static void client_release(struct rk_kube *k)
 	free(k->ns);
 }
 
-/* What a connection to the forwarded port hears. */
-static void expect_from(int port, const char *want)
+static int dial(int port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct timeval patience = {.tv_sec = 10};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+/* What a connection to the forwarded port hears. */
+static void expect_from(int port, const char *want)
+{
+	int fd = dial(port);
 	char got[10] = "";
 
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(recv(fd, got, strlen(want), MSG_WAITALL), strlen(want));
 	assert_string_equal(got, want);
 	close(fd);
@@ -189,10 +292,10 @@ static void forward_with_a_plugin(void **state)
 	struct rk_forward *f = NULL;
 	struct rk_val *exec;
 	int port, local = 0;
-	pid_t server = serve(&port);
+	pid_t server = serve(&port, false, pod_says_hi);
 
 	(void)state;
-	client_init(&k, port);
+	client_init(&k, port, false);
 	k.target.exec_doc = rk_doc_new(true);
 	assert_int_equal(rk_yaml_parse(k.target.exec_doc, plugin, strlen(plugin), &exec, &err), 0);
 	k.target.exec = exec;
@@ -202,8 +305,160 @@ static void forward_with_a_plugin(void **state)
 	expect_from(local, "hi");
 	rk_forward_stop(f);
 	client_release(&k);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	server_stop(server);
+}
+
+/* --- much both ways --- */
+
+enum { BULK = 16 << 20, PIECE = 32 << 10 };
+
+static unsigned char bulk_at(size_t i)
+{
+	return (unsigned char)(i ^ i >> 8 ^ i >> 16);
+}
+
+static void fill(unsigned char *p, size_t n, size_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = bulk_at(at + i);
+}
+
+static bool fits(const unsigned char *p, size_t n, size_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != bulk_at(at + i))
+			return false;
+	return true;
+}
+
+/* One message of a client, unmasked: its length without the channel, or -1. */
+static ssize_t hear_message(struct peer *c, unsigned char *p, size_t max)
+{
+	unsigned char head[4], mask[4];
+	size_t n;
+
+	if (!hear_all(c, head, 2))
+		return -1;
+	n = head[1] & 0x7f;
+	if (n == 126 && hear_all(c, head + 2, 2))
+		n = (size_t)(head[2] << 8 | head[3]);
+	if (head[0] != 0x82 || !n || n > max || !hear_all(c, mask, 4) || !hear_all(c, p, n))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		p[i] ^= mask[i % 4];
+	memmove(p, p + 1, n - 1);
+	return (ssize_t)n - 1;
+}
+
+/* It says all before it reads anything, and begins late: by then all that is on the way to it is
+ * full. */
+static void pod_talks_first(struct peer *c)
+{
+	unsigned char b[PIECE + 5] = {0x82, 126, (PIECE + 1) >> 8, (PIECE + 1) & 0xff, 0};
+	size_t at;
+
+	usleep(300000);
+	for (at = 0; at < BULK; at += PIECE) {
+		fill(b + 5, PIECE, at);
+		if (!say(c, b, sizeof(b)))
+			return;
+	}
+	for (at = 0; at < BULK;) {
+		ssize_t n = hear_message(c, b, sizeof(b));
+
+		if (n < 0 || !fits(b, (size_t)n, at))
+			return;
+		at += (size_t)n;
+	}
+	if (say(c, "\x82\x03\0ok", 5))
+		hear_out(c);
+}
+
+static pid_t speaker(int fd)
+{
+	struct peer c = {.fd = fd};
+	unsigned char b[PIECE];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t at = 0; at < BULK; at += PIECE) {
+		fill(b, PIECE, at);
+		if (!say(&c, b, PIECE))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void much_both_ways(bool tls)
+{
+	struct rk_kube k = {0};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_forward *f = NULL;
+	unsigned char b[PIECE];
+	int port, local = 0, fd;
+	pid_t server = serve(&port, tls, pod_talks_first), writer;
+
+	client_init(&k, port, tls);
+	if (rk_forward_start(&f, &k, "n", "pod", 80, &local, &err) < 0)
+		fail_msg("%s", err.msg);
+	fd = dial(local);
+	writer = speaker(fd);
+	usleep(600000); /* what the pod says has to wait for us */
+	for (size_t at = 0; at < BULK; at += PIECE) {
+		if (recv(fd, b, PIECE, MSG_WAITALL) != PIECE)
+			fail_msg("it stalls after %zu bytes", at);
+		assert_true(fits(b, PIECE, at));
+	}
+	assert_int_equal(recv(fd, b, 2, MSG_WAITALL), 2);
+	assert_memory_equal(b, "ok", 2);
+	close(fd);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	rk_forward_stop(f);
+	client_release(&k);
+	server_stop(server);
+}
+
+/* It reads nothing, says its word and is gone, as a server that refuses an upload. */
+static void pod_refuses(struct peer *c)
+{
+	struct linger now = {.l_onoff = 1};
+
+	usleep(300000);
+	say(c, "\x82\x03\0no", 5);
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+static void forward_last_words(void **state)
+{
+	struct rk_kube k = {0};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_forward *f = NULL;
+	char got[2] = "";
+	int port, local = 0, fd;
+	pid_t server = serve(&port, false, pod_refuses), writer;
+
+	(void)state;
+	client_init(&k, port, false);
+	if (rk_forward_start(&f, &k, "n", "pod", 80, &local, &err) < 0)
+		fail_msg("%s", err.msg);
+	fd = dial(local);
+	writer = speaker(fd);
+	assert_int_equal(recv(fd, got, 2, MSG_WAITALL), 2);
+	assert_memory_equal(got, "no", 2);
+	close(fd);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	rk_forward_stop(f);
+	client_release(&k);
+	server_stop(server);
+}
+
+static void forward_much_both_ways(void **state)
+{
+	(void)state;
+	much_both_ways(false);
+	much_both_ways(true);
 }
 
 /* A value may end in a colon, as the name of a user may; without that header the request would be
@@ -216,7 +471,7 @@ static void headers_that_end_in_a_colon(void **state)
 	struct rk_wire *w = NULL;
 	rk_auto_http *h = NULL;
 	int port;
-	pid_t server = serve(&port);
+	pid_t server = serve(&port, false, pod_says_hi);
 	rk_auto_free char *base = rk_asprintf("http://127.0.0.1:%d", port);
 
 	(void)state;
@@ -228,8 +483,23 @@ static void headers_that_end_in_a_colon(void **state)
 	assert_non_null(strstr(head.s, "\r\nAuthorization: Bearer a:\r\n"));
 	assert_null(strstr(head.s, "Expect"));
 	rk_wire_free(w);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	server_stop(server);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	pki_make(&ca, NULL, &(struct pki_spec){.cn = "test ca", .ca = true});
+	pki_make(&server_id, &ca, &(struct pki_spec){.san = "IP:127.0.0.1"});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pki_release(&ca);
+	pki_release(&server_id);
+	return 0;
 }
 
 int main(void)
@@ -241,8 +511,10 @@ int main(void)
 		cmocka_unit_test(against_the_protocol),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(forward_with_a_plugin),
+		cmocka_unit_test(forward_much_both_ways),
+		cmocka_unit_test(forward_last_words),
 		cmocka_unit_test(headers_that_end_in_a_colon),
 	};
 
-	return cmocka_run_group_tests_name("ws", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ws", tests, setup, teardown);
 }
