@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define IN_MAX	((size_t)64 << 10) /* what a pipe takes without a reader */
 #define OUT_MAX ((size_t)1 << 20)
+#define LOOK_MS 20
 
 struct pipes {
 	int in[2], out[2], fail[2]; /* fail: the child's errno when exec fails */
@@ -97,16 +99,21 @@ static int collect(
 	}
 }
 
-/* It has closed its output, but may go on. */
+/* It has closed its output, but may go on. A pidfd can be read when it ends; a kernel before 5.3 has
+ * none, nor have some sandboxes: then a look now and then. */
 static int await_end(const struct rk_run *r, pid_t pid, int64_t end, struct rk_err *err)
 {
+	rk_auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	siginfo_t ended = {0};
 
 	while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		!ended.si_pid) {
-		if (rk_now_ms() >= end)
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = end - rk_now_ms();
+
+		if (left <= 0)
 			return too_long(r, err);
-		usleep(1000);
+		poll(&p, 1, fd < 0 && left > LOOK_MS ? LOOK_MS : (int)left);
 	}
 	return 0;
 }
@@ -129,7 +136,7 @@ static int reap(const struct rk_run *r, pid_t pid, int fail, int *status, struct
 	return 0;
 }
 
-int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
+static int run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
 {
 	struct pipes p = {{-1, -1}, {-1, -1}, {-1, -1}};
 	int64_t end = rk_now_ms() + (r->timeout_ms ? r->timeout_ms : 30000);
@@ -158,5 +165,17 @@ int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_er
 	else
 		rc = reap(r, pid, p.fail[0], status, err);
 	close_all(&p);
+	return rc;
+}
+
+/* Where SIGCHLD is ignored, the kernel would keep no exit code. */
+int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
+{
+	struct sigaction wanted = {.sa_handler = SIG_DFL}, old;
+	int rc;
+
+	sigaction(SIGCHLD, &wanted, &old);
+	rc = run(r, out, status, err);
+	sigaction(SIGCHLD, &old, NULL);
 	return rc;
 }

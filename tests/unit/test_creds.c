@@ -2,7 +2,9 @@
 #include "creds.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -222,6 +224,25 @@ static void programs(void **state)
 	assert_int_equal(err.code, RK_NOTFOUND);
 }
 
+/* A program that goes on after its output costs nothing, and nobody need have asked for SIGCHLD. */
+static void programs_are_waited_for(void **state)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	struct rusage before, after;
+	int status = -1;
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	if (shell("exec >&-; sleep 1; exit 5", NULL, 0, 9000, &out, &status, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_int_equal(status, 5);
+	assert_ptr_equal(signal(SIGCHLD, SIG_DFL), SIG_IGN);
+	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 100); /* a look each ms is 1000 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +255,7 @@ int main(void)
 		cmocka_unit_test(long_images),
 		cmocka_unit_test(mirrored),
 		cmocka_unit_test(programs),
+		cmocka_unit_test(programs_are_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
