@@ -44,7 +44,6 @@ static void vanish_forget(const char *path)
 	}
 }
 
-/* No signal between the birth of what must vanish and its entry in the list. */
 static void hold_signals(sigset_t *old)
 {
 	sigset_t all;
@@ -60,6 +59,21 @@ static void release_signals(const sigset_t *old)
 
 	sigprocmask(SIG_SETMASK, old, NULL);
 	errno = e;
+}
+
+/* Make what must vanish, with no signal between its birth and its entry in the list. What make says,
+ * -1: nothing was made. */
+static int make_vanishing(char *path, int (*make)(char *path))
+{
+	sigset_t old;
+	int made;
+
+	hold_signals(&old);
+	made = make(path);
+	if (made >= 0)
+		rk_file_vanish(path);
+	release_signals(&old);
+	return made;
 }
 
 /* A forked child inherits the list but not the duty. */
@@ -214,6 +228,8 @@ bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size
 
 /* --- paths --- */
 
+#define LINKS_MAX 40 /* as many as the kernel follows */
+
 char *rk_path_resolve(const char *path, const char *dir)
 {
 	const char *home = getenv("HOME");
@@ -241,22 +257,38 @@ char *rk_exe_dir(void)
 	return exe ? dir_of(exe) : rk_strdup(".");
 }
 
-/* The file a write goes to: symlinks followed, also one that points to nothing yet. */
+/* What the link at path points to, or NULL. */
+static char *read_link(const char *path)
+{
+	rk_auto_free char *dir = dir_of(path);
+	char to[PATH_MAX];
+	ssize_t n = readlink(path, to, sizeof(to) - 1);
+
+	if (n <= 0)
+		return NULL;
+	to[n] = 0;
+	return *to == '/' ? rk_strdup(to) : rk_asprintf("%s/%s", dir, to);
+}
+
+/* The file a write goes to: links followed, also where the last of them points to nothing yet, as
+ * open() does for kubectl. NULL and errno when they lead nowhere. */
 static char *real_target(const char *path)
 {
-	char *real = realpath(path, NULL);
-	rk_auto_free char *dir = NULL;
-	char link[PATH_MAX];
-	ssize_t n;
+	rk_auto_free char *at = rk_strdup(path);
 
-	if (real)
-		return real;
-	n = readlink(path, link, sizeof(link) - 1);
-	if (n <= 0)
-		return rk_strdup(path);
-	link[n] = 0;
-	dir = dir_of(path);
-	return rk_path_resolve(link, dir);
+	for (int i = 0; i <= LINKS_MAX; i++) {
+		char *to = realpath(at, NULL);
+
+		if (to || errno == ELOOP)
+			return to;
+		to = read_link(at);
+		if (!to)
+			return rk_steal(&at);
+		free(at);
+		at = to;
+	}
+	errno = ELOOP;
+	return NULL;
 }
 
 static int make_dirs(const char *dir, struct rk_err *err)
@@ -318,17 +350,9 @@ static void sync_dir(const char *dir)
 		fsync(fd); /* best effort: the rename itself is already atomic */
 }
 
-static int make_neighbour(char *tmp)
+static int make_neighbour(char *template)
 {
-	sigset_t old;
-	int fd;
-
-	hold_signals(&old);
-	fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd >= 0)
-		rk_file_vanish(tmp);
-	release_signals(&old);
-	return fd;
+	return mkostemp(template, O_CLOEXEC);
 }
 
 static int rename_over(const char *tmp, const char *target, struct rk_err *err)
@@ -344,10 +368,9 @@ static int rename_over(const char *tmp, const char *target, struct rk_err *err)
 	return rk_err_sys(err, "cannot replace %s", target);
 }
 
-int rk_file_replace(
-	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+static int replace(
+	const char *target, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
 {
-	rk_auto_free char *target = real_target(path);
 	rk_auto_free char *dir = dir_of(target);
 	rk_auto_free char *tmp = rk_asprintf("%s.rk3k-XXXXXX", target);
 	rk_auto_close int fd = -1;
@@ -355,15 +378,13 @@ int rk_file_replace(
 	bool exists = stat(target, &st) == 0;
 	int rc = -1;
 
-	if (changed)
-		*changed = false;
 	if (exists && !S_ISREG(st.st_mode))
 		return rk_err_set(err, RK_FAIL, "%s is not a regular file", target);
 	if (exists && rk_file_holds(target, n, 0, p, n))
 		return 0;
 	if (make_dirs(dir, err) < 0)
 		return -1;
-	fd = make_neighbour(tmp);
+	fd = make_vanishing(tmp, make_neighbour);
 	if (fd < 0) {
 		rk_err_sys(err, "cannot write beside %s", target);
 		return rk_err_hint(err, "make the directory %s writable", dir);
@@ -375,12 +396,24 @@ int rk_file_replace(
 	if (rc < 0)
 		unlink(tmp);
 	vanish_forget(tmp);
-	if (rc == 0) {
-		sync_dir(dir);
-		if (changed)
-			*changed = true;
-	}
-	return rc;
+	if (rc < 0)
+		return -1;
+	sync_dir(dir);
+	*changed = true;
+	return 0;
+}
+
+int rk_file_replace(
+	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+{
+	rk_auto_free char *target = real_target(path);
+	bool ignored;
+
+	changed = changed ? changed : &ignored;
+	*changed = false;
+	if (!target)
+		return rk_err_sys(err, "cannot write %s", path);
+	return replace(target, p, n, mode, changed, err);
 }
 
 /* --- clientcmd's lock --- */
@@ -395,30 +428,24 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int create_registered(const char *lock)
+static int make_lock(char *path)
 {
-	sigset_t old;
-	int fd;
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
 
-	hold_signals(&old);
-	fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
 	if (fd >= 0)
-		rk_file_vanish(lock);
-	release_signals(&old);
+		close(fd);
 	return fd;
 }
 
-static int lock_one(const char *lock, int wait_ms, struct rk_err *err)
+static int lock_one(char *lock, int wait_ms, struct rk_err *err)
 {
 	rk_auto_free char *dir = dir_of(lock);
 
 	if (make_dirs(dir, err) < 0)
 		return -1;
 	for (int waited = 0;; waited += 50) {
-		int fd = create_registered(lock);
-
-		if (fd >= 0)
-			return close(fd);
+		if (make_vanishing(lock, make_lock) >= 0)
+			return 0;
 		if (errno != EEXIST)
 			return rk_err_sys(err, "cannot make the lock %s", lock);
 		if (waited >= wait_ms) {
@@ -456,7 +483,7 @@ static size_t lock_names(const char *const *paths, size_t n, char **names)
 		rk_auto_free char *real = real_target(paths[i]);
 
 		names[count++] = rk_asprintf("%s.lock", paths[i]);
-		if (strcmp(real, paths[i]) != 0)
+		if (real && strcmp(real, paths[i]) != 0)
 			names[count++] = rk_asprintf("%s.lock", real);
 	}
 	qsort(names, count, sizeof(*names), by_bytes);
@@ -518,17 +545,9 @@ void rk_file_unlock(struct rk_lock *l)
 
 /* --- temporary directory --- */
 
-static bool make_vanishing(char *template)
+static int make_dir(char *template)
 {
-	sigset_t old;
-	bool made;
-
-	hold_signals(&old);
-	made = mkdtemp(template) != NULL;
-	if (made)
-		rk_file_vanish(template);
-	release_signals(&old);
-	return made;
+	return mkdtemp(template) ? 0 : -1;
 }
 
 int rk_file_tempdir(char **path, struct rk_err *err)
@@ -542,7 +561,7 @@ int rk_file_tempdir(char **path, struct rk_err *err)
 		if (!dirs[i] || !*dirs[i])
 			continue;
 		p = rk_asprintf("%s/rk3k-XXXXXX", dirs[i]);
-		if (!make_vanishing(p))
+		if (make_vanishing(p, make_dir) < 0)
 			continue;
 		*path = rk_steal(&p);
 		return 0;

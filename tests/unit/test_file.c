@@ -61,6 +61,43 @@ static void replace_keeps_mode_and_links(void **state)
 	assert_false(changed);
 }
 
+/* path -> b -> c, and no c: c is made, and the links stay, as with kubectl. */
+static void replace_follows_links_to_nothing(void **state)
+{
+	rk_auto_free char *b = rk_asprintf("%s/b", dir), *sub = rk_asprintf("%s/~", dir),
+			  *c = rk_asprintf("%s/~/c", dir), *lock = rk_asprintf("%s.lock", c);
+	const char *paths[] = {path};
+	rk_auto_lock *l = NULL;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdir(sub, 0700), 0);
+	assert_int_equal(symlink("b", path), 0);
+	assert_int_equal(symlink("~/c", b), 0); /* no home: no shell reads this */
+	assert_int_equal(rk_file_lock(&l, paths, 1, 0, NULL), 0);
+	assert_int_equal(access(lock, F_OK), 0);
+	rk_file_unlock(rk_steal(&l));
+	assert_int_equal(rk_file_replace(path, "one", 3, 0600, NULL, NULL), 0);
+	assert_true(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
+	assert_true(lstat(b, &st) == 0 && S_ISLNK(st.st_mode));
+	assert_true(lstat(c, &st) == 0 && S_ISREG(st.st_mode));
+	expect_bytes(path, "one");
+	assert_int_equal(unlink(b) | unlink(c) | rmdir(sub), 0);
+}
+
+static void replace_refuses_a_loop(void **state)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(symlink("config", link_path), 0);
+	assert_int_equal(symlink("link", path), 0);
+	assert_int_equal(rk_file_replace(path, "one", 3, 0600, NULL, &err), -1);
+	assert_non_null(strstr(err.msg, "/config: Too many levels of symbolic links"));
+	assert_true(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
+}
+
 /* Files of one length that differ in their last byte only. */
 static void replace_sees_the_last_byte(void **state)
 {
@@ -191,6 +228,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(replace_keeps_mode_and_links, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			replace_follows_links_to_nothing, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(replace_refuses_a_loop, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(replace_sees_the_last_byte, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(read_is_bounded, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(private_refuses_readable, make_dir, remove_dir),
