@@ -118,16 +118,61 @@ static bool next_request(struct conn *c)
 	return true;
 }
 
-static void big(struct conn *c, size_t n, bool chunked)
+/* --- what it serves, by how the path begins --- */
+
+/* Answers that are as they should be. */
+static const struct {
+	const char *path, *status, *headers, *body;
+} answers[] = {
+	{"/always503", "503 Service Unavailable", "Retry-After: 0\r\n", "{}"},
+	{"/late503", "503 Service Unavailable", "Retry-After: 3600\r\n", "{}"},
+	{"/date503", "503 Service Unavailable", "Retry-After: Wed, 21 Oct 2099 07:28:00 GMT\r\n",
+		"{}"},
+	{"/warn", "200 OK",
+		"Warning: 299 - \"old \\\"api\\\"\"\r\nwarning:  299 k8s \"two\"\r\n"
+		"Warning: 199 - \"not shown\"\r\n",
+		"{}"},
+};
+
+/* Bytes as they are; then the next request, the end of the connection, or silence. */
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+static const struct {
+	const char *path, *bytes;
+	enum { NEXT, END, SILENCE } then;
+} texts[] = {
+	{"/cut", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", END},
+	{"/chunkcut", CHUNKED "ff\r\n0123456789", END},
+	{"/headcut", "HTTP/1.1 200 OK\r\nContent-Le", END},
+	{"/junk", "SSH-2.0-OpenSSH_9.2\r\n", END},
+	{"/slow", "", SILENCE},
+	{"/halfslow", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", SILENCE},
+	{"/trailers", CHUNKED "2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n", NEXT},
+	{"/nothing", "HTTP/1.1 204 No Content\r\n\r\n", NEXT},
+};
+
+/* What takes more than that. */
+struct asked {
+	const char *path;
+	int times; /* how often, with this digit at its end */
+};
+
+static void echo_back(struct conn *c, const struct asked *a)
 {
+	(void)a;
+	say(c, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", c->len, c->req);
+}
+
+static void big(struct conn *c, const struct asked *a)
+{
+	bool chunked = rk_prefix(a->path, "/chunk");
 	char block[1000];
 
 	memset(block, 'x', sizeof(block));
 	if (chunked)
-		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+		say(c, CHUNKED);
 	else
-		say(c, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
-	for (size_t i = 0; i < n; i += sizeof(block)) {
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+	for (size_t i = 0; i < 100000; i += sizeof(block)) {
 		if (chunked)
 			say(c, "3e8\r\n");
 		conn_write(c, block, sizeof(block));
@@ -138,105 +183,126 @@ static void big(struct conn *c, size_t n, bool chunked)
 		say(c, "0\r\n\r\n");
 }
 
-static void stream(struct conn *c, int chunks)
+static void stream(struct conn *c, const struct asked *a)
 {
-	say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-	for (int i = 0; i < chunks; i++) {
+	say(c, CHUNKED);
+	for (int i = 0; i < 3; i++) {
 		usleep(20000);
 		say(c, "2\r\n%d\n\r\n", i);
 	}
+	if (strstr(a->path, "hang"))
+		sleep(20);
+	else
+		say(c, "0\r\n\r\n");
 }
 
+static void busy_twice(struct conn *c, const struct asked *a)
+{
+	if (a->times <= 2)
+		answer(c, "429 Too Many Requests", "Retry-After: 0\r\n", "{\"code\":429}");
+	else
+		answer(c, "200 OK", "", c->body[0] ? c->body : "{}");
+}
+
+static void reset_always(struct conn *c, const struct asked *a)
+{
+	(void)a;
+	reset(c);
+}
+
+static void reset_once(struct conn *c, const struct asked *a)
+{
+	if (a->times == 1)
+		reset(c);
+	answer(c, "200 OK", "", "{}");
+}
+
+/* A kept connection that dies on the second request. */
+static void well_once(struct conn *c, const struct asked *a)
+{
+	if (a->times > 1)
+		reset(c);
+	answer(c, "200 OK", "", "{}");
+}
+
+static void redirect(struct conn *c, const struct asked *a)
+{
+	rk_auto_free char *to = rk_asprintf("Location: https://127.0.0.1:%d/ok7\r\n", c->s->port);
+
+	(void)a;
+	answer(c, "302 Found", to, "");
+}
+
+static void refuse_early(struct conn *c, const struct asked *a)
+{
+	(void)a;
+	answer(c, "413 Request Entity Too Large", "Connection: close\r\n", "{\"code\":413}");
+	usleep(300000); /* as Go's server does */
+	reset(c);
+}
+
+static void hint_first(struct conn *c, const struct asked *a)
+{
+	(void)a;
+	say(c, "HTTP/1.1 103 Early Hints\r\nWarning: 299 - \"early\"\r\n\r\n");
+	answer(c, "200 OK", "", "{}");
+}
+
+static const struct {
+	const char *path;
+	void (*serve)(struct conn *c, const struct asked *a);
+} doers[] = {{"/echo", echo_back}, {"/big", big}, {"/chunkbig", big}, {"/stream", stream},
+	{"/busy", busy_twice}, {"/alwaysreset", reset_always}, {"/reset", reset_once},
+	{"/once", well_once}, {"/redirect", redirect}, {"/early", refuse_early},
+	{"/continue", hint_first}};
+
+static bool say_text(struct conn *c, size_t i)
+{
+	if (*texts[i].bytes)
+		say(c, "%s", texts[i].bytes);
+	if (texts[i].then == SILENCE)
+		sleep(20);
+	return texts[i].then != END;
+}
+
+/* False: the connection ends here. */
+static bool respond(struct conn *c, const struct asked *a)
+{
+	for (size_t i = 0; i < RK_COUNT(texts); i++)
+		if (rk_prefix(a->path, texts[i].path))
+			return say_text(c, i);
+	for (size_t i = 0; i < RK_COUNT(doers); i++)
+		if (rk_prefix(a->path, doers[i].path)) {
+			doers[i].serve(c, a);
+			return true;
+		}
+	for (size_t i = 0; i < RK_COUNT(answers); i++)
+		if (rk_prefix(a->path, answers[i].path)) {
+			answer(c, answers[i].status, answers[i].headers, answers[i].body);
+			return true;
+		}
+	answer(c, "200 OK", "", "{}");
+	return true;
+}
+
+/* Requests are counted, and also by the digit at the end of their path. */
 static bool handle(struct conn *c)
 {
-	char path[300] = "", method[16] = "", escaped[200] = "";
-	int n, times;
+	char path[300] = "";
+	struct asked a = {.path = path};
+	size_t n;
+	int digit = 0;
 
-	sscanf(c->req, "%15s %299s", method, path);
-	n = strlen(path) > 1 && path[strlen(path) - 1] >= '0' && path[strlen(path) - 1] <= '7'
-		    ? path[strlen(path) - 1] - '0'
-		    : 0;
+	sscanf(c->req, "%*15s %299s", path);
+	n = strlen(path);
+	if (n > 1 && path[n - 1] >= '0' && path[n - 1] <= '7')
+		digit = path[n - 1] - '0';
 	__atomic_add_fetch(&c->s->count->requests, 1, __ATOMIC_SEQ_CST);
-	times = __atomic_add_fetch(&c->s->count->seen[n], 1, __ATOMIC_SEQ_CST);
-	if (rk_prefix(path, "/echo")) {
-		say(c, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", c->len, c->req);
-	} else if (rk_prefix(path, "/cut")) {
-		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
-		return false;
-	} else if (rk_prefix(path, "/chunkcut")) {
-		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n0123456789");
-		return false;
-	} else if (rk_prefix(path, "/headcut")) {
-		say(c, "HTTP/1.1 200 OK\r\nContent-Le");
-		return false;
-	} else if (rk_prefix(path, "/big")) {
-		big(c, 100000, false);
-	} else if (rk_prefix(path, "/chunkbig")) {
-		big(c, 100000, true);
-	} else if (rk_prefix(path, "/slow")) {
-		sleep(20);
-	} else if (rk_prefix(path, "/halfslow")) {
-		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
-		sleep(20);
-	} else if (rk_prefix(path, "/busy")) { /* twice, then well */
-		if (times <= 2)
-			answer(c, "429 Too Many Requests", "Retry-After: 0\r\n", "{\"code\":429}");
-		else
-			answer(c, "200 OK", "", c->body[0] ? c->body : "{}");
-	} else if (rk_prefix(path, "/always503")) {
-		answer(c, "503 Service Unavailable", "Retry-After: 0\r\n", "{}");
-	} else if (rk_prefix(path, "/late503")) {
-		answer(c, "503 Service Unavailable", "Retry-After: 3600\r\n", "{}");
-	} else if (rk_prefix(path, "/date503")) {
-		answer(c, "503 Service Unavailable",
-			"Retry-After: Wed, 21 Oct 2099 07:28:00 GMT\r\n", "{}");
-	} else if (rk_prefix(path, "/reset")) { /* once, then well */
-		if (times == 1)
-			reset(c);
-		answer(c, "200 OK", "", "{}");
-	} else if (rk_prefix(path, "/alwaysreset")) {
-		reset(c);
-	} else if (rk_prefix(
-			   path, "/once")) { /* a kept connection that dies on the second request */
-		if (times > 1)
-			reset(c);
-		answer(c, "200 OK", "", "{}");
-	} else if (rk_prefix(path, "/redirect")) {
-		snprintf(escaped, sizeof(escaped), "Location: https://127.0.0.1:%d/ok7\r\n",
-			c->s->port);
-		answer(c, "302 Found", escaped, "");
-	} else if (rk_prefix(path, "/early")) {
-		answer(c, "413 Request Entity Too Large", "Connection: close\r\n",
-			"{\"code\":413}");
-		usleep(300000); /* as Go's server does */
-		reset(c);
-	} else if (rk_prefix(path, "/warn")) {
-		answer(c, "200 OK",
-			"Warning: 299 - \"old \\\"api\\\"\"\r\nwarning:  299 k8s \"two\"\r\n"
-			"Warning: 199 - \"not shown\"\r\n",
-			"{}");
-	} else if (rk_prefix(path, "/stream")) {
-		stream(c, 3);
-		if (!strstr(path, "hang"))
-			say(c, "0\r\n\r\n");
-		else
-			sleep(20);
-	} else if (rk_prefix(path, "/continue")) {
-		say(c, "HTTP/1.1 103 Early Hints\r\nWarning: 299 - \"early\"\r\n\r\n");
-		answer(c, "200 OK", "", "{}");
-	} else if (rk_prefix(path, "/trailers")) {
-		say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: "
-		       "1\r\n\r\n");
-	} else if (rk_prefix(path, "/nothing")) {
-		say(c, "HTTP/1.1 204 No Content\r\n\r\n");
-	} else if (rk_prefix(path, "/junk")) {
-		say(c, "SSH-2.0-OpenSSH_9.2\r\n");
-		return false;
-	} else {
-		answer(c, "200 OK", "", "{}");
-	}
-	return !rk_streq(method, "NONE");
+	a.times = __atomic_add_fetch(&c->s->count->seen[digit], 1, __ATOMIC_SEQ_CST);
+	return respond(c, &a);
 }
+
+/* --- its connections --- */
 
 static SSL_CTX *server_ctx(const struct server *s)
 {
