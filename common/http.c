@@ -355,7 +355,7 @@ static int run(struct rk_xfer *x, struct rk_err *err)
 		ok = rk_xfer_answered(x, rc);
 		rk_xfer_trace(x, rc, ok);
 		ms = rk_xfer_again_in(x, rc, ok);
-		if (ms < 0 || !pause_ms(ms))
+		if (ms < 0 || rk_http_stopped(x->h) || !pause_ms(ms))
 			break;
 		x->tries++;
 		x->waited += ms;

@@ -1267,6 +1267,37 @@ static void delete_on_a_kept_connection_is_not_repeated(void **state)
 	}
 }
 
+static volatile sig_atomic_t stop_signal;
+
+static void stop_now(const char *line)
+{
+	(void)line;
+	stop_signal = SIGINT;
+}
+
+/* A signal that comes while a change is under way: it is carried through, but not sent again. */
+static void no_repeat_after_a_signal(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	open_client(&c);
+	rk_http_set_stop(c.h, &stop_signal);
+	rk_http_trace = stop_now;
+	must_do(&c,
+		&(struct rk_http_req){.path = "/busy1", .body = "{}", .body_len = 2, .retry = true},
+		&res);
+	rk_http_trace = NULL;
+	assert_int_equal(res.status, 429);
+	assert_int_equal(s.count->seen[1], 1);
+	must_fail(&c, &(struct rk_http_req){.path = "/ok2"}, 128 + SIGINT, "", "signal 2");
+	assert_int_equal(s.count->seen[2], 0);
+}
+
 /* --- addresses --- */
 
 static void refuse_new(const struct rk_http_conf *conf, int code, const char *text)
@@ -1842,12 +1873,13 @@ int main(void)
 		T(early_answer_counts), T(busy_then_well), T(repeats_are_bounded),
 		T(get_is_repeated_after_a_reset), T(post_is_not_repeated_after_a_reset),
 		T(post_on_a_kept_connection_is_not_repeated),
-		T(delete_on_a_kept_connection_is_not_repeated), T(bad_configurations), T(bad_path),
-		T(through_a_proxy), T(through_a_tls_proxy), T(proxy_is_down), T(through_socks),
-		T(proxy_of_the_environment), T(pool_runs_many), T(pool_mixes_good_and_bad),
-		T(pool_stream_ends_well), T(stream_goes_silent), T(stream_is_stopped_by_its_reader),
-		T(cancelled_transfers_say_nothing), T(poll_wakes_for_a_descriptor),
-		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
+		T(delete_on_a_kept_connection_is_not_repeated), T(no_repeat_after_a_signal),
+		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
+		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
+		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
+		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
+		T(poll_wakes_for_a_descriptor), T(certificate_changes_under_way),
+		T(trace_hides_secrets), T(peer_before_any)};
 
 	return cmocka_run_group_tests_name("http", tests, setup, teardown);
 }
