@@ -31,6 +31,7 @@ int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 	rk_xfer_bind(e, &w->x);
 	RK_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	RK_SET(CURLOPT_CONNECT_ONLY, 1L);
+	RK_SET(CURLOPT_SOCKOPTDATA, NULL); /* who takes nothing now is not lost */
 	rk_xfer_rearm(&w->x);
 	rc = curl_easy_perform(e);
 	if (rc != CURLE_OK) {

@@ -7,6 +7,9 @@
 #include "http-int.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <strings.h>
@@ -277,6 +280,20 @@ static void set_tls(CURL *e, struct rk_xfer *x)
 	}
 }
 
+/* Connections are ours alone: what we execute gets none. A connection is lost when the other side
+ * acknowledges nothing for as long as a request may take. Left to itself the kernel would go on for a
+ * quarter of an hour, and all new streams would go there. */
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	const struct rk_http *h = arg;
+	unsigned ms = h && h->request_ms < INT_MAX ? (unsigned)h->request_ms : 0;
+
+	(void)purpose;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
 /* What stays the same for all requests of a client. */
 static void set_client(CURL *e, struct rk_xfer *x)
 {
@@ -309,6 +326,8 @@ static void set_client(CURL *e, struct rk_xfer *x)
 	RK_SET(CURLOPT_SEEKFUNCTION, on_seek);
 	RK_SET(CURLOPT_PREREQFUNCTION, on_send);
 	RK_SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	RK_SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+	RK_SET(CURLOPT_SOCKOPTDATA, h);
 	set_tls(e, x);
 }
 

@@ -27,7 +27,8 @@ struct rk_http_conf {
 	const char *resolve;	    /* "host:port:address" as curl --resolve, several apart by
 				     * blanks, or NULL */
 	int64_t connect_ms;	    /* 0: 10 s */
-	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt */
+	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt. A connection on
+				     * which nothing is acknowledged for so long is lost */
 	bool allow_http;
 };
 

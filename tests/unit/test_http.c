@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -977,6 +978,30 @@ static void connection_is_kept(void **state)
 	assert_int_equal(s.count->connections, 1);
 }
 
+/* A credential plugin has no use for them. */
+static void connections_are_not_inherited(void **state)
+{
+	auto_server s = {.id = &server_id};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	auto_client c = {0};
+	int seen = 0;
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_get(&c, "/ok", &res);
+	for (int fd = 3; fd < 256; fd++) {
+		struct sockaddr_in a = {0};
+		socklen_t n = sizeof(a);
+
+		if (getpeername(fd, (struct sockaddr *)&a, &n) < 0 || ntohs(a.sin_port) != s.port)
+			continue;
+		seen++;
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	}
+	assert_int_equal(seen, 1);
+}
+
 /* --- what is sent --- */
 
 static void echo(struct client *c, const struct rk_http_req *req, const char *const *want,
@@ -1868,11 +1893,11 @@ int main(void)
 		T(old_tls_is_refused), T(tls12_works), T(plain_port), T(nothing_listens),
 		T(name_not_found), T(silence_at_the_handshake), T(limit_before_the_connection),
 		T(slow_answer), T(cut_off), T(not_http), T(too_large), T(connection_is_kept),
-		T(headers_as_sent), T(basic_auth_and_prefix), T(large_body_goes_through),
-		T(redirect_is_not_followed), T(odd_but_good_answers), T(head_has_no_body),
-		T(early_answer_counts), T(busy_then_well), T(repeats_are_bounded),
-		T(get_is_repeated_after_a_reset), T(post_is_not_repeated_after_a_reset),
-		T(post_on_a_kept_connection_is_not_repeated),
+		T(connections_are_not_inherited), T(headers_as_sent), T(basic_auth_and_prefix),
+		T(large_body_goes_through), T(redirect_is_not_followed), T(odd_but_good_answers),
+		T(head_has_no_body), T(early_answer_counts), T(busy_then_well),
+		T(repeats_are_bounded), T(get_is_repeated_after_a_reset),
+		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
 		T(delete_on_a_kept_connection_is_not_repeated), T(no_repeat_after_a_signal),
 		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
 		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),

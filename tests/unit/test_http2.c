@@ -6,9 +6,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +23,7 @@ static struct pki ca, server_id, client_id;
 static char dir[] = "/tmp/rk3k-test-h2-XXXXXX";
 static pid_t nginx;
 static int port, tired_port; /* the latter closes after three requests */
+static int64_t request_ms;
 
 static const char conf_fmt[] =
 	"daemon off; master_process off; pid pid; error_log error.log;\n"
@@ -210,7 +214,8 @@ static struct rk_http *client_of(int to, const char *server_name)
 		.cert = client_id.cert_pem.s,
 		.cert_len = client_id.cert_pem.len,
 		.key = client_id.key_pem.s,
-		.key_len = client_id.key_pem.len};
+		.key_len = client_id.key_pem.len,
+		.request_ms = request_ms};
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_http *h;
 
@@ -395,13 +400,105 @@ static void pool_shares_one_connection(void **state)
 	free(l);
 }
 
+/* --- a network that swallows what is sent --- */
+
+static void relay(int from, int to, const volatile int *lost)
+{
+	struct sock_filter none = {.code = BPF_RET | BPF_K, .k = 0};
+	struct sock_fprog drop = {.len = 1, .filter = &none};
+	struct pollfd p[2] = {{.fd = from, .events = POLLIN}, {.fd = to, .events = POLLIN}};
+	char b[16384];
+	int was = *lost;
+
+	while (*lost == was && poll(p, 2, 10) >= 0)
+		for (int i = 0; i < 2; i++) {
+			ssize_t n = p[i].revents ? read(p[i].fd, b, sizeof(b)) : -1;
+
+			if (n == 0 || (n > 0 && write(p[!i].fd, b, (size_t)n) != n))
+				return;
+		}
+	/* not even the kernel hears what comes: nothing is acknowledged, nothing refused */
+	setsockopt(from, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop));
+	pause();
+}
+
+static pid_t network(int *at, const volatile int *lost)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), to;
+	socklen_t n = sizeof(a);
+	pid_t pid;
+
+	PKI_MUST(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 16) == 0);
+	PKI_MUST(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	*at = ntohs(a.sin_port);
+	a.sin_port = htons((uint16_t)port);
+	pid = fork();
+	if (pid) {
+		close(fd);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int from = accept(fd, NULL, NULL);
+
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			to = socket(AF_INET, SOCK_STREAM, 0);
+			if (connect(to, (struct sockaddr *)&a, sizeof(a)) == 0)
+				relay(from, to, lost);
+			_exit(0);
+		}
+		close(from);
+	}
+}
+
+/* Streams of a connection that is lost say nothing for long; it must not get the next request too. */
+static void lost_connection_is_left(void **state)
+{
+	volatile int *lost = mmap(
+		NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct rk_pool *p = rk_pool_new();
+	rk_auto_http *h = NULL;
+	struct got g = {0};
+	int at;
+	pid_t pid = network(&at, lost);
+
+	(void)state;
+	request_ms = 500;
+	h = client_of(at, NULL);
+	request_ms = 0;
+	for (int i = 0; i < 3; i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		bool alone =
+			rk_http_do(h, &(struct rk_http_req){.path = "/ok/lost"}, &res, NULL) == 0;
+
+		rk_pool_start(p, h, &(struct rk_http_req){.path = "/ok/lost"},
+			&(struct rk_xfer_cb){.done = on_done, .arg = &g});
+		while (rk_pool_poll(p, 100, -1) > 0)
+			;
+		assert_int_equal(g.done, i + 1);
+		assert_int_equal(g.bad, i > 0); /* the second was lost, the third is not */
+		assert_int_equal(alone, i != 1);
+		if (i == 0)
+			++*lost;
+		usleep(i == 0 ? 50000 : 700000);
+	}
+	rk_pool_free(p);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	munmap((void *)(uintptr_t)lost, sizeof(*lost));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection_for_many),
 		cmocka_unit_test(http1_on_request), cmocka_unit_test(server_name),
 		cmocka_unit_test(large_answer), cmocka_unit_test(upload_refused),
 		cmocka_unit_test(goaway_is_survived), cmocka_unit_test(repeats),
-		cmocka_unit_test(pool_shares_one_connection)};
+		cmocka_unit_test(pool_shares_one_connection),
+		cmocka_unit_test(lost_connection_is_left)};
 
 	return cmocka_run_group_tests_name("http2", tests, setup, teardown);
 }
