@@ -245,7 +245,7 @@ static RK_NORETURN void child(const struct plugin *p, int out, int fail)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (!p->interactive) {
-		int null = open("/dev/null", O_RDONLY);
+		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 			_exit(127);
@@ -261,23 +261,19 @@ static RK_NORETURN void child(const struct plugin *p, int out, int fail)
 
 static int read_all(int fd, struct rk_buf *out, struct rk_err *err)
 {
-	char chunk[4096];
-
 	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
+		ssize_t n = read(fd, rk_buf_reserve(out, 4096), 4096);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return rk_err_sys(err, "reading from the plugin");
 		if (n == 0)
-			break;
-		if (out->len + (size_t)n > OUT_MAX)
+			return 0;
+		rk_buf_grow(out, (size_t)n);
+		if (out->len > OUT_MAX)
 			return rk_err_set(err, RK_FAIL, "it printed more than %zu bytes", OUT_MAX);
-		rk_buf_put(out, chunk, (size_t)n);
 	}
-	rk_wipe(chunk, sizeof(chunk));
-	return 0;
 }
 
 static int finish_child(
@@ -324,7 +320,7 @@ static int run_plugin(
 		return rk_err_sys(err, "fork");
 	rc = read_all(r, out, err);
 	if (rc < 0) {
-		kill(pid, SIGTERM);
+		kill(pid, SIGKILL); /* it may write for ever, and heed nothing else */
 		finish_child(t, p, pid, fr, NULL);
 		return rk_err_wrap(err, "credential plugin %s", p->path);
 	}

@@ -5,6 +5,7 @@
 #include "out.h"
 #include "pki.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -600,7 +601,8 @@ static void plugin_certificate(void **state)
 	rk_target_release(&t);
 }
 
-/* What the plugin is given: arguments, environment, KUBERNETES_EXEC_INFO, an empty stdin. */
+/* What the plugin is given: arguments, environment, KUBERNETES_EXEC_INFO, an empty stdin, and no
+ * other descriptor of ours. */
 static void plugin_input(void **state)
 {
 	rk_auto_free char *cluster = rk_asprintf(
@@ -619,10 +621,14 @@ static void plugin_input(void **state)
 	int64_t expires;
 
 	(void)state;
+	for (int fd = 3; fd < 10; fd++) /* nor one of whoever runs the tests */
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (run_plugin("#!/bin/sh\nprintf '%s' \"$KUBERNETES_EXEC_INFO\" >\"${0%/*}/seen\"\n"
 		       "test \"$1:$2:$#\" = 'a:b c:2' || exit 7\n"
 		       "test \"${HOME##*/}\" = plugin-home || exit 8\n"
-		       "test -z \"$(cat)\" || exit 9\n" ANSWER_TAIL,
+		       "test -z \"$(cat)\" || exit 9\n"
+		       "for f in /proc/$$/fd/[3-9]; do\n"
+		       "test \"$(readlink $f)\" != /dev/null || exit 10; done\n" ANSWER_TAIL,
 		    exec, cluster, &t, &expires, &err) < 0)
 		fail_msg("%s", err.msg);
 	rk_target_release(&t);
@@ -662,6 +668,7 @@ static void plugin_trouble(void **state)
 			"expirationTimestamp"},
 		{ANSWER "\"status\":{\"token\":\"a b\"}}'\n", V1, "blank"},
 		{"#!/bin/sh\nhead -c 3000000 /dev/zero\n", V1, "more than"},
+		{"#!/bin/sh\ntrap '' TERM\nhead -c 3000000 /dev/zero\n", V1, "more than"},
 		{"", "apiVersion: client.authentication.k8s.io/v1alpha1", "v1alpha1"},
 		{"", "apiVersion: client.authentication.k8s.io/v1", "interactiveMode"},
 		{"", "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Often",
