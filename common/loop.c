@@ -182,9 +182,6 @@ static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 	l->watches = rk_watch_sweep(l->watches);
 	if (l->stop)
 		return 1;
-	if (signalled)
-		return rk_err_set(err, 128 + signalled, "stopped by %s",
-			signalled == SIGINT ? "an interrupt" : "SIGTERM");
 	if (end && rk_now_ms() >= end)
 		return rk_err_set(err, RK_TIMEOUT, "timed out");
 	rk_pool_poll(l->pool, next_wait(l, end), wake[0]);
@@ -200,10 +197,14 @@ int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
 	signalled = 0;
 	if (!l->mortal && signals_on(err) < 0)
 		return -1;
-	while ((r = turn(l, end, err)) == 0)
-		;
+	do
+		r = turn(l, end, err);
+	while (r == 0 && !signalled);
 	if (!l->mortal)
 		signals_off();
+	if (signalled) /* also when it came with the end: whoever goes on after that must know */
+		return rk_err_set(err, 128 + signalled, "stopped by %s",
+			signalled == SIGINT ? "an interrupt" : "SIGTERM");
 	return r < 0 ? -1 : 0;
 }
 

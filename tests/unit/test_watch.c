@@ -460,6 +460,25 @@ static void signals(void **state)
 	rk_loop_free(l);
 }
 
+static void raise_term_and_stop(void *arg)
+{
+	raise(SIGTERM);
+	rk_loop_stop(arg);
+}
+
+/* It came while the last callback was busy: who runs the loop has to know. */
+static void signal_before_the_end(void **state)
+{
+	struct rk_loop *l = rk_loop_new();
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	rk_loop_after(l, 10, raise_term_and_stop, l);
+	assert_int_equal(rk_loop_run(l, 5000, &err), -1);
+	assert_int_equal(err.code, 128 + SIGTERM);
+	rk_loop_free(l);
+}
+
 /* --- keepers --- */
 
 struct kept {
@@ -627,6 +646,7 @@ int main(void)
 		cmocka_unit_test(busy_client_misses_nothing),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(signals),
+		cmocka_unit_test(signal_before_the_end),
 		cmocka_unit_test(burst_is_one_look),
 		cmocka_unit_test(failures_are_told_once),
 		cmocka_unit_test(refused_watch_looks),
