@@ -305,24 +305,37 @@ static int shake(struct rk_ws *ws, const char *path, const char *protocol,
 	return 0;
 }
 
-int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
-	const char *what, struct rk_err *err)
+static int try_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
+	const struct rk_kube_about *a, struct rk_err *err)
 {
-	struct rk_kube_about a = {.what = what, .kube = k, .api_version = "v1"};
 	struct rk_ws *ws = rk_calloc(1, sizeof(*ws));
 
-	*out = NULL;
 	ws->in = (struct rk_buf)RK_BUF_INIT_SECRET;
 	ws->msg = (struct rk_buf)RK_BUF_INIT_SECRET;
 	ws->out = (struct rk_buf)RK_BUF_INIT_SECRET;
 	if (rk_kube_fresh(k, err) < 0 || rk_http_wire(&ws->wire, rk_kube_http(k), err) < 0 ||
-		shake(ws, path, protocol, &a, err) < 0) {
+		shake(ws, path, protocol, a, err) < 0) {
 		ws->over = true;
 		rk_ws_free(ws);
 		return -1;
 	}
 	*out = ws;
 	return 0;
+}
+
+/* Credentials may have ended without having said when: new ones are tried once. */
+int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
+	const char *what, struct rk_err *err)
+{
+	struct rk_kube_about a = {.what = what, .kube = k, .api_version = "v1"};
+
+	*out = NULL;
+	if (try_open(out, k, path, protocol, &a, err) == 0)
+		return 0;
+	if (err->http != 401 || rk_kube_renew(k, err) <= 0)
+		return -1;
+	rk_err_clear(err);
+	return try_open(out, k, path, protocol, &a, err);
 }
 
 void rk_ws_free(struct rk_ws *ws)

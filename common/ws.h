@@ -8,7 +8,8 @@
 
 struct rk_ws;
 
-/* Connect and upgrade. A refusal is the Status' error; what names the object for it. */
+/* Connect and upgrade, with new credentials after a 401. A refusal is the Status' error; what names the
+ * object for it. err is needed. */
 int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const char *what, struct rk_err *err) RK_MUST_USE;
 /* Says goodbye (code 1000) and closes. */

@@ -145,7 +145,8 @@ static void hear_out(struct peer *c)
 		;
 }
 
-/* An API server that takes every request for a WebSocket, and says the port on both channels. */
+/* An API server that takes every request for a WebSocket, but for an old token, and says the port on
+ * both channels. */
 static bool shake_hands(struct peer *c)
 {
 	char head[8192] = "", sum[29], key[64] = "";
@@ -159,6 +160,10 @@ static bool shake_hands(struct peer *c)
 			return false;
 		n += (size_t)got;
 		head[n] = '\0';
+	}
+	if (strstr(head, "Authorization: Bearer old\r\n")) {
+		say(c, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n", 37);
+		return false;
 	}
 	at = strstr(head, "Sec-WebSocket-Key: ");
 	if (!at || sscanf(at + 19, "%63s", key) != 1)
@@ -306,6 +311,31 @@ static void forward_with_a_plugin(void **state)
 	rk_forward_stop(f);
 	client_release(&k);
 	server_stop(server);
+}
+
+/* A token that has ended, and a newer one in its file. */
+static void forward_with_a_new_token(void **state)
+{
+	char path[] = "/tmp/rk3k-test-token-XXXXXX";
+	struct rk_kube k = {.token_read_ms = rk_now_ms()};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_forward *f = NULL;
+	int port, local = 0, fd = mkstemp(path);
+	pid_t server = serve(&port, false, pod_says_hi);
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, "new\n", 4) == 4);
+	close(fd);
+	client_init(&k, port, false);
+	rk_http_set_bearer(k.http, "old");
+	k.target.token_file = rk_strdup(path);
+	if (rk_forward_start(&f, &k, "n", "pod", 80, &local, &err) < 0)
+		fail_msg("%s", err.msg);
+	expect_from(local, "hi");
+	rk_forward_stop(f);
+	client_release(&k);
+	server_stop(server);
+	unlink(path);
 }
 
 /* --- much both ways --- */
@@ -511,6 +541,7 @@ int main(void)
 		cmocka_unit_test(against_the_protocol),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(forward_with_a_plugin),
+		cmocka_unit_test(forward_with_a_new_token),
 		cmocka_unit_test(forward_much_both_ways),
 		cmocka_unit_test(forward_last_words),
 		cmocka_unit_test(headers_that_end_in_a_colon),
