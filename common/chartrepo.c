@@ -172,14 +172,15 @@ static int parse_token(const struct rk_http_res *res, char **token, struct rk_er
 	return 0;
 }
 
-/* service and scope behind the realm, which may have a query of its own. */
-static void token_path(
+/* Service and scope, behind the query that the realm may have of its own. */
+static void token_query(
 	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
 {
 	char service[200] = "";
 
 	rk_challenge_param(challenge, "service", service, sizeof(service));
-	rk_buf_puts(out, strchr(realm, '?') ? "&service=" : "?service=");
+	rk_buf_puts(out, realm + strcspn(realm, "?"));
+	rk_buf_puts(out, out->len ? "&service=" : "?service=");
 	rk_urlencode(out, service);
 	if (scope) {
 		rk_buf_puts(out, "&scope=");
@@ -187,15 +188,16 @@ static void token_path(
 	}
 }
 
-static int ask_token(const char *realm, const char *path, const struct rk_repo_access *a,
+static int ask_token(const char *realm, const char *query, const struct rk_repo_access *a,
 	char **token, struct rk_err *err)
 {
+	rk_auto_free char *base = rk_strndup(realm, strcspn(realm, "?"));
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_http *h = NULL;
-	struct rk_http_req req = {.path = path, .retry = true, .max = 1 << 20};
+	struct rk_http_req req = {.path = query, .retry = true, .max = 1 << 20};
 
 	res.body.secret = true;
-	if (client(&h, realm, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
+	if (client(&h, base, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
 		judge(&res, a, realm, err) < 0)
 		return -1;
 	return parse_token(&res, token, err);
@@ -207,7 +209,7 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	const struct rk_repo_access *a, char **token, struct rk_err *err)
 {
 	char realm[300];
-	rk_auto_buf path = RK_BUF_INIT;
+	rk_auto_buf query = RK_BUF_INIT;
 	struct rk_repo_access to = *a;
 	bool named;
 
@@ -226,8 +228,8 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	}
 	if (!named)
 		to.ca = NULL;
-	token_path(realm, challenge, scope, &path);
-	if (ask_token(realm, path.s, &to, token, err) == 0)
+	token_query(realm, challenge, scope, &query);
+	if (ask_token(realm, query.s, &to, token, err) == 0)
 		return 0;
 	if (err && !to.ca && a->ca && rk_streq(err->reason, "TLS")) {
 		reason(err, "Token");
