@@ -37,6 +37,7 @@ struct rk_http {
 	const volatile sig_atomic_t *stop; /* rk_http_set_stop, or NULL */
 	bool plain;			   /* http:// to loopback */
 	CURL *easy;			   /* of rk_http_do, kept for its connections */
+	int64_t fresh_until;		   /* a pool's transfers take new connections till then */
 	struct rk_buf peer;		   /* DER of what the server showed last */
 };
 
@@ -109,6 +110,8 @@ void rk_xfer_release(struct rk_xfer *x);
 
 /* libcurl's result, corrected: it is content with an answer that ends inside its head. */
 CURLcode rk_xfer_outcome(const struct rk_xfer *x, CURLcode rc);
+/* Whether it waited in vain, without a byte: nothing new is to go where it went. */
+bool rk_xfer_silent(const struct rk_xfer *x, CURLcode rc);
 /* Whether there is an answer; sets res->status. */
 bool rk_xfer_answered(struct rk_xfer *x, CURLcode rc);
 /* Pause in ms before the next try, or -1: this is the end. */

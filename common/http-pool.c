@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http-int.h"
 
+#define FRESH_MS 60000
+
 struct rk_pool {
 	CURLM *multi;
 	struct rk_xfer *list;
@@ -86,10 +88,29 @@ void rk_pool_free(struct rk_pool *p)
 
 static void start(struct rk_xfer *x)
 {
+	CURL *e = x->easy;
+
 	rk_xfer_rearm(x);
+	RK_SET(CURLOPT_FRESH_CONNECT, rk_http_now() < x->h->fresh_until ? 1L : 0L);
 	x->state = RK_XFER_RUNNING;
 	if (curl_multi_add_handle(x->pool->multi, x->easy) != CURLM_OK)
 		abort();
+}
+
+/* x waited in vain: its connection may be lost, though the kernel knows nothing of it, as behind a
+ * balancer whose server is gone. Then nothing new goes there for a while. The connection itself ends
+ * with its last stream, since HTTP/2 would keep it. */
+static void hang_up(const struct rk_xfer *x)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	x->h->fresh_until = rk_http_now() + FRESH_MS;
+	for (const struct rk_xfer *y = x->pool->list; y; y = y->next)
+		if (y != x && y->h == x->h && y->state == RK_XFER_RUNNING)
+			return;
+	curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (fd != CURL_SOCKET_BAD)
+		shutdown(fd, SHUT_RDWR);
 }
 
 static void finish(struct rk_xfer *x, CURLcode rc)
@@ -100,6 +121,8 @@ static void finish(struct rk_xfer *x, CURLcode rc)
 
 	rk_xfer_trace(x, rc, ok);
 	ms = rk_xfer_again_in(x, rc, ok);
+	if (rk_xfer_silent(x, rc))
+		hang_up(x);
 	curl_multi_remove_handle(x->pool->multi, x->easy);
 	if (ms >= 0) {
 		x->tries++;

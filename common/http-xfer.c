@@ -531,6 +531,11 @@ bool rk_xfer_answered(struct rk_xfer *x, CURLcode rc)
 	return status >= 400 && rk_http_broken(rc) && !rk_xfer_proxy_status(x);
 }
 
+bool rk_xfer_silent(const struct rk_xfer *x, CURLcode rc)
+{
+	return x->idle || (rc == CURLE_OPERATION_TIMEDOUT && x->last == x->begun);
+}
+
 bool rk_xfer_safe(const struct rk_xfer *x)
 {
 	return rk_streq(x->method, "GET") || rk_streq(x->method, "HEAD");

@@ -302,11 +302,16 @@ void rk_http_set_bearer(struct rk_http *h, const char *token)
 	h->bearer = secret_dup(token);
 }
 
-void rk_http_set_cert(
-	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len)
+static void drop_connections(struct rk_http *h)
 {
 	curl_easy_cleanup(h->easy);
 	h->easy = NULL;
+}
+
+void rk_http_set_cert(
+	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len)
+{
+	drop_connections(h);
 	rk_ident_unref(h->ident);
 	h->ident = ident_new(cert, cert_len, key, key_len);
 }
@@ -360,7 +365,11 @@ static int run(struct rk_xfer *x, struct rk_err *err)
 		x->tries++;
 		x->waited += ms;
 	}
-	return ok ? 0 : rk_xfer_explain(x, rc, err);
+	if (!ok)
+		rk_xfer_explain(x, rc, err);
+	if (rk_xfer_silent(x, rc))
+		drop_connections(x->h);
+	return ok ? 0 : -1;
 }
 
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
@@ -390,8 +399,10 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
 	x.easy = h->easy;
 	rk_xfer_bind(x.easy, &x);
 	r = run(&x, err);
-	curl_easy_setopt(x.easy, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(x.easy, CURLOPT_ERRORBUFFER, NULL);
+	if (h->easy) {
+		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+		curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL);
+	}
 	rk_xfer_release(&x);
 	return r < 0 && rk_http_stopped(h) ? stopped(h, err) : r;
 }

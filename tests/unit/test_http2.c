@@ -40,6 +40,8 @@ static const char conf_fmt[] =
 	"  server {\n"
 	"    listen 127.0.0.1:%d ssl http2;\n"
 	"    location /ok { return 200 '{\"ok\":true}'; }\n"
+	"    location = /drip { limit_rate 200k; try_files /large =404; }\n"
+	"    location = /silent { proxy_pass http://127.0.0.1:%d; }\n"
 	"    location /busy { add_header Retry-After 0 always; return 503 '{}'; }\n"
 	"  }\n"
 	"  server {\n"
@@ -70,6 +72,18 @@ static int free_port(void)
 	return ntohs(a.sin_port);
 }
 
+/* Nobody accepts there. */
+static int silent_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	PKI_MUST(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 16) == 0);
+	PKI_MUST(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	return ntohs(a.sin_port);
+}
+
 static bool listens(void)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
@@ -96,7 +110,7 @@ static void start_nginx(void)
 	put_file("server.crt", server_id.cert_pem.s, server_id.cert_pem.len);
 	put_file("server.key", server_id.key_pem.s, server_id.key_pem.len);
 	put_file("ca.crt", ca.cert_pem.s, ca.cert_pem.len);
-	snprintf(conf, sizeof(conf), conf_fmt, port, tired_port);
+	snprintf(conf, sizeof(conf), conf_fmt, port, silent_port(), tired_port);
 	put_file("conf", conf, strlen(conf));
 	snprintf(file, sizeof(file), "%s/conf", dir);
 	nginx = fork();
@@ -400,9 +414,12 @@ static void pool_shares_one_connection(void **state)
 	free(l);
 }
 
-/* --- a network that swallows what is sent --- */
+/* --- a network that loses connections, and tells nobody --- */
 
-static void relay(int from, int to, const volatile int *lost)
+/* One that swallows what is sent, or a balancer that takes it for a server that is gone. */
+enum loss { SWALLOWS, TAKES };
+
+static void relay(int from, int to, enum loss loss, const volatile int *lost)
 {
 	struct sock_filter none = {.code = BPF_RET | BPF_K, .k = 0};
 	struct sock_fprog drop = {.len = 1, .filter = &none};
@@ -417,12 +434,12 @@ static void relay(int from, int to, const volatile int *lost)
 			if (n == 0 || (n > 0 && write(p[!i].fd, b, (size_t)n) != n))
 				return;
 		}
-	/* not even the kernel hears what comes: nothing is acknowledged, nothing refused */
-	setsockopt(from, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop));
+	if (loss == SWALLOWS) /* not even the kernel hears it: nothing is acknowledged or refused */
+		setsockopt(from, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop));
 	pause();
 }
 
-static pid_t network(int *at, const volatile int *lost)
+static pid_t network(int *at, enum loss loss, const volatile int *lost)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), to;
@@ -447,48 +464,89 @@ static pid_t network(int *at, const volatile int *lost)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			to = socket(AF_INET, SOCK_STREAM, 0);
 			if (connect(to, (struct sockaddr *)&a, sizeof(a)) == 0)
-				relay(from, to, lost);
+				relay(from, to, loss, lost);
 			_exit(0);
 		}
 		close(from);
 	}
 }
 
-/* Streams of a connection that is lost say nothing for long; it must not get the next request too. */
-static void lost_connection_is_left(void **state)
+static void pool_until(struct rk_pool *p, const struct got *g, int done)
+{
+	for (int i = 0; i < 100 && g->done < done; i++)
+		rk_pool_poll(p, 100, -1);
+	assert_int_equal(g->done, done);
+}
+
+/* What goes over it times out; the next request must not go there, too, though a stream does not know
+ * of it yet. */
+static void lost_connection_is_left(enum loss loss)
 {
 	volatile int *lost = mmap(
 		NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct rk_http_req req = {.path = "/ok/lost"};
 	struct rk_pool *p = rk_pool_new();
 	rk_auto_http *h = NULL;
-	struct got g = {0};
+	struct got g = {0}, stream = {0};
 	int at;
-	pid_t pid = network(&at, lost);
+	pid_t pid = network(&at, loss, lost);
 
-	(void)state;
 	request_ms = 500;
 	h = client_of(at, NULL);
 	request_ms = 0;
+	rk_pool_start(p, h,
+		&(struct rk_http_req){.path = "/silent", .stream = true, .idle_ms = 3500},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &stream});
 	for (int i = 0; i < 3; i++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
-		bool alone =
-			rk_http_do(h, &(struct rk_http_req){.path = "/ok/lost"}, &res, NULL) == 0;
 
-		rk_pool_start(p, h, &(struct rk_http_req){.path = "/ok/lost"},
-			&(struct rk_xfer_cb){.done = on_done, .arg = &g});
-		while (rk_pool_poll(p, 100, -1) > 0)
-			;
-		assert_int_equal(g.done, i + 1);
-		assert_int_equal(g.bad, i > 0); /* the second was lost, the third is not */
-		assert_int_equal(alone, i != 1);
+		assert_int_equal(rk_http_do(h, &req, &res, NULL), i == 1 ? -1 : 0);
+		rk_pool_start(p, h, &req, &(struct rk_xfer_cb){.done = on_done, .arg = &g});
+		pool_until(p, &g, i + 1);
+		assert_int_equal(g.bad, i > 0); /* the second alone */
 		if (i == 0)
 			++*lost;
 		usleep(i == 0 ? 50000 : 700000);
 	}
+	pool_until(p, &stream, 1);
 	rk_pool_free(p);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	munmap((void *)(uintptr_t)lost, sizeof(*lost));
+}
+
+static void swallowed(void **state)
+{
+	(void)state;
+	lost_connection_is_left(SWALLOWS);
+}
+
+static void taken_for_nobody(void **state)
+{
+	(void)state;
+	lost_connection_is_left(TAKES);
+}
+
+/* Its streams speak: that a request takes too long is no reason to end them. */
+static void slow_request_leaves_the_others(void **state)
+{
+	struct rk_pool *p = rk_pool_new();
+	rk_auto_http *h = client(NULL);
+	struct got g = {0}, slow = {0};
+
+	(void)state;
+	rk_pool_start(p, h, &(struct rk_http_req){.path = "/drip", .stream = true, .idle_ms = 5000},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g});
+	for (int i = 0; i < 10; i++)
+		rk_pool_poll(p, 20, -1);
+	rk_pool_start(p, h, &(struct rk_http_req){.path = "/silent", .timeout_ms = 200},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &slow});
+	while (rk_pool_poll(p, 100, -1) > 0)
+		;
+	assert_int_equal(slow.bad, 1);
+	assert_int_equal(g.done, 1);
+	assert_int_equal(g.bad, 0);
+	rk_pool_free(p);
 }
 
 int main(void)
@@ -497,8 +555,9 @@ int main(void)
 		cmocka_unit_test(http1_on_request), cmocka_unit_test(server_name),
 		cmocka_unit_test(large_answer), cmocka_unit_test(upload_refused),
 		cmocka_unit_test(goaway_is_survived), cmocka_unit_test(repeats),
-		cmocka_unit_test(pool_shares_one_connection),
-		cmocka_unit_test(lost_connection_is_left)};
+		cmocka_unit_test(pool_shares_one_connection), cmocka_unit_test(swallowed),
+		cmocka_unit_test(taken_for_nobody),
+		cmocka_unit_test(slow_request_leaves_the_others)};
 
 	return cmocka_run_group_tests_name("http2", tests, setup, teardown);
 }
