@@ -185,8 +185,8 @@ RK_NORETURN static void child(
 
 	die_with_parent(parent);
 	signal(SIGINT, SIG_IGN); /* the parent may still need us to end cleanly */
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
 	signal(SIGCHLD, SIG_IGN);
 	for (int i = 0; null >= 0 && i < 3; i++)
 		dup2(null, i);

@@ -85,7 +85,7 @@ static void on_signal(int n)
 /* Wait for Ctrl-C; the forward's own process does the work. */
 static int hold(struct rk_err *err)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
+	struct sigaction sa = {.sa_handler = on_signal}, was;
 	sigset_t set, old;
 
 	sigemptyset(&set);
@@ -95,7 +95,8 @@ static int hold(struct rk_err *err)
 	sigprocmask(SIG_BLOCK, &set, &old);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) /* no nohup */
+		sigaction(SIGHUP, &sa, NULL);
 	while (!got_signal)
 		sigsuspend(&old);
 	sigprocmask(SIG_SETMASK, &old, NULL);

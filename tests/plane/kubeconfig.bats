@@ -119,10 +119,14 @@ list nodes -/- 200"
 @test "kubeconfig get --hold: the forward stays until Ctrl-C" {
 	far true
 	# shellcheck disable=SC2016 # for the inner shell
-	far bash -c 'echo $$ >"$HOME/pid" && exec "$@"' - "$RK3K_BIN/rk3k-kubeconfig" get kc/hidden --hold \
+	far bash -c 'echo $$ >"$HOME/pid" && trap "" HUP && exec "$@"' - "$RK3K_BIN/rk3k-kubeconfig" get kc/hidden --hold \
 		--probe-timeout 500ms >"$FAR/held" 2>"$FAR/err" &
 	local job=$!
 	within 10 far kubectl --kubeconfig "$FAR/held" get --raw /readyz
+	# when the terminal is closed, under nohup
+	kill -HUP "$(cat "$FAR/pid")" "$(pgrep -P "$(cat "$FAR/pid")")"
+	sleep 1
+	run -0 far kubectl --kubeconfig "$FAR/held" get --raw /readyz
 	kill -TERM "$(cat "$FAR/pid")"
 	wait "$job" || true
 	run -1 far kubectl --kubeconfig "$FAR/held" --request-timeout 2s get --raw /readyz
