@@ -116,31 +116,31 @@ bool rk_challenge_param(const char *challenge, const char *name, char *out, size
 	const char *p = strchr(challenge, ' ');
 	size_t k = strlen(name);
 
+	out[0] = '\0';
 	while (p && *p) {
-		const char *key, *end;
+		const char *key;
 		size_t n = 0;
-		bool quoted;
+		bool quoted, wanted;
 
 		p += strspn(p, " ,\t");
 		key = p;
 		p += strcspn(p, "=");
 		if (*p != '=')
 			return false;
-		end = p++;
+		wanted = (size_t)(p - key) == k && !strncasecmp(key, name, k);
+		p++;
 		quoted = *p == '"';
 		p += quoted;
 		for (; *p && !(quoted ? *p == '"' : *p == ','); p++) {
 			if (quoted && *p == '\\' && p[1])
 				p++;
-			if (n < size)
+			if (wanted && n < size)
 				out[n] = *p;
 			n++;
 		}
-		if ((size_t)(end - key) == k && !strncasecmp(key, name, k)) {
-			if (n >= size)
-				return false;
-			out[n] = '\0';
-			return true;
+		if (wanted) {
+			out[n < size ? n : 0] = '\0';
+			return n < size;
 		}
 		p += *p == '"';
 	}
@@ -172,18 +172,19 @@ static int parse_token(const struct rk_http_res *res, char **token, struct rk_er
 	return 0;
 }
 
-/* Service and scope, behind the query that the realm may have of its own. */
+/* Service and scope, as far as there are any, behind the query that the realm may have of its own. */
 static void token_query(
 	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
 {
-	char service[200] = "";
+	char service[200];
 
-	rk_challenge_param(challenge, "service", service, sizeof(service));
 	rk_buf_puts(out, realm + strcspn(realm, "?"));
-	rk_buf_puts(out, out->len ? "&service=" : "?service=");
-	rk_urlencode(out, service);
+	if (rk_challenge_param(challenge, "service", service, sizeof(service))) {
+		rk_buf_puts(out, out->len ? "&service=" : "?service=");
+		rk_urlencode(out, service);
+	}
 	if (scope) {
-		rk_buf_puts(out, "&scope=");
+		rk_buf_puts(out, out->len ? "&scope=" : "?scope=");
 		rk_urlencode(out, scope);
 	}
 }

@@ -21,8 +21,7 @@ static void param(const char *challenge, const char *name, const char *want)
 	if (found != (want != NULL))
 		print_message("%s: %s\n", challenge, name);
 	assert_int_equal(found, want != NULL);
-	if (want)
-		assert_string_equal(out, want);
+	assert_string_equal(out, want ? want : "");
 }
 
 static void challenges(void **state RK_UNUSED)
@@ -50,6 +49,10 @@ static void damaged_challenges(void **state RK_UNUSED)
 	param("Bearer xrealm=\"a\"", "realm", NULL);
 	/* In another's value it is no parameter. */
 	param("Bearer service=\"realm=x\"", "realm", NULL);
+	/* Nothing of another's value is left behind, however long that is. */
+	param("Bearer realm=\"https://example.com/token\"", "service", NULL);
+	param("Bearer realm=\"https://example.com/0123456789/0123456789/0123456789\"", "service",
+		NULL);
 	/* Too long for the reader: not cut. */
 	param("Bearer realm=\"https://example.com/0123456789/0123456789/0123456789\"", "realm",
 		NULL);
