@@ -22,6 +22,7 @@ struct rk_ws {
 	struct rk_buf msg; /* the message being put together */
 	struct rk_buf out; /* frames that are not sent yet */
 	size_t sent;	   /* bytes of it that are */
+	bool begun;	   /* a first part of msg was seen, its last part not yet */
 	bool over;	   /* a close was seen */
 };
 
@@ -148,12 +149,15 @@ static int take(struct rk_ws *ws, const struct rk_ws_frame *f, const char *p)
 	switch (f->opcode) {
 	case OP_BINARY:
 	case OP_TEXT:
-		rk_buf_reset(&ws->msg);
-		/* fall through */
 	case OP_MORE:
+		if (ws->begun != (f->opcode == OP_MORE))
+			return -1;
+		if (!ws->begun)
+			rk_buf_reset(&ws->msg);
 		if (ws->msg.len + f->len > MESSAGE_MAX)
 			return -1;
 		rk_buf_put(&ws->msg, p, f->len);
+		ws->begun = !f->fin;
 		return f->fin && ws->msg.len;
 	case OP_PING:
 		return ws->out.len - ws->sent > UNSENT_MAX ? 0 : send_frame(ws, OP_PONG, p, f->len);

@@ -5,6 +5,7 @@
 #include "ws.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -491,6 +492,60 @@ static void forward_much_both_ways(void **state)
 	much_both_ways(true);
 }
 
+/* After one whole message, the middle of another; a second beginning. */
+static void pod_goes_on(struct peer *c)
+{
+	if (say(c, "\x82\x03\0hi\x80\x01x", 8))
+		hear_out(c);
+}
+
+static void pod_begins_twice(struct peer *c)
+{
+	if (say(c, "\x82\x03\0hi\x02\x01x\x82\x01y", 11))
+		hear_out(c);
+}
+
+static int wait_and_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n)
+{
+	int r = rk_ws_recv(ws, msg, n);
+
+	for (struct pollfd p = {.fd = rk_ws_fd(ws), .events = POLLIN}; r == 0;) {
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		r = rk_ws_recv(ws, msg, n);
+	}
+	return r;
+}
+
+static void out_of_turn(void (*pod)(struct peer *c))
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_ws *ws = NULL;
+	struct rk_kube k = {0};
+	const unsigned char *msg;
+	size_t n;
+	int port;
+	pid_t server = serve(&port, false, pod);
+
+	client_init(&k, port, false);
+	if (rk_ws_open(&ws, &k, "/", "v4.channel.k8s.io", "x", &err) < 0)
+		fail_msg("%s", err.msg);
+	for (int i = 0; i < 3; i++) /* two ports, and what the pod says */
+		assert_int_equal(wait_and_recv(ws, &msg, &n), 1);
+	assert_int_equal(n, 3);
+	assert_memory_equal(msg, "\0hi", 3);
+	assert_int_equal(wait_and_recv(ws, &msg, &n), -1); /* nothing of the first again */
+	rk_ws_free(ws);
+	client_release(&k);
+	server_stop(server);
+}
+
+static void pieces_out_of_turn(void **state)
+{
+	(void)state;
+	out_of_turn(pod_goes_on);
+	out_of_turn(pod_begins_twice);
+}
+
 /* A value may end in a colon, as the name of a user may; without that header the request would be
  * somebody else's. */
 static void headers_that_end_in_a_colon(void **state)
@@ -544,6 +599,7 @@ int main(void)
 		cmocka_unit_test(forward_with_a_new_token),
 		cmocka_unit_test(forward_much_both_ways),
 		cmocka_unit_test(forward_last_words),
+		cmocka_unit_test(pieces_out_of_turn),
 		cmocka_unit_test(headers_that_end_in_a_colon),
 	};
 
