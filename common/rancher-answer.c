@@ -94,12 +94,18 @@ int rk_rancher_page_error(const struct rk_http_res *res, const char *what, struc
 	return -1;
 }
 
-static int error_redirect(const struct rk_http_res *res, const char *what, struct rk_err *err)
+/* The query of where it sends us is its own business, and may hold what it was sent. */
+static int error_redirect(const struct rk_http_res *res, const char *what, const char *const *hide,
+	struct rk_err *err)
 {
+	const char *to = hidden_in(res->location, hide) ? "" : res->location;
+	size_t n = strcspn(to, "?#");
+	rk_auto_free char *shown = n ? rk_strndup(to, n) : rk_strdup("another place");
+
 	rk_err_set(err, RK_CONFLICT,
 		"%s: the server redirects to %s, and credentials are sent nowhere but to the "
 		"given address (HTTP %d)",
-		what, *res->location ? res->location : "another place", res->status);
+		what, shown, res->status);
 	return rk_err_hint(err, "if that is the real address of this Rancher, give it with --url");
 }
 
@@ -130,7 +136,7 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 	struct rk_err *err)
 {
 	if (res->status >= 300 && res->status < 400)
-		error_redirect(res, what, err);
+		error_redirect(res, what, hide, err);
 	else if (rk_rancher_is_page(res))
 		rk_rancher_page_error(res, what, err);
 	else

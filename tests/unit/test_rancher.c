@@ -286,6 +286,18 @@ static void errors_of_all_shapes(void **state)
 	}
 }
 
+/* A server may put what it was given into the address of its login page. */
+static void redirects_hide_the_token(void **state)
+{
+	rk_auto_free char *got = NULL;
+	int code;
+
+	(void)state;
+	got = said(302, "", "", "https://h/login?token=hunter2hunter2", &code);
+	assert_null(strstr(got, "hunter2"));
+	assert_non_null(strstr(got, "redirects to another place"));
+}
+
 static void quotes_are_bounded(void **state)
 {
 	rk_auto_buf body = RK_BUF_INIT;
@@ -310,6 +322,7 @@ int main(void)
 		cmocka_unit_test(tokens_of_both_kinds),
 		cmocka_unit_test(tokens_of_wrong_types),
 		cmocka_unit_test(errors_of_all_shapes),
+		cmocka_unit_test(redirects_hide_the_token),
 		cmocka_unit_test(quotes_are_bounded),
 	};
 
