@@ -5,6 +5,8 @@
 #include "file.h"
 #include "settings-priv.h"
 
+#define PROBLEMS_MAX 200
+
 struct scan {
 	const char *p, *end;
 	unsigned line;
@@ -245,7 +247,7 @@ static void line(struct scan *c)
 {
 	bool exported = false;
 
-	while (c->p < c->end && *c->p != '\n') {
+	while (c->p < c->end && *c->p != '\n' && c->problems->n < PROBLEMS_MAX) {
 		if (is_blank(*c->p)) {
 			c->p++;
 		} else if (*c->p == '\\' && peek2(c) == '\n') {
@@ -269,13 +271,16 @@ static bool scan(
 
 	if (n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3))
 		c.p += 3;
-	while (c.p < c.end && p->n < 200) {
+	while (c.p < c.end && p->n < PROBLEMS_MAX) {
 		line(&c);
-		if (c.p < c.end) {
+		if (peek(&c) == '\n') {
 			c.p++;
 			c.line++;
 		}
 	}
+	if (c.p < c.end)
+		rk_problem_add(p, true, "", "%s:%u: too many problems: the rest is not read", name,
+			c.line);
 	return c.secrets;
 }
 

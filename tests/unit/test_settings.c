@@ -135,6 +135,27 @@ static void parse_warns(void **state RK_UNUSED)
 	assert_string_equal(rk_setting(s, RK_KEY_PVC_SIZE), "2Gi");
 }
 
+/* A file of another program: what follows is not left out unsaid. */
+static void parse_stops_aloud(void **state RK_UNUSED)
+{
+	static const char *const ends[] = {"\n", " "}; /* many lines; one */
+
+	for (size_t i = 0; i < RK_COUNT(ends); i++) {
+		rk_auto_buf text = RK_BUF_INIT;
+		rk_auto_problems p = {0};
+		rk_auto_settings *s = NULL;
+
+		for (int k = 0; k < 300; k++)
+			rk_buf_addf(&text, "OTHER_%d=1%s", k, ends[i]);
+		rk_buf_puts(&text, "PVC_SIZE=1Gi");
+		s = parsed(text.s, &p);
+		assert_int_equal(p.n, 201);
+		assert_int_equal(p.fatal, 1);
+		assert_non_null(strstr(p.v[200].text, "the rest is not read"));
+		assert_null(rk_setting(s, RK_KEY_PVC_SIZE));
+	}
+}
+
 static void parse_survives_noise(void **state RK_UNUSED)
 {
 	static const char seed[] =
@@ -627,6 +648,7 @@ int main(void)
 		cmocka_unit_test(parse_refuses_what_needs_a_shell),
 		cmocka_unit_test(parse_never_shows_a_secret),
 		cmocka_unit_test(parse_warns),
+		cmocka_unit_test(parse_stops_aloud),
 		cmocka_unit_test(parse_survives_noise),
 		cmocka_unit_test(order_of_origins),
 		cmocka_unit_test(assign_refuses),
