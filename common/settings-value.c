@@ -293,11 +293,13 @@ static void check_repo(struct check *c, const char *v)
 {
 	char *r = tidy(c, v, strlen(v), false);
 	size_t n = strlen(r);
+	bool scheme;
 	const char *why;
 
 	while (n && r[n - 1] == '/' && !rk_suffix(r, "://"))
 		r[--n] = '\0';
-	for (char *p = r; strstr(r, "://") && *p != ':'; p++)
+	scheme = strstr(r, "://");
+	for (char *p = r; scheme && *p != ':'; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + 32);
 	why = repo_trouble(r);
@@ -427,25 +429,15 @@ static void check_email(struct check *c, const char *v)
 		put(c, mail);
 }
 
-/* Text must be UTF-8 without control characters (a password may hold tabs and line breaks). */
 static bool utf8_ok(const char *v)
 {
-	const unsigned char *p = (const unsigned char *)v;
+	size_t n = strlen(v);
+	uint32_t cp;
 
-	while (*p) {
-		int more = *p < 0x80 ? 0 : *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-		uint32_t cp = more == 0 ? *p : *p & (0x3fu >> more);
-
-		if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4)
+	for (size_t len; n; v += len, n -= len) {
+		len = rk_utf8(v, n, &cp);
+		if (!len)
 			return false;
-		for (p++; more; more--, p++) {
-			if ((*p & 0xc0) != 0x80)
-				return false;
-			cp = cp << 6 | (*p & 0x3fu);
-			if (more == 1 &&
-				(cp < 0x80 || (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff))
-				return false;
-		}
 	}
 	return true;
 }

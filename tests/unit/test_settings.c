@@ -268,6 +268,11 @@ static void forms_of_names(void **state RK_UNUSED)
 	form(RK_KEY_HOSTNAME, "x.y.", NULL, "no DNS name");
 	form(RK_KEY_HOSTNAME, "-x.y", NULL, "no DNS name");
 	form(RK_KEY_HOSTNAME, "x\xff", NULL, "UTF-8");
+	form(RK_KEY_HELM_REPO_USER, "\xe0\xa0\x80\xf0\x90\x80\x80", "\xe0\xa0\x80\xf0\x90\x80\x80",
+		NULL);
+	form(RK_KEY_HELM_REPO_USER, "\xe0\x82\x80", NULL, "UTF-8"); /* longer than it need be */
+	form(RK_KEY_HELM_REPO_USER, "\xf0\x80\x82\x80", NULL, "UTF-8");
+	form(RK_KEY_HELM_REPO_USER, "\xed\xa0\x80", NULL, "UTF-8"); /* half a pair */
 	form(RK_KEY_HOSTNAMES, "a.b, C.d ,,a.b", "a.b,c.d", NULL);
 	form(RK_KEY_HOSTNAMES, " , ", NULL, "names nothing");
 	form(RK_KEY_HOSTNAMES, "a.b,1.2.3.4", NULL, "\"1.2.3.4\" is an IP address");
