@@ -33,7 +33,7 @@ static const char *step_filter(const struct rk_val **v, const char *p)
 	rk_each (it, *v) {
 		const struct rk_val *m = rk_member(it, p, klen);
 
-		if (!hit && m && m->len == (size_t)(end - from - 1) &&
+		if (!hit && m && m->s && m->len == (size_t)(end - from - 1) &&
 			!memcmp(m->s, from + 1, m->len))
 			hit = it;
 	}

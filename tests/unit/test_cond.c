@@ -48,6 +48,8 @@ static void paths(void **state)
 		{".l[1].n", "y"},
 		{".l[?(@.n==\"x\")].v", "7"},
 		{".l[?(@.n == 'x')].v", "7"},
+		{".l[?(@.v==\"\")].n", NULL},
+		{".l[?(@.m==\"\")].n", NULL},
 		{".l[9].n", NULL},
 		{".nope.nope", NULL},
 		{".a.b.c", NULL},
@@ -59,7 +61,7 @@ static void paths(void **state)
 		{".l[?(@.n)]", "!"},
 		{".a}", "!"},
 	};
-	const struct rk_val *v = yaml("a: {b: 1, k.x: 2}\nl: [{n: x, v: 7}, {n: 'y'}]\n");
+	const struct rk_val *v = yaml("a: {b: 1, k.x: 2}\nl: [{n: x, v: 7}, {n: 'y', m: {}}]\n");
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(table); i++) {
