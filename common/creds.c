@@ -2,6 +2,7 @@
 #include "creds.h"
 
 #include <sys/file.h>
+#include <ctype.h>
 #include <fcntl.h>
 
 #include "file.h"
@@ -198,19 +199,28 @@ static int parse_docker(
 
 /* --- helm's repositories.yaml --- */
 
+/* Of two hex digits; 0 when they are none. */
+static int hex_byte(const char *s)
+{
+	int v = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (!isxdigit((unsigned char)s[i]))
+			return 0;
+		v = v * 16 + (s[i] <= '9' ? s[i] - '0' : (s[i] | 0x20) - 'a' + 10);
+	}
+	return v;
+}
+
 static char *percent_decode(struct rk_creds *c, const char *s, size_t n)
 {
 	char *out = rk_doc_strndup(c->d, s, n), *w = out;
 
 	for (const char *r = out; *r; r++) {
-		unsigned int byte;
+		int byte = *r == '%' ? hex_byte(r + 1) : 0;
 
-		if (*r == '%' && r[1] && r[2] && sscanf(r + 1, "%2x", &byte) == 1 && byte) {
-			*w++ = (char)byte;
-			r += 2;
-		} else {
-			*w++ = *r;
-		}
+		*w++ = byte ? (char)byte : *r;
+		r += byte ? 2 : 0;
 	}
 	*w = '\0';
 	return out;
