@@ -42,25 +42,6 @@ int rk_verbosity(void)
 
 /* --- text made harmless --- */
 
-/* Length of the UTF-8 sequence at s of at most n bytes, with its code point; 0 when it is none. */
-static size_t utf8(const unsigned char *s, size_t n, uint32_t *cp)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (!len || len > n || s[0] > 0xf4)
-		return 0;
-	*cp = len == 1 ? s[0] : s[0] & (0x7f >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*cp = *cp << 6 | (s[i] & 0x3f);
-	}
-	if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
-		return 0;
-	return len;
-}
-
 /* C1 controls, and those that turn the direction of writing: a name must not reorder its line. */
 static bool deceptive(uint32_t cp)
 {
@@ -74,7 +55,7 @@ void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
 
 	while (n) {
 		uint32_t cp = 0;
-		size_t len = utf8((const unsigned char *)s, n, &cp);
+		size_t len = rk_utf8(s, n, &cp);
 
 		if (!len || deceptive(cp)) {
 			rk_buf_puts(b, replacement);
