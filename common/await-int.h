@@ -81,12 +81,13 @@ enum verdict await_url_judge(struct await *w, struct report *r);
 /* Worst trouble among the pods of a mirror (prefix NULL: any name): a FAULT goes to r->fault, what is
  * busy to the line. */
 enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct report *r);
-/* The newest Warning since the wait began, on objects whose name begins with prefix (NULL: any). */
-void look_event(
-	const struct await *w, const struct rk_mirror *m, const char *prefix, struct rk_buf *out);
-/* That event as part of the line; one that says an image cannot be pulled is a fault as well. */
+/* The newest event since the wait began, of objects whose name has part in it or is name (both NULL:
+ * any); a warning before all others, and whether it is one. */
+bool look_event(const struct await *w, const struct rk_mirror *m, const char *part,
+	const char *name, struct rk_buf *out);
+/* That event as part of the line; a warning that an image cannot be pulled is a fault as well. */
 void look_trouble(
-	const struct await *w, const struct rk_mirror *m, const char *prefix, struct report *r);
+	const struct await *w, const struct rk_mirror *m, const char *part, struct report *r);
 /* What to do about an image of the private registry that cannot be pulled, to r->hint. */
 void look_pull(const struct await *w, const char *text, struct report *r);
 /* Whether a Deployment is rolled out; else the line says what is missing. */

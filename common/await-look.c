@@ -41,27 +41,6 @@ enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct repo
 	return worst;
 }
 
-void look_event(
-	const struct await *w, const struct rk_mirror *m, const char *prefix, struct rk_buf *out)
-{
-	const struct rk_val *best = NULL;
-	int64_t newest = time(NULL) - (rk_now_ms() - w->began) / 1000 - 120;
-
-	rk_mirror_each(e, m)
-	{
-		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
-
-		if (prefix && (!name || !rk_prefix(name, prefix)))
-			continue;
-		if (rk_event_time(e) >= newest) {
-			newest = rk_event_time(e);
-			best = e;
-		}
-	}
-	if (best)
-		rk_why_event(best, out);
-}
-
 #define LOGIN "correct HELM_REPO_USER and HELM_REPO_PASS"
 #define THEN  ", then: kubectl rk3k registries apply; servers read it at their start"
 
@@ -86,15 +65,47 @@ void look_pull(const struct await *w, const char *text, struct report *r)
 			rk_buf_puts(&r->hint, known[i].hint);
 }
 
+static bool concerns(const struct rk_val *event, const char *part, const char *name)
+{
+	const char *on = rk_get_str(event, "involvedObject", "name", NULL);
+
+	return (!part && !name) || (on && ((part && strstr(on, part)) || rk_streq(on, name)));
+}
+
+/* A warning says more than what came after it, as long as it is of this wait. */
+bool look_event(const struct await *w, const struct rk_mirror *m, const char *part,
+	const char *name, struct rk_buf *out)
+{
+	int64_t newest = time(NULL) - (rk_now_ms() - w->began) / 1000 - 120, since = newest;
+	const struct rk_val *best = NULL;
+	bool warning = false;
+
+	rk_mirror_each(e, m)
+	{
+		bool warns = rk_streq(rk_get_str(e, "type", NULL), "Warning");
+		int64_t t = rk_event_time(e);
+
+		if (warns < warning || t < (warns > warning ? since : newest) ||
+			!concerns(e, part, name))
+			continue;
+		newest = t;
+		warning = warns;
+		best = e;
+	}
+	if (best)
+		rk_why_event(best, out);
+	return warning;
+}
+
 void look_trouble(
-	const struct await *w, const struct rk_mirror *m, const char *prefix, struct report *r)
+	const struct await *w, const struct rk_mirror *m, const char *part, struct report *r)
 {
 	rk_auto_buf event = RK_BUF_INIT;
+	bool warning = look_event(w, m, part, NULL, &event);
 
-	look_event(w, m, prefix, &event);
 	if (event.len)
-		add_part(&r->line, "last warning: %s", event.s);
-	if (!r->fault.len &&
+		add_part(&r->line, "last %s: %s", warning ? "warning" : "event", event.s);
+	if (warning && !r->fault.len &&
 		(strstr(event.s, "sandbox image") || strstr(event.s, "failed to pull"))) {
 		add_part(&r->fault, "%s", event.s);
 		look_pull(w, event.s, r);

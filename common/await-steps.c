@@ -165,20 +165,20 @@ static void look_claims(const struct await *w, struct report *r)
 static void look_servers(const struct await *w, struct report *r)
 {
 	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0, warning;
 	rk_auto_buf event = RK_BUF_INIT;
-	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0;
+	char name[64];
 
 	look_claims(w, r);
 	/* the host pulls these, with logins of its own */
 	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
 		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
-	look_event(w, w->m[CL_EVENTS], "k3k-", &event);
-	if (!event.len)
-		look_event(w, w->m[CL_EVENTS], cluster_of(w), &event);
+	rk_k3k_name(name, cluster_of(w), "server"); /* also in the names of its pods and claims */
+	warning = look_event(w, w->m[CL_EVENTS], name, cluster_of(w), &event);
 	if (!event.len)
 		return;
-	add_part(&r->line, "last warning: %s", event.s);
+	add_part(&r->line, "last %s: %s", warning ? "warning" : "event", event.s);
 	if (set && bare && strstr(event.s, "FailedCreate") && !r->fault.len)
 		add_part(&r->fault, "no server pod can be made: %s", event.s);
 }

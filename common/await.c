@@ -177,8 +177,6 @@ void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, co
 	struct rk_list_opts lo = {
 		.labels = labels, .fields = field, .metadata_only = r == &RK_SECRET && !name};
 
-	if (r == &RK_EVENT)
-		lo.fields = "type=Warning";
 	if (w->n < MIRRORS_MAX)
 		w->m[w->n++] = rk_mirror_new(w->loop, k, r, ns, &lo, changed, w);
 }

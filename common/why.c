@@ -245,12 +245,10 @@ bool rk_why_event(const struct rk_val *event, struct rk_buf *out)
 	const char *name = rk_get_str(event, "involvedObject", "name", NULL);
 	const char *reason = rk_get_str(event, "reason", NULL);
 
-	if (!rk_streq(rk_get_str(event, "type", NULL), "Warning"))
-		return false;
-	rk_buf_addf(out, "%s on ", reason ? reason : "warning");
+	rk_buf_addf(out, "%s on ", reason ? reason : "event");
 	for (const char *p = kind ? kind : "object"; *p; p++)
 		rk_buf_putc(out, (char)tolower((unsigned char)*p));
 	rk_buf_addf(out, "/%s", name ? name : "?");
 	put_text(out, ": ", rk_get_str(event, "message", NULL));
-	return true;
+	return rk_streq(rk_get_str(event, "type", NULL), "Warning");
 }

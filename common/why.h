@@ -18,7 +18,7 @@ enum rk_why rk_why_pvc(const struct rk_val *pvc, struct rk_buf *out);
  * A passing "Failed" is BUSY. */
 enum rk_why rk_why_cluster(const struct rk_val *cluster, struct rk_buf *out, struct rk_buf *hint);
 
-/* "FailedMount on pod/x: text" of a Warning event; false for others. */
+/* "FailedMount on pod/x: text"; whether it is a warning. */
 bool rk_why_event(const struct rk_val *event, struct rk_buf *out);
 /* When it was last seen, seconds since 1970. */
 int64_t rk_event_time(const struct rk_val *event);

@@ -481,7 +481,7 @@ static const struct rk_cmd cmd = {
 		       "awaited with the "
 		       "elapsed time: phases, pods with their reasons, the chart's job and the "
 		       "last line of its "
-		       "log, the last warning. A fault that stays is told at once, and waiting "
+		       "log, the last event. A fault that stays is told at once, and waiting "
 		       "goes on, since "
 		       "most of them pass or can be mended meanwhile; --fail-fast ends there. When "
 		       "the time is "

@@ -273,6 +273,31 @@ no_charts() { ! kubectl get helmcharts -A; }
 	assert_regex "${stderr_lines[-1]}" "k3k-rancher-server-0: cannot pull image rancher/k3s:v9.9.9: Back-off.*K3S_VERSION"
 }
 
+event() { # TYPE REASON KIND NAME MESSAGE
+	jq -n --arg ns "$NS" --arg now "$(date -u +%FT%TZ)" '{apiVersion: "v1", kind: "Event", metadata: {generateName: "e-"},
+		involvedObject: {kind: $ARGS.positional[2], name: $ARGS.positional[3], namespace: $ns}, lastTimestamp: $now,
+		type: $ARGS.positional[0], reason: $ARGS.positional[1], message: $ARGS.positional[4]}' --args "$@" |
+		kubectl create -f -
+}
+
+@test "wait: cluster: the last event of its servers and claims is shown, a warning before others" {
+	local pod=k3k-rancher-server-0
+	doc=$(settings)
+	controller_runs
+	cluster rancher
+	status cluster/rancher '{"phase":"Provisioning"}'
+	event Normal Pulling Pod "$pod" 'Pulling image rancher/k3s'
+	event Normal Pulling Pod k3k-other-server-0 'Pulling something else'
+	step cluster --timeout 0
+	assert_failure 4
+	assert_regex "$stderr" "last event: Pulling on pod/$pod: Pulling image rancher/k3s"
+	event Warning ProvisioningFailed PersistentVolumeClaim "varlibrancherk3s-$pod" 'no space left'
+	event Normal Pulling Pod "$pod" 'Pulling image rancher/k3s'
+	step cluster --timeout 2s
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "is not ready after 2s: .*last warning: ProvisioningFailed on persistentvolumeclaim/varlibrancherk3s-$pod: no space left"
+}
+
 @test "wait: cluster: the controller that does not run is named" {
 	doc=$(settings)
 	cluster rancher

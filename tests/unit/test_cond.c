@@ -271,7 +271,11 @@ static void claims_and_events(void **state)
 	assert_int_equal(rk_why_pvc(yaml("metadata: {name: c}"), &out), RK_WHY_FAULT);
 	assert_int_equal(rk_why_pvc(yaml("status: {phase: Bound}"), &out), RK_WHY_FINE);
 	rk_buf_reset(&out);
-	assert_false(rk_why_event(yaml("type: Normal"), &out));
+	assert_false(rk_why_event(yaml("{type: Normal, reason: Pulling, message: 'Pulling image', "
+				       "involvedObject: {kind: Pod, name: p}}"),
+		&out));
+	assert_string_equal(out.s, "Pulling on pod/p: Pulling image");
+	rk_buf_reset(&out);
 	assert_true(rk_why_event(yaml("{type: Warning, reason: FailedMount, message: 'no', "
 				      "involvedObject: {kind: Pod, name: p}}"),
 		&out));
