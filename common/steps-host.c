@@ -10,7 +10,13 @@
 int step_namespace(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
-	return step_put_namespace(d, s, rk_settings_ns(s), out, err);
+	struct rk_val *p = step_params(d, s, "name", rk_settings_ns(s), NULL), *obj;
+
+	if (step_fill(d, "namespace", p, out, &obj, err) < 0)
+		return -1;
+	/* one that is there is somebody's: without our label destroy leaves it */
+	step_create_only(d, obj);
+	return 0;
 }
 
 int rk_step_mirrors(

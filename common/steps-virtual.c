@@ -35,7 +35,7 @@ int step_bootstrap(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
 	rk_auto_buf pw = RK_BUF_INIT_SECRET;
-	struct rk_val *data, *notes;
+	struct rk_val *data;
 
 	if (!is(s, RK_KEY_BOOTSTRAP_PW))
 		generate_password(&pw);
@@ -47,8 +47,7 @@ int step_bootstrap(
 		return -1;
 	step_put_data(d, data, "bootstrapPassword", &pw);
 	/* one that is there stays: Rancher reads it at its first start only */
-	notes = rk_map_at(d, data->parent, "metadata", "annotations", NULL);
-	rk_set_str(d, notes, "rk3k.io/create-only", "true");
+	step_create_only(d, data->parent);
 	return 0;
 }
 

@@ -48,6 +48,13 @@ int step_put_namespace(struct rk_doc *d, const struct rk_settings *s, const char
 	return step_fill(d, "namespace", step_params(d, s, "name", name, NULL), out, &obj, err);
 }
 
+void step_create_only(struct rk_doc *d, struct rk_val *obj)
+{
+	struct rk_val *notes = rk_map_at(d, obj, "metadata", "annotations", NULL);
+
+	rk_set_str(d, notes, "rk3k.io/create-only", "true");
+}
+
 /* A Secret; data is a map for the caller to fill. */
 int step_put_secret(struct rk_doc *d, const struct rk_settings *s, const char *ns, const char *name,
 	const char *type, struct rk_val *out, struct rk_val **data, struct rk_err *err)

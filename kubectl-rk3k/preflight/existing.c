@@ -50,7 +50,10 @@ static void check_existing(struct flight *f, const struct rk_val *obj, size_t co
 			who);
 		return;
 	}
-	counts[is_ours(f, live) ? 0 : 1]++;
+	if (is_ours(f, live))
+		counts[0]++;
+	else if (!rk_streq(kind, "Namespace")) /* which is used as it is */
+		counts[1]++;
 }
 
 void check_host_objects(struct flight *f)

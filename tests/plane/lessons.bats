@@ -104,6 +104,26 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	run ! kubectl get helmchartconfig -n kube-system rke2-ingress-nginx
 }
 
+@test "destroy: a namespace that was there before deploy stays, one that deploy made goes" {
+	served
+	configuration
+	kubectl create configmap mine >/dev/null
+	run --separate-stderr -0 rk3k deploy -c "$CONF" --skip-preflight --only namespace
+	assert_output "namespace/$NS unchanged"
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only namespace
+	[[ $stderr == *"namespace $NS stays: it was there before deploy"* ]]
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only verify
+	refute_output --partial "namespace $NS"
+	run -0 kubectl get configmap mine -o name
+	sed -i "s/^NAMESPACE=.*/&-made/" "$CONF"
+	run --separate-stderr -0 rk3k deploy -c "$CONF" --skip-preflight --only namespace
+	assert_output "namespace/$NS-made created"
+	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify
+	assert_line --regexp "^namespace $NS-made +still there"
+	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only namespace
+	run ! kubectl get namespace "$NS-made"
+}
+
 @test "apply: a changed Cluster keeps its server arguments and what others have set" {
 	served
 	settings | rk3k render cluster | rk3k apply -f - -q >/dev/null
