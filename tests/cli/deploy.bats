@@ -139,6 +139,21 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	[[ $stderr == *'kubeconfig get rancher-k3k/rancher -- kubectl'* ]]
 }
 
+@test "deploy: a budget of three servers that cannot be looked for is not taken for absent" {
+	program exec/rk3k-preflight <<<:
+	program exec/rk3k-wait <<<'exit "$WAIT"'
+	program exec/rk3k-delete <<<'echo "delete $1" && exit "$DELETE"'
+	export RK3K_EXEC_PATH=$PWD/exec DELETE=0 WAIT
+	for WAIT in 0 1 5; do
+		deploy -0 -c deploy.conf --only pdb
+		assert_output 'delete poddisruptionbudget.policy/k3k-rancher-server'
+	done
+	DELETE=1 deploy -1 -c deploy.conf --only pdb
+	DELETE=5 deploy -0 -c deploy.conf --only pdb # delete has said what right is missing
+	WAIT=3 deploy -0 -c deploy.conf --only pdb
+	assert_output ''
+}
+
 @test "destroy: --help names every exit code that comes" {
 	run --separate-stderr -3 "$RK3K_BIN/rk3k-destroy" -c nowhere.conf --yes
 	run -0 "$RK3K_BIN/rk3k-destroy" --help
