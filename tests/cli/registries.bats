@@ -57,7 +57,8 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 	conf
 	run -0 chart cert-manager '[.spec.repo, .spec.chart, .spec.version, .spec.authSecret, .spec.repoCAConfigMap] | tojson'
 	assert_output '["https://charts.jetstack.io","cert-manager","v1.18.5",null,null]'
-	run -0 bash -c "'$bin/rk3k-render' cert-manager -c doc.json | grep -c '[\$]{\\|__'" || [ "$output" = 0 ]
+	run -0 --separate-stderr "$bin/rk3k-render" cert-manager -c doc.json
+	refute_output --regexp '[$][{]|__'
 }
 
 @test "registries: 3 4 5 6 private cert-manager over HTTP: credentials and the CA's name (B)" {
