@@ -135,6 +135,9 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 @test "wait controller, teardown: wrong types in Deployment, pods, Cluster" {
 	bad 4 'deployments|pods' wait controller -c "$PWD/doc.json" --timeout 0 -q
 	bad 0 'clusters' wait teardown -c "$PWD/doc.json" --timeout 0 -q
+	objects '(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items) = [] |
+		(.["/api/v1/namespaces/rancher-k3k/secrets"].items[0].metadata.ownerReferences) = [{kind: "Cluster", name: "rancher"}]'
+	bad 4 'secrets|pods' wait teardown -c "$PWD/doc.json" --timeout 0 -q
 }
 
 @test "wait cluster: wrong types in Cluster, StatefulSet, claims, pods, events" {
@@ -180,4 +183,11 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 @test "registries: wrong types in Cluster and HelmChart" {
 	bad 1 'k3k.io|helmcharts/|rancher-k3k$' registries diff -c "$PWD/doc.json" --registry 127.0.0.1:1
 	bad 0 'k3k.io|helmcharts/' registries apply -c "$PWD/doc.json" --registry 127.0.0.1:1
+}
+
+@test "registries check: wrong types in a repository's index and in the answers of a token server" {
+	local charts=https://127.0.0.1:@PORT@/charts
+	(umask 077 && echo word >word)
+	bad 1 '/charts/|/token|/v2/' registries check --registry 127.0.0.1:@PORT@ --ca "$PWD/tls.crt" --user @TOKEN@ \
+		--password-file "$PWD/word" --set "K3K_REPO=$charts" --set "RANCHER_REPO=$charts" --set "CERTMANAGER_REPO=$charts"
 }

@@ -40,6 +40,10 @@ def helmchart($n): obj("helm.cattle.io/v1"; "HelmChart"; $n; "kube-system") + {
 def event: {metadata: {name: "e", namespace: "rancher-k3k"}, type: "Warning", reason: "FailedCreate", message: "no quota", count: 3,
 	lastTimestamp: (now | todate), eventTime: null, involvedObject: {kind: "StatefulSet", name: "k3k-rancher-server"}};
 def issuer($k; $n): obj("cert-manager.io/v1"; $k; $n; "cattle-system") + {spec: {secretName: $n}, status: {conditions: conditions}};
+def request($n; $time): obj("cert-manager.io/v1"; "CertificateRequest"; $n; "cattle-system") * {metadata: {creationTimestamp: $time,
+	ownerReferences: [{kind: "Certificate", name: "tls-rancher-ingress"}]}, status: {conditions: [conditions[] | .reason = "Failed"]}};
+def challenge: obj("acme.cert-manager.io/v1"; "Challenge"; "c"; "cattle-system") +
+	{spec: {dnsName: "rancher.example.com"}, status: {reason: "no answer"}};
 def ingress($n; $ns): obj("networking.k8s.io/v1"; "Ingress"; $n; $ns) + {spec: {ingressClassName: "nginx",
 	tls: [{hosts: ["rancher.example.com"], secretName: "tls-rancher-ingress"}],
 	rules: [{host: "rancher.example.com", http: {paths: [{path: "/", pathType: "Prefix",
@@ -107,6 +111,12 @@ named([
 	"/apis/storage.k8s.io/v1/storageclasses": list("StorageClassList";
 		[{metadata: {name: "local", annotations: {"storageclass.kubernetes.io/is-default-class": "true"}}, provisioner: "p", volumeBindingMode: "Immediate"}]),
 	"/apis/storage.k8s.io/v1/storageclasses/local": {metadata: {name: "local"}, provisioner: "p", volumeBindingMode: "Immediate"},
+	"/apis/cert-manager.io/v1/namespaces/cattle-system/certificaterequests": list("List"; [request("a"; "2026-01-01T00:00:00Z"), request("b"; "2026-01-02T00:00:00Z")]),
+	"/apis/acme.cert-manager.io/v1/namespaces/cattle-system/challenges": list("List"; [challenge]),
+	"/v2/": {},
+	"/token": {token: "TOKEN", access_token: "TOKEN", expires_in: 60},
+	"/charts/index.yaml": {apiVersion: "v1", entries: ({k3k: "1.0.2", "cert-manager": "v1.18.5", rancher: "2.14.1"} |
+		map_values([{version: ., urls: ["x.tgz"]}]))},
 	"\($core)/events": list("EventList"; [event]),
 	"/api/v1/namespaces/k3k-system/events": list("EventList"; [event]),
 	"/api/v1/namespaces/k3k-system/pods": list("PodList"; [pod("k3k-0"; "k3k-system")]),
