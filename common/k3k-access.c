@@ -252,7 +252,9 @@ static int read_secret(
 
 static int open_candidate(struct search *s, struct candidate *c, struct rk_err *err)
 {
-	struct rk_kube_flags flags = {.server = c->url, .tls_server_name = c->name};
+	struct rk_kube_flags flags = {.server = c->url,
+		.tls_server_name = c->name,
+		.resolve = rk_kube_target(s->host)->conf.resolve};
 
 	return rk_kube_open_text(&c->kube, s->a->kubeconfig.s, s->a->kubeconfig.len,
 		"the virtual cluster's Secret", &flags, err);

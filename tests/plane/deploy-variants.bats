@@ -104,6 +104,55 @@ private_login() {
 	[[ ${stderr_lines[-1]} == *"stopped in step cert-sync"* ]]
 }
 
+# What RKE2 has on its hosts, here without the controller that would act on it.
+rke2_values() { # VALUES
+	kubectl apply -f - >/dev/null <<-'END'
+		apiVersion: apiextensions.k8s.io/v1
+		kind: CustomResourceDefinition
+		metadata: {name: helmchartconfigs.helm.cattle.io}
+		spec:
+		  group: helm.cattle.io
+		  scope: Namespaced
+		  names: {kind: HelmChartConfig, plural: helmchartconfigs, singular: helmchartconfig}
+		  versions:
+		  - name: v1
+		    served: true
+		    storage: true
+		    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+	END
+	kubectl wait --for=condition=Established crd/helmchartconfigs.helm.cattle.io --timeout=20s >/dev/null
+	jq -n --arg v "$1" '{apiVersion: "helm.cattle.io/v1", kind: "HelmChartConfig",
+		metadata: {name: "rke2-ingress-nginx", namespace: "kube-system"}, spec: {valuesContent: $v}}' |
+		kubectl apply -f - >/dev/null
+}
+
+values() { kubectl get helmchartconfig -n kube-system rke2-ingress-nginx -o 'jsonpath={.spec.valuesContent}'; }
+
+@test "deploy: the API under a name of its own, through the host's ingress; destroy puts its values back" {
+	local api=api.example.com before=$'controller:\n  kind: DaemonSet # ours\n'
+	mapfile -t lines < <(public)
+	rke2_values "$before"
+	conf "K3K_API_HOSTNAME=$api" "${lines[@]}"
+	run --separate-stderr -0 deploy --resolve "$api:443:10.90.0.1"
+	[[ $stderr == *"rancher-k3k/rancher: ingress https://$api answers"* ]]
+	run -0 values
+	assert_output --partial 'enable-ssl-passthrough'
+	run -0 kubectl config view --raw -o 'jsonpath={.clusters[?(@.name=="rancher-k3k")].cluster.server}'
+	assert_output "https://$api"
+	run --separate-stderr -0 rk3k status --resolve "$api:443:10.90.0.1"
+	assert_line --regexp "^kubeconfig +works +https://$api \(ingress\)"
+	{ cat /etc/hosts && echo "10.90.0.1 $api"; } >"$BATS_TEST_TMPDIR/hosts"
+	# shellcheck disable=SC2016 # for the inner shell
+	run -0 bed unshare -m sh -c 'mount --bind "$0" /etc/hosts && kubectl --context rancher-k3k get namespace cattle-system -o name' \
+		"$BATS_TEST_TMPDIR/hosts"
+	assert_output namespace/cattle-system
+	run --separate-stderr -0 deploy --resolve "$api:443:10.90.0.1"
+	refute_output --regexp '(created|configured)'
+	run --separate-stderr -0 rk3k destroy -c "$T/deploy.conf" --yes
+	printf '%s' "$before" | cmp - <(values)
+	kubectl delete crd helmchartconfigs.helm.cattle.io >/dev/null
+}
+
 @test "controller: in a namespace of one's own, from a repository that docker's logins open" {
 	local oci host
 	oci=$(var CHART_OCI)
