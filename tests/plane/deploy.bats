@@ -117,8 +117,12 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 @test "status: all is well, also as json" {
 	run --separate-stderr -0 rk3k status
 	assert_output --regexp 'chart rancher +done'
-	assert_output --partial "https://$HOST"
+	assert_line --regexp "^url +https://$HOST\$"
+	assert_line --regexp '^kubeconfig +works +https://10\.90\.0\.1:[0-9]+ \(node port\), until 20[0-9-]+T[0-9:]+Z$'
+	assert_line --regexp '^certificate inside +valid +until 20[0-9-]+T[0-9:]+Z, sha256 [0-9a-f]+'
+	assert_line --regexp '^certificate on host +valid +until 20[0-9-]+T[0-9:]+Z, sha256 [0-9a-f]+'
 	run --separate-stderr -0 rk3k status -o json
+	assert_equal "$(jq -c '[.kubeconfig.expires, .certificates.inside.expires, .certificates.host.expires] | map(fromdate > now)' <<<"$output")" '[true,true,true]'
 	assert_equal "$(jq -c '[.phase, .certificates.agree, .problems, .rancher.available]' <<<"$output")" '["Ready",true,[],1]'
 	run --separate-stderr -0 rk3k status -A
 	assert_line --regexp '^rancher-k3k +rancher +virtual +Ready +1 '
