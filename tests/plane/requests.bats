@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# requests.bats - exactly what the tools that read ask of the API server, and no more. Those of
-# apply, delete and wait are in their own files. The plane is host and inside at once.
+# requests.bats - exactly what the tools ask of the API server, and no more. Those of apply, delete and
+# wait for objects are in their own files. The plane is host and inside at once.
 # shellcheck disable=SC2154
 
 load ../helpers
@@ -13,6 +13,10 @@ setup_file() {
 	own_crd k3k.io v1beta1 Cluster clusters
 	own_crd helm.cattle.io v1 HelmChart helmcharts
 	own_crd helm.cattle.io v1 HelmChartConfig helmchartconfigs
+	own_crd cert-manager.io v1 Certificate certificates
+	own_crd cert-manager.io v1 CertificateRequest certificaterequests
+	own_crd cert-manager.io v1 Issuer issuers
+	own_crd acme.cert-manager.io v1 Challenge challenges
 }
 teardown_file() { own_down; }
 setup() { own_home; }
@@ -229,13 +233,29 @@ setup() { own_home; }
 }
 
 @test "preflight: exact requests: nothing is asked for twice" {
-	run -0 rk3k config --set HOSTNAME=a.example.com --no-prompt
+	run -0 rk3k config --set HOSTNAME=a.example.com --set "NAMESPACE=$NS" --no-prompt
 	own_audit
 	run --separate-stderr -1 rk3k preflight -c - --kubeconfig "$PLANE_KUBECONFIG" <<<"$output"
-	run -0 audit_uris
-	assert_equal "$(grep -v selfsubjectaccessreviews <<<"$output" | sort | uniq -d)" ""
-	assert_line "list /api/v1/nodes?limit=500 200"
-	assert_line "list /apis/networking.k8s.io/v1/ingresses?limit=500 200"
+	diff -u - <(audit_uris | uniq) <<-END
+		get /version 200
+		get /apis/k3k.io 200
+		get /apis/k3k.io/v1beta1/namespaces/$NS/clusters/rancher 404
+		list /apis/apps/v1/deployments?limit=500&labelSelector=app.kubernetes.io/name=k3k 200
+		get /apis/apiextensions.k8s.io/v1/customresourcedefinitions/clusters.k3k.io 200
+		get /apis/authorization.k8s.io/v1 200
+		create /apis/authorization.k8s.io/v1/selfsubjectaccessreviews?fieldManager=rk3k 201
+		list /api/v1/nodes?limit=500 200
+		list /apis/storage.k8s.io/v1/storageclasses?limit=500 200
+		get /apis/networking.k8s.io/v1 200
+		list /apis/networking.k8s.io/v1/servicecidrs?limit=500 200
+		list /apis/networking.k8s.io/v1/ingressclasses?limit=500 200
+		get /api/v1/namespaces/$NS/secrets/k3k-rancher-bootstrap 404
+		get /api/v1/namespaces/$NS 200
+		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
+		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
+		list /apis/networking.k8s.io/v1/ingresses?limit=500 200
+		list /api/v1/services?limit=500 200
+	END
 }
 
 @test "kubeconfig get: exact requests: the Secret, the Service, and a try" {
@@ -255,4 +275,177 @@ setup() { own_home; }
 	run --separate-stderr -0 rk3k ingress render "$NS/rancher" --host a.example.com
 	run -0 bed bash -c "'$RK3K_BIN/rk3k-config' --set HOSTNAME=a.example.com | '$RK3K_BIN/rk3k-render' all"
 	assert_requests </dev/null
+}
+
+@test "kubeconfig export, preflight --host-only: exact requests: none; what the server is" {
+	own_audit
+	run --separate-stderr -0 rk3k kubeconfig export
+	assert_requests </dev/null
+	run --separate-stderr -0 rk3k preflight --host-only
+	assert_requests <<-END
+		get /version 200
+		get /apis/k3k.io 200
+	END
+}
+
+# --- what stays, or waits ----------------------------------------------------------
+
+# listed PATH [SELECTOR]: the two requests by which one is told of it.
+listed() {
+	printf '%s\n' "list $1?limit=500${2:+&$2} 200" \
+		"watch $1?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=N${2:+&$2} 200"
+}
+
+# The way inside, from a host that has the Secret and the balancer's address.
+inside() {
+	printf '%s\n' "get /api/v1/namespaces/$NS/secrets/k3k-rancher-kubeconfig 200" \
+		"get /api/v1/namespaces/$NS/services/k3k-rancher-service 200" "get /version 200"
+}
+
+# assert_asked < TABLE: the same, in whatever order: several lists are asked for at once.
+assert_asked() { diff -u <(sed '/^$/d' | sort) <(audit_uris | sort); }
+
+# waits STEP < TABLE
+waits() {
+	own_audit
+	run --separate-stderr rk3k wait "$1" -c "$BATS_TEST_TMPDIR/doc" --timeout 2s \
+		--resolve a.example.com:443:127.0.0.1 </dev/null
+	assert_asked
+}
+
+@test "wait STEP: exact requests: what a step looks at is listed and watched, once" {
+	local host="get /apis/k3k.io 200" core=/api/v1/namespaces apps=/apis/apps/v1/namespaces
+	local cattle=cattle-system one=fieldSelector=metadata.name kind
+	local cm=/apis/cert-manager.io/v1/namespaces/$cattle of=labelSelector=helmcharts.helm.cattle.io/chart
+	own_virtual
+	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": ["k3k.io/test"]}}' >/dev/null
+	kubectl delete cluster rancher --wait=false >/dev/null
+	rk3k config -q --set "NAMESPACE=$NS" --set HOSTNAME=a.example.com >"$BATS_TEST_TMPDIR/doc"
+	waits controller <<-END
+		$host
+		$(listed $apps/k3k-system/deployments)
+		$(listed $core/k3k-system/pods)
+		$(listed $core/k3k-system/events)
+	END
+	waits teardown <<-END
+		$host
+		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
+		$(listed "$core/$NS/pods" labelSelector=cluster=rancher,role=server)
+		$(listed "$core/$NS/secrets")
+	END
+	waits cluster <<-END
+		$host
+		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
+		$(listed "$core/$NS/pods" labelSelector=cluster=rancher)
+		$(listed "$apps/$NS/statefulsets" $one=k3k-rancher-server)
+		$(listed "$core/$NS/persistentvolumeclaims")
+		$(listed "$core/$NS/events")
+		$(listed $apps/k3k-system/deployments)
+		$(listed /apis/storage.k8s.io/v1/storageclasses)
+	END
+	for kind in cert-manager rancher; do
+		[[ $kind == rancher ]] || cattle=cert-manager
+		waits $kind <<-END
+			$host
+			$(inside)
+			$(listed /apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts $one=$kind)
+			$(listed /apis/batch/v1/namespaces/kube-system/jobs $of=$kind)
+			$(listed $core/kube-system/pods $of=$kind)
+			$(listed $core/kube-system/events)
+			$(listed $apps/$cattle/deployments)
+			$(listed $core/$cattle/pods)
+			$(listed $core/$cattle/events)
+		END
+		cattle="cattle-system"
+	done
+	waits certificate <<-END
+		$host
+		$(inside)
+		$(listed $core/$cattle/secrets $one=tls-rancher-ingress)
+		$(listed "$cm/certificates" $one=tls-rancher-ingress)
+		$(listed "$cm/certificaterequests")
+		$(listed "$cm/issuers")
+		$(listed /apis/acme.cert-manager.io/v1/namespaces/$cattle/challenges)
+	END
+	waits url <<-END
+		$(inside)
+		$(listed "/apis/networking.k8s.io/v1/namespaces/$NS/ingresses")
+		get $core/$cattle/secrets/tls-rancher-ingress 404
+		get $core/$cattle/secrets/tls-ca 404
+	END
+	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": null}}' >/dev/null
+}
+
+# watches OUT TOOL ARG... < TABLE: what it asks for once all is as it should be, and no more after that.
+watches() {
+	own_audit
+	background "$BATS_TEST_TMPDIR/out" "$@"
+	sleep 2
+	ended TERM 143
+	assert_asked
+}
+
+@test "cert-sync, ingress apply, status: --watch: exact requests: lists, watches, a look" {
+	local core=/api/v1/namespaces/$NS net=/apis/networking.k8s.io/v1/namespaces/$NS one=fieldSelector=metadata.name
+	local k3k=/apis/k3k.io/v1beta1/namespaces/$NS apps=/apis/apps/v1/namespaces cattle=/api/v1/namespaces/cattle-system
+	local chart=labelSelector=helmcharts.helm.cattle.io/chart
+	own_virtual
+	certificate "$BATS_TEST_TMPDIR/c" a.example.com
+	kubectl get namespace cattle-system >/dev/null 2>&1 || kubectl create namespace cattle-system >/dev/null
+	kubectl create secret tls tls-rancher-ingress -n cattle-system \
+		--cert "$BATS_TEST_TMPDIR/c/tls.crt" --key "$BATS_TEST_TMPDIR/c/tls.key" >/dev/null
+	rk3k ingress apply "$NS/rancher" --host a.example.com -q >/dev/null
+	rk3k cert-sync "$NS/rancher" -q >/dev/null
+	# the second look is for what has changed before the watch inside began
+	watches cert-sync "$NS/rancher" --host a.example.com --watch <<-END
+		$(listed "$core/secrets" $one=tls-rancher-ingress)
+		$(inside)
+		$(listed $cattle/secrets fieldSelector=type=kubernetes.io/tls)
+		get $cattle/secrets/tls-rancher-ingress 200
+		get $core/secrets/tls-rancher-ingress 200
+		get $cattle/secrets/tls-rancher-ingress 200
+		get $core/secrets/tls-rancher-ingress 200
+	END
+	watches ingress apply "$NS/rancher" --host a.example.com --watch <<-END
+		$(listed "$net/ingresses" $one=rancher-k3k-ingress)
+		$(listed "$core/services" $one=rancher-k3k-traefik)
+		get $core/services/rancher-k3k-traefik 200
+		get $net/ingresses/rancher-k3k-ingress 200
+		get $net/ingresses/rancher-ingress 404
+		get $core/services/rancher-traefik 404
+	END
+	watches status "$NS/rancher" --watch <<-END
+		$(listed "$k3k/clusters")
+		$(listed "$apps/$NS/statefulsets")
+		$(listed "$core/secrets")
+		$(listed "$net/ingresses")
+		$(listed "$core/services")
+		get $k3k/clusters/rancher 200
+		get $apps/$NS/statefulsets/k3k-rancher-server 404
+		get $net/ingresses/rancher-k3k-ingress 200
+		get $core/services/rancher-k3k-traefik 200
+		get $core/secrets/tls-rancher-ingress 200
+		$(inside)
+		list /apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts?limit=500 200
+		list /apis/batch/v1/namespaces/kube-system/jobs?limit=500&$chart 200
+		list /api/v1/namespaces/kube-system/pods?limit=500&$chart 200
+		get $apps/cattle-system/deployments/rancher 404
+		get $cattle/secrets/tls-rancher-ingress 200
+	END
+	kubectl delete secret -n cattle-system tls-rancher-ingress >/dev/null
+}
+
+# The rest it asks Rancher.
+@test "tf-setup: exact requests: the Ingress, and Rancher's CA inside" {
+	own_virtual
+	rk3k ingress apply "$NS/rancher" --host a.example.com -q >/dev/null
+	own_audit
+	run --separate-stderr -4 rk3k tf-setup "$NS/rancher" --first-login --dir "$BATS_TEST_TMPDIR" --timeout 1s \
+		--resolve a.example.com:443:127.0.0.1
+	assert_requests <<-END
+		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 200
+		$(inside)
+		get /api/v1/namespaces/cattle-system/secrets/tls-ca 404
+		get /api/v1/namespaces/cattle-system/secrets/tls-rancher 404
+	END
 }
