@@ -64,16 +64,41 @@ static void controller_start(struct await *w)
 	await_extra(w, w->a->host, &RK_EVENT, k3k_ns(w), NULL, NULL);
 }
 
+/* Its Deployment has the release's name, which is another where Harvester's add-on has made it. */
+static const struct rk_val *controller_in(const struct rk_mirror *m)
+{
+	const struct rk_val *found = rk_mirror_find(m, NULL, K3K_DEPLOY);
+
+	rk_mirror_each(d, m)
+	{
+		const char *app =
+			rk_get_str(d, "metadata", "labels", "app.kubernetes.io/name", NULL);
+
+		if (!found && rk_streq(app, "k3k"))
+			found = d;
+	}
+	return found;
+}
+
+static const char *controller_name(const struct rk_val *deploy)
+{
+	const char *name = rk_get_str(deploy, "metadata", "name", NULL);
+
+	return name ? name : K3K_DEPLOY;
+}
+
 static enum verdict controller_judge(struct await *w, struct report *r)
 {
-	if (!rk_mirror_find(w->m[CTL_DEPLOY], NULL, K3K_DEPLOY)) {
+	const struct rk_val *deploy = controller_in(w->m[CTL_DEPLOY]);
+
+	if (!deploy) {
 		r->code = RK_NOTFOUND;
 		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY,
 			k3k_ns(w));
 		rk_buf_puts(&r->hint, "install it with: kubectl rk3k deploy --only controller");
 		return WAITING;
 	}
-	if (look_deployment(w->m[CTL_DEPLOY], K3K_DEPLOY, r))
+	if (look_deployment(w->m[CTL_DEPLOY], controller_name(deploy), r))
 		return DONE;
 	look_pods(w->m[CTL_PODS], NULL, r);
 	look_trouble(w, w->m[CTL_EVENTS], NULL, r);
@@ -119,15 +144,16 @@ static void cluster_start(struct await *w)
 static bool controller_down(const struct await *w, struct report *r)
 {
 	const struct rk_mirror *m = w->m[CL_CONTROLLER];
+	const struct rk_val *deploy = rk_mirror_error(m) ? NULL : controller_in(m);
+	const char *name = controller_name(deploy);
 	rk_auto_buf why = RK_BUF_INIT;
 
-	if (rk_mirror_error(m) || rk_is_ready(rk_mirror_find(m, NULL, K3K_DEPLOY), &why))
+	if (rk_mirror_error(m) || rk_is_ready(deploy, &why))
 		return false;
 	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s",
-		K3K_DEPLOY, k3k_ns(w), why.s);
-	rk_buf_addf(&r->hint,
-		"see it with: kubectl rk3k wait deployment/" K3K_DEPLOY " -n %s --for=ready",
-		k3k_ns(w));
+		name, k3k_ns(w), why.s);
+	rk_buf_addf(&r->hint, "see it with: kubectl rk3k wait deployment/%s -n %s --for=ready",
+		name, k3k_ns(w));
 	return true;
 }
 

@@ -134,6 +134,10 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 
 @test "wait controller, teardown: wrong types in Deployment, pods, Cluster" {
 	bad 4 'deployments|pods' wait controller -c "$PWD/doc.json" --timeout 0 -q
+	objects '(.["/apis/apps/v1/namespaces/k3k-system/deployments"].items[0].metadata) += {name: "other",
+		labels: {"app.kubernetes.io/name": "k3k"}}'
+	bad 4 'deployments' wait controller -c "$PWD/doc.json" --timeout 0 -q
+	objects
 	bad 0 'clusters' wait teardown -c "$PWD/doc.json" --timeout 0 -q
 	objects '(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items) = [] |
 		(.["/api/v1/namespaces/rancher-k3k/secrets"].items[0].metadata.ownerReferences) = [{kind: "Cluster", name: "rancher"}]'

@@ -48,3 +48,24 @@ print(*unknown(*[yaml.safe_load(open(f)) for f in sys.argv[1:]]))
 ' "$BATS_TEST_TMPDIR/values.yaml" "$BATS_TEST_TMPDIR/chart.yaml"
 	assert_output ""
 }
+
+@test "harvester-addon: deploy uses the controller that it brings, and destroy leaves it" {
+	local conf=$BATS_TEST_TMPDIR/deploy.conf
+	kubectl delete crd/{clusters,virtualclusterpolicies}.k3k.io --ignore-not-found >/dev/null # of another release
+	# Harvester's helm-controller gives the release the name of the add-on.
+	# shellcheck disable=SC2016 # for the inner shell
+	run -0 bed bash -c 'helm install k3k-controller k3k --repo "$CHART_HTTP_PUBLIC" --version "$1" -n k3k-system --create-namespace -f "$2"' _ \
+		"$(addon .spec.version)" "$BATS_TEST_TMPDIR/values.yaml"
+	echo HOSTNAME=rancher.example.com >"$conf"
+	run --separate-stderr -0 rk3k deploy -c "$conf" --only controller --skip-preflight
+	assert_output "release/k3k-controller unchanged"
+	[[ $stderr == *"✓ the k3k controller"* ]]
+	run --separate-stderr -5 rk3k deploy -c "$conf" --only controller --skip-preflight --set K3K_VERSION=1.1.0
+	[[ $stderr == *"release k3k-system/k3k-controller holds k3k 1.0.2, not 1.1.0"* ]]
+	run --separate-stderr -0 rk3k destroy -c "$conf" --yes
+	[[ $stderr == *"release k3k-system/k3k-controller is not ours and stays"* ]]
+	run -0 kubectl get deployment -n k3k-system k3k-controller -o 'jsonpath={.status.availableReplicas}'
+	assert_output 1
+	bed helm uninstall k3k-controller -n k3k-system --wait >/dev/null
+	kubectl delete crd/{clusters,virtualclusterpolicies}.k3k.io namespace/k3k-system >/dev/null
+}
