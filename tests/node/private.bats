@@ -121,6 +121,16 @@ check() { # SET... [-- FLAG...]
 	rk3k destroy -c "$CONF" --yes -q >/dev/null
 }
 
+@test "deploy: an image that the virtual cluster does not find in the registry is said with its name and what to do" {
+	local tags=$RK3K_TESTBED/charts/registry/docker/registry/v2/repositories/docker.io/rancher/rancher/_manifests/tags
+	mv "$tags/v2.13.2" "$BATS_TEST_TMPDIR"
+	run --separate-stderr deploy --set RANCHER_VERSION=2.13.2 --timeout 30s
+	mv "$BATS_TEST_TMPDIR/v2.13.2" "$tags"
+	assert_equal "$status" 4
+	run -0 grep "Rancher is not ready" <<<"$stderr"
+	assert_output --regexp "rancher-.*$REGISTRY/docker.io/rancher/rancher:v2.13.2: not found; push the image there: kubectl rk3k bundle"
+}
+
 @test "deploy: from the private registry and chart repository alone" {
 	run --separate-stderr -0 deploy
 	[[ $stderr == *"Rancher answers at https://rancher.example.com"* ]]
