@@ -280,15 +280,27 @@ realm_was_sent() {
 	mkdir h
 	rk3k registries render helm -c "$WORK/doc.json" >h/repositories.yaml
 	chmod 600 h/repositories.yaml
-	mine() { bed env HELM_REPOSITORY_CONFIG="$home/repositories.yaml" HELM_REPOSITORY_CACHE="$home/c" HELM_REGISTRY_CONFIG="$home/r" helm "$@"; }
+	mine() { bed env ${ROOTS:+SSL_CERT_FILE="$ROOTS" SSL_CERT_DIR=/nowhere} HELM_REPOSITORY_CONFIG="$home/repositories.yaml" HELM_REPOSITORY_CACHE="$home/c" HELM_REGISTRY_CONFIG="$home/r" helm "$@"; }
 	run -0 mine repo update
 	run -0 mine show chart cert-manager/cert-manager --version v1.18.5
+	run -0 mine show chart k3k/k3k --version 1.0.2 # has no login
 	# The same without login, and without the CA.
 	jq 'del(.repositories[].username, .repositories[].password)' h/repositories.yaml >h/x && mv h/x h/repositories.yaml
 	run mine repo update cert-manager
 	assert_output --partial 401
 	rk3k registries render helm -c "$WORK/doc.json" | jq 'del(.repositories[].caFile)' >h/repositories.yaml
 	run mine repo update cert-manager
+	assert_output --partial 'unknown authority'
+	# A repository without login under a CA that is given for its host, and is no CA of the system's.
+	rk3k registries render helm --ca "$CHART_PUBLIC_CA" --set "HELM_REPO_HOSTS=${CHART_HTTP_PUBLIC#https://}" \
+		--set "K3K_REPO=$CHART_HTTP_PUBLIC" >h/repositories.yaml
+	run -0 jq -c '.repositories[] | select(.name == "k3k") | keys' h/repositories.yaml
+	assert_output '["caFile","name","url"]'
+	rm -r h/c
+	ROOTS=$CHART_CA run -0 mine repo update k3k
+	run -0 mine show chart k3k/k3k --version 1.0.2
+	jq 'del(.repositories[].caFile)' h/repositories.yaml >h/x && mv h/x h/repositories.yaml
+	ROOTS=$CHART_CA run mine repo update k3k
 	assert_output --partial 'unknown authority'
 }
 
