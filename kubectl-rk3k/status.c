@@ -153,7 +153,12 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	rk_auto_doc *names = rk_doc_new(false);
 	char *at[4] = {NULL}; /* namespace, cluster; the same of the Secret inside */
 	struct look l = {.o = o};
-	int rc = o->all ? 0 : find(&l, argc ? argv[0] : NULL, at, s, names, err);
+	int rc;
+
+	if (o->all && (argc || o->config || o->service || o->ingress || o->secret || o->from))
+		return rk_err_set(err, RK_USAGE, "-A is about all virtual clusters; leave out %s",
+			argc ? argv[0] : "-c and names of objects");
+	rc = o->all ? 0 : find(&l, argc ? argv[0] : NULL, at, s, names, err);
 
 	if (rc == 0)
 		rc = rk_kube_open(&host, &o->kube, err);

@@ -31,7 +31,8 @@ int gather(struct look *l, struct rk_err *err);
 /* The report as -o wants it. */
 void show(const struct look *l);
 
-/* -A: a line for each virtual cluster, from one pass over their list. */
+/* -A: a line for each virtual cluster, from one pass over their list; with --watch again whenever
+ * one changes. */
 int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err);
 
 #endif

@@ -75,6 +75,23 @@ left_nothing() { # WORDS-BEFORE
 	ended TERM 143
 }
 
+@test "status -A: --watch shows all anew when one comes, changes or goes, and not else" {
+	background "$OUT" status -A --watch --no-headers
+	within 10 grep -c "^$NS  *rancher .* Unknown" "$OUT"
+	sleep 1
+	run -0 grep -c "^$NS " "$OUT"
+	assert_output 1
+	kubectl patch cluster rancher --subresource status --type merge -p '{"status": {"phase": "Ready"}}' >/dev/null
+	within 5 grep "^$NS  *rancher .* Ready" "$OUT"
+	own_virtual other
+	within 5 grep "^$NS  *other " "$OUT"
+	ended TERM 143
+	PID=''
+	run --separate-stderr -2 rk3k status -A rancher
+	run --separate-stderr -2 rk3k status -A --ingress gate
+	[[ $stderr == *"-A is about all virtual clusters"* ]]
+}
+
 @test "cert-sync, ingress, status: --watch ends at once with a signal, and leaves nothing" {
 	local tool words
 	for tool in sync ingress status; do
