@@ -9,6 +9,7 @@
 
 #define INDEX_MAX    ((size_t)128 << 20)
 #define MANIFEST_MAX ((size_t)8 << 20)
+#define HOPS_MAX     5
 
 static const char MANIFESTS[] = "application/vnd.oci.image.manifest.v1+json, "
 				"application/vnd.oci.image.index.v1+json, "
@@ -93,20 +94,64 @@ static int look_up(const struct rk_buf *index, const char *repo, const char *cha
 		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
 }
 
+static int get_index(const char *url, const struct rk_repo_access *a, struct rk_http_res *res,
+	struct rk_err *err)
+{
+	const char *host = strstr(url, "://") + 3, *path = host + strcspn(host, "/?#");
+	rk_auto_free char *base = rk_strndup(url, (size_t)(path - url));
+	struct rk_http_req req = {.path = path, .accept = "*/*", .max = INDEX_MAX, .retry = true};
+	rk_auto_http *h = NULL;
+
+	return client(&h, base, a, true, NULL, err) < 0 ? -1 : rk_http_do(h, &req, res, err);
+}
+
+/* Where a repository has moved to, as helm goes there; the login stays behind when that is another
+ * host, and the CA unless the host was named. */
+static char *moved_to(const char *from, const struct rk_http_res *res, struct rk_repo_access *a)
+{
+	const char *to = res->location;
+	bool plain = true;
+	rk_auto_free char *own = rk_repo_host(from), *host = NULL;
+	char *url;
+
+	for (const char *p = to; *p; p++)
+		plain = plain && *p > ' ' && *p < 0x7f;
+	if (res->status < 301 || res->status > 308 || !plain ||
+		strlen(to) + 1 >= sizeof(res->location))
+		return NULL;
+	if (to[0] == '/' && to[1] != '/')
+		return rk_asprintf("https://%s%s", own, to);
+	if (!rk_prefix(to, "https://") || !(host = rk_repo_host(to)))
+		return NULL;
+	url = rk_strdup(to);
+	if (rk_streq(host, own))
+		return url;
+	a->user = a->password = NULL;
+	if (!a->trusts || !a->trusts(a->arg, host))
+		a->ca = NULL;
+	return url;
+}
+
 static int http_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	struct rk_http_req req = {
-		.path = "/index.yaml", .accept = "*/*", .max = INDEX_MAX, .retry = true};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_http *h = NULL;
-	rk_auto_free char *what = rk_asprintf("%s/index.yaml", repo);
+	rk_auto_free char *url = rk_asprintf("%s/index.yaml", repo);
+	struct rk_repo_access at = *a;
 
-	if (client(&h, repo, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0)
-		return -1;
-	if (judge(&res, a, what, err) < 0)
-		return -1;
-	return look_up(&res.body, repo, chart, version, err);
+	for (int hop = 0;; hop++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		char *next;
+
+		if (get_index(url, &at, &res, err) < 0)
+			return -1;
+		next = hop < HOPS_MAX ? moved_to(url, &res, &at) : NULL;
+		if (!next)
+			return judge(&res, &at, url, err) < 0
+				       ? -1
+				       : look_up(&res.body, repo, chart, version, err);
+		free(url);
+		url = next;
+	}
 }
 
 /* --- OCI --- */

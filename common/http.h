@@ -52,7 +52,7 @@ struct rk_http_res {
 	int status;
 	struct rk_buf body;
 	char content_type[80];
-	char location[256];	/* Location of a 3xx, for the message */
+	char location[2048];	/* Location of a 3xx, cut when longer */
 	char authenticate[512]; /* WWW-Authenticate of a 401; Bearer's when there are several */
 	int64_t retry_after;	/* seconds, -1 when absent or no whole number */
 	struct rk_buf

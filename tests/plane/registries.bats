@@ -165,6 +165,51 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	refute_line "$OPEN sent"
 }
 
+# moved ADDRESS TO: a repository that has moved, under a name of the public one's certificate.
+moved() {
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" python3 -c '
+import http.server, ssl, sys
+class Moved(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print("sent" if self.headers.get("Authorization") else "absent", flush=True)
+        self.send_response(302)
+        self.send_header("Location", sys.argv[2] + self.path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args): pass
+server = http.server.HTTPServer((sys.argv[1], 443), Moved)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(sys.argv[3] + ".crt", sys.argv[3] + ".key")
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+server.serve_forever()' "$1" "$2" "$RK3K_TESTBED/charts/public" >moved.log 3>&- &
+	PID=$!
+	within 10 curl -s --cacert "$CHART_PUBLIC_CA" --resolve "charts.public.test:443:$1" https://charts.public.test/
+}
+
+@test "registries: check: a chart repository that has moved is followed, as by helm, without its login" {
+	local from repo=https://charts.public.test
+	moved 127.77.0.61 "$CHART_HTTP_PUBLIC"
+	conf "K3K_REPO=$repo" PRIVATE_REGISTRY= PRIVATE_CA_PATH= HELM_REPO_HOSTS=charts.public.test \
+		"RANCHER_REPO=$CHART_HTTP_PUBLIC" "CERTMANAGER_REPO=$CHART_HTTP_PUBLIC"
+	from=$(wc -l <"$CHART_ACCESS_LOG")
+	: >moved.log
+	run -0 --separate-stderr rk3k registries check -o json -c doc.json --resolve charts.public.test:443:127.77.0.61
+	run -0 rows "$output"
+	assert_line "ok chart k3k 1.0.2: $repo, with credentials"
+	run -0 cat moved.log
+	assert_output sent
+	run -0 jq -r .authorization <(tail -n "+$((from + 1))" "$CHART_ACCESS_LOG")
+	refute_line sent
+	kill "$PID"
+	moved 127.77.0.62 "$repo" # to itself, and to a place without TLS
+	run -1 rk3k registries check -c doc.json --resolve charts.public.test:443:127.77.0.62
+	assert_line --regexp "chart +k3k 1.0.2 +failed +$repo/index.yaml: redirects to $repo/index.yaml"
+	kill "$PID"
+	moved 127.77.0.63 http://charts.public.test
+	run -1 rk3k registries check -c doc.json --resolve charts.public.test:443:127.77.0.63
+	assert_line --regexp "chart +k3k 1.0.2 +failed +$repo/index.yaml: redirects to http://charts.public.test/index.yaml"
+}
+
 # --- registries that leave logins to a token server (WWW-Authenticate: Bearer) ---
 
 # token_conf HOST [KEY=VALUE...]: settings for such a registry, in doc.json.
