@@ -518,6 +518,15 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	run -2 --separate-stderr reg render --registry h --password-stdin
 }
 
+@test "registries: on a terminal the password is asked for, and not shown" {
+	run script -qec "'$bin/rk3k-registries' render file --registry h --user u -o json >out.json" /dev/null \
+		< <(sleep 1 && printf 's3cret\n')
+	assert_output --partial 'Password for the private hosts: '
+	refute_output --partial s3cret
+	run -0 jq -r '.configs.h.auth | .username + " " + .password' out.json
+	assert_output 'u s3cret'
+}
+
 @test "registries: check reads its list of images and refuses what is none" {
 	run -2 --separate-stderr reg render nothing --registry h
 	assert_regex "$stderr" 'parts are'

@@ -7,13 +7,18 @@ load ../helpers
 
 setup_file() {
 	export ENV_DIR=$RK3K_TOP/tests/env
+	local start=$SECONDS
 	RK3K_TESTBED=$("$ENV_DIR/node-up" "$BATS_FILE_TMPDIR/bed" 3>&-)
-	export RK3K_TESTBED
+	export RK3K_TESTBED UP_SECONDS=$((SECONDS - start))
 }
 
 teardown_file() { "$ENV_DIR/down" "$RK3K_TESTBED" 3>&-; }
 
 setup() { plane_home; }
+
+@test "node-up: with the programs and images in the cache it takes less than two minutes" {
+	((UP_SECONDS < 120))
+}
 
 @test "node-up: a pod reaches the API through its Service, and answers logs and exec" {
 	# shellcheck disable=SC2016 # for the pod's shell

@@ -217,7 +217,8 @@ server_runs() {
 	later 3 status cluster/rancher '{"phase":"Ready"}'
 	step cluster --timeout 30s
 	assert_success
-	assert_regex "$stderr" "phase Failed: Secret k3k-rancher-kubeconfig not found"
+	assert_regex "$stderr" "phase Failed: Secret k3k-rancher-kubeconfig not found.* \([0-9]+s\)"
+	assert_regex "${stderr_lines[-1]}" "✓ virtual cluster $NS/rancher \([0-9]+s\)"
 	refute_regex "$stderr" "warning:"
 	wait
 }
