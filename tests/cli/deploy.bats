@@ -160,6 +160,24 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	assert_output --partial '3 not there'
 }
 
+@test "destroy: a namespace is not deleted when it cannot be told whose it is" {
+	program exec/rk3k-preflight <<<:
+	program exec/rk3k-wait <<<'echo "rk3k-wait: cannot tell" >&2 && exit "$WAIT"'
+	program exec/rk3k-status <<<:
+	program exec/rk3k-delete <<<'echo "delete ${@: -1}"'
+	export RK3K_EXEC_PATH=$PWD/exec WAIT=1
+	destroy_namespace() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-destroy" --yes --only namespace --set NAMESPACE=work; }
+	destroy_namespace -1
+	refute_output
+	[[ $stderr == *"cannot tell"* ]]
+	WAIT=4 destroy_namespace -0
+	refute_output
+	for WAIT in 0 3; do
+		destroy_namespace -0
+		assert_output "delete namespace/work"
+	done
+}
+
 @test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only nothing
 	[[ $stderr == *"the steps are: ingress cluster"* ]]
