@@ -8,7 +8,7 @@ struct completer {
 	const struct rk_cmd *cmd;
 	const struct rk_verb *verb;
 	struct rk_flags flags;
-	const char *word;	  /* being typed */
+	const char *word;	  /* being typed; of --flag=value the value, as for kubectl */
 	struct rk_flag *value_of; /* the word is this flag's value */
 	bool plain;		  /* a -- came before */
 	int nargs;		  /* positionals before the word */
@@ -27,12 +27,12 @@ static void choice(struct completer *c, const char *name, const char *text)
 	rk_buf_putc(c->out, '\n');
 }
 
-/* "a|b|c", each behind lead ("--output="), which the word carries too. */
-static int fixed(struct completer *c, const char *lead, const char *list)
+/* "a|b|c". */
+static int fixed(struct completer *c, const char *list)
 {
 	while (*list) {
 		size_t n = strcspn(list, "|");
-		rk_auto_free char *name = rk_asprintf("%s%.*s", lead, (int)n, list);
+		rk_auto_free char *name = rk_strndup(list, n);
 
 		choice(c, name, NULL);
 		list += n + (list[n] == '|');
@@ -42,16 +42,15 @@ static int fixed(struct completer *c, const char *lead, const char *list)
 
 /* Names that only a cluster or a kubeconfig knows come from the tool `names`, so that a tool that
  * needs neither links neither. */
-static int ask(struct completer *c, const char *lead, const char *kind)
+static int ask(struct completer *c, const char *kind)
 {
 	rk_strv_add(c->ask, kind);
-	rk_strv_add(c->ask, rk_strdup(lead));
 	for (size_t i = 0; i < c->given.n; i++)
 		rk_strv_add(c->ask, c->given.v[i]);
 	return NO_FILES;
 }
 
-static int complete_as(struct completer *c, const char *lead, const char *how)
+static int complete_as(struct completer *c, const char *how)
 {
 	if (!how)
 		return NO_FILES;
@@ -60,17 +59,17 @@ static int complete_as(struct completer *c, const char *lead, const char *how)
 	if (rk_streq(how, "dir"))
 		return DIRS;
 	if (rk_streq(how, "cluster") || rk_streq(how, "context") || rk_streq(how, "namespace"))
-		return ask(c, lead, how);
-	return fixed(c, lead, how);
+		return ask(c, how);
+	return fixed(c, how);
 }
 
-static int complete_value(struct completer *c, const struct rk_opt *o, const char *lead)
+static int complete_value(struct completer *c, const struct rk_opt *o)
 {
 	if (o->kind == RK_OPT_ENUM)
-		return fixed(c, lead, o->choices);
+		return fixed(c, o->choices);
 	if (o->kind == RK_OPT_FLAG)
-		return fixed(c, lead, "true|false");
-	return complete_as(c, lead, o->complete);
+		return fixed(c, "true|false");
+	return complete_as(c, o->complete);
 }
 
 static int complete_flag(struct completer *c)
@@ -80,9 +79,8 @@ static int complete_flag(struct completer *c)
 	struct rk_flag *f = rk_flags_word(&c->flags, c->word, &value, &next);
 
 	if (f && value && c->word[1] == '-') {
-		rk_auto_free char *lead = rk_strndup(c->word, (size_t)(value - c->word));
-
-		return complete_value(c, f->opt, lead);
+		c->word = value;
+		return complete_value(c, f->opt);
 	}
 	for (size_t i = 0; i < c->flags.n; i++) {
 		rk_auto_free char *name = rk_asprintf("--%s", c->flags.v[i].opt->name);
@@ -101,7 +99,7 @@ static int complete_arg(struct completer *c)
 		if (v->name)
 			choice(c, v->name, v->summary);
 	if (c->verb && (c->verb->max_args < 0 || c->nargs < c->verb->max_args))
-		directive = complete_as(c, "", c->verb->complete);
+		directive = complete_as(c, c->verb->complete);
 	return directive;
 }
 
@@ -152,7 +150,7 @@ static int complete(struct completer *c, int argc, char **argv)
 	if (c->verb && c->verb->name)
 		c->nargs--;
 	if (c->value_of)
-		return complete_value(c, c->value_of->opt, "");
+		return complete_value(c, c->value_of->opt);
 	if (c->word[0] == '-' && !c->plain)
 		return complete_flag(c);
 	return complete_arg(c);

@@ -101,11 +101,8 @@ static int complete(const struct rk_cmd *cmd, int argc, char **argv)
 	path = rk_asprintf("%s/rk3k-names", dir);
 	rk_strv_add(&words, path);
 	rk_strv_add(&words, "--complete");
-	for (size_t i = 2; i < ask_for.n; i++)
+	for (size_t i = 0; i < ask_for.n; i++)
 		rk_strv_add(&words, ask_for.v[i]);
-	rk_strv_add(&words, "--"); /* what stands before each name is no flag of names */
-	rk_strv_add(&words, ask_for.v[0]);
-	rk_strv_add(&words, ask_for.v[1]);
 	execv(path, (char *const *)(uintptr_t)words.v);
 	return print_buf(&out);
 }

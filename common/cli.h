@@ -126,8 +126,8 @@ void rk_cli_help(
 	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out);
 void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out);
 /* Choices and the directive go to out. What only a cluster or a kubeconfig knows must be asked for:
- * ask_for is then "cluster", what stands before each name ("--context="), and the connection
- * flags typed so far; its strings live as long as the process. */
+ * ask_for is then "cluster" and the connection flags typed so far; its strings live as long as
+ * the process. */
 void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
 	struct rk_strv *ask_for);
 

@@ -144,20 +144,20 @@ stopped() { # CODE
 complete() {
 	local word=${*: -1} flag='' lead='' kind
 	[[ $# -lt 2 ]] || flag=${*: -2:1}
-	[[ $word != --*=* ]] || { flag=${word%%=*} && lead=$flag=; }
+	[[ $word != --*=* ]] || { flag=${word%%=*} && lead=$flag= && word=${word#*=}; }
 	[[ $flag =~ ^--?[a-z-]+$ ]] || flag='no flag'
 	kind=$(usage | sed -nE "s/^ .*(^|[ ,])${flag}(, --[a-z-]+)?[ =][[]?([A-Z]+).*/\\3/p" | sed q)
 	case $lead$kind in
 	--dry-run=*) choices none client server ;;
 	*FILE | *DIR) echo :0 && return ;;
 	*STEP) mapfile -d ' ' -t list <<<"$STEPS" && choices "${list[@]//$'\n'/}" ;;
-	*NAME) exec "$(path_of names)" --complete -- context "$lead" ;;
-	'') [[ $word != -* && $# -gt 1 ]] || { mapfile -t list < <(words "$word") && choices "${list[@]}"; } ;;
+	*NAME) exec "$(path_of names)" --complete context ;;
+	'') [[ -n $lead || ($word != -* && $# -gt 1) ]] || { mapfile -t list < <(words "$word") && choices "${list[@]}"; } ;;
 	esac
 	echo :4
 }
 choices() { # WORD...
-	for kind; do [[ $lead$kind != "$word"* ]] || printf '%s\n' "$lead$kind"; done
+	for kind; do [[ $kind != "$word"* ]] || printf '%s\n' "$kind"; done
 }
 words() {
 	case $1 in

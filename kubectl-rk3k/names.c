@@ -19,8 +19,7 @@ static const struct rk_opt options[] = {
 	{"all-namespaces", 'A', RK_OPT_FLAG, offsetof(struct opts, all),
 		.help = "virtual clusters of all namespaces, as NAMESPACE/NAME"},
 	{"complete", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, complete),
-		.help = "answer as kubectl's completion wants it; the second argument is put "
-			"before each name"},
+		.help = "answer as kubectl's completion wants it"},
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
@@ -137,14 +136,14 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 	const struct opts *o = opts;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_strv names = {0};
-	const char *lead = argc > 1 ? argv[1] : "";
 	int ret;
 
+	(void)argc;
 	if (o->complete)
 		be_brief();
 	ret = collect(o, argv[0], d, &names, err);
 	for (size_t i = 0; ret == 0 && i < names.n; i++)
-		rk_printf("%s%s\n", lead, names.v[i]);
+		rk_printf("%s\n", names.v[i]);
 	if (o->complete)
 		rk_print(":4\n");
 	rk_strv_release(&names);
@@ -156,7 +155,7 @@ static const struct rk_verb verbs[] = {
 		.summary = "list names of clusters, contexts or namespaces",
 		.opts = options,
 		.min_args = 1,
-		.max_args = 2,
+		.max_args = 1,
 		.complete = "cluster|context|namespace",
 		.run = run,
 		.examples = "kubectl rk3k names cluster -A"},

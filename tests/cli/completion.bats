@@ -36,7 +36,7 @@ setup() {
 	run -0 kubectl-rk3k __complete names --context o
 	assert_output $'one\nother\n:4'
 	run -0 kubectl-rk3k __complete names --context=
-	assert_output $'--context=one\n--context=other\n:4'
+	assert_output $'one\nother\n:4'
 	unset KUBECONFIG
 	run -0 kubectl-rk3k __complete names --kubeconfig "$PWD/config" --context ''
 	assert_output $'one\nother\n:4'
@@ -57,25 +57,68 @@ setup() {
 	assert_equal "$stderr" ''
 }
 
-@test "completion: bash completes tools, flags and values" {
-	kubectl-rk3k completion bash >c.bash
-	try() { # LINE
-		# shellcheck disable=SC2016 # for the inner shell
-		bash --norc -c 'source c.bash; COMP_LINE=$1 COMP_POINT=${#1}
-			read -ra COMP_WORDS <<<"$1"; [[ $1 != *" " ]] || COMP_WORDS+=("")
-			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_WORDBREAKS=" =:"
-			_kubectl_rk3k; printf "%s\n" "${COMPREPLY[@]}"' _ "$1"
-	}
-	run -0 try 'kubectl-rk3k vers'
-	assert_output version
-	run -0 try 'kubectl-rk3k version --no'
-	assert_output --partial -- --no-headers
-	run -0 try 'kubectl-rk3k version -o y'
-	assert_output yaml
-	run -0 try 'kubectl-rk3k names --context ot'
-	assert_output other
-	run -0 try 'kubectl-rk3k deploy --only=cl'
-	assert_output cluster
+# What the three shells make of it, as one sees it who types at their prompts: LINE<TAB>.
+typed() { # WANT LINE, for each shell; WANT stands for the words behind kubectl-rk3k
+	local shell
+	for shell in bash zsh fish; do
+		run -0 "$BATS_TEST_DIRNAME/type" "$shell" "rc.$shell" "kubectl-rk3k $2"
+		assert_equal "$shell: ${output/%\/>/>}" "$shell: <kubectl-rk3k>${1:+ $1}"
+	done
+}
+
+shells_ready() {
+	kubectl-rk3k completion bash >rc.bash
+	{ echo 'autoload -Uz compinit; compinit -u -D' && kubectl-rk3k completion zsh; } >rc.zsh
+	kubectl-rk3k completion fish >rc.fish
+}
+
+@test "completion: bash, zsh and fish complete tools, verbs, flags and fixed values" {
+	shells_ready
+	typed '<passthrough>' passt
+	typed '<kubeconfig> <generate>' 'kubeconfig gen'
+	typed '<version> <--no-headers>' 'version --no-h'
+	typed '<version> <-o> <yaml>' 'version -o y'
+	typed '<version> <--output=yaml>' 'version --output=y'
+	typed '<deploy> <--only=cluster>' 'deploy --only=cl'
+	typed '<controller> <uninstall>' 'controller un'
+	typed '<completion> <fish>' 'completion f'
+}
+
+@test "completion: bash, zsh and fish complete files, also behind --flag=" {
+	mkdir 'dir.d'
+	touch dir.d/file.conf
+	shells_ready
+	typed '<config> <-c> <dir.d/file.conf>' 'config -c dir.d/f'
+	typed '<deploy> <-c> <dir.d/file.conf>' 'deploy -c dir.d/f'
+	typed '<config> <--config=dir.d/file.conf>' 'config --config=dir.d/f'
+	typed '<deploy> <--config=dir.d/file.conf>' 'deploy --config=dir.d/f'
+	typed '<install-completion> <dir.d>' 'install-completion di'
+	mkdir "$HOME/sp ace"
+	touch "$HOME/sp ace/x"
+	typed "<config> <-c> <$HOME/sp ace/x>" 'config -c ~/sp\ ace/x'
+}
+
+@test "completion: bash, zsh and fish complete words with : @ / and = in them" {
+	cat >config <<-'END'
+		apiVersion: v1
+		kind: Config
+		contexts:
+		- {name: "arn:aws:eks:eu:1:cluster/one", context: {cluster: c, user: u}}
+		- {name: "arn:aws:eks:eu:1:cluster/two", context: {cluster: c, user: u}}
+		- {name: my cluster, context: {cluster: c, user: u}}
+		- {name: admin@kind, context: {cluster: c, user: u}}
+		- {name: root@kind, context: {cluster: c, user: u}}
+	END
+	shells_ready
+	typed '<names> <--context> <admin@kind>' 'names --context ad'
+	typed '<names> <--context> <admin@kind>' 'names --context admin@k'
+	typed '<names> <--context=root@kind>' 'names --context=root@'
+	typed '<names> <--context> <arn:aws:eks:eu:1:cluster/two>' 'names --context arn:aws:eks:eu:1:cluster/t'
+	typed '<names> <--context=arn:aws:eks:eu:1:cluster/two>' 'names --context=arn:aws:eks:eu:1:cluster/t'
+	typed '<names> <--context> <my cluster>' 'names --context my'
+	typed '<names> <--context> <my cluster>' "names --context 'my c"
+	typed '<names> <--context=admin@kind> <cluster>' 'names --context=admin@kind cl'
+	typed '<names> <--context> <root@kind> <--no-such>' 'names --context root@kind --no-such'
 }
 
 @test "completion: the shell tools know their flags' values, contexts and verbs, too" {
@@ -84,17 +127,17 @@ setup() {
 		assert_equal "${output//$'\n'/ }/$stderr" "$1/"
 	}
 	answers 'one other :4' deploy --context ''
-	answers '--context=one --context=other :4' destroy --context=
+	answers 'one other :4' destroy --context=
 	answers 'cluster :4' destroy --only cl
-	answers '--only=cluster :4' deploy --yes --only=cl
-	answers '--dry-run=server :4' controller --dry-run=s
+	answers 'cluster :4' deploy --yes --only=cl
+	answers 'server :4' controller --dry-run=s
 	answers ':0' deploy --config ''
 	answers ':0' deploy --init ''
 	answers ':0' bundle --push ''
 	answers 'install uninstall :4' controller ''
 	answers 'uninstall :4' controller un
 	answers ':4' controller install ''
-	answers '--config --context :4' destroy -c a/b:c --co
+	answers '--config --context :4' destroy -c a/b:c --con
 }
 
 @test "completion: every shell's script is printed, anything else is wrong usage" {

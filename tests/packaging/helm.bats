@@ -152,6 +152,24 @@ completes() {
 	assert_line --partial destroy
 	run -0 --separate-stderr "$HELM" __complete rk3k version -o j
 	assert_line json
+	{ echo 'autoload -Uz compinit; compinit -u -D' && "$HELM" completion zsh; } >rc.zsh
+	"$HELM" completion fish >rc.fish
+	mkdir -p bin dir
+	ln -sf "$HELM" bin/helm
+	touch dir/deploy.conf
+	local shell
+	for shell in zsh fish; do
+		PATH=$PWD/bin:$PATH run -0 "$BATS_TEST_DIRNAME/../cli/type" "$shell" "rc.$shell" 'helm rk3k vers' \
+			'helm rk3k version --output=y' 'helm rk3k version -o y' 'helm rk3k deploy --only=cl' \
+			'helm rk3k config -c dir/d'
+		assert_output - <<-'END'
+			<helm> <rk3k> <version>
+			<helm> <rk3k> <version> <--output=yaml>
+			<helm> <rk3k> <version> <-o> <yaml>
+			<helm> <rk3k> <deploy> <--only=cluster>
+			<helm> <rk3k> <config> <-c> <dir/deploy.conf>
+		END
+	done
 }
 
 @test "helm rk3k: helm completes tools and flags" {

@@ -70,6 +70,28 @@ install_plugin() {
 	assert_line --index 0 json
 }
 
+@test "kubectl rk3k: zsh and fish complete it by kubectl's own completion" {
+	local shell
+	install_plugin
+	run -0 kubectl rk3k install-completion
+	{ echo 'autoload -Uz compinit; compinit -u -D' && kubectl completion zsh; } >rc.zsh
+	kubectl completion fish >rc.fish
+	mkdir dir
+	touch dir/deploy.conf
+	for shell in zsh fish; do
+		run -0 "$BATS_TEST_DIRNAME/../cli/type" "$shell" "rc.$shell" 'kubectl rk3k vers' \
+			'kubectl rk3k version --output=y' 'kubectl rk3k version -o y' 'kubectl rk3k deploy --only=cl' \
+			'kubectl rk3k config -c dir/d'
+		assert_output - <<-'END'
+			<kubectl> <rk3k> <version>
+			<kubectl> <rk3k> <version> <--output=yaml>
+			<kubectl> <rk3k> <version> <-o> <yaml>
+			<kubectl> <rk3k> <deploy> <--only=cluster>
+			<kubectl> <rk3k> <config> <-c> <dir/deploy.conf>
+		END
+	done
+}
+
 @test "krew: the archives have no links and no leading dot" {
 	run -0 tar tvzf "$ARCHIVE"
 	refute_line --regexp '^[lh]'

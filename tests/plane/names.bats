@@ -69,7 +69,7 @@ cluster() { # NAMESPACE NAME
 	run -0 rk3k status __complete -n "$NS" c-
 	assert_output $'c-'"$NS"$'\n:4'
 	run -0 rk3k names __complete --namespace=kube-s
-	assert_line --namespace=kube-system
+	assert_line kube-system
 }
 
 @test "names: who may see one namespace only sees that" {

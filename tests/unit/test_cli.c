@@ -462,15 +462,15 @@ static void test_completion(void **state)
 	completes(&sample, "get --na",
 		"--name\tname of the entry\n--namespace\tnamespace to work in\n:4\n");
 	completes(&sample, "list -o ''", "table\nwide\njson\nyaml\nname\n:4\n");
-	completes(&sample, "list --output=j", "--output=json\n:4\n");
+	completes(&sample, "list --output=j", "json\n:4\n");
 	completes(&sample, "get -f ''", ":0\n");
 	completes(&sample, "get rancher ''", ":4\n");
 	completes(&sample, "list ''", ":4\n");
-	completes(&sample, "get -- --na", ":4\nask cluster\nask \n");
+	completes(&sample, "get -- --na", ":4\nask cluster\n");
 	completes(&sample, "get --context c -n ns r",
-		":4\nask cluster\nask \nask --context=c\nask --namespace=ns\n");
-	completes(&sample, "get --context=x", ":4\nask context\nask --context=\n");
-	completes(&whole, "a b ''", ":4\nask namespace\nask \n");
+		":4\nask cluster\nask --context=c\nask --namespace=ns\n");
+	completes(&sample, "get --context=x", ":4\nask context\n");
+	completes(&whole, "a b ''", ":4\nask namespace\n");
 }
 
 static void contains(const char *text, const char *want)
