@@ -114,7 +114,7 @@ $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
 
-$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion
+$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion $(SHARED_SH:common/%=$(B)/libexec/%)
 	@mkdir -p $(@D)
 	$< --print > $@ && chmod 755 $@
 

@@ -1,19 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # wrapper - what the shell tools share: names, messages, the flags of kubectl, calling neighbours.
-# A tool defines summary() and usage(), sources this file from its own directory, and calls
-# common_flag in its parser for every argument it does not know itself. What is to be handed to
-# every tool (cluster, identity, quiet) is in flags, the dry run in dry.
+# A tool defines summary(), usage() and own_flag(), sources this file from its own directory, and
+# calls parse; what usage() shows is its option table. What is to be handed to every tool (cluster,
+# identity, quiet) is then in flags, what of it says which host also in host, the dry run in dry.
 
 ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
-flags=() host_flags=() dry=() on_host='' quiet='' yes='' used=0 resolve='' current=none
+flags=() host=() dry=() quiet='' yes='' resolve='' current=none
+
+# Lines for usage(): the way to the host, and what every tool has.
+# shellcheck disable=SC2034 # the sourcing script shows them
+{
+	HOST_FLAGS='      --kubeconfig FILE, --context NAME, --as USER, --request-timeout DURATION
+      --resolve HOST:PORT:ADDRESS   connect to ADDRESS for HOST:PORT; repeatable'
+	COMMON_FLAGS='  -q, --quiet            only results and errors
+  -v, --verbose[=LEVEL]  say more on stderr; repeatable
+      --color auto|always|never   colour on stderr; auto obeys NO_COLOR
+      --version          show the version
+  -h, --help             show this help'
+}
 
 note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
 warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { # CODE TEXT...
 	warn "${@:2}"
 	exit "$1"
+}
+wrong() { # TEXT
+	local program=kubectl
+	[[ -z ${HELM_PLUGIN_NAME:-} ]] || program=helm
+	die 2 "$1; see $program rk3k ${ME#rk3k-} --help"
 }
 
 # Where a neighbour is, as the dispatcher finds it, but never through PATH.
@@ -26,15 +43,117 @@ tool() {
 	"$(path_of "$1")" "${@:2}"
 }
 
-# The value of a flag given as --f=V or --f V; sets value, and used to the words taken.
-take() {
-	used=1
-	if [[ $1 == --*=* ]]; then
-		value=${1#*=}
+# helm's users read of helm.
+help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/helm rk3k/g'; else cat; fi; }
+
+# --- the command line, read as common/cli.c reads it ---
+
+declare -A kinds=() long=() # of a long name what stands for its value; of a key its long name
+words=() plain='' flag='' value=''
+
+# Every word goes to the tool's own_flag.
+parse() {
+	read_table
+	words=("$@")
+	while next; do own_flag; done
+	flags=("${host[@]}" "${flags[@]}")
+	[[ -z $resolve ]] || flags+=("--resolve=$resolve")
+	[[ -z $quiet ]] || flags+=(-q)
+}
+
+# From lines such as "  -c, --config FILE   text"; some hold several flags, apart by commas.
+read_table() {
+	local line one='^ +(-([a-zA-Z]), )?(--[a-z-]+)(\[=[^]]*\]| ([[A-Z][^ ,]*|[a-z]+(\|[a-z]+)+))?(,( --.*))?'
+	while IFS= read -r line; do
+		[[ $line == ' '*--* ]] || continue
+		while [[ $line =~ $one ]]; do
+			line=${BASH_REMATCH[8]}
+			kinds[${BASH_REMATCH[3]}]=${BASH_REMATCH[4]# }
+			[[ -z ${BASH_REMATCH[2]} ]] || long[${BASH_REMATCH[2]}]=${BASH_REMATCH[3]}
+		done
+	done < <(usage)
+}
+
+# The next of words: a flag's long name into flag and its value into value, 1 or nothing for true or
+# false. An argument has the flag "arg".
+next() {
+	local word=${words[0]-} name
+	[[ ${#words[@]} -gt 0 ]] || return 1
+	words=("${words[@]:1}")
+	if [[ -n $plain || $word != -?* ]]; then
+		flag=arg value=$word
+	elif [[ $word == -- ]]; then
+		plain=1
+		next
+	elif [[ $word == --* ]]; then
+		name=${word%%=*} flag=${name//_/-}
+		[[ $flag != --? ]] || flag=${long[${flag:2}]-$flag} # kubectl's --v=6
+		take "$name" "${word#"$name"}"
 	else
-		[[ $# -ge 2 ]] || die 2 "$1 needs a value; try --help"
-		value=$2 used=2
+		name=${word:0:2} flag=${long[${word:1:1}]-$name in $word}
+		take_key "$name" "${word:2}"
 	fi
+}
+
+# Behind a key stands its value, or the next key.
+take_key() { # NAME REST
+	local rest=$2
+	if takes_value || [[ $flag$rest == --verbose[0-9]* ]]; then
+		[[ -z $rest ]] || rest="=${rest#=}"
+	elif [[ $rest == -* ]]; then
+		wrong "unknown flag -- in $1$rest"
+	elif [[ -n $rest && $rest != =* ]]; then
+		words=("-$rest" "${words[@]}") rest=''
+	fi
+	take "$1" "$rest"
+}
+
+# REST is =VALUE or nothing; a flag that has to have a value then takes the next word.
+take() { # NAME REST
+	local kind=${kinds[$flag]-unknown}
+	value=${2#=}
+	if takes_value && [[ -z $2 ]]; then
+		[[ ${#words[@]} -gt 0 ]] || wrong "$1 needs a value"
+		value=${words[0]-} words=("${words[@]:1}")
+	elif [[ -z $kind || $kind == '['[A-Z]* ]]; then
+		truth "$@"
+	fi
+	one_of "$@"
+}
+takes_value() { [[ ${kinds[$flag]-} == [^[]* ]]; }
+
+truth() { # NAME REST
+	case $2 in
+	'' | =1 | =t | =T | =true | =TRUE | =True) value=1 ;;
+	=0 | =f | =F | =false | =FALSE | =False) value='' ;;
+	*) wrong "$1: \"${2#=}\" is neither true nor false" ;;
+	esac
+}
+
+# Where words stand for the value it is one of them, or left out.
+one_of() { # NAME REST
+	local list=${kinds[$flag]-}
+	list=${list#'[='} list=${list%]}
+	[[ $list == [a-z]*'|'* && -n $2$value ]] || return 0
+	[[ ${value,,} =~ ^($list)$ ]] || wrong "$1: \"$value\" is none of: ${list//|/ }"
+	value=${value,,}
+}
+
+# What every shell tool knows.
+common_flag() {
+	[[ $flag != arg ]] || wrong "unexpected argument \"$value\""
+	[[ -n ${kinds[$flag]+known} ]] || wrong "unknown flag $flag"
+	case $flag in
+	--kubeconfig | --context) host+=("$flag=$value") ;;
+	--resolve) resolve+=${resolve:+ }$value ;;
+	--dry-run) if [[ $value == none ]]; then dry=(); else dry=("--dry-run=${value:-client}"); fi ;;
+	--yes) yes=$value ;;
+	--quiet) quiet=$value ;;
+	--verbose) flags+=("$flag${value:+=$value}") ;;
+	--help) [[ -z $value ]] || { help && exit; } ;;
+	--version) [[ -z $value ]] || exec "$(path_of config)" --version ;;
+	*) flags+=("$flag=$value") ;;
+	esac
 }
 
 # What only a later step would refuse is refused before the first.
@@ -44,48 +163,13 @@ need_step() {
 }
 need_duration() {
 	[[ $value =~ ^[-+]?(0|([0-9]*\.?[0-9]+\.?(ns|us|ms|s|m|h))+)$ ]] ||
-		die 2 "${1%%=*}: \"$value\" is not a duration such as 90s or 5m"
+		die 2 "$flag: \"$value\" is not a duration such as 90s or 5m"
 }
 
-# helm's users read of helm.
-help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/helm rk3k/g'; else cat; fi; }
+# The host that was meant, in advice.
+host_words() { [[ ${#host[@]} -eq 0 ]] || printf ' %q' "${host[@]}"; }
 
-# One flag that every shell tool knows; sets used.
-common_flag() {
-	local value
-	# shellcheck disable=SC2034 # the sourcing script's parser shifts by it
-	used=1
-	case $1 in
-	--resolve | --resolve=*)
-		take "$@"
-		resolve+=${resolve:+ }$value
-		;;
-	--kubeconfig | --kubeconfig=* | --context | --context=* | --as | --as=* | --request-timeout | --request-timeout=*)
-		take "$@"
-		flags+=("${1%%=*}=$value")
-		[[ $1 != --[kc]* ]] || on_host+=" ${1%%=*}=$(printf %q "$value")" # for advice
-		case $1 in
-		--kubeconfig*) host_flags+=("--host-kubeconfig=$value") ;;
-		--context*) host_flags+=("--context=$value") ;;
-		esac
-		;;
-	--dry-run | --dry-run=client) dry=(--dry-run=client) ;;
-	--dry-run=server) dry=(--dry-run=server) ;;
-	--dry-run=none) dry=() ;;
-	-y | --yes) yes=1 ;;
-	-q | --quiet) quiet=1 flags+=(-q) ;;
-	-v | -v=* | -vv* | --verbose | --verbose=* | --color=*) flags+=("$1") ;;
-	-h | --help) help && exit 0 ;;
-	--version) exec "$(path_of config)" --version ;;
-	--summary) summary && exit 0 ;;
-	*) die 2 "unknown argument: $1; try --help" ;;
-	esac
-}
-
-# What every tool is given; after the arguments are read.
-flags_done() {
-	[[ -z $resolve ]] || flags+=("--resolve=$resolve")
-}
+# --- questions and settings ---
 
 # Ask on a terminal; without one there is nobody to say yes.
 confirm() {
@@ -109,7 +193,6 @@ nameless() { # DESCRIPTOR
 # The settings, checked and without secrets, into doc; then VAR=KEY pairs into variables.
 load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 	local args=() pair values i=0
-	flags_done
 	while [[ $1 != -- ]]; do args+=("$1") && shift; done
 	shift
 	nameless 9 # for answers to hidden questions
@@ -139,34 +222,65 @@ stopped() { # CODE
 	exit "$1"
 }
 
-# Choices for the last word, in the form of kubectl's completion: the flags and verbs that usage()
-# shows, and what the placeholders of its flags stand for.
-complete() {
-	local word=${*: -1} flag='' lead='' kind
-	[[ $# -lt 2 ]] || flag=${*: -2:1}
-	[[ $word != --*=* ]] || { flag=${word%%=*} && lead=$flag= && word=${word#*=}; }
-	[[ $flag =~ ^--?[a-z-]+$ ]] || flag='no flag'
-	kind=$(usage | sed -nE "s/^ .*(^|[ ,])${flag}(, --[a-z-]+)?[ =][[]?([A-Z]+).*/\\3/p" | sed q)
-	case $lead$kind in
-	--dry-run=*) choices none client server ;;
-	*FILE | *DIR) echo :0 && return ;;
-	*STEP) mapfile -d ' ' -t list <<<"$STEPS" && choices "${list[@]//$'\n'/}" ;;
-	*NAME) exec "$(path_of names)" --complete context ;;
-	'') [[ -n $lead || ($word != -* && $# -gt 1) ]] || { mapfile -t list < <(words "$word") && choices "${list[@]}"; } ;;
+# --- completion, in the form of kubectl's, from the same table ---
+
+complete() { # WORD...
+	local word last at='' before='' nargs=0 given=()
+	[[ $# -gt 0 ]] || set -- ''
+	word=${*: -1}
+	die() { :; } # what is wrong in the words before is no matter here
+	read_table
+	words=("$@")
+	[[ $word != - && $word != -- ]] || words[-1]=--none # of a flag nothing is there yet
+	last=${words[-1]}
+	while next; do
+		before=$at at=$flag
+		[[ $flag != --kubeconfig ]] || given=("--kubeconfig=$value")
+		[[ $flag != arg ]] || nargs=$((nargs + 1))
+	done
+	if [[ $flag == arg ]]; then
+		complete_as "$(argument)"
+	elif [[ $value == "$last" ]]; then
+		complete_as "${kinds[$flag]-}"
+	elif [[ $word == --*=* ]]; then
+		word=${word#*=}
+		complete_as "${kinds[$flag]:-true|false}"
+	else
+		mapfile -t list < <(printf '%s\n' "${!kinds[@]}" | sort)
+		choices "${list[@]}"
+	fi
+}
+
+# What stands for an argument: of a flag such as --init [FILE], or in the line below Usage.
+argument() {
+	case ${kinds[${before:-none}]-} in
+	'['[A-Z]*) echo "${kinds[$before]}" ;;
+	*) [[ $nargs -ne 1 ]] || usage | sed -nE '/^Usage:/,/^$/s/.* ([a-z]+([|][a-z]+)+|\[DIR\])( .*)?$/\1/p' ;;
 	esac
-	echo :4
+}
+
+complete_as() { # KIND
+	local kind=$1 list
+	kind=${kind#[[]} kind=${kind#=} kind=${kind%]}
+	case $kind in
+	*FILE*) echo :0 ;;
+	DIR) echo :16 ;;
+	NAME) exec "$(path_of names)" --complete "${given[@]}" context ;;
+	STEP) IFS=' ' read -ra list <<<"$STEPS" && choices "${list[@]}" ;;
+	[a-z]*'|'*) IFS='|' read -ra list <<<"$kind" && choices "${list[@]}" ;;
+	*) choices ;;
+	esac
 }
 choices() { # WORD...
-	for kind; do [[ $kind != "$word"* ]] || printf '%s\n' "$kind"; done
-}
-words() {
-	case $1 in
-	-*) usage | grep -oE -e '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u ;;
-	*) usage | sed -nE '/^Usage:/,/^$/s/.* ([a-z]+([|][a-z]+)+) .*/\1/p' | tr '|' '\n' ;;
-	esac
+	local choice
+	for choice; do [[ $choice != "$word"* ]] || printf '%s\n' "$choice"; done
+	echo :4
 }
 
 if [[ ${1:-} == __complete ]]; then
 	complete "${@:2}"
+	exit
+elif [[ $* == --summary ]]; then
+	summary
 	exit
 fi

@@ -74,7 +74,7 @@ BEGIN {
 /^ +-/ && section == "OPTIONS" {
 	end_verbatim()
 	sub(/^ +/, "")
-	match($0, /^(-[A-Za-z], )?--[a-z-]+(\[=[^ ]*\]|[ =][[A-Z][^ ,]*)?/)
+	match($0, /^(-[A-Za-z], )?--[a-z-]+(\[=[^ ]*\]|[ =][[A-Z][^ ,]*| [a-z]+(\|[a-z]+)+)?/)
 	flag = substr($0, 1, RLENGTH)
 	text = substr($0, RLENGTH + 1)
 	if (text ~ /^,/) {

@@ -135,6 +135,13 @@ shells_ready() {
 	answers ':0' deploy --init ''
 	answers ':0' bundle --push ''
 	answers 'install uninstall :4' controller ''
+	answers 'install uninstall :4' controller -q ''
+	answers 'bash zsh fish :4' completion ''
+	answers ':4' completion bash ''
+	answers ':16' install-completion ''
+	answers 'auto always :4' deploy --color=a
+	answers 'true :4' destroy --yes=t
+	answers ':4' destroy -- --on
 	answers 'uninstall :4' controller un
 	answers ':4' controller install ''
 	answers '--config --context :4' destroy -c a/b:c --con

@@ -207,6 +207,8 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 		run -1 grep -vxE 'NAME|SYNOPSIS|DESCRIPTION|OPTIONS|STEPS|EXIT STATUS|EXAMPLES|SEE ALSO' \
 			<(sed -n 's/^\.SH //p' <<<"$page")
 		run -0 grep -cx '\.SH OPTIONS' <<<"$page"
+		run -0 grep -cF '\fB\-v, \-\-verbose[=LEVEL]\fR' <<<"$page"
+		run -0 grep -cF '\fB\-\-color auto|always|never\fR' <<<"$page"
 		[[ $tool != bundle ]] || grep -F '\-\-save DIR|FILE.tar\fR' <<<"$page"
 	done
 }

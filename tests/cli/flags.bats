@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# flags: the shell tools read their command line as the tools in C read theirs.
+# shellcheck disable=SC2016 # for the programs that are written
+
+load common
+
+setup() {
+	clean_environment
+}
+
+# config, as destroy calls it, tells what it was given and fails.
+config_tells() {
+	program exec/rk3k-config <<<'printf "%s " "$@" >&2; exit 7'
+	export RK3K_EXEC_PATH=$PWD/exec
+}
+
+@test "shell tools: a flag and its value in one word or two, keys in a bundle, _ for -" {
+	local way
+	config_tells
+	for way in '-c a' -ca -c=a '--config a' --config=a --c=a '-qc a' -qca -qc=a '-y --keep_namespace -v -vv -v3 -ca -q' \
+		'--yes=false --verbose=2 --dry_run -ca --quiet' '-ca --quiet=true --dry-run=None'; do
+		# shellcheck disable=SC2086 # words
+		run -7 --separate-stderr "$RK3K_BIN/rk3k-destroy" $way
+		stderr=${stderr% } stderr=${stderr% -q}
+		assert_equal "$stderr" '-c a --names-only --secrets-fd 9'
+	done
+}
+
+@test "shell tools: what is said last counts, also false" {
+	echo HOSTNAME=rancher.example.com >deploy.conf
+	program exec/rk3k-preflight <<<'[[ $1 == --host-only ]] || exit 7'
+	program exec/rk3k-kubeconfig <<<:
+	export RK3K_EXEC_PATH=$PWD/exec
+	run -0 "$RK3K_BIN/rk3k-deploy" -c deploy.conf --print=false --print
+	assert_line --partial 'kind: Cluster'
+	run -7 "$RK3K_BIN/rk3k-deploy" -c deploy.conf --print --print=false
+	run -2 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --yes --yes=false </dev/null
+	assert_output --partial 'no terminal to ask on'
+	run -0 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --yes=false --dry-run=none --dry-run --only kubeconfig </dev/null
+	run -2 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --dry-run --dry-run=none </dev/null
+}
+
+@test "shell tools: no flag comes after --" {
+	run -2 "$RK3K_BIN/rk3k-destroy" -- --yes
+	assert_output 'rk3k-destroy: unexpected argument "--yes"; see kubectl rk3k destroy --help'
+	run -0 "$RK3K_BIN/rk3k-completion" -- fish
+	run -2 "$RK3K_BIN/rk3k-controller" install -- uninstall
+}
+
+@test "shell tools: wrong usage is told in the words of the tools in C" {
+	local wrong want
+	for wrong in --nope=1 --nope -Z -q- -c --config --set --quiet=maybe -q=maybe extra - --color=pink '--color pink' \
+		--color '--yes --nope' '-- -c' --context; do
+		# shellcheck disable=SC2086 # words
+		run -2 --separate-stderr "$RK3K_BIN/rk3k-registries" check ${wrong/--yes/-q}
+		want=${stderr//registries/destroy}
+		# shellcheck disable=SC2086 # words
+		run -2 --separate-stderr "$RK3K_BIN/rk3k-destroy" $wrong
+		assert_equal "$stderr" "$want"
+	done
+	HELM_PLUGIN_NAME=rk3k run -2 "$RK3K_BIN/rk3k-deploy" --nope
+	assert_output 'rk3k-deploy: unknown flag --nope; see helm rk3k deploy --help'
+}
+
+@test "shell tools: each has the flags that all have, and no other's" {
+	local tool
+	for tool in bundle completion controller deploy destroy install-completion; do
+		run -0 "$RK3K_BIN/rk3k-$tool" -qvh
+		assert_output --partial "kubectl rk3k $tool"
+		assert_output --partial -- '-v, --verbose[=LEVEL]'
+		run -0 "$RK3K_BIN/rk3k-$tool" -vv --color=always --version
+		assert_output --regexp '^rk3k [0-9.]+ \('
+		run -2 "$RK3K_BIN/rk3k-$tool" --no-such-flag
+	done
+	for tool in bundle completion; do
+		run -2 "$RK3K_BIN/rk3k-$tool" --context b
+		assert_output "rk3k-$tool: unknown flag --context; see kubectl rk3k $tool --help"
+	done
+}
+
+@test "controller: what is resolved for it reaches the tools that it calls" {
+	echo HOSTNAME=rancher.example.com >deploy.conf
+	program helm <<<:
+	program exec/rk3k-preflight <<<'echo "$@"; exit 7'
+	export PATH=$PWD:$PATH RK3K_EXEC_PATH=$PWD/exec
+	run -7 "$RK3K_BIN/rk3k-controller" install --resolve a:1:b --resolve=c:2:d -q <<<"$("$RK3K_BIN/rk3k-config" -c deploy.conf)"
+	assert_output '--host-only -q --resolve=a:1:b c:2:d -q'
+}
