@@ -237,29 +237,31 @@ compile_commands.json: FORCE
 
 # --- install ---
 
+# Quoted: a blank in one of them must not make two directories of it.
+TO_BIN     := "$(DESTDIR)$(BINDIR)"
+TO_LIBEXEC := "$(DESTDIR)$(LIBEXECDIR)"
+TO_MAN     := "$(DESTDIR)$(MANDIR)"/man1
+TO_BASH    := "$(DESTDIR)$(DATADIR)"/bash-completion/completions
+TO_ZSH     := "$(DESTDIR)$(DATADIR)"/zsh/site-functions
+TO_FISH    := "$(DESTDIR)$(DATADIR)"/fish/vendor_completions.d
+
 ##: install        into PREFIX (/usr/local), below DESTDIR
 install: all man
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
-	install -m 755 $(TOOL_BIN) $(DESTDIR)$(LIBEXECDIR)
-	install -m 644 $(filter-out $(TOOL_BIN),$(LIBEXEC)) $(DESTDIR)$(LIBEXECDIR)
-	install -m 644 $(PAGES) $(DESTDIR)$(MANDIR)/man1
-	install -d $(DESTDIR)$(DATADIR)/bash-completion/completions \
-		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
-	$(B)/libexec/rk3k-completion bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k
-	$(B)/libexec/rk3k-completion zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k
-	$(B)/libexec/rk3k-completion fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
-	chmod 644 $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k \
-		$(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k \
-		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
+	install -d $(TO_BIN) $(TO_LIBEXEC) $(TO_MAN) $(TO_BASH) $(TO_ZSH) $(TO_FISH)
+	install -m 755 $(PROGRAMS) $(TO_BIN)
+	install -m 755 $(TOOL_BIN) $(TO_LIBEXEC)
+	install -m 644 $(filter-out $(TOOL_BIN),$(LIBEXEC)) $(TO_LIBEXEC)
+	install -m 644 $(PAGES) $(TO_MAN)
+	$(B)/libexec/rk3k-completion bash > $(TO_BASH)/kubectl-rk3k
+	$(B)/libexec/rk3k-completion zsh > $(TO_ZSH)/_kubectl-rk3k
+	$(B)/libexec/rk3k-completion fish > $(TO_FISH)/kubectl-rk3k.fish
+	chmod 644 $(TO_BASH)/kubectl-rk3k $(TO_ZSH)/_kubectl-rk3k $(TO_FISH)/kubectl-rk3k.fish
 ##: uninstall      what install put there
 uninstall:
-	rm -f $(PROGRAMS:$(B)/bin/%=$(DESTDIR)$(BINDIR)/%)
-	rm -rf $(DESTDIR)$(LIBEXECDIR)
-	rm -f $(PAGES:$(B)/man/%=$(DESTDIR)$(MANDIR)/man1/%)
-	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/kubectl-rk3k \
-		$(DESTDIR)$(DATADIR)/zsh/site-functions/_kubectl-rk3k \
-		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kubectl-rk3k.fish
+	rm -f $(foreach f,$(notdir $(PROGRAMS)),$(TO_BIN)/$(f))
+	rm -rf $(TO_LIBEXEC)
+	rm -f $(foreach f,$(notdir $(PAGES)),$(TO_MAN)/$(f))
+	rm -f $(TO_BASH)/kubectl-rk3k $(TO_ZSH)/_kubectl-rk3k $(TO_FISH)/kubectl-rk3k.fish
 ##: dist           archives for krew and helm, and the krew manifest
 dist: all man
 	helm-rk3k/dist $(B) $(VERSION)

@@ -128,15 +128,15 @@ echo_tool() { # PATH
 
 # bats test_tags=slow
 @test "rk3k: make install puts a working suite into a prefix" {
-	(umask 077 && make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/root" PREFIX=/usr install)
-	run -0 find root/usr -mindepth 1 ! -perm -004
+	(umask 077 && make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/ro ot" PREFIX=/usr install)
+	run -0 find "ro ot/usr" -mindepth 1 ! -perm -004
 	assert_output ''
-	PATH=$PWD/root/usr/bin:/usr/bin:/bin run -0 kubectl-rk3k version -o name
+	PATH="$PWD/ro ot/usr/bin:/usr/bin:/bin" run -0 kubectl-rk3k version -o name
 	assert_output "$("$BIN/kubectl-rk3k" version -o name)"
-	assert [ -s root/usr/share/man/man1/kubectl-rk3k.1 ]
-	assert [ -s root/usr/share/zsh/site-functions/_kubectl-rk3k ]
-	make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/root" PREFIX=/usr uninstall
-	assert_equal "$(find root -type f -o -type l)" ''
+	assert [ -s "ro ot/usr/share/man/man1/kubectl-rk3k.1" ]
+	assert [ -s "ro ot/usr/share/zsh/site-functions/_kubectl-rk3k" ]
+	make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/ro ot" PREFIX=/usr uninstall
+	assert_equal "$(find "ro ot" -type f -o -type l)" ''
 }
 
 @test "rk3k: a full disk on stdout is an error" {
