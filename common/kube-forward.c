@@ -102,7 +102,7 @@ static int from_client(struct relay *r)
 static int silence(struct relay *r, bool unsent)
 {
 	if (r->said_all)
-		return -1;
+		return r->left ? 0 : -1; /* it may take its time to read what there is */
 	return unsent ? 0 : rk_ws_ping(r->ws);
 }
 
@@ -118,7 +118,7 @@ static int turn(struct relay *r, bool unsent, int ms)
 	if (!p[0].events) /* its end may wait until the client has taken what came before */
 		p[0].fd = -1;
 	if (ms < 0)
-		ms = !r->said_all ? PING_MS : unsent || r->left ? STALL_MS : LINGER_MS;
+		ms = !r->said_all || r->left ? PING_MS : unsent ? STALL_MS : LINGER_MS;
 	n = poll(p, 2, ms);
 	if (n < 0)
 		return errno == EINTR ? 0 : -1;
