@@ -193,7 +193,7 @@ check-node: deps
 ##: lint           shellcheck, shfmt, clang-format, headers, man pages, words, architecture
 lint: all man
 	+@$(RUN) lint
-##: asan           unit and cli tests under ASan and UBSan
+##: asan           unit and cli tests, and some of plane, under ASan and UBSan
 asan:
 	+@$(RUN) asan
 ##: fuzz           the fuzzers, FUZZ_SECONDS each (10), from FUZZ_SEED (1; 0: another each time)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # apply.bats - rk3k-apply against a real API server.
+# bats file_tags=asan
 # shellcheck disable=SC2154
 
 load ../helpers

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kubeconfig get, generate, export and credential against real API servers; what kubectl makes of
 # the files that merge and remove leave.
+# bats file_tags=asan
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
 
 load ../helpers

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # requests.bats - exactly what the tools ask of the API server, and no more. Those of apply, delete and
 # wait for objects are in their own files. The plane is host and inside at once.
+# bats file_tags=asan
 # shellcheck disable=SC2154
 
 load ../helpers
