@@ -53,6 +53,14 @@ install_plugin() {
 	run -1 kubectl rk3k version
 }
 
+@test "krew: the command in the README installs" {
+	local command
+	# shellcheck disable=SC2016 # backquotes of Markdown
+	command=$(sed -n 's/^| krew |.*, then `\([^`]*\)`.*/\1/p' "$BATS_TEST_DIRNAME/../../README.md")
+	run -0 bash -c "${command//build\/dist/\"\$DIST\"}"
+	run -0 kubectl rk3k version
+}
+
 @test "krew: only the dispatcher is on PATH, and kubectl plugin list has no complaint" {
 	install_plugin
 	run -0 kubectl plugin list
