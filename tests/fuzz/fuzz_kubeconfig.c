@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes as a kubeconfig: reading must not crash; the two scanners must agree; an edit must
- * leave every other entry's bytes alone and be done once. */
+ * leave every other entry's bytes alone and be done once; as that of a virtual cluster it leads to
+ * the address found and carries the note. */
+#include "k3k.h"
 #include "kubeconfig-scan.h"
 #include "must.h"
 
@@ -108,6 +110,25 @@ static void read_it(const char *text, size_t n)
 	rk_kubeconfig_free(kc);
 }
 
+static void virtual_cluster(const char *text, size_t n)
+{
+	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
+	struct rk_kc_note note = {.ns = "n", .cluster = "c", .host = "https://host"}, back;
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *cluster, *user;
+
+	rk_buf_put(&a.kubeconfig, text, n);
+	a.url = rk_strdup("https://found");
+	if (rk_k3k_entry(&a, &note, d, &cluster, &user, NULL) == 0) {
+		MUST(rk_streq(rk_get_str(cluster, "server", NULL), a.url));
+		MUST(!rk_get(cluster, "tls-server-name", NULL) && user->kind == RK_MAP);
+		MUST(rk_kc_note(cluster, &back) && rk_kc_note_same(&note, &back) && back.host);
+	} else {
+		MUST(!cluster && !user);
+	}
+	rk_k3k_access_release(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = rk_strndup((const char *)data, size); /* ends at the first NUL */
@@ -116,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_it(text, n);
 	scanners_agree(text, n);
 	edit(text, n);
+	virtual_cluster(text, n);
 	free(text);
 	return 0;
 }
