@@ -121,7 +121,7 @@ static void grant(struct rk_wire *w, const char *request)
 }
 
 /* Our frames are masked, whole, and of the kinds we send. */
-int rk_wire_send(struct rk_wire *w, const void *p, size_t n)
+ssize_t rk_wire_send(struct rk_wire *w, const void *p, size_t n)
 {
 	rk_auto_buf b = RK_BUF_INIT;
 	struct rk_ws_frame f;
@@ -131,14 +131,14 @@ int rk_wire_send(struct rk_wire *w, const void *p, size_t n)
 	if (!w->shaken) {
 		w->shaken = true;
 		grant(w, b.s);
-		return 0;
+		return (ssize_t)n;
 	}
 	s = (unsigned char *)b.s;
 	MUST(n > 5 && s[1] & 0x80);
 	s[1] &= 0x7f;
 	MUST(rk_ws_frame(s, n, n, &f) == 1 && f.fin && f.head + 4 + f.len == n);
 	MUST(f.opcode == 8 || f.opcode == 10);
-	return 0;
+	return (ssize_t)n;
 }
 
 /* --- the WebSocket --- */
