@@ -3,6 +3,7 @@
 #include "tool.h"
 
 #include "chartrepo.h"
+#include "steps.h"
 
 /* --- charts and registry --- */
 
@@ -48,6 +49,23 @@ void check_charts(struct flight *f)
 	check_chart(f, "rancher", RK_KEY_RANCHER_REPO);
 }
 
+/* k3s' and Rancher's images are named with the private registry; cert-manager's come by a mirror. */
+static void check_mirrors(struct flight *f)
+{
+	static const char upstream[] = "quay.io";
+	struct rk_strv mirrors = {0};
+	bool found = rk_step_mirrors(f->d, f->s, &mirrors, NULL) < 0; /* said by another check */
+
+	for (size_t i = 0; i < mirrors.n; i++)
+		found |= rk_streq(mirrors.v[i], upstream);
+	rk_strv_release(&mirrors);
+	if (!found)
+		row(f, WARN, "registry",
+			"no mirror is for %s: cert-manager's images would come from there; add it "
+			"to MIRROR_REGISTRIES_FILE",
+			upstream);
+}
+
 void check_registry(struct flight *f)
 {
 	const char *host = str(f, RK_KEY_PRIVATE_REGISTRY);
@@ -57,6 +75,7 @@ void check_registry(struct flight *f)
 
 	if (!*host)
 		return;
+	check_mirrors(f);
 	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
 		rk_registry_enter(host, &a, &err) < 0)
 		repo_failed(f, "registry", true, host, &a, &err);

@@ -265,6 +265,17 @@ checked() { # CHECK [FLAG...]
 	assert_output --regexp '^failed .*see PRIVATE_CA_PATH'
 }
 
+@test "preflight: registry: what would still come from a public one" {
+	host=${CHART_OCI#oci://}
+	echo docker.io >mirrors
+	conf "PRIVATE_REGISTRY=${host%%/*}" MIRROR_REGISTRIES_FILE=mirrors
+	run -0 checked registry
+	assert_line "warning no mirror is for quay.io: cert-manager's images would come from there; add it to MIRROR_REGISTRIES_FILE"
+	echo quay.io >>mirrors
+	run -0 checked registry
+	refute_output --partial 'no mirror'
+}
+
 # --- certificates ---
 
 @test "preflight: certificates: fitting, foreign key, expired, too few names" {
