@@ -12,7 +12,7 @@ struct completer {
 	struct rk_flag *value_of; /* the word is this flag's value */
 	bool plain;		  /* a -- came before */
 	int nargs;		  /* positionals before the word */
-	struct rk_strv given;	  /* connection flags before the word, as --name=value */
+	struct rk_strv given;	  /* connection flags before the word: name, value, name, ... */
 	struct rk_buf *out;
 	struct rk_strv *ask;
 };
@@ -45,8 +45,8 @@ static int fixed(struct completer *c, const char *list)
 static int ask(struct completer *c, const char *kind)
 {
 	rk_strv_add(c->ask, kind);
-	for (size_t i = 0; i < c->given.n; i++)
-		rk_strv_add(c->ask, c->given.v[i]);
+	for (size_t i = 0; i < c->given.n; i += 2)
+		rk_strv_add(c->ask, rk_asprintf("--%s=%s", c->given.v[i], c->given.v[i + 1]));
 	return NO_FILES;
 }
 
@@ -110,8 +110,10 @@ static void keep_given(struct completer *c, const struct rk_flag *f, const char 
 
 	for (size_t i = 0; i < RK_COUNT(tables); i++)
 		for (const struct rk_opt *o = tables[i]; o->name; o++)
-			if (o == f->opt && value)
-				rk_strv_add(&c->given, rk_asprintf("--%s=%s", o->name, value));
+			if (o == f->opt && value) {
+				rk_strv_add(&c->given, o->name);
+				rk_strv_add(&c->given, value);
+			}
 }
 
 /* The words before the one being typed. */

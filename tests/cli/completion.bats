@@ -72,6 +72,7 @@ shells_ready() {
 	kubectl-rk3k completion fish >rc.fish
 }
 
+# bats test_tags=slow
 @test "completion: bash, zsh and fish complete tools, verbs, flags and fixed values" {
 	shells_ready
 	typed '<passthrough>' passt
@@ -84,6 +85,7 @@ shells_ready() {
 	typed '<completion> <fish>' 'completion f'
 }
 
+# bats test_tags=slow
 @test "completion: bash, zsh and fish complete files, also behind --flag=" {
 	mkdir 'dir.d'
 	touch dir.d/file.conf
@@ -98,6 +100,7 @@ shells_ready() {
 	typed "<config> <-c> <$HOME/sp ace/x>" 'config -c ~/sp\ ace/x'
 }
 
+# bats test_tags=slow
 @test "completion: bash, zsh and fish complete words with : @ / and = in them" {
 	cat >config <<-'END'
 		apiVersion: v1

@@ -469,6 +469,7 @@ static void test_completion(void **state)
 	completes(&sample, "get -- --na", ":4\nask cluster\n");
 	completes(&sample, "get --context c -n ns r",
 		":4\nask cluster\nask --context=c\nask --namespace=ns\n");
+	completes(&sample, "get --context c rancher ''", ":4\n");
 	completes(&sample, "get --context=x", ":4\nask context\n");
 	completes(&whole, "a b ''", ":4\nask namespace\n");
 }
