@@ -16,10 +16,11 @@ void rk_wire_free(struct rk_wire *w)
 	free(w);
 }
 
-/* HTTP/1.1 is pinned: with h2 negotiated a raw connection makes no sense to the server. */
+/* HTTP/1.1 is pinned: with h2 negotiated a raw connection makes no sense to the server. The kubelet's
+ * routes for upgrades produce no media type: go-restful answers 406 to any Accept that does not take everything. */
 int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 {
-	static const struct rk_http_req req = {.path = "/"};
+	static const struct rk_http_req req = {.path = "/", .accept = "*/*"};
 	struct rk_wire *w = rk_calloc(1, sizeof(*w));
 	CURL *e;
 	CURLcode rc;

@@ -61,6 +61,21 @@ setup_file() {
 	refute_output --regexp '(created|configured)'
 }
 
+@test "kubeconfig get: port-forward through the real kubelet when no address answers" {
+	local home
+	home=$(mktemp -d)
+	cp "$RK3K_TESTBED/host/admin.kubeconfig" "$home/config"
+	chown -R 4242 "$home"
+	# this user reaches the host's API server and its own loopback, and no address of the virtual cluster
+	bed iptables -t raw -A OUTPUT -p tcp -m owner --uid-owner 4242 ! -d 127.0.0.0/8 -m multiport ! --dports 6443 -j DROP
+	run --separate-stderr -0 bed setpriv --reuid 4242 --clear-groups env "HOME=$home" "KUBECONFIG=$home/config" \
+		"$RK3K_BIN/rk3k-kubeconfig" get rancher-k3k/rancher --probe-timeout 500ms -- kubectl get namespaces -o name
+	bed iptables -t raw -F OUTPUT
+	rm -rf "$home"
+	assert_line namespace/cattle-system
+	[[ $stderr == *"port-forward https://127.0.0.1:"* ]]
+}
+
 @test "cert-sync: --watch carries a renewed certificate until the ingress serves it" {
 	local before
 	before=$(inner_fingerprint)

@@ -166,6 +166,11 @@ static bool shake_hands(struct peer *c)
 		say(c, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n", 37);
 		return false;
 	}
+	/* the kubelet's routes for upgrades know no media type: it answers 406 to any but this */
+	if (!strstr(head, "\r\nAccept: */*\r\n")) {
+		say(c, "HTTP/1.1 406 x\r\nContent-Length: 0\r\n\r\n", 37);
+		return false;
+	}
 	at = strstr(head, "Sec-WebSocket-Key: ");
 	if (!at || sscanf(at + 19, "%63s", key) != 1)
 		return false;

@@ -62,11 +62,29 @@ func (n *node) serve(tlsc rest.TLSClientConfig) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
-	mux.HandleFunc("/containerLogs/{ns}/{pod}/{container}", n.logs)
-	mux.HandleFunc("/exec/{ns}/{pod}/{container}", n.exec)
-	mux.HandleFunc("/portForward/{ns}/{pod}", n.portForward)
+	mux.HandleFunc("/containerLogs/{ns}/{pod}/{container}", acceptable(n.logs))
+	mux.HandleFunc("/exec/{ns}/{pod}/{container}", acceptable(n.exec))
+	mux.HandleFunc("/portForward/{ns}/{pod}", acceptable(n.portForward))
 	go http.Serve(l, mastersOnly(mux))
 	return nil
+}
+
+// acceptable refuses what the kubelet refuses: its routes declare no media type, so go-restful takes
+// no Accept header, or one that has */*, and nothing else.
+func acceptable(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		accept := r.Header.Get("Accept")
+		if accept == "" {
+			accept = "*/*"
+		}
+		for _, t := range strings.Split(accept, ",") {
+			if media, _, _ := strings.Cut(t, ";"); strings.TrimSpace(media) == "*/*" {
+				h(w, r)
+				return
+			}
+		}
+		http.Error(w, "406: Not Acceptable", http.StatusNotAcceptable)
+	}
 }
 
 func mastersOnly(h http.Handler) http.Handler {
