@@ -27,19 +27,33 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -iquote common -iquote $(B)/gen \
 	-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-	-Wwrite-strings -fno-common -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 $(shell pkg-config --cflags $(PKGS))
-RK_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now
+	-Wwrite-strings -fno-common -fstack-protector-strong $(shell pkg-config --cflags $(PKGS))
+RK_LDFLAGS := -Wl,--as-needed
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
 # What single tools need beyond that: LDLIBS_NAME.
 ifdef DEVELOPER
 RK_CFLAGS += -Werror
 endif
+# Hardening, each flag only if this compiler accepts it for this machine; no build path in a
+# binary or its debug information. The sanitizers do not go together with some of it.
+# tests/packaging/hardening.bats reads the result from the binaries.
+accepts  = $(shell $(CC) -Werror $(CFLAGS) $(1) -S -x c /dev/null -o /dev/null 2>&1 || echo no)
+optional = $(foreach f,$(1),$(if $(call accepts,$(f)),,$(f)))
+FORTIFY  = $(shell for n in 3 2; do \
+	printf '\043include <stdlib.h>\n\043if __USE_FORTIFY_LEVEL < %d\n\043error\n\043endif\n' $$n | \
+	$(CC) -Werror $(CFLAGS) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$$n -S -x c - -o /dev/null \
+		2>/dev/null && echo -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$$n && break; done)
 ifdef SANITIZE
-RK_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(RK_CFLAGS)) -fsanitize=$(SANITIZE) \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN   := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 RK_LDFLAGS += -fsanitize=$(SANITIZE)
+else
+HARDEN   := $(FORTIFY) -fPIE "-ffile-prefix-map=$(CURDIR)=." \
+	$(if $(filter /%,$(B)),"-ffile-prefix-map=$(B)=build") \
+	$(call optional,-fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
+RK_LDFLAGS += $(if $(filter -static,$(LDFLAGS) $(CFLAGS)),,-pie) \
+	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 endif
+RK_CFLAGS += $(HARDEN)
 COMPILE   = $(CC) $(RK_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK      = $(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS)
 
@@ -148,7 +162,7 @@ define remember
 @echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 endef
 $(B)/flags: FORCE
-	$(call remember,$(CC) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(DEVELOPER))
+	$(call remember,$(CC) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(DEVELOPER))
 $(B)/commit: FORCE
 	$(call remember,$(VERSION) $(COMMIT) $(DATE))
 $(B)/manifests.names: FORCE

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -26,13 +27,24 @@ static void open_standard_fds(void)
 			exit(RK_FAIL);
 }
 
-void rk_init(const char *name)
+/* Secrets in memory and environment are for this process: no core dump, and no other process of the
+ * same user reads /proc/PID/mem or environ or attaches a debugger. Child processes inherit it until
+ * they exec. A sanitizer's leak check attaches to its own process, so it must stay possible there. */
+static void protect_memory(void)
 {
 	/* 1, not 0: a core_pattern that pipes ignores 0 and obeys 1. */
 	const struct rlimit none = {.rlim_cur = 1, .rlim_max = 1};
 
-	open_standard_fds();
 	setrlimit(RLIMIT_CORE, &none);
+#ifndef RK_ASAN
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+void rk_init(const char *name)
+{
+	open_standard_fds();
+	protect_memory();
 	rk_out_init(name, 0, false, RK_COLOR_AUTO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, as some start us: the end of a plugin would be lost */

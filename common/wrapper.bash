@@ -5,6 +5,8 @@
 # calls parse; what usage() shows is its option table. What is to be handed to every tool (cluster,
 # identity, quiet) is then in flags, what of it says which host also in host, the dry run in dry.
 
+ulimit -Sc 0 # no core dumps: passwords pass through here
+
 ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
 flags=() host=() dry=() quiet='' yes='' resolve='' current=none
