@@ -45,6 +45,8 @@ void rk_init(const char *name)
 {
 	open_standard_fds();
 	protect_memory();
+	/* libcurl, and OpenSSL where it is built so, would write the keys of every connection there. */
+	unsetenv("SSLKEYLOGFILE");
 	rk_out_init(name, 0, false, RK_COLOR_AUTO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, as some start us: the end of a plugin would be lost */

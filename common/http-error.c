@@ -87,7 +87,10 @@ static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 	if (x->at.len && (x->at.len != x->leaf.len || memcmp(x->at.s, x->leaf.s, x->at.len) != 0) &&
 		rk_cert_parse_der(&at, x->at.s, x->at.len, NULL) < 0)
 		at = NULL;
-	rk_cert_refused(leaf, at ? at : leaf, x->verdict, x->h->name, err);
+	rk_cert_refused(
+		leaf, at ? at : leaf, x->verdict, x->at_proxy ? x->h->proxy_host : x->h->name, err);
+	if (x->at_proxy)
+		rk_err_wrap(err, "the proxy");
 	if (err && !err->hint[0])
 		rk_err_hint(err, "%s",
 			x->h->ca.len ? "the CA given is not this server's: fetch its CA or "
@@ -179,6 +182,13 @@ static int fail_size(const struct rk_xfer *x, struct rk_err *err)
 	return fail(err, "TooLarge", RK_FAIL, msg, NULL);
 }
 
+/* libcurl's own limits: 100 KB for a line of the head, 300 KB for all of it. */
+static int fail_head(struct rk_err *err)
+{
+	return fail(err, "TooLarge", RK_FAIL,
+		"the header of the answer is larger than the limit of 100 KB a line", NULL);
+}
+
 static int fail_idle(const struct rk_xfer *x, struct rk_err *err)
 {
 	char limit[32], msg[100];
@@ -197,6 +207,17 @@ static int fail_name(const char *host, bool proxy, struct rk_err *err)
 	return fail(err, "Resolve", RK_FAIL, msg, "check the name, and the DNS of this machine");
 }
 
+/* libcurl has had three codes for a head beyond its limits, one of them "Out of memory". */
+static bool is_head_limit(CURLcode rc, const char *text)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+	if (rc == CURLE_TOO_LARGE)
+		return true;
+#endif
+	return rc == CURLE_OUT_OF_MEMORY ||
+	       (rc == CURLE_RECV_ERROR && strncmp(text, "Too large response headers", 26) == 0);
+}
+
 static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 {
 	if (!x->errbuf[0])
@@ -205,6 +226,8 @@ static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 		return fail_size(x, err);
 	if (x->idle)
 		return fail_idle(x, err);
+	if (x->asked && !x->headed && is_head_limit(rc, x->errbuf))
+		return fail_head(err);
 	switch (rc) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return fail_name(x->h->host, false, err);
@@ -221,7 +244,13 @@ static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 	case CURLE_SSL_CACERT_BADFILE:
 		return fail_ca(x, err);
 	case CURLE_SSL_CONNECT_ERROR:
+		if (x->verdict != X509_V_OK) /* within the TLS of a proxy libcurl does not say so */
+			return fail_verify(x, err);
 		return fail_handshake(x, err);
+	case CURLE_RANGE_ERROR:
+		return fail(err, "Broken", RK_FAIL,
+			"it answered HTTP 206: a part of the content, which was not asked for",
+			NULL);
 	case CURLE_URL_MALFORMAT:
 		return fail(err, "", RK_USAGE, "the path of the request is no URL path", NULL);
 	default:

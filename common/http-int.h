@@ -27,6 +27,7 @@ struct rk_http {
 	struct curl_slist *connect_to, *resolve;
 	char *proxy;		/* "" for none; secret */
 	char *proxy_shown;	/* without credentials; NULL for none */
+	char *proxy_host;	/* of an https proxy: the name to verify; else NULL */
 	struct rk_buf ca;	/* len 0: the system's roots */
 	struct rk_ident *ident; /* or NULL */
 	char *bearer;		/* secret */
@@ -59,7 +60,9 @@ struct rk_xfer {
 	bool too_large, stopped, delivered, idle, cancelled;
 	bool heard;	      /* bytes were handed on since rk_pool_poll looked */
 	bool shaking;	      /* the TLS handshake began */
+	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
+	bool framed;	      /* it says where the body ends */
 	bool asked, again;    /* it was sent; libcurl wanted to send it once more, and may not */
 	int tries;	      /* repeats so far */
 	int64_t waited, wake; /* pauses so far; when to start again */
@@ -108,7 +111,7 @@ int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0:
 void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
 void rk_xfer_release(struct rk_xfer *x);
 
-/* libcurl's result, corrected: it is content with an answer that ends inside its head. */
+/* libcurl's result, corrected: not every answer it is content with is a whole one. */
 CURLcode rk_xfer_outcome(const struct rk_xfer *x, CURLcode rc);
 /* Whether it waited in vain, without a byte: nothing new is to go where it went. */
 bool rk_xfer_silent(const struct rk_xfer *x, CURLcode rc);

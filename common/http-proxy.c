@@ -128,6 +128,23 @@ const char *rk_http_env_proxy(const char *scheme, const char *host, const char *
 	return p;
 }
 
+/* The host that the certificate of an https proxy must name, without brackets. */
+static char *https_host(const char *proxy)
+{
+	CURLU *u = curl_url();
+	char *host = NULL, *out = NULL;
+	size_t n;
+
+	if (u && curl_url_set(u, CURLUPART_URL, proxy, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		n = strlen(host);
+		out = *host == '[' && n > 2 ? rk_strndup(host + 1, n - 2) : rk_strdup(host);
+	}
+	curl_free(host);
+	curl_url_cleanup(u);
+	return out;
+}
+
 /* Go's socks5 lets the proxy look names up, which libcurl calls socks5h. */
 int rk_http_set_proxy(struct rk_http *h, const char *proxy, struct rk_err *err)
 {
@@ -155,5 +172,11 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, struct rk_err *err)
 	else
 		return rk_err_set(err, RK_USAGE, "the proxy %s is neither http, https nor socks5",
 			h->proxy_shown);
+	if (n == 5 && strncasecmp(proxy, "https", n) == 0) {
+		h->proxy_host = https_host(proxy);
+		if (!h->proxy_host)
+			return rk_err_set(
+				err, RK_USAGE, "the proxy %s is not a valid URL", h->proxy_shown);
+	}
 	return 0;
 }

@@ -53,7 +53,8 @@ static int judge(X509_STORE_CTX *ctx, void *arg)
 	int r = X509_verify_cert(ctx);
 
 	x->verdict = X509_STORE_CTX_get_error(ctx);
-	keep_peer(&x->h->peer, ctx);
+	if (!x->at_proxy)
+		keep_peer(&x->h->peer, ctx);
 	if (r > 0)
 		return r;
 	rk_buf_reset(&x->leaf);
@@ -63,25 +64,33 @@ static int judge(X509_STORE_CTX *ctx, void *arg)
 	return r;
 }
 
-/* Called for each new connection. The pointer to x is used during this handshake only: there is
- * no renegotiation. A TLS connection to a proxy comes by here too, with another name. */
+/* libcurl does not tell whose handshake this is. It has applied the versions that set_tls asks for, and
+ * only a proxy's have an upper bound. */
+static bool is_proxy_handshake(SSL_CTX *ctx)
+{
+	return SSL_CTX_get_max_proto_version(ctx) != 0;
+}
+
+/* Called for each new connection, and before that for the one to an https proxy. The pointer to x is
+ * used during this handshake only: there is no renegotiation. */
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
 	struct rk_xfer *x = arg;
 	SSL_CTX *ctx = ssl_ctx;
 	X509_VERIFY_PARAM *p = SSL_CTX_get0_param(ctx);
+	const char *name;
 
 	(void)easy;
 	x->shaking = true;
+	x->at_proxy = is_proxy_handshake(ctx);
+	name = x->at_proxy ? x->h->proxy_host : x->h->name;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER); /* for rk_wire_send */
 	SSL_CTX_set_cert_verify_callback(ctx, judge, x);
-	if (x->h->proxy_shown && strncasecmp(x->h->proxy, "https:", 6) == 0)
-		return CURLE_OK;
 	X509_VERIFY_PARAM_set_hostflags(
 		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (rk_http_is_ip(x->h->name) ? !X509_VERIFY_PARAM_set1_ip_asc(p, x->h->name)
-				      : !X509_VERIFY_PARAM_set1_host(p, x->h->name, 0))
+	if (!name || (rk_http_is_ip(name) ? !X509_VERIFY_PARAM_set1_ip_asc(p, name)
+					  : !X509_VERIFY_PARAM_set1_host(p, name, 0)))
 		return CURLE_SSL_CONNECT_ERROR;
 	return CURLE_OK;
 }
@@ -93,7 +102,7 @@ static bool good_status(CURL *easy)
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 200 && status < 300;
+	return status >= 200 && status < 300 && status != 206;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
@@ -215,8 +224,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		x->headed = true;
 	else if (n > 5 && memcmp(p, "HTTP/", 5) == 0) { /* perhaps another answer, after a 103 */
 		rk_http_res_reset(r);
-		x->headed = false;
-	} else if (is_header(p, n, "content-type", &v, &vn))
+		x->headed = x->framed = false;
+	} else if (is_header(p, n, "content-length", &v, &vn) ||
+		   is_header(p, n, "transfer-encoding", &v, &vn))
+		x->framed = true;
+	else if (is_header(p, n, "content-type", &v, &vn))
 		copy_value(r->content_type, sizeof(r->content_type), v, vn);
 	else if (is_header(p, n, "location", &v, &vn))
 		copy_value(r->location, sizeof(r->location), v, vn);
@@ -271,6 +283,8 @@ static void set_tls(CURL *e, struct rk_xfer *x)
 	struct rk_http *h = x->h;
 
 	RK_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	RK_SET(CURLOPT_PROXY_SSLVERSION,
+		(long)(CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_3));
 	RK_SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 	set_roots(e, h);
 	if (x->ident) {
@@ -466,6 +480,7 @@ void rk_xfer_rearm(struct rk_xfer *x)
 {
 	x->sent = 0;
 	x->too_large = x->stopped = x->delivered = x->idle = x->shaking = x->headed = false;
+	x->at_proxy = x->framed = false;
 	x->asked = x->again = false;
 	x->verdict = X509_V_OK;
 	x->errbuf[0] = 0;
@@ -512,12 +527,28 @@ long rk_xfer_proxy_status(const struct rk_xfer *x)
 	return code >= 300 ? code : 0;
 }
 
-/* libcurl is content with an answer that ends inside its head. */
+/* An answer of HTTP/1 with neither a length nor chunks ends where the connection does, be it closed or
+ * cut. The reader of a stream sees for himself where it ended. */
+static bool is_unframed(const struct rk_xfer *x)
+{
+	return !x->framed && !x->req.stream && x->res->body.len &&
+	       rk_xfer_info(x, CURLINFO_HTTP_VERSION) < CURL_HTTP_VERSION_2_0;
+}
+
+/* libcurl is content with an answer that ends inside its head, and with a part that was not asked for:
+ * no request of ours has a Range. */
 CURLcode rk_xfer_outcome(const struct rk_xfer *x, CURLcode rc)
 {
+	long status;
+
 	if (x->again)
 		return CURLE_GOT_NOTHING;
-	return rc == CURLE_OK && !x->headed ? CURLE_PARTIAL_FILE : rc;
+	if (rc != CURLE_OK)
+		return rc;
+	status = rk_xfer_info(x, CURLINFO_RESPONSE_CODE);
+	if (status == 206)
+		return CURLE_RANGE_ERROR;
+	return !x->headed || (status < 300 && is_unframed(x)) ? CURLE_PARTIAL_FILE : rc;
 }
 
 /* A server that refuses an upload drops the stream although it has answered: the answer counts. */

@@ -285,6 +285,7 @@ void rk_http_free(struct rk_http *h)
 		rk_free_secret(h->headers[i]);
 	free(h->headers);
 	free(h->proxy_shown);
+	free(h->proxy_host);
 	free(h->shown);
 	free(h->url);
 	free(h->host);

@@ -43,6 +43,10 @@ bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n);
 /* ".data.a (manager kubectl), …" of a conflict's causes; false when it has none. */
 bool rk_status_fields(const struct rk_val *status, struct rk_buf *out);
 
+/* Refuse a path that a server would read as another one than meant, since a name or version in it is
+ * ".", ".." or has a slash or percent sign: RK_FAIL, as client-go's IsValidPathSegmentName. */
+int rk_kube_check_path(const char *what, const char *path, struct rk_err *err) RK_MUST_USE;
+
 /* Send, with fresh credentials and once more after a 401. 0 also for statuses >= 400. */
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;

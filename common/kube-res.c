@@ -196,6 +196,16 @@ static void learn_list(struct rk_kube *k, const char *av, const struct rk_val *l
 	}
 }
 
+/* "v1" or "group/v1", as it goes into a request path. */
+static bool is_api_version(const char *av)
+{
+	const char *slash = strchr(av, '/');
+
+	return *av && strspn(av, "abcdefghijklmnopqrstuvwxyz0123456789.-/") == strlen(av) &&
+	       (!slash || (slash > av && slash[1] && !strchr(slash + 1, '/'))) && *av != '.' &&
+	       !strstr(av, "..");
+}
+
 static int ask_list(struct rk_kube *k, const char *av, struct rk_err *err)
 {
 	rk_auto_buf path = RK_BUF_INIT;
@@ -226,6 +236,8 @@ int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 		*out = found_find(k, api_version, kind);
 	if (*out)
 		return 0;
+	if (!is_api_version(api_version))
+		return rk_err_set(err, RK_FAIL, "invalid apiVersion \"%.100s\"", api_version);
 	if (ask_list(k, api_version, err) < 0)
 		return -1;
 	*out = found_find(k, api_version, kind);

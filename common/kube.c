@@ -5,6 +5,8 @@
 #include "file.h"
 #include "out.h"
 
+#include <strings.h>
+
 #define TOKEN_MS   60000 /* how long a token file's content is taken for current */
 #define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
 #define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
@@ -27,9 +29,19 @@ static void set_hooks(void)
 		rk_http_trace = rk_debug_line;
 }
 
+/* As client-go: what a name in a request path may not be. */
+static bool is_path_segment(const char *s)
+{
+	return strcmp(s, ".") != 0 && strcmp(s, "..") != 0 && !strpbrk(s, "/%");
+}
+
 static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *err)
 {
 	set_hooks();
+	if (k->target.ns && !is_path_segment(k->target.ns)) {
+		rk_err_set(err, RK_USAGE, "invalid namespace \"%.100s\"", k->target.ns);
+		goto fail;
+	}
 	k->ns = rk_strdup(k->target.ns && *k->target.ns ? k->target.ns : "default");
 	k->token_read_ms = rk_now_ms();
 	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
@@ -254,6 +266,30 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 	}
 }
 
+/* Slashes and percent signs of a name are encoded in the path, and servers decode them before they
+ * look where the path leads. */
+int rk_kube_check_path(const char *what, const char *path, struct rk_err *err)
+{
+	const char *end = path + strcspn(path, "?");
+
+	for (const char *p = path; p < end;) {
+		size_t n = strcspn(++p, "/?");
+		bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
+
+		for (size_t i = 0; i + 2 < n; i++)
+			dots = dots || strncasecmp(p + i, "%2f", 3) == 0 ||
+			       strncmp(p + i, "%25", 3) == 0;
+		if (dots || (n == 0 && p < end))
+			return rk_err_set(err, RK_FAIL,
+				"%s: invalid name, namespace or apiVersion: \"%.*s\" cannot be "
+				"part "
+				"of a request path",
+				what, n > 100 ? 100 : (int)n, p);
+		p += n;
+	}
+	return 0;
+}
+
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err)
 {
@@ -262,6 +298,8 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 	if (!err)
 		err = &own;
 	res->body.secret = true;
+	if (rk_kube_check_path(a->what, req->path, err) < 0)
+		return -1;
 	if (rk_kube_fresh(k, err) < 0)
 		return rk_err_wrap(err, "%s", a->what);
 	if (do_patiently(k, req, res, err) < 0)

@@ -164,7 +164,7 @@ static void start(struct rk_watch *w, struct rk_http_req *req, const struct rk_b
 	if (w->dead)
 		return;
 	req->path = path->s;
-	if (rk_kube_fresh(w->k, &err) < 0) {
+	if (rk_kube_check_path(w->res.plural, path->s, &err) < 0 || rk_kube_fresh(w->k, &err) < 0) {
 		w->ended = true;
 		w->status = 0;
 		w->err = err;

@@ -334,6 +334,8 @@ int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const ch
 	struct rk_kube_about a = {.what = what, .kube = k, .api_version = "v1"};
 
 	*out = NULL;
+	if (rk_kube_check_path(what, path, err) < 0)
+		return -1;
 	if (try_open(out, k, path, protocol, &a, err) == 0)
 		return 0;
 	if (err->http != 401 || rk_kube_renew(k, err) <= 0)

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 
-static struct pki ca, other_ca, server_id, client_id, other_name, expired;
+static struct pki ca, other_ca, server_id, client_id, other_name, cn_only, expired;
 
 /* --- the server --- */
 
@@ -144,6 +144,8 @@ static const struct {
 	{"/cut", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", END},
 	{"/chunkcut", CHUNKED "ff\r\n0123456789", END},
 	{"/headcut", "HTTP/1.1 200 OK\r\nContent-Le", END},
+	{"/nolength", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n0123456789", END},
+	{"/part", "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\n\r\n{}", NEXT},
 	{"/junk", "SSH-2.0-OpenSSH_9.2\r\n", END},
 	{"/slow", "", SILENCE},
 	{"/halfslow", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", SILENCE},
@@ -249,13 +251,28 @@ static void hint_first(struct conn *c, const struct asked *a)
 	answer(c, "200 OK", "", "{}");
 }
 
+/* A head that never ends: one line, or many. */
+static void long_head(struct conn *c, const struct asked *a)
+{
+	bool many = rk_prefix(a->path, "/many");
+	char block[1000];
+
+	memset(block, 'x', sizeof(block));
+	say(c, "HTTP/1.1 200 OK\r\nX-Long: ");
+	for (int i = 0; i < 10000; i++) {
+		conn_write(c, block, sizeof(block));
+		if (many)
+			say(c, "\r\nX-More: ");
+	}
+}
+
 static const struct {
 	const char *path;
 	void (*serve)(struct conn *c, const struct asked *a);
 } doers[] = {{"/echo", echo_back}, {"/big", big}, {"/chunkbig", big}, {"/stream", stream},
 	{"/busy", busy_twice}, {"/alwaysreset", reset_always}, {"/reset", reset_once},
 	{"/once", well_once}, {"/redirect", redirect}, {"/early", refuse_early},
-	{"/continue", hint_first}};
+	{"/longhead", long_head}, {"/manyheads", long_head}, {"/continue", hint_first}};
 
 static bool say_text(struct conn *c, size_t i)
 {
@@ -1447,6 +1464,61 @@ static void through_a_tls_proxy(void **state)
 	assert_int_equal(s.count->requests, 1);
 }
 
+/* A name in the subject alone counts neither for an https proxy nor for a server behind one. The
+ * server is not shown the client certificate before that is known. */
+static void common_name_does_not_count_with_a_tls_proxy(void **state)
+{
+	auto_server s = {.id = &cn_only, .want_client = true}, good = {.id = &server_id};
+	auto_server p = {.kind = PROXY, .id = &server_id}, bad = {.kind = PROXY, .id = &cn_only};
+	auto_server by_name = {.kind = PROXY, .id = &server_id};
+	auto_client c = {0}, d = {0}, e = {0};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	char proxy_url[64];
+
+	(void)state;
+	server_start(&s);
+	server_start(&good);
+	p.to = s.port;
+	bad.to = by_name.to = good.port;
+	server_start(&p);
+	server_start(&bad);
+	server_start(&by_name);
+	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", p.port);
+	aim(&c, &s);
+	c.conf.proxy = proxy_url;
+	get_fails(&c, RK_FAIL, "TLS", "127.0.0.1");
+	assert_int_equal(p.count->proxied, 1);
+	assert_int_equal(s.count->requests, 0);
+	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", bad.port);
+	aim(&d, &good);
+	d.conf.proxy = proxy_url;
+	d.conf.bearer = "sesame";
+	get_fails(&d, RK_FAIL, "TLS", "the proxy: ");
+	assert_int_equal(bad.count->proxied, 0);
+	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", by_name.port);
+	aim(&e, &good);
+	e.conf.proxy = proxy_url;
+	e.conf.tls_server_name = "srv.example";
+	must_get(&e, "/ok", &res);
+	assert_int_equal(res.status, 200);
+}
+
+static void only_whole_answers_count(void **state)
+{
+	auto_server s = {.id = &server_id};
+	auto_client c = {0};
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	must_fail(&c, &(struct rk_http_req){.path = "/part"}, RK_FAIL, "Broken", "HTTP 206");
+	must_fail(&c, &(struct rk_http_req){.path = "/nolength"}, RK_FAIL, "Broken", "closed");
+	must_fail(&c, &(struct rk_http_req){.path = "/longhead"}, RK_FAIL, "TooLarge",
+		"the header of the answer is larger than the limit");
+	must_fail(&c, &(struct rk_http_req){.path = "/manyheads"}, RK_FAIL, "TooLarge",
+		"the header of the answer is larger than the limit");
+}
+
 static void proxy_is_down(void **state)
 {
 	struct server s = {.id = &server_id};
@@ -1866,6 +1938,7 @@ static int setup(void **state)
 	pki_make(&client_id, &ca, &(struct pki_spec){.cn = "me", .eku = "clientAuth"});
 	pki_make(&other_name, &ca,
 		&(struct pki_spec){.cn = "127.0.0.1", .san = "DNS:other.example,IP:10.9.9.9"});
+	pki_make(&cn_only, &ca, &(struct pki_spec){.cn = "127.0.0.1"});
 	pki_make(&expired, &ca,
 		&(struct pki_spec){.san = "IP:127.0.0.1", .from = -2000, .to = -1000});
 	return 0;
@@ -1873,7 +1946,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct pki *all[] = {&ca, &other_ca, &server_id, &client_id, &other_name, &expired};
+	struct pki *all[] = {
+		&ca, &other_ca, &server_id, &client_id, &other_name, &cn_only, &expired};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(all); i++)
@@ -1900,6 +1974,7 @@ int main(void)
 		T(post_is_not_repeated_after_a_reset), T(post_on_a_kept_connection_is_not_repeated),
 		T(delete_on_a_kept_connection_is_not_repeated), T(no_repeat_after_a_signal),
 		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
+		T(common_name_does_not_count_with_a_tls_proxy), T(only_whole_answers_count),
 		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
 		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
 		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
