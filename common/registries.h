@@ -22,14 +22,16 @@ struct rk_registries {
 	bool ca;		/* its CA is mounted at RK_REGISTRY_CA_PATH */
 };
 
-/* The mirrors that a registry gets when no file says otherwise: docker.io, quay.io, ghcr.io. */
-extern const char *const rk_mirrors_default[];
+/* Append the mirrors that a registry has without a list of its own: docker.io, quay.io and ghcr.io,
+ * without host itself. The strings are constants. */
+void rk_mirrors_usual(const char *host, struct rk_strv *out);
 
-/* A mirror list: one registry a line, # comments, blanks, tabs and CR ignored; doubles are dropped.
- * Strings live in d. Errors: RK_FAIL with NAME:LINE for what is no registry, and for `*`, which
- * cannot be rewritten. */
+/* A mirror list: one registry per line, # comments; a byte order mark, blanks, tabs, CR and
+ * duplicates are ignored, index.docker.io is docker.io. host: the private registry, or NULL.
+ * Strings live in d. Errors: RK_FAIL with NAME:LINE for an invalid name, two names on a line, `*`,
+ * which cannot be rewritten, and host itself, which would be looked for below its own name. */
 int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
-	struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
+	const char *host, struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
 
 /* registries.yaml for k3s: mirrors, then configs (tls before auth). NULL when there is nothing to
  * say: no mirror, no CA, no credentials. d should be secret when there is a password. */
@@ -48,13 +50,28 @@ struct rk_image {
 	const char *registry, *repository; /* "docker.io", "library/busybox" */
 	const char *reference;		   /* tag, or digest where there is one */
 };
-/* A reference as people and charts write it: docker.io and library/ filled in, latest for none.
- * Strings live in d. RK_FAIL for what is none. */
+/* A reference as people and charts write it, as containerd reads it (github.com/distribution/
+ * reference): docker.io and library/ filled in, latest when there is no tag. Strings live in d.
+ * Errors: RK_FAIL for an invalid name. */
 int rk_image_parse(
 	struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err) RK_MUST_USE;
-/* Its repository in the private registry host: under the upstream's name, or as it is when it is
- * there already. NULL: no mirror is for it. */
+/* The image's full name, "docker.io/library/busybox:latest"; with a digest, without its tag. */
+const char *rk_image_name(struct rk_doc *d, const struct rk_image *image);
+
+/* Append the full names of an image list: one image per line, or "image NAME" as `bundle --list`
+ * writes it; its "chart ..." lines, # comments, further columns and duplicates are passed over; a
+ * byte order mark, CRLF, CR and a last line without its end make no difference. Strings live in d.
+ * Errors: RK_FAIL with NAME:LINE for an invalid name and for two images on a line. */
+int rk_images_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
+	struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
+
+/* The image's repository in the private registry host, where containerd looks for it by the
+ * rewrite of its mirror, or by k3s' and Rancher's system-default-registry: under the name of the
+ * upstream registry, or as it is when host is its own registry. NULL: no mirror serves it. */
 const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, const char *host,
+	const struct rk_strv *mirrors);
+/* The same with host and reference: "HOST/quay.io/x/y:1", or NULL. */
+const char *rk_image_source(struct rk_doc *d, const struct rk_image *image, const char *host,
 	const struct rk_strv *mirrors);
 
 #endif

@@ -24,15 +24,32 @@ int rk_step_mirrors(
 {
 	const char *path = str(s, RK_KEY_MIRROR_REGISTRIES_FILE);
 	rk_auto_buf text = RK_BUF_INIT;
+	const char *host = str(s, RK_KEY_PRIVATE_REGISTRY);
 
 	if (!*path) {
-		for (const char *const *m = rk_mirrors_default; *m; m++)
-			rk_strv_add(out, *m);
+		rk_mirrors_usual(host, out);
 		return 0;
 	}
 	if (rk_file_read(path, STEP_FILE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "MIRROR_REGISTRIES_FILE");
-	return rk_mirrors_parse(d, text.s, text.len, path, out, err);
+	return rk_mirrors_parse(d, text.s, text.len, path, *host ? host : NULL, out, err);
+}
+
+static const char *tag(struct rk_doc *d, const char *version)
+{
+	return rk_doc_printf(d, "%s%s", *version == 'v' ? "" : "v", version);
+}
+
+void rk_step_images(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out)
+{
+	static const char *const parts[] = {"controller", "webhook", "cainjector"};
+	const char *cm = tag(d, str(s, RK_KEY_CERTMANAGER_VERSION));
+
+	rk_strv_add(out,
+		rk_doc_printf(d, "rancher/rancher:%s", tag(d, str(s, RK_KEY_RANCHER_VERSION))));
+	for (size_t i = 0; i < RK_COUNT(parts); i++)
+		rk_strv_add(
+			out, rk_doc_printf(d, "quay.io/jetstack/cert-manager-%s:%s", parts[i], cm));
 }
 
 /* registries.yaml as a tree, or NULL when it would say nothing. */

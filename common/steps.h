@@ -42,6 +42,10 @@ int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct 
 int rk_step_mirrors(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out,
 	struct rk_err *err) RK_MUST_USE;
 
+/* Append the images that follow from the versions alone, Rancher's and cert-manager's; the charts name
+ * all of them (`bundle --list`). Strings live in d. */
+void rk_step_images(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out);
+
 /* Put "(hidden)" in the place of every value of a Secret. */
 void rk_mask_secret(struct rk_doc *d, struct rk_val *obj);
 

@@ -81,6 +81,7 @@ static const struct rk_opt OPTS_CHECK[] = {
 			"for stdin; default: Rancher's and cert-manager's",
 		.complete = "file"},
 	INPUT_OPTS, RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt OPTS_IMAGES[] = {INPUT_OPTS, RK_GROUP_OUT(struct opts, out), RK_OPT_END};
 
 static const struct rk_verb VERBS[] = {
 	{.name = "render",
@@ -112,6 +113,17 @@ static const struct rk_verb VERBS[] = {
 			"  kubectl rk3k registries check -c settings.json\n"
 			"  kubectl rk3k bundle --list -c settings.json | kubectl rk3k registries "
 			"check -c settings.json --images -\n"},
+	{.name = "images",
+		.args = "[FILE...]",
+		.max_args = -1,
+		.complete = "file",
+		.summary = "show the full names of images and where the servers pull them from",
+		.opts = OPTS_IMAGES,
+		.run = run_images,
+		.examples =
+			"  kubectl rk3k registries images -c settings.json k3s-images.txt\n"
+			"  kubectl rk3k bundle --list -c settings.json | kubectl rk3k registries "
+			"images -c settings.json -\n"},
 	{.name = "diff",
 		.args = "[[NAMESPACE/]CLUSTER]",
 		.max_args = 1,

@@ -3,6 +3,7 @@
 #include "tool.h"
 
 #include "chartrepo.h"
+#include "registries.h"
 #include "steps.h"
 
 /* --- charts and registry --- */
@@ -49,21 +50,30 @@ void check_charts(struct flight *f)
 	check_chart(f, "rancher", RK_KEY_RANCHER_REPO);
 }
 
-/* k3s' and Rancher's images are named with the private registry; cert-manager's come by a mirror. */
+/* Images that would be pulled past the private registry, one row for each upstream registry. */
 static void check_mirrors(struct flight *f)
 {
-	static const char upstream[] = "quay.io";
-	struct rk_strv mirrors = {0};
-	bool found = rk_step_mirrors(f->d, f->s, &mirrors, NULL) < 0; /* said by another check */
+	struct rk_strv mirrors = {0}, images = {0};
+	const char *said = NULL;
 
-	for (size_t i = 0; i < mirrors.n; i++)
-		found |= rk_streq(mirrors.v[i], upstream);
-	rk_strv_release(&mirrors);
-	if (!found)
+	rk_step_images(f->d, f->s, &images);
+	if (rk_step_mirrors(f->d, f->s, &mirrors, NULL) < 0) /* another check reports it */
+		images.n = 0;
+	for (size_t i = 0; i < images.n; i++) {
+		struct rk_image image;
+
+		if (rk_image_parse(f->d, images.v[i], &image, NULL) < 0 ||
+			rk_streq(image.registry, said) ||
+			rk_image_mirrored(f->d, &image, str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors))
+			continue;
+		said = image.registry;
 		row(f, WARN, "registry",
 			"no mirror is for %s: cert-manager's images would come from there; add it "
 			"to MIRROR_REGISTRIES_FILE",
-			upstream);
+			said);
+	}
+	rk_strv_release(&mirrors);
+	rk_strv_release(&images);
 }
 
 void check_registry(struct flight *f)

@@ -62,52 +62,6 @@ static void check_chart(struct checks *c, const char *name, enum rk_key repo)
 	row(c, OK, "chart", label, detail, NULL);
 }
 
-static const char *needed(struct checks *c, const char *image, const char *version)
-{
-	return rk_doc_printf(c->j->d, "%s:%s%s", image, *version == 'v' ? "" : "v", version);
-}
-
-/* What follows from the versions alone; the charts know it all (`bundle --list`). */
-static void known_images(struct checks *c)
-{
-	static const char *const parts[] = {"controller", "webhook", "cainjector"};
-	const char *cm = str(c->j, RK_KEY_CERTMANAGER_VERSION);
-
-	rk_strv_add(&c->images, needed(c, "rancher/rancher", str(c->j, RK_KEY_RANCHER_VERSION)));
-	for (size_t i = 0; i < RK_COUNT(parts); i++)
-		rk_strv_add(
-			&c->images, needed(c,
-					    rk_doc_printf(c->j->d,
-						    "quay.io/jetstack/cert-manager-%s", parts[i]),
-					    cm));
-}
-
-/* "image REF" or "REF"; lines about charts and comments are passed over. */
-static int read_images(struct checks *c, const char *path, struct rk_err *err)
-{
-	rk_auto_buf text = RK_BUF_INIT;
-	const char *p;
-
-	if (rk_streq(path, "-") && take_stdin(c->j, "--images", err) < 0)
-		return -1;
-	if (rk_file_read(path, 4 << 20, &text, err) < 0)
-		return rk_err_wrap(err, "images");
-	for (p = text.s; *p; p += strspn(p, "\n")) {
-		size_t n = strcspn(p, "\n");
-		char *line = rk_doc_strndup(c->j->d, p, n), *word = line + strspn(line, " \t\r");
-
-		p += n;
-		if (rk_prefix(word, "image") && strchr(" \t", word[5]))
-			word += 5 + strspn(word + 5, " \t");
-		else if (rk_prefix(word, "chart") && strchr(" \t", word[5]))
-			continue;
-		word[strcspn(word, " \t\r#")] = '\0';
-		if (*word)
-			rk_strv_add(&c->images, word);
-	}
-	return 0;
-}
-
 /* What would let us pull from a path of the registry. */
 static void pull_remedy(struct checks *c, const char *path, struct rk_err *err)
 {
@@ -225,9 +179,9 @@ static int check_all(struct job *j, struct rk_err *err)
 	int rc = 0;
 
 	if (j->o->images)
-		rc = read_images(&c, j->o->images, err);
+		rc = read_images(j, j->o->images, "--images", &c.images, err);
 	else
-		known_images(&c);
+		rk_step_images(j->d, j->s, &c.images);
 	if (rc == 0)
 		rc = check_registry(&c, err);
 	if (rc == 0) {

@@ -14,6 +14,8 @@ struct opts {
 	struct rk_strv set, credentials, mirrors;
 	bool password_stdin, fallback, show_secrets, lose;
 	int dry;
+	char **files; /* arguments of images */
+	int nfiles;
 };
 
 struct job {
@@ -62,11 +64,19 @@ int full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_
  * "(hidden)". */
 void hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark);
 
+/* --- images.c --- */
+
+/* Append the full names of the images listed in a file, "-" for stdin; what: the option or argument
+ * that names it. Strings live in j->d. */
+int read_images(struct job *j, const char *path, const char *what, struct rk_strv *out,
+	struct rk_err *err) RK_MUST_USE;
+
 /* --- the verbs --- */
 
 int run_render(void *opts, int argc, char **argv, struct rk_err *err);
 int run_apply(void *opts, int argc, char **argv, struct rk_err *err);
 int run_diff(void *opts, int argc, char **argv, struct rk_err *err);
+int run_images(void *opts, int argc, char **argv, struct rk_err *err);
 int run_check(void *opts, int argc, char **argv, struct rk_err *err);
 
 #endif

@@ -205,6 +205,51 @@ image quay.io/jetstack/cert-manager-acmesolver:v1.18.5
 image quay.io/jetstack/cert-manager-controller:v1.18.5"
 }
 
+@test "bundle: --also is read as registries check reads its list" {
+	fake_helm
+	conf
+	for list in 'rancher/a:1\nquay.io/b:1' '\0357\0273\0277rancher/a:1\r\nquay.io/b:1 linux/amd64\r\n' \
+		'image index.docker.io/rancher/a:1\nchart https://c.example.com c 1\nimage quay.io/b:1 # ours'; do
+		printf '%b' "$list" >also
+		run -0 --separate-stderr "$bin/rk3k-bundle" --list --also also <doc.json
+		assert_line 'image docker.io/rancher/a:1'
+		assert_line 'image quay.io/b:1'
+		assert_equal "$(grep -c ^image <<<"$output")" 11
+	done
+	while IFS='|' read -r list want; do
+		printf '%b' "$list" >also
+		run -1 --separate-stderr "$bin/rk3k-bundle" --list --also also <doc.json
+		assert_equal "$output" ''
+		assert_regex "$stderr" "$want"
+		run -1 --separate-stderr reg check --registry h --images also
+		assert_regex "$stderr" "$want"
+	done <<-'END'
+		rancher/a:1\nhttps://quay.io/b:1\n|also:2: invalid image name
+		rancher/a:1 rancher/b:1|also:1: two images on one line
+		\0377\0376r\0000|also:1: not text in UTF-8
+	END
+	run -2 "$bin/rk3k-bundle" --list --also - <doc.json
+}
+
+@test "bundle: --push stops before the first image that no mirror serves" {
+	fake_helm
+	program bin/skopeo <<<'echo "$*" >>skopeo.log'
+	PATH=$PWD/bin:$PATH
+	private
+	mkdir here
+	: >here/index.json
+	printf 'docker.io/rancher/a:1\ngcr.io/b:1\nharbor.example.com/c:1' >here/images.txt
+	run -1 "$bin/rk3k-bundle" -q --push here -c doc.json
+	assert_output --partial 'no mirror is for gcr.io: nobody would pull gcr.io/b:1 from harbor.example.com'
+	[[ ! -e skopeo.log ]]
+	private REGISTRY_FALLBACK=yes
+	run -0 "$bin/rk3k-bundle" -q --push here -c doc.json
+	assert_output --partial 'not pushed: no mirror is for gcr.io'
+	assert_output --partial 'pushed 2 images to harbor.example.com'
+	run -0 grep -o 'docker://.*' skopeo.log
+	assert_output $'docker://harbor.example.com/docker.io/rancher/a:1\ndocker://harbor.example.com/c:1'
+}
+
 @test "bundle: --save again into the same directory, of other versions" {
 	fake_helm
 	program bin/skopeo <<<':'
@@ -292,11 +337,33 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 		\0357\0273\0277quay.io\n|["quay.io"]
 		registry.example.com:5000\n[fd00::1]:5000\n|["registry.example.com:5000","[fd00::1]:5000"]
 	END
-	for bad in '*' 'https://quay.io' 'quay.io/x' 'a b/c' '-x' '.x' 'x:'; do
+	for bad in '*' 'https://quay.io' 'quay.io/x' 'a b/c' '-x' '.x' 'x:' 'quay.io ghcr.io' 'quay.io, ghcr.io' H.example.com \
+		h.example.com:443 docker; do
 		printf 'docker.io\n%s\n' "$bad" >list
-		run -1 --separate-stderr reg render file --registry h --mirrors-file list
+		run -1 --separate-stderr reg render file --registry h.example.com --mirrors-file list
+		assert_regex "$stderr" 'list:2: '
+		run -1 --separate-stderr reg images --registry h.example.com --mirrors-file list
+		assert_regex "$stderr" 'list:2: '
+		run -1 --separate-stderr reg check --registry h.example.com --mirrors-file list
 		assert_regex "$stderr" 'list:2: '
 	done
+}
+
+@test "registries: images shows where each image is pulled from" {
+	printf 'index.docker.io/busybox\nquay.io/b:1\nh.example.com/c\ngcr.io/d\nrancher/e\n' >list
+	printf 'quay.io\nindex.docker.io' >mirrors
+	run -0 reg images --registry h.example.com --mirrors-file mirrors --no-headers list
+	assert_line --index 0 --regexp '^docker.io/library/busybox:latest +h.example.com/docker.io/library/busybox:latest$'
+	assert_line --index 1 --regexp '^docker.io/rancher/e:latest +h.example.com/docker.io/rancher/e:latest$'
+	assert_line --index 2 --regexp '^gcr.io/d:latest +<none>$'
+	assert_line --index 3 --regexp '^h.example.com/c:latest +h.example.com/c:latest$'
+	assert_line --index 4 --regexp '^quay.io/b:1 +h.example.com/quay.io/b:1$'
+	run -0 jq -c '.mirrors | keys' <(reg render file --registry h.example.com --mirrors-file mirrors -o json)
+	assert_output '["docker.io","quay.io"]'
+	run -0 jq -c '.mirrors | keys_unsorted' <(reg render file --registry quay.io -o json)
+	assert_output '["docker.io","ghcr.io"]'
+	run -0 jq -c 'map(select(.image | startswith("gcr")))' <(reg images --registry h.example.com --fallback list -o json)
+	assert_output '[{"from":"gcr.io/d:latest","image":"gcr.io/d:latest"}]'
 }
 
 @test "registries: a list that names nothing and no login: no file, no Secret, no mount" {

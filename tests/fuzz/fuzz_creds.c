@@ -7,6 +7,22 @@
 
 #include <ctype.h>
 
+/* What a list gives is read again as itself. */
+static void image_list(const char *text, size_t n)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_strv names = {0};
+
+	if (rk_images_parse(d, text, n, "f", &names, NULL) == 0)
+		for (size_t i = 0; i < names.n; i++) {
+			struct rk_image a;
+
+			MUST(rk_image_parse(d, names.v[i], &a, NULL) == 0);
+			MUST(rk_streq(rk_image_name(d, &a), names.v[i]));
+		}
+	rk_strv_release(&names);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Helpers would be run: not here. */
@@ -60,11 +76,28 @@ static void image(const char *text)
 		rk_streq(a.reference, b.reference));
 }
 
+/* What a list gives is read again as itself. */
+static void image_list(const char *text, size_t n)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_strv names = {0};
+
+	if (rk_images_parse(d, text, n, "f", &names, NULL) == 0)
+		for (size_t i = 0; i < names.n; i++) {
+			struct rk_image a;
+
+			MUST(rk_image_parse(d, names.v[i], &a, NULL) == 0);
+			MUST(rk_streq(rk_image_name(d, &a), names.v[i]));
+		}
+	rk_strv_release(&names);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	rk_auto_free char *text = rk_strndup((const char *)data, size);
 
 	logins((const char *)data, size);
 	image(text);
+	image_list((const char *)data, size);
 	return 0;
 }

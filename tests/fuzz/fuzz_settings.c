@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_all(s, &p);
 	no_secret((const char *)data, size);
 	document((const char *)data, size);
-	if (rk_mirrors_parse(d, (const char *)data, size, "fuzz", &mirrors, NULL) == 0)
+	if (rk_mirrors_parse(d, (const char *)data, size, "fuzz", "h", &mirrors, NULL) == 0)
 		for (size_t i = 0; i < mirrors.n; i++)
 			MUST(*mirrors.v[i] && !strpbrk(mirrors.v[i], "/\" \t\n\\"));
 	rk_strv_release(&mirrors);

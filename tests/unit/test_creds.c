@@ -158,6 +158,69 @@ static void images(void **state)
 	image_is("quay.io/x:1 2", "none");
 	image_is("https://quay.io/x", "none");
 	image_is("quay.io/x:a/b:c", "none");
+	image_is("index.docker.io/rancher/x:1", "docker.io rancher/x 1");
+	image_is("index.docker.io/busybox", "docker.io library/busybox latest");
+	image_is("docker.io/library/busybox:1", "docker.io library/busybox 1");
+	image_is("quay.io/a_b__c-d--e.f/x:V_1.-", "quay.io a_b__c-d--e.f/x V_1.-");
+	image_is("quay.io/a..b", "none");
+	image_is("quay.io/a___b", "none");
+	image_is("quay.io/a-", "none");
+	image_is("quay.io/a/", "none");
+	image_is("h:port/x", "none");
+	image_is("h:1:2/x", "none");
+	image_is("h:/x", "none");
+	image_is("h.-/x", "none");
+	image_is("quay.io/x:-1", "none");
+	image_is("quay.io/x@sha256:12", "none");
+	image_is("quay.io/x:1@2:3", "none");
+	image_is("quay.io/x\tb", "none");
+}
+
+/* What a list gives, one name per line; or the message of its error. */
+static void list_is(const char *text, size_t n, const char *want)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_strv names = {0};
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_buf got = RK_BUF_INIT;
+
+	if (rk_images_parse(d, text, n, "list", &names, &err) < 0)
+		rk_buf_puts(&got, err.msg);
+	else
+		for (size_t i = 0; i < names.n; i++)
+			rk_buf_addf(&got, "%s%s", i ? " " : "", names.v[i]);
+	rk_strv_release(&names);
+	assert_string_equal(got.s, want);
+}
+#define LIST_IS(text, want) list_is(text, sizeof(text) - 1, want)
+
+static void image_lists(void **state)
+{
+	(void)state;
+	LIST_IS("", "");
+	LIST_IS("a:1\nb:1", "docker.io/library/a:1 docker.io/library/b:1");
+	LIST_IS("a:1\r\nb:1\r\n", "docker.io/library/a:1 docker.io/library/b:1");
+	LIST_IS("a:1\rb:1\r", "docker.io/library/a:1 docker.io/library/b:1");
+	LIST_IS("\xEF\xBB\xBFquay.io/a\n", "quay.io/a:latest");
+	LIST_IS("\n # x\n\ta/b:1\t# y\n#a:2\n", "docker.io/a/b:1");
+	LIST_IS("image quay.io/a:1\nchart https://c c 1\nimage\ta/b:1\n",
+		"quay.io/a:1 docker.io/a/b:1");
+	LIST_IS("index.docker.io/a/b:1\na/b:1\ndocker.io/a/b:1", "docker.io/a/b:1");
+	LIST_IS("h:5000/a:1@" SHA " linux/amd64\n", "h:5000/a@" SHA);
+	LIST_IS("rancher/a:1 rancher-a:104.0.0,rancher-b:2\nb:1 " SHA "\n",
+		"docker.io/rancher/a:1 docker.io/library/b:1");
+	LIST_IS("a:1\nA:1\n", "list:2: invalid image name \"A:1\"");
+	LIST_IS("image\n", "docker.io/library/image:latest");
+	LIST_IS("\r\nx y/z\n", "docker.io/library/x:latest");
+	LIST_IS("a:1 b:1\n",
+		"list:1: two images on one line, \"a:1\" and \"b:1\"; expected one per line");
+	LIST_IS("x/a:1\nx/b:1 y/c:1\n",
+		"list:2: two images on one line, \"x/b:1\" and \"y/c:1\"; expected one per line");
+	LIST_IS("\xFF\xFE"
+		"a\0:\0001\0",
+		"list:1: not text in UTF-8");
+	LIST_IS("a:1\0b:1\n", "list:1: not text in UTF-8");
+	LIST_IS("https://quay.io/a\n", "list:1: invalid image name \"https://quay.io/a\"");
 }
 
 /* A repository may have 255 letters, those of library/ among them. */
@@ -178,13 +241,60 @@ static void mirrored(void **state)
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_strv mirrors = {0};
 	struct rk_image a = {"quay.io", "x/y", "1"}, b = {"gcr.io", "x", "1"}, c = {"h", "x", "1"};
+	struct rk_image system_image = {"docker.io", "rancher/x", "1"};
+	struct rk_image library = {"docker.io", "library/x", "1"}, digest = {"quay.io", "x", SHA};
 
 	(void)state;
 	rk_strv_add(&mirrors, "quay.io");
 	assert_string_equal(rk_image_mirrored(d, &a, "h", &mirrors), "quay.io/x/y");
 	assert_null(rk_image_mirrored(d, &b, "h", &mirrors));
 	assert_string_equal(rk_image_mirrored(d, &c, "h", &mirrors), "x");
+	/* system-default-registry needs no mirror */
+	assert_string_equal(
+		rk_image_mirrored(d, &system_image, "h", &mirrors), "docker.io/rancher/x");
+	assert_null(rk_image_mirrored(d, &library, "h", &mirrors));
+	assert_string_equal(rk_image_source(d, &a, "h:5000", &mirrors), "h:5000/quay.io/x/y:1");
+	assert_string_equal(rk_image_source(d, &digest, "h", &mirrors), "h/quay.io/x@" SHA);
+	assert_null(rk_image_source(d, &b, "h", &mirrors));
 	rk_strv_release(&mirrors);
+}
+
+static void mirror_list_is(const char *text, const char *host, const char *want)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_strv mirrors = {0};
+	struct rk_err err = RK_ERR_INIT;
+	rk_auto_buf got = RK_BUF_INIT;
+
+	if (rk_mirrors_parse(d, text, strlen(text), "m", host, &mirrors, &err) < 0)
+		rk_buf_puts(&got, err.msg);
+	else
+		for (size_t i = 0; i < mirrors.n; i++)
+			rk_buf_addf(&got, "%s%s", i ? " " : "", mirrors.v[i]);
+	rk_strv_release(&mirrors);
+	assert_string_equal(got.s, want);
+}
+
+static void mirror_lists(void **state)
+{
+	struct rk_strv usual = {0};
+
+	(void)state;
+	mirror_list_is("quay.io\rindex.docker.io\rdocker.io", "h", "quay.io docker.io");
+	mirror_list_is("docker.io quay.io\n", "h",
+		"m:1: more than one word on the line; expected one registry per line");
+	mirror_list_is("docker.io, quay.io\n", "h",
+		"m:1: more than one word on the line; expected one registry per line");
+	mirror_list_is("docker.io\nHarbor.example.com:443\n", "harbor.example.com",
+		"m:2: \"Harbor.example.com:443\" is the private registry itself: its images would "
+		"be pulled from harbor.example.com/harbor.example.com:443/...");
+	mirror_list_is("h:5000\n", "h", "h:5000");
+	mirror_list_is("h:5000\n", NULL, "h:5000");
+	mirror_list_is("docker\n", "h",
+		"m:1: invalid registry name \"docker\"; expected a name such as quay.io");
+	rk_mirrors_usual("quay.io", &usual);
+	assert_int_equal(usual.n, 2);
+	rk_strv_release(&usual);
 }
 
 static int shell(const char *script, const char *in, size_t max, int64_t ms, struct rk_buf *out,
@@ -255,7 +365,9 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(images),
 		cmocka_unit_test(long_images),
+		cmocka_unit_test(image_lists),
 		cmocka_unit_test(mirrored),
+		cmocka_unit_test(mirror_lists),
 		cmocka_unit_test(programs),
 		cmocka_unit_test(programs_are_waited_for),
 	};
