@@ -3,7 +3,9 @@
 
 #include <sys/file.h>
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <strings.h>
 
 #include "file.h"
 #include "run.h"
@@ -16,14 +18,23 @@ struct entry {
 	const char *helper;	 /* NULL: the login is here */
 	bool any;		 /* a helper to be asked for whatever host */
 	bool strict;		 /* only below path; else path only ranks */
-	bool tried;		 /* the helper has answered */
+	bool bearer;		 /* a registrytoken alone, which nothing here can use */
 	struct rk_login login;
+};
+
+/* What a helper said of a host: it is asked once, and so does not ask its user again. */
+struct answer {
+	const char *helper, *host;
+	struct rk_login login; /* empty: it has none */
+	struct rk_err err;     /* or why it failed */
 };
 
 struct rk_creds {
 	struct rk_doc *d; /* secret; owns all strings */
 	struct entry *v;
 	size_t n;
+	struct answer *answers;
+	size_t nanswers;
 };
 
 struct rk_creds *rk_creds_new(void)
@@ -40,6 +51,7 @@ void rk_creds_free(struct rk_creds *c)
 		return;
 	rk_doc_free(c->d);
 	free(c->v);
+	free(c->answers);
 	free(c);
 }
 
@@ -134,6 +146,16 @@ static int take_str(struct rk_creds *c, const struct rk_val *map, const char *ke
 	return 0;
 }
 
+/* Docker reads its file with Go, to which "credSstore", as Docker Desktop wrote it, is credsStore. */
+static void fold_names(const struct rk_val *map, const char *const *names)
+{
+	for (; *names; names++)
+		rk_each (m, map)
+			if (m->klen == strlen(*names) && !strcasecmp(m->key, *names) &&
+				!rk_get(map, *names, NULL))
+				rk_mut(m)->key = *names;
+}
+
 /* One login in the words of Docker and containerd; *found when there is any. */
 static int take_login(struct rk_creds *c, const struct rk_val *v, const char *token_key,
 	struct rk_login *l, bool *found, struct rk_err *err)
@@ -157,6 +179,8 @@ static int take_login(struct rk_creds *c, const struct rk_val *v, const char *to
 static int parse_docker(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
 {
+	static const char *const login_names[] = {
+		"auth", "username", "password", "identitytoken", "registrytoken", NULL};
 	const struct rk_val *helpers = NULL, *auths = NULL;
 	const char *store = NULL;
 
@@ -175,16 +199,20 @@ static int parse_docker(
 	}
 	rk_each (a, auths) {
 		struct rk_login l = {.from = name};
+		const char *bearer = NULL;
 		struct entry *e;
 		bool found;
 
-		if (take_login(c, a, "identitytoken", &l, &found, err) < 0)
+		fold_names(a, login_names);
+		if (take_login(c, a, "identitytoken", &l, &found, err) < 0 ||
+			rk_want_str(a, &bearer, err, "registrytoken", NULL) < 0)
 			return -1;
-		if (!found)
+		if (!found && !(bearer && *bearer))
 			continue;
 		e = add(c);
 		split(c, a->key, &e->host, &e->path);
 		e->strict = true;
+		e->bearer = !found;
 		e->login = l;
 	}
 	if (store && *store) {
@@ -313,6 +341,7 @@ static bool has(const struct rk_val *v, const char *key)
 int rk_creds_parse(
 	struct rk_creds *c, const char *name, const char *text, size_t n, struct rk_err *err)
 {
+	static const char *const docker_names[] = {"auths", "credHelpers", "credsStore", NULL};
 	rk_auto_doc *d = rk_doc_new(true);
 	const char *from = copy(c, name);
 	struct rk_val *root;
@@ -322,6 +351,7 @@ int rk_creds_parse(
 		return -1;
 	if (!root || (root->kind == RK_MAP && !root->count))
 		return 0;
+	fold_names(root, docker_names);
 	if (has(root, "repositories"))
 		return parse_helm(c, from, root, err);
 	if (has(root, "mirrors") || has(root, "configs"))
@@ -375,11 +405,17 @@ static char *helm_path(const char *env, const char *file)
 	return rk_asprintf("%s/.config/helm/%s", home ? home : "", file);
 }
 
+/* Also true of what cannot be looked at: reading it then says why. */
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 static int add_helm(struct rk_creds *c, struct rk_err *err)
 {
 	rk_auto_free char *repos = helm_path("HELM_REPOSITORY_CONFIG", "repositories.yaml");
 	rk_auto_free char *registry = helm_path("HELM_REGISTRY_CONFIG", "registry/config.json");
-	bool a = access(repos, F_OK) == 0, b = access(registry, F_OK) == 0;
+	bool a = exists(repos), b = exists(registry);
 
 	if (!a && !b)
 		return rk_err_set(err, RK_NOTFOUND, "credentials: helm has neither %s nor %s",
@@ -415,37 +451,110 @@ static bool helper_name_ok(const char *s)
 	       strlen(s) < 100;
 }
 
-/* docker-credential-NAME get: the server on stdin, {ServerURL, Username, Secret} back. */
-static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
+/* The protocol's own answer, on standard output with exit code 1. Any other failure is one. */
+static bool is_not_found(const struct rk_buf *out)
+{
+	static const char words[] = "credentials not found in native keychain";
+	size_t n = out->len;
+
+	while (n && isspace((unsigned char)out->s[n - 1]))
+		n--;
+	return n == sizeof(words) - 1 && !memcmp(out->s, words, n);
+}
+
+/* Why a helper failed: its exit code, and its first line unless that could hold a secret. */
+static int helper_failed(
+	const char *program, int status, const struct rk_buf *out, struct rk_err *err)
+{
+	size_t n = strcspn(out->s, "\r\n");
+
+	rk_err_set(err, RK_FAIL, "%s failed with exit code %d%s%.*s", program, status,
+		n && n < 200 && !memchr(out->s, '{', n) ? ": " : "",
+		n < 200 && !memchr(out->s, '{', n) ? (int)n : 0, out->s);
+	return -1;
+}
+
+/* {ServerURL, Username, Secret}; empty strings are Docker's anonymous login. */
+static int take_answer(struct rk_creds *c, const char *program, const struct rk_buf *out,
+	struct rk_login *l, struct rk_err *err)
+{
+	static const char *const names[] = {"Username", "Secret", NULL};
+	rk_auto_doc *d = rk_doc_new(true);
+	const char *user, *secret;
+	struct rk_val *root;
+
+	rk_doc_source(d, program);
+	if (rk_json_parse(d, out->s, out->len, &root, NULL) < 0 || root->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "%s did not answer with a JSON object", program);
+	fold_names(root, names);
+	user = rk_get_str(root, "Username", NULL);
+	secret = rk_get_str(root, "Secret", NULL);
+	if (!user || !secret)
+		return rk_err_set(err, RK_FAIL, "%s answered without Username and Secret", program);
+	if (rk_streq(user, "<token>")) {
+		l->token = copy(c, secret);
+		l->password = "";
+	} else if (*user) {
+		l->user = copy(c, user);
+		l->password = copy(c, secret);
+	}
+	return 0;
+}
+
+/* docker-credential-NAME get: the server on stdin. */
+static int run_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
 	struct rk_err *err)
 {
 	rk_auto_free char *program = rk_asprintf("docker-credential-%s", helper);
 	const char *const argv[] = {program, "get", NULL};
 	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_run r = {.argv = argv, .in = server, .in_len = strlen(server), .max = 64 << 10};
-	struct rk_val *root;
 	int status = 0;
 
+	if (rk_run(&r, &out, &status, err) < 0)
+		return -1;
+	if (status && is_not_found(&out))
+		return 0;
+	return status ? helper_failed(program, status, &out, err)
+		      : take_answer(c, program, &out, l, err);
+}
+
+/* RK_FAIL whatever the reason: a helper that is not installed does not mean that there is no login. */
+static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
+	struct rk_err *err)
+{
 	if (!helper_name_ok(helper))
 		return rk_err_set(err, RK_FAIL, "%s: \"%.60s\" is no name of a credential helper",
 			l->from, helper);
-	if (rk_run(&r, &out, &status, err) < 0)
-		return rk_err_wrap(err, "credentials for %s (%s)", host, l->from);
-	if (status) /* the protocol has no other word for "not there" */
+	if (run_helper(c, helper, host, l, err) == 0)
 		return 0;
-	rk_doc_source(d, program);
-	if (rk_json_parse(d, out.s, out.len, &root, err) < 0 ||
-		take_str(c, root, "Username", &l->user, err) < 0 ||
-		take_str(c, root, "Secret", &l->password, err) < 0)
-		return rk_err_wrap(err, "credentials for %s", host);
-	if (rk_streq(l->user, "<token>")) {
-		l->token = l->password;
-		l->user = NULL;
-		l->password = "";
-	}
-	return 0;
+	if (err->code == RK_NOTFOUND)
+		rk_err_hint(err,
+			"install docker-credential-%s, or remove \"%s\" from %s and log "
+			"in again",
+			helper, helper, l->from);
+	else
+		rk_err_hint(
+			err, "see what it says: echo %s | docker-credential-%s get", host, helper);
+	err->code = RK_FAIL;
+	return rk_err_wrap(err, "credentials for %s (%s)", host, l->from);
+}
+
+static struct answer *answer_of(
+	struct rk_creds *c, const char *helper, const char *host, const char *from)
+{
+	struct answer *a;
+
+	for (size_t i = 0; i < c->nanswers; i++)
+		if (rk_streq(c->answers[i].helper, helper) && rk_streq(c->answers[i].host, host))
+			return &c->answers[i];
+	c->answers = rk_realloc(c->answers, (c->nanswers + 1) * sizeof(*c->answers));
+	a = &c->answers[c->nanswers++];
+	*a = (struct answer){.helper = helper, .host = host, .login = {.from = from}};
+	if (ask_helper(c, helper, host, &a->login, &a->err) < 0)
+		a->login = (struct rk_login){.from = from};
+	return a;
 }
 
 /* 0: not for this address; else the better the higher. */
@@ -462,22 +571,27 @@ static size_t score(const struct entry *e, const char *host, const char *path)
 	return e->strict ? 0 : 2;
 }
 
-/* The answer of a helper for any host becomes an entry of that host. */
-static int resolve(
-	struct rk_creds *c, size_t i, const char *host, struct rk_login *out, struct rk_err *err)
+static int resolve(struct rk_creds *c, const struct entry *e, const char *host,
+	struct rk_login *out, struct rk_err *err)
 {
-	struct rk_login l = c->v[i].login;
+	const struct answer *a;
 
-	if (c->v[i].helper && !c->v[i].tried) {
-		if (ask_helper(c, c->v[i].helper, host, &l, err) < 0)
-			return -1;
-		if (!c->v[i].any) {
-			c->v[i].tried = true;
-			c->v[i].login = l;
-		}
+	if (e->bearer) {
+		rk_err_set(err, RK_FAIL,
+			"credentials for %s (%s): a registrytoken alone is not supported", host,
+			e->login.from);
+		return rk_err_hint(err, "log in again with a user and a password");
 	}
-	*out = l;
-	return 0;
+	*out = e->login;
+	if (!e->helper)
+		return 0;
+	a = answer_of(c, e->helper, host, e->login.from);
+	*out = a->login;
+	if (!a->err.code)
+		return 0;
+	if (err)
+		*err = a->err;
+	return -1;
 }
 
 int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out, struct rk_err *err)
@@ -500,7 +614,7 @@ int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out,
 		if (!best || !*host)
 			return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", host);
 		seen[at] = true;
-		if (resolve(c, at, host, out, err) < 0)
+		if (resolve(c, &c->v[at], host, out, err) < 0)
 			return -1;
 		if (out->user || out->token)
 			return 0;

@@ -202,6 +202,18 @@ int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struc
 	return read_path(path, true, max, out, err);
 }
 
+void rk_trim_secret(struct rk_buf *b)
+{
+	if (b->len >= 3 && !memcmp(b->s, "\xEF\xBB\xBF", 3)) {
+		memmove(b->s, b->s + 3, b->len - 3);
+		b->len -= 3;
+		rk_wipe(b->s + b->len, 3);
+	}
+	while (b->len && strchr("\r\n", b->s[b->len - 1]))
+		b->s[--b->len] = '\0';
+	b->s[b->len] = '\0';
+}
+
 bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size_t n)
 {
 	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

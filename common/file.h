@@ -19,6 +19,9 @@ int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err
  * RK_CONFLICT with the chmod that helps. */
 int rk_file_read_private(
 	const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+/* Of a secret as it stands in a file: without the byte order mark that editors on Windows put before
+ * it, and without line ends behind it. */
+void rk_trim_secret(struct rk_buf *b);
 
 /* Whether path is a regular file of this size that has these n bytes at `at`. Reads piece by piece:
  * a large file need not be in memory. */

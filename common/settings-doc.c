@@ -332,8 +332,7 @@ static int secret_of_file(
 	if (rk_file_read(v->ref_file, RK_SETTINGS_FILE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "%s", name);
 	if (!v->ref_key) {
-		while (text.len && strchr("\r\n", text.s[text.len - 1]))
-			text.len--;
+		rk_trim_secret(&text);
 		return rk_buf_add(out, text.s, text.len, err);
 	}
 	k = rk_setting_find(v->ref_key);

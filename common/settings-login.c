@@ -2,20 +2,46 @@
 /* Which host gets which credentials. */
 #include "settings-priv.h"
 
+/* All of a list. Of "docker" and "helm" one may be missing, but not all that are named. */
+static int add_sources(struct rk_creds *c, const struct rk_strv *list, struct rk_err *err)
+{
+	struct rk_err missing = RK_ERR_INIT;
+	bool any = false;
+
+	for (size_t i = 0; i < list->n; i++) {
+		bool known = rk_streq(list->v[i], "docker") || rk_streq(list->v[i], "helm");
+		struct rk_err why = RK_ERR_INIT;
+
+		if (rk_creds_add(c, list->v[i], &why) == 0) {
+			any = true;
+		} else if (known && why.code == RK_NOTFOUND) {
+			missing = why;
+		} else {
+			missing = why;
+			any = false;
+			break;
+		}
+	}
+	if (any || !missing.code)
+		return 0;
+	if (err)
+		*err = missing;
+	return -1;
+}
+
 /* The sources of CREDENTIALS, read once. */
 static int sources(const struct rk_settings *s, struct rk_creds **out, struct rk_err *err)
 {
 	struct rk_settings *mine = (struct rk_settings *)(uintptr_t)s; /* a cache alone */
 	struct rk_strv list = {0};
-	int ret = 0;
+	int ret;
 
 	*out = s->creds;
 	if (*out)
 		return 0;
 	*out = rk_creds_new();
 	rk_setting_list(s, RK_KEY_CREDENTIALS, &list);
-	for (size_t i = 0; i < list.n && ret == 0; i++)
-		ret = rk_creds_add(*out, list.v[i], err);
+	ret = add_sources(*out, &list, err);
 	rk_strv_release(&list);
 	if (ret == 0) {
 		mine->creds = *out;

@@ -33,8 +33,8 @@ static int read_password(struct job *j, struct rk_buf *out, struct rk_err *err)
 		ret = rk_ask("Password for the private hosts: ", true, out, err);
 	if (ret < 0 && !o->password_stdin && !o->password_file)
 		return rk_err_hint(err, "give --password-file or --password-stdin");
-	while (ret == 0 && out->len && strchr("\r\n", out->s[out->len - 1]))
-		out->s[--out->len] = '\0';
+	if (ret == 0)
+		rk_trim_secret(out);
 	return ret;
 }
 

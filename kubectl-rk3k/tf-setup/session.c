@@ -9,8 +9,7 @@ static int read_secret(const char *path, const char *what, struct rk_buf *out, s
 {
 	if (rk_file_read_private(path, SECRET_MAX, out, err) < 0)
 		return rk_err_wrap(err, "%s", what);
-	while (out->len && (out->s[out->len - 1] == '\n' || out->s[out->len - 1] == '\r'))
-		out->s[--out->len] = 0;
+	rk_trim_secret(out);
 	if (!out->len || strlen(out->s) != out->len || strchr(out->s, '\n'))
 		return rk_err_set(err, RK_USAGE, "%s: %s must hold exactly one line", what, path);
 	return 0;

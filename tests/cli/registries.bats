@@ -492,14 +492,18 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	run -0 jq -c .configs <(reg render file --registry h:5000 --credentials docker -o json)
 	assert_output '{"h:5000":{"auth":{"password":"s3cret","username":"me"}}}'
 	assert_equal "$(<args) $(<stdin)" 'get| h:5000'
-	run -0 jq -c .configs <(reg render file --registry other.example.com --credentials docker -o json)
-	assert_output null
+	run -1 --separate-stderr reg render file --registry other.example.com --credentials docker -o json
+	assert_regex "$stderr" 'other.example.com .*docker-credential-broken failed with exit code 1'
 	run -0 jq -c .configs <(reg render file --registry fourth --credentials docker -o json)
 	assert_output null
 }
 
 @test "registries: docker: credsStore, tokens, docker.io under its old name" {
-	program bin/docker-credential-store <<<'read -r s; [ "$s" = h ] || exit 1; printf "{\"Username\":\"<token>\",\"Secret\":\"tok\"}"'
+	program bin/docker-credential-store <<-'END'
+		read -r s
+		[ "$s" = h ] || { echo "credentials not found in native keychain" && exit 1; }
+		printf '{"Username":"<token>","Secret":"tok"}'
+	END
 	export PATH=$PWD/bin:$PATH
 	echo '{"credsStore":"store","auths":{"https://index.docker.io/v1/":{"auth":"dTpw"}}}' >config.json
 	run -0 jq -c .configs <(reg render file --registry h --credentials config.json -o json)
@@ -509,6 +513,77 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	echo '{"credsStore":"../evil"}' >config.json
 	run -1 --separate-stderr reg render file --registry h --credentials config.json
 	assert_regex "$stderr" 'no name of a credential helper'
+}
+
+@test "registries: docker: a helper that is missing or fails is an error that names it" {
+	export PATH=$PWD/bin:$PATH
+	echo '{"credsStore":"gone"}' >config.json
+	for part in file docker; do
+		run -1 --separate-stderr reg render $part --registry h:5000 --credentials config.json
+		assert_equal "$output" ''
+		assert_regex "$stderr" 'credentials for h:5000 \(.*config.json\): docker-credential-gone cannot be run.*; install docker-credential-gone, or remove "gone" from '
+	done
+	echo '{"credSstore":"test"}' >config.json # as Docker Desktop wrote it
+	while IFS='|' read -r script want; do
+		printf 'echo x >>calls\ncat >/dev/null\n%s\n' "$script" | program bin/docker-credential-test
+		: >calls
+		run -1 --separate-stderr reg render docker --registry h --set K3K_REPO=oci://h/k3k --credentials config.json
+		assert_regex "$stderr" "docker-credential-test.*$want"
+		refute_regex "$stderr" topsecret
+		assert_equal "$(<calls)" x
+	done <<-'END'
+		echo "error getting credentials: dbus is gone"; exit 1|exit code 1: error getting credentials: dbus is gone; see what it says
+		echo "not logged in" >&2; exit 2|exit code 2;
+		echo "{\"Secret\":\"topsecret\"}"; exit 1|exit code 1;
+		echo "credentials not found in native keychain: locked"; exit 1|exit code 1
+		echo "<html>topsecret"|did not answer with a JSON object
+		echo "[\"topsecret\"]"|did not answer with a JSON object
+		echo "{}"|without Username and Secret
+		echo "{\"Username\":\"u\"}"|without Username and Secret
+		echo "{\"Username\":1,\"Secret\":\"topsecret\"}"|without Username and Secret
+		:|did not answer with a JSON object
+		head -c 100000 /dev/zero|printed more than
+		kill -9 $$|died of signal 9
+	END
+}
+
+@test "registries: docker: only the answer of the protocol means that there is no login" {
+	export PATH=$PWD/bin:$PATH
+	echo '{"CredsStore":"test"}' >config.json
+	for answer in 'echo "credentials not found in native keychain"; exit 1' 'echo "{\"ServerURL\":\"h\",\"username\":\"\",\"secret\":\"\"}"'; do
+		printf 'echo x >>calls\ncat >/dev/null\n%s\n' "$answer" | program bin/docker-credential-test
+		: >calls
+		run -0 jq -c .auths <(reg render docker --registry h --set K3K_REPO=oci://h/k3k --credentials config.json)
+		assert_output '{}'
+		assert_equal "$(<calls)" x # once for a host
+	done
+}
+
+@test "registries: docker: tokens, and the file itself" {
+	echo '{"AUTHS":{"h":{"IdentityToken":"tok"},"r":{"registrytoken":"topsecret"}}}' >config.json
+	run -0 jq -c .configs <(reg render file --registry h --credentials config.json -o json)
+	assert_output '{"h":{"auth":{"identity_token":"tok"}}}'
+	run -1 --separate-stderr reg render file --registry r --credentials config.json
+	assert_regex "$stderr" 'credentials for r .*registrytoken alone is not supported'
+	refute_regex "$stderr" topsecret
+	export DOCKER_CONFIG=$PWD/docker HELM_CONFIG_HOME=$PWD/helm
+	mkdir -p docker/config.json helm/registry
+	run -1 --separate-stderr reg render file --registry h --credentials docker
+	assert_regex "$stderr" 'docker/config.json is a directory'
+	rmdir docker/config.json
+	echo '{"auths":{"h":{"auth":"dTpw"}}}' >helm/registry/config.json
+	run -0 jq -c .configs.h.auth.username <(reg render file --registry h --credentials docker,helm -o json)
+	assert_output '"u"'
+	echo 'no JSON' >helm/registry/config.json
+	run -1 --separate-stderr reg render file --registry h --credentials helm
+	assert_regex "$stderr" 'helm/registry/config.json'
+}
+
+@test "registries: a password file with a byte order mark and CRLF" {
+	printf '\357\273\277s3cret\r\n' >pw
+	chmod 600 pw
+	run -0 jq -r '.configs.h.auth.password' <(reg render file --registry h --user u --password-file pw -o json)
+	assert_output s3cret
 }
 
 @test "registries: helm: its own files, login in the address, longest path first" {
