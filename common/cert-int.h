@@ -54,17 +54,24 @@ static inline void cert_free_stack(STACK_OF(X509) **s)
 /* One PEM block, decoded from base64. */
 struct block {
 	char *name, *header;
-	unsigned char *der;
-	long len;
+	struct rk_buf der;
 };
+#define BLOCK_INIT ((struct block){.der = RK_BUF_INIT_SECRET})
 void cert_block_release(struct block *b);
 #define auto_block __attribute__((cleanup(cert_block_release))) struct block
 
-BIO *cert_open_pem(const char *pem, size_t n, struct rk_err *err);
+/* What is left of a PEM text. */
+struct pem {
+	const char *p, *end;
+};
+int cert_open_pem(struct pem *in, const char *pem, size_t n, struct rk_err *err);
 /* Next block: 1, 0 at the end, -1 when it is damaged. Text between blocks is passed over. */
-int cert_next_block(BIO *in, struct block *b);
+int cert_next_block(struct pem *in, struct block *b);
 /* All certificates of a PEM text, at most max of them. */
 int cert_read(const char *pem, size_t n, int max, STACK_OF(X509) **out, struct rk_err *err);
+int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err);
+/* The first private key of a PEM text, and the block it came in. */
+int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, struct rk_err *err);
 /* A leaf with its chain, which is taken over. */
 int cert_from_chain(struct rk_cert **out, STACK_OF(X509) **chain, struct rk_err *err);
 

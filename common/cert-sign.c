@@ -15,27 +15,35 @@ static bool is_key_block(const struct block *b)
 /* The label names the algorithm of the older notations; being told is three times as fast. */
 static EVP_PKEY *decode_key(const struct block *b)
 {
-	const unsigned char *p = b->der;
+	const unsigned char *p = (const unsigned char *)b->der.s, *end = p + b->der.len;
+	long n = (long)b->der.len;
 	EVP_PKEY *key;
 
 	if (rk_streq(b->name, PEM_STRING_ECPRIVATEKEY))
-		key = d2i_PrivateKey(EVP_PKEY_EC, NULL, &p, b->len);
+		key = d2i_PrivateKey(EVP_PKEY_EC, NULL, &p, n);
 	else if (rk_streq(b->name, PEM_STRING_RSA))
-		key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, b->len);
+		key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, n);
 	else
-		key = d2i_AutoPrivateKey(NULL, &p, b->len);
-	if (key && p != b->der + b->len) {
+		key = d2i_AutoPrivateKey(NULL, &p, n);
+	if (key && p != end) {
 		EVP_PKEY_free(key);
 		key = NULL;
 	}
 	return key;
 }
 
+/* No library is shown these: each would ask for the passphrase in a way of its own. */
 static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 {
 	if (rk_streq(b->name, PEM_STRING_PKCS8) || strstr(b->header, "ENCRYPTED")) {
-		rk_err_set(err, RK_FAIL, "the private key is encrypted");
-		return rk_err_hint(err, "give it without a passphrase: openssl pkey -in KEY");
+		rk_err_set(err, RK_FAIL,
+			"the private key is encrypted: a passphrase cannot be given here");
+		return rk_err_hint(
+			err, "write it without one: openssl pkey -in KEY -out KEY.plain");
+	}
+	if (rk_streq(b->name, "OPENSSH PRIVATE KEY")) {
+		rk_err_set(err, RK_FAIL, "the private key is in OpenSSH's notation");
+		return rk_err_hint(err, "write it as PEM: ssh-keygen -p -m PEM -f KEY");
 	}
 	if (!rk_suffix(b->name, " PRIVATE KEY") && !rk_streq(b->name, PEM_STRING_PKCS8INF))
 		return rk_err_set(err, RK_FAIL, "is not a private key");
@@ -48,22 +56,31 @@ static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 	return 0;
 }
 
-/* The first private key; parameters, certificates and the like before it are passed over. */
-static int read_key(const char *pem, size_t n, EVP_PKEY **out, struct rk_err *err)
+/* Parameters, certificates and the like before the key are passed over. */
+int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, struct rk_err *err)
 {
-	auto_bio *in = cert_open_pem(pem, n, err);
-	auto_block b = {0};
+	struct pem in;
 	int r;
 
 	*out = NULL;
-	if (!in)
+	if (cert_open_pem(&in, pem, n, err) < 0)
 		return -1;
-	while ((r = cert_next_block(in, &b)) == 1)
-		if (is_key_block(&b))
-			return block_key(&b, out, err);
+	while ((r = cert_next_block(&in, b)) == 1)
+		if (is_key_block(b))
+			return block_key(b, out, err);
 	if (r < 0)
 		return rk_err_set(err, RK_FAIL, "the private key is damaged or cut off");
-	return rk_err_set(err, RK_FAIL, "is not a private key");
+	rk_err_set(err, RK_FAIL, "is not a private key");
+	if (n && pem[0] == 0x30)
+		return rk_err_hint(err, "it is not PEM: openssl pkey -inform DER -in KEY");
+	return -1;
+}
+
+static int read_key(const char *pem, size_t n, EVP_PKEY **out, struct rk_err *err)
+{
+	auto_block b = BLOCK_INIT;
+
+	return cert_read_key(pem, n, &b, out, err);
 }
 
 /* Public halves that agree prove nothing about the private one: sign and verify. */

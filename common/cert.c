@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading certificates: PEM and DER, what a leaf says of itself, and its names. */
+/* Reading certificates: what a leaf says of itself, and its names. */
 #include "cert-int.h"
 
 #include <arpa/inet.h>
@@ -8,108 +8,7 @@
 #include <openssl/x509v3.h>
 #include <sys/random.h>
 
-#define PEM_MAX ((size_t)16 << 20) /* bytes */
-
-/* --- PEM --- */
-
-void cert_block_release(struct block *b)
-{
-	OPENSSL_free(b->name);
-	OPENSSL_free(b->header);
-	OPENSSL_clear_free(b->der, b->len > 0 ? (size_t)b->len : 0);
-	*b = (struct block){0};
-}
-
-BIO *cert_open_pem(const char *pem, size_t n, struct rk_err *err)
-{
-	BIO *in;
-
-	if (n > PEM_MAX) {
-		rk_err_set(
-			err, RK_FAIL, "larger than %zu MiB, which no PEM text is", PEM_MAX >> 20);
-		return NULL;
-	}
-	in = BIO_new_mem_buf(n ? pem : "", (int)n);
-	if (!in)
-		abort();
-	return in;
-}
-
-/* Next block: 1, 0 at the end, -1 when it is damaged. Text between blocks is passed over. */
-int cert_next_block(BIO *in, struct block *b)
-{
-	int r;
-
-	cert_block_release(b);
-	ERR_set_mark();
-	r = PEM_read_bio(in, &b->name, &b->header, &b->der, &b->len);
-	if (r != 1) {
-		unsigned long e = ERR_peek_last_error();
-
-		b->name = b->header = NULL;
-		b->der = NULL;
-		b->len = 0;
-		r = ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE ? 0
-											      : -1;
-	}
-	ERR_pop_to_mark();
-	return r;
-}
-
-static bool is_cert_block(const struct block *b)
-{
-	return rk_streq(b->name, PEM_STRING_X509) || rk_streq(b->name, PEM_STRING_X509_OLD) ||
-	       rk_streq(b->name, PEM_STRING_X509_TRUSTED);
-}
-
-/* The whole of the block must be the certificate; a TRUSTED one has OpenSSL's notes behind it. */
-static X509 *block_cert(const struct block *b)
-{
-	const unsigned char *p = b->der;
-	X509 *x;
-
-	ERR_set_mark();
-	x = rk_streq(b->name, PEM_STRING_X509_TRUSTED) ? d2i_X509_AUX(NULL, &p, b->len)
-						       : d2i_X509(NULL, &p, b->len);
-	if (x && (p != b->der + b->len || !X509_get0_pubkey(x))) {
-		X509_free(x);
-		x = NULL;
-	}
-	ERR_pop_to_mark();
-	return x;
-}
-
-int cert_read(const char *pem, size_t n, int max, STACK_OF(X509) **out, struct rk_err *err)
-{
-	auto_stack *list = sk_X509_new_null();
-	auto_bio *in = cert_open_pem(pem, n, err);
-	auto_block b = {0};
-	int r;
-
-	if (!in)
-		return -1;
-	while ((r = cert_next_block(in, &b)) == 1) {
-		int at = sk_X509_num(list) + 1;
-		X509 *x;
-
-		if (!is_cert_block(&b))
-			continue;
-		if (at > max)
-			return rk_err_set(err, RK_FAIL, "more than %d certificates in it", max);
-		x = b.header[0] ? NULL : block_cert(&b);
-		if (!x)
-			return rk_err_set(err, RK_FAIL, "certificate %d is damaged", at);
-		if (!sk_X509_push(list, x))
-			abort();
-	}
-	if (r < 0)
-		return rk_err_set(err, RK_FAIL, "certificate %d is damaged or cut off",
-			sk_X509_num(list) + 1);
-	if (!sk_X509_num(list))
-		return rk_err_set(err, RK_FAIL, "no certificate in it");
-	*out = rk_steal(&list);
-	return 0;
-}
+#define DER_MAX ((size_t)16 << 20) /* bytes */
 
 int rk_cert_bundle(const char *pem, size_t n, size_t *count, struct rk_err *err)
 {
@@ -240,7 +139,7 @@ int rk_cert_parse_der(struct rk_cert **out, const void *der, size_t n, struct rk
 {
 	auto_stack *chain = sk_X509_new_null();
 	const unsigned char *p = der, *end = p + n;
-	bool good = n > 0 && n <= PEM_MAX;
+	bool good = n > 0 && n <= DER_MAX;
 
 	*out = NULL;
 	ERR_set_mark();
@@ -388,12 +287,7 @@ bool cert_bio_to_buf(BIO *bio, struct rk_buf *out)
 
 int rk_cert_pem(const struct rk_cert *c, struct rk_buf *out, struct rk_err *err)
 {
-	auto_bio *bio = BIO_new(BIO_s_mem());
-	bool good = bio != NULL;
-
-	for (int i = 0; good && i < sk_X509_num(c->chain); i++)
-		good = PEM_write_bio_X509(bio, sk_X509_value(c->chain, i));
-	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
+	return cert_write(c->chain, out, err);
 }
 
 /* --- digests and chance --- */

@@ -10,6 +10,17 @@
 
 struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
 
+/* What was given as a CA, a chain or a client certificate, made fit to be passed on: its certificates
+ * alone, as plain PEM with LF, written again from their DER. Text, attributes, headers, byte order
+ * marks and other blocks do not pass. A private key in it, in any notation, is refused and wiped;
+ * with_key: it is left out, for a file that is meant to hold certificate and key. Bounded: 4096
+ * certificates. Errors: RK_FAIL "it holds a private key", "no certificate in it", "certificate 2 is
+ * damaged", each with the command that helps; pem must not be used then. */
+int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err) RK_MUST_USE;
+/* The same for a private key: the first one alone passes, under the label that its content has.
+ * Errors: RK_FAIL "is not a private key", "the private key is encrypted: …", "… is damaged". */
+int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err) RK_MUST_USE;
+
 /* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;

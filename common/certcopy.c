@@ -14,14 +14,24 @@ static int decode(
 	return rk_err_set(err, RK_NOTFOUND, "data.%s is empty", key);
 }
 
+/* Certificate and key as they are passed on. */
+static int take_pair(
+	const struct rk_val *secret, struct rk_buf *crt, struct rk_buf *key, struct rk_err *err)
+{
+	if (decode(secret, "tls.crt", crt, err) < 0 || decode(secret, "tls.key", key, err) < 0)
+		return -1;
+	if (rk_cert_admit(crt, false, err) < 0)
+		return rk_err_wrap(err, "tls.crt");
+	return rk_cert_admit_key(key, err) < 0 ? rk_err_wrap(err, "tls.key") : 0;
+}
+
 int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 	struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *cert = NULL;
 
-	if (decode(secret, "tls.crt", &crt, err) < 0 || decode(secret, "tls.key", &key, err) < 0 ||
-		rk_cert_parse(&cert, crt.s, crt.len, err) < 0)
+	if (take_pair(secret, &crt, &key, err) < 0 || rk_cert_parse(&cert, crt.s, crt.len, err) < 0)
 		return -1;
 	res->not_after = rk_cert_not_after(cert);
 	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
@@ -62,7 +72,7 @@ static bool same_pair(const struct rk_val *a, const struct rk_val *b)
 }
 
 static struct rk_val *wanted(
-	struct rk_doc *d, const struct rk_certcopy *c, const struct rk_val *source)
+	struct rk_doc *d, const struct rk_certcopy *c, const struct rk_val *pair)
 {
 	struct rk_val *obj = rk_map(d), *meta = rk_map_at(d, obj, "metadata", NULL);
 	struct rk_val *labels = rk_map_at(d, meta, "labels", NULL);
@@ -75,43 +85,60 @@ static struct rk_val *wanted(
 	rk_set_str(d, meta, "namespace", c->to_ns);
 	rk_set_str(d, labels, RK_LABEL_MANAGED, RK_LABEL_MANAGER);
 	rk_set_str(d, labels, RK_LABEL_CLUSTER, c->cluster);
-	rk_set_str(d, data, "tls.crt", rk_get_str(source, "data", "tls.crt", NULL));
-	rk_set_str(d, data, "tls.key", rk_get_str(source, "data", "tls.key", NULL));
+	rk_set_str(d, data, "tls.crt", rk_get_str(pair, "data", "tls.crt", NULL));
+	rk_set_str(d, data, "tls.key", rk_get_str(pair, "data", "tls.key", NULL));
 	return obj;
 }
 
 /* The Secret's name is upstream's: what its scripts wrote with kubectl is taken over, said once. */
 static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct rk_doc *d,
-	const struct rk_val *source, const struct rk_val *there, struct rk_certcopy_result *res,
+	const struct rk_val *pair, const struct rk_val *there, struct rk_certcopy_result *res,
 	struct rk_err *err)
 {
 	rk_auto_buf taken = RK_BUF_INIT;
 	struct rk_apply_opts o = {
 		.dry = c->dry, .adopt = true, .taken = &taken, .known = true, .current = there};
 
-	if (rk_kube_apply(host, wanted(d, c, source), &o, d, NULL, &res->outcome, err) < 0)
+	if (rk_kube_apply(host, wanted(d, c, pair), &o, d, NULL, &res->outcome, err) < 0)
 		return -1;
 	res->adopted = taken.len > 0;
 	return 0;
 }
 
-/* The Secret inside, if it is there and worth copying. */
+static int copy_pair(
+	struct rk_doc *d, const struct rk_val *source, struct rk_val **pair, struct rk_err *err)
+{
+	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	struct rk_val *data;
+
+	if (take_pair(source, &crt, &key, err) < 0)
+		return -1;
+	*pair = rk_map(d);
+	data = rk_map_at(d, *pair, "data", NULL);
+	rk_set(d, data, "tls.crt", rk_base64_val(d, crt.s, crt.len));
+	rk_set(d, data, "tls.key", rk_base64_val(d, key.s, key.len));
+	return 0;
+}
+
+/* Certificate and key of the Secret inside, if it is there and worth copying. */
 static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct rk_doc *d,
-	struct rk_val **source, struct rk_certcopy_result *res, struct rk_err *err)
+	struct rk_val **pair, struct rk_certcopy_result *res, struct rk_err *err)
 {
 	const char *from = c->from;
+	struct rk_val *source;
 
 	if (!from && rk_certcopy_source(virt, &c->hosts, &from, err) < 0)
 		return -1;
-	if (rk_kube_find(virt, &RK_SECRET, c->from_ns, from, d, source, err) < 0)
+	if (rk_kube_find(virt, &RK_SECRET, c->from_ns, from, d, &source, err) < 0)
 		return -1;
-	if (!*source) {
+	if (!source) {
 		rk_err_set(err, RK_NOTFOUND, "no Secret %s/%s in virtual cluster %s", c->from_ns,
 			from, c->cluster);
 		return rk_err_hint(
 			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
 	}
-	if (rk_certcopy_judge(*source, &c->hosts, res, err) == 0)
+	if (rk_certcopy_judge(source, &c->hosts, res, err) == 0 &&
+		copy_pair(d, source, pair, err) == 0)
 		return 0;
 	rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns, from,
 		c->cluster);
@@ -122,13 +149,13 @@ int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_cert
 	struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *source, *there;
+	struct rk_val *pair = NULL, *there;
 
 	*res = (struct rk_certcopy_result){.outcome = RK_UNCHANGED};
-	if (read_source(virt, c, d, &source, res, err) < 0 ||
+	if (read_source(virt, c, d, &pair, res, err) < 0 ||
 		rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &there, err) < 0)
 		return -1;
-	if (there && same_pair(source, there))
+	if (there && same_pair(pair, there))
 		return 0;
-	return write_copy(host, c, d, source, there, res, err);
+	return write_copy(host, c, d, pair, there, res, err);
 }

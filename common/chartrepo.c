@@ -456,7 +456,7 @@ int rk_repo_access_for(const struct rk_settings *s, const char *address, const c
 		file = l.ca;
 	if (!file)
 		return 0;
-	if (rk_file_read(file, 1 << 20, ca, err) < 0)
+	if (rk_setting_pem(RK_KEY_PRIVATE_CA_PATH, file, ca, err) < 0)
 		return rk_err_wrap(err, "CA for %s", address);
 	a->ca = ca->s;
 	a->ca_len = ca->len;

@@ -287,6 +287,8 @@ static void set_tls(CURL *e, struct rk_xfer *x)
 		(long)(CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_3));
 	RK_SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 	set_roots(e, h);
+	/* Without a passphrase libcurl's callback would read one through a null pointer. */
+	RK_SET(CURLOPT_KEYPASSWD, "");
 	if (x->ident) {
 		set_blob(e, CURLOPT_SSLCERT_BLOB, &x->ident->cert);
 		if (x->ident->key.len)

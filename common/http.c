@@ -22,13 +22,16 @@ static char *secret_dup(const char *s)
 	return s ? rk_strdup(s) : NULL;
 }
 
-static struct rk_ident *ident_new(
-	const char *cert, size_t cert_len, const char *key, size_t key_len)
+/* libcurl sees what we have read ourselves and written again: it would ask for the passphrase of
+ * an encrypted key. */
+static int ident_new(struct rk_ident **out, const char *cert, size_t cert_len, const char *key,
+	size_t key_len, struct rk_err *err)
 {
 	struct rk_ident *id;
 
+	*out = NULL;
 	if (!cert || !cert_len)
-		return NULL;
+		return 0;
 	id = rk_calloc(1, sizeof(*id));
 	id->refs = 1;
 	id->cert = (struct rk_buf)RK_BUF_INIT;
@@ -36,7 +39,13 @@ static struct rk_ident *ident_new(
 	rk_buf_put(&id->cert, cert, cert_len);
 	if (key)
 		rk_buf_put(&id->key, key, key_len);
-	return id;
+	if (rk_cert_admit(&id->cert, true, err) < 0 ||
+		(key && rk_cert_admit_key(&id->key, err) < 0)) {
+		rk_ident_unref(id);
+		return rk_err_wrap(err, "the client certificate");
+	}
+	*out = id;
+	return 0;
 }
 
 struct rk_ident *rk_ident_ref(struct rk_ident *id)
@@ -226,6 +235,15 @@ static struct curl_slist *resolve_list(const char *text)
 	return list;
 }
 
+static int not_admitted(const struct rk_http *h, const char *what, struct rk_err *err)
+{
+	if (what)
+		rk_err_wrap(err, "%s", what);
+	if (err)
+		snprintf(err->reason, sizeof(err->reason), "TLS");
+	return rk_err_wrap(err, "%s", h->shown);
+}
+
 static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
 {
 	if (set_server(h, c, err) < 0 || set_headers(h, c->headers, err) < 0)
@@ -238,11 +256,13 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 		return rk_err_set(err, RK_USAGE, "user name or password hold a control character");
 	if (c->user_agent && !rk_http_printable(c->user_agent))
 		return rk_err_set(err, RK_USAGE, "the user agent holds a control character");
-	if (c->ca)
+	if (c->ca) {
 		rk_buf_put(&h->ca, c->ca, c->ca_len);
-	if (c->ca && !h->ca.len)
-		return rk_err_set(err, RK_FAIL, "%s: the CA is empty", h->shown);
-	h->ident = ident_new(c->cert, c->cert_len, c->key, c->key_len);
+		if (rk_cert_admit(&h->ca, false, err) < 0)
+			return not_admitted(h, "the CA", err);
+	}
+	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0)
+		return not_admitted(h, NULL, err);
 	h->bearer = secret_dup(c->bearer);
 	h->user = secret_dup(c->user);
 	h->password = secret_dup(c->password);
@@ -309,12 +329,17 @@ static void drop_connections(struct rk_http *h)
 	h->easy = NULL;
 }
 
-void rk_http_set_cert(
-	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len)
+int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
+	size_t key_len, struct rk_err *err)
 {
+	struct rk_ident *id;
+
+	if (ident_new(&id, cert, cert_len, key, key_len, err) < 0)
+		return -1;
 	drop_connections(h);
 	rk_ident_unref(h->ident);
-	h->ident = ident_new(cert, cert_len, key, key_len);
+	h->ident = id;
+	return 0;
 }
 
 void rk_http_res_release(struct rk_http_res *r)

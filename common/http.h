@@ -79,10 +79,11 @@ static inline void rk_cleanup_http_(struct rk_http **h)
 }
 #define rk_auto_http __attribute__((cleanup(rk_cleanup_http_))) struct rk_http
 
-/* Replace the token (copied) or the client certificate; the latter drops open connections. */
+/* Replace the token (copied) or the client certificate; the latter drops open connections.
+ * Errors: RK_FAIL as of rk_cert_admit and rk_cert_admit_key; the old one stays then. */
 void rk_http_set_bearer(struct rk_http *h, const char *token);
-void rk_http_set_cert(
-	struct rk_http *h, const char *cert, size_t cert_len, const char *key, size_t key_len);
+int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
+	size_t key_len, struct rk_err *err) RK_MUST_USE;
 
 /* While *stop is not 0 it is the number of a signal: no request is begun, and a running GET is given
  * up; one that changes something is carried through, so that its answer is known. The error's

@@ -155,9 +155,9 @@ static int run_plugin(struct rk_kube *k, struct rk_err *err)
 		return -1;
 	if (k->target.token)
 		rk_http_set_bearer(k->http, k->target.token);
-	if (k->target.cert.len)
-		rk_http_set_cert(k->http, k->target.cert.s, k->target.cert.len, k->target.key.s,
-			k->target.key.len);
+	if (k->target.cert.len && rk_http_set_cert(k->http, k->target.cert.s, k->target.cert.len,
+					  k->target.key.s, k->target.key.len, err) < 0)
+		return -1;
 	return 1;
 }
 

@@ -331,15 +331,19 @@ static int run_plugin(
 
 static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
 {
+	rk_auto_buf new_cert = RK_BUF_INIT, new_key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *c = NULL;
 
-	if (rk_cert_parse(&c, cert, strlen(cert), err) < 0 ||
-		rk_cert_check_key(c, key, strlen(key), err) < 0)
+	rk_buf_puts(&new_cert, cert);
+	rk_buf_puts(&new_key, key);
+	if (rk_cert_admit(&new_cert, false, err) < 0 || rk_cert_admit_key(&new_key, err) < 0 ||
+		rk_cert_parse(&c, new_cert.s, new_cert.len, err) < 0 ||
+		rk_cert_check_key(c, new_key.s, new_key.len, err) < 0)
 		return rk_err_wrap(err, "its client certificate");
 	rk_buf_reset(&t->cert);
 	rk_buf_reset(&t->key);
-	rk_buf_puts(&t->cert, cert);
-	rk_buf_puts(&t->key, key);
+	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
+	rk_buf_put(&t->key, new_key.s, new_key.len);
 	t->conf.cert = t->cert.s;
 	t->conf.cert_len = t->cert.len;
 	t->conf.key = t->key.s;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From names to a server and an identity: what clientcmd's ClientConfig does, refusing what is
  * not verified. */
+#include "cert.h"
 #include "file.h"
 #include "kubeconfig-priv.h"
 
@@ -153,7 +154,13 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 		return refuse_insecure(c, err);
 	if (!c && !f->certificate_authority)
 		return 0;
-	return kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err);
+	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
+		return -1;
+	if (!t->ca.len || rk_cert_admit(&t->ca, false, err) == 0)
+		return 0;
+	if (f->certificate_authority)
+		return rk_err_wrap(err, "--certificate-authority %s", f->certificate_authority);
+	return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
 }
 
 /* --- in a pod --- */
@@ -187,7 +194,9 @@ static int pod_ca(struct rk_target *t, const char *dir, struct rk_err *err)
 
 	if (access(path, F_OK) != 0)
 		return 0; /* as client-go: the system's roots then */
-	return rk_file_read(path, 1 << 20, &t->ca, err);
+	if (rk_file_read(path, 1 << 20, &t->ca, err) < 0)
+		return -1;
+	return rk_cert_admit(&t->ca, false, err) < 0 ? rk_err_wrap(err, "%s", path) : 0;
 }
 
 /* The service account; each of --server, --certificate-authority, --token-file replaces its part. */

@@ -9,14 +9,39 @@ int rk_target_check(const struct rk_target *t, struct rk_err *err)
 {
 	rk_auto_cert *cert = NULL;
 
-	if (t->ca.len && rk_cert_bundle(t->ca.s, t->ca.len, NULL, err) < 0)
-		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
-			t->cluster ? t->cluster : t->server);
 	if (t->cert.len && (rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
 				   rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
 		return rk_err_wrap(err, "client certificate of user \"%s\"",
 			t->user ? t->user : "--client-certificate");
 	return 0;
+}
+
+/* One value of base64, in place. */
+static int admit_value(struct rk_doc *d, struct rk_val *map, const char *key,
+	int (*admit)(struct rk_buf *pem, struct rk_err *err), struct rk_err *err)
+{
+	const char *data = rk_get_str(map, key, NULL);
+	rk_auto_buf pem = RK_BUF_INIT_SECRET;
+
+	if (!data || !*data)
+		return 0;
+	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 || admit(&pem, err) < 0)
+		return rk_err_wrap(err, "%s", key);
+	rk_set(d, map, key, rk_base64_val(d, pem.s, pem.len));
+	return 0;
+}
+
+static int admit_certs(struct rk_buf *pem, struct rk_err *err)
+{
+	return rk_cert_admit(pem, false, err);
+}
+
+int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user, struct rk_err *err)
+{
+	if (admit_value(d, cluster, "certificate-authority-data", admit_certs, err) < 0 ||
+		admit_value(d, user, "client-certificate-data", admit_certs, err) < 0)
+		return -1;
+	return admit_value(d, user, "client-key-data", rk_cert_admit_key, err);
 }
 
 int64_t rk_target_expires(const struct rk_target *t)

@@ -2,6 +2,7 @@
 /* Who one is to the server: certificate, token, password, exec plugin, impersonation. */
 #include <ctype.h>
 
+#include "cert.h"
 #include "file.h"
 #include "kubeconfig-priv.h"
 
@@ -22,6 +23,23 @@ int kc_plain(const char *what, const char *s, struct rk_err *err)
 
 /* --- identities --- */
 
+/* One file may hold both, as the kubelet writes its own. */
+static int admit_pair(
+	struct rk_target *t, const struct kc_entry *u, const char *file, struct rk_err *err)
+{
+	const char *path = file, *name = u ? u->name : NULL;
+
+	if (!path && kc_str(u, "client-certificate", &path, err) < 0)
+		return -1;
+	if (rk_cert_admit(&t->cert, path != NULL, err) < 0)
+		rk_err_wrap(err, "client certificate");
+	else if (rk_cert_admit_key(&t->key, err) < 0)
+		rk_err_wrap(err, "client key");
+	else
+		return 0;
+	return name ? rk_err_wrap(err, "user \"%s\"", name) : -1;
+}
+
 static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
@@ -34,8 +52,10 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 		return -1;
 	if ((u || f->client_key) && kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
 		return -1;
-	if (!t->cert.len == !t->key.len)
+	if (!t->cert.len && !t->key.len)
 		return 0;
+	if (t->cert.len && t->key.len)
+		return admit_pair(t, u, f->client_certificate, err);
 	return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
 		t->key.len ? "key without a certificate" : "certificate without a key");
 }

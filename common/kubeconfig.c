@@ -116,6 +116,12 @@ int kc_str(const struct kc_entry *e, const char *key, const char **out, struct r
 	return 0;
 }
 
+/* An empty CA file would mean the system's CAs, and an empty certificate no identity. */
+static int not_empty(const struct rk_buf *b, const char *what, struct rk_err *err)
+{
+	return b->len ? 0 : rk_err_set(err, RK_FAIL, "%s is empty", what);
+}
+
 static int read_place(const struct kc_entry *e, const char *name, const char *path,
 	struct rk_buf *out, struct rk_err *err)
 {
@@ -128,7 +134,7 @@ static int read_place(const struct kc_entry *e, const char *name, const char *pa
 			"kubectl config view --raw --flatten writes one that needs no other file");
 	}
 	full = rk_path_resolve(path, e->file->dir);
-	if (rk_file_read(full, RK_KC_MAX, out, err) < 0)
+	if (rk_file_read(full, RK_KC_MAX, out, err) < 0 || not_empty(out, full, err) < 0)
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, name, e->name);
 	return 0;
 }
@@ -140,7 +146,7 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 	const char *data, *path;
 
 	if (flag && *flag) {
-		if (rk_file_read(flag, RK_KC_MAX, out, err) < 0)
+		if (rk_file_read(flag, RK_KC_MAX, out, err) < 0 || not_empty(out, flag, err) < 0)
 			return rk_err_wrap(err, "--%s", name);
 		return 0;
 	}
@@ -151,7 +157,8 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 			e->name, name, data_key);
 	if (path)
 		return read_place(e, name, path, out, err);
-	if (data && rk_base64_decode(out, data, strlen(data), err) < 0)
+	if (data && (rk_base64_decode(out, data, strlen(data), err) < 0 ||
+			    not_empty(out, "the decoded value", err) < 0))
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, data_key, e->name);
 	return 0;
 }

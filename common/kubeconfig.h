@@ -60,9 +60,8 @@ int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kub
 	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
 void rk_target_release(struct rk_target *t);
 
-/* Check what resolving leaves to the first connection, which has to decode it anyway: that the CA is
- * a bundle of certificates and the client certificate fits its key. For who passes a target on
- * without connecting. */
+/* Check what resolving leaves to the first connection: that the client certificate fits its key. For
+ * who passes a target on without connecting. */
 int rk_target_check(const struct rk_target *t, struct rk_err *err) RK_MUST_USE;
 /* notAfter of the client certificate in seconds since 1970; 0: there is none. */
 int64_t rk_target_expires(const struct rk_target *t);
@@ -82,6 +81,11 @@ bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t ble
  * over), context and current context, all of this name. */
 struct rk_val *rk_kubeconfig_compose(
 	struct rk_doc *d, const char *name, struct rk_val *cluster, struct rk_val *user);
+
+/* Have the certificates and the key that a cluster and a user (either may be NULL) carry inline
+ * written again, fit to be passed on: rk_cert_admit, rk_cert_admit_key. */
+int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user,
+	struct rk_err *err) RK_MUST_USE;
 
 /* Extension of a cluster that its exec plugin gets as its configuration (client-go). */
 #define RK_KC_EXEC_EXTENSION "client.authentication.k8s.io/exec"

@@ -4,15 +4,24 @@
 #include "cert.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #define CACERTS_MAX ((size_t)1 << 20)
 
+/* As sha256sum, a browser or `openssl x509 -fingerprint` prints it. */
 static int normal_pin(const char *pin, char out[65], struct rk_err *err)
 {
+	static const char *const names[] = {"sha256 Fingerprint=", "sha256:", "sha-256:"};
 	size_t n = 0;
 
+	pin += strspn(pin, " \t\r\n");
+	for (size_t i = 0; i < RK_COUNT(names); i++)
+		if (!strncasecmp(pin, names[i], strlen(names[i]))) {
+			pin += strlen(names[i]);
+			break;
+		}
 	for (; *pin; pin++) {
-		if (*pin == ':' || *pin == ' ')
+		if (strchr(": \t\r\n", *pin))
 			continue;
 		if (!isxdigit((unsigned char)*pin) || n == 64)
 			break;
@@ -51,20 +60,16 @@ static int get_cacerts(const struct rk_rancher_conf *conf, struct rk_buf *out, b
 /* The certificate of the bundle whose fingerprint is pin, alone. */
 static bool take_pinned(const struct rk_buf *text, const char *pin, struct rk_buf *out)
 {
-	static const char begin[] = "-----BEGIN CERTIFICATE-----";
 	static const char end[] = "-----END CERTIFICATE-----";
 	const char *p = text->s, *e;
 
-	while ((p = strstr(p, begin)) && (e = strstr(p, end))) {
-		size_t n = (size_t)(e - p) + sizeof(end) - 1;
+	for (; (e = strstr(p, end)); p = e) {
 		rk_auto_cert *c = NULL;
 
-		if (rk_cert_parse(&c, p, n, NULL) == 0 && rk_streq(rk_cert_fingerprint(c), pin)) {
-			rk_buf_put(out, p, n);
-			rk_buf_putc(out, '\n');
-			return true;
-		}
-		p = e;
+		e += strlen(end);
+		if (rk_cert_parse(&c, p, (size_t)(e - p), NULL) == 0 &&
+			rk_streq(rk_cert_fingerprint(c), pin))
+			return rk_cert_pem(c, out, NULL) == 0;
 	}
 	return false;
 }
@@ -83,7 +88,9 @@ static int check_pin(const struct rk_rancher_conf *conf, const struct rk_buf *te
 	rk_sha256_hex(text->s, text->len, sum);
 	if (rk_streq(sum, pin)) {
 		rk_buf_put(out, text->s, text->len);
-		return rk_cert_bundle(out->s, out->len, NULL, err);
+		return rk_cert_admit(out, false, err) < 0
+			       ? rk_err_wrap(err, "%s/cacerts", conf->url)
+			       : 0;
 	}
 	if (take_pinned(text, pin, out))
 		return 0;

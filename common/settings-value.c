@@ -330,19 +330,34 @@ static void check_version(struct check *c, const char *v)
 		put(c, text);
 }
 
-/* A file of certificates that holds none would stop the deployment half-way. */
-static const char *pem_trouble(enum rk_key k, const char *path)
+int rk_setting_pem(enum rk_key k, const char *path, struct rk_buf *out, struct rk_err *err)
 {
-	rk_auto_buf pem = RK_BUF_INIT;
+	bool key = k == RK_KEY_CA_KEY_PATH || k == RK_KEY_TLS_KEY_PATH;
 
-	if (k != RK_KEY_PRIVATE_CA_PATH && k != RK_KEY_CA_CERT_PATH && k != RK_KEY_CA_ROOT_PATH &&
-		k != RK_KEY_TLS_CERT_PATH)
-		return NULL;
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &pem, NULL) < 0)
-		return "is too large";
-	if (rk_cert_bundle(pem.s, pem.len, NULL, NULL) < 0)
-		return "holds no certificate, or a damaged one";
-	return NULL;
+	out->secret = out->secret || key;
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, out, err) < 0)
+		return -1;
+	if (key ? rk_cert_admit_key(out, err) < 0 : rk_cert_admit(out, false, err) < 0)
+		return rk_err_wrap(err, "%s", path);
+	return 0;
+}
+
+/* What would stop the deployment half-way, or carry a key to where everybody reads it. Whether a key
+ * is one is for the steps that need it. */
+static bool pem_is_good(struct check *c, const char *path)
+{
+	static const enum rk_key keys[] = {RK_KEY_PRIVATE_CA_PATH, RK_KEY_CA_CERT_PATH,
+		RK_KEY_CA_ROOT_PATH, RK_KEY_TLS_CERT_PATH};
+	rk_auto_buf pem = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	bool is_pem = false;
+
+	for (size_t i = 0; i < RK_COUNT(keys); i++)
+		is_pem = is_pem || keys[i] == c->k;
+	if (!is_pem || rk_setting_pem(c->k, path, &pem, &err) == 0)
+		return true;
+	rk_problem_add(c->p, true, c->name, "%s%s%s", err.msg, *err.hint ? "; " : "", err.hint);
+	return false;
 }
 
 static char *absolute(const char *v)
@@ -354,7 +369,6 @@ static char *absolute(const char *v)
 
 static void check_file(struct check *c, const char *v)
 {
-	const char *why;
 	rk_auto_free char *path = absolute(v);
 	struct stat st;
 
@@ -362,9 +376,7 @@ static void check_file(struct check *c, const char *v)
 		refuse(c, v, "cannot be read");
 	else if (S_ISDIR(st.st_mode))
 		refuse(c, v, "is a directory");
-	else if ((why = pem_trouble(c->k, path)))
-		refuse(c, v, why);
-	else
+	else if (pem_is_good(c, path))
 		put(c, path);
 }
 

@@ -195,6 +195,11 @@ int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_er
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
 
+/* Read the PEM file of a key that names certificates or a private key, fit to be passed on: as
+ * rk_cert_admit or, for CA_KEY_PATH and TLS_KEY_PATH, rk_cert_admit_key. Errors name the file. */
+int rk_setting_pem(
+	enum rk_key k, const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
 /* --- what follows from the values (after rk_settings_check or _load) --- */
 
 /* All Rancher host names, the first is the primary. */

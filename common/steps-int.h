@@ -40,7 +40,7 @@ int step_put_secret(struct rk_doc *d, const struct rk_settings *s, const char *n
 /* It is made when it is not there, and left alone when it is. */
 void step_create_only(struct rk_doc *d, struct rk_val *obj);
 void step_put_data(struct rk_doc *d, struct rk_val *data, const char *key, const struct rk_buf *b);
-/* The file that a key names. */
+/* The certificates or the key of the file that a key names, as rk_setting_pem. */
 int step_read_pem(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
 

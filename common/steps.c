@@ -77,7 +77,7 @@ void step_put_data(struct rk_doc *d, struct rk_val *data, const char *key, const
 int step_read_pem(
 	const struct rk_settings *s, enum rk_key k, struct rk_buf *out, struct rk_err *err)
 {
-	if (rk_file_read(str(s, k), STEP_FILE_MAX, out, err) < 0)
+	if (rk_setting_pem(k, str(s, k), out, err) < 0)
 		return rk_err_wrap(err, "%s", rk_settings_table[k].name);
 	return 0;
 }

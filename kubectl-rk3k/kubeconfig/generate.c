@@ -31,7 +31,7 @@ static int sign(
 {
 	static const char *const masters[] = {"system:masters", NULL};
 	const char *server_ca, *ca, *ca_key, *const *orgs = o->orgs.n ? o->orgs.v : masters;
-	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, served = RK_BUF_INIT;
 
 	if (content_of(bootstrap, "serverCA", &server_ca, err) < 0 ||
 		content_of(bootstrap, "clientCA", &ca, err) < 0 ||
@@ -39,8 +39,11 @@ static int sign(
 		rk_cert_sign_client(ca, strlen(ca), ca_key, strlen(ca_key), o->cn, orgs, o->days,
 			&cert, &key, err) < 0)
 		return -1;
+	rk_buf_puts(&served, server_ca);
+	if (rk_cert_admit(&served, false, err) < 0)
+		return rk_err_wrap(err, "serverCA");
 	rk_set(e->d, e->cluster_map, "certificate-authority-data",
-		rk_base64_val(e->d, server_ca, strlen(server_ca)));
+		rk_base64_val(e->d, served.s, served.len));
 	e->user_map = rk_map(e->d);
 	rk_set(e->d, e->user_map, "client-certificate-data", rk_base64_val(e->d, cert.s, cert.len));
 	rk_set(e->d, e->user_map, "client-key-data", rk_base64_val(e->d, key.s, key.len));

@@ -134,7 +134,7 @@ static int take_context(struct merge *m, const struct rk_val *c, struct rk_err *
 	const char *cluster = rk_get_str(ctx, "cluster", NULL);
 	const char *user = rk_get_str(ctx, "user", NULL);
 	const struct rk_val *uv = find_named(m->root, "users", "user", user);
-	struct rk_val *copy;
+	struct rk_val *copy, *cluster_copy, *user_copy = NULL;
 
 	if (user && !uv)
 		return rk_err_set(err, RK_FAIL,
@@ -150,10 +150,12 @@ static int take_context(struct merge *m, const struct rk_val *c, struct rk_err *
 		if (user)
 			rk_set_str(m->d, copy, "user", to);
 	}
-	add_item(m, RK_KC_CLUSTERS, to ? to : cluster,
+	cluster_copy = add_item(m, RK_KC_CLUSTERS, to ? to : cluster,
 		find_named(m->root, "clusters", "cluster", cluster));
 	if (user)
-		add_item(m, RK_KC_USERS, to ? to : user, uv);
+		user_copy = add_item(m, RK_KC_USERS, to ? to : user, uv);
+	if (rk_kc_admit(m->d, cluster_copy, user_copy, err) < 0)
+		return rk_err_wrap(err, "nothing merged: context \"%s\"", name);
 	return 0;
 }
 

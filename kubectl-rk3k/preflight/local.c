@@ -49,9 +49,10 @@ static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out
 	struct rk_err err = RK_ERR_INIT;
 
 	out->secret = secret;
-	if (rk_file_read(str(f, k), 1 << 20, out, &err) == 0)
+	if (rk_setting_pem(k, str(f, k), out, &err) == 0)
 		return true;
-	row(f, STOP, "certificates", "%s: %s", rk_settings_table[k].name, err.msg);
+	row(f, STOP, "certificates", "%s: %s%s%s", rk_settings_table[k].name, err.msg,
+		*err.hint ? "; " : "", err.hint);
 	return false;
 }
 

@@ -92,6 +92,9 @@ static int try_connect(struct job *j, struct rk_err *err)
 
 enum anchor { FROM_TFVARS, FROM_TLS_CA, FROM_TLS_RANCHER, FROM_SYSTEM, ANCHORS };
 
+static const char *const anchor_words[ANCHORS] = {
+	"rancher_ca_certs", "Secret tls-ca", "Secret tls-rancher", "the system's CAs"};
+
 /* Fill j->ca from one place; *there false: that place has none. Only places that are authenticated
  * count. */
 static int load_anchor(struct job *j, enum anchor a, bool *there, struct rk_err *err)
@@ -106,7 +109,12 @@ static int load_anchor(struct job *j, enum anchor a, bool *there, struct rk_err 
 	if (a == FROM_TLS_RANCHER)
 		rc = tf_secret_inside(j, "tls-rancher", "tls.crt", &j->ca, err);
 	*there = rc == 0 && (a == FROM_SYSTEM || j->ca.len);
-	return rc;
+	if (rc < 0 || !j->ca.len)
+		return rc;
+	/* a key that an older version wrote into the tfvars is left out; one that Rancher would
+	 * show to everybody is an error */
+	rc = rk_cert_admit(&j->ca, a == FROM_TFVARS, err);
+	return rc < 0 ? rk_err_wrap(err, "%s", anchor_words[a]) : 0;
 }
 
 static int no_anchor(const struct job *j, struct rk_err *err)
@@ -150,7 +158,7 @@ int tf_connect(struct job *j, struct rk_err *err)
 		return find_anchor(j, err);
 	if (j->o->ca_file && rk_file_read(j->o->ca_file, INPUT_MAX, &j->ca, err) < 0)
 		return -1;
-	if (j->o->ca_file && rk_cert_bundle(j->ca.s, j->ca.len, NULL, err) < 0)
+	if (j->o->ca_file && rk_cert_admit(&j->ca, false, err) < 0)
 		return rk_err_wrap(err, "%s", j->o->ca_file);
 	if (j->o->ca_fingerprint &&
 		rk_rancher_pinned_ca(&conf, j->o->ca_fingerprint, &j->ca, err) < 0)

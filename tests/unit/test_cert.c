@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <openssl/err.h>
+#include <openssl/pkcs12.h>
 
 static struct pki root, other_root, inter, leaf;
 
@@ -205,6 +206,195 @@ static void too_many(void **state)
 	assert_says(err, "more than 64");
 	assert_int_equal(rk_cert_bundle(pem.s, pem.len, &count, &err), 0);
 	assert_int_equal(count, 65);
+}
+
+/* --- what is passed on --- */
+
+/* The text of one certificate with every LF replaced, in one notation after another. */
+static void noted(struct rk_buf *out, const char *pem, const char *line_end, const char *indent)
+{
+	rk_buf_puts(out, indent);
+	for (; *pem; pem++) {
+		if (*pem != '\n')
+			rk_buf_putc(out, *pem);
+		else
+			rk_buf_addf(out, "%s%s", line_end, pem[1] ? indent : "");
+	}
+}
+
+static void expect_admitted(const struct rk_buf *given, const char *want)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	rk_buf_put(&pem, given->s, given->len);
+	if (rk_cert_admit(&pem, false, &err) < 0)
+		fail_msg("%s in:\n%s", err.msg, given->s);
+	assert_string_equal(pem.s, want);
+}
+
+static void relabel(struct rk_buf *out, const char *pem, const char *label)
+{
+	const char *body = strchr(pem, '\n'), *end = strstr(pem, "-----END");
+
+	rk_buf_addf(out, "-----BEGIN %s-----%.*s-----END %s-----\n", label, (int)(end - body), body,
+		label);
+}
+
+static void admitted_in_every_notation(void **state)
+{
+	static const char *const ends[] = {"\n", "\r\n", "\r", " \n", "\n\n", " "};
+	static const char *const indents[] = {"", "  ", "\t"};
+	rk_auto_buf both = joined(&leaf.cert_pem, &inter.cert_pem), text = RK_BUF_INIT;
+	char *last;
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(ends); i++)
+		for (size_t j = 0; j < RK_COUNT(indents); j++) {
+			rk_buf_reset(&text);
+			noted(&text, both.s, ends[i], indents[j]);
+			expect_admitted(&text, both.s);
+		}
+	rk_buf_reset(&text);
+	rk_buf_puts(&text, "\xEF\xBB\xBF# our CA\nsubject=CN = x\nBag Attributes: <none>\n");
+	relabel(&text, leaf.cert_pem.s, "X509 CERTIFICATE");
+	last = strrchr(text.s, '-') + 1; /* no line break between two files */
+	text.len = (size_t)(last - text.s);
+	rk_buf_puts(&text, "\xEF\xBB\xBF");
+	rk_buf_puts(&text, inter.cert_pem.s);
+	rk_buf_puts(&text, "\r\ntext -----BEGIN CERTIFICATE----- in the middle of a line\n");
+	relabel(&text, inter.cert_pem.s, "CERTIFICATE REQUEST"); /* another block */
+	rk_buf_puts(&text, "# -----BEGIN CERTIFICATE-----\n# AAAA\n# -----END CERTIFICATE-----\n");
+	expect_admitted(&text, both.s);
+}
+
+static void admitted_with_headers_and_trust(void **state)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	BIO *bio = BIO_new(BIO_s_mem());
+	X509 *trusted = X509_dup(root.cert);
+
+	(void)state;
+	rk_buf_puts(&text, "-----BEGIN CERTIFICATE-----\r\nComment: ours\r\nX: y\r\n \r\n");
+	rk_buf_puts(&text, strchr(root.cert_pem.s, '\n') + 1);
+	expect_admitted(&text, root.cert_pem.s);
+	rk_buf_reset(&text);
+	PKI_MUST(X509_alias_set1(trusted, (const unsigned char *)"alias", 5));
+	PKI_MUST(PEM_write_bio_X509_AUX(bio, trusted));
+	pki_take(bio, &text);
+	assert_non_null(strstr(text.s, "BEGIN TRUSTED CERTIFICATE"));
+	expect_admitted(&text, root.cert_pem.s);
+	X509_free(trusted);
+}
+
+static void expect_not_admitted(const struct rk_buf *given, const char *what, const char *hint)
+{
+	rk_auto_buf pem = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	rk_buf_put(&pem, given->s, given->len);
+	if (rk_cert_admit(&pem, false, &err) == 0)
+		fail_msg("admitted:\n%s", given->s);
+	assert_says(err, what);
+	if (!strstr(err.hint, hint))
+		fail_msg("expected \"%s\" in \"%s\"", hint, err.hint);
+}
+
+static void no_key_is_admitted(void **state)
+{
+	static const char *const labels[] = {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY",
+		"DSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY",
+		"ANY PRIVATE KEY", "PGP PRIVATE KEY BLOCK"};
+	static const char *const starts[] = {"-----BEGIN ", "# -----BEGIN ", "   -----BEGIN ",
+		"\xEF\xBB\xBF-----BEGIN ", "key: -----BEGIN ", "---- BEGIN SSH2 ENCRYPTED "};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(labels); i++)
+		for (size_t j = 0; j < RK_COUNT(starts); j++)
+			for (int first = 0; first < 2; first++) {
+				rk_auto_buf text = RK_BUF_INIT;
+
+				rk_buf_puts(&text, first ? "" : root.cert_pem.s);
+				rk_buf_addf(&text, "%s%s-----\r\nAAAA\r\n-----END %s-----\r\n",
+					starts[j], labels[i], labels[i]);
+				rk_buf_puts(&text, first ? root.cert_pem.s : "");
+				expect_not_admitted(&text, "it holds a private key", "openssl");
+			}
+}
+
+static void key_beside_a_client_certificate(void **state)
+{
+	rk_auto_buf pem = joined(&leaf.key_pem, &leaf.cert_pem),
+		    key = joined(&leaf.cert_pem, &leaf.key_pem);
+
+	(void)state;
+	assert_int_equal(rk_cert_admit(&pem, true, NULL), 0);
+	assert_string_equal(pem.s, leaf.cert_pem.s);
+	assert_true(pem.secret);
+	assert_int_equal(rk_cert_admit_key(&key, NULL), 0);
+	assert_string_equal(key.s, leaf.key_pem.s);
+	assert_true(key.secret);
+}
+
+/* The remedy is for what people have in the file. */
+static void other_files_are_named(void **state)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	unsigned char *der = NULL;
+	int n = i2d_X509(root.cert, &der);
+	PKCS12 *p12 = PKCS12_create("", "x", leaf.key, leaf.cert, NULL, 0, 0, 1, 1, 0);
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	(void)state;
+	expect_not_admitted(&text, "no certificate in it", "it is empty");
+	rk_buf_put(&text, der, (size_t)n);
+	OPENSSL_free(der);
+	expect_not_admitted(&text, "no certificate in it", "openssl x509 -inform DER");
+	rk_buf_reset(&text);
+	rk_buf_put(&text, "\xFF\xFE-\0-\0", 6);
+	expect_not_admitted(&text, "no certificate in it", "iconv -f UTF-16");
+	rk_buf_reset(&text);
+	relabel(&text, root.cert_pem.s, "PKCS7");
+	expect_not_admitted(&text, "no certificate in it", "openssl pkcs7 -print_certs");
+	rk_buf_reset(&text);
+	PKI_MUST(p12 && i2d_PKCS12_bio(bio, p12));
+	PKCS12_free(p12);
+	pki_take(bio, &text);
+	expect_not_admitted(&text, "no certificate in it", "openssl pkcs12 -nokeys");
+	rk_buf_reset(&text);
+	relabel(&text, leaf.key_pem.s, "CERTIFICATE");
+	expect_not_admitted(&text, "certificate 1 is damaged", "");
+}
+
+static void keys_are_written_again(void **state)
+{
+	static const char *const algs[] = {"P-256", "P-384", "RSA", "ED25519"};
+	static const char *const labels[] = {
+		"PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ANY PRIVATE KEY"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(algs); i++)
+		for (int old = 0; old < (i < 3 ? 2 : 1); old++) {
+			rk_auto_buf plain = RK_BUF_INIT_SECRET;
+			EVP_PKEY *k = pki_key(algs[i]);
+
+			pki_key_pem(k, old, NULL, &plain);
+			for (size_t j = 0; j < RK_COUNT(labels); j++) {
+				rk_auto_buf given = RK_BUF_INIT_SECRET;
+
+				rk_buf_puts(&given,
+					"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+					"-----END EC PARAMETERS-----\n");
+				relabel(&given, plain.s, labels[j]);
+				if (rk_cert_admit_key(&given, NULL) == 0)
+					assert_string_equal(given.s, plain.s);
+				else
+					assert_string_not_equal(
+						strstr(plain.s, labels[j]) ? "right" : "other",
+						"right");
+			}
+			EVP_PKEY_free(k);
+		}
 }
 
 /* --- names --- */
@@ -714,7 +904,10 @@ int main(void)
 		T(text_around_crlf_and_other_blocks), T(nothing_to_read), T(damaged_second),
 		T(der_with_a_tail), T(too_many), T(matches), T(no_loose_wildcards),
 		T(common_name_is_no_name), T(nul_in_a_name), T(names_are_cut), T(keys_of_all_kinds),
-		T(key_behind_other_blocks), T(no_key), T(key_with_borrowed_public_half),
+		T(key_behind_other_blocks), T(no_key), T(admitted_in_every_notation),
+		T(admitted_with_headers_and_trust), T(no_key_is_admitted),
+		T(key_beside_a_client_certificate), T(other_files_are_named),
+		T(keys_are_written_again), T(key_with_borrowed_public_half),
 		T(check_says_the_first_trouble), T(date_in_words), T(verify_chains),
 		T(verify_refusals), T(verify_any_purpose), T(sign_client_by_every_kind_of_ca),
 		T(sign_client_defaults), T(sign_client_refusals), T(flipped_bits_of_der),

@@ -621,8 +621,9 @@ static void no_client_certificate(void **state)
 	must_fail(&c, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, "TLS",
 		"it refuses us without a client certificate (TLS alert: certificate required)");
 	assert_int_equal(s.count->requests, 0);
-	rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len, client_id.key_pem.s,
-		client_id.key_pem.len);
+	assert_int_equal(rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len,
+				 client_id.key_pem.s, client_id.key_pem.len, NULL),
+		0);
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	must_get(&c, "/ok", &res);
 	assert_int_equal(res.status, 200);
@@ -708,6 +709,17 @@ static void ca_given_replaces_the_system(void **state)
 	unlink(file);
 }
 
+static void refuse_new(const struct rk_http_conf *conf, int code, const char *text)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_http *h;
+
+	assert_int_equal(rk_http_new(&h, conf, &err), -1);
+	assert_null(h);
+	assert_int_equal(err.code, code);
+	assert_says(err, text);
+}
+
 static void damaged_ca(void **state)
 {
 	auto_server s = {.id = &server_id};
@@ -718,7 +730,31 @@ static void damaged_ca(void **state)
 	aim(&c, &s);
 	c.conf.ca = "nothing";
 	c.conf.ca_len = 7;
-	get_fails(&c, RK_FAIL, "TLS", "the CA: no certificate in it");
+	refuse_new(&c.conf, RK_FAIL, "the CA: no certificate in it");
+}
+
+/* Both notations; libcurl would ask for the passphrase through a null pointer. */
+static void encrypted_key(void **state)
+{
+	(void)state;
+	for (int traditional = 0; traditional < 2; traditional++) {
+		rk_auto_buf key = RK_BUF_INIT_SECRET;
+		auto_server s = {.id = &server_id, .want_client = true};
+		auto_client c = {0};
+		struct rk_err err = RK_ERR_INIT;
+
+		server_start(&s);
+		aim(&c, &s);
+		pki_key_pem(client_id.key, traditional, "secret", &key);
+		open_client(&c);
+		assert_int_equal(rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len,
+					 key.s, key.len, &err),
+			-1);
+		assert_says(err, "the private key is encrypted");
+		c.conf.key = key.s;
+		c.conf.key_len = key.len;
+		refuse_new(&c.conf, RK_FAIL, "the private key is encrypted");
+	}
 }
 
 static void wrong_name(void **state)
@@ -1342,17 +1378,6 @@ static void no_repeat_after_a_signal(void **state)
 
 /* --- addresses --- */
 
-static void refuse_new(const struct rk_http_conf *conf, int code, const char *text)
-{
-	struct rk_err err = RK_ERR_INIT;
-	struct rk_http *h;
-
-	assert_int_equal(rk_http_new(&h, conf, &err), -1);
-	assert_null(h);
-	assert_int_equal(err.code, code);
-	assert_says(err, text);
-}
-
 static void bad_configurations(void **state)
 {
 	static const char *const bad_header[] = {"X: a\r\nY: b", NULL};
@@ -1377,7 +1402,8 @@ static void bad_configurations(void **state)
 		{{.base = "https://h", .headers = bad_header}, RK_USAGE, "header 1"},
 		{{.base = "https://h", .proxy = "ftp://u:p@p"}, RK_USAGE,
 			"the proxy ftp://p is neither"},
-		{{.base = "https://h", .ca = "", .ca_len = 0}, RK_FAIL, "the CA is empty"}};
+		{{.base = "https://h", .ca = "", .ca_len = 0}, RK_FAIL,
+			"the CA: no certificate in it"}};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(t); i++)
@@ -1866,7 +1892,7 @@ static void certificate_changes_under_way(void **state)
 	open_client(&c);
 	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
 		&(struct rk_xfer_cb){.done = on_done, .arg = &g[0]});
-	rk_http_set_cert(c.h, NULL, 0, NULL, 0);
+	assert_int_equal(rk_http_set_cert(c.h, NULL, 0, NULL, 0, NULL), 0);
 	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
 		&(struct rk_xfer_cb){.done = on_done, .arg = &g[1]});
 	poll_all(p);
@@ -1961,7 +1987,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {T(mutual_tls), T(no_client_certificate),
 		T(client_certificate_of_another_ca), T(key_of_another_certificate), T(wrong_ca),
-		T(ca_given_replaces_the_system), T(damaged_ca), T(wrong_name),
+		T(ca_given_replaces_the_system), T(damaged_ca), T(encrypted_key), T(wrong_name),
 		T(common_name_does_not_count), T(expired_certificate), T(tls_server_name),
 		T(tls_server_name_may_be_an_address), T(resolve_names_an_address),
 		T(old_tls_is_refused), T(tls12_works), T(plain_port), T(nothing_listens),

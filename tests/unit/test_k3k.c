@@ -63,8 +63,8 @@ static void entries_have_the_address_found(void **state)
 {
 	static const char text[] =
 		"clusters: [{name: default, cluster: {server: https://10.43.0.1, "
-		"tls-server-name: old, certificate-authority-data: QQ==}}]\n"
-		"users: [{name: default, user: {client-key-data: Qg==}}]\n";
+		"tls-server-name: old, proxy-url: https://p}}]\n"
+		"users: [{name: default, user: {token: t}}]\n";
 	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_kc_note note = {"n", "rancher", "https://10.0.0.2:6443"}, noted;
@@ -80,7 +80,7 @@ static void entries_have_the_address_found(void **state)
 	c = rk_mut(rk_get(rk_at(rk_get(v, "clusters", NULL), 0), "cluster", NULL));
 	assert_string_equal(rk_get_str(c, "server", NULL), "https://10.0.0.1:31000");
 	assert_null(rk_get(c, "tls-server-name", NULL));
-	assert_string_equal(rk_get_str(c, "certificate-authority-data", NULL), "QQ==");
+	assert_string_equal(rk_get_str(c, "proxy-url", NULL), "https://p");
 	assert_true(rk_kc_note(c, &noted));
 	assert_true(rk_kc_note_same(&note, &noted));
 	assert_string_equal(noted.host, "https://10.0.0.2:6443");
