@@ -96,8 +96,7 @@ static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct 
 	struct rk_err *err)
 {
 	rk_auto_buf taken = RK_BUF_INIT;
-	struct rk_apply_opts o = {
-		.dry = c->dry, .adopt = true, .taken = &taken, .known = true, .current = there};
+	struct rk_apply_opts o = {.adopt = true, .taken = &taken, .known = true, .current = there};
 
 	if (rk_kube_apply(host, wanted(d, c, pair), &o, d, NULL, &res->outcome, err) < 0)
 		return -1;

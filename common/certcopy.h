@@ -17,7 +17,6 @@ struct rk_certcopy {
 	const char *from_ns, *from; /* Secret inside; from NULL: rk_certcopy_source */
 	const char *to_ns, *to;	    /* Secret on the host */
 	struct rk_strv hosts;	    /* names the certificate must cover; may be empty */
-	enum rk_dry dry;
 };
 
 struct rk_certcopy_result {

@@ -195,6 +195,25 @@ struct rk_flag *rk_flags_word(
 	return flag;
 }
 
+enum rk_dry rk_flags_dry(const struct rk_flags *f)
+{
+	int dry = -1;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct rk_flag *v = &f->v[i];
+		int own = RK_DRY_NONE;
+
+		if (!v->opt->dry)
+			continue;
+		if (v->opt->kind == RK_OPT_ENUM)
+			own = *(const int *)v->p;
+		else if (*(const bool *)v->p)
+			own = RK_DRY_SERVER;
+		dry = own > dry ? own : dry;
+	}
+	return dry < 0 ? RK_DRY_CLIENT : (enum rk_dry)dry;
+}
+
 /* --- verbs --- */
 
 const struct rk_verb *rk_verb_find(const struct rk_cmd *cmd, const char *name)

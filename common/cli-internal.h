@@ -9,6 +9,7 @@
 struct rk_common {
 	bool help, version, quiet;
 	int verbosity, color;
+	enum rk_dry dry; /* what the verb's connections may do */
 };
 
 /* One option of a table, its place in the struct opts, and the heading it is listed under. */
@@ -49,6 +50,9 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 int rk_flag_set_alone(struct rk_flag *f, const char *name, struct rk_err *err);
 /* What was not given is taken from its variable. */
 int rk_flags_from_env(struct rk_flags *f, struct rk_err *err);
+
+/* What the connections of a command with these options may do. */
+enum rk_dry rk_flags_dry(const struct rk_flags *f);
 
 /* Whether the option never takes the next word for its value. */
 bool rk_opt_alone(const struct rk_opt *o);

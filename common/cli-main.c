@@ -185,6 +185,7 @@ int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
 	argc -= argc > 0;
 	ret = rk_cli_parse_common(cmd, opts, &c, argc, argv + 1, &verb, &nargs, &err);
 	rk_out_init(name, c.verbosity, c.quiet, (enum rk_color)c.color);
+	rk_kube_set_dry(c.dry);
 	if (ret == 0 && c.help) {
 		ret = help(cmd, verb);
 	} else if (ret == 0 && c.version) {

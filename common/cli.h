@@ -37,6 +37,8 @@ struct rk_opt {
 	const struct rk_opt *sub; /* RK_OPT_GROUP */
 	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
 				   * "namespace", or fixed words "a|b"; NULL: nothing */
+	bool dry; /* makes every connection one that changes nothing (rk_kube_set_dry): of
+		   * RK_OPT_ENUM its value is the mode, RK_OPT_FLAG is a server dry run */
 };
 #define RK_OPT_END           \
 	{                    \
@@ -69,11 +71,12 @@ extern const struct rk_opt rk_virtual_opts[]; /* --virtual, for tools that rk_co
 #define RK_OPT_DRY_RUN(type, member)                                                   \
 	{                                                                              \
 		.name = "dry-run", .kind = RK_OPT_ENUM, .off = offsetof(type, member), \
-		.optional = "client", .choices = "none|client|server",                 \
+		.optional = "client", .choices = "none|client|server", .dry = true,    \
 		.help = "show what would be done without doing it"                     \
 	}
 
-/* A verb (`kubeconfig get`). One without a name is the tool itself: the only verb, or what runs
+/* A verb (`kubeconfig get`). Without an option that is a dry run it can only read from a cluster: its
+ * connections refuse to send a write. One without a name is the tool itself: the only verb, or what runs
  * when the first positional names no other. All verbs of a tool share one struct opts. */
 struct rk_verb {
 	const char *name;    /* NULL: the tool itself */

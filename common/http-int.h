@@ -37,9 +37,11 @@ struct rk_http {
 	int64_t connect_ms, request_ms;
 	const volatile sig_atomic_t *stop; /* rk_http_set_stop, or NULL */
 	bool plain;			   /* http:// to loopback */
-	CURL *easy;			   /* of rk_http_do, kept for its connections */
-	int64_t fresh_until;		   /* a pool's transfers take new connections till then */
-	struct rk_buf peer;		   /* DER of what the server showed last */
+	bool (*may_send)(const void *arg, const struct rk_http_req *req); /* or NULL */
+	const void *may_send_arg;
+	CURL *easy;	     /* of rk_http_do, kept for its connections */
+	int64_t fresh_until; /* a pool's transfers take new connections till then */
+	struct rk_buf peer;  /* DER of what the server showed last */
 };
 
 enum rk_xfer_state { RK_XFER_NEW, RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
@@ -87,6 +89,7 @@ struct rk_xfer {
 
 /* --- http.c --- */
 bool rk_http_is_ip(const char *s);
+bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req);
 bool rk_http_printable(const char *s); /* no control characters: fit for a header */
 int64_t rk_http_now(void);
 void rk_http_res_reset(struct rk_http_res *r);

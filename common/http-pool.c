@@ -35,6 +35,8 @@ struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct
 {
 	struct rk_xfer *x = rk_calloc(1, sizeof(*x));
 
+	if (!rk_http_may_send(h, req))
+		abort();
 	x->own_res = (struct rk_http_res)RK_HTTP_RES_INIT;
 	x->cb = *cb;
 	rk_xfer_prepare(x, h, req, &x->own_res);

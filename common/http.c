@@ -271,6 +271,8 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 	h->resolve = resolve_list(c->resolve);
 	h->connect_ms = c->connect_ms > 0 ? c->connect_ms : CONNECT_MS;
 	h->request_ms = c->request_ms > 0 ? c->request_ms : REQUEST_MS;
+	h->may_send = c->may_send;
+	h->may_send_arg = c->may_send_arg;
 	return 0;
 }
 
@@ -411,12 +413,20 @@ static int stopped(const struct rk_http *h, struct rk_err *err)
 	return rk_err_set(err, 128 + sig, "%s: ended by signal %d", h->shown, sig);
 }
 
+bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req)
+{
+	return !h->may_send || h->may_send(h->may_send_arg, req);
+}
+
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err)
 {
 	struct rk_xfer x = {0};
 	int r;
 
+	if (!rk_http_may_send(h, req))
+		return rk_err_set(err, RK_FAIL, "%s: internal error: a %s request was not sent",
+			h->shown, req->method ? req->method : "POST");
 	if (rk_http_stopped(h))
 		return stopped(h, err);
 	rk_xfer_prepare(&x, h, req, res);

@@ -12,6 +12,7 @@
 
 #include <signal.h>
 
+struct rk_http_req;
 struct rk_http_conf {
 	const char *base;	     /* https://host[:port][/prefix], no trailing slash needed */
 	const char *tls_server_name; /* SNI and the name verified; NULL: the host of base */
@@ -30,6 +31,10 @@ struct rk_http_conf {
 	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt. A connection on
 				     * which nothing is acknowledged for so long is lost */
 	bool allow_http;
+	/* Asked before each request is sent; false: it is never sent, which is an error. NULL: all
+	 * are sent. */
+	bool (*may_send)(const void *arg, const struct rk_http_req *req);
+	const void *may_send_arg;
 };
 
 struct rk_http_req {
@@ -120,6 +125,7 @@ struct rk_xfer_cb {
 	void (*done)(void *arg, struct rk_http_res *res, const struct rk_err *err);
 	void *arg;
 };
+/* Aborts on a request that the client's may_send refuses: a tool never gets so far. */
 struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
 	const struct rk_xfer_cb *cb);
 void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x);

@@ -144,9 +144,9 @@ static enum rk_outcome outcome_of(const struct job *j)
 		return RK_CREATED;
 	if (create_only(j))
 		return RK_UNCHANGED;
-	if (j->o->dry == RK_DRY_CLIENT)
+	if (j->k->dry == RK_DRY_CLIENT)
 		return rk_holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
-	if (j->o->dry == RK_DRY_NONE &&
+	if (j->k->dry == RK_DRY_NONE &&
 		rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
 			rk_get_str(j->after, "metadata", "resourceVersion", NULL)))
 		return RK_UNCHANGED;
@@ -215,8 +215,7 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 	rk_query_add(&j->path, "fieldManager", manager_of(j));
 	if (force)
 		rk_query_add(&j->path, "force", "true");
-	if (j->o->dry == RK_DRY_SERVER)
-		rk_query_add(&j->path, "dryRun", "All");
+	rk_kube_add_dry(j->k, &j->path);
 	rk_json_write(j->body, RK_JSON_COMPACT, &body);
 	req.path = j->path.s;
 	req.body = body.s;
@@ -259,10 +258,9 @@ static int write_emptied(struct job *j, bool force, struct rk_err *err)
 	struct rk_val *body = j->body, *patch = rk_map(j->d);
 	int r;
 
-	if (j->o->dry == RK_DRY_NONE) {
+	if (j->k->dry == RK_DRY_NONE) {
 		settle(j->d, patch, j->emptied, body, NULLED);
-		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, patch, RK_DRY_NONE, j->d, NULL,
-			    err) < 0)
+		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, patch, j->d, NULL, err) < 0)
 			return -1;
 		return write_object(j, force, err);
 	}
@@ -321,7 +319,7 @@ static int hand_over_once(struct job *j, struct rk_err *err)
 	rk_set_str(j->d, meta, "resourceVersion",
 		rk_get_str(j->before, "metadata", "resourceVersion", NULL));
 	rk_set(j->d, meta, "managedFields", entries);
-	return rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, RK_DRY_NONE, j->d, NULL, err);
+	return rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, j->d, NULL, err);
 }
 
 /* Its controller may write in between. */
@@ -392,7 +390,7 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		j->after = j->before;
 		return 0;
 	}
-	if (j->o->dry == RK_DRY_CLIENT) {
+	if (j->k->dry == RK_DRY_CLIENT) {
 		j->after = j->body;
 		return 0;
 	}
@@ -400,7 +398,7 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		j->after = j->before;
 		return 0;
 	}
-	return j->o->adopt && j->o->dry == RK_DRY_NONE ? write_adopted(j, err)
+	return j->o->adopt && j->k->dry == RK_DRY_NONE ? write_adopted(j, err)
 						       : write_object(j, false, err);
 }
 

@@ -22,6 +22,7 @@ struct rk_kube {
 	int64_t creds_until;   /* exec credential: seconds since 1970, 0: for ever */
 	int64_t token_read_ms; /* when the token file was last read */
 	bool alive;	       /* has answered before: a refusal is worth a retry */
+	enum rk_dry dry;
 };
 
 /* What a Status is about, for the message. */
@@ -62,6 +63,9 @@ int rk_kube_fresh(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
 /* After a 401: run the plugin or read the file again. 1: there is something new to try,
  * 0: there is not, -1: error. */
 int rk_kube_renew(struct rk_kube *k, struct rk_err *err);
+
+/* The parameter by which the server changes nothing, for a write in a server dry run. */
+void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path);
 
 /* Append "?name=value" or "&name=value" with the value encoded. */
 void rk_query_add(struct rk_buf *path, const char *name, const char *value);

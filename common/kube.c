@@ -13,6 +13,81 @@
 
 void (*rk_kube_warning)(const char *text);
 
+/* --- dry runs --- */
+
+static enum rk_dry dry_mode;
+
+void rk_kube_set_dry(enum rk_dry dry)
+{
+	dry_mode = dry;
+}
+
+const char *rk_dry_word(int dry)
+{
+	static const char *const words[] = {"", " (dry run)", " (server dry run)"};
+
+	return words[dry];
+}
+
+/* Reviews are questions that are asked by POST; the server keeps nothing of them. */
+static bool is_review(const char *path)
+{
+	return rk_prefix(path, "/apis/authorization.k8s.io/") ||
+	       rk_prefix(path, "/apis/authentication.k8s.io/");
+}
+
+static bool is_read(const struct rk_http_req *req)
+{
+	const char *method = req->method ? req->method : req->body ? "POST" : "GET";
+
+	return rk_streq(method, "GET") || rk_streq(method, "HEAD") ||
+	       (rk_streq(method, "POST") && is_review(req->path));
+}
+
+/* DeleteOptions in the body make the server ignore the query. */
+static bool body_is_dry(const struct rk_http_req *req)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = NULL;
+
+	return rk_json_parse(d, req->body, req->body_len, &v, NULL) == 0 &&
+	       rk_streq(rk_str(rk_at(rk_get(v, "dryRun", NULL), 0)), "All");
+}
+
+static bool query_is_dry(const char *path)
+{
+	static const char want[] = "dryRun=All";
+	const char *p = strchr(path, '?');
+
+	while (p) {
+		size_t n = strcspn(++p, "&");
+
+		if (n == sizeof(want) - 1 && !strncmp(p, want, n))
+			return true;
+		p = strchr(p, '&');
+	}
+	return false;
+}
+
+/* The last word before a request leaves: what a caller forgot is not sent. */
+static bool may_send(const void *arg, const struct rk_http_req *req)
+{
+	const struct rk_kube *k = arg;
+
+	if (k->dry == RK_DRY_NONE || is_read(req))
+		return true;
+	if (k->dry == RK_DRY_CLIENT)
+		return false;
+	return rk_streq(req->method, "DELETE") && req->body_len ? body_is_dry(req)
+								: query_is_dry(req->path);
+}
+
+void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path)
+{
+	if (k->dry == RK_DRY_SERVER)
+		rk_query_add(path, "dryRun", "All");
+}
+
 /* --- opening --- */
 
 static void print_warning(const char *text)
@@ -44,6 +119,9 @@ static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *e
 	}
 	k->ns = rk_strdup(k->target.ns && *k->target.ns ? k->target.ns : "default");
 	k->token_read_ms = rk_now_ms();
+	k->dry = dry_mode;
+	k->target.conf.may_send = may_send;
+	k->target.conf.may_send_arg = k;
 	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
 		goto fail;
 	if (k->target.exec) {
@@ -424,12 +502,6 @@ int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, cons
 	return -1;
 }
 
-static void add_dry(struct rk_buf *path, enum rk_dry dry)
-{
-	if (dry == RK_DRY_SERVER)
-		rk_query_add(path, "dryRun", "All");
-}
-
 /* Send v as the body; the answer's object goes to result when wanted. */
 static int send_val(struct rk_kube *k, struct rk_http_req *req, const struct rk_kube_about *a,
 	const struct rk_val *v, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
@@ -448,22 +520,47 @@ static int send_val(struct rk_kube *k, struct rk_http_req *req, const struct rk_
 }
 
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
-	const char *type, const struct rk_val *patch, enum rk_dry dry, struct rk_doc *d,
-	struct rk_val **result, struct rk_err *err)
+	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
+	struct rk_err *err)
 {
 	struct rk_http_req req = {.method = "PATCH",
 		.retry = true,
 		.content_type = type ? type : "application/merge-patch+json"};
-	auto_one o;
+	struct rk_val *was;
+	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
 
+	if (k->dry == RK_DRY_CLIENT)
+		return rk_kube_get(k, r, ns, name, d, result ? result : &was, err);
 	one_init(&o, k, r, ns, name);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
-	add_dry(&o.path, dry);
+	rk_kube_add_dry(k, &o.path);
 	req.path = o.path.s;
 	return send_val(k, &req, &o.about, patch, d, result, err);
 }
 
-int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry, struct rk_doc *d,
+/* What would become of a POST that is not sent. */
+static int create_nothing(struct rk_kube *k, const struct rk_res *r, const struct rk_val *obj,
+	const struct one *o, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
+{
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+	struct rk_val *there = NULL;
+
+	if (name && rk_kube_find(k, r, rk_get_str(obj, "metadata", "namespace", NULL), name, d,
+			    &there, err) < 0)
+		return -1;
+	if (there) {
+		rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o->what.s,
+			rk_kube_server(k));
+		snprintf(err->reason, sizeof(err->reason), "AlreadyExists");
+		err->http = 409;
+		return -1;
+	}
+	if (result)
+		*result = rk_copy(d, obj);
+	return 0;
+}
+
+int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d,
 	struct rk_val **result, struct rk_err *err)
 {
 	struct rk_http_req req = {
@@ -482,13 +579,16 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry,
 	rk_res_label(
 		r, rk_kube_ns_for(k, r, ns), rk_get_str(obj, "metadata", "name", NULL), &o.what);
 	o.about.what = o.what.s;
+	if (k->dry == RK_DRY_CLIENT && !is_review(o.path.s))
+		return create_nothing(k, r, obj, &o, d, result, err);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
-	add_dry(&o.path, dry);
+	rk_kube_add_dry(k, &o.path);
 	req.path = o.path.s;
 	return send_val(k, &req, &o.about, obj, d, result, err);
 }
 
-static struct rk_val *delete_body(struct rk_doc *d, const struct rk_delete_opts *o)
+static struct rk_val *delete_body(
+	const struct rk_kube *k, struct rk_doc *d, const struct rk_delete_opts *o)
 {
 	struct rk_val *v = rk_map(d);
 
@@ -499,13 +599,31 @@ static struct rk_val *delete_body(struct rk_doc *d, const struct rk_delete_opts 
 		rk_set_int(d, v, "gracePeriodSeconds", o->grace);
 	if (o->uid)
 		rk_set_str(d, rk_map_at(d, v, "preconditions", NULL), "uid", o->uid);
-	if (o->dry == RK_DRY_SERVER) {
+	if (k->dry == RK_DRY_SERVER) {
 		struct rk_val *dry = rk_seq(d);
 
 		rk_append_str(d, dry, "All");
 		rk_set(d, v, "dryRun", dry);
 	}
 	return v;
+}
+
+/* What would become of a DELETE that is not sent. */
+static int delete_nothing(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const struct rk_delete_opts *o, enum rk_outcome *outcome,
+	struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(!strcmp(r->kind, "Secret"));
+	struct rk_val *there;
+
+	if (rk_kube_find(k, r, ns, name, d, &there, err) < 0)
+		return -1;
+	if (there && o && o->uid && !rk_streq(o->uid, rk_get_str(there, "metadata", "uid", NULL)))
+		return rk_err_set(err, RK_CONFLICT, "%s %s on %s: another object has that name now",
+			r->kind, name, rk_kube_server(k));
+	if (outcome)
+		*outcome = there ? RK_DELETED : RK_ABSENT;
+	return 0;
 }
 
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
@@ -516,13 +634,17 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 		.method = "DELETE", .content_type = "application/json", .retry = true};
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_err e = RK_ERR_INIT;
-	auto_one o;
+	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
 
+	if (k->dry == RK_DRY_CLIENT)
+		return delete_nothing(k, r, ns, name, opts, outcome, err);
 	one_init(&o, k, r, ns, name);
+	rk_kube_add_dry(k, &o.path); /* the body is what counts, the audit log has only this */
 	req.path = o.path.s;
 	if (outcome)
 		*outcome = RK_DELETED;
-	if (send_val(k, &req, &o.about, delete_body(d, opts ? opts : &usual), NULL, NULL, &e) == 0)
+	if (send_val(k, &req, &o.about, delete_body(k, d, opts ? opts : &usual), NULL, NULL, &e) ==
+		0)
 		return 0;
 	if (e.code == RK_NOTFOUND && e.http == 404) {
 		if (outcome)
@@ -564,11 +686,4 @@ const char *rk_outcome_word(enum rk_outcome o)
 		"created", "configured", "unchanged", "deleted", "not found"};
 
 	return words[o];
-}
-
-const char *rk_dry_word(int dry)
-{
-	static const char *const words[] = {"", " (dry run)", " (server dry run)"};
-
-	return words[dry];
 }

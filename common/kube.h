@@ -27,6 +27,16 @@ static inline void rk_cleanup_kube_(struct rk_kube **k)
 }
 #define rk_auto_kube __attribute__((cleanup(rk_cleanup_kube_))) struct rk_kube
 
+/* Whether connections may change anything. CLIENT: only reads are sent; whatever would write reads
+ * instead, and answers what would happen. SERVER: writes are sent with dryRun=All, so that the server
+ * checks them and keeps nothing. A request that would change something all the same is an internal
+ * error and is not sent. */
+enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
+/* The mode of every connection that this process opens from here on; rk_main sets it from the options
+ * of the command, to CLIENT for a command without --dry-run. */
+void rk_kube_set_dry(enum rk_dry dry);
+const char *rk_dry_word(int dry); /* what follows an outcome: "", " (dry run)", … */
+
 const char *rk_kube_server(const struct rk_kube *k);
 const char *rk_kube_context(const struct rk_kube *k);	/* "" in a pod */
 const char *rk_kube_namespace(const struct rk_kube *k); /* of the context or -n, else "default" */
@@ -89,13 +99,10 @@ int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out, size_t max,
 	struct rk_err *err) RK_MUST_USE;
 
-enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
 enum rk_outcome { RK_CREATED, RK_CONFIGURED, RK_UNCHANGED, RK_DELETED, RK_ABSENT };
 const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … */
-const char *rk_dry_word(int dry);		/* what follows it: "", " (dry run)", … */
 
 struct rk_apply_opts {
-	enum rk_dry dry;
 	bool force;	      /* take fields over from other managers */
 	bool adopt;	      /* take them over from kubectl in any of its forms: what upstream's
 			      * scripts made. What `kubectl apply` had set becomes ours whole, as
@@ -114,24 +121,25 @@ struct rk_apply_opts {
  * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
  * A conflict on an object of ours (label app.kubernetes.io/managed-by=rk3k), with force, or with
  * adopt over kubectl alone, is repeated once by force and told in taken; any other is
- * RK_CONFLICT, naming fields and managers. result may be NULL. dry CLIENT sends only the
- * read. Repeated while a server that answered before refuses connections (a restart). */
+ * RK_CONFLICT, naming fields and managers. result may be NULL. Repeated while a server that answered before refuses connections (a restart). */
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
 	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
 	struct rk_err *err) RK_MUST_USE;
 
-/* PATCH with "application/merge-patch+json" (or another type). */
+/* PATCH with "application/merge-patch+json" (or another type). In a client dry run result is the
+ * object as it is. */
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
-	const char *type, const struct rk_val *patch, enum rk_dry dry, struct rk_doc *d,
-	struct rk_val **result, struct rk_err *err) RK_MUST_USE;
-int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, enum rk_dry dry, struct rk_doc *d,
+	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
+	struct rk_err *err) RK_MUST_USE;
+/* POST; an object of that name that exists is RK_CONFLICT (reason AlreadyExists). In a client dry run
+ * result is obj. */
+int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d,
 	struct rk_val **result, struct rk_err *err) RK_MUST_USE;
 
 struct rk_delete_opts {
 	const char *uid;	 /* precondition, or NULL */
 	const char *propagation; /* NULL: "Background" */
 	int64_t grace;		 /* seconds, <0: the object's own */
-	enum rk_dry dry;
 };
 /* DELETE; absence is RK_ABSENT, not an error. Everything goes in the body (a body makes the
  * server ignore the query). "Gone" is another question: rk_kube_find says. */

@@ -158,6 +158,15 @@ common_flag() {
 	esac
 }
 
+# What follows an outcome in a dry run, as in the tools in C.
+dry_word() {
+	case ${dry[*]} in
+	'') ;;
+	*=server) printf ' (server dry run)' ;;
+	*) printf ' (dry run)' ;;
+	esac
+}
+
 # What only a later step would refuse is refused before the first.
 need_step() {
 	[[ $value != *[!a-z-]* && " $STEPS " == *" $value "* ]] ||

@@ -33,7 +33,7 @@ static const struct rk_opt options[] = {
 		"file with objects, - for standard input (the default); repeatable",
 		.complete = "file"},
 	RK_OPT_DRY_RUN(struct opts, dry),
-	{"diff", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, diff),
+	{"diff", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, diff), .dry = true,
 		.help = "print what would change and end: 0 same, 1 differs, above 1 trouble"},
 	{"show-secrets", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, show_secrets),
 		.help = "with --diff: show the values of Secrets"},
@@ -241,8 +241,7 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 	struct rk_val **before, struct rk_val **after, enum rk_outcome *outcome, struct rk_err *err)
 {
 	rk_auto_buf taken = RK_BUF_INIT, gone = RK_BUF_INIT;
-	struct rk_apply_opts ao = {.dry = r->o->diff ? RK_DRY_SERVER : (enum rk_dry)r->o->dry,
-		.force = r->o->force,
+	struct rk_apply_opts ao = {.force = r->o->force,
 		.adopt = r->o->adopt,
 		.manager = r->o->manager,
 		.taken = &taken,

@@ -112,7 +112,6 @@ static int find_hosts(struct job *j, struct rk_err *err)
 
 static void emit(const struct job *j, const struct rk_certcopy_result *r)
 {
-	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v = rk_map(d);
 	char expires[32];
@@ -129,7 +128,7 @@ static void emit(const struct job *j, const struct rk_certcopy_result *r)
 		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
 	} else {
 		rk_printf("secret/%s %s%s\n", j->names.secret, rk_outcome_word(r->outcome),
-			suffix[j->o->dry]);
+			rk_dry_word(j->o->dry));
 		rk_note("certificate of %s expires %s", j->cluster, expires);
 	}
 	if (r->adopted)
@@ -144,7 +143,6 @@ static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 		.from = j->from,
 		.to_ns = j->ns,
 		.to = j->names.secret,
-		.dry = (enum rk_dry)j->o->dry,
 	};
 
 	if (find_hosts(j, err) < 0)

@@ -277,9 +277,7 @@ static void delete_one(struct run *r, struct item *it)
 	struct rk_val *obj = NULL;
 	const char *uid;
 	enum rk_outcome outcome = RK_DELETED;
-	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade],
-		.grace = r->o->grace,
-		.dry = (enum rk_dry)r->o->dry};
+	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade], .grace = r->o->grace};
 
 	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
 		it->state = REFUSED;
@@ -294,6 +292,7 @@ static void delete_one(struct run *r, struct item *it)
 	if (!it->uid && uid)
 		it->uid = rk_strdup(uid);
 	opts.uid = it->uid;
+	/* a client dry run has just read all that there is to know */
 	if (r->o->dry != RK_DRY_CLIENT &&
 		rk_kube_delete(r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0) {
 		it->state = REFUSED;

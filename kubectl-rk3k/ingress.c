@@ -146,7 +146,6 @@ static int render(void *opts, int argc, char **argv, struct rk_err *err)
 
 static void told(const struct job *j, const struct rk_val *obj, enum rk_outcome outcome)
 {
-	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_buf word = RK_BUF_INIT;
 	const struct rk_res *r =
 		rk_res_find(rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
@@ -157,13 +156,13 @@ static void told(const struct job *j, const struct rk_val *obj, enum rk_outcome 
 	if (j->o->out.fmt == RK_FMT_NAME)
 		rk_printf("%s\n", word.s);
 	else
-		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), suffix[j->o->dry]);
+		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
 }
 
 static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
 	rk_auto_buf taken = RK_BUF_INIT;
-	struct rk_apply_opts o = {.dry = (enum rk_dry)j->o->dry, .adopt = true, .taken = &taken};
+	struct rk_apply_opts o = {.adopt = true, .taken = &taken};
 	enum rk_outcome outcome;
 
 	/* where its Service is already there is the host */
@@ -204,7 +203,7 @@ static int remove_old(struct job *j, const struct rk_res *r, const char *const *
 	bool (*ours)(const struct job *, const struct rk_val *), struct rk_err *err)
 {
 	for (; *names; names++) {
-		struct rk_delete_opts o = {.grace = -1, .dry = (enum rk_dry)j->o->dry};
+		struct rk_delete_opts o = {.grace = -1};
 		struct rk_val *old;
 
 		if (rk_kube_find(j->host, r, j->ns, *names, j->d, &old, err) < 0)
@@ -214,8 +213,9 @@ static int remove_old(struct job *j, const struct rk_res *r, const char *const *
 		o.uid = rk_get_str(old, "metadata", "uid", NULL);
 		if (rk_kube_delete(j->host, r, j->ns, *names, &o, NULL, err) < 0)
 			return -1;
-		rk_note("%s %s/%s of older scripts is replaced by %s", r->kind, j->ns, *names,
-			r == &RK_SERVICE ? j->in.service : j->in.name);
+		rk_note("%s %s/%s of the rancher-k3k scripts is replaced by %s%s", r->kind, j->ns,
+			*names, r == &RK_SERVICE ? j->in.service : j->in.name,
+			rk_dry_word(j->o->dry));
 	}
 	return 0;
 }
@@ -338,11 +338,8 @@ static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
 {
 	rk_auto_free char *ns = NULL, *from = NULL;
 	struct rk_certcopy_result res;
-	struct rk_certcopy c = {.cluster = j->cluster,
-		.to_ns = j->ns,
-		.to = j->in.secret,
-		.hosts = j->in.hosts,
-		.dry = (enum rk_dry)j->o->dry};
+	struct rk_certcopy c = {
+		.cluster = j->cluster, .to_ns = j->ns, .to = j->in.secret, .hosts = j->in.hosts};
 
 	if (rk_certcopy_from(j->o->from, &ns, &from, err) < 0)
 		return -1;
@@ -350,7 +347,8 @@ static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
 	c.from = from;
 	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
 		return -1;
-	rk_printf("secret/%s %s\n", j->in.secret, rk_outcome_word(res.outcome));
+	rk_printf("secret/%s %s%s\n", j->in.secret, rk_outcome_word(res.outcome),
+		rk_dry_word(j->o->dry));
 	return 0;
 }
 
@@ -501,7 +499,7 @@ static int status(void *opts, int argc, char **argv, struct rk_err *err)
 
 static int delete_one(struct job *j, const struct rk_res *r, const char *name, struct rk_err *err)
 {
-	struct rk_delete_opts o = {.grace = -1, .dry = (enum rk_dry)j->o->dry};
+	struct rk_delete_opts o = {.grace = -1};
 	rk_auto_buf word = RK_BUF_INIT;
 	enum rk_outcome outcome;
 
@@ -509,7 +507,7 @@ static int delete_one(struct job *j, const struct rk_res *r, const char *name, s
 		return -1;
 	rk_res_word(r, name, &word);
 	if (outcome == RK_DELETED)
-		rk_printf("%s deleted\n", word.s);
+		rk_printf("%s deleted%s\n", word.s, rk_dry_word(j->o->dry));
 	return 0;
 }
 

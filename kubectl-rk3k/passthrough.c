@@ -101,8 +101,7 @@ static int patch(struct job *j, const char *values, const char *before, const ch
 	annotate(j, meta, NOTE_OLD, before);
 	annotate(j, meta, NOTE_NEW, after);
 	rk_set(j->d, spec, "valuesContent", values ? rk_string(j->d, values) : rk_null(j->d));
-	return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, NULL, p,
-		(enum rk_dry)j->o->dry, j->d, NULL, err);
+	return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, NULL, p, j->d, NULL, err);
 }
 
 static int create(struct job *j, const char *values, struct rk_err *err)
@@ -117,7 +116,7 @@ static int create(struct job *j, const char *values, struct rk_err *err)
 	annotate(j, meta, NOTE_BIRTH, "true");
 	annotate(j, meta, NOTE_NEW, values);
 	rk_set_str(j->d, rk_map_at(j->d, obj, "spec", NULL), "valuesContent", values);
-	return rk_kube_create(j->host, obj, (enum rk_dry)j->o->dry, j->d, NULL, err);
+	return rk_kube_create(j->host, obj, j->d, NULL, err);
 }
 
 static void told(const struct job *j, const char *what)
@@ -132,7 +131,7 @@ static int switch_on(struct job *j, struct rk_err *err)
 	const char *text = rk_get_str(j->config, "spec", "valuesContent", NULL);
 	rk_auto_buf out = RK_BUF_INIT;
 	struct rk_val *values;
-	int rc = 0;
+	int rc;
 
 	if (parse_values(j, text, &values, err) < 0 || check_path(values, err) < 0)
 		return -1;
@@ -143,9 +142,7 @@ static int switch_on(struct job *j, struct rk_err *err)
 	rk_set_str(j->d, rk_map_at(j->d, values, "controller", "extraArgs", NULL),
 		"enable-ssl-passthrough", "true");
 	rk_yaml_write(values, false, &out);
-	if (j->o->dry != RK_DRY_CLIENT)
-		rc = j->config ? patch(j, out.s, text ? text : "", out.s, err)
-			       : create(j, out.s, err);
+	rc = j->config ? patch(j, out.s, text ? text : "", out.s, err) : create(j, out.s, err);
 	if (rc == 0)
 		told(j, j->config ? "configured" : "created");
 	return rc;
@@ -155,9 +152,8 @@ static int switch_on(struct job *j, struct rk_err *err)
 
 static int remove_object(struct job *j, struct rk_err *err)
 {
-	struct rk_delete_opts o = {.grace = -1,
-		.dry = (enum rk_dry)j->o->dry,
-		.uid = rk_get_str(j->config, "metadata", "uid", NULL)};
+	struct rk_delete_opts o = {
+		.grace = -1, .uid = rk_get_str(j->config, "metadata", "uid", NULL)};
 
 	if (rk_kube_delete(j->host, &RK_HELMCHARTCONFIG, NS, NAME, &o, NULL, err) < 0)
 		return -1;
@@ -182,7 +178,7 @@ static int put_back(struct job *j, struct rk_err *err)
 {
 	const char *text = rk_get_str(j->config, "spec", "valuesContent", NULL);
 	const char *before = note(j, NOTE_OLD), *after = note(j, NOTE_NEW);
-	int rc = 0;
+	int rc;
 
 	if (!after) {
 		told(j, "not ours: left as it is");
@@ -190,10 +186,8 @@ static int put_back(struct job *j, struct rk_err *err)
 	}
 	if (note(j, NOTE_BIRTH) && rk_streq(text, after))
 		return remove_object(j, err);
-	if (j->o->dry != RK_DRY_CLIENT)
-		rc = rk_streq(text, after)
-			     ? patch(j, before && *before ? before : NULL, NULL, NULL, err)
-			     : take_key_out(j, text, err);
+	rc = rk_streq(text, after) ? patch(j, before && *before ? before : NULL, NULL, NULL, err)
+				   : take_key_out(j, text, err);
 	if (rc == 0)
 		told(j, "reverted");
 	return rc;

@@ -124,7 +124,7 @@ static int allowed(struct flight *f, const struct right *r, struct rk_err *err)
 		rk_set_str(d, at, "subresource", sub);
 	if (place_ns(f, r->place))
 		rk_set_str(d, at, "namespace", place_ns(f, r->place));
-	if (rk_kube_create(f->k, review, RK_DRY_NONE, d, &answer, err) < 0)
+	if (rk_kube_create(f->k, review, d, &answer, err) < 0)
 		return -1;
 	return rk_get_bool(answer, false, "status", "allowed", NULL);
 }

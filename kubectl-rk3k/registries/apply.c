@@ -5,7 +5,6 @@
 
 static void told(struct job *j, const struct rk_res *r, const char *name, enum rk_outcome outcome)
 {
-	static const char *const suffix[] = {"", " (dry run)", " (server dry run)"};
 	rk_auto_buf word = RK_BUF_INIT;
 
 	rk_res_word(r, name, &word);
@@ -13,7 +12,7 @@ static void told(struct job *j, const struct rk_res *r, const char *name, enum r
 	if (j->o->out.fmt == RK_FMT_NAME)
 		rk_printf("%s\n", word.s);
 	else
-		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), suffix[j->o->dry]);
+		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
 }
 
 static int apply_list(
@@ -21,8 +20,7 @@ static int apply_list(
 {
 	rk_each (obj, objs) {
 		rk_auto_buf taken = RK_BUF_INIT;
-		struct rk_apply_opts o = {
-			.dry = (enum rk_dry)j->o->dry, .adopt = true, .taken = &taken};
+		struct rk_apply_opts o = {.adopt = true, .taken = &taken};
 		const struct rk_res *r = rk_res_find(
 			rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
 		enum rk_outcome outcome;
@@ -53,9 +51,8 @@ static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r, c
 {
 	bool same = holds(obj, patch);
 
-	if (!same && j->o->dry != RK_DRY_CLIENT &&
-		rk_kube_patch(k, r, ns, name, "application/merge-patch+json", patch,
-			(enum rk_dry)j->o->dry, j->d, NULL, err) < 0)
+	if (!same && rk_kube_patch(k, r, ns, name, "application/merge-patch+json", patch, j->d,
+			     NULL, err) < 0)
 		return -1;
 	told(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli.h"
+#include "cli-internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@ struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
 	const char *name;
-	bool wait, all;
+	bool wait, all, diff;
 	int64_t replicas, timeout;
 	struct rk_strv files, hosts;
 	int dry, level;
@@ -38,6 +38,8 @@ static const struct rk_opt get_opts[] = {
 	{"host", .kind = RK_OPT_CSV, .off = offsetof(struct opts, hosts), .arg = "HOST",
 		.help = "hostnames"},
 	RK_OPT_DRY_RUN(struct opts, dry),
+	{"diff", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, diff), .dry = true,
+		.help = "show what would change"},
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_OPT_END,
@@ -248,6 +250,42 @@ static void test_dry_run(void **state)
 	assert_int_equal(p.o.dry, 1);
 	assert_string_equal(p.argv[0], "server");
 	release(&p);
+}
+
+/* The mode of every connection follows from the table: without --dry-run nothing can be written. */
+static void test_dry_run_of_connections(void **state)
+{
+	static const struct {
+		const char *line;
+		enum rk_dry dry;
+	} table[] = {
+		{"get", RK_DRY_NONE},
+		{"get --dry-run", RK_DRY_CLIENT},
+		{"get --dry-run=server", RK_DRY_SERVER},
+		{"get --dry-run --dry-run=none", RK_DRY_NONE},
+		{"get --diff", RK_DRY_SERVER},
+		{"get --diff=false", RK_DRY_NONE},
+		{"get --diff --dry-run", RK_DRY_SERVER},
+		{"list", RK_DRY_CLIENT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(table); i++) {
+		rk_auto_free char *line = rk_strdup(table[i].line);
+		struct rk_common c = {0};
+		struct opts o = {0};
+		struct rk_err err = RK_ERR_INIT;
+		const struct rk_verb *verb;
+		char *argv[8], *save = NULL;
+		int argc = 0, nargs;
+
+		for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			argv[argc++] = w;
+		assert_int_equal(
+			rk_cli_parse_common(&sample, &o, &c, argc, argv, &verb, &nargs, &err), 0);
+		assert_int_equal(c.dry, table[i].dry);
+		rk_cli_release(&sample, verb, &o);
+	}
 }
 
 static void test_output_ignores_case(void **state)
@@ -546,6 +584,7 @@ int main(void)
 		cmocka_unit_test(test_underscore_equals_dash),
 		cmocka_unit_test(test_boolean_values),
 		cmocka_unit_test(test_dry_run),
+		cmocka_unit_test(test_dry_run_of_connections),
 		cmocka_unit_test(test_output_ignores_case),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_environment),

@@ -318,6 +318,65 @@ static void known_names(void **state)
 	rk_known_clear(&t);
 }
 
+/* A connection of which nobody answers: what it sends ends as refused, what it must not send never
+ * gets so far. */
+static void dry_runs_cannot_write(void **state)
+{
+	static const char config[] =
+		"{apiVersion: v1, kind: Config, current-context: a,"
+		" clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}],"
+		" users: [{name: a, user: {}}],"
+		" contexts: [{name: a, context: {cluster: a, user: a}}]}";
+	static const struct {
+		enum rk_dry mode;
+		const char *method, *path, *body;
+		bool sent;
+	} table[] = {
+		{RK_DRY_CLIENT, NULL, "/api", NULL, true},
+		{RK_DRY_CLIENT, "HEAD", "/api", NULL, true},
+		{RK_DRY_CLIENT, NULL, "/api", "{}", false}, /* POST, which a body makes of it */
+		{RK_DRY_CLIENT, "POST", "/api?dryRun=All", "{}", false},
+		{RK_DRY_CLIENT, "PATCH", "/api?dryRun=All", "{}", false},
+		{RK_DRY_CLIENT, "PUT", "/api", "{}", false},
+		{RK_DRY_CLIENT, "DELETE", "/api", "{\"dryRun\":[\"All\"]}", false},
+		{RK_DRY_CLIENT, "POST",
+			"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews?x=y", "{}", true},
+		{RK_DRY_CLIENT, "DELETE", "/apis/authorization.k8s.io/v1/x", NULL, false},
+		{RK_DRY_SERVER, NULL, "/api", NULL, true},
+		{RK_DRY_SERVER, "PATCH", "/api", "{}", false},
+		{RK_DRY_SERVER, "PATCH", "/api?xdryRun=All&dryRun=Allx", "{}", false},
+		{RK_DRY_SERVER, "PATCH", "/dryRun=All", "{}", false},
+		{RK_DRY_SERVER, "PATCH", "/api?a=b&dryRun=All", "{}", true},
+		{RK_DRY_SERVER, "POST", "/api?dryRun=All", "{}", true},
+		{RK_DRY_SERVER, "DELETE", "/api?dryRun=All", "{}", false},
+		{RK_DRY_SERVER, "DELETE", "/api?dryRun=All", NULL, true},
+		{RK_DRY_SERVER, "DELETE", "/api", "{\"dryRun\":[]}", false},
+		{RK_DRY_SERVER, "DELETE", "/api", "{\"dryRun\":[\"All\"]}", true},
+		{RK_DRY_NONE, "DELETE", "/api", "{}", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(table); i++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		struct rk_err err = RK_ERR_INIT;
+		rk_auto_kube *k = NULL;
+		struct rk_http_req req = {.method = table[i].method,
+			.path = table[i].path,
+			.body = table[i].body,
+			.body_len = table[i].body ? strlen(table[i].body) : 0};
+
+		rk_kube_set_dry(table[i].mode);
+		assert_int_equal(
+			rk_kube_open_text(&k, config, strlen(config), "test", NULL, &err), 0);
+		rk_kube_set_dry(RK_DRY_NONE); /* it keeps the mode it was opened in */
+		assert_int_equal(rk_kube_raw(k, &req, &res, &err), -1);
+		if (table[i].sent)
+			assert_string_equal(err.reason, "Refused");
+		else
+			assert_non_null(strstr(err.msg, "internal error"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +392,7 @@ int main(void)
 		cmocka_unit_test(split_chunks),
 		cmocka_unit_test(split_limits),
 		cmocka_unit_test(known_names),
+		cmocka_unit_test(dry_runs_cannot_write),
 	};
 
 	return cmocka_run_group_tests_name("kube", tests, NULL, NULL);
