@@ -190,6 +190,23 @@ static void default_name(struct check *c, enum rk_key k, const char *fmt_before,
 	rk_settings_replace(c->s, k, name);
 }
 
+/* k3s compares the families of both, in their order, and ends when they differ. */
+static void cross_networks(struct check *c)
+{
+	const char *cluster = rk_setting(c->s, RK_KEY_CLUSTER_CIDR);
+	const char *service = rk_setting(c->s, RK_KEY_SERVICE_CIDR);
+	struct rk_net pods[2], services[2];
+	size_t n = rk_net_list(cluster, pods), m = rk_net_list(service, services);
+
+	if (n != m || (n && pods[0].family != services[0].family))
+		rk_problem_add(c->p, true, "SERVICE_CIDR",
+			"%s and CLUSTER_CIDR %s differ in their families: k3s requires IPv4, IPv6, "
+			"or both in the same order, for both",
+			service, cluster);
+	else if (rk_cidr_overlap(cluster, service))
+		fatal(c, RK_KEY_SERVICE_CIDR, "overlaps with CLUSTER_CIDR");
+}
+
 static void cross_names(struct check *c)
 {
 	struct rk_settings *s = c->s;
@@ -199,8 +216,11 @@ static void cross_names(struct check *c)
 	default_name(c, RK_KEY_TLS_SECRET, "tls-", "-ingress");
 	if (rk_streq(rk_settings_ns(s), rk_setting(s, RK_KEY_K3K_NAMESPACE)))
 		fatal(c, RK_KEY_NAMESPACE, "is the controller's own namespace (K3K_NAMESPACE)");
-	if (rk_cidr_overlap(rk_setting(s, RK_KEY_CLUSTER_CIDR), rk_setting(s, RK_KEY_SERVICE_CIDR)))
-		fatal(c, RK_KEY_SERVICE_CIDR, "overlaps with CLUSTER_CIDR");
+	/* Services alone keep to RFC 1035. */
+	if (strchr("0123456789", *rk_setting(s, RK_KEY_SERVICE_NAME)))
+		rk_problem_add(c->p, true, "SERVICE_NAME",
+			"\"%s\" begins with a digit, which the name of a Service cannot",
+			rk_setting(s, RK_KEY_SERVICE_NAME));
 }
 
 void rk_settings_check(struct rk_settings *s, struct rk_problems *p)
@@ -214,4 +234,5 @@ void rk_settings_check(struct rk_settings *s, struct rk_problems *p)
 	cross_auth(&c);
 	cross_registry(&c);
 	cross_names(&c);
+	cross_networks(&c);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The values as a document between tools, and back. */
 #include "file.h"
+#include "out.h"
 #include "settings-priv.h"
 
 static const char API_VERSION[] = "rk3k.io/v1";
@@ -216,8 +217,8 @@ static int load_value(struct rk_settings *s, const struct rk_val *v, struct rk_e
 	return 0;
 }
 
-/* Whether the first line that says something is KEY=..., as in a deploy.conf. */
-static bool is_assignments(const char *text)
+/* The first line that says something. */
+static const char *first_line(const char *text)
 {
 	const char *p = text + strspn(text, " \t\r\n");
 
@@ -225,18 +226,34 @@ static bool is_assignments(const char *text)
 		p += strcspn(p, "\n");
 		p += strspn(p, " \t\r\n");
 	}
+	return p;
+}
+
+/* Whether it is KEY=..., as in a deploy.conf. */
+static bool is_assignments(const char *text)
+{
+	const char *p = first_line(rk_prefix(text, "\xEF\xBB\xBF") ? text + 3 : text);
+
 	if (rk_prefix(p, "export "))
 		p += 7;
 	return p[strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")] == '=';
 }
 
-int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
+bool rk_settings_is_doc(const char *text)
 {
-	rk_auto_problems p = {0};
+	const char *p = first_line(text);
 
+	return *p == '{' || rk_prefix(p, "---") || rk_prefix(p, "apiVersion:") ||
+	       rk_prefix(p, "kind:");
+}
+
+static int load_values(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
+{
 	if (!doc || doc->kind != RK_MAP || !rk_streq(rk_get_str(doc, "kind", NULL), KIND)) {
-		rk_err_set(err, RK_FAIL, "this is no configuration document");
-		return rk_err_hint(err, "`kubectl rk3k config` writes one");
+		rk_err_set(err, RK_FAIL, "not a configuration document");
+		return rk_err_hint(err,
+			"`kubectl rk3k config` writes one; deploy.conf is KEY=value "
+			"lines");
 	}
 	if (!rk_streq(rk_get_str(doc, "apiVersion", NULL), API_VERSION))
 		return rk_err_set(
@@ -248,40 +265,74 @@ int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_
 		if (load_value(s, v, err) < 0)
 			return -1;
 	}
-	rk_settings_check(s, &p);
-	for (size_t i = 0; i < p.n; i++)
-		if (p.v[i].fatal)
-			return rk_err_set(
-				err, RK_FAIL, "configuration: %s %s", p.v[i].key, p.v[i].text);
 	return 0;
+}
+
+/* The first fatal problem as an error; a key that is not known is the user's typing. */
+static int first_problem(const struct rk_problems *p, struct rk_err *err)
+{
+	size_t i = 0;
+
+	if (!p->fatal)
+		return 0;
+	while (!p->v[i].fatal)
+		i++;
+	rk_err_set(err, p->unknown ? RK_USAGE : RK_FAIL, "configuration: %s%s%s", p->v[i].key,
+		*p->v[i].key ? " " : "", p->v[i].text);
+	if (p->unknown)
+		rk_err_hint(err, "correct the key; --allow-unknown accepts keys of other programs");
+	else if (p->fatal > 1)
+		rk_err_hint(err, "there are %zu problems; see: kubectl rk3k config", p->fatal);
+	return -1;
+}
+
+int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
+{
+	rk_auto_problems p = {0};
+
+	if (load_values(s, doc, err) < 0)
+		return -1;
+	rk_settings_check(s, &p);
+	return first_problem(&p, err);
+}
+
+int rk_settings_take_doc(
+	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *doc;
+
+	rk_doc_source(d, rk_streq(path, "-") ? "configuration" : path);
+	if (rk_yaml_parse(d, text->s, text->len, &doc, err) < 0)
+		return -1;
+	return load_values(s, doc, err);
 }
 
 static int load_text(
 	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_err *err)
 {
-	rk_auto_doc *d = rk_doc_new(false);
-	bool piped = !strcmp(path, "-");
-	struct rk_val *doc;
+	rk_auto_problems p = {0};
 
 	if (!text->len) {
-		rk_err_set(err, RK_FAIL, "the configuration document is empty");
-		return rk_err_hint(err, "pipe it in: kubectl rk3k config -c deploy.conf | ...");
+		rk_err_set(err, RK_FAIL, "the configuration is empty");
+		return rk_err_hint(err, "use -c deploy.conf, or pipe it in: kubectl rk3k config -c "
+					"deploy.conf | ...");
 	}
 	if (is_assignments(text->s)) {
-		rk_err_set(err, RK_FAIL, "%s: these are assignments, not a configuration document",
-			piped ? "standard input" : path);
-		return rk_err_hint(err, "make one of them: kubectl rk3k config -c %s | ...",
-			piped ? "deploy.conf" : path);
-	}
-	rk_doc_source(d, piped ? "configuration" : path);
-	if (rk_yaml_parse(d, text->s, text->len, &doc, err) < 0)
+		rk_settings_take(s, path, text, &p);
+		rk_settings_env(s, &p);
+	} else if (rk_settings_take_doc(s, path, text, err) < 0) {
 		return -1;
-	return rk_settings_load(s, doc, err);
+	}
+	rk_settings_check(s, &p);
+	for (size_t i = 0; is_assignments(text->s) && !p.fatal && i < p.n; i++)
+		rk_warn("%s%s%s", p.v[i].key, *p.v[i].key ? " " : "", p.v[i].text);
+	return first_problem(&p, err);
 }
 
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET; /* a deploy.conf by mistake */
+	rk_auto_buf text = RK_BUF_INIT_SECRET; /* of a deploy.conf */
 
 	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "configuration");
@@ -312,12 +363,13 @@ int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_er
 	if (!is_assignments(text.s))
 		return load_text(s, path, &text, err);
 	rk_settings_parse(s, text.s, text.len, path, &p);
-	rk_settings_env(s);
+	rk_settings_env(s, &p);
 	rk_settings_check(s, &p);
 	for (size_t i = 0; i < p.n; i++)
 		if (p.v[i].fatal && is_name(p.v[i].key))
-			return rk_err_set(err, RK_FAIL, "configuration: %s%s%s", p.v[i].key,
-				*p.v[i].key ? " " : "", p.v[i].text);
+			return rk_err_set(err, p.unknown ? RK_USAGE : RK_FAIL,
+				"configuration: %s%s%s", p.v[i].key, *p.v[i].key ? " " : "",
+				p.v[i].text);
 	return 0;
 }
 

@@ -26,6 +26,20 @@ const char *rk_net_parse(const char *text, struct rk_net *n)
 	return NULL;
 }
 
+size_t rk_net_list(const char *list, struct rk_net out[2])
+{
+	size_t count = 0;
+
+	for (const char *p = list; p && *p && count < 2; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+		rk_auto_free char *one = rk_strndup(p, n);
+
+		count += !rk_net_parse(one, &out[count]);
+		p += n;
+	}
+	return count;
+}
+
 static bool net_overlap(const struct rk_net *a, const struct rk_net *b)
 {
 	int bits = a->bits < b->bits ? a->bits : b->bits;

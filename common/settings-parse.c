@@ -185,12 +185,11 @@ static bool word(struct scan *c, const char *key, struct rk_buf *out)
 static void set(struct scan *c, const char *name, unsigned line, const struct rk_buf *value)
 {
 	enum rk_key k = rk_setting_find(name);
-	const char *near;
 
 	if (k == RK_KEY_COUNT) {
-		near = rk_setting_nearest(name);
-		rk_problem_add(c->problems, false, "", "%s:%u: unknown key %s%s%s%s", c->name, line,
-			name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		rk_auto_free char *where = rk_asprintf("%s:%u: unknown key ", c->name, line);
+
+		rk_settings_unknown(c->s, c->problems, where, "", name);
 		return;
 	}
 	if (memchr(value->s, '\0', value->len)) {
@@ -303,21 +302,30 @@ static const char *again(struct rk_settings *s, const char *path, struct stat *s
 	return cwd ? rk_doc_printf(s->d, "%s/%s", cwd, path) : NULL;
 }
 
-int rk_settings_read(
-	struct rk_settings *s, const char *path, struct rk_problems *p, struct rk_err *err)
+void rk_settings_take(
+	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	const char *name = rk_streq(path, "-") ? "stdin" : path;
 	struct stat st = {0};
 	bool secrets;
 
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "configuration");
 	s->source = again(s, path, &st);
-	secrets = scan(s, text.s, text.len, name, p);
+	secrets = scan(s, text->s, text->len, name, p);
 	if (secrets && s->source && st.st_mode & 077)
 		rk_problem_add(p, false, "",
 			"%s holds secrets and others can read it: chmod 600 %s", name, name);
 	s->source = NULL;
+}
+
+int rk_settings_read(
+	struct rk_settings *s, const char *path, struct rk_problems *p, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "configuration");
+	if (rk_settings_is_doc(text.s))
+		return rk_settings_take_doc(s, path, &text, err);
+	rk_settings_take(s, path, &text, p);
 	return 0;
 }

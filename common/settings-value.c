@@ -242,14 +242,14 @@ static void check_yesno(struct check *c, const char *v)
 static void check_size(struct check *c, const char *v)
 {
 	char *size = tidy(c, v, strlen(v), false);
-	size_t n = strlen(size), digits;
+	size_t n = strlen(size), len;
 
 	if (n && size[n - 1] == '+')
 		size[--n] = '\0';
-	digits = strspn(size, "0123456789");
-	if (!digits || n != digits + 2 || size[digits + 1] != 'i' || !strchr("GTM", size[digits]))
+	len = strspn(size, "0123456789");
+	if (!len || n != len + 2 || size[len + 1] != 'i' || !strchr("GTM", size[len]))
 		refuse(c, v, "is no size");
-	else if (strspn(size, "0") == digits || digits > 9)
+	else if (strspn(size, "0") == len || len > 9)
 		refuse(c, v, "is no size a volume can have");
 	else
 		put(c, size);
@@ -314,10 +314,6 @@ static void check_version(struct check *c, const char *v)
 	char *ver = tidy(c, v, strlen(v), false);
 	char *text = ver;
 
-	/* An image tag cannot hold the plus sign of a k3s release. */
-	for (char *p = ver; c->k == RK_KEY_K3S_VERSION && *p; p++)
-		if (*p == '+')
-			*p = '-';
 	if (c->k == RK_KEY_K3K_VERSION && *text == 'v' && is_digit(text[1]))
 		text++;
 	if (strlen(text) > 100 ||
@@ -328,6 +324,64 @@ static void check_version(struct check *c, const char *v)
 		refuse(c, v, "is no version");
 	else
 		put(c, text);
+}
+
+/* The length of digits at s, at most max, or 0. */
+static size_t digits(const char *s, size_t max)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n <= max ? n : 0;
+}
+
+/* Skip "1.34.7"; NULL when it is not there. Every release of Kubernetes so far is one of 1. */
+static const char *skip_release(const char *p)
+{
+	if (p[0] != 'v' || p[1] != '1' || p[2] != '.')
+		return NULL;
+	p += 3;
+	if (!digits(p, 2) || p[digits(p, 2)] != '.')
+		return NULL;
+	p += digits(p, 2) + 1;
+	return digits(p, 3) ? p + digits(p, 3) : NULL;
+}
+
+/* What rancher/k3s publishes: v1.34.7-k3s1, v1.34.7-rc2-k3s1, and for one architecture
+ * v1.34.7-k3s1-arm64. k3k passes the tag on unchecked; the servers then never pull an image. */
+static const char *k3s_trouble(const char *tag)
+{
+	static const char *const archs[] = {"", "-amd64", "-arm64", "-arm", "-s390x", "-riscv64"};
+	const char *p = skip_release(tag);
+
+	if (!p)
+		return "is not a release of k3s";
+	if (rk_prefix(p, "-rc") && digits(p + 3, 2))
+		p += 3 + digits(p + 3, 2);
+	if (rk_prefix(p, "-rke2"))
+		return "is a release of RKE2, which is not an image of rancher/k3s";
+	if (!rk_prefix(p, "-k3s") || !digits(p + 4, 2))
+		return "lacks the suffix -k3s1 (or -k3s2 and so on) of k3s' images";
+	p += 4 + digits(p + 4, 2);
+	for (size_t i = 0; i < RK_COUNT(archs); i++)
+		if (rk_streq(p, archs[i]))
+			return NULL;
+	return "is not a tag of rancher/k3s";
+}
+
+static void check_k3s(struct check *c, const char *v)
+{
+	char *tag = tidy(c, v, strlen(v), false);
+	const char *why;
+
+	/* An image tag cannot hold the plus sign of a k3s release. */
+	for (char *p = tag; *p; p++)
+		if (*p == '+')
+			*p = '-';
+	why = k3s_trouble(tag);
+	if (why)
+		refuse(c, v, why);
+	else
+		put(c, tag);
 }
 
 int rk_setting_pem(enum rk_key k, const char *path, struct rk_buf *out, struct rk_err *err)
@@ -406,6 +460,29 @@ static void check_sources(struct check *c, const char *v)
 	put(c, out.s);
 }
 
+/* Where k3s would end with a fatal error at every start. Sources: kube-apiserver refused service
+ * networks of more than 20 bits up to 1.33 (validateMaxCIDRRange); k3s takes the tenth address of the
+ * service network for its DNS; kube-controller-manager cuts the cluster network into one of /24 or
+ * /64 for each node, and IPv6 into at most 2^16 of them (nodeipam, cidrset). */
+static const char *size_trouble(enum rk_key k, const struct rk_net *n)
+{
+	bool v4 = n->family == AF_INET;
+	int host_bits = (v4 ? 32 : 128) - n->bits;
+
+	if (k == RK_KEY_SERVICE_CIDR && host_bits > 20)
+		return v4 ? "is too large for services (at most /12)"
+			  : "is too large for services (at most /108)";
+	if (k == RK_KEY_SERVICE_CIDR && host_bits < 4)
+		return v4 ? "is too small for services (at least /28)"
+			  : "is too small for services (at least /124)";
+	if (k == RK_KEY_CLUSTER_CIDR && n->bits > (v4 ? 24 : 64))
+		return v4 ? "is too small: every node takes a /24 of it"
+			  : "is too small: every node takes a /64 of it";
+	if (k == RK_KEY_CLUSTER_CIDR && !v4 && n->bits < 48)
+		return "is too large for pods (at most /48)";
+	return NULL;
+}
+
 static void check_cidr(struct check *c, const char *v)
 {
 	char *text = tidy(c, v, strlen(v), true);
@@ -413,16 +490,23 @@ static void check_cidr(struct check *c, const char *v)
 	struct rk_net first, second;
 	const char *why;
 
-	if (comma)
+	if (comma) {
 		*comma = '\0';
+		text = tidy(c, text, strlen(text), true);
+	}
 	why = rk_net_parse(text, &first);
+	if (!why)
+		why = size_trouble(c->k, &first);
 	if (!why && comma) {
-		why = rk_net_parse(tidy(c, comma + 1, strlen(comma + 1), true), &second);
+		char *rest = tidy(c, comma + 1, strlen(comma + 1), true);
+
+		why = rk_net_parse(rest, &second);
 		if (!why && first.family == second.family)
 			why = "has two networks of one family";
+		if (!why)
+			why = size_trouble(c->k, &second);
+		text = rk_doc_printf(c->s->d, "%s,%s", text, rest);
 	}
-	if (comma)
-		*comma = ',';
 	if (why)
 		refuse(c, v, why);
 	else
@@ -470,6 +554,24 @@ static void check_label(struct check *c, const char *v)
 		refuse(c, v, "is no DNS label");
 }
 
+/* The StatefulSet k3k-CLUSTER-server puts its name and an 11-byte revision hash into a label of its
+ * pods, which holds 63 bytes: with a longer name no pod is ever made. The namespace keeps room for
+ * the prefix k3k-. */
+static void check_cluster(struct check *c, const char *v)
+{
+	size_t max = c->k == RK_KEY_CLUSTER ? 41 : 59, n = strlen(v);
+	rk_auto_free char *why = NULL;
+
+	if (c->k == RK_KEY_CLUSTER && rk_streq(v, "system")) {
+		refuse(c, v, "is reserved by k3k");
+	} else if (label_ok(v, n) && n > max) {
+		why = rk_asprintf("has %zu characters", n);
+		refuse(c, v, why);
+	} else {
+		check_label(c, v);
+	}
+}
+
 static void check_object_name(struct check *c, const char *v)
 {
 	if (!subdomain_ok(v))
@@ -494,8 +596,10 @@ static void (*const CHECKS[])(struct check *c, const char *v) = {
 	[RK_SET_VERSION] = check_version,
 	[RK_SET_FILE] = check_file,
 	[RK_SET_SOURCES] = check_sources,
+	[RK_SET_K3S] = check_k3s,
 	[RK_SET_CIDR] = check_cidr,
 	[RK_SET_LABEL] = check_label,
+	[RK_SET_CLUSTER] = check_cluster,
 	[RK_SET_NAME] = check_object_name,
 	[RK_SET_EMAIL] = check_email,
 	[RK_SET_LATER] = check_later,

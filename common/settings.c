@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <strings.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include "cli.h"
@@ -20,6 +21,8 @@ static const char VERSION[] = "a version such as v1.18.5";
 static const char FILE_FORM[] = "an existing file";
 static const char PEM_FORM[] = "an existing file of PEM certificates";
 static const char LABEL[] = "lower-case letters, digits and dashes, at most 63";
+static const char CLUSTER[] = "lower-case letters, digits and dashes, at most 41, not system";
+static const char NAMESPACE[] = "lower-case letters, digits and dashes, at most 59";
 static const char CIDR[] = "a network such as 10.42.0.0/16";
 
 const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
@@ -49,7 +52,7 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(K3K_REPO, REPO, A, "https://rancher.github.io/k3k", REPO, "the k3k controller's chart"),
 	K(K3K_VERSION, VERSION, A, "1.0.2", "a version such as 1.0.2",
 		"version of the k3k controller's chart"),
-	K(K3S_VERSION, VERSION, A | E, "v1.34.7-k3s1", "an image tag such as v1.34.7-k3s1",
+	K(K3S_VERSION, K3S, A | E, "v1.34.7-k3s1", "a tag of rancher/k3s such as v1.34.7-k3s1",
 		"k3s in the virtual cluster; empty: the host's version"),
 	K(PRIVATE_REGISTRY, REGISTRY, A | E, NULL, "host or host:port, without https://",
 		"pull-through registry for all images"),
@@ -83,9 +86,9 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 		"ingress class in the virtual cluster that answers ACME challenges"),
 	K(ACME_ENVIRONMENT, CHOICE, 0, "production", "production|staging",
 		"which of Let's Encrypt's servers"),
-	K(NAMESPACE, LABEL, 0, "rancher-k3k", LABEL,
+	K(NAMESPACE, CLUSTER, 0, "rancher-k3k", NAMESPACE,
 		"namespace of the virtual cluster on the host"),
-	K(CLUSTER, LABEL, 0, "rancher", LABEL, "name of the virtual cluster"),
+	K(CLUSTER, CLUSTER, 0, "rancher", CLUSTER, "name of the virtual cluster"),
 	K(K3K_NAMESPACE, LABEL, 0, "k3k-system", LABEL, "namespace of the k3k controller"),
 	K(CLUSTER_CIDR, CIDR, 0, "10.42.0.0/16", CIDR,
 		"pod network of the virtual cluster; must differ from the host's"),
@@ -197,8 +200,49 @@ void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, en
 		v->ref_env = rk_doc_printf(s->d, "RK3K_%s", v->ref_key);
 }
 
-void rk_settings_env(struct rk_settings *s)
+void rk_settings_allow_unknown(struct rk_settings *s)
 {
+	s->allow_unknown = true;
+}
+
+void rk_settings_unknown(const struct rk_settings *s, struct rk_problems *p, const char *where,
+	const char *prefix, const char *name)
+{
+	const char *near = rk_setting_nearest(name);
+
+	rk_problem_add(p, !s->allow_unknown, "", "%s%s%s%s%s%s%s", where, prefix, name,
+		near ? "; did you mean " : "", near ? prefix : "", near ? near : "",
+		near ? "?" : "");
+	p->unknown += !s->allow_unknown;
+}
+
+/* The variables behind the connection flags begin the same way. */
+static bool is_flag_env(const char *name)
+{
+	for (const struct rk_opt *o = rk_kube_opts; o->name; o++)
+		if (o->env && rk_prefix(o->env, "RK3K_") && rk_streq(o->env + 5, name))
+			return true;
+	return false;
+}
+
+/* Tools of others may have variables of their own, so that only a near miss is a mistake. */
+static void misspelt_env(const struct rk_settings *s, struct rk_problems *p)
+{
+	for (char **e = environ; e && *e; e++) {
+		rk_auto_free char *name = NULL;
+
+		if (!rk_prefix(*e, "RK3K_"))
+			continue;
+		name = rk_strndup(*e + 5, strcspn(*e + 5, "="));
+		if (rk_setting_find(name) == RK_KEY_COUNT && !is_flag_env(name) &&
+			rk_setting_nearest(name))
+			rk_settings_unknown(s, p, "environment: unknown variable ", "RK3K_", name);
+	}
+}
+
+void rk_settings_env(struct rk_settings *s, struct rk_problems *p)
+{
+	misspelt_env(s, p);
 	for (int k = 0; k < RK_KEY_COUNT; k++) {
 		char name[64];
 		const char *value;

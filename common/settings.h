@@ -12,6 +12,7 @@
 #ifndef RK_SETTINGS_H
 #define RK_SETTINGS_H
 
+#include "cli.h"
 #include "creds.h"
 #include "val.h"
 
@@ -85,8 +86,10 @@ enum rk_set_kind {
 	RK_SET_VERSION,
 	RK_SET_FILE,	/* an existing file */
 	RK_SET_SOURCES, /* comma list of docker, helm and existing files */
+	RK_SET_K3S,	/* an image tag of rancher/k3s */
 	RK_SET_CIDR,	/* IPv4 or IPv6 network, or one of each with a comma */
 	RK_SET_LABEL,	/* DNS label, at most 63 */
+	RK_SET_CLUSTER, /* DNS label that k3k can build its names from */
 	RK_SET_NAME,	/* DNS subdomain */
 	RK_SET_EMAIL,
 	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
@@ -121,6 +124,7 @@ struct rk_problem {
 struct rk_problems {
 	struct rk_problem *v;
 	size_t n, fatal;
+	size_t unknown; /* of the fatal ones: keys that are not in the table */
 };
 void rk_problem_add(struct rk_problems *p, bool fatal, const char *key, const char *fmt, ...)
 	RK_PRINTF(4, 5);
@@ -141,15 +145,18 @@ static inline void rk_cleanup_settings_(struct rk_settings **s)
 }
 #define rk_auto_settings __attribute__((cleanup(rk_cleanup_settings_))) struct rk_settings
 
+/* Keys that are not in the table, here and in the environment, are warnings from now on and no
+ * longer fatal: for a file that other programs read, too. */
+void rk_settings_allow_unknown(struct rk_settings *s);
 /* Parse the text of a configuration file; bad lines and unknown keys go to p with NAME:LINE. */
 void rk_settings_parse(
 	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
-/* Read and parse a file ("-": stdin), at most 1 MiB. Secrets that stand in an ordinary file are
- * later referred to there. A file with secrets that others can read is a warning. */
+/* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets that stand in
+ * an ordinary file are later referred to there. A file with secrets that others can read is a warning. */
 int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems *p,
 	struct rk_err *err) RK_MUST_USE;
-/* Take RK3K_<KEY> of every known key. */
-void rk_settings_env(struct rk_settings *s);
+/* Take RK3K_<KEY> of every known key. A variable that is only nearly one goes to p. */
+void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
 /* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
 int rk_settings_assign(
 	struct rk_settings *s, const char *assignment, struct rk_err *err) RK_MUST_USE;
@@ -186,11 +193,34 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
  * first problem is the error. */
 int rk_settings_load(
 	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
-/* Read a document from a file or "-" and load it. */
+/* Read a file or "-" and load it: a document, or a deploy.conf with RK3K_<KEY> over it, whose
+ * warnings are then printed. RK_USAGE: a key is not known. */
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
 /* What names a deployment and its objects, from a document or from a deploy.conf itself ("-": stdin)
  * with RK3K_<KEY> over it; all other keys may be wrong or missing. For who only looks. */
 int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
+
+/* --- the flags of every tool that needs settings --- */
+
+struct rk_settings_flags {
+	const char *config; /* -c; NULL: not given */
+	struct rk_strv set; /* --set */
+	bool allow_unknown;
+};
+extern const struct rk_opt rk_settings_opts[];
+#define RK_GROUP_SETTINGS(type, member)                                          \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_settings_opts, .help = "Settings flags"                \
+	}
+/* Load what the flags say, else what comes on standard input. RK_USAGE when that is a terminal. */
+int rk_settings_open(
+	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err) RK_MUST_USE;
+/* For tools that can do without: *given tells whether -c was there; then only the names that
+ * rk_settings_load_names takes are checked. */
+int rk_settings_open_names(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
+	struct rk_err *err) RK_MUST_USE;
+
 /* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;

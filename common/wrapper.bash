@@ -9,11 +9,14 @@ ulimit -Sc 0 # no core dumps: passwords pass through here
 
 ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
-flags=() host=() dry=() quiet='' yes='' resolve='' current=none
+flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=none
 
-# Lines for usage(): the way to the host, and what every tool has.
+# Lines for usage(): the settings, the way to the host, and what every tool has.
 # shellcheck disable=SC2034 # the sourcing script shows them
 {
+	SETTINGS_FLAGS='  -c, --config FILE      deploy.conf, or the document that config writes
+      --set KEY=VALUE    set one key over file and environment; repeatable
+      --allow-unknown    accept keys that rk3k does not know, with a warning'
 	HOST_FLAGS='      --kubeconfig FILE, --context NAME, --as USER, --request-timeout DURATION
       --resolve HOST:PORT:ADDRESS   connect to ADDRESS for HOST:PORT; repeatable'
 	COMMON_FLAGS='  -q, --quiet            only results and errors
@@ -147,6 +150,9 @@ common_flag() {
 	[[ -n ${kinds[$flag]+known} ]] || wrong "unknown flag $flag"
 	case $flag in
 	--kubeconfig | --context) host+=("$flag=$value") ;;
+	--config) conf=$value ;;
+	--set) config+=(--set "$value") ;;
+	--allow-unknown) [[ -z $value ]] || config+=("$flag") ;;
 	--resolve) resolve+=${resolve:+ }$value ;;
 	--dry-run) if [[ $value == none ]]; then dry=(); else dry=("--dry-run=${value:-client}"); fi ;;
 	--yes) yes=$value ;;
@@ -201,14 +207,37 @@ nameless() { # DESCRIPTOR
 	rm -f "$file"
 }
 
+# The deploy.conf of the working directory is taken when none was named.
+find_settings() {
+	[[ -z $conf && -f deploy.conf ]] || return 0
+	conf=deploy.conf
+	note "using ./deploy.conf"
+}
+
 # The settings, checked and without secrets, into doc; then VAR=KEY pairs into variables.
 load_settings() { # CONFIG-ARGS... -- VAR=KEY...
-	local args=() pair values i=0
+	local args=("${config[@]}" ${conf:+-c "$conf"})
 	while [[ $1 != -- ]]; do args+=("$1") && shift; done
-	shift
 	nameless 9 # for answers to hidden questions
 	doc=$(tool config "${args[@]}" --secrets-fd 9 ${quiet:+-q})
 	unset RK3K_BOOTSTRAP_PW RK3K_HELM_REPO_PASS
+	read_settings "${@:2}"
+}
+
+# The same for a tool that can be given the document: of -c, else what comes on standard input.
+take_settings() { # VAR=KEY...
+	if [[ -n $conf && $conf != - ]]; then
+		load_settings -- "$@"
+		return
+	fi
+	[[ ! -t 0 ]] || wrong "no settings: use -c deploy.conf"
+	doc=$(head -c 1100000) # config takes less, and reports it
+	[[ ${#config[@]} -eq 0 ]] || doc=$(settings | tool config -d - "${config[@]}")
+	read_settings "$@"
+}
+
+read_settings() { # VAR=KEY...
+	local pair values i=0
 	mapfile -t values < <(settings | tool config get "${@#*=}")
 	[[ ${#values[@]} -eq $# ]] || die 1 "the settings could not be read back"
 	for pair; do

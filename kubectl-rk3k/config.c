@@ -15,7 +15,7 @@ enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
 struct opts {
 	const char *config, *document, *init, *secret;
 	struct rk_strv set; /* --set */
-	bool prompt_all, no_prompt, force, names_only;
+	bool prompt_all, no_prompt, force, names_only, allow_unknown;
 	int64_t secrets_fd;
 	int fmt;
 };
@@ -25,6 +25,8 @@ static const struct rk_opt OPTS[] = {
 		.help = "configuration of KEY=value lines; - is stdin", .complete = "file"},
 	{"set", 0, RK_OPT_LIST, offsetof(struct opts, set), .arg = "KEY=VALUE",
 		.help = "set one key, over file and environment; repeatable"},
+	{"allow-unknown", 0, RK_OPT_FLAG, offsetof(struct opts, allow_unknown),
+		.help = "accept keys that rk3k does not know, with a warning"},
 	{"prompt-all", 0, RK_OPT_FLAG, offsetof(struct opts, prompt_all),
 		.help = "ask for every key that is not set, not only for required ones"},
 	{"no-prompt", 0, RK_OPT_FLAG, offsetof(struct opts, no_prompt),
@@ -203,9 +205,11 @@ static int report(const struct opts *o, const struct rk_problems *p, struct rk_e
 	}
 	if (!p->fatal)
 		return 0;
-	rk_err_set(err, RK_FAIL, "%zu problem%s in the configuration", p->fatal,
-		p->fatal == 1 ? "" : "s");
-	if (!o->config)
+	rk_err_set(err, p->unknown ? RK_USAGE : RK_FAIL, "%zu problem%s in the configuration",
+		p->fatal, p->fatal == 1 ? "" : "s");
+	if (p->unknown)
+		rk_err_hint(err, "correct the key; --allow-unknown accepts keys of other programs");
+	else if (!o->config)
 		rk_err_hint(err,
 			"kubectl rk3k deploy --init writes a deploy.conf to be given with -c; "
 			"RK3K_<KEY> sets one key");
@@ -215,9 +219,11 @@ static int report(const struct opts *o, const struct rk_problems *p, struct rk_e
 static int read_all(
 	const struct opts *o, struct rk_settings *s, struct rk_problems *p, struct rk_err *err)
 {
+	if (o->allow_unknown)
+		rk_settings_allow_unknown(s);
 	if (o->config && rk_settings_read(s, o->config, p, err) < 0)
 		return -1;
-	rk_settings_env(s);
+	rk_settings_env(s, p);
 	for (size_t i = 0; i < o->set.n; i++)
 		if (rk_settings_assign(s, o->set.v[i], err) < 0)
 			return -1;
@@ -232,10 +238,13 @@ static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_e
 		RK_KEY_INGRESS_NAME, RK_KEY_SERVICE_NAME, RK_KEY_TLS_SECRET,
 		RK_KEY_K3K_API_HOSTNAME};
 	rk_auto_settings *all = rk_settings_new();
-	rk_auto_problems ignored = {0}, p = {0};
+	rk_auto_problems read = {0}, p = {0};
 
-	if (read_all(o, all, &ignored, err) < 0)
+	if (read_all(o, all, &read, err) < 0)
 		return -1;
+	/* a name that is misspelt must not become the default's: that would be deleted */
+	if (read.unknown)
+		return report(o, &read, err);
 	rk_settings_put(s, RK_KEY_HOSTNAME, "unset.invalid", RK_FROM_FLAG);
 	for (size_t i = 0; i < RK_COUNT(names); i++)
 		if (rk_setting_is(all, names[i]))
@@ -502,6 +511,14 @@ static int run_init(void *p, int argc, char **argv, struct rk_err *err)
 	return init(argc ? argv[0] : "deploy.conf", o->force, err);
 }
 
+/* A document that was made before, with --set over it. */
+static int reread(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+{
+	const struct rk_settings_flags f = {o->document, o->set, o->allow_unknown};
+
+	return rk_settings_open(s, &f, err);
+}
+
 static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
 	const struct opts *o = p;
@@ -509,7 +526,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 
 	if (o->init)
 		return init(o->init, o->force, err);
-	if (o->document ? rk_settings_load_file(s, o->document, err) < 0 : gather(o, s, err) < 0)
+	if (o->document ? reread(o, s, err) < 0 : gather(o, s, err) < 0)
 		return -1;
 	return emit(o, s, err);
 }
@@ -564,7 +581,8 @@ static const struct rk_cmd CMD = {
 	.defaults = defaults,
 	.verbs = VERBS,
 	.files = "deploy.conf: KEY=value lines; --init writes one with every key explained.",
-	.exit_status = "1: the configuration has problems; each is a line on stderr.",
+	.exit_status = "1: the configuration has problems; each is a line on stderr. 2: a key is "
+		       "not known.",
 	.see_also = "kubectl-rk3k-preflight(1), kubectl-rk3k-render(1), kubectl-rk3k-deploy(1)",
 };
 

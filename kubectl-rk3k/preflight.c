@@ -4,13 +4,11 @@
 #include "preflight/tool.h"
 
 static const struct rk_opt OPTS[] = {
-	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "configuration document of `config`; absent or -: stdin",
-		.complete = "file"},
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
 		.help = "accept a change that wipes the virtual cluster"},
 	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
 		.help = "only make sure that this cluster is a host and no virtual cluster"},
+	RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_OPT_END,
@@ -94,7 +92,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 
 	if (f.o->host_only)
 		return host_only(f.o, err);
-	if (rk_settings_load_file(s, f.o->config ? f.o->config : "-", err) < 0)
+	if (rk_settings_open(s, &f.o->settings, err) < 0)
 		return -1;
 	check_all(&f);
 	print(&f);
@@ -109,7 +107,7 @@ static const struct rk_verb VERBS[] = {
 	{.opts = OPTS,
 		.run = run,
 		.summary = "find what would stop a deployment, before the first change",
-		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k preflight\n"
+		.examples = "kubectl rk3k preflight -c deploy.conf\n"
 			    "kubectl rk3k config -c deploy.conf | kubectl rk3k preflight -o json"},
 	{.run = NULL},
 };
@@ -118,7 +116,8 @@ static const struct rk_cmd CMD = {
 	.name = "preflight",
 	.summary = "find what would stop a deployment, before the first change",
 	.description =
-		"Reads the document that `config` wrote and looks at everything a deployment leans "
+		"Reads deploy.conf or the document that `config` wrote and looks at everything a "
+		"deployment leans "
 		"on: "
 		"programs, certificates and keys, the host's API and your rights there, nodes, "
 		"storage "

@@ -9,15 +9,12 @@
 enum { OUT_YAML, OUT_JSON };
 
 struct opts {
-	const char *config;
+	struct rk_settings_flags settings;
 	int fmt;
 	bool steps, print_all, show_secrets;
 };
 
 static const struct rk_opt OPTS[] = {
-	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "configuration document of `config`; absent or -: stdin",
-		.complete = "file"},
 	{"steps", 0, RK_OPT_FLAG, offsetof(struct opts, steps),
 		.help = "list the steps of this configuration in order: STEP host|virtual"},
 	{"print-all", 0, RK_OPT_FLAG, offsetof(struct opts, print_all),
@@ -26,6 +23,7 @@ static const struct rk_opt OPTS[] = {
 		.help = "with all steps: do not hide the contents of Secrets"},
 	{"output", 'o', RK_OPT_ENUM, offsetof(struct opts, fmt), .choices = "yaml|json",
 		.help = "yaml documents, or one json List"},
+	RK_GROUP_SETTINGS(struct opts, settings),
 	RK_OPT_END,
 };
 
@@ -141,7 +139,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 	if (!argc && !o->steps && !all)
 		return rk_err_set(err, RK_USAGE, "which step? (--steps lists them)");
-	if (rk_settings_load_file(s, o->config ? o->config : "-", err) < 0)
+	if (rk_settings_open(s, &o->settings, err) < 0)
 		return -1;
 	if (o->steps)
 		return list_steps(s);

@@ -14,7 +14,8 @@
 
 struct opts {
 	struct rk_kube_flags kube;
-	const char *for_, *labels, *config;
+	struct rk_settings_flags settings; /* of a step */
+	const char *for_, *labels;
 	int64_t timeout_ms;
 	bool fail_fast;
 };
@@ -38,11 +39,7 @@ static const struct rk_opt options[] = {
 		.help = "how long to wait; 0: look once (default: the step's own, objects 30s)"},
 	{"fail-fast", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, fail_fast),
 		.help = "with STEP: end at the first fault that stays, instead of at the timeout"},
-	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "with STEP: settings as `kubectl rk3k config` writes them (default: "
-			"standard "
-			"input)",
-		.complete = "file"},
+	RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,
@@ -84,8 +81,7 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	if (o->kube.virtual_cluster)
 		return rk_err_set(
 			err, RK_USAGE, "--virtual: the settings say which virtual cluster");
-	if (rk_settings_load_file(s, o->config ? o->config : "-", err) < 0 ||
-		rk_kube_open(&host, &o->kube, err) < 0)
+	if (rk_settings_open(s, &o->settings, err) < 0 || rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
 	/* a virtual cluster has none of the host's objects, which teardown would take for its end */
 	if (!rk_streq(step, "url") && rk_k3k_guard_host(host, err) < 0)

@@ -10,7 +10,7 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *config;
+	struct rk_settings_flags settings;
 	bool lose_data;
 	bool host_only;
 };

@@ -78,10 +78,20 @@ doc() { # jq filter, then config's arguments
 	assert_regex "$stderr" 'deploy.conf:3: a command would need a shell'
 }
 
-@test "config: an unknown key is a warning with the nearest name" {
+@test "config: an unknown key is a usage error with the nearest name" {
 	conf HOSTNAME=r.example.com SERVER_CONT=3
-	run -0 --separate-stderr "$config" -c deploy.conf
-	assert_regex "$stderr" 'warning: deploy.conf:2: unknown key SERVER_CONT; did you mean SERVER_COUNT\?'
+	run -2 --separate-stderr "$config" -c deploy.conf
+	assert_equal "$output" ""
+	assert_regex "$stderr" 'deploy.conf:2: unknown key SERVER_CONT; did you mean SERVER_COUNT\?'
+	assert_regex "$stderr" '--allow-unknown'
+	run -2 --separate-stderr "$config" -c deploy.conf --names-only
+	run -0 --separate-stderr "$config" -c deploy.conf --allow-unknown
+	assert_regex "$stderr" 'warning: deploy.conf:2: unknown key SERVER_CONT'
+}
+
+@test "config: a misspelt RK3K variable is a usage error" {
+	RK3K_SERVER_CONT=3 run -2 --separate-stderr "$config" --set HOSTNAME=r.example.com
+	assert_regex "$stderr" 'unknown variable RK3K_SERVER_CONT; did you mean RK3K_SERVER_COUNT\?'
 }
 
 @test "config: keys of later days and CUSTOM_CA are answered with a warning" {
@@ -249,18 +259,46 @@ doc() { # jq filter, then config's arguments
 	[[ $stderr == *"HOSTNAME: is required"*"deploy --init"*"RK3K_<KEY>"* ]]
 }
 
-@test "wait, render, preflight: a deploy.conf instead of the document says how to make one of it" {
-	local tool bin
+# Of each tool the exit code and the words by which it shows that it has read the settings.
+takes_settings() { # STDIN FLAG...
+	local bin
 	bin=$(dirname "$config")
-	conf HOSTNAME=r.example.com
-	for tool in 'wait cluster' 'render cluster' preflight; do
-		# shellcheck disable=SC2086 # a tool and its step
-		run -1 --separate-stderr "$bin/rk3k-"$tool -c deploy.conf
-		[[ $stderr == *"deploy.conf: these are assignments"*"kubectl rk3k config -c deploy.conf |"* ]]
+	run -0 "$bin/rk3k-render" cluster "${@:2}" <"$1"
+	assert_line '  name: blue'
+	run -0 "$bin/rk3k-registries" render file "${@:2}" <"$1"
+	assert_output --partial harbor.example.com
+	run -1 --separate-stderr "$bin/rk3k-preflight" --kubeconfig /nowhere --no-headers "${@:2}" <"$1"
+	assert_output --partial rancher.example.com
+	run -3 --separate-stderr "$bin/rk3k-wait" cluster --kubeconfig /nowhere "${@:2}" <"$1"
+	[[ $stderr == *"/nowhere"* ]]
+}
+
+@test "render, registries, preflight, wait: take deploy.conf and the document" {
+	conf HOSTNAME=rancher.example.com CLUSTER=blue PRIVATE_REGISTRY=harbor.example.com
+	"$config" -c deploy.conf >doc.json
+	"$config" -c deploy.conf -o yaml >doc.yaml
+	for file in deploy.conf doc.json doc.yaml; do
+		takes_settings /dev/null -c "$file"
+		takes_settings "$file"
+		takes_settings "$file" -c -
+		run -0 "$config" -c "$file"
+		assert_equal "$output" "$(<doc.json)"
 	done
-	printf '# a comment\n\nexport A=b\n' >deploy.conf
-	run -1 --separate-stderr "$bin/rk3k-preflight" <deploy.conf
-	[[ $stderr == *"standard input: these are assignments"* ]]
+}
+
+@test "render, wait, preflight: --set beats the settings, unknown keys are usage errors" {
+	local bin
+	bin=$(dirname "$config")
+	conf HOSTNAME=rancher.example.com SERVER_CONT=3
+	for tool in 'render cluster' 'wait cluster' preflight; do
+		# shellcheck disable=SC2086 # a tool and its step
+		run -2 --separate-stderr "$bin/rk3k-"$tool -c deploy.conf
+		[[ $stderr == *"deploy.conf:2: unknown key SERVER_CONT; did you mean SERVER_COUNT?"* ]]
+	done
+	run -0 --separate-stderr "$bin/rk3k-render" cluster -c deploy.conf --allow-unknown --set SERVER_COUNT=3
+	assert_line '  servers: 3'
+	[[ $stderr == *"warning: deploy.conf:2: unknown key"* ]]
+	run -2 "$bin/rk3k-render" cluster -c deploy.conf --set NOTHING=1
 }
 
 @test "config: --names-only wants no host name and no file" {

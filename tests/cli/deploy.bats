@@ -39,11 +39,22 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 }
 
 @test "deploy: without a terminal nothing is asked: what is missing is named" {
+	rm deploy.conf
 	run --separate-stderr -1 timeout 5 "$RK3K_BIN/rk3k-deploy" </dev/null
 	[[ $stderr == *"HOSTNAME: is required"*"deploy --init"* ]]
 }
 
+@test "deploy, destroy: use ./deploy.conf when no file is named" {
+	echo CLUSTER=found >>deploy.conf
+	deploy -0 --print
+	assert_line '  name: found'
+	assert_equal "$stderr" "rk3k-deploy: using ./deploy.conf"
+	run -3 --separate-stderr "$RK3K_BIN/rk3k-destroy" </dev/null
+	[[ $stderr == "rk3k-destroy: using ./deploy.conf"* ]]
+}
+
 @test "deploy: on a terminal the missing host name is asked for" {
+	rm deploy.conf
 	run script -qec "'$RK3K_BIN/rk3k-deploy' --print >out" /dev/null < <(sleep 0.5 && printf 'asked.example.com\n')
 	assert_output --partial 'HOSTNAME: '
 	run -0 grep -c 'hostname: asked.example.com' out

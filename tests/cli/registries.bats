@@ -267,7 +267,7 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	fake_helm
 	conf
 	run -3 "$bin/rk3k-bundle" --list -c nowhere.json
-	assert_output 'rk3k-bundle: cannot read nowhere.json'
+	assert_output --partial 'cannot open nowhere.json'
 	run -3 "$bin/rk3k-bundle" --list -c doc.json --also nowhere
 	assert_output 'rk3k-bundle: cannot read nowhere'
 	run -2 "$bin/rk3k-bundle" --push here --dry-run=server -c doc.json

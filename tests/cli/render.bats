@@ -162,7 +162,7 @@ ingress host'
 }
 
 @test "render: refuses what is no configuration document" {
-	for text in '' '{}' '[]' 'HOSTNAME=x' '{"apiVersion":"rk3k.io/v1","kind":"Settings"' \
+	for text in '' '{}' '[]' 'HOSTNAME=x y' 'PVC_SIZE=1Gi' '{"apiVersion":"rk3k.io/v1","kind":"Settings"' \
 		'{"apiVersion":"rk3k.io/v1","kind":"Settings","HOSTNAME":"x y"}'; do
 		run -1 --separate-stderr "$bin/rk3k-render" cluster <<<"$text"
 		assert_equal "$output" ""

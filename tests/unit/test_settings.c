@@ -121,13 +121,26 @@ static void parse_never_shows_a_secret(void **state RK_UNUSED)
 	assert_non_null(s);
 }
 
-static void parse_warns(void **state RK_UNUSED)
+static void unknown_keys_are_refused(void **state RK_UNUSED)
 {
-	rk_auto_problems p = {0};
+	rk_auto_problems p = {0}, allowed = {0};
 	rk_auto_settings *s = parsed("SERVER_CONT=3\nPVC_SIZE=1Gi\nPVC_SIZE=2Gi\nMY_OWN=1\n", &p);
 
-	assert_int_equal(p.fatal, 0);
+	assert_int_equal(p.fatal, 2);
+	assert_int_equal(p.unknown, 2);
 	assert_int_equal(p.n, 3);
+	setenv("RK3K_PVC_SIZ", "1Gi", 1);
+	setenv("RK3K_BENCH_DIR", "x", 1); /* of the tests, near nothing */
+	rk_settings_env(s, &p);
+	assert_int_equal(p.unknown, 3);
+	assert_string_equal(p.v[3].text,
+		"environment: unknown variable RK3K_PVC_SIZ; did you mean RK3K_PVC_SIZE?");
+	rk_settings_allow_unknown(s);
+	rk_settings_env(s, &allowed);
+	unsetenv("RK3K_PVC_SIZ");
+	unsetenv("RK3K_BENCH_DIR");
+	assert_int_equal(allowed.n, 1);
+	assert_int_equal(allowed.fatal, 0);
 	assert_string_equal(
 		p.v[0].text, "t.conf:1: unknown key SERVER_CONT; did you mean SERVER_COUNT?");
 	assert_non_null(strstr(p.v[1].text, "t.conf:3: PVC_SIZE is set again (first on line 2)"));
@@ -150,7 +163,7 @@ static void parse_stops_aloud(void **state RK_UNUSED)
 		rk_buf_puts(&text, "PVC_SIZE=1Gi");
 		s = parsed(text.s, &p);
 		assert_int_equal(p.n, 201);
-		assert_int_equal(p.fatal, 1);
+		assert_int_equal(p.fatal, 201);
 		assert_non_null(strstr(p.v[200].text, "the rest is not read"));
 		assert_null(rk_setting(s, RK_KEY_PVC_SIZE));
 	}
@@ -188,7 +201,7 @@ static void order_of_origins(void **state RK_UNUSED)
 	setenv("RK3K_CLUSTER", "from-env", 1);
 	setenv("RK3K_NAMESPACE", "from-env", 1);
 	assert_int_equal(rk_settings_assign(s, "NAMESPACE=from-flag", &err), 0);
-	rk_settings_env(s);
+	rk_settings_env(s, &p);
 	rk_settings_parse(s, conf, strlen(conf), "t", &p);
 	unsetenv("RK3K_CLUSTER");
 	unsetenv("RK3K_NAMESPACE");
@@ -334,12 +347,45 @@ static void forms_of_numbers(void **state RK_UNUSED)
 	form(RK_KEY_HELM_AUTH_NEEDED, "Yes", "yes", NULL);
 	form(RK_KEY_HELM_AUTH_NEEDED, "maybe", NULL, "neither");
 	form(RK_KEY_K3S_VERSION, "v1.34.7+k3s1", "v1.34.7-k3s1", NULL);
+	form(RK_KEY_K3S_VERSION, "v1.34.7-rc1-k3s12", "v1.34.7-rc1-k3s12", NULL);
+	form(RK_KEY_K3S_VERSION, "v1.34.7-k3s1-arm64", "v1.34.7-k3s1-arm64", NULL);
+	form(RK_KEY_K3S_VERSION, "v1.34.1+rke2r1", NULL, "RKE2");
+	form(RK_KEY_K3S_VERSION, "v1.34.7", NULL, "suffix -k3s1");
+	form(RK_KEY_K3S_VERSION, "1.34.7-k3s1", NULL, "not a release");
+	form(RK_KEY_K3S_VERSION, "v9.9.9", NULL, "not a release");
+	form(RK_KEY_K3S_VERSION, "v9.9.9-k3s1", NULL, "not a release");
+	form(RK_KEY_K3S_VERSION, "v1.34-k3s1", NULL, "not a release");
+	form(RK_KEY_K3S_VERSION, "v1.34.7-k3s", NULL, "suffix");
+	form(RK_KEY_K3S_VERSION, "v1.34.7-k3s1-windows", NULL, "not a tag");
+	form(RK_KEY_CLUSTER, "a23456789012345678901234567890123456789-1",
+		"a23456789012345678901234567890123456789-1", NULL);
+	form(RK_KEY_CLUSTER, "a23456789012345678901234567890123456789-12", NULL,
+		"has 42 characters; expected lower-case letters, digits and dashes, at most 41");
+	form(RK_KEY_CLUSTER, "system", NULL, "reserved");
+	form(RK_KEY_CLUSTER, "a.b", NULL, "DNS label");
+	form(RK_KEY_NAMESPACE, "system", "system", NULL);
+	form(RK_KEY_NAMESPACE, "n23456789012345678901234567890123456789012345678901234567890123",
+		NULL,
+		"has 63 characters; expected lower-case letters, digits and dashes, at most 59");
 	form(RK_KEY_K3K_VERSION, "v1.1.0", "1.1.0", NULL);
 	form(RK_KEY_K3K_VERSION, "latest", NULL, "no version");
 	form(RK_KEY_RANCHER_VERSION, "v2.14.1 --set x", NULL, "no version");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16", "10.42.0.0/16", NULL);
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16,fd00::/56", "10.42.0.0/16,fd00::/56", NULL);
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16,10.1.0.0/16", NULL, "one family");
+	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16 , fd00::/56", "10.42.0.0/16,fd00::/56", NULL);
+	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/24", "10.42.0.0/24", NULL);
+	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/25", NULL, "every node takes a /24");
+	form(RK_KEY_CLUSTER_CIDR, "fd00::/65", NULL, "every node takes a /64");
+	form(RK_KEY_CLUSTER_CIDR, "fd00::/47", NULL, "at most /48");
+	form(RK_KEY_CLUSTER_CIDR, "10.0.0.0/8,fd00::/40", NULL, "at most /48");
+	form(RK_KEY_SERVICE_CIDR, "172.16.0.0/12,fd00::/108", "172.16.0.0/12,fd00::/108", NULL);
+	form(RK_KEY_SERVICE_CIDR, "172.0.0.0/8", NULL, "at most /12");
+	form(RK_KEY_SERVICE_CIDR, "fd00::/48", NULL, "at most /108");
+	form(RK_KEY_SERVICE_CIDR, "10.43.0.0/16,fd00::/64", NULL, "at most /108");
+	form(RK_KEY_SERVICE_CIDR, "10.43.0.0/28", "10.43.0.0/28", NULL);
+	form(RK_KEY_SERVICE_CIDR, "10.43.0.0/29", NULL, "at least /28");
+	form(RK_KEY_SERVICE_CIDR, "fd00::/125", NULL, "at least /124");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.1/16", NULL, "bits set");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0", NULL, "prefix");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/33", NULL, "prefix");
@@ -424,6 +470,16 @@ static void one_against_the_other(void **state RK_UNUSED)
 	whole("CUSTOM_CA=x", false, "CUSTOM_CA", "does nothing");
 	whole("BACKUP_S3_ENDPOINT=x", false, "BACKUP_S3_ENDPOINT", "not made yet");
 	whole("CLUSTER_CIDR=10.0.0.0/8", true, "SERVICE_CIDR", "overlaps");
+	whole("SERVICE_CIDR=fd00::/112", true, "SERVICE_CIDR", "differ in their families");
+	whole("CLUSTER_CIDR=fd00::/56", true, "SERVICE_CIDR", "differ in their families");
+	whole("CLUSTER_CIDR=10.42.0.0/16,fd00::/56", true, "SERVICE_CIDR", "families");
+	whole("CLUSTER_CIDR=10.42.0.0/16,fd00::/56\nSERVICE_CIDR=fd01::/112,10.43.0.0/16", true,
+		"SERVICE_CIDR", "families");
+	whole("CLUSTER_CIDR=10.42.0.0/16,fd00::/56\nSERVICE_CIDR=10.43.0.0/16,fd00::/112", true,
+		"SERVICE_CIDR", "overlaps");
+	whole("CLUSTER_CIDR=fd00::/56\nSERVICE_CIDR=fd01::/112", false, NULL, NULL);
+	whole("CLUSTER=1st", true, "SERVICE_NAME", "begins with a digit");
+	whole("CLUSTER=1st\nSERVICE_NAME=first", false, NULL, NULL);
 	whole("NAMESPACE=k3k-system", true, "NAMESPACE", "controller's own");
 }
 
@@ -621,8 +677,8 @@ static int load_text(const char *text, struct rk_err *err)
 static void load_refuses(void **state RK_UNUSED)
 {
 	static const char *const cases[][2] = {
-		{"{}", "no configuration document"},
-		{"[1]", "no configuration document"},
+		{"{}", "not a configuration document"},
+		{"[1]", "not a configuration document"},
 		{"kind: Settings", "rk3k.io/v1"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings}", "HOSTNAME is required"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAM: x}", "unknown key HOSTNAM"},
@@ -652,7 +708,7 @@ int main(void)
 		cmocka_unit_test(parse_values),
 		cmocka_unit_test(parse_refuses_what_needs_a_shell),
 		cmocka_unit_test(parse_never_shows_a_secret),
-		cmocka_unit_test(parse_warns),
+		cmocka_unit_test(unknown_keys_are_refused),
 		cmocka_unit_test(parse_stops_aloud),
 		cmocka_unit_test(parse_survives_noise),
 		cmocka_unit_test(order_of_origins),
