@@ -5,6 +5,7 @@
 
 #include "file.h"
 #include "ingress.h"
+#include "rancher.h"
 #include "steps.h"
 
 #define TRY_MS	   2000
@@ -79,48 +80,30 @@ static void addresses(const struct await *w, struct rk_buf *out)
 	}
 }
 
-static void no_answer(
-	const struct await *w, const char *host, const struct rk_err *err, struct report *r)
+static void explain(const struct await *w, const struct rk_ping *p, struct report *r)
 {
 	rk_auto_buf where = RK_BUF_INIT;
 
-	add_part(&r->line, "%s", err->msg);
+	add_part(&r->line, "%s", p->why);
 	if (r->hint.len)
 		return;
 	addresses(w, &where);
-	if (rk_streq(err->reason, "Resolve")) {
-		add_part(&r->fault, "DNS does not know %s", host);
-		rk_buf_addf(&r->hint, "make %s point to %s, or try with --resolve %s:443:ADDRESS",
-			host, where.len ? where.s : "the host's ingress controller", host);
-	} else if (rk_streq(err->reason, "TLS")) {
-		add_part(&r->fault, "%s", err->msg);
-		rk_buf_addf(&r->hint, "compare the certificates with: kubectl rk3k status %s/%s",
-			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
-	} else {
-		rk_buf_addf(&r->hint, "%s must point to the host's ingress controller%s%s", host,
-			where.len ? " at " : "", where.s);
-	}
-}
-
-static void bad_answer(
-	const struct await *w, const char *host, const struct rk_http_res *res, struct report *r)
-{
-	if (res->status == 404)
-		add_part(&r->line, "https://%s: the ingress controller knows no such host (404)",
-			host);
-	else if (res->status == 502 || res->status == 503 || res->status == 504)
-		add_part(&r->line,
-			"https://%s: the ingress controller reaches nothing behind it (%d)", host,
-			res->status);
-	else if (res->status >= 300 && res->status < 400)
-		add_part(&r->line, "https://%s/ping leads to %s", host, res->location);
-	else
-		add_part(&r->line, "https://%s/ping answers HTTP %d, and not as Rancher does", host,
-			res->status);
-	if (!r->hint.len)
+	if (p->status) {
 		rk_buf_addf(&r->hint,
 			"see what the host serves with: kubectl rk3k ingress status %s/%s",
 			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
+	} else if (rk_streq(p->err.reason, "Resolve")) {
+		add_part(&r->fault, "DNS does not know %s", p->host);
+		rk_buf_addf(&r->hint, "make %s point to %s, or try with --resolve %s:443:ADDRESS",
+			p->host, where.len ? where.s : "the host's ingress controller", p->host);
+	} else if (rk_streq(p->err.reason, "TLS")) {
+		add_part(&r->fault, "%s", p->why);
+		rk_buf_addf(&r->hint, "compare the certificates with: kubectl rk3k status %s/%s",
+			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
+	} else {
+		rk_buf_addf(&r->hint, "%s must point to the host's ingress controller%s%s", p->host,
+			where.len ? " at " : "", where.s);
+	}
 }
 
 /* A try near the end does not outlast it by much. */
@@ -131,27 +114,18 @@ static int64_t bounded(int64_t left, int64_t ms)
 
 static bool ping(const struct await *w, const char *host, struct report *r)
 {
-	rk_auto_free char *base = rk_asprintf("https://%s", host);
 	int64_t left = w->deadline - rk_now_ms();
-	struct rk_http_conf conf = {.base = base,
-		.ca = w->ca.len ? w->ca.s : NULL,
+	struct rk_ping_conf conf = {.ca = w->ca.s,
 		.ca_len = w->ca.len,
 		.resolve = w->a->resolve,
 		.connect_ms = bounded(left, CONNECT_MS),
 		.request_ms = bounded(left, ANSWER_MS)};
-	struct rk_http_req req = {.path = "/ping", .accept = "*/*", .max = 1 << 16};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_http *h = NULL;
-	struct rk_err err = RK_ERR_INIT;
+	struct rk_ping p;
 
-	if (rk_http_new(&h, &conf, &err) < 0 || rk_http_do(h, &req, &res, &err) < 0) {
-		no_answer(w, host, &err, r);
-		return false;
-	}
-	if (res.status == 200 && rk_prefix(res.body.s, "pong"))
-		return true;
-	bad_answer(w, host, &res, r);
-	return false;
+	rk_rancher_ping(&conf, host, &p);
+	if (p.state != RK_PING_ANSWERS)
+		explain(w, &p, r);
+	return p.state == RK_PING_ANSWERS;
 }
 
 /* --- the step --- */

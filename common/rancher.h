@@ -24,6 +24,33 @@ int rk_rancher_url(const char *text, char **url, struct rk_err *err) RK_MUST_USE
 /* "v2.13.0-rc1" → 2 and 13. False for builds without a number ("dev", "head"). */
 bool rk_rancher_version_parse(const char *text, int *major, int *minor);
 
+/* --- whether Rancher is served --- */
+
+/* UNKNOWN: no server was reached from this machine (DNS, routing, a proxy). FAILS: one was, and it
+ * did not answer as Rancher does under a verified certificate. */
+enum rk_ping_state { RK_PING_UNKNOWN, RK_PING_ANSWERS, RK_PING_FAILS };
+const char *rk_ping_word(enum rk_ping_state s); /* "unknown", "answers", "fails" */
+
+struct rk_ping_conf {
+	const char *ca; /* PEM, the only anchors; ca_len 0: the system's */
+	size_t ca_len;
+	const char *resolve;		 /* host:port:address, or NULL */
+	const struct rk_strv *addresses; /* tried when the name leads nowhere; may be NULL */
+	int64_t connect_ms, request_ms;	 /* 0: 3 s and 5 s */
+};
+
+struct rk_ping {
+	const char *host;
+	enum rk_ping_state state;
+	int status;	   /* of HTTP, 0: no answer */
+	char why[700];	   /* "https://HOST: text" when it does not answer */
+	char address[64];  /* of conf.addresses, when the answer came from there */
+	char detour[320];  /* then: why the name itself did not do */
+	struct rk_err err; /* when there was no answer */
+};
+/* Ask https://HOST/ping, once. host is borrowed by *p. */
+void rk_rancher_ping(const struct rk_ping_conf *c, const char *host, struct rk_ping *p);
+
 struct rk_rancher;
 
 struct rk_rancher_conf {

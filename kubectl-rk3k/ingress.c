@@ -3,6 +3,7 @@
  * restored where something is missing, watched, shown, deleted. */
 #include "certcopy.h"
 #include "cli.h"
+#include "exposure.h"
 #include "ingress.h"
 #include "k3k.h"
 #include "loop.h"
@@ -399,8 +400,17 @@ static int restore(void *opts, int argc, char **argv, struct rk_err *err)
 
 /* --- status --- */
 
-static int status_secret(struct job *j, struct rk_val *v, struct rk_err *err)
+struct view {
+	struct job *j;
+	struct rk_exposure x;
+	struct rk_val *report;
+	struct rk_buf served; /* chain in the Secret, which the answer is verified with */
+	bool bad;
+};
+
+static int status_secret(struct view *w, struct rk_err *err)
 {
+	struct job *j = w->j;
 	struct rk_certcopy_result res = {0};
 	struct rk_err why = RK_ERR_INIT;
 	struct rk_val *secret;
@@ -408,54 +418,79 @@ static int status_secret(struct job *j, struct rk_val *v, struct rk_err *err)
 
 	if (rk_kube_find(j->host, &RK_SECRET, j->ns, j->in.secret, j->d, &secret, err) < 0)
 		return -1;
-	rk_set_str(j->d, v, "secret", secret ? "exists" : "missing");
+	rk_set_str(j->d, w->report, "secret", secret ? "exists" : "missing");
 	if (!secret)
 		return 0;
-	if (rk_certcopy_judge(secret, &j->in.hosts, &res, &why) < 0)
-		rk_set_str(j->d, v, "certificateProblem", why.msg);
+	if (rk_certcopy_judge(secret, &w->x.hosts, &res, &why) < 0)
+		rk_set_str(j->d, w->report, "certificateProblem", why.msg);
 	if (res.not_after) {
 		rk_time_format(res.not_after, expires);
-		rk_set_str(j->d, v, "certificateExpires", expires);
+		rk_set_str(j->d, w->report, "certificateExpires", expires);
 	}
+	if (rk_need_base64(secret, &w->served, NULL, "data", "tls.crt", NULL) < 0)
+		rk_buf_reset(&w->served);
 	return 0;
 }
 
-static int status_gather(struct job *j, struct rk_val *v, struct rk_err *err)
+static int status_gather(struct view *w, struct rk_err *err)
 {
-	struct rk_val *svc, *ing, *hosts = rk_seq(j->d);
+	struct job *j = w->j;
+	struct rk_val *hosts = rk_seq(j->d);
+	struct rk_ping_conf c = {
+		.resolve = j->o->kube.resolve, .request_ms = j->o->kube.request_timeout_ms};
 
-	if (rk_kube_find(j->host, &RK_SERVICE, j->ns, j->in.service, j->d, &svc, err) < 0 ||
-		rk_kube_find(j->host, &RK_INGRESS, j->ns, j->in.name, j->d, &ing, err) < 0)
+	if (rk_exposure_look(&w->x, j->host, j->ns, &j->in, j->d, err) < 0)
 		return -1;
-	rk_ingress_hosts(ing, &j->in.hosts);
-	for (size_t i = 0; i < j->in.hosts.n; i++)
-		rk_append_str(j->d, hosts, j->in.hosts.v[i]);
-	rk_set_str(j->d, v, "service", svc ? "exists" : "missing");
-	rk_set_str(j->d, v, "ingress", ing ? "exists" : "missing");
-	rk_set(j->d, v, "hosts", hosts);
-	return status_secret(j, v, err);
+	for (size_t i = 0; i < w->x.hosts.n; i++)
+		rk_append_str(j->d, hosts, w->x.hosts.v[i]);
+	rk_set_str(j->d, w->report, "service", w->x.service ? "exists" : "missing");
+	rk_set_str(j->d, w->report, "ingress", w->x.ingress ? "exists" : "missing");
+	rk_set(j->d, w->report, "hosts", hosts);
+	if (status_secret(w, err) < 0)
+		return -1;
+	c.ca = w->served.s;
+	c.ca_len = w->served.len;
+	rk_exposure_ask(&w->x, &c);
+	rk_set(j->d, w->report, "exposure", rk_exposure_report(&w->x, j->d));
+	return 0;
 }
 
-static void status_table(const struct job *j, const struct rk_val *v)
+static void exposure_row(
+	struct rk_table *t, const char *kind, const struct rk_val *v, const char *more)
+{
+	const char *detail = rk_get_str(v, "detail", NULL);
+	rk_auto_buf b = RK_BUF_INIT;
+
+	rk_buf_addf(&b, "%s%s%s", more, *more && detail ? ", " : "", detail ? detail : "");
+	rk_table_row(t, kind, rk_get_str(v, "name", NULL), rk_get_str(v, "state", NULL), b.s);
+}
+
+static void status_table(const struct view *w)
 {
 	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
 	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
+	const struct rk_val *v = w->report;
 	const char *problem = rk_get_str(v, "certificateProblem", NULL);
 	const char *expires = rk_get_str(v, "certificateExpires", NULL);
 	rk_auto_buf hosts = RK_BUF_INIT, cert = RK_BUF_INIT;
 
-	for (size_t i = 0; i < j->in.hosts.n; i++)
-		rk_buf_addf(&hosts, "%s%s", i ? "," : "", j->in.hosts.v[i]);
+	for (size_t i = 0; i < w->x.hosts.n; i++)
+		rk_buf_addf(&hosts, "%s%s", i ? "," : "", w->x.hosts.v[i]);
 	rk_buf_puts(&cert, problem ? problem : expires ? "expires " : "");
 	rk_buf_puts(&cert, !problem && expires ? expires : "");
-	rk_table_row(t, "Service", j->in.service, rk_get_str(v, "service", NULL), "");
-	rk_table_row(t, "Secret", j->in.secret, rk_get_str(v, "secret", NULL), cert.s);
-	rk_table_row(t, "Ingress", j->in.name, rk_get_str(v, "ingress", NULL), hosts.s);
-	rk_table_print(t, RK_FMT_TABLE, !j->o->out.no_headers);
+	exposure_row(t, "Service", rk_get(v, "exposure", "service", NULL), "");
+	rk_table_row(t, "Secret", w->j->in.secret, rk_get_str(v, "secret", NULL), cert.s);
+	exposure_row(t, "Ingress", rk_get(v, "exposure", "ingress", NULL), hosts.s);
+	rk_each (url, rk_get(v, "exposure", "urls", NULL))
+		rk_table_row(t, "URL", rk_get_str(url, "url", NULL), rk_get_str(url, "state", NULL),
+			rk_streq(rk_get_str(url, "state", NULL), "answers")
+				? ""
+				: rk_get_str(url, "detail", NULL));
+	rk_table_print(t, RK_FMT_TABLE, !w->j->o->out.no_headers);
 	rk_table_free(t);
 }
 
-static bool all_well(const struct rk_val *v)
+static bool complete(const struct rk_val *v)
 {
 	return rk_streq(rk_get_str(v, "service", NULL), "exists") &&
 	       rk_streq(rk_get_str(v, "secret", NULL), "exists") &&
@@ -463,31 +498,54 @@ static bool all_well(const struct rk_val *v)
 	       !rk_get(v, "certificateProblem", NULL);
 }
 
-static bool nothing_there(const struct rk_val *v)
+static void on_finding(void *arg, bool problem, const char *text)
 {
-	return rk_streq(rk_get_str(v, "service", NULL), "missing") &&
-	       rk_streq(rk_get_str(v, "ingress", NULL), "missing");
+	struct view *w = arg;
+
+	w->bad |= problem;
+	if (problem)
+		rk_note("%s", text);
+	else
+		rk_warn("%s", text);
+}
+
+static int status_view(struct view *w, struct rk_err *err)
+{
+	struct job *j = w->j;
+	rk_auto_buf names = RK_BUF_INIT;
+
+	if (status_gather(w, err) < 0)
+		return -1;
+	if (!w->x.service && !w->x.ingress && rk_k3k_guard_host(j->host, err) < 0)
+		return -1;
+	if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML)
+		rk_print_val((enum rk_fmt)j->o->out.fmt, w->report);
+	else
+		status_table(w);
+	rk_exposure_tell(&w->x, on_finding, w);
+	rk_ingress_flags(&j->in, "--secret", &names);
+	if (!complete(w->report)) {
+		rk_err_set(err, RK_FAIL,
+			"the exposure of %s/%s on the host cluster is not complete", j->ns,
+			j->cluster);
+		return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s%s", j->ns,
+			j->cluster, names.s);
+	}
+	if (!w->bad)
+		return 0;
+	rk_err_set(
+		err, RK_FAIL, "Rancher of %s/%s is not served as it should be", j->ns, j->cluster);
+	return rk_err_hint(err, "see: kubectl rk3k status %s/%s%s", j->ns, j->cluster, names.s);
 }
 
 static int status_run(struct job *j, struct rk_err *err)
 {
-	rk_auto_buf names = RK_BUF_INIT;
-	struct rk_val *v = rk_map(j->d);
+	struct view w = {.j = j, .report = rk_map(j->d), .served = RK_BUF_INIT};
+	int rc = status_view(&w, err);
 
-	if (status_gather(j, v, err) < 0)
-		return -1;
-	if (nothing_there(v) && rk_k3k_guard_host(j->host, err) < 0)
-		return -1;
-	if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML)
-		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
-	else
-		status_table(j, v);
-	if (all_well(v))
-		return 0;
-	rk_err_set(err, RK_FAIL, "the host's way to %s is not complete", j->cluster);
-	rk_ingress_flags(&j->in, "--secret", &names);
-	return rk_err_hint(
-		err, "run: kubectl rk3k ingress restore %s/%s%s", j->ns, j->cluster, names.s);
+	rk_exposure_release(&w.x);
+	rk_buf_release(&w.served);
+	return rc;
 }
 
 static int status(void *opts, int argc, char **argv, struct rk_err *err)

@@ -81,6 +81,14 @@ static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *e
 	return 0;
 }
 
+/* What the URL's certificate is verified with; a key that is absent or bad leaves it empty. */
+static void anchor(const struct rk_val *secret, const char *key, struct rk_buf *out)
+{
+	rk_buf_reset(out);
+	if (rk_need_base64(secret, out, NULL, "data", key, NULL) < 0)
+		rk_buf_reset(out);
+}
+
 /* One copy of the certificate into the report under certificates.WHERE. */
 static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const char *name,
 	const char *where, const struct rk_strv *hosts, struct rk_err *err)
@@ -102,6 +110,7 @@ static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const ch
 		rk_set_str(l->d, v, "problem", why.msg);
 		problem(l, "certificate %s: %s", where, why.msg);
 	}
+	anchor(secret, k == l->host ? "tls.crt" : "ca.crt", k == l->host ? &l->served : &l->ca);
 	if (res.not_after) {
 		set_time(l, v, "expires", res.not_after);
 		rk_set_str(l->d, v, "fingerprint", res.fingerprint);
@@ -109,24 +118,45 @@ static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const ch
 	return 0;
 }
 
-static int look_ingress(struct look *l, struct rk_strv *hosts, struct rk_err *err)
+static int look_ingress(struct look *l, struct rk_err *err)
 {
-	struct rk_val *ing, *svc, *urls = rk_seq(l->d);
+	struct rk_exposure *x = &l->exposure;
+	struct rk_val *urls = rk_seq(l->d);
 
-	if (rk_kube_find(l->host, &RK_INGRESS, l->ns, l->names.name, l->d, &ing, err) < 0 ||
-		rk_kube_find(l->host, &RK_SERVICE, l->ns, l->names.service, l->d, &svc, err) < 0)
+	if (rk_exposure_look(x, l->host, l->ns, &l->names, l->d, err) < 0)
 		return -1;
-	rk_ingress_hosts(ing, hosts);
-	for (size_t i = 0; i < hosts->n; i++)
-		rk_append(urls, rk_string(l->d, rk_doc_printf(l->d, "https://%s", hosts->v[i])));
+	for (size_t i = 0; i < x->hosts.n; i++)
+		rk_append(urls, rk_string(l->d, rk_doc_printf(l->d, "https://%s", x->hosts.v[i])));
 	rk_set(l->d, l->report, "urls", urls);
-	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", ing != NULL);
-	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", svc != NULL);
-	if (!ing)
+	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", x->ingress);
+	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", x->service);
+	if (!x->ingress)
 		missing(l, "Ingress", l->names.name);
-	if (!svc)
+	if (!x->service)
 		missing(l, "Service", l->names.service);
 	return 0;
+}
+
+static void told(void *arg, bool is_problem, const char *text)
+{
+	struct look *l = arg;
+
+	rk_append_str(l->d, is_problem ? l->problems : l->warnings, text);
+}
+
+/* Without a connection to the virtual cluster its CA is unknown; then the certificate that the host
+ * cluster is meant to serve is what the answer is verified with. */
+static void ask_url(struct look *l)
+{
+	const struct rk_buf *ca = l->ca_known ? &l->ca : &l->served;
+	struct rk_ping_conf c = {.ca = ca->s,
+		.ca_len = ca->len,
+		.resolve = l->o->kube.resolve,
+		.request_ms = l->o->kube.request_timeout_ms};
+
+	rk_exposure_ask(&l->exposure, &c);
+	rk_set(l->d, l->report, "exposure", rk_exposure_report(&l->exposure, l->d));
+	rk_exposure_tell(&l->exposure, told, l);
 }
 
 /* --- inside --- */
@@ -208,6 +238,22 @@ static void look_agreement(struct look *l)
 		l->ns, l->cluster, flags.s);
 }
 
+/* The CA as `wait url` finds it: what cert-manager wrote beside the certificate, else the anchor that
+ * Rancher gives its agents, else the system's roots. */
+static int look_ca(struct look *l, struct rk_err *err)
+{
+	struct rk_val *secret = NULL;
+
+	if (l->exposure.hosts.n && !l->ca.len &&
+		rk_kube_find(
+			l->virt, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &secret, err) < 0)
+		return -1;
+	if (secret)
+		anchor(secret, "cacerts.pem", &l->ca);
+	l->ca_known = true;
+	return 0;
+}
+
 static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_err *err)
 {
 	const char *from = l->from;
@@ -217,7 +263,7 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 		look_cert(l, l->virt, l->from_ns, from, "inside", hosts, err) < 0)
 		return -1;
 	look_agreement(l);
-	return 0;
+	return look_ca(l, err);
 }
 
 /* The way in; that there is none is a finding, not the end of the report. */
@@ -246,23 +292,31 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 
 int gather(struct look *l, struct rk_err *err)
 {
-	struct rk_strv hosts = {0};
 	struct rk_val *c;
 	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);
 
 	l->report = rk_map(l->d);
 	l->problems = rk_seq(l->d);
+	l->warnings = rk_seq(l->d);
+	l->exposure = (struct rk_exposure){0};
+	l->ca = l->served = (struct rk_buf)RK_BUF_INIT;
+	l->ca_known = false;
 	if (rc == 0) {
 		look_cluster(l, c);
 		rc = look_servers(l, c, err);
 	}
 	if (rc == 0)
-		rc = look_ingress(l, &hosts, err);
+		rc = look_ingress(l, err);
 	if (rc == 0)
-		rc = look_cert(l, l->host, l->ns, l->names.secret, "host", &hosts, err);
-	if (rc == 0)
-		look_access(l, &hosts);
-	rk_strv_release(&hosts);
+		rc = look_cert(l, l->host, l->ns, l->names.secret, "host", &l->exposure.hosts, err);
+	if (rc == 0) {
+		look_access(l, &l->exposure.hosts);
+		ask_url(l);
+	}
+	rk_exposure_release(&l->exposure);
+	rk_buf_release(&l->ca);
+	rk_buf_release(&l->served);
 	rk_set(l->d, l->report, "problems", l->problems);
+	rk_set(l->d, l->report, "warnings", l->warnings);
 	return rc;
 }

@@ -49,6 +49,24 @@ static void chart_rows(const struct look *l, struct rk_table *t)
 	}
 }
 
+static void exposure_rows(const struct look *l, struct rk_table *t)
+{
+	const struct rk_val *v = rk_get(l->report, "exposure", NULL);
+	static const char *const kinds[] = {"service", "ingress"};
+
+	for (size_t i = 0; i < RK_COUNT(kinds); i++) {
+		const struct rk_val *o = rk_get(v, kinds[i], NULL);
+		const char *detail = rk_get_str(o, "detail", NULL);
+
+		rk_table_row(t, kinds[i], rk_get_str(o, "state", NULL),
+			text(l, "%s%s%s", rk_get_str(o, "name", NULL), detail ? ", " : "",
+				detail ? detail : ""));
+	}
+	rk_each (url, rk_get(v, "urls", NULL))
+		rk_table_row(
+			t, "url", rk_get_str(url, "state", NULL), rk_get_str(url, "detail", NULL));
+}
+
 static void print_table(const struct look *l)
 {
 	static const char *const head[] = {"WHAT", "STATE", "DETAIL"};
@@ -78,10 +96,11 @@ static void print_table(const struct look *l)
 			"");
 	cert_row(l, t, "certificate inside", "inside");
 	cert_row(l, t, "certificate on host", "host");
-	rk_each (url, rk_get(r, "urls", NULL))
-		rk_table_row(t, "url", "", rk_str(url));
+	exposure_rows(l, t);
 	rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
 	rk_table_free(t);
+	rk_each (w, l->warnings)
+		rk_warn("%s", rk_str(w));
 	rk_each (p, l->problems)
 		rk_note("%s", rk_str(p));
 }

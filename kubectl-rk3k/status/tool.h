@@ -4,7 +4,7 @@
 #define STATUS_TOOL_H
 
 #include "cli.h"
-#include "ingress.h"
+#include "exposure.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -21,7 +21,10 @@ struct look {
 	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */
 	struct rk_ingress names;    /* of the objects on the host */
 	struct rk_doc *d;
-	struct rk_val *report, *problems;
+	struct rk_val *report, *problems, *warnings;
+	struct rk_exposure exposure;
+	struct rk_buf ca, served; /* PEM: Rancher's CA; the chain that the host is meant to serve */
+	bool ca_known;		  /* the virtual cluster was asked for it */
 };
 
 /* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; that the

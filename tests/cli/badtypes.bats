@@ -84,7 +84,8 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 }
 
 @test "status: wrong types in what it reads on both sides" {
-	bad 1 'k3k.io.*/rancher$|sets/|deployments/|traefik' status -o json
+	bad 1 'k3k.io.*/rancher$|sets/|deployments/|traefik|slices|classes' status -o json \
+		--resolve rancher.example.com:443:127.0.0.1
 }
 
 @test "status -A: wrong types in the list of Clusters" {
@@ -117,7 +118,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 }
 
 @test "ingress: wrong types in Ingress, Service and Secret" {
-	bad 0 'ingresses|traefik|secrets/tls' ingress status
+	bad 1 'ingresses|traefik|secrets/tls|slices|classes' ingress status --resolve rancher.example.com:443:127.0.0.1
 	bad 0 'ingresses|traefik' ingress apply
 	bad 0 'ingresses|traefik|secrets/tls' ingress restore
 	objects '(.["/apis/networking.k8s.io/v1/namespaces/rancher-k3k/ingresses/rancher-ingress"]) =

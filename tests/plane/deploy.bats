@@ -115,9 +115,9 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 }
 
 @test "status: all is well, also as json" {
-	run --separate-stderr -0 rk3k status
+	run --separate-stderr -0 rk3k status --resolve "$HOST:443:10.90.0.1"
 	assert_output --regexp 'chart rancher +done'
-	assert_line --regexp "^url +https://$HOST\$"
+	assert_line --regexp "^url +answers +https://$HOST\$"
 	assert_line --regexp '^kubeconfig +works +https://10\.90\.0\.1:[0-9]+ \(node port\), until 20[0-9-]+T[0-9:]+Z$'
 	assert_line --regexp '^certificate inside +valid +until 20[0-9-]+T[0-9:]+Z, sha256 [0-9a-f]+'
 	assert_line --regexp '^certificate on host +valid +until 20[0-9-]+T[0-9:]+Z, sha256 [0-9a-f]+'

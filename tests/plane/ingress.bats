@@ -82,7 +82,8 @@ service/rancher-k3k-traefik"
 	ingress apply --host a.example.com -q
 	certificate "$BATS_TEST_TMPDIR" a.example.com
 	kubectl create secret tls tls-rancher-ingress -n "$NS" --cert="$BATS_TEST_TMPDIR/tls.crt" --key="$BATS_TEST_TMPDIR/tls.key" >/dev/null
-	run --separate-stderr -0 ingress status -o json
+	run --separate-stderr -1 ingress status -o json
+	[[ $stderr == *"Service $NS/rancher-k3k-traefik has no ready endpoint"* ]]
 	assert_equal "$(jq -r '.service + .ingress + .secret' <<<"$output")" existsexistsexists
 }
 

@@ -154,7 +154,8 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 		assert_output ""
 		run -0 writes
 		assert_output ""
-		run --separate-stderr -0 rk3k ingress status "$NS/$cluster"
+		run --separate-stderr -1 rk3k ingress status "$NS/$cluster" -o json # no server pod is behind it
+		assert_equal "$(jq -r '.service + .ingress + .secret' <<<"$output")" existsexistsexists
 		kubectl delete ingress "$cluster-k3k-ingress" >/dev/null
 		run --separate-stderr -0 rk3k ingress restore "$NS/$cluster" --host rancher.example.com
 		assert_output "ingress.networking.k8s.io/$cluster-k3k-ingress created"

@@ -54,6 +54,19 @@ setup() { own_home; }
 	END
 }
 
+@test "status, ingress status: exact requests: class and endpoints of what is served, once" {
+	run --separate-stderr -0 rk3k ingress apply "$NS/rancher" --host a.example.com
+	own_audit
+	run --separate-stderr -1 rk3k ingress status "$NS/rancher"
+	assert_requests <<-END
+		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 200
+		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 200
+		list /apis/discovery.k8s.io/v1/namespaces/$NS/endpointslices?limit=500&labelSelector=kubernetes.io/service-name* 200
+		get /apis/networking.k8s.io/v1/ingressclasses/nginx 404
+		get /api/v1/namespaces/$NS/secrets/tls-rancher-ingress 404
+	END
+}
+
 @test "status -A: exact requests: one pass over the list, page by page" {
 	awk 'BEGIN { for (i = 0; i < 501; i++)
 		printf "---\napiVersion: k3k.io/v1beta1\nkind: Cluster\nmetadata: {name: c%d}\nspec: {servers: 1}\n", i }' |
@@ -71,8 +84,8 @@ setup() { own_home; }
 	own_audit
 	run --separate-stderr -1 rk3k ingress status "$NS/rancher"
 	assert_requests <<-END
-		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
 		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
+		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
 		get /api/v1/namespaces/$NS/secrets/tls-rancher-ingress 404
 		get /apis/k3k.io 200
 	END

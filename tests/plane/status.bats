@@ -11,11 +11,20 @@ setup_file() {
 	own_up 127.77.0.26
 	own_crd k3k.io v1beta1 Cluster clusters
 	own_crd helm.cattle.io v1 HelmChart helmcharts
+	bed kubectl --kubeconfig "$OWN/admin.kubeconfig" create -f - >/dev/null <<-END
+		apiVersion: networking.k8s.io/v1
+		kind: IngressClass
+		metadata: {name: nginx}
+		spec: {controller: k8s.io/ingress-nginx}
+	END
 	kubectl --kubeconfig "$OWN/admin.kubeconfig" create namespace cattle-system >/dev/null
 }
 teardown_file() { own_down; }
 setup() { own_home; }
-teardown() { kubectl delete secret,deployment -n cattle-system --all >/dev/null; }
+teardown() {
+	[[ -z ${WEB:-} ]] || pkill -P "$WEB" || kill "$WEB" 2>/dev/null || true
+	kubectl delete secret,deployment -n cattle-system --all >/dev/null
+}
 
 status() { run --separate-stderr rk3k status "$@"; }
 
@@ -64,8 +73,44 @@ counted() {
 served() {
 	local hosts
 	IFS=, read -ra hosts <<<"$1"
-	certificate "$BATS_TEST_TMPDIR/a" "${hosts[@]}"
+	certificate "$BATS_TEST_TMPDIR/a" "${hosts[@]}" -- -subj /CN=served
 	rk3k ingress apply "$NS/rancher" -q --host "$1" "${@:2}" >/dev/null
+	endpoint "$(kubectl get service -l app.kubernetes.io/managed-by=rk3k -o 'jsonpath={.items[0].metadata.name}')"
+}
+
+# The pods of this plane have no node, so its controllers make none.
+endpoint() { # SERVICE
+	kubectl create -f - >/dev/null <<-END
+		apiVersion: discovery.k8s.io/v1
+		kind: EndpointSlice
+		metadata: {name: $1-test, labels: {kubernetes.io/service-name: $1}}
+		addressType: IPv4
+		endpoints: [{addresses: [10.198.0.9], conditions: {ready: true}}]
+	END
+}
+
+# answering STATUS [BODY]: what the host's ingress controller answers, under the pair of served. The
+# Ingress has its address, the host name is in no DNS.
+answering() {
+	kubectl patch ingress rancher-k3k-ingress --subresource status --type merge \
+		-p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$OWN_ADDRESS\"}]}}}" >/dev/null
+	kubectl create secret generic tls-ca -n cattle-system --from-file="cacerts.pem=$BATS_TEST_TMPDIR/a/tls.crt" >/dev/null
+	bed python3 - "$OWN_ADDRESS" "$BATS_TEST_TMPDIR/a" "$@" >/dev/null 2>&1 <<-'END' &
+		import http.server, socketserver, ssl, sys
+		class Answer(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        self.send_response(int(sys.argv[3]))
+		        self.end_headers()
+		        self.wfile.write("".join(sys.argv[4:]).encode())
+		socketserver.TCPServer.allow_reuse_address = True
+		server = socketserver.TCPServer((sys.argv[1], 443), Answer)
+		context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		context.load_cert_chain(sys.argv[2] + "/tls.crt", sys.argv[2] + "/tls.key")
+		server.socket = context.wrap_socket(server.socket, server_side=True)
+		server.serve_forever()
+	END
+	WEB=$!
+	within 20 bed bash -c "exec 5<>/dev/tcp/$OWN_ADDRESS/443"
 }
 
 @test "status: names of one's own, by flags and by deploy.conf, show the truth" {
@@ -145,4 +190,69 @@ served() {
 	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": null}}' >/dev/null
 	assert_failure 1
 	assert_line --regexp '^cluster +Terminating'
+}
+
+# bats test_tags=quick
+@test "status, ingress status: a URL that answers 502 is a problem" {
+	complete
+	served a.example.com
+	tls "$NS" tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	tls cattle-system tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	answering 502
+	status "$NS/rancher"
+	assert_failure 1
+	assert_line --regexp '^url +fails +https://a.example.com: the ingress controller reaches nothing behind it \(502\)'
+	assert_line --regexp '^service +exists +rancher-k3k-traefik, 1 ready endpoint'
+	assert_line --regexp "^ingress +exists +rancher-k3k-ingress, class nginx, at $OWN_ADDRESS"
+	[[ $stderr == *"reaches nothing behind it (502); asked at $OWN_ADDRESS"* ]]
+	run --separate-stderr -1 rk3k ingress status "$NS/rancher"
+	assert_line --regexp '^URL +https://a.example.com +fails +.*\(502\)'
+	run --separate-stderr -1 rk3k ingress status "$NS/rancher" -o json
+	assert_equal "$(jq -c '.exposure.urls[0] | [.state, .status]' <<<"$output")" '["fails",502]'
+}
+
+@test "status, ingress status: a URL that answers, by address and by name" {
+	complete
+	served a.example.com
+	tls "$NS" tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	tls cattle-system tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	answering 200 pong
+	status "$NS/rancher"
+	assert_success
+	assert_line --regexp "^url +answers +https://a.example.com at $OWN_ADDRESS"
+	[[ $stderr == *"Rancher answers at $OWN_ADDRESS, but not by name from here"* ]]
+	status "$NS/rancher" --resolve "a.example.com:443:$OWN_ADDRESS"
+	assert_success
+	assert_line --regexp '^url +answers +https://a.example.com$'
+	assert_equal "$stderr" ""
+	run --separate-stderr -0 rk3k ingress status "$NS/rancher" --resolve "a.example.com:443:$OWN_ADDRESS"
+	assert_line --regexp '^URL +https://a.example.com +answers'
+}
+
+@test "status: a URL under another certificate than the deployment's is a problem" {
+	complete
+	served a.example.com
+	tls "$NS" tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	tls cattle-system tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	answering 200 pong
+	certificate "$BATS_TEST_TMPDIR/b" a.example.com
+	kubectl delete secret tls-ca -n cattle-system >/dev/null
+	kubectl create secret generic tls-ca -n cattle-system --from-file="cacerts.pem=$BATS_TEST_TMPDIR/b/tls.crt" >/dev/null
+	status "$NS/rancher" -o json
+	assert_failure 1
+	assert_equal "$(jq -r '.exposure.urls[0].state' <<<"$output")" fails
+}
+
+@test "status: an Ingress of a class that does not exist, a Service without endpoints" {
+	complete
+	served a.example.com --class gone
+	tls "$NS" tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	tls cattle-system tls-rancher-ingress "$BATS_TEST_TMPDIR/a"
+	kubectl delete endpointslice rancher-k3k-traefik-test >/dev/null
+	status "$NS/rancher"
+	assert_failure 1
+	assert_line --regexp '^service +no endpoints'
+	assert_line --regexp '^ingress +not served +rancher-k3k-ingress, class gone'
+	assert_line --regexp '^url +unknown'
+	[[ $stderr == *"IngressClass gone not found: no controller serves Ingress $NS/rancher-k3k-ingress"* ]]
 }

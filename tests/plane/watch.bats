@@ -45,7 +45,7 @@ carried() { [[ $(on_host) == "$(<"$BATS_TEST_TMPDIR/$1/tls.crt")" ]]; }
 # Each tool with what it does first.
 watch_sync() { background "$OUT" cert-sync "$NS/rancher" --host "$HOST" --watch; }
 watch_ingress() { background "$OUT" ingress apply "$NS/rancher" --host "$HOST" --watch; }
-watch_status() { background "$OUT" status "$NS/rancher" --watch; }
+watch_status() { background "$OUT" status "$NS/rancher" --watch --resolve "$HOST:443:127.0.0.1"; }
 begun() { grep -E 'secret/.* (created|unchanged)|service/.* (created|unchanged)|^cluster  ' "$OUT"; }
 
 # shown STATE: the last table says so of the certificate on the host.
