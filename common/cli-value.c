@@ -9,18 +9,12 @@ static const struct {
 	const char *name;
 	double ns;
 } units[] = {
-	{"ns", 1},
-	{"us", 1e3},
-	{"\302\265s", 1e3},
-	{"\316\274s", 1e3},
-	{"ms", 1e6},
-	{"s", 1e9},
-	{"m", 60e9},
-	{"h", 3600e9},
+	{"ns", 1}, {"us", 1e3}, {"\302\265s", 1e3}, {"\316\274s", 1e3}, {"ms", 1e6}, {"s", 1e9},
+	{"m", 60e9}, {"h", 3600e9}, {"d", 24 * 3600e9}, /* the last: not a unit of Go's */
 };
 
-/* One "1.5h" of a duration; moves *s behind it. */
-static bool duration_part(const char **s, double *ns)
+/* One "1.5h" of a duration in one of the first n units; moves *s behind it. */
+static bool duration_part(const char **s, size_t n_units, double *ns)
 {
 	const char *p = *s;
 	double n = 0, scale = 1;
@@ -31,7 +25,7 @@ static bool duration_part(const char **s, double *ns)
 	if (*p == '.')
 		for (p++; *p >= '0' && *p <= '9'; p++, digits = true)
 			n += (*p - '0') * (scale /= 10);
-	for (size_t i = 0; digits && i < RK_COUNT(units); i++) {
+	for (size_t i = 0; digits && i < n_units; i++) {
 		size_t len = strlen(units[i].name);
 
 		/* "m" must not take the m of "ms"; "ms" stands before it. */
@@ -44,7 +38,7 @@ static bool duration_part(const char **s, double *ns)
 	return false;
 }
 
-bool rk_parse_duration(const char *s, int64_t *ms)
+static bool parse_duration(const char *s, size_t n_units, int64_t *ms)
 {
 	double ns = 0;
 	bool minus = *s == '-';
@@ -56,11 +50,21 @@ bool rk_parse_duration(const char *s, int64_t *ms)
 		return true;
 	}
 	do {
-		if (!duration_part(&s, &ns) || ns > 9.2e18) /* Go's int64 of nanoseconds */
+		if (!duration_part(&s, n_units, &ns) || ns > 9.2e18) /* Go's int64 of nanoseconds */
 			return false;
 	} while (*s);
 	*ms = (int64_t)(ns / 1e6 + 0.5) * (minus ? -1 : 1);
 	return true;
+}
+
+bool rk_parse_duration(const char *s, int64_t *ms)
+{
+	return parse_duration(s, RK_COUNT(units) - 1, ms);
+}
+
+bool rk_parse_life(const char *s, int64_t *ms)
+{
+	return parse_duration(s, RK_COUNT(units), ms);
 }
 
 /* Index of s among "a|b|c", case ignored as kubectl does; -1 when it is none. */
@@ -116,10 +120,11 @@ static int set_duration(struct rk_flag *f, const char *name, const char *value, 
 		*(int64_t *)f->p = s * 1000;
 		return 0;
 	}
-	if (rk_parse_duration(value, f->p))
+	if (f->opt->kind == RK_OPT_LIFE ? rk_parse_life(value, f->p)
+					: rk_parse_duration(value, f->p))
 		return 0;
-	return rk_err_set(
-		err, RK_USAGE, "%s: \"%s\" is not a duration such as 90s or 5m", name, value);
+	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is not a duration such as %s", name, value,
+		f->opt->kind == RK_OPT_LIFE ? "90d or 720h" : "90s or 5m");
 }
 
 static int set_int(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
@@ -159,6 +164,7 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 		return set_int(f, name, value, err);
 	case RK_OPT_DUR:
 	case RK_OPT_SECS:
+	case RK_OPT_LIFE:
 		return set_duration(f, name, value, err);
 	case RK_OPT_ENUM:
 		return set_enum(f, name, value, err);

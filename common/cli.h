@@ -21,6 +21,7 @@ enum rk_opt_kind {
 	RK_OPT_ENUM,  /* int: index into choices "a|b|c" */
 	RK_OPT_COUNT, /* int: -vvv or -v=3 */
 	RK_OPT_SECS,  /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
+	RK_OPT_LIFE,  /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
 	RK_OPT_GROUP, /* sub: a table whose offsets are relative to off; help: its heading */
 };
 
@@ -140,6 +141,9 @@ const char *rk_nearest(const char *word, const char *const *names);
 /* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for
  * what does not fit. Used by options and settings. */
 bool rk_parse_duration(const char *s, int64_t *ms);
+/* The same with a unit d of 24 hours, which Go does not have: 90d, 1d12h. For how long something
+ * is kept or valid, where people count in days. */
+bool rk_parse_life(const char *s, int64_t *ms);
 
 extern const char rk_commit[];
 extern const char rk_date[]; /* of the commit, "2025-01-31" */

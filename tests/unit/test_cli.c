@@ -461,6 +461,24 @@ static void test_durations(void **state)
 	}
 }
 
+static void test_lifetimes(void **state)
+{
+	int64_t ms = 77;
+
+	(void)state;
+	assert_true(rk_parse_life("90d", &ms));
+	assert_int_equal(ms, INT64_C(90) * 86400000);
+	assert_true(rk_parse_life("1d12h", &ms));
+	assert_int_equal(ms, INT64_C(36) * 3600000);
+	assert_true(rk_parse_life("0.5d", &ms));
+	assert_int_equal(ms, INT64_C(12) * 3600000);
+	assert_true(rk_parse_life("720h", &ms));
+	assert_int_equal(ms, INT64_C(720) * 3600000);
+	assert_false(rk_parse_life("90", &ms));
+	assert_false(rk_parse_life("d", &ms));
+	assert_false(rk_parse_life("200000d", &ms));
+}
+
 static void test_nearest(void **state)
 {
 	static const char *const names[] = {"cert-sync", "status", "deploy", "destroy", NULL};
@@ -596,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_argument_counts),
 		cmocka_unit_test(test_tool_without_verbs),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_help_text),
