@@ -86,10 +86,16 @@ static void closed_pipe(void)
 }
 
 static int write_errno; /* of the first write that failed */
+static bool note_closed_pipe;
+
+void rk_out_note_closed_pipe(void)
+{
+	note_closed_pipe = true;
+}
 
 static void write_failed(void)
 {
-	if (errno == EPIPE)
+	if (errno == EPIPE && !note_closed_pipe)
 		closed_pipe();
 	if (!write_errno)
 		write_errno = errno;
@@ -131,6 +137,8 @@ int rk_out_flush(struct rk_err *err)
 		return 0;
 	errno = write_errno;
 	write_errno = 0; /* said once */
+	if (errno == EPIPE)
+		return rk_err_set(err, 128 + SIGPIPE, "the reader of standard output is gone");
 	return rk_err_sys(err, "write error");
 }
 

@@ -33,6 +33,9 @@ enum rk_color { RK_COLOR_AUTO, RK_COLOR_ALWAYS, RK_COLOR_NEVER };
 void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color);
 /* Flush stdout. Errors: RK_FAIL (full disk); a closed pipe ends the process by SIGPIPE. */
 int rk_out_flush(struct rk_err *err) RK_MUST_USE;
+/* From here on a closed pipe on stdout does not end the program at once: rk_out_flush fails with the
+ * code of SIGPIPE, so that what was made elsewhere for the reader can be taken back. */
+void rk_out_note_closed_pipe(void);
 /* "prog: message; hint" on stderr. */
 void rk_out_error(const struct rk_err *err);
 /* Columns of the terminal on fd (COLUMNS first); 0 when it is none. */

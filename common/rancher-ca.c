@@ -101,6 +101,16 @@ static int check_pin(const struct rk_rancher_conf *conf, const struct rk_buf *te
 	return rk_err_hint(err, "do not go on before you know which one is right");
 }
 
+int rk_rancher_cacerts(struct rk_rancher *r, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	if (rk_rancher_call(r, "GET", "/cacerts", NULL, "read /cacerts", &res, err) < 0)
+		return -1;
+	rk_buf_put(out, res.body.s, res.body.len);
+	return 0;
+}
+
 /* Nobody vouches for the connection yet: the certificate that was refused is taken as the anchor
  * of one more request, which carries nothing of ours; the pin then decides about the answer. */
 int rk_rancher_pinned_ca(

@@ -38,6 +38,19 @@ static int login_at(struct rk_rancher *r, const char *path, const struct rk_val 
 	return 0;
 }
 
+/* An answer that Rancher itself gave, and in which it refused, is the only certain "no". */
+bool rk_rancher_maybe_done(const struct rk_err *err)
+{
+	static const char *const not_sent[] = {"Resolve", "Refused", "Unreachable", "TLS", "Proxy"};
+
+	if (err->http)
+		return err->http == 408 || (err->http >= 502 && err->http <= 504);
+	for (size_t i = 0; i < RK_COUNT(not_sent); i++)
+		if (rk_streq(err->reason, not_sent[i]))
+			return false;
+	return true;
+}
+
 static int explain_login(const char *user, struct rk_err *err)
 {
 	if (err->http == 401)
@@ -51,8 +64,8 @@ static int explain_login(const char *user, struct rk_err *err)
 	return -1;
 }
 
-int rk_rancher_login(
-	struct rk_rancher *r, const char *user, const char *password, struct rk_err *err)
+int rk_rancher_login(struct rk_rancher *r, const char *user, const char *password,
+	const char *description, struct rk_err *err)
 {
 	static const char *const paths[] = {
 		"/v1-public/login", "/v3-public/localProviders/local?action=login"};
@@ -64,6 +77,7 @@ int rk_rancher_login(
 	rk_set_str(d, body, "type", "localProvider"); /* without it the newer API says 422 */
 	rk_set_str(d, body, "username", user);
 	rk_set_str(d, body, "password", password);
+	rk_set_str(d, body, "description", description);
 	rk_set_str(d, body, "responseType", "json");
 	set_token(r, NULL);
 	r->hide[0] = "";
@@ -75,6 +89,11 @@ int rk_rancher_login(
 	}
 	r->hide[1] = NULL;
 	return rc < 0 ? explain_login(user, err) : 0;
+}
+
+char *rk_rancher_session(const struct rk_rancher *r)
+{
+	return r->session ? rk_rancher_token_name(r->session) : NULL;
 }
 
 int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err)

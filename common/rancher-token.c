@@ -63,6 +63,8 @@ static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct 
 	const char *cluster = NULL;
 	bool enabled = true, expired = false;
 
+	if (rk_want_bool(v, &t->current, err, "status", "current", NULL) < 0)
+		return -1;
 	if (rk_want_str(v, &name, err, "metadata", "name", NULL) < 0 ||
 		rk_want_str(v, &bearer, err, "status", "bearerToken", NULL) < 0 ||
 		rk_want_str(v, &secret, err, "status", "value", NULL) < 0 ||
@@ -103,6 +105,7 @@ static int parse_norman(const struct rk_val *v, struct rk_rancher_token *t, stru
 		rk_want_int(v, &created_ms, err, "createdTS", NULL) < 0 ||
 		rk_want_int(v, &t->ttl_ms, err, "ttl", NULL) < 0 ||
 		rk_want_bool(v, &enabled, err, "enabled", NULL) < 0 ||
+		rk_want_bool(v, &t->current, err, "current", NULL) < 0 ||
 		rk_want_bool(v, &expired, err, "expired", NULL) < 0)
 		return -1;
 	name = if_set(name) ? name : if_set(id);
@@ -173,13 +176,14 @@ static bool uses_ext(const struct rk_rancher *r)
 }
 
 int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
-	struct rk_rancher_token *out, struct rk_err *err)
+	struct rk_rancher_token *out, bool *maybe, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_free char *name = NULL;
 	struct rk_val *v;
 	int rc;
 
+	*maybe = false;
 	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
 	if (ttl_ms <= 0 && longest(r, &ttl_ms, err) < 0)
 		return -1;
@@ -188,6 +192,7 @@ int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t
 		rk_err_clear(err);
 		rc = make_ext(r, description, ttl_ms, d, &v, err);
 	}
+	*maybe = rc == 0 || rk_rancher_maybe_done(err);
 	if (rc < 0)
 		return -1;
 	if (rk_rancher_token_parse(v, out, err) < 0)
@@ -195,6 +200,7 @@ int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t
 	name = out->value ? rk_rancher_token_name(out->value) : NULL;
 	if (!rk_streq(name, out->name))
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds none", r->base, MAKE);
+	*maybe = false;
 	return 0;
 }
 
@@ -223,10 +229,11 @@ int rk_rancher_token_get(
 	return 0;
 }
 
-int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+static int delete_at(
+	struct rk_rancher *r, const char *path, const char *name, bool *gone, struct rk_err *err)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_free char *path = token_path(name), *what = rk_asprintf("delete token %s", name);
+	rk_auto_free char *what = rk_asprintf("delete token %s", name);
 	int rc = rk_rancher_call(r, "DELETE", path, NULL, what, &res, err);
 
 	if (gone)
@@ -236,4 +243,77 @@ int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool *gone, 
 		return 0;
 	}
 	return rc;
+}
+
+int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_free char *path = token_path(name);
+
+	return delete_at(r, path, name, gone, err);
+}
+
+/* Norman shows everyone only his own tokens; the management cluster's API obeys RBAC instead. */
+int rk_rancher_token_delete_any(
+	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+
+	if (rk_prefix(name, EXT))
+		return rk_rancher_token_delete(r, name, gone, err);
+	rk_buf_puts(&path, "/apis/management.cattle.io/v3/tokens/");
+	rk_urlencode(&path, name);
+	return delete_at(r, path.s, name, gone, err);
+}
+
+/* --- listing --- */
+
+static int add_token(
+	struct rk_doc *d, struct rk_val *list, const struct rk_val *it, struct rk_err *err)
+{
+	struct rk_rancher_token t;
+	struct rk_val *v = rk_map(d);
+	int rc = rk_rancher_token_parse(it, &t, err);
+
+	if (rc == 0) {
+		rk_set_str(d, v, "name", t.name);
+		rk_set_str(d, v, "description", t.description);
+		rk_set_bool(d, v, "current", t.current);
+		rk_append(list, v);
+	}
+	rk_rancher_token_release(&t);
+	return rc;
+}
+
+static int list_at(struct rk_rancher *r, const char *path, const char *key, struct rk_doc *d,
+	struct rk_val *list, struct rk_err *err)
+{
+	static const char what[] = "list tokens";
+	const struct rk_val *items = NULL;
+	struct rk_val *v;
+
+	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
+		return -1;
+	if (rk_want_seq(v, &items, err, key, NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	rk_each (it, items)
+		if (add_token(d, list, it, err) < 0)
+			return rk_rancher_malformed(r, what, err);
+	return 0;
+}
+
+/* Norman's list has no pages in practice: limit is ignored there. One of the two APIs is enough. */
+int rk_rancher_tokens(
+	struct rk_rancher *r, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_err ext = RK_ERR_INIT;
+	int norman;
+
+	*out = rk_seq(d);
+	norman = list_at(r, "/v3/tokens", "data", d, *out, err);
+	if (norman < 0 && !err->http)
+		return -1;
+	if (list_at(r, EXT_TOKENS, "items", d, *out, &ext) < 0)
+		return norman;
+	rk_err_clear(err);
+	return 0;
 }

@@ -90,14 +90,19 @@ int rk_rancher_pinned_ca(const struct rk_rancher_conf *conf, const char *pin, st
 
 /* --- session --- */
 
-/* Log in as a local user; the session's token is used from here on. RK_CONFLICT: wrong password
- * (err->http 401), disabled user (403). */
+/* Log in as a local user; the session's token is used from here on and has this description.
+ * RK_CONFLICT: wrong password (err->http 401), disabled user (403). */
 int rk_rancher_login(struct rk_rancher *r, const char *user, const char *password,
-	struct rk_err *err) RK_MUST_USE;
+	const char *description, struct rk_err *err) RK_MUST_USE;
+/* Name of the session's token (caller frees), or NULL without a session. */
+char *rk_rancher_session(const struct rk_rancher *r);
+/* Whether a request that failed with err may have been carried out all the same: its answer was
+ * lost, came too late, was damaged, or a proxy gave one in Rancher's place. */
+bool rk_rancher_maybe_done(const struct rk_err *err);
 /* Use this token (copied, wiped) from here on; it is not a session, logout leaves it alone. NULL:
  * back to the session, if there is one. */
 void rk_rancher_use(struct rk_rancher *r, const char *token);
-/* End the session with its own token, whatever rk_rancher_use said. Without one: 0. */
+/* End the session with its own token, whatever rk_rancher_use set. Without one: 0. */
 int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err) RK_MUST_USE;
 
 /* The caller's user: name and whether a new password is due; *id is the caller's to free. */
@@ -124,6 +129,7 @@ struct rk_rancher_token {
 	int64_t expires; /* seconds since 1970, RK_RANCHER_NEVER, or RK_RANCHER_UNKNOWN */
 	bool live;	 /* enabled and not expired, as the server says */
 	bool scoped;	 /* to one cluster: of no use to the terraform provider */
+	bool current;	 /* the one that the request carried */
 };
 #define RK_RANCHER_TOKEN_INIT \
 	{                     \
@@ -138,15 +144,22 @@ char *rk_rancher_token_name(const char *value);
 
 /* Make an unscoped API token; ttl_ms <= 0 asks for the longest that the server gives. A Norman
  * token where the server makes them, since the terraform provider reads its token back through
- * /v3/tokens, which refuses ext tokens before 2.15; else an ext token. */
+ * /v3/tokens, which refuses ext tokens before 2.15; else an ext token. *maybe: it failed, but the
+ * server may have made one. */
 int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
-	struct rk_rancher_token *out, struct rk_err *err) RK_MUST_USE;
+	struct rk_rancher_token *out, bool *maybe, struct rk_err *err) RK_MUST_USE;
 /* Read it back. Gone or not ours: RK_NOTFOUND; the token that asks is not valid: http 401. */
 int rk_rancher_token_get(struct rk_rancher *r, const char *name, struct rk_rancher_token *out,
 	struct rk_err *err) RK_MUST_USE;
-/* Absence is fine: *gone (may be NULL) then says so. */
+/* Absence is fine: *gone (may be NULL) is then true. A token of another user counts as absent. */
 int rk_rancher_token_delete(
 	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err) RK_MUST_USE;
+/* The same for a token of any user, which only an administrator may delete (else err->http 403). */
+int rk_rancher_token_delete_any(
+	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err) RK_MUST_USE;
+/* The caller's own tokens of both kinds: a SEQ of {name, description, current} in d. */
+int rk_rancher_tokens(struct rk_rancher *r, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
 
 /* --- clusters --- */
 
@@ -154,7 +167,9 @@ int rk_rancher_token_delete(
  * {id, name, harvester} in d. Matching is done here too: some paths ignore selectors. */
 int rk_rancher_clusters(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
-/* Have a kubeconfig made; every call mints a token. out should be secret. */
+/* The CA that Rancher advises its clients to trust (setting cacerts); empty: none. */
+int rk_rancher_cacerts(struct rk_rancher *r, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+/* Have a kubeconfig made; every call makes a token. out should be secret. */
 int rk_rancher_kubeconfig(
 	struct rk_rancher *r, const char *id, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 

@@ -47,12 +47,15 @@ static void defaults(void *p)
 		.arg = "DURATION", .help = "how long to wait for Rancher to answer"              \
 	}
 
-static const struct rk_opt OPTS[] = {WHERE_OPTS,
-	STR_OPT("user", user, "NAME", "local user of Rancher to log in as"),
-	FILE_OPT("password-file", password_file,
-		"file with the user's password, - is standard input; default: ask"),
-	FILE_OPT("rancher-token-file", token_file,
-		"file with a Rancher token to use instead of logging in, - is standard input"),
+#define LOGIN_OPTS                                                                           \
+	STR_OPT("user", user, "NAME", "local user of Rancher to log in as"),                 \
+		FILE_OPT("password-file", password_file,                                     \
+			"file with the user's password, - is standard input; default: ask"), \
+		FILE_OPT("rancher-token-file", token_file,                                   \
+			"file with a Rancher token to use instead of logging in, - is "      \
+			"standard input")
+
+static const struct rk_opt OPTS[] = {WHERE_OPTS, LOGIN_OPTS,
 	FLAG_OPT("first-login", first_login,
 		"log in with the bootstrap password, change it to that of --password-file, and set "
 		"server-url"),
@@ -60,11 +63,11 @@ static const struct rk_opt OPTS[] = {WHERE_OPTS,
 		"bootstrap password, - is standard input; default: Secret bootstrap-secret"),
 	STR_OPT("description", description, "TEXT", "description of the token"),
 	{.name = "ttl",
-		.kind = RK_OPT_DUR,
+		.kind = RK_OPT_LIFE,
 		.off = offsetof(struct opts, ttl_ms),
 		.arg = "DURATION",
-		.help = "life of the token, as 720h; default: the longest the server gives"},
-	FLAG_OPT("renew", renew, "make a new token though the one at hand is valid"),
+		.help = "token lifetime, for example 90d or 720h; default: server maximum"},
+	FLAG_OPT("renew", renew, "make a new token even if the existing one is valid"),
 	STR_OPT("cluster", cluster, "ID|NAME", "the Harvester cluster, when there are several"),
 	FLAG_OPT("module", module, "also write a provider block and the variables' declarations"),
 	{.name = "output",
@@ -74,33 +77,21 @@ static const struct rk_opt OPTS[] = {WHERE_OPTS,
 		.arg = "FORMAT",
 		.choices = "files|json|env|tfvars",
 		.help = "anything but files: write to standard output, and no file"},
+	FLAG_OPT("with-kubeconfig", with_kubeconfig,
+		"with -o json: include the Harvester cluster's kubeconfig, "
+		"harvester_kubeconfig_content"),
 	RK_GROUP_KUBE(struct opts, kube), /* --cluster and --user are ours */
 	RK_OPT_END};
 
-static const struct rk_opt OPTS_REVOKE[] = {
-	WHERE_OPTS, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt OPTS_REVOKE[] = {WHERE_OPTS, LOGIN_OPTS,
+	FILE_OPT("token-file", revoke_file,
+		"file with the token to revoke (as written by -o json, -o tfvars, or the token "
+		"alone), - is standard input"),
+	STR_OPT("run", run, "ID",
+		"revoke what an interrupted run made: its id is in the tokens' descriptions"),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 /* --- the story --- */
-
-/* Whatever happened: tokens nobody got are taken back, and the session ends with its own. */
-static void leave(struct job *j, bool failed)
-{
-	struct rk_err err = RK_ERR_INIT;
-
-	if (!j->r)
-		return;
-	rk_rancher_set_stop(j->r, NULL);
-	if (failed && j->minted && !j->saved)
-		tf_drop_kubeconfig_token(j, &j->kubeconfig);
-	if (failed && j->made && !j->written) {
-		rk_rancher_use(j->r, j->o->token_file ? j->token.value : NULL);
-		if (rk_rancher_token_delete(j->r, j->token.name, NULL, &err) < 0)
-			rk_warn("token %s was made and is still there: %s", j->token.name, err.msg);
-	}
-	rk_err_clear(&err);
-	if (rk_rancher_logout(j->r, &err) < 0)
-		rk_warn("the session could not be ended: %s", err.msg);
-}
 
 static int setup(struct job *j, struct rk_err *err)
 {
@@ -112,11 +103,13 @@ static int setup(struct job *j, struct rk_err *err)
 	if (tf_authorise(j, err) < 0)
 		return -1;
 	tf_guard(j);
-	if (tf_find_harvester(j, err) < 0 || tf_put_output(j, err) < 0 || rk_out_flush(err) < 0)
+	if (tf_find_harvester(j, err) < 0 || tf_put_output(j, err) < 0)
 		return -1;
-	j->written = true;
-	if (j->made && j->o->output == OUT_FILES) /* else the file still has the old one */
+	if (j->made && j->written) /* to the tfvars, which had the old one */
 		tf_drop_old(j);
+	if (rk_out_flush(err) < 0)
+		return -1;
+	j->written = j->saved = true;
 	tf_tell_token(j);
 	return tf_stopped(j, err);
 }
@@ -139,6 +132,8 @@ static int check_opts(const struct opts *o, struct rk_err *err)
 		return rk_err_set(err, RK_USAGE, "--ttl must not be negative");
 	if (o->module && o->output != OUT_FILES)
 		return rk_err_set(err, RK_USAGE, "--module writes files: it does not go with -o");
+	if (o->with_kubeconfig && o->output != OUT_JSON)
+		return rk_err_set(err, RK_USAGE, "--with-kubeconfig requires -o json");
 	return 0;
 }
 
@@ -153,7 +148,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	rc = tf_job_init(&j, o, argc, argv, err);
 	if (rc == 0)
 		rc = setup(&j, err);
-	leave(&j, rc < 0);
+	tf_leave(&j, rc < 0);
 	tf_job_release(&j);
 	return rc;
 }
@@ -162,26 +157,21 @@ static int run_revoke(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 	struct job j;
-	int rc = tf_job_init(&j, o, argc, argv, err);
+	int clusters = argc && !tf_is_token_name(argv[0]) ? 1 : 0, rc;
 
-	if (rc == 0 && (!j.old_token || !j.old_url)) {
-		rk_note("%s holds no token: nothing to revoke", j.tfvars);
-		tf_job_release(&j);
-		return 0;
-	}
-	if (rc == 0 && !o->url) {
-		j.url = rk_strdup(j.old_url);
-		j.use_cluster = argc > 0;
-	} else if (rc == 0) {
-		rc = tf_find_url(&j, err);
-	}
-	if (rc == 0 && !rk_streq(j.url, j.old_url))
-		rc = rk_err_set(err, RK_CONFLICT, "the token in %s is for %s, not for %s", j.tfvars,
-			j.old_url, j.url);
+	for (int i = clusters; i < argc; i++)
+		if (!tf_is_token_name(argv[i]))
+			return rk_err_set(
+				err, RK_USAGE, "\"%s\" is not the name of a token", argv[i]);
+	if (is_stdin(o->password_file) + is_stdin(o->token_file) + is_stdin(o->revoke_file) > 1)
+		return rk_err_set(err, RK_USAGE, "standard input can hold only one secret");
+	if (o->token_file && o->password_file)
+		return rk_err_set(
+			err, RK_USAGE, "--rancher-token-file does not go with --password-file");
+	rc = tf_job_init(&j, o, clusters, argv, err);
 	if (rc == 0)
-		rc = tf_connect(&j, err);
-	if (rc == 0)
-		rc = tf_revoke(&j, err);
+		rc = tf_revoke(&j, argc - clusters, argv + clusters, err);
+	tf_leave(&j, rc < 0);
 	tf_job_release(&j);
 	return rc;
 }
@@ -192,15 +182,21 @@ static const struct rk_verb VERBS[] = {
 	{CLUSTER_ARG, .summary = "write terraform.tfvars and kubeconfigs for a running Rancher",
 		.opts = OPTS, .run = run,
 		.examples = "  kubectl rk3k tf-setup --module && terraform init && terraform plan\n"
-			    "  pass rancher | kubectl rk3k tf-setup --password-file - --ttl 720h\n"
+			    "  pass rancher | kubectl rk3k tf-setup --password-file - --ttl 30d\n"
 			    "  kubectl rk3k tf-setup --url https://rancher.example.com --ca-file "
 			    "ca.pem\n"
 			    "  eval \"$(kubectl rk3k tf-setup -o env)\"\n"},
 	{.name = "revoke",
-		CLUSTER_ARG,
-		.summary = "delete the token in terraform.tfvars from Rancher and from the file",
+		.args = "[[NAMESPACE/]CLUSTER] [TOKEN-NAME...]",
+		.max_args = -1,
+		.complete = "cluster",
+		.summary = "delete tokens from Rancher: those of the directory, or those named",
 		.opts = OPTS_REVOKE,
-		.run = run_revoke},
+		.run = run_revoke,
+		.examples = "  kubectl rk3k tf-setup revoke\n"
+			    "  kubectl rk3k tf-setup revoke --token-file out.json\n"
+			    "  kubectl rk3k tf-setup revoke token-abcde --url "
+			    "https://rancher.example.com\n"},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {

@@ -171,6 +171,7 @@ int tf_connect(struct job *j, struct rk_err *err)
 void tf_guard(struct job *j)
 {
 	j->signal = rk_file_note_signals();
+	rk_out_note_closed_pipe();
 	rk_rancher_set_stop(j->r, j->signal);
 }
 

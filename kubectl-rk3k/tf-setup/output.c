@@ -28,18 +28,16 @@ int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_er
 
 #define TFVARS_KEYS 5
 
+/* What does not hold (any more) has no value, and goes from the file. */
 static size_t tfvars_items(const struct job *j, struct rk_hcl_item items[TFVARS_KEYS])
 {
 	size_t n = 0;
 
 	items[n++] = (struct rk_hcl_item){"rancher_url", j->url};
 	items[n++] = (struct rk_hcl_item){"rancher_token", j->token.value};
-	if (j->ca.len)
-		items[n++] = (struct rk_hcl_item){"rancher_ca_certs", j->ca.s};
-	if (j->harvester) {
-		items[n++] = (struct rk_hcl_item){"harvester_cluster_id", j->harvester};
-		items[n++] = (struct rk_hcl_item){"harvester_kubeconfig", KC_HARVESTER};
-	}
+	items[n++] = (struct rk_hcl_item){"rancher_ca_certs", j->ca.len ? j->ca.s : NULL};
+	items[n++] = (struct rk_hcl_item){"harvester_cluster_id", j->harvester};
+	items[n++] = (struct rk_hcl_item){"harvester_kubeconfig", j->saved ? KC_HARVESTER : NULL};
 	return n;
 }
 
@@ -68,6 +66,10 @@ static int put_tfvars(struct job *j, struct rk_err *err)
 			j->url);
 	if (tf_read_if_there(j->tfvars, &now, err) < 0 || compose_tfvars(j, &now, &text, err) < 0)
 		return -1;
+	if (!j->harvester && j->old_kubeconfig && access(j->kc_harvester, F_OK) == 0)
+		rk_warn("%s stays from an earlier run, and %s does not name it any more: "
+			"\"tf-setup revoke\" removes it with its token",
+			j->kc_harvester, j->tfvars);
 	return tf_put_secret_file(j->tfvars, &text, err);
 }
 
@@ -110,8 +112,10 @@ static int put_files(struct job *j, struct rk_err *err)
 	return 0;
 }
 
-static void print_json(struct job *j)
+/* The kubeconfig counts as saved only once its reader has it: see setup. */
+static int print_json(struct job *j, struct rk_err *err)
 {
+	rk_auto_buf now = RK_BUF_INIT_SECRET;
 	struct rk_val *v = rk_map(j->d);
 	char at[32];
 
@@ -127,7 +131,13 @@ static void print_json(struct job *j)
 		rk_set_str(j->d, v, "rancher_ca_certs", j->ca.s);
 	rk_set_str(j->d, v, "harvester_cluster_id", j->harvester);
 	rk_set_str(j->d, v, "harvester_cluster_name", j->harvester_name);
+	if (j->o->with_kubeconfig && j->harvester) {
+		if (tf_get_harvester(j, &now, err) < 0)
+			return -1;
+		rk_set_str(j->d, v, "harvester_kubeconfig_content", j->kubeconfig.s);
+	}
 	rk_print_val(RK_FMT_JSON, v);
+	return 0;
 }
 
 /* For `eval` and `.`: what a shell takes as exactly these bytes. */
@@ -137,14 +147,9 @@ static void print_export(const char *name, const char *value)
 
 	if (!value || !*value)
 		return;
-	rk_buf_addf(&b, "export %s='", name);
-	for (; *value; value++) {
-		if (*value == '\'')
-			rk_buf_puts(&b, "'\\''");
-		else
-			rk_buf_putc(&b, *value);
-	}
-	rk_buf_puts(&b, "'\n");
+	rk_buf_addf(&b, "export %s=", name);
+	tf_shell_quote(&b, value);
+	rk_buf_putc(&b, '\n');
 	rk_print_buf(&b);
 }
 
@@ -175,8 +180,7 @@ int tf_put_output(struct job *j, struct rk_err *err)
 	case OUT_FILES:
 		return put_files(j, err);
 	case OUT_JSON:
-		print_json(j);
-		return 0;
+		return print_json(j, err);
 	case OUT_ENV:
 		print_env(j);
 		return 0;

@@ -4,8 +4,7 @@
 
 #define SECRET_MAX ((size_t)64 << 10)
 
-/* A secret of one line from a file that only its owner can read, or standard input. */
-static int read_secret(const char *path, const char *what, struct rk_buf *out, struct rk_err *err)
+int tf_read_secret(const char *path, const char *what, struct rk_buf *out, struct rk_err *err)
 {
 	if (rk_file_read_private(path, SECRET_MAX, out, err) < 0)
 		return rk_err_wrap(err, "%s", what);
@@ -20,7 +19,7 @@ static int get_password(const struct job *j, struct rk_buf *out, struct rk_err *
 	rk_auto_free char *question = rk_asprintf("Password of %s at %s:", j->o->user, j->url);
 
 	if (j->o->password_file)
-		return read_secret(j->o->password_file, "password", out, err);
+		return tf_read_secret(j->o->password_file, "password", out, err);
 	if (rk_ask(question, true, out, err) < 0)
 		return rk_err_hint(err, "give --password-file FILE (- is standard input) or "
 					"--rancher-token-file FILE");
@@ -30,7 +29,7 @@ static int get_password(const struct job *j, struct rk_buf *out, struct rk_err *
 static int get_bootstrap(struct job *j, struct rk_buf *out, struct rk_err *err)
 {
 	if (j->o->bootstrap_file)
-		return read_secret(j->o->bootstrap_file, "bootstrap password", out, err);
+		return tf_read_secret(j->o->bootstrap_file, "bootstrap password", out, err);
 	if (tf_secret_inside(j, "bootstrap-secret", "bootstrapPassword", out, err) < 0)
 		return -1;
 	if (out->len)
@@ -64,8 +63,17 @@ static int set_server_url(struct job *j, struct rk_err *err)
 
 static int log_in(struct job *j, const char *password, struct rk_err *err)
 {
-	if (rk_rancher_login(j->r, j->o->user, password, err) == 0)
+	rk_auto_buf about = RK_BUF_INIT;
+
+	tf_describe(j, "tf-setup", &about);
+	if (rk_rancher_login(j->r, j->o->user, password, about.s, err) == 0) {
+		j->in_session = true;
 		return 0;
+	}
+	if (rk_rancher_maybe_done(err)) {
+		j->lost |= LOST_SESSION;
+		rk_buf_puts(&j->password, password);
+	}
 	if (err->http == 404) /* from 2.15 it can be hidden behind another provider */
 		rk_err_hint(err, "local users cannot log in to this Rancher: make an API token in "
 				 "the browser and give --rancher-token-file FILE");
@@ -80,7 +88,7 @@ static int first_login(struct job *j, struct rk_err *err)
 
 	if (get_bootstrap(j, &boot, err) < 0 ||
 		(j->o->password_file &&
-			read_secret(j->o->password_file, "password", &next, err) < 0))
+			tf_read_secret(j->o->password_file, "password", &next, err) < 0))
 		return -1;
 	tf_guard(j);
 	if (log_in(j, boot.s, err) < 0) {
@@ -104,13 +112,14 @@ static int given_token(struct job *j, struct rk_err *err)
 	rk_auto_buf token = RK_BUF_INIT_SECRET;
 	rk_auto_free char *name = NULL;
 
-	if (read_secret(j->o->token_file, "Rancher token", &token, err) < 0)
+	if (tf_read_secret(j->o->token_file, "Rancher token", &token, err) < 0)
 		return -1;
 	name = rk_rancher_token_name(token.s);
 	if (!name)
 		return rk_err_set(
 			err, RK_USAGE, "%s holds no Rancher token (NAME:SECRET)", j->o->token_file);
 	rk_rancher_use(j->r, token.s);
+	j->given = rk_buf_detach(&token);
 	tf_guard(j);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The token for terraform: the one at hand while it is good, else a new one. */
+/* The token for terraform: the existing one while it is good, else a new one. */
 #include "tool.h"
 
 #define DAY 86400
@@ -104,23 +104,29 @@ void tf_drop_old(struct job *j)
 {
 	rk_auto_free char *name = j->old_token ? rk_rancher_token_name(j->old_token) : NULL;
 	struct rk_rancher_token t;
-	struct rk_err err = RK_ERR_INIT;
 
 	if (!name || !rk_streq(j->old_url, j->url) || rk_streq(name, j->token.name) ||
 		rk_rancher_token_get(j->r, name, &t, NULL) < 0)
 		return;
-	if (!rk_streq(t.description, j->o->description))
+	if (!tf_is_described(t.description, j->o->description))
 		rk_note("token %s is replaced in %s and stays valid", name, j->tfvars);
-	else if (rk_rancher_token_delete(j->r, name, NULL, &err) < 0)
-		rk_warn("%s", err.msg);
+	else
+		tf_drop_token(j, name, j->old_token);
 	rk_rancher_token_release(&t);
 }
 
 static int make_token(struct job *j, struct rk_err *err)
 {
-	if (tf_open_session(j, err) < 0 ||
-		rk_rancher_token_make(j->r, j->o->description, j->o->ttl_ms, &j->token, err) < 0)
+	rk_auto_buf about = RK_BUF_INIT;
+	bool maybe;
+
+	tf_describe(j, j->o->description, &about);
+	if (tf_open_session(j, err) < 0)
 		return -1;
+	if (rk_rancher_token_make(j->r, about.s, j->o->ttl_ms, &j->token, &maybe, err) < 0) {
+		j->lost |= maybe ? LOST_TOKEN : 0;
+		return -1;
+	}
 	j->made = true;
 	if (read_back(j, err) < 0)
 		return -1;

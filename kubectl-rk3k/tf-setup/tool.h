@@ -20,10 +20,14 @@ struct opts {
 	const char *url, *ca_file, *ca_fingerprint;
 	const char *user, *password_file, *token_file, *bootstrap_file;
 	const char *description, *cluster, *dir;
+	const char *revoke_file, *run; /* of revoke */
 	int64_t ttl_ms, timeout_ms;
-	bool first_login, renew, module;
+	bool first_login, renew, module, with_kubeconfig;
 	int output; /* enum output */
 };
+
+/* What may exist in Rancher although nobody was told its name. */
+enum lost { LOST_SESSION = 1, LOST_TOKEN = 2, LOST_KUBECONFIG = 4 };
 
 enum output { OUT_FILES, OUT_JSON, OUT_ENV, OUT_TFVARS };
 
@@ -31,9 +35,12 @@ struct job {
 	const struct opts *o;
 	struct rk_doc *d;
 	char *tfvars, *kc_harvester; /* paths */
-	char *old_url, *old_token;   /* of the tfvars at hand, or NULL */
+	char *old_url, *old_token;   /* of the existing tfvars, or NULL */
+	char *old_harvester;	     /* harvester_cluster_id there, or NULL */
+	bool old_kubeconfig;	     /* harvester_kubeconfig there names our file */
+	bool old_expired;	     /* our comment there: the token has reached its end */
 	struct rk_buf old_ca;
-	bool use_cluster; /* the host cluster is asked */
+	bool cluster_given, use_cluster; /* on the command line; the host cluster is asked */
 	char *ns, *cluster;
 	struct rk_kube *host, *virt;
 	struct rk_k3k_access access;
@@ -43,8 +50,15 @@ struct job {
 	struct rk_rancher_token token; /* the one for terraform */
 	bool made, written;	       /* in this run; and whoever wants it has it */
 	const char *harvester, *harvester_name;
-	struct rk_buf kubeconfig;	     /* Harvester's, as it should be in its file */
-	bool minted, saved;		     /* in this run; and it is in its file */
+	struct rk_buf kubeconfig; /* Harvester's, as it should be in its file */
+	bool minted, saved;	  /* in this run; and it is where it belongs */
+	char run[9];		  /* in the descriptions of what this run makes */
+	bool in_session;
+	char *given;		/* the token of --rancher-token-file, or NULL */
+	struct rk_buf password; /* to log in again after an answer was lost */
+	unsigned lost;		/* enum lost */
+	struct rk_val *before;	/* tokens before a kubeconfig is made, or NULL: unknown */
+	struct rk_strv left;	/* names of tokens that could not be deleted */
 	const volatile sig_atomic_t *signal; /* from tf_guard on */
 };
 
@@ -69,7 +83,34 @@ void tf_guard(struct job *j);
 /* Has one come? Then an error with its code. */
 int tf_stopped(const struct job *j, struct rk_err *err) RK_MUST_USE;
 
+/* --- cleanup.c: taking back what nobody got --- */
+void tf_new_run(char run[9]);
+/* A description that this run's tokens can be found by, and whether one was made from text. */
+void tf_describe(const struct job *j, const char *text, struct rk_buf *out);
+bool tf_is_described(const char *description, const char *text);
+/* Ask as whoever makes tokens in this run: the session, or the token that was given. */
+void tf_as_maker(struct job *j);
+/* Delete a token with its own value (may be NULL), else as the maker; a failure is a warning, and
+ * the token counts as left behind. */
+void tf_drop_token(struct job *j, const char *name, const char *value);
+void tf_left_behind(struct job *j, const char *name);
+/* Delete all tokens that a run with this id made, as the caller who is set. */
+int tf_drop_run(struct job *j, const char *run, size_t *dropped, struct rk_err *err) RK_MUST_USE;
+void tf_note_kubeconfig_tokens(struct job *j); /* j->before */
+/* The command that removes j->left and what is lost. */
+void tf_revoke_command(const struct job *j, struct rk_buf *out);
+void tf_shell_quote(struct rk_buf *out, const char *s);
+/* At the end, whatever happened: delete what nobody got, end the session, name what is left. */
+void tf_leave(struct job *j, bool failed);
+
 /* --- session.c: log in, or use the token that was given --- */
+static inline bool is_file(const char *path)
+{
+	return path && !rk_streq(path, "-");
+}
+/* One line from a file that only its owner can read, or standard input. */
+int tf_read_secret(
+	const char *path, const char *what, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 int tf_open_session(struct job *j, struct rk_err *err) RK_MUST_USE;
 
 /* --- token.c: the token for terraform --- */
@@ -80,9 +121,13 @@ void tf_tell_token(const struct job *j);
 
 /* --- harvester.c: the cluster and its kubeconfig --- */
 int tf_find_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->harvester or none */
-/* Its kubeconfig in its file: the one at hand while it works, else a new one. */
-int tf_put_harvester(struct job *j, struct rk_err *err) RK_MUST_USE;
-/* Delete the token in a kubeconfig of Rancher's from Rancher. */
+/* Its kubeconfig into j->kubeconfig: the existing one while it is right, else a new one. now gets
+ * what the file holds. */
+int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err) RK_MUST_USE;
+int tf_put_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* and into its file */
+/* The token in a kubeconfig of Rancher's: its value (secret, the caller's to free) and name. NULL:
+ * there is none. */
+char *tf_kubeconfig_token(const struct rk_buf *text, char **name);
 void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text);
 
 /* --- output.c: files, or standard output; module.c: what --module writes --- */
@@ -94,6 +139,7 @@ int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_er
 int tf_put_module(struct job *j, struct rk_err *err) RK_MUST_USE;
 
 /* --- revoke.c --- */
-int tf_revoke(struct job *j, struct rk_err *err) RK_MUST_USE;
+int tf_revoke(struct job *j, int argc, char **argv, struct rk_err *err) RK_MUST_USE;
+bool tf_is_token_name(const char *word);
 
 #endif

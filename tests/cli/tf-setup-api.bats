@@ -409,13 +409,19 @@ each_wrong() {
 }
 
 @test "tf-setup: a kubeconfig by the rancher command, where no tokens are given out" {
+	local run
 	switch setting.kubeconfig-generate-token=false
+	for run in created unchanged; do
+		setup_tf -0
+		assert_line "kubeconfig-harvester.yaml $run"
+		told "kubeconfig-generate-token" 'set it to "true"'
+		assert_file_contains kubeconfig-harvester.yaml 'command: rancher'
+	done
+	switch setting.kubeconfig-generate-token=true
 	setup_tf -0
-	assert_file_contains kubeconfig-harvester.yaml 'command: rancher'
-	setup_tf -0
-	assert_line "kubeconfig-harvester.yaml unchanged"
-	run -0 requests
-	assert_equal "$(grep -c generateKubeconfig <<<"$output")" 1
+	assert_line "kubeconfig-harvester.yaml configured"
+	not_told "kubeconfig-generate-token"
+	assert_file_contains kubeconfig-harvester.yaml 'token: "kubeconfig-'
 }
 
 @test "tf-setup: a kubeconfig with authorized endpoints is kept as it is" {
@@ -437,6 +443,79 @@ each_wrong() {
 	)
 	run -0 tokens
 	assert_output ''
+}
+
+# --- answers that are lost ---
+
+@test "tf-setup: what a lost answer would have named is found and deleted" {
+	local at
+	for at in 'POST /v1-public/login' 'POST /v3/tokens' 'POST /v3/clusters/'; do
+		switch "lose=$at"
+		setup_tf -1
+		told "the request may have been carried out"
+		not_told "may exist"
+		nothing_left
+	done
+	switch no-norman=1 'lose=POST /apis/ext.cattle.io/v1/tokens'
+	setup_tf -1
+	switch no-norman=
+	nothing_left
+}
+
+@test "tf-setup: an answer that a proxy gives up on is treated as lost" {
+	switch slow=1s 'slow-at=POST /v3/tokens'
+	setup_tf -4 --request-timeout 500ms
+	nothing_left
+	switch slow=
+	wrong 'POST /v3/tokens' token 5 # made, and the answer is damaged
+	setup_tf -1
+	straight
+	nothing_left
+}
+
+@test "tf-setup: what cannot be found is named with the command that removes it" {
+	switch lose-all=1 'lose=POST /v1-public/login'
+	setup_tf -1
+	told "a session may exist" "kubectl rk3k tf-setup revoke --run "
+	switch lose=
+	run_printed
+	assert_output --regexp '^2 tokens of run [0-9a-f]{8} revoked$'
+	nothing_left
+}
+
+@test "tf-setup: a clean-up that fails prints the one command that does it later" {
+	local name
+	answer 'DELETE /v3/tokens/' 500 '{"code":"ServerError","message":"no"}'
+	mkdir kubeconfig-harvester.yaml
+	setup_tf -1
+	straight
+	rmdir kubeconfig-harvester.yaml
+	told "could not be deleted: "
+	assert_equal "$(grep -c 'to remove what is left in Rancher, run: ' <<<"$stderr")" 1
+	run -0 tokens
+	assert_output --partial ' api '
+	mkdir kubeconfig-harvester.yaml
+	answer 'DELETE /v3/tokens/' 500 '{"code":"ServerError","message":"no"}'
+	setup_tf -1
+	straight
+	rmdir kubeconfig-harvester.yaml
+	name=$(sed -n 's/.*revoke \(token-[a-z0-9]*\) .*/\1/p' <<<"$stderr")
+	run_printed
+	assert_line "token $name revoked"
+}
+
+@test "tf-setup: a reader that is gone takes back what was made for it" {
+	local args=(--url "$URL" --resolve "$RESOLVE" --ca-file "$CA" --password-file ../password)
+	run bash -c '"$@" | true; exit ${PIPESTATUS[0]}' - "$RK3K_BIN/rk3k-tf-setup" "${args[@]}" -o json
+	assert_equal "$status" 141
+	nothing_left
+	run bash -c '"$@" | true; exit ${PIPESTATUS[0]}' - "$RK3K_BIN/rk3k-tf-setup" "${args[@]}" -o json \
+		--with-kubeconfig
+	nothing_left
+	run bash -c '"$@" | true; exit ${PIPESTATUS[0]}' - "$RK3K_BIN/rk3k-tf-setup" "${args[@]}"
+	assert_equal "$status" 141
+	assert_file_contains terraform.tfvars '^rancher_token ' # the files are complete
+	no_session
 }
 
 # --- a signal in the middle ---

@@ -109,3 +109,11 @@ nothing_left() {
 	assert_output ''
 	assert_not_exists terraform.tfvars
 }
+
+# run_printed ARG...: the revoke command that the last run printed, with what it lacks here.
+run_printed() {
+	local command
+	command=$(sed -n 's/.*kubectl rk3k tf-setup \(revoke .*\)/\1/p' <<<"$stderr" | tail -n 1)
+	[[ -n $command ]] || fail "no command: $stderr"
+	run -0 --separate-stderr bash -c "\"\$0\" $command \"\$@\"" "$RK3K_BIN/rk3k-tf-setup" "$@"
+}

@@ -98,11 +98,14 @@ setup_file() {
 	setup_tf -0 --ttl 240h
 	run -0 tokens
 	assert_line --regexp ' api 864000000$'
-	setup_tf -0 --ttl 4800h --renew
+	setup_tf -0 --ttl 30d --renew
+	run -0 tokens
+	assert_line --regexp ' api 2592000000$'
+	setup_tf -0 --ttl 200d --renew
 	told "2160 hours at most"
 	run -0 tokens
 	assert_line --regexp ' api 7776000000$'
-	refute_output --partial 864000000 # the one it replaces is gone
+	refute_output --partial ' api 2592000000' # the one it replaces is gone
 }
 
 @test "tf-setup: without a limit of the server the token never expires" {
@@ -259,6 +262,20 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" | cut -d= -f2;
 	assert_line "kubeconfig-harvester.yaml configured"
 }
 
+@test "tf-setup: with two Harvesters the tfvars decide on the next run" {
+	switch harvesters=2
+	setup_tf -0 --cluster c-m-9k7lm2pt
+	setup_tf -0
+	assert_line "terraform.tfvars unchanged"
+	assert_line "kubeconfig-harvester.yaml unchanged"
+	switch harvesters=1 # the chosen one is gone
+	setup_tf -0
+	assert_file_contains terraform.tfvars 'harvester_cluster_id = "c-m-2x68d8qw"'
+	setup_tf -0 --cluster edge # a choice without the label holds as well
+	setup_tf -0
+	assert_file_contains terraform.tfvars 'harvester_cluster_id = "c-mxjnr"'
+}
+
 @test "tf-setup: a name that no cluster has ends with 3" {
 	setup_tf -3 --cluster nowhere
 	told "no cluster is called nowhere" "c-mxjnr (edge)"
@@ -306,6 +323,38 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" | cut -d= -f2;
 v = yaml.safe_load(open("kubeconfig-harvester.yaml"))
 sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-authority-data"]).decode())'
 	assert_output "$(cat "$CA")"
+}
+
+@test "tf-setup: a kubeconfig is generated again when server-url changes" {
+	switch setting.server-url=https://old.test
+	setup_tf -0
+	told "leads to https://old.test/k8s/clusters/c-m-2x68d8qw"
+	setup_tf -0
+	assert_line "kubeconfig-harvester.yaml unchanged" # it is where Rancher says
+	switch "setting.server-url=$URL"
+	setup_tf -0
+	told "kubeconfig-harvester.yaml led to https://old.test/k8s/clusters/c-m-2x68d8qw: generating it again"
+	assert_line "kubeconfig-harvester.yaml configured"
+	assert_file_contains kubeconfig-harvester.yaml "server: \"$URL/k8s/clusters/c-m-2x68d8qw\""
+	assert_equal "$(tokens | grep -c ' kubeconfig ')" 1
+	setup_tf -0
+	assert_line "kubeconfig-harvester.yaml unchanged"
+}
+
+@test "tf-setup: a kubeconfig is generated again when cacerts changes" {
+	setup_tf -0
+	switch "setting.cacerts=$(cat "$BATS_FILE_TMPDIR/other.crt")"
+	setup_tf -0
+	told "another CA than Rancher advises" "did not sign Rancher's certificate"
+	assert_line "kubeconfig-harvester.yaml configured"
+	setup_tf -0
+	assert_line "kubeconfig-harvester.yaml unchanged" # as Rancher would have it, but still said
+	told "did not sign Rancher's certificate"
+	switch "setting.cacerts=$(cat "$CA")"
+	setup_tf -0
+	assert_line "kubeconfig-harvester.yaml configured"
+	not_told "certificate"
+	assert_equal "$(tokens | grep -c ' kubeconfig ')" 1
 }
 
 @test "tf-setup: an agent that is away is a warning, and the kubeconfig is kept" {
@@ -442,6 +491,34 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	nothing_left
 }
 
+@test "tf-setup: -o json --with-kubeconfig carries a kubeconfig that works" {
+	setup_tf -0 -o json --with-kubeconfig
+	run -0 jq -r .harvester_kubeconfig_content <<<"$output"
+	assert_line --partial "$URL/k8s/clusters/c-m-2x68d8qw"
+	run -0 tokens
+	assert_line --partial ' kubeconfig '
+	setup_tf -2 --with-kubeconfig
+	setup_tf -2 --with-kubeconfig -o env
+	assert_equal "$(ls -A)" ''
+}
+
+@test "tf-setup: only what holds stays in the tfvars" {
+	setup_tf -0 -o tfvars
+	refute_output --partial harvester_kubeconfig
+	setup_tf -0
+	assert_file_contains terraform.tfvars '^harvester_kubeconfig '
+	switch harvesters=0
+	setup_tf -0
+	told "kubeconfig-harvester.yaml stays from an earlier run"
+	run -1 grep harvester_ terraform.tfvars
+	switch harvesters=1
+	setup_tf -0
+	assert_file_contains terraform.tfvars '^harvester_cluster_id .*"c-m-2x68d8qw"$'
+	revoke -0
+	run -1 grep -e harvester_kubeconfig -e rancher_token terraform.tfvars
+	assert_file_contains terraform.tfvars '^harvester_cluster_id '
+}
+
 @test "tf-setup: -o json, env and tfvars write to standard output and no file" {
 	setup_tf -0 -o json
 	assert_equal "$(jq -r '.rancher_url + " " + .harvester_cluster_name' <<<"$output")" "$URL harvester"
@@ -532,17 +609,128 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	told "nothing to revoke"
 }
 
-@test "tf-setup revoke: ext tokens, and one that is dead already" {
-	switch no-norman=1
+@test "tf-setup revoke: an ext token, and the kubeconfig's token with itself" {
+	local version
+	for version in v2.12.3 v2.13.1 v2.15.0; do
+		standin "$version"
+		rm -f -- *
+		switch no-norman=1
+		setup_tf -0
+		switch no-norman=
+		revoke -0
+		assert_line --regexp '^token ext/token-[a-z0-9]+ revoked$'
+		assert_line --regexp '^token kubeconfig-[a-z0-9-]+ revoked$'
+		run -0 tokens
+		assert_output ''
+	done
+}
+
+@test "tf-setup revoke: a dead API token, and the kubeconfig's token is deleted" {
 	setup_tf -0
+	local name
+	name=$(token_value | cut -d: -f1)
+	ask -X POST "$URL/standin/delete?name=$name"
 	revoke -0
-	assert_line --regexp '^token ext/token-[a-z0-9]+ revoked$'
-	switch no-norman=
+	assert_line "token $name not found in Rancher"
+	assert_line --regexp '^token kubeconfig-[a-z0-9-]+ revoked$'
+	run -0 tokens
+	assert_output ''
+	run -1 grep -e rancher_token -e harvester_kubeconfig terraform.tfvars
+}
+
+@test "tf-setup revoke: a dead kubeconfig token is determined by the API token" {
+	setup_tf -0
+	local name
+	name=$(sed -n 's/.*token: "\(kubeconfig-[^:]*\):.*/\1/p' kubeconfig-harvester.yaml)
+	ask -X POST "$URL/standin/delete?name=$name"
+	revoke -0
+	assert_line "token $name not found in Rancher"
+	assert_line --regexp '^token token-[a-z0-9]+ revoked$'
+	assert_not_exists kubeconfig-harvester.yaml
+}
+
+@test "tf-setup revoke: tokens of a disabled user stay, with the command that removes them" {
+	setup_tf -0
+	local name
+	name=$(token_value | cut -d: -f1)
+	switch disabled=1
+	cp terraform.tfvars ../before
+	revoke -1
+	told "could not be determined" "$name" "kubectl rk3k tf-setup revoke $name kubeconfig-" "--url $URL"
+	assert_equal "$(cat terraform.tfvars)" "$(cat ../before)"
+	assert_exists kubeconfig-harvester.yaml
+	switch disabled=
+	run -0 tokens
+	assert_line --regexp "^$name api"
+	run_printed --password-file ../password
+	assert_line "token $name revoked"
+	run -0 tokens
+	assert_output ''
+}
+
+@test "tf-setup revoke: a token that its own comment calls expired" {
 	setup_tf -0
 	ask -X POST "$URL/standin/expire"
+	sed -i 's/expires 20[0-9-]*/expires 2020-01-01/' terraform.tfvars
+	rm kubeconfig-harvester.yaml
 	revoke -0
-	assert_line --regexp 'was not valid any more$'
-	run -1 grep rancher_token terraform.tfvars
+	assert_line --regexp '^token token-[a-z0-9]+ expired$'
+	run -1 grep -e rancher_token -e harvester_kubeconfig terraform.tfvars
+}
+
+@test "tf-setup revoke: with a login a dead token is determined" {
+	setup_tf -0
+	ask -X POST "$URL/standin/expire"
+	revoke -0 --password-file ../password
+	assert_line --regexp '^token token-[a-z0-9]+ revoked$'
+	run -0 tokens
+	assert_output ''
+}
+
+@test "tf-setup revoke: --token-file takes what -o json and -o tfvars wrote, or a token" {
+	local format
+	umask 077
+	for format in json tfvars plain; do
+		case $format in
+		plain) setup_tf -0 -o json && jq -r .rancher_token <<<"$output" >../out ;;
+		json) setup_tf -0 -o json --with-kubeconfig && printf '%s\n' "$output" >../out ;;
+		*) setup_tf -0 -o tfvars && printf '%s\n' "$output" >../out ;;
+		esac
+		run -0 tokens
+		assert_line --partial ' api '
+		revoke -0 --token-file ../out --url "$URL" --ca-file "$CA"
+		assert_line --regexp '^token token-[a-z0-9]+ revoked$'
+		run -0 tokens
+		assert_output ''
+	done
+	chmod 644 ../out
+	revoke -5 --token-file ../out --url "$URL" --ca-file "$CA"
+	revoke -2 token-a nonsense
+	assert_equal "$(ls -A)" ''
+}
+
+@test "tf-setup revoke: a token by its name, as its owner or an administrator" {
+	setup_tf -0
+	setup_tf -0 -o json
+	local name foreign
+	name=$(jq -r .rancher_token <<<"$output" | cut -d: -f1)
+	revoke -0 "$name" # the tfvars' token may
+	assert_line "token $name revoked"
+	rm -f -- *
+	setup_tf -0 -o json
+	name=$(jq -r .rancher_token <<<"$output" | cut -d: -f1)
+	foreign=$(ask -X POST "$URL/standin/foreign")
+	revoke -0 "$name" "$foreign" --url "$URL" --ca-file "$CA" --password-file ../password
+	assert_line "token $name revoked"
+	assert_line "token $foreign revoked"
+	no_session
+	revoke -3 "$name" --url "$URL" --ca-file "$CA" --password-file ../password
+	told "token \"$name\" not found"
+	switch plain-user=1
+	foreign=$(ask -X POST "$URL/standin/foreign")
+	revoke -3 "$foreign" --url "$URL" --ca-file "$CA" --password-file ../password
+	told "belongs to another user"
+	no_session
 }
 
 @test "tf-setup revoke: not at another Rancher" {

@@ -16,10 +16,11 @@ import (
 // The API behind the login, as far as rk3k tf-setup asks: both generations of login, logout and
 // tokens, users, settings, clusters, generateKubeconfig, the proxy to a cluster. Shapes, statuses
 // and oddities are Rancher's as its documentation and source have them, for 2.9 to 2.15; what is
-// behind them is a table in memory.
+// behind them is a table in memory. What is marked [run] was seen on a real 2.13.0-rc1.
 //
 // /standin is for tests: POST /standin?KEY=VALUE sets one of the switches below,
-// POST /standin/expire ends the life of every token, GET /standin/tokens lists what there is,
+// POST /standin/expire ends the life of every token, POST /standin/delete?name=NAME deletes one,
+// POST /standin/foreign makes one of another user and answers its name, GET /standin/tokens lists what there is,
 // "NAME KIND TTL" a line, GET /standin/asleep how many requests `slow` holds just now,
 // GET /standin/log the requests, "METHOD URI TOKEN STATUS" a line, where
 // TOKEN is the name of the token that came along. /standin/bend damages answers: see bend.go.
@@ -36,7 +37,9 @@ type api struct {
 
 	set map[string]string
 	// version      CATTLE_SERVER_VERSION, as v2.12.3
-	// disabled     the user is locked
+	// disabled     the user is disabled: its tokens are refused like bad ones, until it is enabled
+	//              again [run, 2.13]
+	// plain-user   the caller is no administrator: other users' tokens cannot be deleted
 	// must-change  the user must change the password
 	// page         every answer is this web page with status 200
 	// redirect     every answer is a redirect to this place
@@ -56,6 +59,8 @@ type api struct {
 	// echo         errors repeat what the client sent
 	// odd-id       the id of the first Harvester cluster
 	// slow         a duration that requests take whose "METHOD URI" contains slow-at (login)
+	// lose         the next request whose "METHOD URI" begins with this is carried out, and the
+	//              connection is closed instead of an answer; with lose-all every one
 }
 
 type token struct {
@@ -63,6 +68,7 @@ type token struct {
 	ttl                                        int64 // ms
 	created                                    time.Time
 	expired, ext, derived                      bool
+	foreign                                    bool // of another user
 }
 
 type cluster struct {
@@ -73,7 +79,8 @@ type cluster struct {
 func init() {
 	addRoutes(func(r *rancher, mux *http.ServeMux) {
 		a := &api{r: r, tokens: map[string]*token{}, set: map[string]string{}, password: r.password,
-			settings: map[string]string{"auth-token-max-ttl-minutes": "129600", "server-url": "", "first-login": "true"}}
+			settings: map[string]string{"auth-token-max-ttl-minutes": "129600", "server-url": "", "first-login": "true",
+				"kubeconfig-generate-token": "true"}}
 		a.control(mux)
 		a.session(mux)
 		a.tokenRoutes(mux)
@@ -154,7 +161,9 @@ func (a *api) wrap(h http.Handler) http.Handler {
 			page(w, 200, a.set["page"])
 		case req.Method != "GET" && strings.Contains(strings.ToLower(req.UserAgent()), "mozilla"):
 			page(w, 422, "<html>InvalidCSRFToken</html>")
-		case req.URL.Path == "/cacerts" && a.set["no-cacerts"] != "":
+		case req.URL.Path == "/cacerts":
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprint(w, a.cacerts())
 		case req.URL.Path == "/rancherversion" && a.set["version"] != "":
 			w.Header().Set("Content-Type", "text/plain")
 			fmt.Fprintf(w, `{"Version":%q,"GitCommit":"0000000","RancherPrime":"false"}`, a.set["version"])
@@ -162,6 +171,12 @@ func (a *api) wrap(h http.Handler) http.Handler {
 			h.ServeHTTP(w, req)
 		}
 		a.log = append(a.log, fmt.Sprintf("%s %s %s %d", req.Method, req.URL.RequestURI(), name, w.status))
+		if lose := a.set["lose"]; lose != "" && strings.HasPrefix(req.Method+" "+req.URL.RequestURI(), lose) {
+			if a.set["lose-all"] == "" {
+				delete(a.set, "lose")
+			}
+			panic(http.ErrAbortHandler) // nothing has been flushed yet: the client sees a cut connection
+		}
 	})
 }
 
@@ -195,6 +210,14 @@ func (a *api) control(mux *http.ServeMux) {
 		for _, t := range a.tokens {
 			fmt.Fprintf(w, "%s %s %d\n", t.name, t.kind, t.ttl)
 		}
+	}))
+	mux.HandleFunc("POST /standin/foreign", locked(func(w http.ResponseWriter, _ *http.Request) {
+		t := a.newToken("token-", "api", 0)
+		t.foreign, t.derived = true, true
+		fmt.Fprintln(w, t.name)
+	}))
+	mux.HandleFunc("POST /standin/delete", locked(func(_ http.ResponseWriter, req *http.Request) {
+		delete(a.tokens, query(req, "name"))
 	}))
 	mux.HandleFunc("GET /standin/asleep", locked(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, a.asleep)
@@ -287,7 +310,7 @@ func (a *api) known(w http.ResponseWriter, req *http.Request) *token {
 	t := a.tokens[name]
 	scoped := t != nil && t.clusterID != "" && !strings.HasPrefix(req.URL.Path, "/k8s/clusters/"+t.clusterID)
 	hole := t != nil && t.ext && a.minor() < 15 && strings.HasPrefix(req.URL.Path, "/v3/tokens")
-	if t == nil || t.value() != value || t.dead() || scoped || hole {
+	if t == nil || t.value() != value || t.dead() || scoped || hole || a.set["disabled"] != "" {
 		w.Header().Set("X-Api-Cattle-Auth", "false")
 		return nil
 	}
@@ -298,10 +321,30 @@ func (a *api) known(w http.ResponseWriter, req *http.Request) *token {
 // caller is the same, after the 401 that every bad one gets.
 func (a *api) caller(w http.ResponseWriter, req *http.Request) *token {
 	t := a.known(w, req)
-	if t == nil {
+	if t == nil && a.extOnNorman(req) {
+		norman(w, 500, "ServerError", "token not found")
+	} else if t == nil {
 		reply(w, 401, object{"type": "error", "status": "401", "message": "Unauthorized 401: must authenticate"})
 	}
 	return t
+}
+
+// extOnNorman: before 2.15 an ext token on one of Norman's tokens is a 500; on their list, a 401 [run].
+func (a *api) extOnNorman(req *http.Request) bool {
+	return a.minor() < 15 && strings.HasPrefix(req.Header.Get("Authorization"), "Bearer ext/") &&
+		strings.HasPrefix(req.URL.Path, "/v3/tokens/")
+}
+
+// cacerts is what /cacerts answers: the setting of that name once it was changed, else the CA that
+// Rancher came with; nothing under --no-cacerts.
+func (a *api) cacerts() string {
+	switch {
+	case a.set["no-cacerts"] != "":
+		return ""
+	case a.settings["cacerts"] != "":
+		return a.settings["cacerts"]
+	}
+	return a.r.cacerts()
 }
 
 // authorised wraps a handler that needs a login.

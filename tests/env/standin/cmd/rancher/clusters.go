@@ -136,14 +136,15 @@ func (a *api) kubeconfig(c *cluster, host string) string {
 	}
 	type part struct{ Name, Server, CA string }
 	v := struct {
-		Name, Token string
-		Parts       []part
-	}{Name: c.name, Parts: []part{{c.name, "https://" + host + "/k8s/clusters/" + c.id, a.folded()}}}
+		Name, Token, Host, User string
+		Parts                   []part
+	}{Name: c.name, Host: host, User: userID, Parts: []part{{c.name, "https://" + host + "/k8s/clusters/" + c.id, a.folded()}}}
 	if a.set["ace"] != "" {
 		v.Parts = append(v.Parts, part{c.name + "-fqdn", "https://ace.test:6443", a.folded()})
 	}
 	if a.settings["kubeconfig-generate-token"] != "false" {
 		t := a.newToken("kubeconfig-"+userID, "kubeconfig", 43200*60000)
+		t.description = "Kubeconfig token"
 		t.derived = true
 		if a.set["ace"] != "" {
 			t.clusterID = c.id
@@ -158,11 +159,8 @@ func (a *api) kubeconfig(c *cluster, host string) string {
 }
 
 func (a *api) folded() string {
-	if a.set["no-cacerts"] != "" {
-		return ""
-	}
 	var ca strings.Builder
-	for text := base64.StdEncoding.EncodeToString(a.r.caPEM); text != ""; {
+	for text := base64.StdEncoding.EncodeToString([]byte(a.cacerts())); text != ""; {
 		n := min(64, len(text))
 		if ca.Len() > 0 {
 			ca.WriteString("\\\n      ")
@@ -194,7 +192,7 @@ users:
     exec:
       apiVersion: client.authentication.k8s.io/v1beta1
       command: rancher
-      args: ["token", "--server=https://rancher.test"]
+      args: ["token", "--server={{.Host}}", "--user={{.User}}"]
 {{- end}}
 
 

@@ -70,7 +70,7 @@ func (a *api) session(mux *http.ServeMux) {
 }
 
 func (a *api) login(w http.ResponseWriter, req *http.Request, short bool) {
-	var in struct{ Type, Username, Password string }
+	var in struct{ Type, Username, Password, Description string }
 	if !body(w, req, &in) {
 		return
 	}
@@ -87,6 +87,7 @@ func (a *api) login(w http.ResponseWriter, req *http.Request, short bool) {
 		norman(w, 403, "PermissionDenied", "Permission Denied")
 	default:
 		t := a.newToken("token-", "session", 960*60000)
+		t.description = in.Description
 		v := object{"id": t.name, "token": t.value(), "expiresAt": "", "type": "token", "baseType": "token"}
 		if a.minor() < 13 {
 			v["userId"], v["ttl"], v["isDerived"], v["current"], v["labels"] = userID, t.ttl, false, false, nil
@@ -96,11 +97,15 @@ func (a *api) login(w http.ResponseWriter, req *http.Request, short bool) {
 	}
 }
 
-// logout deletes the very token that came along; its 401 is text.
+// logout deletes the very token that came along; of an ext token it makes a 500 before 2.15, and
+// its 401 is that of everything else [run].
 func (a *api) logout(w http.ResponseWriter, req *http.Request) {
-	t := a.known(w, req)
+	if a.minor() < 15 && strings.HasPrefix(req.Header.Get("Authorization"), "Bearer ext/") {
+		norman(w, 500, "ServerError", "token not found")
+		return
+	}
+	t := a.caller(w, req)
 	if t == nil {
-		http.Error(w, "must authenticate", http.StatusUnauthorized)
 		return
 	}
 	delete(a.tokens, t.name)

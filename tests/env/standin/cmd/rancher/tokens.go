@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -25,9 +26,31 @@ func (a *api) tokenRoutes(mux *http.ServeMux) {
 		}
 		old(a.makeNorman)(w, req)
 	})
+	mux.HandleFunc("GET /v3/tokens", old(func(w http.ResponseWriter, _ *http.Request, by *token) {
+		data := []object{} // the caller's own, of every kind; no pages
+		for _, t := range a.tokens {
+			if !t.ext && !t.foreign {
+				data = append(data, normanToken(t, by))
+			}
+		}
+		reply(w, 200, object{"type": "collection", "data": data, "pagination": object{"limit": 1000}})
+	}))
+	// The Kubernetes API of the management cluster: an administrator reaches every user's tokens.
+	mux.HandleFunc("DELETE /apis/management.cattle.io/v3/tokens/{name}", a.authorised(func(w http.ResponseWriter, req *http.Request, _ *token) {
+		t := a.tokens[req.PathValue("name")]
+		switch {
+		case a.set["plain-user"] != "":
+			status(w, 403, "Forbidden", "tokens.management.cattle.io is forbidden")
+		case t == nil:
+			status(w, 404, "NotFound", "tokens.management.cattle.io not found")
+		default:
+			delete(a.tokens, t.name)
+			reply(w, 200, object{"kind": "Status", "apiVersion": "v1", "status": "Success"})
+		}
+	}))
 	mux.HandleFunc("GET /v3/tokens/{name}", old(func(w http.ResponseWriter, req *http.Request, by *token) {
 		t := a.tokens[req.PathValue("name")]
-		if t == nil {
+		if t == nil || t.foreign {
 			norman(w, 404, "NotFound", "")
 			return
 		}
@@ -36,7 +59,7 @@ func (a *api) tokenRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /v3/tokens/{name}", old(func(w http.ResponseWriter, req *http.Request, by *token) {
 		t := a.tokens[req.PathValue("name")]
 		switch {
-		case t == nil:
+		case t == nil || t.foreign:
 			norman(w, 404, "NotFound", "")
 		case t == by && !t.derived:
 			norman(w, 400, "InvalidAction", "Cannot delete token for current session. Use logout instead")
@@ -55,6 +78,15 @@ func (a *api) tokenRoutes(mux *http.ServeMux) {
 		}
 	}
 	mux.HandleFunc("POST /apis/ext.cattle.io/v1/tokens", ext(a.makeExt))
+	mux.HandleFunc("GET /apis/ext.cattle.io/v1/tokens", ext(func(w http.ResponseWriter, _ *http.Request, by *token) {
+		items := []object{}
+		for _, t := range a.tokens {
+			if t.ext {
+				items = append(items, a.extToken(t, by, false))
+			}
+		}
+		reply(w, 200, object{"kind": "TokenList", "apiVersion": "ext.cattle.io/v1", "items": items})
+	}))
 	mux.HandleFunc("GET /apis/ext.cattle.io/v1/tokens/{name}", ext(func(w http.ResponseWriter, req *http.Request, by *token) {
 		t := a.tokens[req.PathValue("name")]
 		if t == nil || !t.ext {
@@ -63,14 +95,15 @@ func (a *api) tokenRoutes(mux *http.ServeMux) {
 		}
 		reply(w, 200, a.extToken(t, by, false))
 	}))
-	mux.HandleFunc("DELETE /apis/ext.cattle.io/v1/tokens/{name}", ext(func(w http.ResponseWriter, req *http.Request, _ *token) {
+	mux.HandleFunc("DELETE /apis/ext.cattle.io/v1/tokens/{name}", ext(func(w http.ResponseWriter, req *http.Request, by *token) {
 		t := a.tokens[req.PathValue("name")]
 		if t == nil || !t.ext {
 			status(w, 404, "NotFound", "tokens.ext.cattle.io not found")
 			return
 		}
+		v := a.extToken(t, by, false)
 		delete(a.tokens, t.name)
-		reply(w, 200, object{"kind": "Status", "apiVersion": "v1", "status": "Success"})
+		reply(w, 200, v) // the object, not a Status [run]
 	}))
 }
 
@@ -85,6 +118,10 @@ func (a *api) makeNorman(w http.ResponseWriter, req *http.Request, by *token) {
 	ttl, number := in.TTL.(float64)
 	if in.TTL != nil && !number {
 		norman(w, 422, "InvalidFormat", "json: cannot unmarshal string into Go struct field .ttl of type int64")
+		return
+	}
+	if _, err := strconv.Atoi(a.settings["auth-token-max-ttl-minutes"]); err != nil {
+		norman(w, 500, "ServerError", "error parsing "+a.settings["auth-token-max-ttl-minutes"]) // [run]
 		return
 	}
 	t := a.newToken("token-", "api", a.clamp(int64(ttl), false))
