@@ -119,10 +119,20 @@ int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, st
 
 	if (read_key(key_pem, n, &key, err) < 0)
 		return -1;
-	if (!key_fits(sk_X509_value(c->chain, 0), key))
-		return rk_err_set(
-			err, RK_FAIL, "the private key does not belong to the certificate");
-	return 0;
+	if (key_fits(sk_X509_value(c->chain, 0), key))
+		return 0;
+	for (int i = 1; i < sk_X509_num(c->chain); i++)
+		if (key_fits(sk_X509_value(c->chain, i), key)) {
+			rk_err_set(err, RK_FAIL,
+				"the private key does not belong to the certificate that is first "
+				"in the file: it belongs to certificate %d",
+				i + 1);
+			return rk_err_hint(err,
+				"the key belongs to certificate %d: put it first, "
+				"then the CA that issued it",
+				i + 1);
+		}
+	return rk_err_set(err, RK_FAIL, "the private key does not belong to the certificate");
 }
 
 /* --- signing --- */

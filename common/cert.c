@@ -209,9 +209,19 @@ size_t rk_cert_chain_len(const struct rk_cert *c)
 
 bool rk_cert_is_ca(const struct rk_cert *c)
 {
-	uint32_t flags = X509_get_extension_flags(sk_X509_value(c->chain, 0));
+	X509 *x = sk_X509_value(c->chain, 0);
+	uint32_t flags = X509_get_extension_flags(x);
 
-	return (flags & EXFLAG_CA) && !(flags & EXFLAG_INVALID);
+	return (flags & EXFLAG_CA) && !(flags & EXFLAG_INVALID) &&
+	       (X509_get_key_usage(x) & KU_KEY_CERT_SIGN);
+}
+
+bool rk_cert_has_root(const struct rk_cert *c)
+{
+	for (int i = 0; i < sk_X509_num(c->chain); i++)
+		if (X509_get_extension_flags(sk_X509_value(c->chain, i)) & EXFLAG_SS)
+			return true;
+	return false;
 }
 
 /* --- names --- */
@@ -265,9 +275,15 @@ void rk_cert_names(const struct rk_cert *c, struct rk_buf *out)
 	size_t shown = c->nsans > 8 ? 8 : c->nsans;
 
 	if (!c->nsans)
-		rk_buf_puts(out, "no name at all");
-	for (size_t i = 0; i < shown; i++)
-		rk_buf_addf(out, "%s%.200s", i ? ", " : "", c->sans[i]);
+		rk_buf_puts(out, "no name (it has no subject alternative name, and a common name "
+				 "does not count)");
+	for (size_t i = 0; i < shown; i++) {
+		/* an address that an IP SAN carries would match itself */
+		bool as_name = cert_is_ip(c->sans[i]) && !rk_cert_matches(c, c->sans[i]);
+
+		rk_buf_addf(out, "%s%.200s%s", i ? ", " : "", c->sans[i],
+			as_name ? " as a DNS name, which does not count for an address" : "");
+	}
 	if (c->nsans > shown)
 		rk_buf_addf(out, " and %zu more", c->nsans - shown);
 }

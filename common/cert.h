@@ -47,7 +47,10 @@ const char *rk_cert_san(const struct rk_cert *c, size_t i);
 size_t rk_cert_chain_len(const struct rk_cert *c);
 /* The leaf and its chain as PEM, appended. */
 int rk_cert_pem(const struct rk_cert *c, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+/* Whether the leaf may sign certificates: basic constraints and, where there is one, key usage. */
 bool rk_cert_is_ca(const struct rk_cert *c);
+/* Whether one of the certificates signs itself. */
+bool rk_cert_has_root(const struct rk_cert *c);
 
 /* Whether the leaf carries the host name (one left-most wildcard label allowed) or IP address. */
 bool rk_cert_matches(const struct rk_cert *c, const char *host);
@@ -62,12 +65,22 @@ int rk_cert_check_key(
 	const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err) RK_MUST_USE;
 
 /* Judge a certificate for serving hosts at time now (0: the clock): key fits, not expired, not yet
- * valid, covers every host. One error, naming the first trouble and what to do. key_pem NULL:
+ * valid, covers every host, and neither it nor its chain has what crypto/tls and crypto/x509 of Go
+ * refuse (rk_cert_check_kind). One error, naming the first trouble and what to do. key_pem NULL:
  * there is no key to look at. */
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
 
-/* Verify the chain against CA bundle ca_pem (only these anchors) for host (NULL: any name). */
+/* What every client in Go refuses whatever it trusts: a leaf that is not for servers, SHA-1 or MD5
+ * signatures, RSA keys below 1024 bits or, in the leaf, above 8192, keys of unknown kinds. */
+int rk_cert_check_kind(const struct rk_cert *c, struct rk_err *err) RK_MUST_USE;
+/* What Go takes and browsers and OpenSSL at its usual level do not, as text; NULL: nothing. Caller
+ * frees. */
+char *rk_cert_weakness(const struct rk_cert *c);
+
+/* Verify the chain against CA bundle ca_pem (only these anchors; NULL: the system's) for host (NULL:
+ * any name), as crypto/x509 of Go does it for a server: the certificates behind the leaf are
+ * intermediates in any order, each anchor is trusted by itself, also one that another CA issued. */
 int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,
 	struct rk_err *err) RK_MUST_USE;
 

@@ -2,6 +2,9 @@
 /* The parts of a kubeconfig entry for a virtual cluster, under the address that was found. */
 #include "k3k.h"
 
+#include "cert.h"
+#include "out.h"
+
 static const char secret[] = "the virtual cluster's kubeconfig";
 
 int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
@@ -27,4 +30,29 @@ int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, s
 	rk_kc_set_note(d, *cluster_map, note);
 	return rk_kc_admit(d, *cluster_map, *user_map, err) < 0 ? rk_err_wrap(err, "%s", secret)
 								: 0;
+}
+
+int rk_k3k_unexpired(
+	const struct rk_val *user, const char *ns, const char *cluster, struct rk_err *err)
+{
+	const char *data = rk_get_str(user, "client-certificate-data", NULL);
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	char when[32];
+
+	if (!data)
+		return 0;
+	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 ||
+		rk_cert_parse(&c, pem.s, pem.len, err) < 0)
+		return rk_err_wrap(err, "client certificate of %s/%s", ns, cluster);
+	if (rk_cert_not_after(c) >= (int64_t)time(NULL))
+		return 0;
+	rk_time_format(rk_cert_not_after(c), when);
+	rk_err_set(err, RK_FAIL,
+		"the client certificate in the kubeconfig Secret of %s/%s expired on %s", ns,
+		cluster, when);
+	return rk_err_hint(err,
+		"have one signed by the virtual cluster's CA: kubectl rk3k kubeconfig generate "
+		"%s/%s",
+		ns, cluster);
 }

@@ -79,6 +79,10 @@ int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
 int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
 	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err) RK_MUST_USE;
 
+/* Refuse a user's entry whose client certificate has expired: RK_FAIL, with what makes a new one. */
+int rk_k3k_unexpired(const struct rk_val *user, const char *ns, const char *cluster,
+	struct rk_err *err) RK_MUST_USE;
+
 /* Connect into the virtual cluster. Keeps the access (and forward) alive in *a. */
 int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, const char *cluster,
 	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;

@@ -212,10 +212,7 @@ int step_cert_manager(
 	return 0;
 }
 
-/* The file whose certificates Rancher shows its agents at /cacerts, or RK_KEY_COUNT. Only for a
- * certificate that a CA of the user signed: the registry's CA would break the agents of a
- * deployment whose certificate comes from Rancher or Let's Encrypt. */
-static enum rk_key trust_anchor(const struct rk_settings *s)
+enum rk_key rk_steps_anchor(const struct rk_settings *s)
 {
 	rk_auto_buf leaf = RK_BUF_INIT, ca = RK_BUF_INIT;
 	rk_auto_cert *cert = NULL;
@@ -259,7 +256,7 @@ static int put_tls_pair(struct rk_doc *d, const struct rk_settings *s, const cha
 static int put_anchor(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
-	enum rk_key k = trust_anchor(s);
+	enum rk_key k = rk_steps_anchor(s);
 	rk_auto_buf pem = RK_BUF_INIT;
 	struct rk_val *data;
 
@@ -321,7 +318,7 @@ int step_rancher(
 	if (*registry)
 		rk_set_str(d, set, "systemDefaultRegistry",
 			rk_doc_printf(d, "%s/docker.io", registry));
-	if (trust_anchor(s) != RK_KEY_COUNT)
+	if (rk_steps_anchor(s) != RK_KEY_COUNT)
 		rk_set_str(d, set, "privateCA", "true");
 	if (rk_streq(str(s, RK_KEY_TLS_SOURCE), "letsEncrypt")) {
 		rk_set_str(d, set, "letsEncrypt.email", str(s, RK_KEY_ACME_EMAIL));

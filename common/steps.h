@@ -46,6 +46,11 @@ int rk_step_mirrors(struct rk_doc *d, const struct rk_settings *s, struct rk_str
  * all of them (`bundle --list`). Strings live in d. */
 void rk_step_images(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out);
 
+/* The key of the file whose certificates Rancher shows its agents at /cacerts, or RK_KEY_COUNT. Only
+ * for a certificate that a CA of the user signed: the registry's CA would break the agents of a
+ * deployment whose certificate comes from Rancher, Let's Encrypt or a CA that everybody trusts. */
+enum rk_key rk_steps_anchor(const struct rk_settings *s);
+
 /* Put "(hidden)" in the place of every value of a Secret. */
 void rk_mask_secret(struct rk_doc *d, struct rk_val *obj);
 

@@ -158,6 +158,8 @@ static int fetch(struct job *j, struct rk_err *err)
 	user = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
 	if (rk_kc_admit(j->d, NULL, rk_mut(user), err) < 0)
 		return rk_err_wrap(err, "kubeconfig Secret");
+	if (rk_k3k_unexpired(user, j->ns, j->cluster, err) < 0)
+		return -1;
 	if (decode(j, user, "client-certificate-data", &j->cert, err) < 0 ||
 		decode(j, user, "client-key-data", &j->key, err) < 0)
 		return -1;

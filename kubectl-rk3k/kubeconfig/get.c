@@ -227,8 +227,9 @@ int get_with(const struct opts *o, int argc, char **argv,
 		rc = rk_kube_open(&host, &o->kube, err);
 	if (rc == 0)
 		rc = get_entry(o, &e, host, &a, o->hold || command, err);
-	if (rc == 0 && identity)
-		rc = identity(o, &e, host, err);
+	if (rc == 0)
+		rc = identity ? identity(o, &e, host, err)
+			      : rk_k3k_unexpired(e.user_map, e.ns, e.cluster, err);
 	if (rc == 0)
 		rc = emit(o, &e, &a, command, err);
 	rk_k3k_access_release(&a);

@@ -44,6 +44,12 @@ void check_programs(struct flight *f)
 
 /* --- certificates --- */
 
+static void row_trouble(struct flight *f, const char *what, const struct rk_err *err)
+{
+	row(f, STOP, "certificates", "%s: %s%s%s", what, err->msg, *err->hint ? "; " : "",
+		err->hint);
+}
+
 static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out)
 {
 	struct rk_err err = RK_ERR_INIT;
@@ -51,8 +57,7 @@ static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out
 	out->secret = secret;
 	if (rk_setting_pem(k, str(f, k), out, &err) == 0)
 		return true;
-	row(f, STOP, "certificates", "%s: %s%s%s", rk_settings_table[k].name, err.msg,
-		*err.hint ? "; " : "", err.hint);
+	row_trouble(f, rk_settings_table[k].name, &err);
 	return false;
 }
 
@@ -78,22 +83,36 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 	return c;
 }
 
-/* The root that agents will trust, where one is given, verifies c. */
-static bool root_verifies(struct flight *f, const struct rk_cert *c, const char *otherwise)
+/* Go takes an intermediate as an anchor; OpenSSL, GnuTLS and what is built on them look for its root. */
+static void warn_rootless(struct flight *f, enum rk_key k, const struct rk_cert *anchor)
 {
-	rk_auto_buf root = RK_BUF_INIT;
-	rk_auto_cert *anchor = NULL;
+	if (!rk_cert_has_root(anchor))
+		row(f, WARN, "certificates",
+			"%s: no root CA in it, only %s: agents accept that, other programs may "
+			"not; append its root",
+			rk_settings_table[k].name, rk_cert_subject(anchor));
+}
+
+/* The chain of c leads to the anchors of a key, as Go builds it. */
+static bool leads_to(
+	struct flight *f, const struct rk_cert *c, enum rk_key k, const char *otherwise)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	rk_auto_cert *anchor = cert_of(f, k, &text);
 	struct rk_err err = RK_ERR_INIT;
 
-	if (!is(f, RK_KEY_CA_ROOT_PATH))
-		return true;
-	anchor = cert_of(f, RK_KEY_CA_ROOT_PATH, &root);
 	if (!anchor)
 		return false;
-	if (rk_cert_verify(c, root.s, root.len, NULL, &err) == 0)
-		return true;
-	row(f, STOP, "certificates", "%s: %s", otherwise, err.msg);
-	return false;
+	if (rk_cert_verify(c, text.s, text.len, NULL, &err) < 0) {
+		if (!*err.hint)
+			rk_err_hint(&err,
+				"append the certificate of the CA that issued it to the file, or "
+				"name that CA");
+		row_trouble(f, otherwise, &err);
+		return false;
+	}
+	warn_rootless(f, k, anchor);
+	return true;
 }
 
 static void check_ca_pair(struct flight *f)
@@ -104,23 +123,45 @@ static void check_ca_pair(struct flight *f)
 
 	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
 		return;
-	if (!rk_cert_is_ca(c)) {
+	if (!rk_cert_is_ca(c))
 		row(f, STOP, "certificates", "CA_CERT_PATH: %s is no CA certificate",
 			rk_cert_subject(c));
-		return;
-	}
-	if (rk_cert_check_key(c, key.s, key.len, &err) < 0) {
-		row(f, STOP, "certificates", "CA_KEY_PATH: %s", err.msg);
-		return;
-	}
-	if (root_verifies(f, c, "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs"))
+	else if (rk_cert_check_key(c, key.s, key.len, &err) < 0)
+		row_trouble(f, "CA_KEY_PATH", &err);
+	else if (rk_cert_check_kind(c, &err) < 0)
+		row_trouble(f, "CA_CERT_PATH", &err);
+	else if (leads_to(f, c, rk_steps_anchor(f->s),
+			 "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs"))
 		row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
+}
+
+/* Rancher shows agents the CA of the settings; without one they know the system's alone. */
+static bool is_trusted(struct flight *f, const struct rk_cert *c)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (is(f, RK_KEY_CA_ROOT_PATH))
+		return leads_to(
+			f, c, RK_KEY_CA_ROOT_PATH, "CA_ROOT_PATH does not verify TLS_CERT_PATH");
+	if (rk_steps_anchor(f->s) != RK_KEY_COUNT)
+		return leads_to(f, c, rk_steps_anchor(f->s), "TLS_CERT_PATH");
+	if (rk_cert_verify(c, NULL, 0, NULL, &err) == 0)
+		return true;
+	if (is(f, RK_KEY_PRIVATE_CA_PATH))
+		return leads_to(f, c, RK_KEY_PRIVATE_CA_PATH,
+			"PRIVATE_CA_PATH does not verify TLS_CERT_PATH");
+	rk_err_hint(&err,
+		"Rancher's agents need its CA: set PRIVATE_CA_PATH or CA_ROOT_PATH, and append "
+		"intermediate certificates to TLS_CERT_PATH");
+	row_trouble(f, "TLS_CERT_PATH", &err);
+	return false;
 }
 
 static void check_leaf(struct flight *f)
 {
 	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt);
+	rk_auto_free char *weak = c ? rk_cert_weakness(c) : NULL;
 	struct rk_strv hosts = {0};
 	struct rk_err err = RK_ERR_INIT;
 	int ret;
@@ -131,11 +172,12 @@ static void check_leaf(struct flight *f)
 	ret = rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err);
 	rk_strv_release(&hosts);
 	if (ret < 0) {
-		row(f, STOP, "certificates", "TLS_CERT_PATH: %s%s%s", err.msg,
-			*err.hint ? "; " : "", err.hint);
+		row_trouble(f, "TLS_CERT_PATH", &err);
 		return;
 	}
-	if (root_verifies(f, c, "CA_ROOT_PATH does not verify TLS_CERT_PATH"))
+	if (weak)
+		row(f, WARN, "certificates", "TLS_CERT_PATH: %s", weak);
+	if (is_trusted(f, c))
 		row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
 }
 

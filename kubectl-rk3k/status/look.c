@@ -281,6 +281,13 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 		rk_set_str(l->d, v, "via", rk_k3k_via_word(access.via));
 		if (expires)
 			set_time(l, v, "expires", expires);
+		if (expires && expires < (int64_t)time(NULL)) {
+			rk_set_bool(l->d, v, "expired", true);
+			problem(l,
+				"the kubeconfig's client certificate expired on %s; run: kubectl "
+				"rk3k kubeconfig generate %s/%s",
+				rk_get_str(v, "expires", NULL), l->ns, l->cluster);
+		}
 		rc = look_inside(l, hosts, &err);
 	}
 	if (rc < 0)

@@ -77,6 +77,7 @@ static void print_table(const struct look *l)
 	const char *version = rk_get_str(r, "version", NULL);
 	const char *expires = rk_get_str(r, "kubeconfig", "expires", NULL);
 	const char *server = rk_get_str(r, "kubeconfig", "server", NULL);
+	bool expired = rk_get_bool(r, false, "kubeconfig", "expired", NULL);
 
 	rk_table_row(t, "cluster", rk_get_str(r, "phase", NULL),
 		text(l, "%s/%s %s", l->ns, l->cluster, version ? version : ""));
@@ -84,9 +85,15 @@ static void print_table(const struct look *l)
 		text(l, "%d/%d", (int)rk_get_int(servers, 0, "ready", NULL),
 			(int)rk_get_int(servers, 0, "wanted", NULL)),
 		"");
-	rk_table_row(t, "kubeconfig", server ? "works" : "unreachable",
+	rk_table_row(t, "kubeconfig",
+		expired	 ? "expired"
+		: server ? "works"
+			 : "unreachable",
 		server ? text(l, "%s (%s)%s%s", server, rk_get_str(r, "kubeconfig", "via", NULL),
-				 expires ? ", until " : "", expires ? expires : "")
+				 expired   ? ", expired on "
+				 : expires ? ", until "
+					   : "",
+				 expires ? expires : "")
 		       : "");
 	chart_rows(l, t);
 	if (ranch)

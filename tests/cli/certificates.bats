@@ -260,3 +260,104 @@ secret_of() { printf '(.["/api/v1/namespaces/%s/secrets/tls-rancher-ingress"].da
 	run -0 --separate-stderr "$BIN/rk3k-cert-sync"
 	assert_output --partial unchanged # the host's copy is plain
 }
+
+# --- what preflight says of them -------------------------------------------------
+
+# A root, an intermediate CA below it, and leaves of the intermediate.
+chain() {
+	[[ ! -e leaf.crt ]] || return 0
+	ca root root
+	issue inter root 'basicConstraints=critical,CA:TRUE' -newkey ec -pkeyopt ec_paramgen_curve:P-256
+	issue leaf inter "$SAN" -newkey ec -pkeyopt ec_paramgen_curve:P-256
+	issue client inter "$SAN"$'\nextendedKeyUsage=clientAuth' -newkey ec -pkeyopt ec_paramgen_curve:P-256
+	issue named inter '' -newkey ec -pkeyopt ec_paramgen_curve:P-256
+	issue short inter "$SAN" -newkey rsa:1024
+	ca other other
+	cat leaf.crt inter.crt >full.crt
+	cat root.crt inter.crt leaf.crt >reversed.crt
+	openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=rsa -keyout rsa.key -out rsa.crt 2>/dev/null
+	MD=sha1 issue weak rsa "$SAN" -newkey ec -pkeyopt ec_paramgen_curve:P-256
+}
+
+SAN=subjectAltName=DNS:rancher.example.com
+
+ca() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj "/CN=$2" -keyout "$1.key" -out "$1.crt" 2>/dev/null; }
+
+issue() { # NAME CA EXTENSIONS KEY...
+	openssl req "${@:4}" -nodes -subj /CN=rancher.example.com -keyout "$1.key" -out csr 2>/dev/null
+	openssl x509 -req -in csr -CA "$2.crt" -CAkey "$2.key" -CAcreateserial -days 60 "-${MD:-sha256}" \
+		-extfile <(echo "$3") -out "$1.crt" 2>/dev/null
+}
+
+# preflight KEY=VALUE...: the rows that preflight has of them.
+preflight() {
+	local set=()
+	for pair in "$@"; do set+=(--set "$pair"); done
+	"$BIN/rk3k-config" -c deploy.conf --no-prompt --set TLS_SOURCE=secret "${set[@]}" >"$HOME/doc"
+	run --separate-stderr "$BIN/rk3k-preflight" -c "$HOME/doc" -o json
+	output=$(jq -r '.. | objects | select(.check? == "certificates") | "\(.result) \(.detail)"' <<<"$output")
+	mapfile -t lines <<<"$output"
+}
+
+@test "preflight: the chain of TLS_CERT_PATH must lead to a CA that Rancher shows its agents" {
+	chain
+	serve
+	good='ok TLS_CERT_PATH fits its key and covers every name'
+	preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=root.crt
+	assert_output "$good"
+	preflight TLS_CERT_PATH=leaf.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=root.crt
+	assert_output --regexp '^failed PRIVATE_CA_PATH does not verify TLS_CERT_PATH: .*append the certificate of the CA'
+	preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=other.crt
+	assert_output --regexp '^failed PRIVATE_CA_PATH does not verify TLS_CERT_PATH'
+	preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key CA_ROOT_PATH=other.crt
+	assert_output --regexp '^failed CA_ROOT_PATH does not verify TLS_CERT_PATH'
+	preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key
+	assert_output --regexp "^failed TLS_CERT_PATH: .*Rancher's agents need its CA: set PRIVATE_CA_PATH or CA_ROOT_PATH"
+	SSL_CERT_FILE=$PWD/root.crt preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key
+	assert_output "$good"
+	SSL_CERT_FILE=$PWD/root.crt preflight TLS_CERT_PATH=full.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=other.crt
+	assert_output "$good"
+}
+
+@test "preflight, render: the issuing intermediate alone is an anchor, with a warning" {
+	chain
+	serve
+	preflight TLS_CERT_PATH=leaf.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=inter.crt
+	assert_line --regexp '^warning PRIVATE_CA_PATH: no root CA in it, only CN=rancher.example.com: .*append its root'
+	assert_line --regexp '^ok '
+	run -0 --separate-stderr "$BIN/rk3k-render" issuer -c "$HOME/doc" --show-secrets -o json
+	[[ $(jq -r '.items[].data["cacerts.pem"] | values' <<<"$output") == "$(b64 inter.crt)" ]]
+}
+
+@test "preflight: a reversed chain, and certificates that Go refuses" {
+	chain
+	serve
+	preflight TLS_CERT_PATH=reversed.crt TLS_KEY_PATH=leaf.key PRIVATE_CA_PATH=root.crt
+	assert_output --regexp '^failed TLS_CERT_PATH: .*the key belongs to certificate 3: put it first'
+	preflight TLS_CERT_PATH=client.crt TLS_KEY_PATH=client.key PRIVATE_CA_PATH=inter.crt
+	assert_output --regexp '^failed TLS_CERT_PATH: .*lacks serverAuth'
+	preflight TLS_CERT_PATH=weak.crt TLS_KEY_PATH=weak.key PRIVATE_CA_PATH=rsa.crt
+	assert_output --regexp '^failed TLS_CERT_PATH: .*signed with SHA-1'
+	preflight TLS_CERT_PATH=named.crt TLS_KEY_PATH=named.key PRIVATE_CA_PATH=inter.crt
+	assert_output --regexp '^failed TLS_CERT_PATH: .*it covers no name'
+	preflight TLS_CERT_PATH=short.crt TLS_KEY_PATH=short.key PRIVATE_CA_PATH=inter.crt
+	assert_line --regexp '^warning TLS_CERT_PATH: certificate 1 has an RSA key of 1024 bits'
+}
+
+# --- expired ---------------------------------------------------------------------
+
+@test "credential, kubeconfig get, status: an expired client certificate is not passed on" {
+	openssl x509 -in tls.crt -signkey tls.key -days -1 -out old.crt 2>/dev/null
+	serve '.kubeconfig.users[0].user["client-certificate-data"] = $text' old.crt
+	export KUBECONFIG=$HOME/host
+	inline tls.crt tls.crt tls.key >"$KUBECONFIG"
+	for tool in credential 'kubeconfig get' 'kubeconfig get --no-probe' 'kubeconfig get rancher -- true'; do
+		# shellcheck disable=SC2086 # words
+		refused 'the kubeconfig Secret of rancher-k3k/rancher expired on 20' $tool
+		assert_regex "$stderr" 'kubectl rk3k kubeconfig generate rancher-k3k/rancher'
+		assert_output ''
+	done
+	run -0 --separate-stderr "$BIN/rk3k-kubeconfig" generate
+	run -1 --separate-stderr "$BIN/rk3k-status"
+	assert_output --regexp 'kubeconfig +expired +.*expired on 20'
+}

@@ -18,7 +18,8 @@ struct pki {
 struct pki_spec {
 	const char *cn;	 /* NULL: an empty subject */
 	const char *san; /* "DNS:a.example,IP:1.2.3.4"; NULL: none */
-	const char *alg; /* "P-256" (NULL), "P-384", "RSA", "ED25519" */
+	const char *alg; /* "P-256" (NULL), "P-384", "RSA", "RSA1024", "ED25519" */
+	const char *md;	 /* "SHA256" (NULL), "SHA1"; what the issuer signs with */
 	const char *eku;
 	bool ca;
 	int64_t from, to; /* seconds from now; both 0: a day ago, in ten days */
@@ -68,8 +69,8 @@ static inline EVP_PKEY *pki_key(const char *alg)
 {
 	if (!alg)
 		alg = "P-256";
-	if (strcmp(alg, "RSA") == 0)
-		return EVP_RSA_gen(2048);
+	if (strncmp(alg, "RSA", 3) == 0)
+		return EVP_RSA_gen(alg[3] ? (unsigned)strtoul(alg + 3, NULL, 10) : 2048);
 	if (strcmp(alg, "ED25519") == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", alg);
@@ -86,9 +87,11 @@ static inline void pki_ext(X509 *x, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
-static inline void pki_sign(X509 *x, EVP_PKEY *key)
+static inline void pki_sign(X509 *x, EVP_PKEY *key, const char *md)
 {
-	PKI_MUST(X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0);
+	const EVP_MD *digest = EVP_get_digestbyname(md ? md : "SHA256");
+
+	PKI_MUST(X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest) > 0);
 }
 
 /* ca NULL: signs itself. */
@@ -119,7 +122,7 @@ static inline void pki_make(struct pki *out, const struct pki *ca, const struct 
 		pki_ext(x, x, NID_subject_alt_name, s->san);
 	if (s->eku)
 		pki_ext(x, x, NID_ext_key_usage, s->eku);
-	pki_sign(x, ca ? ca->key : out->key);
+	pki_sign(x, ca ? ca->key : out->key, s->md);
 	out->cert = x;
 	pki_cert_pem(x, &out->cert_pem);
 	pki_key_pem(out->key, false, NULL, &out->key_pem);
