@@ -75,6 +75,7 @@ TOOL_BIN := $(TOOLS:%=$(B)/libexec/rk3k-%)
 LIBEXEC  := $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%) $(B)/libexec/tools.list
 PROGRAMS := $(B)/bin/kubectl-rk3k $(B)/bin/kubectl_complete-rk3k
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
+READER   := $(B)/unit/kubeconfigs
 FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(B)/fuzz/%)
 PAGES    := $(B)/man/kubectl-rk3k.1 $(TOOLS:%=$(B)/man/kubectl-rk3k-%.1)
 
@@ -191,14 +192,14 @@ RUN = DEVELOPER=1 B=$(B) MAKE='$(MAKE)' tests/run
 ##: unit           C tests of the rooms
 unit: $(UNIT_BIN)
 	@B=$(B) tests/run unit
-unit-bin: $(UNIT_BIN)
+unit-bin: $(UNIT_BIN) $(READER)
 fuzz-bin: $(FUZZ_BIN)
 
 ##: cli            tests of the tools without a cluster
 cli: all
 	+@$(RUN) cli
 ##: plane          tests of the tools on real API servers
-plane: all
+plane: all $(READER)
 	+@$(RUN) plane
 ##: check-node     a deployment of real pods, behind a real ingress, from a private registry
 check-node: deps
@@ -245,7 +246,7 @@ fmt: all
 	tests/arrows --fix
 ##: compile_commands.json  for clangd and clang-tidy
 compile_commands.json: FORCE
-	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(PARTS) $(UNIT) $(FUZZ); do \
+	@for f in $(COMMON) kubectl-rk3k/rk3k.c $(TOOLS_C) $(PARTS) $(UNIT) $(READER:$(B)/%=tests/%.c) $(FUZZ); do \
 		printf '{"directory": "%s", "file": "%s", "command": "%s"},\n' '$(CURDIR)' $$f \
 			'$(subst ",\",$(COMPILE)) -c '$$f; done | sed '1s/^/[/; $$s/,$$/]/' > $@
 

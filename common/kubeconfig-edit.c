@@ -22,7 +22,8 @@ static int check_item(const struct edit *e, const struct rk_kc_item *w)
 		return rk_err_set(e->err, RK_CONFLICT, "%s: two %s are called \"%s\"", e->name,
 			kc_plural[w->kind], w->name);
 	if (at >= 0 && sec->items[at].tied)
-		return refuse(e, "YAML anchors or aliases are used in the entry", w->name);
+		return refuse(
+			e, "YAML anchors, aliases or two names are used in the entry", w->name);
 	if (sec->tied && (w->value || at >= 0))
 		return refuse(
 			e, "YAML anchors or aliases are used for the list of", kc_plural[w->kind]);

@@ -169,11 +169,7 @@ static int item_map(struct events *s, struct kc_item *it, yaml_event_t *e)
 		if (skip_node(s, e, &it->tied) < 0 || next_event(s, e) < 0)
 			return -1;
 		if (name && e->type == YAML_SCALAR_EVENT) {
-			if (it->name) {
-				yaml_event_delete(e);
-				return rk_err_set(
-					s->err, RK_CONFLICT, "%s: an entry has two names", s->name);
-			}
+			it->tied = it->tied || it->name; /* of two, the last one counts */
 			it->name = rk_doc_strndup(
 				s->l->doc, (char *)e->data.scalar.value, e->data.scalar.length);
 			it->namelen = e->data.scalar.length;

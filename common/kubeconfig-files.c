@@ -37,7 +37,15 @@ static int read_one(struct rk_kc_files *s, size_t i, struct rk_err *err)
 		f->exists = false;
 	}
 	f->size = f->head = f->tail = f->text.len;
-	return kc_scan(&f->l, f->text.s, f->text.len, s->paths[i], err);
+	if (rk_yaml_is_utf16(f->text.s, f->text.len)) {
+		rk_err_set(err, RK_CONFLICT, "%s: UTF-16 text cannot be edited", s->paths[i]);
+		return rk_err_hint(err, "convert it to UTF-8, for example with iconv");
+	}
+	if (kc_scan_lines(&f->l, f->text.s, f->text.len) == 0)
+		return kc_check_text(&f->l, f->text.s, f->text.len, s->paths[i], err);
+	if (kc_check_text(&f->l, f->text.s, f->text.len, s->paths[i], err) < 0)
+		return -1;
+	return kc_scan_events(&f->l, f->text.s, f->text.len, s->paths[i], err);
 }
 
 int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, int wait_ms,
@@ -109,7 +117,7 @@ static int parse_whole(const struct one *f, enum rk_kc_kind k, const char *name,
 {
 	struct rk_val *root = NULL;
 
-	if (rk_yaml_parse(d, f->text.s, f->text.len, &root, err) < 0)
+	if (rk_yaml_parse_loose(d, f->text.s, f->text.len, &root, err) < 0)
 		return -1;
 	rk_each (it, rk_get(root, kc_plural[k], NULL))
 		if (rk_streq(rk_get_str(it, "name", NULL), name))
@@ -129,7 +137,7 @@ static int parse_item(const struct one *f, enum rk_kc_kind k, size_t i, struct r
 
 		return parse_whole(f, k, name, d, out, err);
 	}
-	if (rk_yaml_parse(d, f->text.s + it->at.from, it->at.to - it->at.from, &v, err) < 0)
+	if (rk_yaml_parse_loose(d, f->text.s + it->at.from, it->at.to - it->at.from, &v, err) < 0)
 		return -1;
 	*out = sec->style == KC_BLOCK ? rk_at(v, 0) : v;
 	return 0;
@@ -225,6 +233,9 @@ static int change_one(
 		return -1;
 	if (kept.all)
 		return 0;
+	/* In the plain style all that is new was parsed back, and the names were compared. */
+	if (!f->l.plain && kc_check_text(&f->l, f->text.s, f->text.len, s->paths[i], err) < 0)
+		return rk_err_wrap(err, "the edit would damage the file");
 	f->changed = true;
 	f->head = kept.head < f->head ? kept.head : f->head;
 	f->tail = kept.tail < f->tail ? kept.tail : f->tail;

@@ -158,7 +158,7 @@ bool kc_item_is(
 	struct rk_val *v = NULL;
 	const struct rk_val *m;
 
-	if (rk_yaml_parse(d, e->t + old->at.from, old->at.to - old->at.from, &v, NULL) < 0)
+	if (rk_yaml_parse_loose(d, e->t + old->at.from, old->at.to - old->at.from, &v, NULL) < 0)
 		return false;
 	m = block ? rk_at(v, 0) : v;
 	return m && rk_val_equal(m, item_tree(d, w));

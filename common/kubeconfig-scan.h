@@ -18,7 +18,7 @@ struct kc_item {
 	struct kc_span at; /* block: whole lines from the dash's on; flow: the value alone */
 	const char *name;  /* in the layout's arena; NULL: none */
 	size_t namelen;
-	bool tied; /* anchors or aliases in it: not to be touched */
+	bool tied; /* anchors, aliases or two names in it: not to be touched */
 };
 
 enum kc_style { KC_MISSING, KC_EMPTY, KC_BLOCK, KC_FLOW };
@@ -63,6 +63,11 @@ void kc_layout_release(struct kc_layout *l);
 int kc_scan_lines(struct kc_layout *l, const char *text, size_t n);
 int kc_scan_events(
 	struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err);
+
+/* Whether kubectl would load the text, as rk_kubeconfig_read tells, of which only the errors count. A
+ * large text in the style that kubectl writes is not made a tree for that. */
+int kc_check_text(const struct kc_layout *l, const char *text, size_t n, const char *name,
+	struct rk_err *err) RK_MUST_USE;
 
 /* What an edit has left alone: all, or so many bytes at the start and at the end. */
 struct kc_kept {

@@ -86,24 +86,17 @@ const struct kc_entry *kc_find(const struct kc_list *l, const char *name)
 	return l->n && name ? bsearch(name, l->v, l->n, sizeof(*l->v), cmp_name) : NULL;
 }
 
-/* Sort; the first file that has a name wins whole; twice in one file is an error. */
-static int list_settle(struct kc_list *l, const char *what, struct rk_err *err)
+/* Sort; the first file that has a name wins whole. No file has a name twice. */
+static void list_settle(struct kc_list *l)
 {
 	size_t n = 0;
 
 	if (l->n)
 		qsort(l->v, l->n, sizeof(*l->v), cmp_entry);
-	for (size_t i = 0; i < l->n; i++) {
-		if (n && strcmp(l->v[n - 1].name, l->v[i].name) == 0) {
-			if (l->v[n - 1].file == l->v[i].file)
-				return rk_err_set(err, RK_FAIL, "%s: two %s are called \"%s\"",
-					l->v[i].file->path, what, l->v[i].name);
-			continue;
-		}
-		l->v[n++] = l->v[i];
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (!n || strcmp(l->v[n - 1].name, l->v[i].name) != 0)
+			l->v[n++] = l->v[i];
 	l->n = n;
-	return 0;
 }
 
 int kc_str(const struct kc_entry *e, const char *key, const char **out, struct rk_err *err)
@@ -166,83 +159,28 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 /* --- one file --- */
 
 /* Add the items of the list `plural`, whose payload is under `single`. */
-static int take_list(struct kc_list *l, const struct kc_file *f, const char *plural,
-	const char *single, struct rk_err *err)
+static void take_list(
+	struct kc_list *l, const struct kc_file *f, const char *plural, const char *single)
 {
-	const struct rk_val *seq = NULL;
+	rk_each (it, rk_get(f->root, plural, NULL)) {
+		const char *name = rk_get_str(it, "name", NULL);
+		const struct rk_val *v = rk_get(it, single, NULL);
 
-	if (rk_want_seq(f->root, &seq, err, plural, NULL) < 0)
-		return -1;
-	rk_each (it, seq) {
-		const char *name = "";
-		const struct rk_val *v = NULL;
-
-		if (it->kind == RK_NULL)
-			continue;
-		if (rk_want_str(it, &name, err, "name", NULL) < 0 ||
-			rk_want_map(it, &v, err, single, NULL) < 0)
-			return -1;
-		list_add(l, name, v, f);
+		list_add(l, name ? name : "", v && v->kind == RK_MAP ? v : NULL, f);
 	}
-	return 0;
 }
 
-static int check_kind(
-	const struct kc_file *f, const char *key, const char *want, struct rk_err *err)
+static void take_file(struct rk_kubeconfig *kc, const struct kc_file *f)
 {
-	const char *s = NULL;
+	const char *cur = rk_get_str(f->root, "current-context", NULL);
 
-	if (rk_want_str(f->root, &s, err, key, NULL) < 0)
-		return -1;
-	if (s && *s && strcmp(s, want) != 0)
-		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: %s is %s, not %s", f->path,
-			key, s, want);
-	return 0;
-}
-
-static int take_file(struct rk_kubeconfig *kc, const struct kc_file *f, struct rk_err *err)
-{
-	const char *cur = NULL;
-
-	if (!f->root || f->root->kind == RK_NULL)
-		return 0; /* an empty file is an empty configuration */
-	if (f->root->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: no keys in it", f->path);
-	if (check_kind(f, "kind", "Config", err) < 0 ||
-		check_kind(f, "apiVersion", "v1", err) < 0 ||
-		take_list(&kc->clusters, f, "clusters", "cluster", err) < 0 ||
-		take_list(&kc->users, f, "users", "user", err) < 0 ||
-		take_list(&kc->contexts, f, "contexts", "context", err) < 0 ||
-		rk_want_str(f->root, &cur, err, "current-context", NULL) < 0)
-		return -1;
+	take_list(&kc->clusters, f, "clusters", "cluster");
+	take_list(&kc->users, f, "users", "user");
+	take_list(&kc->contexts, f, "contexts", "context");
 	if (!kc->current && cur && *cur) {
 		kc->current = cur;
 		kc->current_file = f;
 	}
-	return 0;
-}
-
-/* Like kubectl, only the first document counts. JSON is tried first where it looks like it: its
- * escapes are not all YAML's. */
-static int parse_text(
-	struct rk_kubeconfig *kc, struct kc_file *f, const char *text, size_t n, struct rk_err *err)
-{
-	struct rk_val *docs = NULL;
-	size_t blank = strspn(text, " \t\r\n");
-
-	rk_doc_source(kc->doc, f->path);
-	if (blank < n && text[blank] == '{') {
-		struct rk_val *root = NULL;
-
-		if (rk_json_parse(kc->doc, text, n, &root, NULL) == 0) {
-			f->root = root;
-			return 0;
-		}
-	}
-	if (rk_yaml_parse_all(kc->doc, text, n, &docs, err) < 0)
-		return -1;
-	f->root = rk_at(docs, 0);
-	return 0;
 }
 
 static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, struct rk_err *err)
@@ -259,7 +197,7 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 			rk_err_hint(err, "give a file that is there with --kubeconfig");
 		return rk_err_wrap(err, "kubeconfig");
 	}
-	return parse_text(kc, f, text.s, text.len, err);
+	return rk_kubeconfig_read(kc->doc, text.s, text.len, f->path, &f->root, err);
 }
 
 static char *dir_of(const char *path)
@@ -283,16 +221,13 @@ static struct rk_kubeconfig *kc_new(size_t nfiles)
 	return kc;
 }
 
-static int kc_settle(struct rk_kubeconfig *kc, struct rk_err *err)
+static void kc_settle(struct rk_kubeconfig *kc)
 {
 	for (size_t i = 0; i < kc->nfiles; i++)
-		if (take_file(kc, &kc->files[i], err) < 0)
-			return -1;
-	if (list_settle(&kc->clusters, "clusters", err) < 0 ||
-		list_settle(&kc->users, "users", err) < 0 ||
-		list_settle(&kc->contexts, "contexts", err) < 0)
-		return -1;
-	return 0;
+		take_file(kc, &kc->files[i]);
+	list_settle(&kc->clusters);
+	list_settle(&kc->users);
+	list_settle(&kc->contexts);
 }
 
 static char *join_paths(char **paths)
@@ -325,8 +260,7 @@ int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, st
 		if (read_file(kc, &kc->files[i], must, err) < 0)
 			goto fail;
 	}
-	if (kc_settle(kc, err) < 0)
-		goto fail;
+	kc_settle(kc);
 	*out = kc;
 	return 0;
 fail:
@@ -342,10 +276,11 @@ int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, 
 	*out = NULL;
 	kc->searched = rk_strdup(name);
 	kc->files[0].path = rk_strdup(name);
-	if (parse_text(kc, &kc->files[0], text, n, err) < 0 || kc_settle(kc, err) < 0) {
+	if (rk_kubeconfig_read(kc->doc, text, n, name, &kc->files[0].root, err) < 0) {
 		rk_kubeconfig_free(kc);
 		return -1;
 	}
+	kc_settle(kc);
 	*out = kc;
 	return 0;
 }

@@ -23,6 +23,12 @@ struct rk_kube_flags {
 	const char *virtual_cluster; /* --virtual [NS/]NAME: act inside it; see rk_connect */
 };
 
+/* The tree of one kubeconfig in d, when kubectl would load it: read as kubectl reads YAML, with every
+ * field of the type that client-go has for it and no name twice in a list. *out is NULL for an empty
+ * text. name is the file's, for messages: "FILE:12: users[0].user.exec.args[1]: ...". */
+int rk_kubeconfig_read(struct rk_doc *d, const char *text, size_t n, const char *name,
+	const struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
 struct rk_kubeconfig; /* the merged view of all files */
 
 /* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only

@@ -62,17 +62,23 @@ static const char *kind_name(const struct rk_val *v)
 	return names[v->kind];
 }
 
-static int wrong_type(const struct rk_val *v, const char *expected, struct rk_err *err)
+int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...)
 {
-	rk_auto_buf where = RK_BUF_INIT;
-	rk_auto_buf path = RK_BUF_INIT;
+	rk_auto_buf where = RK_BUF_INIT, path = RK_BUF_INIT;
+	char what[512];
+	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
 	rk_tree_place(v, &where);
 	rk_val_path(v, &path);
-	if (path.len)
-		rk_buf_puts(&path, ": ");
-	rk_err_set(
-		err, RK_FAIL, "%s%sexpected %s, found %s", where.s, path.s, expected, kind_name(v));
+	return rk_err_set(err, RK_FAIL, "%s%s%s%s", where.s, path.s, path.len ? ": " : "", what);
+}
+
+static int wrong_type(const struct rk_val *v, const char *expected, struct rk_err *err)
+{
+	rk_val_error(v, err, "expected %s, found %s", expected, kind_name(v));
 	if (rk_streq(expected, "a string") && (v->kind == RK_NUM || v->kind == RK_BOOL))
 		rk_err_hint(err, "put the value in quotes");
 	return -1;

@@ -85,6 +85,9 @@ void rk_doc_source(struct rk_doc *d, const char *name);
 /* Base64 string at the path decoded into out; missing is RK_NOTFOUND. */
 int rk_need_base64(const struct rk_val *v, struct rk_buf *out, struct rk_err *err, ...) RK_SENTINEL;
 
+/* RK_FAIL with source, line and path of v in front: "FILE:12: users[0].user.exec: TEXT". Returns -1. */
+int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...) RK_PRINTF(3, 4);
+
 /* "spec.rules[0].host" of a node, into out, for messages. */
 void rk_val_path(const struct rk_val *v, struct rk_buf *out);
 

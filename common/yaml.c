@@ -24,7 +24,7 @@ struct reader {
 	size_t n;
 	size_t bom;	     /* length of the byte order mark before text */
 	size_t chars, bytes; /* the cursor: character `chars` begins at byte `bytes` */
-	bool ascii, one_line;
+	bool ascii, one_line, loose;
 	size_t nodes, alias_nodes, alias_bytes;
 	struct rk_val *root, *open;
 	size_t depth;
@@ -202,6 +202,154 @@ static int expand(struct reader *r, const yaml_event_t *e, const struct rk_val *
 	return 0;
 }
 
+/* --- what only the loose reader takes: kubectl's (goyaml.v2 under sigs.k8s.io/yaml) --- */
+
+/* The key `<<` without quotes is known by this pointer until its map is complete. */
+static const char merge_key[] = "<<";
+
+/* A copy of the members of `from` at the end of `to`. */
+static int add_members(
+	struct reader *r, const yaml_event_t *e, const struct rk_val *from, struct rk_val *to)
+{
+	if (from->kind != RK_MAP)
+		return fail(r, &e->start_mark, "the merge key << needs a map or a list of maps");
+	rk_each (it, from) {
+		struct rk_val *c = rk_tree_node(r->d, RK_NULL);
+
+		c->key = it->key;
+		c->klen = it->klen;
+		c->line = it->line;
+		rk_tree_link(to, c);
+		if (expand(r, e, it, c, r->depth) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The members of what is merged replace those before them, and are replaced by those behind them.
+ * In a list of maps the first one has precedence. */
+static int merge_maps(struct reader *r, const yaml_event_t *e, struct rk_val *map)
+{
+	struct rk_val *it = map->child, *next;
+
+	map->child = map->last = NULL;
+	map->count = 0;
+	for (; it; it = next) {
+		next = it->next;
+		it->next = NULL;
+		if (it->key != merge_key) {
+			rk_tree_link(map, it);
+			continue;
+		}
+		if (it->kind != RK_SEQ && add_members(r, e, it, map) < 0)
+			return -1;
+		for (size_t i = it->kind == RK_SEQ ? it->count : 0; i > 0; i--)
+			if (add_members(r, e, rk_at(it, i - 1), map) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* Of members with one key the last one counts. */
+static void keep_last(struct rk_val *map)
+{
+	const struct rk_val **v = rk_tree_sorted(map);
+	struct rk_val *it = map->child, *next;
+	size_t n = map->count;
+
+	for (size_t i = 1; i < n; i++)
+		if (rk_tree_key_is(v[i - 1], v[i]->key, v[i]->klen))
+			rk_mut(v[i - 1])->key = NULL;
+	free(v);
+	map->child = map->last = NULL;
+	map->count = 0;
+	for (; it; it = next) {
+		next = it->next;
+		it->next = NULL;
+		if (it->key)
+			rk_tree_link(map, it);
+	}
+}
+
+static int settle_map(struct reader *r, const yaml_event_t *e, struct rk_val *map)
+{
+	bool merges = false;
+	size_t order = 0;
+
+	rk_each (it, map)
+		merges = merges || it->key == merge_key;
+	if (merges && merge_maps(r, e, map) < 0)
+		return -1;
+	rk_each (it, merges ? map : NULL)
+		rk_mut(it)->kstart = order++; /* members from elsewhere have no place here */
+	if (rk_tree_duplicate(map))
+		keep_last(map);
+	return 0;
+}
+
+static int decode_binary(struct reader *r, const yaml_event_t *e, struct rk_val *v)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+
+	if (rk_base64_decode(&b, (const char *)e->data.scalar.value, e->data.scalar.length, NULL) <
+		0)
+		return fail(r, &e->start_mark, "!!binary value is not base64");
+	v->kind = RK_STR;
+	v->s = rk_doc_strndup(r->d, b.s, b.len);
+	v->len = b.len;
+	return 0;
+}
+
+/* JSON's escape \/ between double quotes, which libyaml knows and goyaml.v2 does not. */
+static bool has_json_escape(const struct reader *r, const struct rk_val *v)
+{
+	const char *p = r->text + (v->start - r->bom), *end = r->text + (v->end - r->bom);
+
+	for (; (p = memchr(p, '\\', (size_t)(end - p))) && p + 1 < end; p += 2)
+		if (p[1] == '/')
+			return true;
+	return false;
+}
+
+static size_t utf8(char *out, unsigned c)
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(n == 1 ? c : c | (0xf00u >> n & 0xff));
+	return n;
+}
+
+/* UTF-16 of either order, known by its mark, as UTF-8 in the doc. */
+static int from_utf16(struct reader *r)
+{
+	const unsigned char *p = (const unsigned char *)r->text;
+	size_t high = p[0] == 0xfe ? 0 : 1, n = 0;
+	char *out = rk_doc_alloc(r->d, r->n / 2 * 3 + 1);
+
+	for (size_t i = 2; i + 1 < r->n; i += 2) {
+		unsigned c = (unsigned)p[i + high] << 8 | p[i + 1 - high];
+
+		if (c >= 0xd800 && c < 0xdc00 && i + 3 < r->n) {
+			unsigned low = (unsigned)p[i + 2 + high] << 8 | p[i + 3 - high];
+
+			if (low < 0xdc00 || low > 0xdfff)
+				return rk_tree_error(r->d, 0, r->err, "invalid UTF-16");
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			i += 2;
+		} else if (c >= 0xd800 && c < 0xe000) {
+			return rk_tree_error(r->d, 0, r->err, "invalid UTF-16");
+		}
+		n += utf8(out + n, c);
+	}
+	if (r->n % 2)
+		return rk_tree_error(r->d, 0, r->err, "UTF-16 that is cut off");
+	r->text = out;
+	r->n = n;
+	return 0;
+}
+
 /* --- nodes --- */
 
 static bool wants_key(const struct reader *r)
@@ -306,6 +454,13 @@ static bool is_string(
 	return !e->data.scalar.plain_implicit || has_bare_tag(r, v->start);
 }
 
+/* Tags by which kubectl's reader gives a scalar its type; with any other one it is a string. */
+static bool is_typed_tag(const char *tag)
+{
+	return tag && (!*tag || rk_streq(tag, "null") || rk_streq(tag, "bool") ||
+			      rk_streq(tag, "int") || rk_streq(tag, "float"));
+}
+
 static int set_scalar(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 {
 	static const char *const kinds[] = {"null", "bool", "int", "str"};
@@ -314,6 +469,13 @@ static int set_scalar(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 	size_t n = e->data.scalar.length;
 
 	v->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	if (r->loose && e->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE &&
+		has_json_escape(r, v))
+		return fail(r, &e->start_mark, "kubectl does not know the escape \\/");
+	if (r->loose && rk_streq(tag, "binary"))
+		return decode_binary(r, e, v);
+	if (r->loose && !is_typed_tag(tag))
+		tag = "str";
 	if (!tag)
 		return bad_tag(r, e, e->data.scalar.tag);
 	if (is_string(r, e, v, tag)) {
@@ -338,6 +500,33 @@ static size_t scalar_end(struct reader *r, const yaml_event_t *e, const struct r
 }
 
 /* --- events --- */
+
+static int take_key(struct reader *r, const yaml_event_t *e, const struct rk_val *v, size_t at)
+{
+	if (v->kind == RK_SEQ || v->kind == RK_MAP)
+		return fail(r, &e->start_mark, "a key that is a list or a map is not supported");
+	if (v->kind == RK_NULL)
+		return fail(r, &e->start_mark, "a key is empty");
+	r->key = v->s;
+	r->klen = (uint32_t)v->len;
+	r->kstart = at;
+	r->have_key = true;
+	return 0;
+}
+
+/* A key of any type, as the text of it. */
+static int on_loose_key(struct reader *r, const yaml_event_t *e)
+{
+	struct rk_val *v = rk_tree_node(r->d, RK_STR);
+
+	v->start = byte_at(r, &e->start_mark);
+	v->end = byte_at(r, &e->end_mark);
+	if (set_scalar(r, e, v) < 0 || take_key(r, e, v, v->start) < 0)
+		return -1;
+	if (!v->quoted && v->len == 2 && memcmp(v->s, "<<", 2) == 0)
+		r->key = merge_key;
+	return remember(r, e, e->data.scalar.anchor, v);
+}
 
 static int on_key(struct reader *r, const yaml_event_t *e)
 {
@@ -369,7 +558,7 @@ static int on_scalar(struct reader *r, const yaml_event_t *e)
 	if (memchr(e->data.scalar.value, 0, e->data.scalar.length))
 		return fail(r, &e->start_mark, "a string holds NUL");
 	if (wants_key(r))
-		return on_key(r, e);
+		return r->loose ? on_loose_key(r, e) : on_key(r, e);
 	v = new_value(r, e);
 	v->end = scalar_end(r, e, v);
 	if (set_scalar(r, e, v) < 0)
@@ -383,12 +572,14 @@ static int on_alias(struct reader *r, const yaml_event_t *e)
 	const struct rk_val *from = anchored(r, name);
 	struct rk_val *v;
 
-	if (wants_key(r))
+	if (wants_key(r) && !r->loose)
 		return fail(r, &e->start_mark, "an alias as a key is not supported");
 	if (!from)
 		return fail(r, &e->start_mark, "alias *%s has no anchor", name);
 	if (is_open(r, from))
 		return fail(r, &e->start_mark, "alias *%s is inside what it stands for", name);
+	if (wants_key(r))
+		return take_key(r, e, from, byte_at(r, &e->start_mark));
 	v = new_value(r, e);
 	v->end = byte_at(r, &e->end_mark);
 	return expand(r, e, from, v, r->depth);
@@ -403,7 +594,7 @@ static int on_open(struct reader *r, const yaml_event_t *e, enum rk_kind kind)
 
 	if (wants_key(r))
 		return fail(r, &e->start_mark, "a key that is a list or a map is not supported");
-	if (!core || (*core && !rk_streq(core, map ? "map" : "seq")))
+	if (!r->loose && (!core || (*core && !rk_streq(core, map ? "map" : "seq"))))
 		return bad_tag(r, e, tag);
 	if (++r->depth > RK_DEPTH_MAX)
 		return fail(r, &e->start_mark, "nested deeper than %d", RK_DEPTH_MAX);
@@ -419,8 +610,12 @@ static int on_open(struct reader *r, const yaml_event_t *e, enum rk_kind kind)
 static int on_close(struct reader *r, const yaml_event_t *e)
 {
 	struct rk_val *v = r->open;
-	const struct rk_val *dup = v->kind == RK_MAP ? rk_tree_duplicate(v) : NULL;
+	const struct rk_val *dup = NULL;
 
+	if (v->kind == RK_MAP && r->loose && settle_map(r, e, v) < 0)
+		return -1;
+	if (v->kind == RK_MAP && !r->loose)
+		dup = rk_tree_duplicate(v);
 	if (dup)
 		return rk_tree_error(
 			r->d, dup->line, r->err, "key \"%s\" is there twice", dup->key);
@@ -499,6 +694,8 @@ static int step(struct reader *r, const struct docs *docs)
 		break;
 	case YAML_DOCUMENT_END_EVENT:
 		rc = end_document(r, docs);
+		if (rc == 0 && r->loose)
+			rc = -2;
 		break;
 	default:
 		rc = on_event(r, &e);
@@ -540,13 +737,16 @@ static int read_all(struct reader *r, const struct docs *docs)
 	return rc;
 }
 
-static int parse(
-	struct rk_doc *d, const char *text, size_t n, struct docs *docs, struct rk_err *err)
+static int parse(struct rk_doc *d, const char *text, size_t n, bool loose, struct docs *docs,
+	struct rk_err *err)
 {
-	struct reader r = {.d = d, .text = n ? text : "", .n = n, .err = err};
+	struct reader r = {.d = d, .text = n ? text : "", .n = n, .loose = loose, .err = err};
 	const char *nl = memchr(r.text, '\n', n);
 
-	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+	if (loose && rk_yaml_is_utf16(text, n)) {
+		if (from_utf16(&r) < 0)
+			return -1;
+	} else if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		r.bom = 3;
 		r.text += 3;
 		r.n -= 3;
@@ -564,12 +764,31 @@ int rk_yaml_parse(
 	struct docs docs = {.only_one = true};
 
 	*out = NULL;
-	if (parse(d, text, n, &docs, err) < 0)
+	if (parse(d, text, n, false, &docs, err) < 0)
 		return -1;
 	*out = docs.list->child;
 	if (*out)
 		rk_remove(*out);
 	return 0;
+}
+
+int rk_yaml_parse_loose(
+	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
+{
+	struct docs docs = {.only_one = true};
+
+	*out = NULL;
+	if (parse(d, text, n, true, &docs, err) < 0)
+		return -1;
+	*out = docs.list->child;
+	if (*out)
+		rk_remove(*out);
+	return 0;
+}
+
+bool rk_yaml_is_utf16(const char *text, size_t n)
+{
+	return n >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
 }
 
 int rk_yaml_parse_all(
@@ -578,7 +797,7 @@ int rk_yaml_parse_all(
 	struct docs docs = {0};
 
 	*out = NULL;
-	if (parse(d, text, n, &docs, err) < 0)
+	if (parse(d, text, n, false, &docs, err) < 0)
 		return -1;
 	*out = docs.list;
 	return 0;

@@ -24,6 +24,15 @@
 int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 
+/* Parse the first document as kubectl reads a kubeconfig (sigs.k8s.io/yaml without its strict mode):
+ * of equal keys the last one counts, `<<` is merged where it stands, !!binary is decoded, other tags
+ * are ignored, keys may be aliases, numbers and booleans, UTF-16 with a byte order mark is read, and
+ * what follows the first document is not. The bounds are those of rk_yaml_parse. */
+int rk_yaml_parse_loose(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+/* Whether the text begins with the byte order mark of UTF-16. */
+bool rk_yaml_is_utf16(const char *text, size_t n);
+
 /* Parse all documents into a SEQ; empty documents are left out. */
 int rk_yaml_parse_all(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;

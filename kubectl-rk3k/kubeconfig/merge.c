@@ -30,7 +30,7 @@ struct merge {
 	struct rk_doc *d;
 	const char *source;
 	struct rk_buf text;
-	struct rk_val *root;
+	const struct rk_val *root;
 	struct rk_kc_item *items;
 	size_t n;
 	const char *current; /* to set, or NULL */
@@ -73,9 +73,7 @@ static int check_input(struct merge *m, struct rk_err *err)
 
 	if (rc < 0)
 		return -1;
-	rk_doc_source(m->d, m->source);
-	if (rk_json_parse(m->d, m->text.s, m->text.len, &m->root, NULL) < 0)
-		rc = rk_yaml_parse(m->d, m->text.s, m->text.len, &m->root, err);
+	rc = rk_kubeconfig_read(m->d, m->text.s, m->text.len, m->source, &m->root, err);
 	if (rc == 0 && !rk_at(rk_get(m->root, "contexts", NULL), 0))
 		rc = rk_err_set(err, RK_FAIL, "%s has no context in it", m->source);
 	rk_each (c, rc == 0 ? rk_get(m->root, "contexts", NULL) : NULL) {

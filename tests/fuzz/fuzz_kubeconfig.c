@@ -58,6 +58,19 @@ static void others_kept(const char *was, size_t n, const struct rk_buf *now, con
 	}
 }
 
+/* What is plain is not made a tree to be checked: the verdict must be that of the tree. */
+static void checks_agree(const char *text, size_t n)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	kc_auto_layout l = KC_LAYOUT_INIT;
+	const struct rk_val *root;
+
+	if (kc_scan_lines(&l, text, n) != 0)
+		return;
+	MUST((kc_check_text(&l, text, n, "f", NULL) == 0) ==
+		(rk_kubeconfig_read(d, text, n, "f", &root, NULL) == 0));
+}
+
 /* The text edited into out; what was kept is there. */
 static bool edited(
 	const char *text, size_t n, const struct rk_kc_edit *e, struct rk_buf *out, bool *changed)
@@ -136,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	read_it(text, n);
 	scanners_agree(text, n);
+	checks_agree(text, n);
 	edit(text, n);
 	virtual_cluster(text, n);
 	free(text);

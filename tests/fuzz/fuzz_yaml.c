@@ -57,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *v;
 
+	if (rk_yaml_parse_loose(d, (const char *)data, size, &v, NULL) == 0 && v)
+		through_json(d, v);
 	if (rk_yaml_parse_all(d, (const char *)data, size, &v, NULL) < 0)
 		return 0;
 	rk_each (doc, v) {

@@ -51,13 +51,27 @@ static void base64_round_trip(void **state)
 static void base64_refuses(void **state)
 {
 	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Z===", "Zg==Zg==", "Zm9v!",
-		"=", "Zh==", "Zm9v=", "Zg=\0="};
+		"=", "Zm9v=", "Zg=\0=", "Zm 9v", "Zm\t9v", "Zg= ="};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(bad); i++) {
 		rk_auto_buf b = RK_BUF_INIT;
 
 		assert_int_equal(rk_base64_decode(&b, bad[i], strlen(bad[i]), NULL), -1);
+	}
+}
+
+/* As Go's encoding/base64, by which kubectl and the API server decode. */
+static void base64_accepts_what_go_does(void **state)
+{
+	static const char *const coded[] = {"Zm\n9v", "Zm9v\r\n", "Zg=\n=", "Zh=="};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(coded); i++) {
+		rk_auto_buf b = RK_BUF_INIT;
+
+		assert_int_equal(rk_base64_decode(&b, coded[i], strlen(coded[i]), NULL), 0);
+		assert_string_equal(b.s, i < 2 ? "foo" : "f");
 	}
 }
 
@@ -103,6 +117,7 @@ int main(void)
 		cmocka_unit_test(secret_wipes_on_reset),
 		cmocka_unit_test(base64_round_trip),
 		cmocka_unit_test(base64_refuses),
+		cmocka_unit_test(base64_accepts_what_go_does),
 		cmocka_unit_test(numbers_are_strict),
 		cmocka_unit_test(wrap_puts_context_in_front),
 	};

@@ -673,7 +673,6 @@ static void plugin_trouble(void **state)
 		{"", "apiVersion: client.authentication.k8s.io/v1", "interactiveMode"},
 		{"", "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Often",
 			"Often"},
-		{"", V1 ", args: [1]", "args"},
 		{"", V1 ", env: [{value: x}]", "env"},
 	};
 

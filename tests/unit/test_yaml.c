@@ -654,6 +654,60 @@ static void every_span_holds_its_value(void **state)
 	}
 }
 
+static char *loose(const char *s, size_t n)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_val *v;
+
+	if (rk_yaml_parse_loose(d, s, n, &v, &err) < 0)
+		return rk_asprintf("!%s", err.msg);
+	if (!v)
+		return rk_strdup("");
+	rk_json_write(v, RK_JSON_COMPACT, &out);
+	return rk_buf_detach(&out);
+}
+
+/* As kubectl reads a kubeconfig; tests/plane/kubeconfig-odd.bats compares more of it with Go. */
+static void the_loose_reader_takes_what_kubectl_takes(void **state)
+{
+	static const struct pair cases[] = {
+		{"{a: 1, b: 2, a: 3}", "{\"b\":2,\"a\":3}"},
+		{"{a: 1, <<: {a: 2, b: 3}, b: 4}", "{\"a\":2,\"b\":4}"},
+		{"{<<: [{a: 1}, {a: 2, b: 3}]}", "{\"b\":3,\"a\":1}"},
+		{"x: &x {a: 1}\nw: {<<: *x, b: 2}\nz: *x\n",
+			"{\"x\":{\"a\":1},\"w\":{\"a\":1,\"b\":2},\"z\":{\"a\":1}}"},
+		{"{'<<': 1}", "{\"<<\":1}"},
+		{"{<<: 1}", "!line 1: the merge key << needs a map or a list of maps"},
+		{"[!!binary YWJj, !other x, !!str 1, !x {a: b}]",
+			"[\"abc\",\"x\",\"1\",{\"a\":\"b\"}]"},
+		{"!!binary '?'", "!line 1: !!binary value is not base64"},
+		{"{yes: a, 0x1F: b, &k k: c, ~: d}", "!line 1: a key is empty"},
+		{"{yes: a, 0x1F: b, &k k: c, v: *k}",
+			"{\"true\":\"a\",\"31\":\"b\",\"k\":\"c\",\"v\":\"k\"}"},
+		{"a: 1\n--- [\n", "{\"a\":1}"},
+		{"---\n--- {a: 1}\n", ""},
+		{"\"\\/\"", "!line 1: kubectl does not know the escape \\/"},
+	};
+	static const char le[] = "\xff\xfe{\0a\0:\0 \0=\xd8\0\xde}\0";
+	static const char be[] = "\xfe\xff\0{\0a\0:\0 \0\xe9\0}";
+	static const char half[] = "\xff\xfe=\xd8";
+	rk_auto_free char *a = loose(le, sizeof(le) - 1), *b = loose(be, sizeof(be) - 1);
+	rk_auto_free char *c = loose(half, sizeof(half) - 1);
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(cases); i++) {
+		rk_auto_free char *got = loose(cases[i].in, strlen(cases[i].in));
+
+		if (!rk_streq(got, cases[i].out))
+			fail_msg("%s\ngave %s\nnot  %s", cases[i].in, got, cases[i].out);
+	}
+	assert_string_equal(a, "{\"a\":\"\xf0\x9f\x98\x80\"}");
+	assert_string_equal(b, "{\"a\":\"\xc3\xa9\"}");
+	assert_string_equal(c, "!invalid UTF-16");
+}
+
 static void damaged_text_never_crashes(void **state)
 {
 	static const char good[] =
@@ -718,6 +772,7 @@ int main(void)
 		cmocka_unit_test(long_keys_are_written_so_that_libyaml_takes_them),
 		cmocka_unit_test(what_is_written_reads_back_equal),
 		cmocka_unit_test(every_span_holds_its_value),
+		cmocka_unit_test(the_loose_reader_takes_what_kubectl_takes),
 		cmocka_unit_test(damaged_text_never_crashes),
 		cmocka_unit_test(large_files_take_linear_time),
 	};
