@@ -167,7 +167,7 @@ int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err 
 	for (size_t i = 0; i < n; i++) {
 		int v = digit(s[i]);
 
-		if (s[i] == '\n' || s[i] == '\r')
+		if (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r')
 			continue;
 		if (s[i] == '=' && ++pad <= 2 && chars % 4 + pad <= 4 && chars % 4 >= 2)
 			continue;

@@ -56,8 +56,8 @@ void rk_buf_grow(struct rk_buf *b, size_t n);
 /* Hand the string over: the caller frees it (rk_free_secret for a secret one); b is empty. */
 char *rk_buf_detach(struct rk_buf *b);
 
-/* Base64 (RFC 4648, with padding). Decoding accepts what Go's base64.StdEncoding does: line breaks
- * are skipped anywhere, blanks and tabs are refused, spare bits at the end are ignored. */
+/* Base64 (RFC 4648, with padding). Decoding skips blanks and line breaks and refuses all else; spare
+ * bits at the end are ignored, as in Go. */
 void rk_base64(struct rk_buf *out, const void *p, size_t n);
 int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err *err) RK_MUST_USE;
 

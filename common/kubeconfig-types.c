@@ -70,7 +70,8 @@ static const struct field CONFIG[] = {{"kind", STRING, NULL}, {"apiVersion", STR
 
 /* --- checking --- */
 
-static int check(const struct rk_val *v, enum type type, const struct field *of, struct rk_err *err);
+static int check(
+	const struct rk_val *v, enum type type, const struct field *of, struct rk_err *err);
 
 /* A null in a list of strings or in a map of strings is an empty string, to Go. */
 static int check_strings(const struct rk_val *list, struct rk_err *err)
@@ -100,7 +101,9 @@ static int check_bytes(const struct rk_val *v, struct rk_err *err)
 	}
 	if (v->kind == RK_SEQ)
 		return 0;
-	if (rk_need_base64(v, &ignored, err, NULL) == 0)
+	if (v->kind == RK_STR && strpbrk(v->s, " \t"))
+		rk_val_error(v, err, "not base64 at byte %zu", strcspn(v->s, " \t"));
+	else if (rk_need_base64(v, &ignored, err, NULL) == 0)
 		return 0;
 	if (v->kind == RK_STR)
 		rk_err_hint(err, "base64 goes on one line, without blanks or tabs in it");
@@ -409,8 +412,8 @@ static bool plain_is_fine(const struct kc_layout *l, const char *text, size_t n)
 	return rk_kubeconfig_read(d, rest.s, rest.len, "", &root, NULL) == 0;
 }
 
-int kc_check_text(const struct kc_layout *l, const char *text, size_t n, const char *name,
-	struct rk_err *err)
+int kc_check_text(
+	const struct kc_layout *l, const char *text, size_t n, const char *name, struct rk_err *err)
 {
 	rk_auto_doc *d = NULL;
 	const struct rk_val *root;

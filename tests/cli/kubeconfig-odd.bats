@@ -30,7 +30,7 @@ each() {
 	local f failed=0
 	for f in "$ODD"/*."$1"; do
 		"${@:2}" "$f" || {
-			printf '%s: %s\n' "${f##*/}" "${output:-}" "${stderr:-}"
+			printf '%s: %s %s\n' "${f##*/}" "${output:-}" "${stderr:-}"
 			failed=1
 		}
 	done
