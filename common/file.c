@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 /* --- what must vanish at exit and on signals --- */
 
@@ -262,6 +265,13 @@ static char *dir_of(const char *path)
 	return slash == path ? rk_strdup("/") : rk_strndup(path, (size_t)(slash - path));
 }
 
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 char *rk_exe_dir(void)
 {
 	rk_auto_free char *exe = realpath("/proc/self/exe", NULL);
@@ -323,6 +333,8 @@ static int make_dirs(const char *dir, struct rk_err *err)
 
 /* --- replacing --- */
 
+#define NEIGHBOUR ".rk3k-"
+
 static int write_all(int fd, const char *p, size_t n)
 {
 	while (n) {
@@ -338,9 +350,51 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
+#define ACL "system.posix_acl_access"
+
+/* Security labels and the like are for the system to give, and not everybody may set them. */
+static bool is_ours(const char *name)
+{
+	return rk_streq(name, ACL) || rk_prefix(name, "user.");
+}
+
+static int copy_attribute(const char *from, int to, const char *name)
+{
+	ssize_t n = getxattr(from, name, NULL, 0);
+	rk_auto_buf value = RK_BUF_INIT_SECRET;
+
+	if (n >= 0)
+		n = getxattr(from, name, rk_buf_reserve(&value, (size_t)n), (size_t)n);
+	if (n < 0)
+		return errno == ENODATA ? 0 : -1;
+	return fsetxattr(to, name, value.s, (size_t)n, 0) == 0 || !is_ours(name) ? 0 : -1;
+}
+
+/* The ACL and the other extended attributes of the file that is replaced. Without its ACL the mode of
+ * such a file would give its group what the ACL gave to somebody else; and one that the neighbour got
+ * from its directory would give rights that nobody had. */
+static int copy_attributes(const char *from, int to)
+{
+	ssize_t n = listxattr(from, NULL, 0);
+	rk_auto_buf names = RK_BUF_INIT;
+
+	if (fremovexattr(to, ACL) < 0 && errno != ENODATA && errno != ENOTSUP)
+		return -1;
+	if (n > 0)
+		n = listxattr(from, rk_buf_reserve(&names, (size_t)n + 1), (size_t)n);
+	if (n < 0)
+		return errno == ENOTSUP ? 0 : -1;
+	rk_buf_grow(&names, n > 0 ? (size_t)n : 0);
+	for (const char *name = names.s; name < names.s + names.len; name += strlen(name) + 1)
+		if (copy_attribute(from, to, name) < 0)
+			return -1;
+	return 0;
+}
+
 /* Fill the neighbour: mode and owner first, so that the bytes are never more open than the file
  * they replace; an owner that cannot be kept is an error, not a silent change. */
-static int fill_neighbour(int fd, const void *p, size_t n, mode_t mode, const struct stat *old)
+static int fill_neighbour(
+	int fd, const void *p, size_t n, mode_t mode, const struct stat *old, const char *target)
 {
 	struct stat now;
 
@@ -348,6 +402,8 @@ static int fill_neighbour(int fd, const void *p, size_t n, mode_t mode, const st
 		return -1;
 	if (old && (now.st_uid != old->st_uid || now.st_gid != old->st_gid) &&
 		fchown(fd, old->st_uid, old->st_gid) < 0)
+		return -1;
+	if (old && copy_attributes(target, fd) < 0)
 		return -1;
 	if (fchmod(fd, old ? old->st_mode & 07777 : mode) < 0)
 		return -1;
@@ -362,9 +418,21 @@ static void sync_dir(const char *dir)
 		fsync(fd); /* best effort: the rename itself is already atomic */
 }
 
+/* Locked as long as it is open, so that remove_left leaves it alone; one that it has removed before
+ * it was locked is made again. */
 static int make_neighbour(char *template)
 {
-	return mkostemp(template, O_CLOEXEC);
+	size_t n = strlen(template) - 6;
+
+	for (;;) {
+		struct stat st;
+		int fd = mkostemp(template, O_CLOEXEC);
+
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink)
+			return fd;
+		close(fd);
+		memcpy(template + n, "XXXXXX", 6);
+	}
 }
 
 static int rename_over(const char *tmp, const char *target, struct rk_err *err)
@@ -380,11 +448,37 @@ static int rename_over(const char *tmp, const char *target, struct rk_err *err)
 	return rk_err_sys(err, "cannot replace %s", target);
 }
 
+/* Remove neighbours that a killed program has left: they hold what the file holds, keys included. A
+ * living one is locked. */
+static void remove_left(const char *target, const char *dir)
+{
+	rk_auto_free char *prefix = rk_asprintf("%s" NEIGHBOUR, base_of(target));
+	size_t n = strlen(prefix);
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		rk_auto_free char *path = NULL;
+		rk_auto_close int fd = -1;
+		struct stat st;
+
+		if (strncmp(e->d_name, prefix, n) != 0 || strlen(e->d_name) != n + 6)
+			continue;
+		path = rk_asprintf("%s/%s", dir, e->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+}
+
 static int replace(
 	const char *target, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
 {
 	rk_auto_free char *dir = dir_of(target);
-	rk_auto_free char *tmp = rk_asprintf("%s.rk3k-XXXXXX", target);
+	rk_auto_free char *tmp = rk_asprintf("%s" NEIGHBOUR "XXXXXX", target);
 	rk_auto_close int fd = -1;
 	struct stat st;
 	bool exists = stat(target, &st) == 0;
@@ -396,12 +490,13 @@ static int replace(
 		return 0;
 	if (make_dirs(dir, err) < 0)
 		return -1;
+	remove_left(target, dir);
 	fd = make_vanishing(tmp, make_neighbour);
 	if (fd < 0) {
 		rk_err_sys(err, "cannot write beside %s", target);
 		return rk_err_hint(err, "make the directory %s writable", dir);
 	}
-	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL) < 0)
+	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL, target) < 0)
 		rk_err_sys(err, "cannot write %s", target);
 	else
 		rc = rename_over(tmp, target, err);
@@ -467,13 +562,6 @@ static int lock_one(char *lock, int wait_ms, struct rk_err *err)
 		}
 		usleep(50000);
 	}
-}
-
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
 }
 
 /* Two spellings of one file must not block each other. */

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <cmocka.h>
 
@@ -38,6 +39,44 @@ static void expect_bytes(const char *p, const char *text)
 
 	assert_int_equal(rk_file_read(p, 1000, &b, NULL), 0);
 	assert_string_equal(b.s, text);
+}
+
+#define ACL_NAME "system.posix_acl_access"
+
+/* An ACL as the kernel keeps it: user 1000 may read, the file's group may not, the mask is r. */
+static const unsigned char acl[] = {2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 232, 3,
+	0, 0, 4, 0, 0, 0, 255, 255, 255, 255, 16, 0, 4, 0, 255, 255, 255, 255, 32, 0, 0, 0, 255,
+	255, 255, 255};
+
+static void replace_keeps_acl_and_attributes(void **state)
+{
+	unsigned char now[sizeof(acl) + 1];
+	struct stat st;
+	char value[8] = "";
+
+	(void)state;
+	assert_int_equal(rk_file_replace(path, "one", 3, 0600, NULL, NULL), 0);
+	assert_int_equal(setxattr(path, ACL_NAME, acl, sizeof(acl), 0), 0);
+	assert_int_equal(setxattr(path, "user.note", "mine", 4, 0), 0);
+	assert_int_equal(rk_file_replace(path, "two", 3, 0600, NULL, NULL), 0);
+	assert_int_equal(getxattr(path, ACL_NAME, now, sizeof(now)), sizeof(acl));
+	assert_memory_equal(now, acl, sizeof(acl));
+	assert_int_equal(getxattr(path, "user.note", value, sizeof(value)), 4);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	expect_bytes(path, "two");
+}
+
+/* What the directory gives to new files is not given to one that takes an old one's place. */
+static void replace_takes_no_acl_of_the_directory(void **state)
+{
+	(void)state;
+	assert_int_equal(rk_file_replace(path, "one", 3, 0600, NULL, NULL), 0);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(setxattr(dir, "system.posix_acl_default", acl, sizeof(acl), 0), 0);
+	assert_int_equal(rk_file_replace(path, "two", 3, 0600, NULL, NULL), 0);
+	assert_int_equal(getxattr(path, ACL_NAME, NULL, 0), -1);
+	expect_bytes(path, "two");
 }
 
 static void replace_keeps_mode_and_links(void **state)
@@ -228,6 +267,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(replace_keeps_mode_and_links, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			replace_keeps_acl_and_attributes, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			replace_takes_no_acl_of_the_directory, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(
 			replace_follows_links_to_nothing, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(replace_refuses_a_loop, make_dir, remove_dir),
