@@ -131,9 +131,10 @@ static char *unbracket(const char *host)
 	return *host == '[' && n > 2 ? rk_strndup(host + 1, n - 2) : rk_strdup(host);
 }
 
+/* A dot in front would make OpenSSL accept the certificate of any host below. */
 static bool name_ok(const char *s)
 {
-	return *s &&
+	return *s && *s != '.' &&
 	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") ==
 		       strlen(s);
 }
@@ -174,6 +175,8 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 		return -1;
 	if (name && !name_ok(name))
 		return rk_err_set(err, RK_USAGE, "tls-server-name %.100s is not a host name", name);
+	if (*u.host == '.')
+		return rk_err_set(err, RK_USAGE, "invalid host name \"%.100s\"", u.host);
 	if (name && rk_streq(name, u.host))
 		name = NULL;
 	set_urls(h, &u, rk_streq(u.scheme, "https") ? name : NULL);

@@ -68,10 +68,27 @@ static bool serves_k3k(struct rk_kube *k)
 	return rk_kube_raw(k, &req, &res, NULL) == 0;
 }
 
+/* The context of a virtual cluster was used where that of its host is needed; the note in its entry
+ * says which one that is. Returns -1. */
+static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_err *err)
+{
+	const struct rk_target *t = rk_kube_target(k);
+
+	rk_err_set(err, code, "context \"%s\" (%s) is the virtual cluster %s, not its host cluster",
+		rk_kube_context(k), rk_kube_server(k), t->virtual_cluster);
+	if (t->host_contexts)
+		return rk_err_hint(
+			err, "use the host cluster's context: --context %s", t->host_contexts);
+	return rk_err_hint(err, "use the host cluster's context%s%s: --context NAME",
+		t->host ? ", for " : "", t->host ? t->host : "");
+}
+
 int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err)
 {
 	if (rk_kube_find(host, &RK_CLUSTER, ns, cluster, d, out, err) < 0) {
+		if (err && err->code == RK_NOTFOUND && rk_kube_target(host)->virtual_cluster)
+			return not_the_host(host, RK_NOTFOUND, err);
 		if (err && err->code == RK_NOTFOUND)
 			rk_err_hint(err, "k3k is not installed here: is %s the right context?",
 				rk_kube_context(host));
@@ -80,6 +97,8 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	if (*out)
 		return 0;
 	if (!serves_k3k(host)) { /* to a GET by name both are 404 */
+		if (rk_kube_target(host)->virtual_cluster)
+			return not_the_host(host, RK_NOTFOUND, err);
 		rk_err_set(err, RK_NOTFOUND, "k3k is not installed on %s (context %s)",
 			rk_kube_server(host), rk_kube_context(host));
 		return rk_err_hint(err, "give the host's context: --context NAME");
@@ -194,6 +213,8 @@ int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
 	/* who may not list nodes cannot tell; their own rights will say no soon enough */
 	if (rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, NULL) < 0 || !inside)
 		return 0;
+	if (rk_kube_target(k)->virtual_cluster)
+		return not_the_host(k, RK_CONFLICT, err);
 	rk_err_set(err, RK_CONFLICT, "context %s (%s) is a virtual cluster, not its host",
 		rk_kube_context(k), rk_kube_server(k));
 	return rk_err_hint(err, "give the host's context: --context NAME");

@@ -124,6 +124,8 @@ static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *e
 	k->target.conf.may_send_arg = k;
 	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
 		goto fail;
+	if (k->target.auth_provider && rk_target_provider(&k->target, err) < 0)
+		goto fail;
 	if (k->target.exec) {
 		k->target.conf.bearer = k->target.token;
 		k->target.conf.cert = k->target.cert.len ? k->target.cert.s : NULL;

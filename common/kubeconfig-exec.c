@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Credential plugins: client.authentication.k8s.io v1 and v1beta1, as client-go runs them. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
-
 #include "cert.h"
 #include "kubeconfig-priv.h"
 #include "out.h"
+#include "run.h"
 
-#define GROUP	"client.authentication.k8s.io/"
-#define OUT_MAX ((size_t)1 << 20)
+#define GROUP "client.authentication.k8s.io/"
 
 /* --- taking the description out of the kubeconfig --- */
 
@@ -66,31 +60,49 @@ int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct 
 /* --- what to run --- */
 
 struct plugin {
-	const char *version, *command, *mode;
+	const char *version, *command;
 	char *path; /* what is executed */
 	bool interactive;
 	struct rk_strv argv, env;
 };
 
+int kc_check_exec(const struct rk_val *x, struct rk_err *err)
+{
+	static const char *const modes[] = {"Never", "IfAvailable", "Always"};
+	const char *version = "", *command = "", *mode = "", *name;
+	bool known = false;
+
+	if (rk_want_str(x, &version, err, "apiVersion", NULL) < 0 ||
+		rk_want_str(x, &command, err, "command", NULL) < 0 ||
+		rk_want_str(x, &mode, err, "interactiveMode", NULL) < 0)
+		return -1;
+	if (strcmp(version, GROUP "v1") != 0 && strcmp(version, GROUP "v1beta1") != 0)
+		return rk_err_set(err, RK_FAIL, "exec: apiVersion \"%s\" is not %sv1 or v1beta1",
+			version, GROUP);
+	if (!*command)
+		return rk_err_set(err, RK_FAIL, "exec: no command");
+	if (!*mode && strcmp(version, GROUP "v1") == 0)
+		return rk_err_set(
+			err, RK_FAIL, "exec: interactiveMode must be given with %s", version);
+	for (size_t i = 0; i < RK_COUNT(modes); i++)
+		known = known || strcmp(mode, modes[i]) == 0;
+	if (*mode && !known)
+		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode \"%s\"", mode);
+	rk_each (e, rk_get(x, "env", NULL)) {
+		name = rk_get_str(e, "name", NULL);
+		if (!name || !*name || strchr(name, '='))
+			return rk_err_set(
+				err, RK_FAIL, "exec: env: bad name \"%s\"", name ? name : "");
+	}
+	return 0;
+}
+
 static int read_mode(const struct rk_val *x, struct plugin *p, struct rk_err *err)
 {
-	p->mode = NULL;
-	if (rk_want_str(x, &p->mode, err, "interactiveMode", NULL) < 0)
-		return -1;
-	if (!p->mode || !*p->mode) {
-		if (strcmp(p->version, GROUP "v1") == 0)
-			return rk_err_set(err, RK_FAIL,
-				"exec: interactiveMode must be given with %s", p->version);
-		p->mode = "IfAvailable";
-	}
-	if (strcmp(p->mode, "Never") == 0)
-		return 0;
-	p->interactive = isatty(STDIN_FILENO);
-	if (strcmp(p->mode, "IfAvailable") == 0)
-		return 0;
-	if (strcmp(p->mode, "Always") != 0)
-		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode %s", p->mode);
-	if (p->interactive)
+	const char *mode = rk_get_str(x, "interactiveMode", NULL);
+
+	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
+	if (!rk_streq(mode, "Always") || p->interactive)
 		return 0;
 	rk_err_set(err, RK_FAIL, "exec: %s must talk to a person, and stdin is not a terminal",
 		p->command);
@@ -141,8 +153,6 @@ static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, 
 		if (rk_want_str(e, &name, err, "name", NULL) < 0 ||
 			rk_want_str(e, &value, err, "value", NULL) < 0)
 			return -1;
-		if (!*name || strchr(name, '='))
-			return rk_err_set(err, RK_FAIL, "exec: env: bad name \"%s\"", name);
 		env_set(&p->env, rk_doc_printf(d, "%s=%s", name, value));
 	}
 	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info));
@@ -196,17 +206,22 @@ static void clean(char *to, size_t size, const char *s)
 	to[n] = 0;
 }
 
-static int not_started(const struct rk_target *t, const struct plugin *p, int e, struct rk_err *err)
+static void add_install_hint(const struct rk_target *t, struct rk_err *err)
 {
 	const char *hint = rk_get_str(t->exec, "installHint", NULL);
 	char text[400];
 
-	errno = e;
-	rk_err_sys(err, "credential plugin %s cannot be run", p->command);
-	if (hint) {
-		clean(text, sizeof(text), hint);
-		rk_err_hint(err, "%s", text);
-	}
+	if (!hint)
+		return;
+	clean(text, sizeof(text), hint);
+	rk_err_hint(err, "%s", text);
+}
+
+static int not_found(const struct rk_target *t, const char *command, struct rk_err *err)
+{
+	rk_err_set(
+		err, RK_NOTFOUND, "credential plugin %s cannot be run: not found on PATH", command);
+	add_install_hint(t, err);
 	return -1;
 }
 
@@ -215,18 +230,13 @@ static int read_plugin(
 {
 	rk_auto_buf info = RK_BUF_INIT_SECRET;
 
-	p->version = p->command = "";
-	if (rk_want_str(t->exec, &p->version, err, "apiVersion", NULL) < 0 ||
-		rk_want_str(t->exec, &p->command, err, "command", NULL) < 0)
+	if (kc_check_exec(t->exec, err) < 0)
 		return -1;
-	if (strcmp(p->version, GROUP "v1") != 0 && strcmp(p->version, GROUP "v1beta1") != 0)
-		return rk_err_set(err, RK_FAIL, "exec: apiVersion \"%s\" is not %sv1 or v1beta1",
-			p->version, GROUP);
-	if (!*p->command)
-		return rk_err_set(err, RK_FAIL, "exec: no command");
+	p->version = rk_get_str(t->exec, "apiVersion", NULL);
+	p->command = rk_get_str(t->exec, "command", NULL);
 	p->path = find_program(t, d, p->command);
 	if (!p->path)
-		return not_started(t, p, ENOENT, err);
+		return not_found(t, p->command, err);
 	if (read_mode(t->exec, p, err) < 0 || read_argv(t->exec, p, err) < 0)
 		return -1;
 	exec_info(t, p, &info);
@@ -235,96 +245,29 @@ static int read_plugin(
 
 /* --- running it --- */
 
-/* In the child. Only the end of the pipe `fail` tells whether exec worked. */
-static RK_NORETURN void child(const struct plugin *p, int out, int fail)
-{
-	sigset_t none;
-	int e;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	if (!p->interactive) {
-		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-			_exit(127);
-	}
-	if (dup2(out, STDOUT_FILENO) >= 0)
-		execve(p->path, (char *const *)(uintptr_t)p->argv.v,
-			(char *const *)(uintptr_t)p->env.v);
-	e = errno;
-	if (write(fail, &e, sizeof(e)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-static int read_all(int fd, struct rk_buf *out, struct rk_err *err)
-{
-	for (;;) {
-		ssize_t n = read(fd, rk_buf_reserve(out, 4096), 4096);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return rk_err_sys(err, "reading from the plugin");
-		if (n == 0)
-			return 0;
-		rk_buf_grow(out, (size_t)n);
-		if (out->len > OUT_MAX)
-			return rk_err_set(err, RK_FAIL, "it printed more than %zu bytes", OUT_MAX);
-	}
-}
-
-static int finish_child(
-	const struct rk_target *t, const struct plugin *p, pid_t pid, int fail, struct rk_err *err)
-{
-	int status, e = 0;
-	bool failed = read(fail, &e, sizeof(e)) == sizeof(e);
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return rk_err_sys(err, "waiting for %s", p->path);
-	if (failed)
-		return not_started(t, p, e, err);
-	if (WIFSIGNALED(status))
-		return rk_err_set(err, RK_FAIL, "credential plugin %s died of signal %d", p->path,
-			WTERMSIG(status));
-	if (WEXITSTATUS(status) != 0)
-		return rk_err_set(err, RK_FAIL, "credential plugin %s failed with exit code %d",
-			p->path, WEXITSTATUS(status));
-	return 0;
-}
+/* A person may have to log in meanwhile; --request-timeout makes it shorter. */
+#define LOGIN_MS 300000
 
 static int run_plugin(
 	const struct rk_target *t, const struct plugin *p, struct rk_buf *out, struct rk_err *err)
 {
-	rk_auto_close int r = -1, fr = -1;
-	int fds[2], ff[2], rc;
-	pid_t pid;
+	bool unstarted = false;
+	struct rk_run r = {.argv = p->argv.v,
+		.env = p->env.v,
+		.keep_stdin = p->interactive,
+		.timeout_ms = t->conf.request_ms > 0 ? t->conf.request_ms : LOGIN_MS,
+		.unstarted = &unstarted};
+	int status = 0;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return rk_err_sys(err, "pipe");
-	r = fds[0];
-	if (pipe2(ff, O_CLOEXEC) < 0) {
-		close(fds[1]);
-		return rk_err_sys(err, "pipe");
+	if (rk_run(&r, out, &status, err) < 0) {
+		if (unstarted)
+			add_install_hint(t, err);
+		return rk_err_wrap(err, "credential plugin");
 	}
-	fr = ff[0];
-	pid = fork();
-	if (pid == 0)
-		child(p, fds[1], ff[1]);
-	close(fds[1]);
-	close(ff[1]);
-	if (pid < 0)
-		return rk_err_sys(err, "fork");
-	rc = read_all(r, out, err);
-	if (rc < 0) {
-		kill(pid, SIGKILL); /* it may write for ever, and heed nothing else */
-		finish_child(t, p, pid, fr, NULL);
-		return rk_err_wrap(err, "credential plugin %s", p->path);
-	}
-	return finish_child(t, p, pid, fr, err);
+	if (status)
+		return rk_err_set(err, RK_FAIL, "credential plugin %s failed with exit code %d",
+			p->path, status);
+	return 0;
 }
 
 /* --- reading its answer --- */
@@ -353,10 +296,10 @@ static int take_pair(struct rk_target *t, const char *cert, const char *key, str
 
 static int take_new_token(struct rk_target *t, const char *token, struct rk_err *err)
 {
-	for (const char *c = token; *c; c++)
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return rk_err_set(
-				err, RK_FAIL, "its token holds a blank or control character");
+	if (strchr(token, ' '))
+		return rk_err_set(err, RK_FAIL, "its token holds a blank");
+	if (kc_check_token("its token", token, err) < 0)
+		return -1;
 	rk_free_secret(t->token);
 	t->token = rk_strdup(token);
 	t->conf.bearer = t->token;

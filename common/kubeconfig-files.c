@@ -132,7 +132,7 @@ static int parse_item(const struct one *f, enum rk_kc_kind k, size_t i, struct r
 	const struct kc_item *it = &sec->items[i];
 	struct rk_val *v = NULL;
 
-	if (it->tied) {
+	if (it->tied && it->name) {
 		rk_auto_free char *name = rk_strndup(it->name, it->namelen);
 
 		return parse_whole(f, k, name, d, out, err);
@@ -177,8 +177,6 @@ int rk_kc_contexts(
 			const struct rk_val *item = NULL;
 			struct rk_val *copy;
 
-			if (!sec->items[i].name)
-				continue;
 			rk_doc_source(own, s->paths[f]);
 			if (parse_item(&s->f[f], RK_KC_CONTEXTS, i, own, &item, err) < 0)
 				return rk_err_wrap(err, "%s", s->paths[f]);

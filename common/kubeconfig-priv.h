@@ -68,6 +68,13 @@ char *kc_keep(struct rk_target *t, const char *s);
  * are refused. what names the value. */
 int kc_plain(const char *what, const char *s, struct rk_err *err);
 
+/* The same of a token, which must also fit into a request's header. */
+int kc_check_token(const char *what, const char *s, struct rk_err *err);
+
+/* Whether client-go would run this exec plugin: apiVersion, command, interactiveMode and the names in
+ * env. */
+int kc_check_exec(const struct rk_val *exec, struct rk_err *err);
+
 /* The text without the blanks around it; the caller frees it. */
 char *kc_trimmed(const struct rk_buf *b);
 

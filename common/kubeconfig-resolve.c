@@ -116,6 +116,14 @@ static int check_proxy(const struct kc_entry *c, const char *url, struct rk_err 
 		c->file->path, c->name);
 }
 
+/* OpenSSL takes a dot in front for "any host below". */
+static int check_name(const char *name, struct rk_err *err)
+{
+	if (name && *name == '.')
+		return rk_err_set(err, RK_FAIL, "tls-server-name \"%s\" is not a host name", name);
+	return kc_plain("tls-server-name", name, err);
+}
+
 static int take_server(struct rk_target *t, const struct kc_entry *c, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
@@ -133,7 +141,7 @@ static int take_server(struct rk_target *t, const struct kc_entry *c, const stru
 	if (!server)
 		return rk_err_set(err, RK_NOTFOUND, "%s: cluster \"%s\" has no server",
 			c->file->path, c->name);
-	if (check_server(c, server, err) < 0 || kc_plain("tls-server-name", name, err) < 0 ||
+	if (check_server(c, server, err) < 0 || check_name(name, err) < 0 ||
 		check_proxy(c, proxy, err) < 0)
 		return -1;
 	free(t->server);
@@ -220,6 +228,32 @@ static int take_pod(
 	if (f->certificate_authority ? take_ca(t, NULL, f, err) < 0 : pod_ca(t, dir, err) < 0)
 		return -1;
 	return kc_read_token(t, err);
+}
+
+/* --- the host of a virtual cluster --- */
+
+#define CONTEXTS_SHOWN 3
+
+/* An entry of a virtual cluster notes its host: for messages, when it was used in place of that. */
+static void take_note(const struct rk_kubeconfig *kc, struct rk_target *t, const struct kc_entry *c)
+{
+	rk_auto_buf names = RK_BUF_INIT;
+	struct rk_kc_note note;
+	size_t n = 0;
+
+	if (!c || !rk_kc_note(c->v, &note))
+		return;
+	t->virtual_cluster = rk_doc_printf(t->strings, "%s/%s", note.ns, note.cluster);
+	t->host = kc_keep(t, note.host);
+	for (size_t i = 0; note.host && i < kc->contexts.n && n < CONTEXTS_SHOWN; i++) {
+		const struct kc_entry *x = &kc->contexts.v[i];
+		const struct kc_entry *host =
+			kc_find(&kc->clusters, rk_get_str(x->v, "cluster", NULL));
+
+		if (host && rk_kubeconfig_same_url(rk_get_str(host->v, "server", NULL), note.host))
+			rk_buf_addf(&names, "%s%s", n++ ? " or " : "", x->name);
+	}
+	t->host_contexts = n ? kc_keep(t, names.s) : NULL;
 }
 
 /* --- putting it together --- */
@@ -319,6 +353,8 @@ static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f
 	} else if (take_entries(t, &c, f, err) < 0) {
 		return -1;
 	}
+	if (!f->server)
+		take_note(kc, t, c.cluster);
 	if (kc_take_impersonation(t, c.user, f, err) < 0 ||
 		take_namespace(t, c.context, f, dir, err) < 0)
 		return -1;

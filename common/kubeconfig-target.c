@@ -13,6 +13,8 @@ int rk_target_check(const struct rk_target *t, struct rk_err *err)
 				   rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
 		return rk_err_wrap(err, "client certificate of user \"%s\"",
 			t->user ? t->user : "--client-certificate");
+	if (t->exec && kc_check_exec(t->exec, err) < 0)
+		return rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
 	return 0;
 }
 

@@ -21,6 +21,19 @@ int kc_plain(const char *what, const char *s, struct rk_err *err)
 	return 0;
 }
 
+/* HTTP/2 clients send at most 64 KiB of headers, all others included. */
+#define TOKEN_MAX ((size_t)48 << 10)
+
+int kc_check_token(const char *what, const char *s, struct rk_err *err)
+{
+	if (strlen(s) > TOKEN_MAX)
+		return rk_err_set(err, RK_FAIL,
+			"%s is too long for a request header: %zu bytes, "
+			"at most %zu",
+			what, strlen(s), TOKEN_MAX);
+	return kc_plain(what, s, err);
+}
+
 /* --- identities --- */
 
 /* One file may hold both, as the kubelet writes its own. */
@@ -81,10 +94,26 @@ int kc_read_token(struct rk_target *t, struct rk_err *err)
 	t->token = kc_trimmed(&b);
 	if (!*t->token)
 		return rk_err_set(err, RK_FAIL, "token file %s is empty", t->token_file);
-	return kc_plain("the token", t->token, err);
+	return kc_check_token("the token", t->token, err);
 }
 
-/* The file beats the token, as in clientcmd; it is read again later, so its path is kept. */
+/* The token of an entry is used while its file cannot be read or is empty, as in client-go. */
+static int read_file_or(struct rk_target *t, const char *token, struct rk_err *err)
+{
+	struct rk_err why = RK_ERR_INIT;
+
+	if (kc_read_token(t, &why) == 0)
+		return 0;
+	if (token) {
+		rk_free_secret(t->token);
+		t->token = rk_strdup(token);
+		return kc_check_token("the token", token, err);
+	}
+	*err = why;
+	return -1;
+}
+
+/* The file beats the token, as in client-go; it is read again later, so its path is kept. */
 static int take_token(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
@@ -102,14 +131,14 @@ static int take_token(struct rk_target *t, const struct kc_entry *u, const struc
 				"%s: user \"%s\" has the relative tokenFile %s", u->file->path,
 				u->name, file);
 		t->token_file = rk_path_resolve(file, u->file->dir);
-		if (kc_read_token(t, err) < 0)
+		if (read_file_or(t, token, err) < 0)
 			return rk_err_wrap(err, "user \"%s\"", u->name);
 		return 0;
 	}
 	if (!token)
 		return 0;
 	t->token = rk_strdup(token);
-	if (kc_plain("the token", token, err) < 0)
+	if (kc_check_token("the token", token, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", u->name);
 	return 0;
 }
@@ -131,28 +160,90 @@ static int take_basic(struct rk_target *t, const struct kc_entry *u, struct rk_e
 	return 0;
 }
 
-/* exec runs only when nothing else is given. */
+/* exec and auth-provider count only when nothing else is given. */
 static int take_plugin(struct rk_target *t, const struct kc_entry *u,
 	const struct kc_entry *cluster, struct rk_err *err)
 {
-	const struct rk_val *exec = NULL, *dead = NULL;
-	const char *name = NULL;
+	const struct rk_val *exec = NULL, *provider = NULL;
 
-	if (!u || !u->v || t->token || t->cert.len || t->conf.user)
+	if (!u || !u->v)
 		return 0;
 	if (rk_want_map(u->v, &exec, err, "exec", NULL) < 0 ||
-		rk_want_map(u->v, &dead, err, "auth-provider", NULL) < 0 ||
-		rk_want_str(dead, &name, err, "name", NULL) < 0)
+		rk_want_map(u->v, &provider, err, "auth-provider", NULL) < 0)
 		return -1;
+	if (exec && provider)
+		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has both exec and auth-provider",
+			u->file->path, u->name);
+	if (t->token || t->cert.len || t->conf.user)
+		return 0;
 	if (exec)
 		return kc_take_exec(t, u, cluster, exec, err);
-	if (!dead)
-		return 0;
-	rk_err_set(err, RK_FAIL,
-		"%s: user \"%s\" logs in with the auth-provider \"%s\", which "
-		"Kubernetes removed in 1.26",
-		u->file->path, u->name, name ? name : "");
-	return rk_err_hint(err, "use its exec credential plugin instead");
+	if (provider)
+		t->auth_provider = rk_copy(t->strings, provider);
+	return 0;
+}
+
+/* --- auth-provider --- */
+
+#define EARLY_S 10 /* client-go takes a token for expired so long before */
+
+/* When a JWT expires, in seconds since 1970; -1: it is none, or does not say. */
+static int64_t jwt_expires(const char *token)
+{
+	const char *from = strchr(token, '.'), *to = from ? strchr(from + 1, '.') : NULL;
+	rk_auto_buf text = RK_BUF_INIT_SECRET, json = RK_BUF_INIT_SECRET;
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *claims = NULL;
+	const char *exp;
+
+	if (!to || strchr(to + 1, '.'))
+		return -1;
+	for (const char *p = from + 1; p < to; p++)
+		rk_buf_putc(&text, *p == '-' ? '+' : *p == '_' ? '/' : *p);
+	while (text.len % 4)
+		rk_buf_putc(&text, '=');
+	if (rk_base64_decode(&json, text.s, text.len, NULL) < 0 ||
+		rk_json_parse(d, json.s, json.len, &claims, NULL) < 0)
+		return -1;
+	exp = rk_str_loose(rk_get(claims, "exp", NULL));
+	return exp ? (int64_t)strtod(exp, NULL) : -1;
+}
+
+int rk_target_provider(struct rk_target *t, struct rk_err *err)
+{
+	const char *name = rk_get_str(t->auth_provider, "name", NULL);
+	const char *token = rk_get_str(t->auth_provider, "config", "id-token", NULL);
+	const char *user = t->user ? t->user : "";
+	int64_t expires = token && *token ? jwt_expires(token) : 0;
+
+	if (!rk_streq(name, "oidc")) {
+		rk_err_set(err, RK_FAIL,
+			"user \"%s\" logs in with the auth-provider \"%s\", which Kubernetes "
+			"removed in 1.26",
+			user, name ? name : "");
+		return rk_err_hint(err, "use its exec credential plugin instead");
+	}
+	if (expires < 0)
+		return rk_err_set(err, RK_FAIL,
+			"user \"%s\": the id-token of its auth-provider is not a JWT that says "
+			"when "
+			"it expires",
+			user);
+	if (expires <= (int64_t)time(NULL) + EARLY_S) {
+		rk_err_set(err, RK_FAIL,
+			"user \"%s\": the id-token of its auth-provider %s, and "
+			"refreshing it is not supported",
+			user, expires ? "has expired" : "is not set");
+		return rk_err_hint(err,
+			"run any kubectl command with this user first: it refreshes the "
+			"token in the kubeconfig");
+	}
+	if (kc_check_token("the id-token", token, err) < 0)
+		return rk_err_wrap(err, "user \"%s\"", user);
+	rk_free_secret(t->token);
+	t->token = rk_strdup(token);
+	t->conf.bearer = t->token;
+	return 0;
 }
 
 int kc_take_user(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,

@@ -302,6 +302,17 @@ void rk_kubeconfig_free(struct rk_kubeconfig *kc)
 	free(kc);
 }
 
+const struct rk_val *rk_kubeconfig_entry(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name)
+{
+	const struct kc_entry *e = kc_find(kind == RK_KC_CLUSTERS   ? &kc->clusters
+					   : kind == RK_KC_CONTEXTS ? &kc->contexts
+								    : &kc->users,
+		name);
+
+	return e ? e->v : NULL;
+}
+
 /* --- list --- */
 
 /* When the client certificate of a user ends; 0: none, or not readable (a list goes on). */

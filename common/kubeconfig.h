@@ -40,6 +40,13 @@ int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, 
 	struct rk_err *err) RK_MUST_USE;
 void rk_kubeconfig_free(struct rk_kubeconfig *kc);
 
+enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
+#define RK_KC_NKINDS 3
+
+/* What belongs under cluster:, context: or user: of the entry that counts, or NULL. */
+const struct rk_val *rk_kubeconfig_entry(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name);
+
 /* Where to connect and who to be: everything resolved and read into memory. */
 struct rk_target {
 	char *context, *cluster, *user, *ns; /* names; NULL when there is none (in-cluster) */
@@ -49,9 +56,13 @@ struct rk_target {
 	char *token, *token_file;    /* secret; file re-read about every minute */
 	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
 	const struct rk_val *exec, *exec_cluster;
-	char *exec_dir;		 /* directory for a relative command */
-	const struct rk_val *as; /* impersonation as a user's entry has it, or NULL */
+	char *exec_dir;			    /* directory for a relative command */
+	const struct rk_val *auth_provider; /* as in the user's entry, or NULL */
+	const struct rk_val *as;	    /* impersonation as a user's entry has it, or NULL */
 	bool in_cluster;
+	/* of an entry that `kubeconfig get` wrote, else NULL: the virtual cluster NS/NAME it is for; its
+	 * host's URL; the contexts that lead there, as words: "a", "a or b" */
+	char *virtual_cluster, *host, *host_contexts;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;
 	struct rk_doc *strings;
@@ -66,8 +77,9 @@ int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kub
 	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
 void rk_target_release(struct rk_target *t);
 
-/* Check what resolving leaves to the first connection: that the client certificate fits its key. For
- * who passes a target on without connecting. */
+/* Check what resolving leaves to the first connection: that the client certificate fits its key and the
+ * exec plugin is described as client-go requires it. For callers that pass a target on without
+ * connecting. */
 int rk_target_check(const struct rk_target *t, struct rk_err *err) RK_MUST_USE;
 /* notAfter of the client certificate in seconds since 1970; 0: there is none. */
 int64_t rk_target_expires(const struct rk_target *t);
@@ -75,6 +87,11 @@ int64_t rk_target_expires(const struct rk_target *t);
 /* Run the exec plugin (client.authentication.k8s.io v1, v1beta1) and put its token or
  * certificate into t; *expires in seconds since 1970, 0: never. */
 int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err) RK_MUST_USE;
+
+/* Log in with the target's auth-provider: "oidc" gives its id-token as long as it has not expired. rk3k
+ * does not refresh it, as kubectl does. RK_FAIL: expired, or another provider, all of which
+ * Kubernetes has removed. */
+int rk_target_provider(struct rk_target *t, struct rk_err *err) RK_MUST_USE;
 
 /* Whether two servers' entries are the same cluster (server and CA compared). For guards. */
 bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b);
@@ -115,9 +132,6 @@ bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b);
 
 /* --- editing: only the bytes of the named entries change --- */
 
-enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
-#define RK_KC_NKINDS 3
-
 /* One entry to write in place of that of its name, else at the end of its list; or, with
  * value NULL, to take out. */
 struct rk_kc_item {
@@ -148,7 +162,7 @@ int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *
 	struct rk_doc *d, const struct rk_val **value, const char **path,
 	struct rk_err *err) RK_MUST_USE;
 /* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
- * earlier file are there too. */
+ * earlier file and those without a name are there too. */
 int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */

@@ -4,6 +4,7 @@
  * Callbacks of the pool only take bytes in; lists and events are worked on between polls, so
  * that a callback of a watch may send requests, start and stop watches. */
 #include "loop-int.h"
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,15 +192,19 @@ static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
 {
 	int64_t end = deadline_ms > 0 ? rk_now_ms() + deadline_ms : 0;
+	struct rk_run_limit before = {0};
 	int r;
 
 	l->stop = false;
 	signalled = 0;
 	if (!l->mortal && signals_on(err) < 0)
 		return -1;
+	/* a credential plugin that is run to renew a credential must not outlast the loop */
+	before = rk_run_limit((struct rk_run_limit){end, l->mortal ? NULL : &signalled});
 	do
 		r = turn(l, end, err);
 	while (r == 0 && !signalled);
+	rk_run_limit(before);
 	if (!l->mortal)
 		signals_off();
 	if (signalled) /* also when it came with the end: whoever goes on after that must know */

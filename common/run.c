@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -11,6 +12,16 @@
 #define IN_MAX	((size_t)64 << 10) /* what a pipe takes without a reader */
 #define OUT_MAX ((size_t)1 << 20)
 #define LOOK_MS 20
+
+static struct rk_run_limit limit;
+
+struct rk_run_limit rk_run_limit(struct rk_run_limit l)
+{
+	struct rk_run_limit old = limit;
+
+	limit = l;
+	return old;
+}
 
 struct pipes {
 	int in[2], out[2], fail[2]; /* fail: the child's errno when exec fails */
@@ -40,7 +51,10 @@ static RK_NORETURN void child(const struct rk_run *r, const struct pipes *p)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (dup2(p->in[0], STDIN_FILENO) >= 0 && dup2(p->out[1], STDOUT_FILENO) >= 0)
+	if (r->env)
+		environ = (char **)(uintptr_t)r->env;
+	if ((r->keep_stdin || dup2(p->in[0], STDIN_FILENO) >= 0) &&
+		dup2(p->out[1], STDOUT_FILENO) >= 0)
 		execvp(r->argv[0], (char *const *)(uintptr_t)r->argv);
 	e = errno;
 	if (write(p->fail[1], &e, sizeof(e)) < 0)
@@ -71,6 +85,22 @@ static int too_long(const struct rk_run *r, struct rk_err *err)
 	return rk_err_set(err, RK_TIMEOUT, "%s takes too long", r->argv[0]);
 }
 
+/* Milliseconds to wait for the program at a time, or an error. A signal may come just before the wait
+ * begins: it is looked for now and then. */
+static int wait_ms(const struct rk_run *r, int64_t end, int64_t most, struct rk_err *err)
+{
+	int64_t left = end - rk_now_ms();
+
+	if (limit.signal && *limit.signal)
+		return rk_err_set(err, 128 + *limit.signal, "%s was ended by signal %d", r->argv[0],
+			(int)*limit.signal);
+	if (left <= 0)
+		return too_long(r, err);
+	if (limit.signal && most > LOOK_MS)
+		most = LOOK_MS;
+	return (int)(left < most ? left : most);
+}
+
 static int collect(
 	const struct rk_run *r, int fd, int64_t end, struct rk_buf *out, struct rk_err *err)
 {
@@ -78,12 +108,12 @@ static int collect(
 
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int64_t left = end - rk_now_ms();
+		int ms = wait_ms(r, end, INT_MAX, err);
 		ssize_t n;
 
-		if (left <= 0)
-			return too_long(r, err);
-		if (poll(&p, 1, (int)left) <= 0)
+		if (ms < 0)
+			return -1;
+		if (poll(&p, 1, ms) <= 0)
 			continue;
 		n = read(fd, rk_buf_reserve(out, 4096), 4096);
 		if (n < 0 && errno == EINTR)
@@ -109,11 +139,11 @@ static int await_end(const struct rk_run *r, pid_t pid, int64_t end, struct rk_e
 	while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		!ended.si_pid) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int64_t left = end - rk_now_ms();
+		int ms = wait_ms(r, end, fd < 0 ? LOOK_MS : INT_MAX, err);
 
-		if (left <= 0)
-			return too_long(r, err);
-		poll(&p, 1, fd < 0 && left > LOOK_MS ? LOOK_MS : (int)left);
+		if (ms < 0)
+			return -1;
+		poll(&p, 1, ms);
 	}
 	return 0;
 }
@@ -126,6 +156,8 @@ static int reap(const struct rk_run *r, pid_t pid, int fail, int *status, struct
 	while (waitpid(pid, &st, 0) < 0)
 		if (errno != EINTR)
 			return rk_err_sys(err, "waiting for %s", r->argv[0]);
+	if (failed && r->unstarted)
+		*r->unstarted = true;
 	if (failed) {
 		errno = e;
 		return rk_err_sys(err, "%s cannot be run", r->argv[0]);
@@ -143,6 +175,8 @@ static int run(const struct rk_run *r, struct rk_buf *out, int *status, struct r
 	pid_t pid = -1;
 	int rc;
 
+	if (limit.end_ms && limit.end_ms < end)
+		end = limit.end_ms;
 	if (pipe2(p.in, O_CLOEXEC) < 0 || pipe2(p.out, O_CLOEXEC) < 0 ||
 		pipe2(p.fail, O_CLOEXEC) < 0 || feed(r, &p, err) < 0 || (pid = fork()) < 0) {
 		rc = err && err->code ? -1 : rk_err_sys(err, "running %s", r->argv[0]);

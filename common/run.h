@@ -7,17 +7,31 @@
 
 #include "rk.h"
 
+#include <signal.h>
+
 struct rk_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
+	const char *const *env;	 /* its environment, NULL-terminated; NULL: ours */
 	const void *in;		 /* its standard input, at most 64 KiB; NULL: /dev/null */
 	size_t in_len;
+	bool keep_stdin;    /* its standard input is ours */
 	size_t max;	    /* largest output; 0: 1 MiB */
 	int64_t timeout_ms; /* 0: 30 s */
+	bool *unstarted;    /* set when it could not be executed; or NULL */
 };
+
+/* What ends every program at once while it is set: a point in time (rk_now_ms; 0: none), a number that
+ * is no longer 0 once a signal has been noted (NULL: none). For whoever waits with a deadline, or has
+ * signals only noted. Returns what was set before. */
+struct rk_run_limit {
+	int64_t end_ms;
+	const volatile sig_atomic_t *signal;
+};
+struct rk_run_limit rk_run_limit(struct rk_run_limit l);
 
 /* Run it and wait. Its stderr is ours. out gets its standard output (make it secret where that is),
  * *status its exit code. -1: it did not run to an end: RK_NOTFOUND (no such program), RK_TIMEOUT,
- * RK_FAIL (died of a signal, printed too much). Nothing of in or out is in a message. */
+ * RK_FAIL (died of a signal, printed too much), 128 + N (signal N was noted). Nothing of in or out is in a message. */
 int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err) RK_MUST_USE;
 
 #endif

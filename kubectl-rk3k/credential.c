@@ -74,22 +74,69 @@ static bool private_dir(const char *dir)
 	       !(st.st_mode & 077);
 }
 
-static void find_cache(struct job *j)
+static void add_bytes(struct rk_buf *b, const char *s, size_t n)
+{
+	rk_buf_addf(b, "%zu:", s ? n + 1 : 0);
+	rk_buf_put(b, s ? s : "", s ? n : 0);
+}
+
+static void add_text(struct rk_buf *b, const char *s)
+{
+	add_bytes(b, s, s ? strlen(s) : 0);
+}
+
+/* All that decides whom the host is asked as, and which host: the answer of one identity must never
+ * be given to another. A credential plugin may follow its environment, so that what it will answer is
+ * not known here: false then. */
+static bool describe(const struct job *j, struct rk_buf *b)
 {
 	const struct rk_kube_flags *f = &j->o->kube;
-	const char *run = getenv("XDG_RUNTIME_DIR"), *env = getenv("KUBECONFIG");
-	rk_auto_free char *dir = NULL, *what = NULL;
+	struct rk_kubeconfig *kc = NULL;
+	struct rk_target t;
+	bool known;
+	int rc = rk_kubeconfig_load(&kc, f->kubeconfig, NULL);
+
+	if (rc == 0)
+		rc = rk_kubeconfig_resolve(kc, f, &t, NULL);
+	rk_kubeconfig_free(kc);
+	if (rc < 0)
+		return false;
+	known = !t.exec && !t.auth_provider;
+	add_text(b, j->ns);
+	add_text(b, j->cluster);
+	add_text(b, t.context);
+	add_text(b, t.cluster);
+	add_text(b, t.user);
+	add_text(b, t.server);
+	add_text(b, t.conf.tls_server_name);
+	add_text(b, t.conf.proxy);
+	add_text(b, f->resolve);
+	add_bytes(b, t.ca.s, t.ca.len);
+	add_bytes(b, t.cert.s, t.cert.len);
+	add_bytes(b, t.key.s, t.key.len);
+	add_text(b, t.token);
+	add_text(b, t.token_file);
+	add_text(b, t.conf.user);
+	add_text(b, t.conf.password);
+	for (const char *const *h = t.conf.headers; h && *h; h++)
+		add_text(b, *h);
+	rk_target_release(&t);
+	return known;
+}
+
+static void find_cache(struct job *j)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+	rk_auto_free char *dir = NULL;
+	rk_auto_buf what = RK_BUF_INIT_SECRET;
 	char hash[65];
 
-	if (j->o->no_cache || !run || *run != '/' || f->as)
+	if (j->o->no_cache || !run || *run != '/')
 		return;
 	dir = rk_asprintf("%s/rk3k", run);
-	if (!private_dir(run) || !private_dir(dir))
+	if (!private_dir(run) || !private_dir(dir) || !describe(j, &what))
 		return;
-	what = rk_asprintf("%s\n%s\n%s\n%s\n%s\n%s", j->ns, j->cluster,
-		f->kubeconfig ? f->kubeconfig : "", f->context ? f->context : "",
-		f->server ? f->server : "", env ? env : "");
-	rk_sha256_hex(what, strlen(what), hash);
+	rk_sha256_hex(what.s, what.len, hash);
 	j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
 }
 
@@ -243,8 +290,10 @@ static const struct rk_cmd CMD = {
 		"client certificate. The entry holds no key, never goes stale, and ends with your "
 		"rights on the host.\n"
 		"\n"
-		"The answer is kept for five minutes below $XDG_RUNTIME_DIR, readable by you only; "
-		"a process that asks again, because it was refused, gets a new one.",
+		"The answer is kept for five minutes below $XDG_RUNTIME_DIR, readable by you only "
+		"and used only for the same server, context, user and credentials of the host "
+		"cluster; it is not kept where those come from a credential plugin. "
+		"A process that asks again, because it was refused, gets a new one.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.files = "$XDG_RUNTIME_DIR/rk3k/credential-*: answers of the last minutes.",

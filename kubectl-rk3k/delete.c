@@ -6,6 +6,7 @@
 #include "k3k.h"
 #include "loop.h"
 #include "objects.h"
+#include "run.h"
 
 #define POLL_MS 2000
 
@@ -514,6 +515,9 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		return rk_err_set(err, RK_USAGE, "-o: only name is possible here");
 	if (read_input(o, argc, &in, err) < 0)
 		return -1;
+	/* a credential plugin that hangs does not outlast --timeout either */
+	if (o->timeout_ms > 0)
+		rk_run_limit((struct rk_run_limit){rk_now_ms() + o->timeout_ms, NULL});
 	ret = rk_connect(&c, &o->kube, err);
 	if (ret == 0) {
 		r.k = c.kube;

@@ -8,7 +8,7 @@ static void defaults(void *p)
 	struct opts *o = p;
 
 	o->wait_ms = 10000;
-	o->cn = "system:admin";
+	o->cn = ADMIN_CN;
 	o->days = 365;
 }
 
@@ -32,8 +32,9 @@ static const struct rk_opt MAKE_OPTS[] = {
 		.kind = RK_OPT_STR,
 		AT(name),
 		.arg = "NAME",
-		.help = "name of the entry; default: CLUSTER" RK_K3K_ENTRY_SUFFIX
-			", or the context's"},
+		.help = "name of the entry (default: CLUSTER" RK_K3K_ENTRY_SUFFIX
+			", with namespace or host context where another virtual cluster has "
+			"that name, and with the user of --cn; for export the context's)"},
 	{.name = "output",
 		.key = 'o',
 		.kind = RK_OPT_ENUM,
@@ -123,7 +124,7 @@ static const struct rk_opt MERGE_OPTS[] = {OPT_KUBECONFIG,
 	{.name = "force",
 		.kind = RK_OPT_FLAG,
 		AT(force),
-		.help = "also replace an entry of another cluster"},
+		.help = "also replace an entry of another cluster or identity"},
 	{.name = "diff",
 		.kind = RK_OPT_FLAG,
 		AT(diff),

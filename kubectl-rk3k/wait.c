@@ -8,6 +8,7 @@
 #include "k3k.h"
 #include "mirror.h"
 #include "objects.h"
+#include "run.h"
 
 #define TICK_MS 1000
 #define POLL_MS 2000
@@ -63,6 +64,13 @@ static void on_tick(void *arg)
 	rk_progress_tick(arg);
 }
 
+/* A credential plugin that hangs before the first look does not outlast --timeout either. */
+static void limit_programs(int64_t timeout_ms)
+{
+	if (timeout_ms > 0)
+		rk_run_limit((struct rk_run_limit){rk_now_ms() + timeout_ms, NULL});
+}
+
 static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 {
 	rk_auto_settings *s = rk_settings_new();
@@ -81,6 +89,7 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	if (o->kube.virtual_cluster)
 		return rk_err_set(
 			err, RK_USAGE, "--virtual: the settings say which virtual cluster");
+	limit_programs(o->timeout_ms);
 	if (rk_settings_open(s, &o->settings, err) < 0 || rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
 	/* a virtual cluster has none of the host's objects, which teardown would take for its end */
@@ -394,6 +403,7 @@ static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_e
 	int64_t began = rk_now_ms(), ms = o->timeout_ms < 0 ? 30000 : o->timeout_ms;
 	int r = rk_cond_parse(&w.cond, o->for_, err);
 
+	limit_programs(ms);
 	if (r == 0)
 		r = rk_connect(&c, &o->kube, err);
 	if (r == 0) {

@@ -19,24 +19,36 @@ static struct rk_val *export_exec(struct rk_doc *d, const struct rk_target *t)
 	return x;
 }
 
-/* Cluster and user with everything inside: what files held, and the address asked for. */
-static void export_parts(struct entry *e, const struct rk_target *t)
+/* A field of an entry that is not about connecting, as it is. */
+static void keep(struct rk_doc *d, struct rk_val *to, const struct rk_val *from, const char *key)
 {
+	const struct rk_val *v = rk_get(from, key, NULL);
+
+	if (v && v->kind != RK_NULL)
+		rk_set(d, to, key, rk_copy(d, v));
+}
+
+/* Cluster and user with everything inside: what files held, and the address asked for. */
+static void export_parts(struct entry *e, const struct rk_kubeconfig *kc, const struct rk_target *t)
+{
+	const struct rk_val *cluster = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, t->cluster);
 	struct rk_doc *d = e->d;
-	const struct rk_val *config = rk_get(t->exec_cluster, "config", NULL);
 
 	e->cluster_map = rk_map(d);
+	keep(d, e->cluster_map, cluster, "disable-compression");
+	keep(d, e->cluster_map, cluster, "extensions");
 	if (t->ca.len)
 		rk_set(d, e->cluster_map, "certificate-authority-data",
 			rk_base64_val(d, t->ca.s, t->ca.len));
-	if (config)
-		rk_kc_set_extension(d, e->cluster_map, RK_KC_EXEC_EXTENSION, rk_copy(d, config));
 	if (t->conf.proxy)
 		rk_set_str(d, e->cluster_map, "proxy-url", t->conf.proxy);
 	rk_set_str(d, e->cluster_map, "server", t->server);
 	if (t->conf.tls_server_name)
 		rk_set_str(d, e->cluster_map, "tls-server-name", t->conf.tls_server_name);
 	e->user_map = rk_map(d);
+	keep(d, e->user_map, rk_kubeconfig_entry(kc, RK_KC_USERS, t->user), "extensions");
+	if (t->auth_provider)
+		rk_set(d, e->user_map, "auth-provider", rk_copy(d, t->auth_provider));
 	if (t->cert.len) {
 		rk_set(d, e->user_map, "client-certificate-data",
 			rk_base64_val(d, t->cert.s, t->cert.len));
@@ -54,13 +66,15 @@ static void export_parts(struct entry *e, const struct rk_target *t)
 		rk_set(d, e->user_map, m->key, rk_copy(d, m));
 }
 
-static void export_text(
-	const struct entry *e, const struct rk_target *t, int format, struct rk_buf *out)
+static void export_text(const struct entry *e, const struct rk_kubeconfig *kc,
+	const struct rk_target *t, int format, struct rk_buf *out)
 {
 	struct rk_val *root = rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map);
 	const struct rk_val *entry = rk_at(rk_get(root, "contexts", NULL), 0);
+	struct rk_val *context = rk_map_at(e->d, rk_mut(entry), "context", NULL);
 
-	rk_set_str(e->d, rk_map_at(e->d, rk_mut(entry), "context", NULL), "namespace", t->ns);
+	rk_set_str(e->d, context, "namespace", t->ns);
+	keep(e->d, context, rk_kubeconfig_entry(kc, RK_KC_CONTEXTS, t->context), "extensions");
 	write_out(root, format, out);
 }
 
@@ -114,8 +128,8 @@ static int export(
 		return -1;
 	rc = rk_target_check(&t, err);
 	e->name = o->name ? o->name : t.context ? t.context : "default";
-	export_parts(e, &t);
-	export_text(e, &t, o->format, &text);
+	export_parts(e, kc, &t);
+	export_text(e, kc, &t, o->format, &text);
 	if (rc == 0 && o->server && !o->no_probe)
 		rc = try_address(&text, o, err);
 	rk_target_release(&t);

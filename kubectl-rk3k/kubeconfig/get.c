@@ -4,34 +4,101 @@
 
 #include "file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
-/* A user without a key: kubectl asks us for the credential each time. The host is found again
- * through the context that was used now. */
-static void take_plugin(struct entry *e, struct rk_kube *host, const struct rk_kube_flags *f)
+static void add_flag(struct rk_doc *d, struct rk_val *args, const char *name, const char *value)
+{
+	if (value && *value)
+		rk_append_str(d, args, rk_doc_printf(d, "--%s=%s", name, value));
+}
+
+/* kubectl runs the plugin from any directory. */
+static void add_path(struct rk_doc *d, struct rk_val *args, const char *name, const char *path)
+{
+	rk_auto_free char *full = path && *path ? realpath(path, NULL) : NULL;
+
+	add_flag(d, args, name, full ? full : path);
+}
+
+/* The kubeconfig that the host was found in: whoever uses the entry may have set KUBECONFIG to another
+ * file, such as the one that the entry is in. Several files go into the plugin's environment. */
+static int add_kubeconfig(struct rk_doc *d, struct rk_val *x, struct rk_val *args,
+	const char *given, struct rk_err *err)
+{
+	const char *env = getenv("KUBECONFIG"), *home = getenv("HOME");
+	rk_auto_free char *usual = home ? rk_asprintf("%s/.kube/config", home) : NULL;
+	const char *one = given && *given ? given : env && *env ? env : usual;
+	rk_auto_buf all = RK_BUF_INIT;
+	struct rk_val *e, *list;
+	struct stat st;
+
+	if (given && *given && (stat(given, &st) < 0 || !S_ISREG(st.st_mode))) {
+		rk_err_set(err, RK_USAGE, "--exec: kubectl could not read the kubeconfig %s again",
+			given);
+		return rk_err_hint(err, "save it as a file first");
+	}
+	if (one != env || !strchr(env, ':')) {
+		if (one && access(one, F_OK) == 0)
+			add_path(d, args, "kubeconfig", one);
+		return 0;
+	}
+	for (const char *p = env; *p;) {
+		size_t n = strcspn(p, ":");
+		rk_auto_free char *path = rk_strndup(p, n), *full = realpath(path, NULL);
+
+		if (n)
+			rk_buf_addf(&all, "%s%s", all.len ? ":" : "", full ? full : path);
+		p += n + (p[n] == ':');
+	}
+	e = rk_map(d);
+	list = rk_seq(d);
+	rk_set_str(d, e, "name", "KUBECONFIG");
+	rk_set_str(d, e, "value", all.s);
+	rk_append(list, e);
+	rk_set(d, x, "env", list);
+	return 0;
+}
+
+/* A user without a key: kubectl asks us for the credential each time. The host is found again by what it
+ * was found with now. */
+static int take_plugin(
+	struct entry *e, struct rk_kube *host, const struct rk_kube_flags *f, struct rk_err *err)
 {
 	struct rk_doc *d = e->d;
 	struct rk_val *x = rk_map(d), *args = rk_seq(d);
-	rk_auto_free char *path = f->kubeconfig ? realpath(f->kubeconfig, NULL) : NULL;
-	const char *context = rk_kube_context(host);
 
 	rk_set_str(d, x, "apiVersion", "client.authentication.k8s.io/v1");
 	rk_set_str(d, x, "command", "kubectl-rk3k");
 	rk_append_str(d, args, "credential");
 	rk_append_str(d, args, rk_doc_printf(d, "%s/%s", e->ns, e->cluster));
-	if (context && *context)
-		rk_append_str(d, args, rk_doc_printf(d, "--context=%s", context));
-	if (path)
-		rk_append_str(d, args, rk_doc_printf(d, "--kubeconfig=%s", path));
+	add_flag(d, args, "context", rk_kube_context(host));
+	if (add_kubeconfig(d, x, args, f->kubeconfig, err) < 0)
+		return -1;
+	add_flag(d, args, "cluster", f->cluster);
+	add_flag(d, args, "user", f->user);
+	add_flag(d, args, "server", f->server);
+	add_flag(d, args, "tls-server-name", f->tls_server_name);
+	add_path(d, args, "certificate-authority", f->certificate_authority);
+	add_path(d, args, "client-certificate", f->client_certificate);
+	add_path(d, args, "client-key", f->client_key);
+	add_path(d, args, "token-file", f->token_file);
+	add_flag(d, args, "as", f->as);
+	add_flag(d, args, "as-uid", f->as_uid);
+	for (size_t i = 0; i < f->as_groups.n; i++)
+		add_flag(d, args, "as-group", f->as_groups.v[i]);
+	add_flag(d, args, "resolve", f->resolve);
 	rk_set(d, x, "args", args);
 	rk_set_str(d, x, "installHint", "kubectl rk3k must be installed: kubectl-rk3k on PATH");
 	rk_set_str(d, x, "interactiveMode", "IfAvailable");
 	e->user_map = rk_map(d);
 	rk_set(d, e->user_map, "exec", x);
+	return 0;
 }
 
 /* Which address was taken, and why none of the better ones. why has a line for each, in order. */
@@ -183,10 +250,52 @@ static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, 
 	return o->hold ? hold_open(a, err) : 0;
 }
 
-static int entry_name(struct entry *e, const struct opts *o, struct rk_err *err)
+/* --- the entry's name --- */
+
+/* Only what needs no quotes in a shell. */
+static char *plain_part(struct rk_doc *d, const char *s)
 {
-	e->name = o->name ? o->name : rk_doc_printf(e->d, "%s" RK_K3K_ENTRY_SUFFIX, e->cluster);
-	return *e->name ? 0 : rk_err_set(err, RK_USAGE, "--name must not be empty");
+	char *out = rk_doc_strndup(d, s, strlen(s));
+
+	for (char *p = out; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+			*p = '-';
+	return out;
+}
+
+/* The cluster of that name in the kubeconfig that merge writes to, when it is another one; or NULL. */
+static const struct rk_val *taken(
+	const struct rk_kubeconfig *kc, const struct entry *e, const char *name)
+{
+	const struct rk_val *there = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, name);
+
+	return there && !same_cluster(there, e->cluster_map) ? there : NULL;
+}
+
+/* CLUSTER-k3k, so that one virtual cluster has one short name. Where another one has it, of another
+ * namespace or on another host, its namespace is added, or the host's context. A user other than the
+ * administrator is part of the name. */
+static void default_name(struct entry *e, const struct opts *o, const char *context)
+{
+	struct rk_doc *d = e->d;
+	const char *user = rk_streq(o->cn, ADMIN_CN) ? "" : plain_part(d, o->cn);
+	const char *dash = *user ? "-" : "";
+	struct rk_kubeconfig *kc = NULL;
+	const struct rk_val *other;
+	struct rk_kc_note note;
+
+	e->name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, dash, user);
+	if (rk_kubeconfig_load(&kc, NULL, NULL) < 0 || !(other = taken(kc, e, e->name))) {
+		rk_kubeconfig_free(kc);
+		return;
+	}
+	if (!rk_kc_note(other, &note) || !rk_streq(note.ns, e->ns))
+		e->name = rk_doc_printf(
+			d, "%s-%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, e->ns, dash, user);
+	if (taken(kc, e, e->name) && context && *context)
+		e->name = rk_doc_printf(d, "%s-%s-%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, e->ns,
+			plain_part(d, context), dash, user);
+	rk_kubeconfig_free(kc);
 }
 
 static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host,
@@ -197,16 +306,20 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	a->server = o->server;
 	a->no_probe = o->no_probe;
 	a->probe_ms = o->probe_ms;
-	if (entry_name(e, o, err) < 0 || rk_k3k_access(host, e->ns, e->cluster, a, err) < 0)
+	if (o->name && !*o->name)
+		return rk_err_set(err, RK_USAGE, "--name must not be empty");
+	if (rk_k3k_access(host, e->ns, e->cluster, a, err) < 0)
 		return -1;
 	if (a->via == RK_VIA_FORWARD && !forward_ok)
 		return only_forward(e, a, err);
 	tell_choice(e, a);
 	if (rk_k3k_entry(a, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
 		return -1;
-	if (o->exec)
-		take_plugin(e, host, &o->kube);
-	return 0;
+	if (o->name)
+		e->name = o->name;
+	else
+		default_name(e, o, rk_kube_context(host));
+	return o->exec ? take_plugin(e, host, &o->kube, err) : 0;
 }
 
 /* get and generate; identity changes whose certificate is in the entry. */

@@ -185,33 +185,6 @@ static int take_input(struct merge *m, struct rk_err *err)
 	return 0;
 }
 
-/* CA bytes of a cluster map: inline, or of a file; empty when there is none. */
-static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
-{
-	const char *data = rk_get_str(cluster, "certificate-authority-data", NULL);
-	const char *path = rk_get_str(cluster, "certificate-authority", NULL);
-
-	if (data && rk_base64_decode(out, data, strlen(data), NULL) == 0)
-		return;
-	if (path && rk_file_read(path, 1 << 20, out, NULL) < 0)
-		rk_buf_reset(out);
-}
-
-/* A virtual cluster that was made anew has another CA, and maybe another address. */
-static bool same_cluster(const struct rk_val *a, const struct rk_val *b)
-{
-	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
-	struct rk_kc_note m, n;
-
-	if (rk_kc_note(a, &m) && rk_kc_note(b, &n) && rk_kc_note_same(&m, &n))
-		return true;
-	if (rk_kubeconfig_same_url(rk_get_str(a, "server", NULL), rk_get_str(b, "server", NULL)))
-		return true;
-	ca_of(a, &x);
-	ca_of(b, &y);
-	return x.len && rk_kubeconfig_same_ca(x.s, x.len, y.s, y.len);
-}
-
 static int other_cluster(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
 	const char *path, struct rk_err *err)
 {
@@ -261,6 +234,26 @@ static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_er
 	return 0;
 }
 
+/* Another identity in place of the one that is there would change who the context acts as, or lose the
+ * only credentials of an administrator. */
+static int check_identity(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+	const char *path, struct rk_err *err)
+{
+	rk_auto_free char *was = identity_of(old, path), *now = identity_of(it->value, NULL);
+
+	if (!was || rk_streq(was, now))
+		return 0;
+	if (m->o->force) {
+		rk_note("%s: user \"%s\" was %s, now %s", path, it->name, was,
+			now ? now : "nobody");
+		return 0;
+	}
+	rk_err_set(err, RK_CONFLICT, "%s: user \"%s\" exists with another identity (%s, not %s)",
+		path, it->name, was, now ? now : "nobody");
+	return rk_err_hint(
+		err, "--name gives the new entry another name, --force replaces the user");
+}
+
 /* What a person has set on the context stays: its namespace, its extensions. */
 static void keep_settings(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old)
 {
@@ -286,7 +279,7 @@ static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *er
 	if (it->kind == RK_KC_CLUSTERS && !same_cluster(old, it->value))
 		return other_cluster(m, it, old, path, err);
 	if (it->kind == RK_KC_USERS)
-		return check_user(m, it, err);
+		return check_user(m, it, err) < 0 ? -1 : check_identity(m, it, old, path, err);
 	if (it->kind == RK_KC_CONTEXTS)
 		keep_settings(m, it, old);
 	return 0;
@@ -382,20 +375,73 @@ static void print_result(const struct opts *o, const struct rk_val *result)
 
 /* --- diff --- */
 
-static const char *const secret_keys[] = {"client-key-data", "token", "password",
-	"client-certificate-data", "certificate-authority-data"};
-
-/* Long or secret values are named only, and whether they differ. */
-static void mask(struct rk_doc *d, struct rk_val *map, const struct rk_val *other, const char *when)
+/* Values that are never shown, wherever they are in an entry: long or secret ones. Of an exec plugin
+ * that is what it gets by env; of an auth-provider all of its config, which has tokens in it. */
+static bool is_secret(const struct rk_val *v)
 {
-	for (size_t i = 0; i < RK_COUNT(secret_keys); i++) {
-		const struct rk_val *v = rk_get(map, secret_keys[i], NULL);
-		const struct rk_val *w = rk_get(other, secret_keys[i], NULL);
-		bool differs = w && v && !rk_val_equal(v, w);
+	static const char *const keys[] = {"client-key-data", "token", "password",
+		"client-certificate-data", "certificate-authority-data"};
+	const struct rk_val *up = v->parent;
 
-		if (v)
-			rk_set_str(d, map, secret_keys[i],
-				differs ? rk_doc_printf(d, "REDACTED (%s)", when) : "REDACTED");
+	for (size_t i = 0; i < RK_COUNT(keys); i++)
+		if (rk_streq(v->key, keys[i]) && up && !up->parent)
+			return true;
+	if (rk_streq(v->key, "value") && up && up->parent && rk_streq(up->parent->key, "env"))
+		return true;
+	return up && rk_streq(up->key, "config") && up->parent &&
+	       rk_streq(up->parent->key, "auth-provider");
+}
+
+/* A URL without user and password, or an option like --token=x without its value; NULL: as it is. */
+static const char *without_secret(struct rk_doc *d, const char *s)
+{
+	static const char *const words[] = {"token", "secret", "password", "passwd", "key"};
+	const char *host = strstr(s, "://"), *eq = strchr(s, '='), *at = NULL;
+
+	for (const char *p = host ? host + 3 : ""; *p && !strchr("/?#", *p); p++)
+		at = *p == '@' ? p : at;
+	if (at)
+		return rk_doc_printf(d, "%.*sREDACTED%s", (int)(host + 3 - s), s, at);
+	for (size_t i = 0; eq && i < RK_COUNT(words); i++) {
+		const char *word = strcasestr(s, words[i]);
+
+		if (word && word < eq)
+			return rk_doc_printf(d, "%.*s=REDACTED", (int)(eq - s), s);
+	}
+	return NULL;
+}
+
+/* Only that it is there, and whether it differs. */
+static const char *shown(
+	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
+{
+	const char *s = rk_str_loose(v), *less;
+	bool differs = other && !rk_val_equal(v, other);
+
+	if (is_secret(v))
+		return differs ? rk_doc_printf(d, "REDACTED (%s)", when) : "REDACTED";
+	less = s ? without_secret(d, s) : NULL;
+	return less && differs ? rk_doc_printf(d, "%s (%s)", less, when) : less;
+}
+
+/* v is a copy of its own; other is what it is compared with. */
+static void mask(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *when)
+{
+	size_t i = 0;
+
+	rk_each (m, v) {
+		const struct rk_val *peer =
+			v->kind == RK_SEQ ? rk_at(other, i++) : rk_get(other, m->key, NULL);
+		const char *text = shown(d, m, peer, when);
+
+		if (!text) {
+			mask(d, rk_mut(m), peer, when);
+			continue;
+		}
+		rk_mut(m)->kind = RK_STR;
+		rk_mut(m)->s = text;
+		rk_mut(m)->len = strlen(text);
+		rk_mut(m)->child = rk_mut(m)->last = NULL;
 	}
 }
 

@@ -103,6 +103,8 @@ static int take_out_ref(struct removal *r, const char *ref, struct rk_err *err)
 	rk_each (c, r->contexts) {
 		const char *context = rk_get_str(c, "name", NULL);
 
+		if (!context)
+			continue;
 		if (noted(r, c, &note) ? rk_kc_note_same(&want, &note) : rk_streq(context, usual))
 			take_out(r, RK_KC_CONTEXTS, context);
 	}
@@ -133,17 +135,34 @@ static int take_out_name(struct removal *r, const char *name, struct rk_err *err
 		err, "%s kubeconfig list shows them; --ignore-not-found", rk_usage_prefix());
 }
 
+/* The name of a context that stays and uses the entry; "" for one without a name. */
 static const char *user_elsewhere(const struct removal *r, const char *key, const char *name)
 {
-	rk_each (c, r->contexts)
+	rk_each (c, r->contexts) {
+		const char *context = rk_get_str(c, "name", NULL);
+
 		if (rk_streq(rk_get_str(c, "context", key, NULL), name) &&
-			!going(r, RK_KC_CONTEXTS, rk_get_str(c, "name", NULL)))
-			return rk_get_str(c, "name", NULL);
+			!(context && going(r, RK_KC_CONTEXTS, context)))
+			return context ? context : "";
+	}
 	return NULL;
 }
 
+/* What a context names need not exist. */
+static int take_out_used(
+	struct removal *r, enum rk_kc_kind kind, const char *name, struct rk_err *err)
+{
+	bool there = false;
+
+	if (name && is_there(r, kind, name, &there, err) < 0)
+		return -1;
+	if (there)
+		take_out(r, kind, name);
+	return 0;
+}
+
 /* The clusters and users of the contexts that go. */
-static void follow_contexts(struct removal *r)
+static int follow_contexts(struct removal *r, struct rk_err *err)
 {
 	size_t n = r->n;
 
@@ -154,12 +173,12 @@ static void follow_contexts(struct removal *r)
 
 			if (!rk_streq(rk_get_str(c, "name", NULL), r->items[i].name))
 				continue;
-			if (cluster)
-				take_out(r, RK_KC_CLUSTERS, cluster);
-			if (user)
-				take_out(r, RK_KC_USERS, user);
+			if (take_out_used(r, RK_KC_CLUSTERS, cluster, err) < 0 ||
+				take_out_used(r, RK_KC_USERS, user, err) < 0)
+				return -1;
 		}
 	}
+	return 0;
 }
 
 /* What another context uses stays. */
@@ -226,7 +245,8 @@ static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *e
 	for (int i = 0; i < argc; i++)
 		if (take_out_name(r, argv[i], err) < 0)
 			return -1;
-	follow_contexts(r);
+	if (follow_contexts(r, err) < 0)
+		return -1;
 	keep_shared(r);
 	note_removed(r);
 	edit = (struct rk_kc_edit){r->items, r->n, r->clear_current ? "" : NULL};

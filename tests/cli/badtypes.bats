@@ -83,6 +83,67 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	assert_output --partial "server: https://127.0.0.1:$PORT"
 }
 
+@test "kubeconfig get --exec: the entry has what the plugin needs to find the host again" {
+	serve
+	run -0 --separate-stderr "$BIN/rk3k-kubeconfig" get --exec -o json
+	assert_equal "$(jq -c '.users[0].user.exec.args' <<<"$output")" \
+		"[\"credential\",\"rancher-k3k/rancher\",\"--context=default\",\"--kubeconfig=$KUBECONFIG\"]"
+	cd good/.kube
+	KUBECONFIG=config:/nowhere run -0 --separate-stderr "$BIN/rk3k-kubeconfig" get --exec -o json --user default
+	assert_equal "$(jq -c '.users[0].user.exec | .env, .args[-1]' <<<"$output" | xargs)" \
+		"[{name:KUBECONFIG,value:$PWD/config:/nowhere}] --user=default"
+	# without the variable, and into a file that will be the variable
+	unset KUBECONFIG
+	HOME=$BATS_FILE_TMPDIR/good run -0 --separate-stderr "$BIN/rk3k-kubeconfig" get --exec -f "$BATS_TEST_TMPDIR/own"
+	grep -qx " *- --kubeconfig=$PWD/config" "$BATS_TEST_TMPDIR/own"
+	HOME=$BATS_TEST_TMPDIR KUBECONFIG=$BATS_TEST_TMPDIR/own run -0 --separate-stderr "$BIN/rk3k-credential" \
+		rancher-k3k/rancher --context=default "--kubeconfig=$PWD/config"
+	run -2 --separate-stderr "$BIN/rk3k-kubeconfig" get --exec --kubeconfig <(cat config)
+	assert_regex "$stderr" 'could not read the kubeconfig .* again; save it'
+}
+
+@test "kubeconfig get: the default name is not that of another virtual cluster" {
+	serve
+	export HOME=$BATS_TEST_TMPDIR/home
+	mkdir -p "$HOME"
+	name() { KUBECONFIG='' "$BIN/rk3k-kubeconfig" get -q -o json --kubeconfig "$BATS_FILE_TMPDIR/good/.kube/config" "$@" | jq -r .contexts[0].name; }
+	other() { # NAMESPACE HOST NAME
+		printf '%s\n' "clusters: [{name: $3, cluster: {server: 'https://other.example', extensions: [{name: rk3k," \
+			"  extension: {namespace: $1, cluster: rancher, host: '$2'}}]}}]" "contexts: [{name: $3, context: {cluster: $3, user: $3}}]" \
+			"users: [{name: $3, user: {token: abc}}]" | KUBECONFIG='' "$BIN/rk3k-kubeconfig" merge -q >/dev/null
+	}
+	assert_equal "$(name)" rancher-k3k
+	other team https://h.example rancher-k3k
+	assert_equal "$(name)" rancher-rancher-k3k-k3k
+	other rancher-k3k https://h.example rancher-rancher-k3k-k3k
+	assert_equal "$(name)" rancher-rancher-k3k-default-k3k
+	rm "$HOME/.kube/config"
+	other rancher-k3k https://h.example rancher-k3k
+	assert_equal "$(name)" rancher-rancher-k3k-default-k3k
+	assert_equal "$(name --name mine)" mine
+}
+
+@test "credential: the answer for one identity is not given to another" {
+	serve
+	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	# each from a process of its own, as from kubectl
+	ask() { bash -c '"$@"; exit' - "$BIN/rk3k-credential" "$@"; }
+	echo one >token
+	run -0 --separate-stderr ask
+	run -0 --separate-stderr ask --token-file token
+	kill "$api_PID"
+	run -0 --separate-stderr ask
+	run -0 --separate-stderr ask --token-file token
+	run -1 --separate-stderr ask --as jane
+	run -1 --separate-stderr ask --server "https://localhost:$PORT"
+	echo two >token
+	run -1 --separate-stderr ask --token-file token
+	sed -i 's/good/other/' "$KUBECONFIG"
+	run -1 --separate-stderr ask
+	assert_regex "$stderr" 'no credential for rancher-k3k/rancher: '
+}
+
 @test "status: wrong types in what it reads on both sides" {
 	bad 1 'k3k.io.*/rancher$|sets/|deployments/|traefik|slices|classes' status -o json \
 		--resolve rancher.example.com:443:127.0.0.1

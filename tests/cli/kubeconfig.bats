@@ -10,6 +10,7 @@ setup_file() {
 	authority ca
 	authority other
 	client ca
+	client ca jane
 }
 
 authority() { # NAME
@@ -17,11 +18,12 @@ authority() { # NAME
 		-subj "/CN=$1" -keyout "$1.key" -out "$1.crt" 2>/dev/null
 }
 
-client() { # CA
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=admin \
-		-keyout client.key -out client.csr 2>/dev/null
-	openssl x509 -req -in client.csr -CA "$1.crt" -CAkey "$1.key" -CAcreateserial -days 20 \
-		-out client.crt 2>/dev/null
+client() { # CA [USER]
+	local name=${2:-client}
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=${2:-admin}" \
+		-keyout "$name.key" -out "$name.csr" 2>/dev/null
+	openssl x509 -req -in "$name.csr" -CA "$1.crt" -CAkey "$1.key" -CAcreateserial -days 20 \
+		-out "$name.crt" 2>/dev/null
 }
 
 setup() {
@@ -35,7 +37,7 @@ setup() {
 
 b64() { base64 -w0 <"$BATS_FILE_TMPDIR/$1"; }
 
-kubeconfig() { # NAME [SERVER [CA]]
+kubeconfig() { # NAME [SERVER [CA [USER]]]
 	cat <<-END
 		apiVersion: v1
 		kind: Config
@@ -51,8 +53,8 @@ kubeconfig() { # NAME [SERVER [CA]]
 		users:
 		- name: $1
 		  user:
-		    client-certificate-data: $(b64 client.crt)
-		    client-key-data: $(b64 client.key)
+		    client-certificate-data: $(b64 "${4:-client}.crt")
+		    client-key-data: $(b64 "${4:-client}.key")
 	END
 }
 
@@ -176,6 +178,28 @@ note() {
 	[[ "$output" == *'user "admin" belongs to context "prod"'* ]]
 }
 
+@test "kubeconfig merge: another identity under the same name needs --force" {
+	local user
+	kubeconfig x | "$TOOL" merge -q
+	kubeconfig x '' ca jane >"$BATS_TEST_TMPDIR/in"
+	cp "$CONFIG" "$BATS_TEST_TMPDIR/before"
+	run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	[[ "$output" == *'user "x" exists with another identity (CN=admin, not CN=jane)'*--name*--force* ]]
+	for user in '{token: abc}' '{username: a, password: b}' '{tokenFile: /dev/null, token: a}' '{as: root, token: abc}' \
+		'{exec: {apiVersion: client.authentication.k8s.io/v1, command: x, interactiveMode: Never}}'; do
+		kubeconfig x | sed "/^  user:/,\$d" >"$BATS_TEST_TMPDIR/in"
+		echo "  user: $user" >>"$BATS_TEST_TMPDIR/in"
+		run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+		[[ "$output" == *"another identity (CN=admin, not "* && "$output" != *abc* ]]
+	done
+	cmp "$CONFIG" "$BATS_TEST_TMPDIR/before"
+	kubeconfig x '' ca jane | "$TOOL" merge -q --force
+	# renewed: another certificate of the same user
+	(cd "$BATS_FILE_TMPDIR" && client ca jane)
+	kubeconfig x '' ca jane | "$TOOL" merge -q
+	grep -q "$(b64 jane.crt)" "$CONFIG"
+}
+
 @test "kubeconfig merge: a namespace set on the context survives" {
 	kubeconfig x https://one.example | "$TOOL" merge -q
 	sed -i 's/^    user: x$/    user: x\n    namespace: mine/' "$CONFIG"
@@ -209,6 +233,49 @@ note() {
 	[ -z "$output" ]
 	run "$TOOL" merge --diff /dev/null
 	[ "$status" -gt 1 ]
+}
+
+@test "kubeconfig merge: --diff shows no password, environment or token" {
+	cat >"$BATS_TEST_TMPDIR/in" <<-'END'
+		clusters: [{name: x, cluster: {server: "https://me:pw-1@x.example", proxy-url: "http://me:pw-2@proxy:1"}}]
+		contexts: [{name: x, context: {cluster: x, user: x}}, {name: z, context: {cluster: x, user: z}}]
+		users:
+		- name: x
+		  user:
+		    exec: {apiVersion: client.authentication.k8s.io/v1, command: c, interactiveMode: Never,
+		      args: [--api-token=pw-3, --region=eu], env: [{name: VAULT, value: pw-4}]}
+		- {name: z, user: {auth-provider: {name: oidc, config: {refresh-token: pw-5}}}}
+	END
+	run -1 --separate-stderr "$TOOL" merge --diff "$BATS_TEST_TMPDIR/in"
+	[[ "$output" != *pw-* ]]
+	[[ "$output" == *'server: https://REDACTED@x.example'* && "$output" == *'proxy-url: http://REDACTED@proxy:1'* ]]
+	[[ "$output" == *'--api-token=REDACTED'* && "$output" == *'--region=eu'* && "$output" == *VAULT* ]]
+	"$TOOL" merge -q "$BATS_TEST_TMPDIR/in"
+	sed -i 's/pw-4/pw-9/; s/pw-2/pw-8/' "$BATS_TEST_TMPDIR/in"
+	run -1 --separate-stderr "$TOOL" merge --diff --force "$BATS_TEST_TMPDIR/in"
+	[[ "$output" != *pw-* && "$output" == *"+    value: REDACTED (after)"* ]]
+	[[ "$output" == *"-proxy-url: http://REDACTED@proxy:1 (before)"* ]]
+}
+
+@test "kubeconfig merge: copies that a killed program left are removed, those in use are not" {
+	own_file
+	touch "$CONFIG.rk3k-AbCdEf" "$CONFIG.rk3k-GhIjKl" "$CONFIG.rk3k-mine" "$CONFIG.rk3k-MnOpQr.bak"
+	exec 8<"$CONFIG.rk3k-GhIjKl"
+	flock 8
+	kubeconfig new | "$TOOL" merge -q
+	[ ! -e "$CONFIG.rk3k-AbCdEf" ]
+	[ -e "$CONFIG.rk3k-GhIjKl" ] && [ -e "$CONFIG.rk3k-mine" ] && [ -e "$CONFIG.rk3k-MnOpQr.bak" ]
+}
+
+@test "kubeconfig merge, export: an auth-provider is copied" {
+	kubeconfig x | sed "/^  user:/,\$d" >"$BATS_TEST_TMPDIR/in"
+	echo '  user: {auth-provider: {name: oidc, config: {idp-issuer-url: "https://i", id-token: e30.e30.x}}}' >>"$BATS_TEST_TMPDIR/in"
+	"$TOOL" merge -q --set-current "$BATS_TEST_TMPDIR/in"
+	run -0 --separate-stderr "$TOOL" export -o json
+	[ "$(jq -c '.users[0].user' <<<"$output")" = \
+		'{"auth-provider":{"config":{"id-token":"e30.e30.x","idp-issuer-url":"https://i"},"name":"oidc"}}' ]
+	run -1 "${TOOL%-kubeconfig}-status"
+	[[ "$output" == *'the id-token of its auth-provider'*'is not a JWT'* ]]
 }
 
 @test "kubeconfig merge: empty, cut-off and foreign input is refused, nothing is written" {
@@ -393,6 +460,19 @@ with_mounts() { # SCRIPT
 	[ "$output" = '[{"cluster":"two","user":"two"},["client-certificate-data","client-key-data"]]' ]
 }
 
+@test "kubeconfig export: extensions and disable-compression stay" {
+	mkdir -p "$HOME/.kube"
+	cat >"$CONFIG" <<-'END'
+		current-context: x
+		clusters: [{name: x, cluster: {server: "https://x.example", disable-compression: true, extensions: [{name: a, extension: {b: 1}}]}}]
+		contexts: [{name: x, context: {cluster: x, user: x, extensions: [{name: c, extension: d}]}}]
+		users: [{name: x, user: {token: abc, extensions: [{name: e, extension: [f]}]}}]
+	END
+	run -0 --separate-stderr "$TOOL" export -o json
+	[ "$(jq -c '[.clusters[0].cluster["disable-compression"], .clusters[0].cluster.extensions[0].extension,
+		.contexts[0].context.extensions[0].extension, .users[0].user.extensions[0].extension]' <<<"$output")" = '[true,{"b":1},"d",["f"]]' ]
+}
+
 @test "kubeconfig: RK3K_SERVER is the host's address, --server that of the virtual cluster" {
 	kubeconfig one https://127.0.0.1:1 | "$TOOL" merge -q --set-current
 	RK3K_SERVER=https://127.0.0.1:2 run -1 "$TOOL" get rancher --server v.example
@@ -441,6 +521,36 @@ contexts:
 current-context: ""
 users:
 - {name: v, user: {token: abc}}' ]
+}
+
+@test "kubeconfig remove: contexts without a name count, and only what existed is reported" {
+	mkdir -p "$HOME/.kube"
+	cat >"$CONFIG" <<-'END'
+		clusters:
+		- {name: c, cluster: {server: "https://c.example"}}
+		contexts:
+		- {name: a, context: {cluster: c, user: u}}
+		- context: {cluster: c, user: u}
+		- {name: b, context: {cluster: nowhere, user: ""}}
+		- {name: d, context: {cluster: c, user: nobody}}
+		users:
+		- {name: u, user: {token: abc}}
+	END
+	run -0 --separate-stderr "$TOOL" remove a b d
+	[ "$output" = $'context/a deleted\ncontext/b deleted\ncontext/d deleted' ]
+	[[ "$stderr" == *'cluster "c" stays: context "" uses it'*'user "u" stays: context "" uses it'* ]]
+	run -0 --separate-stderr "$TOOL" list -o json
+	[ "$(jq -r '.[] | .name + .user' <<<"$output")" = u ]
+}
+
+@test "kubeconfig: a tls-server-name with a dot in front is refused" {
+	local name=.example.com
+	kubeconfig x | sed "s|^    server:|    tls-server-name: $name\n&|" >"$BATS_TEST_TMPDIR/in"
+	run -1 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	[[ "$output" == *"\"$name\" is not a host name"* ]]
+	kubeconfig x | "$TOOL" merge -q --set-current
+	run -1 "${TOOL%-kubeconfig}-status" --tls-server-name "$name"
+	[[ "$output" == *"\"$name\" is not a host name"* ]]
 }
 
 @test "kubeconfig remove: what is not there is exit 3, or nothing with --ignore-not-found" {

@@ -147,7 +147,7 @@ list nodes -/- 200"
 	# inside the virtual cluster there is no k3k
 	kc get kc/rancher -q >"$PLANE_HOME/inner"
 	run -3 kc get kc/rancher --kubeconfig "$PLANE_HOME/inner"
-	assert_output --partial "k3k is not installed on https://10.90.0.1:"
+	assert_output --partial "is the virtual cluster kc/rancher, not its host cluster"
 }
 
 @test "kubeconfig get: no permission is exit 5 and says for what" {

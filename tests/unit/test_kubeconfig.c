@@ -2,6 +2,7 @@
 /* Reading and resolving kubeconfigs, and running credential plugins. */
 #include "file.h"
 #include "kubeconfig.h"
+#include "run.h"
 #include "out.h"
 #include "pki.h"
 
@@ -52,7 +53,8 @@ static int setup(void **state)
 static int remove_dir(void)
 {
 	static const char *const names[] = {"ca.crt", "client.crt", "client.key", "config", "token",
-		"other-token", "namespace", "a/config", "a/tok", "a", "b", "plugin", "seen", ""};
+		"other-token", "tokens", "namespace", "a/config", "a/tok", "a", "b", "plugin",
+		"seen", ""};
 
 	for (size_t i = 0; i < RK_COUNT(names); i++) {
 		rk_auto_free char *path = at(names[i]);
@@ -269,7 +271,8 @@ static void basic(void **state)
 	rk_target_release(&t);
 	bad("{" SERVER "}", "{username: me, password: pw, token: abc}", RK_FAIL, "more than one");
 	bad("{" SERVER "}", "{username: me, password: 0123}", RK_FAIL, "password");
-	bad("{" SERVER "}", "{auth-provider: {name: gcp}}", RK_FAIL, "gcp");
+	bad("{" SERVER "}", "{auth-provider: {name: x}, exec: {command: x, " V1 "}}", RK_FAIL,
+		"both exec and auth-provider");
 }
 
 static void server_side(void **state)
@@ -541,6 +544,112 @@ static void same_servers(void **state)
 	assert_false(rk_kubeconfig_same_ca(ca.cert_pem.s, ca.cert_pem.len, "", 0));
 }
 
+/* --- auth-provider --- */
+
+/* What rk_target_provider says of a user; the token is left in *t. */
+static int provider(const char *config_text, struct rk_target *t, struct rk_err *err)
+{
+	rk_auto_free char *user = rk_asprintf("{auth-provider: %s}", config_text);
+
+	*err = (struct rk_err)RK_ERR_INIT;
+	good("{" SERVER "}", user, t);
+	assert_null(t->token);
+	return rk_target_provider(t, err);
+}
+
+static char *jwt(long long expires)
+{
+	rk_auto_free char *claims = rk_asprintf("{\"sub\":\"\xc3\xbf?>\",\"exp\":%lld}", expires);
+	rk_auto_buf b = RK_BUF_INIT;
+
+	rk_base64(&b, claims, strlen(claims));
+	for (char *p = b.s; *p; p++)
+		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p == '=' ? '\0' : *p;
+	return rk_asprintf("{name: oidc, config: {id-token: e30.%s.x}}", b.s);
+}
+
+/* Refreshing is kubectl's business; until then its token is as good here as there. */
+static void oidc_gives_its_token_until_it_expires(void **state)
+{
+	rk_auto_free char *fresh = jwt((long long)time(NULL) + 60), *old = jwt(1000000000);
+	struct rk_err err;
+	struct rk_target t;
+
+	(void)state;
+	assert_int_equal(provider(fresh, &t, &err), 0);
+	assert_true(rk_prefix(t.token, "e30.") && t.conf.bearer == t.token);
+	rk_target_release(&t);
+	assert_int_equal(provider(old, &t, &err), -1);
+	assert_non_null(strstr(err.msg, "has expired"));
+	rk_target_release(&t);
+	assert_int_equal(provider("{name: oidc, config: {refresh-token: r}}", &t, &err), -1);
+	assert_non_null(strstr(err.msg, "is not set"));
+	assert_non_null(strstr(err.hint, "kubectl"));
+	rk_target_release(&t);
+	assert_int_equal(provider("{name: oidc, config: {id-token: a.b}}", &t, &err), -1);
+	assert_non_null(strstr(err.msg, "not a JWT"));
+	rk_target_release(&t);
+	assert_int_equal(provider("{name: gcp}", &t, &err), -1);
+	assert_non_null(strstr(err.msg, "\"gcp\", which Kubernetes removed"));
+	rk_target_release(&t);
+}
+
+/* As in client-go: the file's when it can be read and is not empty, else the entry's. */
+static void a_token_beside_a_token_file(void **state)
+{
+	struct rk_target t;
+
+	(void)state;
+	good("{" SERVER "}", "{token: mine, tokenFile: nowhere}", &t);
+	assert_string_equal(t.token, "mine");
+	assert_non_null(t.token_file);
+	rk_target_release(&t);
+	put("tokens", "\n", 0600);
+	good("{" SERVER "}", "{token: mine, tokenFile: tokens}", &t);
+	assert_string_equal(t.token, "mine");
+	rk_target_release(&t);
+	put("tokens", "other\n", 0600);
+	good("{" SERVER "}", "{token: mine, tokenFile: tokens}", &t);
+	assert_string_equal(t.token, "other");
+	rk_target_release(&t);
+	bad("{" SERVER "}", "{tokenFile: nowhere}", RK_NOTFOUND, "nowhere");
+}
+
+static void a_token_that_fits_no_header(void **state)
+{
+	rk_auto_free char *user = rk_malloc(320000);
+
+	(void)state;
+	memset(user, 'x', 320000);
+	memcpy(user, "{token: ", 8);
+	memcpy(user + 319998, "}", 2);
+	bad("{" SERVER "}", user, RK_FAIL, "too long for a request header: 319990 bytes");
+}
+
+static void an_entry_knows_its_host(void **state)
+{
+	static const char text[] =
+		"clusters:\n"
+		"- {name: h, cluster: {server: 'https://HOST'}}\n"
+		"- {name: v, cluster: {server: 'https://v', extensions: [{name: rk3k, extension:"
+		" {namespace: team, cluster: c, host: 'https://host:443/'}}]}}\n"
+		"contexts: [{name: a, context: {cluster: h}}, {name: b, context: {cluster: h}},"
+		" {name: v, context: {cluster: v}}]\n"
+		"current-context: v\n";
+	struct rk_kube_flags a = {.context = "a"};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_target t;
+
+	(void)state;
+	assert_int_equal(resolve(text, NULL, &t, &err), 0);
+	assert_string_equal(t.virtual_cluster, "team/c");
+	assert_string_equal(t.host_contexts, "a or b");
+	rk_target_release(&t);
+	assert_int_equal(resolve(text, &a, &t, &err), 0);
+	assert_null(t.virtual_cluster);
+	rk_target_release(&t);
+}
+
 /* --- credential plugins --- */
 
 static int run_plugin(const char *script, const char *exec, const char *cluster,
@@ -550,8 +659,9 @@ static int run_plugin(const char *script, const char *exec, const char *cluster,
 	rk_auto_free char *text = config(cluster, user);
 
 	put("plugin", script, 0700);
+	*t = (struct rk_target){.server = NULL};
 	if (resolve(text, NULL, t, err) < 0)
-		fail_msg("%s", err->msg);
+		return -1;
 	return rk_target_exec(t, expires, err);
 }
 
@@ -692,6 +802,38 @@ static void plugin_trouble(void **state)
 	}
 }
 
+static volatile sig_atomic_t noted;
+
+/* A deadline, --request-timeout and a signal that is only noted end it. */
+static void plugin_that_hangs(void **state)
+{
+	static const char script[] = "#!/bin/sh\nexec sleep 60\n";
+	struct rk_run_limit ends[] = {{rk_now_ms() + 200, NULL}, {0, &noted}, {0, NULL}};
+	static const char *const words[] = {"too long", "signal 15", "too long"};
+	int64_t began = rk_now_ms(), expires;
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(ends); i++) {
+		rk_auto_free char *text =
+			config("{" SERVER "}", "{exec: {command: ./plugin, " V1 "}}");
+		struct rk_kube_flags f = {.request_timeout_ms = i == 2 ? 200 : 0};
+		struct rk_err err = RK_ERR_INIT;
+		struct rk_target t;
+
+		put("plugin", script, 0700);
+		assert_int_equal(resolve(text, &f, &t, &err), 0);
+		noted = i == 1 ? SIGTERM : 0;
+		rk_run_limit(ends[i]);
+		assert_int_equal(rk_target_exec(&t, &expires, &err), -1);
+		rk_run_limit((struct rk_run_limit){0});
+		assert_int_equal(err.code, i == 1 ? 128 + SIGTERM : RK_TIMEOUT);
+		if (!strstr(err.msg, words[i]))
+			fail_msg("case %zu: %s", i, err.msg);
+		rk_target_release(&t);
+	}
+	assert_true(rk_now_ms() - began < 20000);
+}
+
 /* A bare name is looked for in PATH, but never in a directory that is not absolute. */
 static void plugin_by_path(void **state)
 {
@@ -772,7 +914,12 @@ int main(void)
 		cmocka_unit_test(plugin_token),
 		cmocka_unit_test(plugin_certificate),
 		cmocka_unit_test(plugin_input),
+		cmocka_unit_test(oidc_gives_its_token_until_it_expires),
+		cmocka_unit_test(a_token_beside_a_token_file),
+		cmocka_unit_test(a_token_that_fits_no_header),
+		cmocka_unit_test(an_entry_knows_its_host),
 		cmocka_unit_test(plugin_trouble),
+		cmocka_unit_test(plugin_that_hangs),
 		cmocka_unit_test(plugin_by_path),
 		cmocka_unit_test(plugin_comes_last),
 		cmocka_unit_test(listing),
