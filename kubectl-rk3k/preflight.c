@@ -6,6 +6,10 @@
 static const struct rk_opt OPTS[] = {
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
 		.help = "accept a change that wipes the virtual cluster"},
+	{"rename-host", 0, RK_OPT_FLAG, offsetof(struct opts, rename_host),
+		.help = "accept host names that differ from those of the existing Rancher"},
+	{"hostname-only", 0, RK_OPT_FLAG, offsetof(struct opts, hostname_only),
+		.help = "only compare the host names with those of the existing Rancher"},
 	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
 		.help = "only make sure that this cluster is a host and no virtual cluster"},
 	RK_GROUP_SETTINGS(struct opts, settings),
@@ -13,6 +17,15 @@ static const struct rk_opt OPTS[] = {
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_OPT_END,
 };
+
+/* What is refused whatever else is skipped. */
+static void check_hostname_only(struct flight *f)
+{
+	if (check_api(f)) {
+		find_cluster(f);
+		check_hostname(f);
+	}
+}
 
 static void check_all(struct flight *f)
 {
@@ -29,6 +42,7 @@ static void check_all(struct flight *f)
 		check_networks(f);
 		check_ingress(f);
 		check_cluster(f);
+		check_hostname(f);
 		check_host_objects(f);
 		check_other_ingresses(f);
 	}
@@ -94,7 +108,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 		return host_only(f.o, err);
 	if (rk_settings_open(s, &f.o->settings, err) < 0)
 		return -1;
-	check_all(&f);
+	(f.o->hostname_only ? check_hostname_only : check_all)(&f);
 	print(&f);
 	rk_kube_free(f.k);
 	if (!f.stops)

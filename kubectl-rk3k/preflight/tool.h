@@ -12,7 +12,7 @@ struct opts {
 	struct rk_out_flags out;
 	struct rk_settings_flags settings;
 	bool lose_data;
-	bool host_only;
+	bool host_only, hostname_only, rename_host;
 };
 enum result { OK, WARN, STOP, SKIP };
 extern const char *const results[]; /* in words */
@@ -77,6 +77,7 @@ void check_networks(struct flight *f);
 void check_ingress(struct flight *f);
 void find_cluster(struct flight *f); /* for the checks that look at it */
 void check_cluster(struct flight *f);
+void check_hostname(struct flight *f);
 void check_host_objects(struct flight *f);
 void check_other_ingresses(struct flight *f);
 

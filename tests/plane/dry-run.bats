@@ -195,3 +195,22 @@ wait configmap/one --for=exists'
 	run -0 writes
 	assert_output ""
 }
+
+@test "deploy: a first server dry run names what a later run can show" {
+	helm uninstall k3k -n k3k-system >/dev/null
+	kubectl delete crd {clusters,virtualclusterpolicies}.k3k.io >/dev/null
+	printf '%s\n' NAMESPACE=first >>deploy.conf
+	own_audit
+	run --separate-stderr -0 rk3k deploy -c deploy.conf --yes --skip-preflight --dry-run=server
+	assert_line "release/k3k deployed (k3k 1.0.2) (server dry run)"
+	assert_line "namespace/first created (server dry run)"
+	[[ $stderr == *"cluster: only possible once namespace first exists (server dry run)"* ]]
+	[[ $stderr == *"ingress: only possible once namespace first exists (server dry run)"* ]]
+	[[ $stderr == *"rancher: only possible once the virtual cluster exists (server dry run)"* ]]
+	kubectl create namespace first >/dev/null
+	run --separate-stderr -0 rk3k deploy -c deploy.conf --yes --skip-preflight --dry-run=server
+	[[ $stderr == *"cluster: only possible once the k3k controller exists (server dry run)"* ]]
+	assert_line "ingress.networking.k8s.io/rancher-k3k-ingress created (server dry run)"
+	run -0 writes
+	assert_equal "$(grep -v '/api/v1/namespaces?' <<<"$output")" ""
+}

@@ -264,10 +264,10 @@ setup() { own_home; }
 		list /apis/networking.k8s.io/v1/servicecidrs?limit=500 200
 		list /apis/networking.k8s.io/v1/ingressclasses?limit=500 200
 		get /api/v1/namespaces/$NS/secrets/k3k-rancher-bootstrap 404
+		list /apis/networking.k8s.io/v1/ingresses?limit=500 200
 		get /api/v1/namespaces/$NS 200
 		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
 		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
-		list /apis/networking.k8s.io/v1/ingresses?limit=500 200
 		list /api/v1/services?limit=500 200
 	END
 }

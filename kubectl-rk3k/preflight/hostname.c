@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/* hostname - the host names under which the existing Rancher is served, against those of the settings:
+ * a configuration that differs only in them was rather meant for a second Rancher. */
+#include "tool.h"
+
+#include "ingress.h"
+#include "steps.h"
+
+static bool has(const struct rk_strv *v, const char *s)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcasecmp(v->v[i], s))
+			return true;
+	return false;
+}
+
+/* Whether the Ingress leads to this cluster's Rancher: it is ours, or leads to the Service of that
+ * purpose, whose names the rancher-k3k scripts have changed over time. */
+static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
+{
+	const struct rk_val *rule = rk_at(rk_get(ing, "spec", "rules", NULL), 0);
+	const struct rk_val *path = rk_at(rk_get(rule, "http", "paths", NULL), 0);
+	const char *to = rk_get_str(path, "backend", "service", "name", NULL);
+	const char *of = rk_get_str(ing, "metadata", "labels", RK_LABEL_CLUSTER, NULL);
+
+	if (!rk_streq(rk_get_str(ing, "metadata", "namespace", NULL), rk_settings_ns(f->s)))
+		return false;
+	if (of)
+		return rk_streq(of, rk_settings_cluster(f->s));
+	for (const char *const *old = rk_ingress_old_services; *old; old++)
+		if (rk_streq(to, *old))
+			return true;
+	return rk_streq(to, str(f, RK_KEY_SERVICE_NAME));
+}
+
+/* The names of the host's Ingress. False: could not be determined, which has a row. */
+static bool names_on_host(struct flight *f, struct rk_strv *out)
+{
+	const struct rk_val *all = list(f, "hostname", &RK_INGRESS, NULL, NULL);
+
+	rk_each (ing, all)
+		if (serves_rancher(f, ing))
+			rk_ingress_hosts(ing, out);
+	return all != NULL;
+}
+
+/* The name that Rancher's chart was given, of a virtual cluster that is not exposed yet or no more. */
+static int name_inside(struct flight *f, struct rk_strv *out, struct rk_err *err)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_val *chart = NULL, *values = NULL;
+	struct rk_kube *virt = NULL;
+	const char *name, *text;
+	int rc = rk_k3k_open(
+		&virt, f->k, rk_settings_ns(f->s), rk_settings_cluster(f->s), &access, err);
+
+	if (rc == 0)
+		rc = rk_kube_find(virt, &RK_HELMCHART, RK_CHART_NS, "rancher", f->d, &chart, err);
+	name = rk_get_str(chart, "spec", "set", "hostname", NULL);
+	text = rk_get_str(chart, "spec", "valuesContent", NULL);
+	if (rc == 0 && !name && text)
+		rc = rk_yaml_parse(f->d, text, strlen(text), &values, err);
+	name = name ? name : rk_get_str(values, "hostname", NULL);
+	if (name)
+		rk_strv_add(out, name);
+	rk_kube_free(virt);
+	rk_k3k_access_release(&access);
+	return rc;
+}
+
+static void compare(struct flight *f, const struct rk_strv *have, const struct rk_strv *want)
+{
+	rk_auto_buf served = RK_BUF_INIT, wanted = RK_BUF_INIT;
+	bool renamed = false;
+
+	for (size_t i = 0; i < have->n; i++) {
+		join(&served, have->v[i]);
+		renamed |= !has(want, have->v[i]);
+	}
+	for (size_t i = 0; i < want->n; i++)
+		join(&wanted, want->v[i]);
+	if (!renamed)
+		row(f, OK, "hostname", "Rancher is served as %s", served.s);
+	else if (f->o->rename_host)
+		row(f, WARN, "hostname",
+			"Rancher is renamed from %s to %s; its setting server-url and the agents "
+			"of "
+			"downstream clusters keep the old name until you change them",
+			served.s, wanted.s);
+	else
+		row(f, STOP, "hostname",
+			"the Rancher in %s/%s is served as %s, and the configuration says %s: for "
+			"a "
+			"second Rancher set another NAMESPACE and CLUSTER; to rename this one use "
+			"--rename-host",
+			rk_settings_ns(f->s), rk_settings_cluster(f->s), served.s, wanted.s);
+}
+
+void check_hostname(struct flight *f)
+{
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_strv have = {0}, want = {0};
+	bool known = names_on_host(f, &have);
+
+	rk_settings_hosts(f->s, &want);
+	if (known && !have.n && f->cluster && name_inside(f, &have, &err) < 0 &&
+		err.code != RK_NOTFOUND)
+		row(f, WARN, "hostname", "could not be determined: %s", err.msg);
+	if (have.n)
+		compare(f, &have, &want);
+	rk_strv_release(&have);
+	rk_strv_release(&want);
+}
