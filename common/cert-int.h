@@ -70,6 +70,10 @@ int cert_next_block(struct pem *in, struct block *b);
 /* All certificates of a PEM text, at most max of them. */
 int cert_read(const char *pem, size_t n, int max, STACK_OF(X509) **out, struct rk_err *err);
 int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err);
+/* Why crypto/x509 of Go would not read a certificate, whose DER this is; NULL: it would. */
+const char *cert_go_trouble(X509 *x, const unsigned char *der, size_t n);
+/* Whether crypto/tls of Go would read a private key, which OpenSSL has decoded. */
+bool cert_go_key(const EVP_PKEY *key);
 /* The first private key of a PEM text, and the block it came in. */
 int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, struct rk_err *err);
 /* A leaf with its chain, which is taken over. */

@@ -290,6 +290,25 @@ int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *er
 	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
 }
 
+/* Go passes over what it does not read: the CA would be missing without a word. */
+static int check_go(const STACK_OF(X509) *list, struct rk_err *err)
+{
+	for (int i = 0; i < sk_X509_num(list); i++) {
+		X509 *x = sk_X509_value(list, i);
+		unsigned char *der = NULL;
+		int n = i2d_X509(x, &der);
+		const char *why = n > 0 ? cert_go_trouble(x, der, (size_t)n) : "it is damaged";
+
+		OPENSSL_free(der);
+		if (why)
+			return rk_err_set(err, RK_FAIL,
+				"certificate %d cannot be read by programs written in Go "
+				"(kubectl, helm, Rancher): %s",
+				i + 1, why);
+	}
+	return 0;
+}
+
 int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 {
 	bool key = holds_key(pem->s, pem->len);
@@ -305,7 +324,7 @@ int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 			"put only the certificates into a file: openssl crl2pkcs7 -nocrl -certfile "
 			"FILE | openssl pkcs7 -print_certs -out CERTIFICATES.pem");
 	}
-	if (cert_read(pem->s, pem->len, BUNDLE_MAX, &list, err) < 0 ||
+	if (cert_read(pem->s, pem->len, BUNDLE_MAX, &list, err) < 0 || check_go(list, err) < 0 ||
 		cert_write(list, &out, err) < 0)
 		return -1;
 	rk_buf_reset(pem);
@@ -315,8 +334,8 @@ int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 
 /* --- keys --- */
 
-/* Go reads the notation by its label and then by its content: the label is what the content is. */
-static const char *key_label(const struct block *b, const EVP_PKEY *key)
+/* PKCS#8 wraps the algorithm around what the older notations have alone. */
+static bool is_pkcs8(const struct block *b)
 {
 	const unsigned char *p = (const unsigned char *)b->der.s, *end = p + b->der.len;
 	int tag = 0, class;
@@ -326,16 +345,25 @@ static const char *key_label(const struct block *b, const EVP_PKEY *key)
 	ASN1_get_object(&p, &len, &tag, &class, end - p); /* its version */
 	p += len;
 	ASN1_get_object(&p, &len, &tag, &class, end - p);
-	if (tag == V_ASN1_SEQUENCE)
-		return PEM_STRING_PKCS8INF;
-	if (tag == V_ASN1_OCTET_STRING)
-		return PEM_STRING_ECPRIVATEKEY;
-	return EVP_PKEY_is_a(key, "RSA") ? PEM_STRING_RSA : b->name;
+	return tag == V_ASN1_SEQUENCE;
+}
+
+/* In the notation it came in: a copy that is compared with its source stays as it is. */
+static int write_key(const struct block *b, EVP_PKEY *key, struct rk_buf *out, struct rk_err *err)
+{
+	auto_bio *bio = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
+	bool good = bio != NULL;
+
+	if (is_pkcs8(b))
+		good = good && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+	else
+		good = good &&
+		       PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL);
+	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
 }
 
 int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err)
 {
-	auto_bio *bio = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
 	auto_block b = BLOCK_INIT;
 	auto_pkey *key = NULL;
 	int r;
@@ -344,11 +372,11 @@ int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err)
 	ERR_set_mark();
 	r = cert_read_key(pem->s, pem->len, &b, &key, err);
 	rk_buf_reset(pem);
-	if (r == 0 && !(bio &&
-			      PEM_write_bio(bio, key_label(&b, key), "",
-				      (const unsigned char *)b.der.s, (long)b.der.len) > 0 &&
-			      cert_bio_to_buf(bio, pem)))
-		r = rk_err_set(err, RK_FAIL, "cannot write PEM");
+	if (r == 0 && !cert_go_key(key))
+		r = rk_err_set(
+			err, RK_FAIL, "the private key is damaged: its parts do not fit together");
+	if (r == 0)
+		r = write_key(&b, key, pem, err);
 	ERR_pop_to_mark();
 	return r;
 }

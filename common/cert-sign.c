@@ -12,19 +12,22 @@ static bool is_key_block(const struct block *b)
 	return rk_suffix(b->name, "PRIVATE KEY");
 }
 
-/* The label names the algorithm of the older notations; being told is three times as fast. */
+/* The label names the algorithm of the older notations; being told is three times as fast. Where it
+ * is wrong the content counts, as for Go. */
 static EVP_PKEY *decode_key(const struct block *b)
 {
 	const unsigned char *p = (const unsigned char *)b->der.s, *end = p + b->der.len;
 	long n = (long)b->der.len;
-	EVP_PKEY *key;
+	EVP_PKEY *key = NULL;
 
 	if (rk_streq(b->name, PEM_STRING_ECPRIVATEKEY))
 		key = d2i_PrivateKey(EVP_PKEY_EC, NULL, &p, n);
 	else if (rk_streq(b->name, PEM_STRING_RSA))
 		key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, n);
-	else
+	if (!key) {
+		p = (const unsigned char *)b->der.s;
 		key = d2i_AutoPrivateKey(NULL, &p, n);
+	}
 	if (key && p != end) {
 		EVP_PKEY_free(key);
 		key = NULL;

@@ -361,3 +361,15 @@ preflight() {
 	run -1 --separate-stderr "$BIN/rk3k-status"
 	assert_output --regexp 'kubeconfig +expired +.*expired on 20'
 }
+
+# --- against Go ------------------------------------------------------------------
+
+@test "certificates: Go reads and verifies what is passed on and taken, and nothing else" {
+	local unit build
+	build=$(cd "$BIN/.." && pwd)
+	unit=$build/unit/test_cert
+	[[ -x $unit ]] || make -s -C "$TOP" B="$build" "$unit"
+	"$TOP/tests/env/build" certificates 2>/dev/null
+	run -0 timeout 120 "$("$TOP/tests/env/build" --path)/certificates" "$unit" 1 1500
+	assert_output --regexp '^1500 cases, passed on: '
+}

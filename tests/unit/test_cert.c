@@ -366,6 +366,32 @@ static void other_files_are_named(void **state)
 	expect_not_admitted(&text, "certificate 1 is damaged", "");
 }
 
+/* Go would leave these out of a bundle without a word. */
+static void what_go_does_not_read(void **state)
+{
+	struct pki p;
+
+	(void)state;
+	pki_make(&p, &root, &(struct pki_spec){.cn = "x", .alg = "secp256k1"});
+	expect_not_admitted(
+		&p.cert_pem, "certificate 1 cannot be read by programs written in Go", "");
+	expect_not_admitted(&p.cert_pem, "its key is of an unknown curve", "");
+	pki_release(&p);
+	pki_make(&p, &root, &(struct pki_spec){.cn = "x", .san = "DNS:a.example"});
+	ASN1_INTEGER_set(X509_get_serialNumber(p.cert), -7);
+	pki_sign(p.cert, root.key, NULL);
+	rk_buf_reset(&p.cert_pem);
+	pki_cert_pem(p.cert, &p.cert_pem);
+	expect_not_admitted(&p.cert_pem, "its serial number is negative", "");
+	ASN1_INTEGER_set(X509_get_serialNumber(p.cert), 7);
+	pki_ext(p.cert, root.cert, NID_subject_alt_name, "DNS:b.example");
+	pki_sign(p.cert, root.key, NULL);
+	rk_buf_reset(&p.cert_pem);
+	pki_cert_pem(p.cert, &p.cert_pem);
+	expect_not_admitted(&p.cert_pem, "an extension is malformed, there twice", "");
+	pki_release(&p);
+}
+
 static void keys_are_written_again(void **state)
 {
 	static const char *const algs[] = {"P-256", "P-384", "RSA", "ED25519"};
@@ -1065,9 +1091,9 @@ int main(int argc, char **argv)
 		T(key_behind_other_blocks), T(no_key), T(admitted_in_every_notation),
 		T(admitted_with_headers_and_trust), T(no_key_is_admitted),
 		T(key_beside_a_client_certificate), T(other_files_are_named),
-		T(keys_are_written_again), T(key_with_borrowed_public_half),
-		T(check_says_the_first_trouble), T(date_in_words), T(verify_chains),
-		T(verify_refusals), T(what_go_refuses), T(short_keys_are_weak),
+		T(what_go_does_not_read), T(keys_are_written_again),
+		T(key_with_borrowed_public_half), T(check_says_the_first_trouble), T(date_in_words),
+		T(verify_chains), T(verify_refusals), T(what_go_refuses), T(short_keys_are_weak),
 		T(key_of_a_later_certificate), T(intermediate_as_anchor), T(addresses_as_dns_names),
 		T(sign_client_by_every_kind_of_ca), T(sign_client_defaults),
 		T(sign_client_refusals), T(flipped_bits_of_der), T(flipped_bits_of_pem),

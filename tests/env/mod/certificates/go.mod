@@ -1,0 +1,3 @@
+module rk3k.test/certificates
+
+go 1.24.0
