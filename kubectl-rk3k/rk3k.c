@@ -260,6 +260,86 @@ static int no_such_tool(const struct places *p, const char *word, struct rk_err 
 	return -1;
 }
 
+/* --- asking a tool --- */
+
+/* What the program says on descriptor `from` (1 or 2; the other goes to /dev/null when it is 2), cut
+ * to fit. Returns its exit code, -1 when it could not be asked or was killed. */
+static int ask_tool(const char *const *argv, int from, char *answer, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+	int fd[2], status = 0;
+
+	answer[0] = '\0';
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		if (from == STDERR_FILENO)
+			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+		dup2(fd[1], from);
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(126);
+	}
+	close(fd[1]);
+	while (len < size - 1 && (n = read(fd[0], answer + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	answer[len] = '\0';
+	close(fd[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* --- the libraries of the tools; this program needs none of them --- */
+
+/* Whether they are where most systems have them: then no tool need be started to know. */
+static bool libraries_are_usual(void)
+{
+	static const char *const names[] = {"libcurl.so.4", "libyaml-0.so.2", "libcrypto.so.3"};
+	static const char *const dirs[] = {
+#if defined(__x86_64__)
+		"/usr/lib/x86_64-linux-gnu",
+#elif defined(__aarch64__)
+		"/usr/lib/aarch64-linux-gnu",
+#endif
+		"/usr/lib64",
+		"/usr/lib",
+	};
+	size_t found = 0;
+
+	for (size_t i = 0; i < RK_COUNT(names) && found == i; i++) {
+		for (size_t j = 0; j < RK_COUNT(dirs) && found == i; j++) {
+			rk_auto_free char *path = rk_asprintf("%s/%s", dirs[j], names[i]);
+
+			found += access(path, F_OK) == 0;
+		}
+	}
+	return found == RK_COUNT(names);
+}
+
+/* The dynamic loader ends a program with 127 when a library is missing. `version` needs them all. */
+static int check_libraries(const char *dir, struct rk_err *err)
+{
+	static const char words[] = "libraries: ";
+	rk_auto_free char *path = rk_asprintf("%s/rk3k-version", dir);
+	const char *const argv[] = {path, "--summary", NULL};
+	char answer[512];
+	const char *name;
+
+	if (libraries_are_usual() || !is_executable(path) ||
+		ask_tool(argv, STDERR_FILENO, answer, sizeof(answer)) != 127)
+		return 0;
+	name = strstr(answer, words);
+	name = name ? name + strlen(words) : answer;
+	rk_err_set(err, RK_NOTFOUND, "a library that the tools need is missing: %.*s",
+		(int)strcspn(name, ":\n"), name);
+	return rk_err_hint(err, "install libcurl, libyaml and OpenSSL 3, for example: apt-get "
+				"install libcurl4 libyaml-0-2 libssl3, or dnf install libcurl "
+				"libyaml openssl-libs");
+}
+
 /* --- becoming a tool --- */
 
 /* Scripts call their neighbours by name. */
@@ -285,6 +365,8 @@ static int become(
 
 	if (!path)
 		return no_such_tool(p, word, err);
+	if (p->v[at].own && check_libraries(p->v[at].dir, err) < 0)
+		return -1;
 	if (p->v[at].own)
 		own_tools_first_on_path(p->v[at].dir);
 	rk_strv_add(&argv, path);
@@ -370,27 +452,10 @@ static int from_helm(struct rk_err *err)
 /* Whether the tool completes --namespace, and so has it. */
 static bool takes_namespace(const char *path)
 {
-	char answer[256] = "";
-	size_t len = 0;
-	ssize_t n;
-	pid_t pid;
-	int fd[2];
+	const char *const argv[] = {path, "__complete", "--namespace", NULL};
+	char answer[256];
 
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return false;
-	pid = fork();
-	if (pid == 0) {
-		dup2(fd[1], STDOUT_FILENO);
-		execl(path, path, "__complete", "--namespace", (char *)NULL);
-		_exit(127);
-	}
-	close(fd[1]);
-	while (len < sizeof(answer) - 1 &&
-		(n = read(fd[0], answer + len, sizeof(answer) - 1 - len)) > 0)
-		len += (size_t)n;
-	close(fd[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	ask_tool(argv, STDOUT_FILENO, answer, sizeof(answer));
 	return rk_prefix(answer, "--namespace");
 }
 
