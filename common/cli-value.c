@@ -141,6 +141,23 @@ static int set_int(struct rk_flag *f, const char *name, const char *value, struc
 	return 0;
 }
 
+/* A number of days, or a lifetime of whole days. */
+static int set_days(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	const int64_t day = INT64_C(24) * 3600 * 1000;
+	int64_t n;
+
+	if (!rk_parse_int(value, INT64_MIN, INT64_MAX, &n)) {
+		if (!rk_parse_life(value, &n) || n % day)
+			return rk_err_set(err, RK_USAGE,
+				"%s: \"%s\" is not a number of days such as 90 or 90d", name,
+				value);
+		n /= day;
+	}
+	*(int64_t *)f->p = n;
+	return 0;
+}
+
 /* Items of "a,b" live as long as the process: opts point to them as they point into argv. */
 static void add_csv(struct rk_strv *v, const char *value)
 {
@@ -166,6 +183,8 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 	case RK_OPT_SECS:
 	case RK_OPT_LIFE:
 		return set_duration(f, name, value, err);
+	case RK_OPT_DAYS:
+		return set_days(f, name, value, err);
 	case RK_OPT_ENUM:
 		return set_enum(f, name, value, err);
 	case RK_OPT_LIST:

@@ -99,15 +99,40 @@ static void warn_of_ttl(const struct job *j)
 			(long long)(asked / 3600000));
 }
 
+/* The replaced token, asked for with itself, else as the maker: an ext token gets nothing from
+ * Norman before 2.15, and a token that is refused may still exist. *gone: it does not. */
+static int read_old(
+	struct job *j, const char *name, struct rk_rancher_token *t, bool *gone, struct rk_err *err)
+{
+	*gone = false;
+	rk_rancher_use(j->r, j->old_token);
+	if (rk_rancher_token_get(j->r, name, t, NULL) == 0)
+		return 0;
+	rk_err_clear(err);
+	tf_as_maker(j);
+	if (rk_rancher_token_get(j->r, name, t, err) == 0)
+		return 0;
+	*gone = err->http == 404;
+	return -1;
+}
+
 /* The one that the new token replaces is ours when it has our description. */
 void tf_drop_old(struct job *j)
 {
 	rk_auto_free char *name = j->old_token ? rk_rancher_token_name(j->old_token) : NULL;
 	struct rk_rancher_token t;
+	struct rk_err err = RK_ERR_INIT;
+	bool gone;
 
-	if (!name || !rk_streq(j->old_url, j->url) || rk_streq(name, j->token.name) ||
-		rk_rancher_token_get(j->r, name, &t, NULL) < 0)
+	if (!name || !rk_streq(j->old_url, j->url) || rk_streq(name, j->token.name))
 		return;
+	if (read_old(j, name, &t, &gone, &err) < 0) {
+		if (!gone)
+			rk_warn("token %s is replaced in %s, and whether it still exists could not "
+				"be determined: %s",
+				name, j->tfvars, err.msg);
+		return;
+	}
 	if (!tf_is_described(t.description, j->o->description))
 		rk_note("token %s is replaced in %s and stays valid", name, j->tfvars);
 	else

@@ -473,6 +473,22 @@ each_wrong() {
 	nothing_left
 }
 
+@test "tf-setup: an ext token replaces a Norman one, which is deleted" {
+	switch no-norman=1
+	setup_tf -0
+	(umask 077 && token_value >../token)
+	rm -f -- *
+	switch no-norman=
+	setup_tf -0
+	local old
+	old=$(token_value | cut -d: -f1)
+	run -0 --separate-stderr tf --url "$URL" --resolve "$RESOLVE" --ca-file "$CA" \
+		--rancher-token-file ../token --renew
+	assert_file_contains terraform.tfvars '^rancher_token .*"ext/token-'
+	run -0 tokens
+	refute_output --partial "$old"
+}
+
 @test "tf-setup: what cannot be found is named with the command that removes it" {
 	switch lose-all=1 'lose=POST /v1-public/login'
 	setup_tf -1

@@ -461,6 +461,37 @@ static void test_durations(void **state)
 	}
 }
 
+static int64_t days_of(const char *value, struct rk_err *err)
+{
+	static const struct rk_opt opts[] = {
+		{.name = "days", .kind = RK_OPT_DAYS, .arg = "DAYS", .help = "how long"},
+		RK_OPT_END};
+	static const struct rk_verb one[] = {{.opts = opts, .run = run}, {.run = NULL}};
+	static const struct rk_cmd cmd = {.name = "x", .opts_size = sizeof(int64_t), .verbs = one};
+	rk_auto_free char *word = rk_asprintf("--days=%s", value);
+	const struct rk_verb *verb;
+	int64_t days = 0;
+	int nargs;
+	bool help;
+
+	rk_err_clear(err);
+	return rk_cli_parse(&cmd, &days, 1, &word, &verb, &nargs, &help, err) < 0 ? -1 : days;
+}
+
+static void test_days(void **state)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(days_of("90", &err), 90);
+	assert_int_equal(days_of("90d", &err), 90);
+	assert_int_equal(days_of("48h", &err), 2);
+	assert_int_equal(days_of("1.5d", &err), -1);
+	assert_int_equal(err.code, RK_USAGE);
+	assert_string_equal(err.msg, "--days: \"1.5d\" is not a number of days such as 90 or 90d");
+	assert_int_equal(days_of("x", &err), -1);
+}
+
 static void test_lifetimes(void **state)
 {
 	int64_t ms = 77;
@@ -615,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_tool_without_verbs),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_lifetimes),
+		cmocka_unit_test(test_days),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_help_text),
