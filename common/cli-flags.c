@@ -13,7 +13,7 @@ const struct rk_opt rk_kube_opts[] = {
 		.arg = "NAME", .help = "cluster of the kubeconfig to use"},
 	{"user", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, user), .arg = "NAME",
 		.help = "user of the kubeconfig to use"},
-	{"namespace", 'n', RK_OPT_STR, offsetof(struct rk_kube_flags, ns), "NAME",
+	{"namespace", 'n', RK_OPT_NAME, offsetof(struct rk_kube_flags, ns), "NAME",
 		"namespace to work in", .complete = "namespace"},
 	{"server", 's', RK_OPT_STR, offsetof(struct rk_kube_flags, server), .arg = "URL",
 		.help = "address of the API server", .env = "RK3K_SERVER"},
@@ -50,7 +50,7 @@ const struct rk_opt rk_kube_opts[] = {
 };
 
 const struct rk_opt rk_virtual_opts[] = {
-	{"virtual", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, virtual_cluster),
+	{"virtual", .kind = RK_OPT_NAME, .off = offsetof(struct rk_kube_flags, virtual_cluster),
 		.arg = "[NS/]NAME", .complete = "cluster",
 		.help = "act inside this virtual cluster"},
 	RK_OPT_END,

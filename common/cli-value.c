@@ -193,6 +193,11 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 	case RK_OPT_CSV:
 		add_csv(f->p, value);
 		return 0;
+	case RK_OPT_NAME:
+		if (!*value)
+			return rk_err_set(err, RK_USAGE, "%s: the name must not be empty", name);
+		*(const char **)f->p = value;
+		return 0;
 	default:
 		*(const char **)f->p = value;
 		return 0;

@@ -23,6 +23,7 @@ enum rk_opt_kind {
 	RK_OPT_SECS,  /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
 	RK_OPT_DAYS,  /* int64_t days: 90, 90d, 2160h */
 	RK_OPT_LIFE,  /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
+	RK_OPT_NAME,  /* as RK_OPT_STR, and not empty */
 	RK_OPT_GROUP, /* sub: a table whose offsets are relative to off; help: its heading */
 };
 

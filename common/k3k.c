@@ -52,6 +52,130 @@ int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, 
 		err, "write NAME or NAMESPACE/NAME in lower case, as kubectl shows them");
 }
 
+/* --- which one is meant --- */
+
+static const char *ns_of(const struct rk_val *c)
+{
+	return rk_get_str(c, "metadata", "namespace", NULL);
+}
+
+struct match {
+	const struct rk_val *first, *usual; /* usual: of the default name */
+	size_t n;
+};
+
+static struct match find_matches(const struct rk_val *clusters, const char *ns, const char *name)
+{
+	struct match m = {0};
+
+	rk_each (c, clusters) {
+		const char *is = rk_get_str(c, "metadata", "name", NULL);
+
+		if (!is || !ns_of(c) || (ns && !rk_streq(ns_of(c), ns)) ||
+			(name && !rk_streq(is, name)))
+			continue;
+		if (!m.n++)
+			m.first = c;
+		if (!name && rk_streq(is, RK_K3K_CLUSTER) && (ns || rk_streq(ns_of(c), RK_K3K_NS)))
+			m.usual = c;
+	}
+	return m;
+}
+
+static int several(const struct rk_val *clusters, const char *ns, const char *name, size_t n,
+	struct rk_err *err)
+{
+	rk_auto_buf list = RK_BUF_INIT;
+
+	rk_each (c, clusters) {
+		const char *is = rk_get_str(c, "metadata", "name", NULL);
+
+		if (is && ns_of(c) && (!ns || rk_streq(ns_of(c), ns)) &&
+			(!name || rk_streq(is, name)) && list.len < 300)
+			rk_buf_addf(&list, "%s%s/%s", list.len ? ", " : "", ns_of(c), is);
+	}
+	rk_err_set(err, RK_CONFLICT, "%zu virtual clusters%s%s match: %s%s", n,
+		name ? " named " : "", name ? name : "", list.s, list.len < 300 ? "" : ", ...");
+	return rk_err_hint(err, "give one as NAMESPACE/NAME");
+}
+
+int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *context_ns,
+	const char *name, const struct rk_val **chosen, struct rk_err *err)
+{
+	/* the default namespace is a preference among clusters of one name, no place to look alone */
+	const char *const places[] = {
+		ns_flag ? ns_flag : context_ns, name && !ns_flag ? RK_K3K_NS : NULL};
+
+	*chosen = NULL;
+	for (size_t i = 0; i <= RK_COUNT(places); i++) {
+		bool everywhere = i == RK_COUNT(places);
+		struct match m;
+
+		if (everywhere ? ns_flag != NULL : !places[i])
+			continue;
+		m = find_matches(clusters, everywhere ? NULL : places[i], name);
+		*chosen = m.usual ? m.usual : m.n == 1 ? m.first : NULL;
+		if (*chosen)
+			return 0;
+		if (m.n > 1)
+			return several(clusters, everywhere ? NULL : places[i], name, m.n, err);
+	}
+	return 0;
+}
+
+/* The Clusters that the caller may see; 0 and NULL when that is none of them. */
+static int list_clusters(struct rk_kube *host, const char *ns, const char *context_ns,
+	const char *field, struct rk_doc *d, struct rk_val **all, struct rk_err *err)
+{
+	struct rk_list_opts o = {.metadata_only = true, .fields = field};
+
+	*all = NULL;
+	if (rk_kube_list_all(host, &RK_CLUSTER, ns, &o, d, all, 0, err) == 0)
+		return 0;
+	if (err->http == 403 && !ns && context_ns)
+		return list_clusters(host, context_ns, NULL, field, d, all, err);
+	if (err->http != 403 && err->code != RK_NOTFOUND)
+		return -1;
+	rk_err_clear(err);
+	*all = NULL;
+	return 0;
+}
+
+int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, char **ns,
+	char **name, struct rk_err *err)
+{
+	const char *home = ns_flag ? ns_flag : RK_K3K_NS;
+	const char *context_ns = ns_flag ? NULL : rk_kube_target(host)->ns;
+	rk_auto_free char *field = NULL, *own_ns = NULL, *own_name = NULL;
+	rk_auto_doc *d = rk_doc_new(false);
+	const struct rk_val *chosen;
+	struct rk_val *all;
+	struct rk_err own = RK_ERR_INIT;
+
+	*ns = *name = NULL;
+	if (!err)
+		err = &own;
+	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, home, &own_ns, &own_name, err) < 0)
+		return -1;
+	if (!ref || (!strchr(ref, '/') && !ns_flag)) {
+		field = ref ? rk_asprintf("metadata.name=%s", own_name) : NULL;
+		if (list_clusters(host, ns_flag, context_ns, field, d, &all, err) < 0 ||
+			rk_k3k_pick(all, ns_flag, context_ns, ref ? own_name : NULL, &chosen, err) <
+				0)
+			return -1;
+		if (chosen) {
+			*ns = rk_strdup(ns_of(chosen));
+			*name = rk_strdup(rk_get_str(chosen, "metadata", "name", NULL));
+			if (!rk_streq(*ns, home) && !rk_streq(*ns, context_ns))
+				rk_note("virtual cluster %s/%s", *ns, *name);
+			return 0;
+		}
+	}
+	*ns = rk_steal(&own_ns);
+	*name = rk_steal(&own_name);
+	return 0;
+}
+
 const char *rk_k3k_via_word(enum rk_k3k_via v)
 {
 	static const char *const words[] = {"given server", "ingress", "load balancer", "node port",
@@ -159,11 +283,12 @@ int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struc
 		c->kube = c->host;
 		return 0;
 	}
-	if (rk_k3k_ref(flags->virtual_cluster, RK_K3K_NS, &ns, &name, err) < 0)
+	/* -n is meant inside; the host's comes with NS/NAME */
+	if (rk_k3k_choose(c->host, NULL, flags->virtual_cluster, &ns, &name, err) < 0)
 		return -1;
 	if (rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err) < 0)
 		return -1;
-	if (flags->ns) /* -n is meant inside; the host's comes with NS/NAME */
+	if (flags->ns)
 		rk_kube_set_namespace(c->kube, flags->ns);
 	return 0;
 }

@@ -26,6 +26,17 @@ void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
 int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
 	struct rk_err *err) RK_MUST_USE;
 
+/* The virtual cluster that is meant by "[NS/]NAME" (NULL: any) and -n (ns_flag, or NULL). NS/NAME is
+ * taken as it is; else the Clusters are listed once, and NAME is looked for in -n, or without it in
+ * the context's namespace, then in RK_K3K_NS, then everywhere. Without NAME it is RK_K3K_CLUSTER or
+ * the only one there. Nothing found, or no right to list: as rk_k3k_ref. Strings are the caller's to
+ * free. Errors: RK_USAGE as rk_k3k_ref; RK_CONFLICT, naming them, when there are several. */
+int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, char **ns,
+	char **name, struct rk_err *err) RK_MUST_USE;
+/* The pure part: clusters is a SEQ of Clusters, context_ns may be NULL. *chosen NULL: none. */
+int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *context_ns,
+	const char *name, const struct rk_val **chosen, struct rk_err *err) RK_MUST_USE;
+
 /* Decode one key of Secret k3k-CLUSTER-SUFFIX into out (make it a secret buffer). RK_NOTFOUND
  * tells "no such cluster" from "not there yet", with the cluster's phase. */
 int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,

@@ -216,11 +216,11 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = p;
 	struct job j = {.o = o};
-	const char *ref = argc ? argv[0] : RK_K3K_CLUSTER;
 	int rc = rk_kube_open(&j.host, &o->kube, err);
 
 	if (rc == 0)
-		rc = rk_k3k_ref(ref, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
+		rc = rk_k3k_choose(
+			j.host, o->kube.ns, argc ? argv[0] : NULL, &j.ns, &j.cluster, err);
 	if (rc == 0)
 		rc = rk_certcopy_from(o->from, &j.from_ns, &j.from, err);
 	if (rc == 0)

@@ -75,9 +75,11 @@ struct job {
 
 static int job_init(struct job *j, const struct opts *o, const char *ref, struct rk_err *err)
 {
-	*j = (struct job){.o = o, .d = rk_doc_new(true)};
-	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns,
-		    &j->cluster, err) < 0)
+	int rc = j->host ? rk_k3k_choose(j->host, o->kube.ns, ref, &j->ns, &j->cluster, err)
+			 : rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER,
+				   o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns, &j->cluster, err);
+
+	if (rc < 0)
 		return -1;
 	j->in = (struct rk_ingress){.ns = j->ns,
 		.cluster = j->cluster,
@@ -105,11 +107,11 @@ static int with_job(void *opts, int argc, char **argv, bool online,
 	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
 {
 	const struct opts *o = opts;
-	struct job j;
-	int rc = job_init(&j, o, argc ? argv[0] : NULL, err);
+	struct job j = {.o = o, .d = rk_doc_new(true)};
+	int rc = online ? rk_kube_open(&j.host, &o->kube, err) : 0;
 
-	if (rc == 0 && online)
-		rc = rk_kube_open(&j.host, &o->kube, err);
+	if (rc == 0)
+		rc = job_init(&j, o, argc ? argv[0] : NULL, err);
 	if (rc == 0)
 		rc = fn(&j, err);
 	job_release(&j);

@@ -126,16 +126,16 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 	struct rk_doc *d, struct rk_err *err)
 {
 	const struct opts *o = l->o;
-	const char *ns = o->kube.ns ? o->kube.ns : RK_K3K_NS, *name = RK_K3K_CLUSTER;
+	int rc;
 
-	if (o->config) {
-		if (rk_settings_load_names(s, o->config, err) < 0)
-			return -1;
-		ns = o->kube.ns ? o->kube.ns : rk_settings_ns(s);
-		name = rk_settings_cluster(s);
-	}
-	if (rk_k3k_ref(ref ? ref : name, ns, &at[0], &at[1], err) < 0 ||
-		rk_certcopy_from(o->from, &at[2], &at[3], err) < 0)
+	if (o->config && rk_settings_load_names(s, o->config, err) < 0)
+		return -1;
+	if (o->config)
+		rc = rk_k3k_ref(ref ? ref : rk_settings_cluster(s),
+			o->kube.ns ? o->kube.ns : rk_settings_ns(s), &at[0], &at[1], err);
+	else
+		rc = rk_k3k_choose(l->host, o->kube.ns, ref, &at[0], &at[1], err);
+	if (rc < 0 || rk_certcopy_from(o->from, &at[2], &at[3], err) < 0)
 		return -1;
 	l->ns = at[0];
 	l->cluster = at[1];
@@ -158,11 +158,10 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (o->all && (argc || o->config || o->service || o->ingress || o->secret || o->from))
 		return rk_err_set(err, RK_USAGE, "-A is about all virtual clusters; leave out %s",
 			argc ? argv[0] : "-c and names of objects");
-	rc = o->all ? 0 : find(&l, argc ? argv[0] : NULL, at, s, names, err);
-
-	if (rc == 0)
-		rc = rk_kube_open(&host, &o->kube, err);
+	rc = rk_kube_open(&host, &o->kube, err);
 	l.host = host;
+	if (rc == 0 && !o->all)
+		rc = find(&l, argc ? argv[0] : NULL, at, s, names, err);
 	if (rc == 0)
 		rc = o->all	? list_all(o, host, err)
 		     : o->watch ? watch(&l, err)

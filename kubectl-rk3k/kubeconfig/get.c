@@ -332,12 +332,11 @@ int get_with(const struct opts *o, int argc, char **argv,
 	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
 	rk_auto_kube *host = NULL;
 	char **command = argc > 1 ? argv + 1 : NULL;
-	int rc = rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS,
-		&e.ns, &e.cluster, err);
+	int rc = rk_kube_open(&host, &o->kube, err);
 
 	argv[argc] = NULL; /* words that were flags stood there */
 	if (rc == 0)
-		rc = rk_kube_open(&host, &o->kube, err);
+		rc = rk_k3k_choose(host, o->kube.ns, argc ? argv[0] : NULL, &e.ns, &e.cluster, err);
 	if (rc == 0)
 		rc = get_entry(o, &e, host, &a, o->hold || command, err);
 	if (rc == 0)

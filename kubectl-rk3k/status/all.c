@@ -1,42 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
-/* all - every virtual cluster of the host, a line each. */
+/* all - every virtual cluster of the host, a line each: one list of Clusters, one of StatefulSets. */
+#include "cond.h"
 #include "k3k.h"
 #include "loop.h"
 #include "tool.h"
+
+#define LOOK_MS 30000 /* servers become ready without an event of the Cluster */
 
 struct all {
 	struct rk_table *table;
 	struct rk_doc *d;
 	struct rk_val *list;
+	struct rk_val *sets; /* of servers; NULL: no right to list them */
 	size_t seen;
 	struct rk_buf state; /* what there is, and in which version */
 };
 
+static const struct rk_val *servers_of(const struct all *a, const char *ns, const char *cluster)
+{
+	char name[64];
+
+	rk_k3k_name(name, cluster, "server");
+	rk_each (set, a->sets)
+		if (rk_streq(rk_get_str(set, "metadata", "namespace", NULL), ns) &&
+			rk_streq(rk_get_str(set, "metadata", "name", NULL), name))
+			return set;
+	return NULL;
+}
+
+static const char *phase_of(const struct rk_val *c)
+{
+	const char *phase = rk_get_str(c, "status", "phase", NULL);
+
+	if (rk_get(c, "metadata", "deletionTimestamp", NULL))
+		return "Terminating";
+	return phase ? phase : "Unknown";
+}
+
+/* kubectl's age; an object without a time, or with a strange one, has none. */
+static void age_of(const struct rk_val *c, char out[16])
+{
+	int64_t born = rk_time_parse(rk_get_str(c, "metadata", "creationTimestamp", NULL));
+
+	if (born > 0)
+		rk_age(time(NULL) - born, out);
+	else
+		snprintf(out, 16, "<unknown>");
+}
+
+static void find_problems(
+	const struct rk_val *c, const struct rk_val *set, int wanted, int ready, struct rk_buf *out)
+{
+	const char *phase = phase_of(c);
+	const char *why = rk_get_str(rk_condition(c, "Ready"), "message", NULL);
+
+	if (rk_streq(phase, "Terminating"))
+		rk_buf_puts(out, "being deleted");
+	else if (!rk_streq(phase, "Ready"))
+		rk_buf_addf(out, "%s%s%.80s", phase, why ? ": " : "", why ? why : "");
+	if (set && ready < wanted)
+		rk_buf_addf(out, "%s%d of %d servers ready", out->len ? "; " : "", ready, wanted);
+	if (!out->len)
+		rk_buf_puts(out, "-");
+}
+
+static void add_row(struct all *a, const struct rk_val *c)
+{
+	rk_auto_buf problems = RK_BUF_INIT;
+	const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(c, "metadata", "name", NULL);
+	const char *version = rk_get_str(c, "spec", "version", NULL);
+	const struct rk_val *set = name ? servers_of(a, ns, name) : NULL;
+	int wanted = (int)rk_get_int(c, 1, "spec", "servers", NULL);
+	int ready = (int)rk_get_int(set, 0, "status", "readyReplicas", NULL);
+	char servers[32], age[16];
+
+	if (!version)
+		version = rk_get_str(c, "status", "hostVersion", NULL);
+	if (a->sets)
+		snprintf(servers, sizeof(servers), "%d/%d", ready, wanted);
+	else
+		snprintf(servers, sizeof(servers), "%d", wanted);
+	age_of(c, age);
+	find_problems(c, set, wanted, ready, &problems);
+	rk_table_row(a->table, ns, name, rk_get_str(c, "spec", "mode", NULL), phase_of(c), servers,
+		version, age, problems.s);
+	rk_buf_addf(&a->state, "%s %s\n", servers, problems.s);
+}
+
 static int one_of_all(void *arg, const struct rk_val *c, struct rk_err *err)
 {
 	struct all *a = arg;
-	char servers[24], age[16];
-	const char *phase = rk_get_str(c, "status", "phase", NULL);
-	const char *version = rk_get_str(c, "spec", "version", NULL);
-	int64_t born = rk_time_parse(rk_get_str(c, "metadata", "creationTimestamp", NULL));
 
 	(void)err;
 	a->seen++;
 	rk_buf_addf(&a->state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
 		rk_get_str(c, "metadata", "resourceVersion", NULL));
-	if (rk_get(c, "metadata", "deletionTimestamp", NULL))
-		phase = "Terminating";
-	if (!version)
-		version = rk_get_str(c, "status", "hostVersion", NULL);
-	if (a->list) {
+	if (a->list)
 		rk_append(a->list, rk_copy(a->d, c));
+	else
+		add_row(a, c);
+	return 0;
+}
+
+/* Who may not list the StatefulSets still sees the Clusters. */
+static int list_servers(struct all *a, struct rk_kube *host, struct rk_err *err)
+{
+	struct rk_list_opts o = {.labels = "role=server"};
+
+	if (a->list ||
+		rk_kube_list_all(host, &RK_STATEFULSET, NULL, &o, a->d, &a->sets, 0, err) == 0)
 		return 0;
-	}
-	snprintf(servers, sizeof(servers), "%d", (int)rk_get_int(c, 1, "spec", "servers", NULL));
-	rk_age(time(NULL) - born, age);
-	rk_table_row(a->table, rk_get_str(c, "metadata", "namespace", NULL),
-		rk_get_str(c, "metadata", "name", NULL), rk_get_str(c, "spec", "mode", NULL),
-		phase ? phase : "Unknown", servers, version, age);
+	a->sets = NULL;
+	if (err->http != 403)
+		return -1;
+	rk_err_clear(err);
 	return 0;
 }
 
@@ -68,7 +146,7 @@ static int show_all(
 	const struct opts *o, struct rk_kube *host, struct rk_buf *state, struct rk_err *err)
 {
 	static const char *const head[] = {
-		"NAMESPACE", "NAME", "MODE", "PHASE", "SERVERS", "VERSION", "AGE"};
+		"NAMESPACE", "NAME", "MODE", "PHASE", "SERVERS", "VERSION", "AGE", "PROBLEMS"};
 	rk_auto_doc *d = rk_doc_new(false);
 	struct all a = {.table = rk_table_new(head, RK_COUNT(head)), .d = d, .state = RK_BUF_INIT};
 	int rc;
@@ -76,7 +154,9 @@ static int show_all(
 	if (o->out.fmt != RK_FMT_TABLE && o->out.fmt != RK_FMT_WIDE)
 		a.list = rk_seq(d);
 	rk_buf_puts(&a.state, "all:\n");
-	rc = rk_kube_list(host, &RK_CLUSTER, NULL, NULL, one_of_all, &a, NULL, err);
+	rc = list_servers(&a, host, err);
+	if (rc == 0)
+		rc = rk_kube_list(host, &RK_CLUSTER, NULL, NULL, one_of_all, &a, NULL, err);
 	if (rc == 0 && !rk_streq(a.state.s, state->s)) {
 		print_all(o, &a);
 		rk_buf_reset(state);
@@ -103,7 +183,7 @@ static int show_change(void *arg, struct rk_err *err)
 int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err)
 {
 	struct watching w = {o, host, RK_BUF_INIT};
-	rk_auto_keeper *keeper = o->watch ? rk_keeper_new(show_change, &w, 0, rk_warn) : NULL;
+	rk_auto_keeper *keeper = o->watch ? rk_keeper_new(show_change, &w, LOOK_MS, rk_warn) : NULL;
 	int rc;
 
 	if (keeper) {

@@ -50,6 +50,10 @@ static void look_cluster(struct look *l, const struct rk_val *c)
 
 	if (!version)
 		version = rk_get_str(c, "status", "hostVersion", NULL);
+	/* deploy makes a Cluster with this label for Rancher alone */
+	l->rancher =
+		l->rancher || rk_streq(rk_get_str(c, "metadata", "labels", RK_LABEL_MANAGED, NULL),
+				      RK_LABEL_MANAGER);
 	if (deleted || !phase)
 		phase = deleted ? "Terminating" : "Unknown";
 	rk_set_str(l->d, l->report, "namespace", l->ns);
@@ -99,10 +103,10 @@ static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const ch
 
 	if (rk_kube_find(k, &RK_SECRET, ns, name, l->d, &secret, err) < 0)
 		return -1;
+	if (k == l->host)
+		l->host_secret = secret != NULL;
 	if (!secret) {
-		if (k == l->host)
-			missing(l, "Secret", name);
-		else
+		if (k != l->host)
 			problem(l, "no Secret %s/%s in the virtual cluster", ns, name);
 		return 0;
 	}
@@ -130,10 +134,7 @@ static int look_ingress(struct look *l, struct rk_err *err)
 	rk_set(l->d, l->report, "urls", urls);
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "ingress", x->ingress);
 	rk_set_bool(l->d, rk_map_at(l->d, l->report, "ingress", NULL), "service", x->service);
-	if (!x->ingress)
-		missing(l, "Ingress", l->names.name);
-	if (!x->service)
-		missing(l, "Service", l->names.service);
+	l->rancher = l->rancher || x->ingress || x->service;
 	return 0;
 }
 
@@ -142,6 +143,17 @@ static void told(void *arg, bool is_problem, const char *text)
 	struct look *l = arg;
 
 	rk_append_str(l->d, is_problem ? l->problems : l->warnings, text);
+}
+
+/* Objects on the host cluster are missed only where Rancher is, or is to be. */
+static void look_missing(struct look *l)
+{
+	if (!l->exposure.ingress)
+		missing(l, "Ingress", l->names.name);
+	if (!l->exposure.service)
+		missing(l, "Service", l->names.service);
+	if (!l->host_secret)
+		missing(l, "Secret", l->names.secret);
 }
 
 /* Without a connection to the virtual cluster its CA is unknown; then the certificate that the host
@@ -190,6 +202,7 @@ static int look_charts(struct look *l, struct rk_err *err)
 		struct rk_chart c;
 
 		rk_chart_judge(chart, lists.jobs, lists.pods, &c);
+		l->rancher = l->rancher || rk_streq(c.name, "rancher");
 		look_chart(l, charts, &c);
 	}
 	rk_set(l->d, l->report, "charts", charts);
@@ -205,6 +218,9 @@ static int look_rancher(struct look *l, struct rk_err *err)
 		0)
 		return -1;
 	rk_set_bool(l->d, v, "deployed", dep != NULL);
+	l->rancher = l->rancher || dep;
+	if (!l->rancher)
+		return 0;
 	if (!dep) {
 		problem(l, "Rancher is not deployed in %s yet", RK_CERTCOPY_FROM_NS);
 		return 0;
@@ -258,8 +274,12 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 {
 	const char *from = l->from;
 
-	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0 ||
-		(!from && rk_certcopy_source(l->virt, hosts, &from, err) < 0) ||
+	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0)
+		return -1;
+	l->inside = true;
+	if (!l->rancher)
+		return 0;
+	if ((!from && rk_certcopy_source(l->virt, hosts, &from, err) < 0) ||
 		look_cert(l, l->virt, l->from_ns, from, "inside", hosts, err) < 0)
 		return -1;
 	look_agreement(l);
@@ -297,6 +317,12 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 	rk_k3k_access_release(&access);
 }
 
+/* Whoever names Rancher's objects, or has the settings of its deployment, expects it. */
+static bool is_named(const struct opts *o)
+{
+	return o->config || o->service || o->ingress || o->secret || o->from;
+}
+
 int gather(struct look *l, struct rk_err *err)
 {
 	struct rk_val *c;
@@ -307,7 +333,8 @@ int gather(struct look *l, struct rk_err *err)
 	l->warnings = rk_seq(l->d);
 	l->exposure = (struct rk_exposure){0};
 	l->ca = l->served = (struct rk_buf)RK_BUF_INIT;
-	l->ca_known = false;
+	l->ca_known = l->inside = l->host_secret = false;
+	l->rancher = is_named(l->o);
 	if (rc == 0) {
 		look_cluster(l, c);
 		rc = look_servers(l, c, err);
@@ -316,10 +343,14 @@ int gather(struct look *l, struct rk_err *err)
 		rc = look_ingress(l, err);
 	if (rc == 0)
 		rc = look_cert(l, l->host, l->ns, l->names.secret, "host", &l->exposure.hosts, err);
-	if (rc == 0) {
+	l->rancher = l->rancher || l->host_secret;
+	if (rc == 0)
 		look_access(l, &l->exposure.hosts);
+	if (rc == 0 && l->rancher) {
+		look_missing(l);
 		ask_url(l);
 	}
+	rk_set_bool(l->d, l->report, "rancherExpected", l->rancher);
 	rk_exposure_release(&l->exposure);
 	rk_buf_release(&l->ca);
 	rk_buf_release(&l->served);

@@ -96,14 +96,19 @@ static void print_table(const struct look *l)
 				 expires ? expires : "")
 		       : "");
 	chart_rows(l, t);
-	if (ranch)
+	if (l->inside && !l->rancher)
+		rk_table_row(t, "rancher", "none",
+			"no HelmChart, Deployment or exposure of Rancher found");
+	else if (ranch)
 		rk_table_row(t, "rancher",
 			text(l, "%d/%d", (int)rk_get_int(ranch, 0, "available", NULL),
 				(int)rk_get_int(ranch, 0, "wanted", NULL)),
 			"");
-	cert_row(l, t, "certificate inside", "inside");
-	cert_row(l, t, "certificate on host", "host");
-	exposure_rows(l, t);
+	if (l->rancher) {
+		cert_row(l, t, "certificate inside", "inside");
+		cert_row(l, t, "certificate on host", "host");
+		exposure_rows(l, t);
+	}
 	rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
 	rk_table_free(t);
 	rk_each (w, l->warnings)

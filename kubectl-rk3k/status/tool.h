@@ -25,6 +25,9 @@ struct look {
 	struct rk_exposure exposure;
 	struct rk_buf ca, served; /* PEM: Rancher's CA; the chain that the host is meant to serve */
 	bool ca_known;		  /* the virtual cluster was asked for it */
+	bool inside;		  /* the virtual cluster was seen */
+	bool rancher;		  /* there is something of Rancher's, or should be */
+	bool host_secret;
 };
 
 /* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; that the

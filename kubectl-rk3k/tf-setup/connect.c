@@ -8,7 +8,13 @@
 
 static int open_host(struct job *j, struct rk_err *err)
 {
-	return j->host ? 0 : rk_kube_open(&j->host, &j->o->kube, err);
+	if (j->host)
+		return 0;
+	if (rk_kube_open(&j->host, &j->o->kube, err) < 0)
+		return -1;
+	free(rk_steal(&j->ns));
+	free(rk_steal(&j->cluster));
+	return rk_k3k_choose(j->host, j->o->kube.ns, j->ref, &j->ns, &j->cluster, err);
 }
 
 int tf_open_inside(struct job *j, struct rk_err *err)
@@ -36,14 +42,16 @@ int tf_secret_inside(
 
 static int url_of_ingress(struct job *j, struct rk_err *err)
 {
-	struct rk_ingress names = {.cluster = j->cluster};
+	struct rk_ingress names = {0};
 	struct rk_strv hosts = {0};
 	struct rk_val *ing;
 	int rc;
 
+	if (open_host(j, err) < 0)
+		return -1;
+	names.cluster = j->cluster;
 	rk_ingress_names(j->d, &names);
-	if (open_host(j, err) < 0 ||
-		rk_kube_find(j->host, &RK_INGRESS, j->ns, names.name, j->d, &ing, err) < 0)
+	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, names.name, j->d, &ing, err) < 0)
 		return -1;
 	for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
 		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)

@@ -65,6 +65,7 @@ int tf_job_init(struct job *j, const struct opts *o, int argc, char **argv, stru
 		.kubeconfig = RK_BUF_INIT_SECRET,
 		.password = RK_BUF_INIT_SECRET,
 		.cluster_given = argc > 0,
+		.ref = argc ? argv[0] : NULL,
 		.use_cluster = argc || !o->url};
 	tf_new_run(j->run);
 	if (o->ca_file && o->ca_fingerprint)

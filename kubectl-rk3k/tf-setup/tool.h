@@ -41,6 +41,7 @@ struct job {
 	bool old_expired;	     /* our comment there: the token has reached its end */
 	struct rk_buf old_ca;
 	bool cluster_given, use_cluster; /* on the command line; the host cluster is asked */
+	const char *ref;		 /* [NAMESPACE/]CLUSTER as given, or NULL */
 	char *ns, *cluster;
 	struct rk_kube *host, *virt;
 	struct rk_k3k_access access;

@@ -52,8 +52,8 @@ bad() {
 teardown() { rm -f objects.json; }
 
 # A server of its own for one test, all as it should be.
-serve() {
-	objects
+serve() { # [FILTER]
+	objects "$@"
 	coproc api { exec "$TOP/tests/cli/standin-api" "$PWD" 3>&-; }
 	read -r PORT <&"${api[0]}"
 	export KUBECONFIG=$PWD/good/.kube/config
@@ -150,7 +150,17 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 }
 
 @test "status -A: wrong types in the list of Clusters" {
-	bad 0 'clusters$' status -A
+	bad 0 'clusters$|statefulsets$' status -A
+}
+
+@test "status -A: an object without a creation time has the age that kubectl shows" {
+	local time
+	for time in null '""' '"0001-01-01T00:00:00Z"' '"yesterday"'; do
+		serve "(.[\"/apis/k3k.io/v1beta1/clusters\"].items[0].metadata.creationTimestamp) = $time"
+		run -0 --separate-stderr "$BIN/rk3k-status" -A
+		assert_line --regexp '^rancher-k3k +rancher +virtual +Failed +0/1 +v1.34.7-k3s1 +<unknown> +Failed: not yet; 0 of 1 servers ready$'
+		kill "$api_PID"
+	done
 }
 
 @test "names: wrong types in lists" {

@@ -95,6 +95,8 @@ named([
 	"/apis/example.com": group("example.com"; "v1"),
 	"/apis/example.com/v1": resources("example.com/v1"; [["things", "thing", "Thing", true, "th"]]),
 	"/apis/k3k.io/v1beta1/clusters": list("ClusterList"; [cluster]),
+	"\($apps[:-11])/statefulsets": list("StatefulSetList"; [obj("apps/v1"; "StatefulSet"; "k3k-rancher-server"; "rancher-k3k") +
+		{status: {readyReplicas: 0}}]),
 	"/apis/discovery.k8s.io/v1/namespaces/rancher-k3k/endpointslices": list("EndpointSliceList";
 		[{metadata: {name: "rancher-k3k-traefik-x"}, endpoints: [{addresses: ["10.1.1.1"], conditions: {ready: true}}]}]),
 	"\($core)/services/rancher-k3k-traefik": service("rancher-k3k-traefik"),

@@ -40,8 +40,6 @@ setup() { own_home; }
 		list /apis/batch/v1/namespaces/kube-system/jobs?limit=500&labelSelector=helmcharts.helm.cattle.io/chart 200
 		list /api/v1/namespaces/kube-system/pods?limit=500&labelSelector=helmcharts.helm.cattle.io/chart 200
 		get /apis/apps/v1/namespaces/cattle-system/deployments/rancher 404
-		get /api/v1/namespaces/cattle-system/secrets/tls-rancher-ingress-all 404
-		get /api/v1/namespaces/cattle-system/secrets/tls-rancher-ingress 404
 	END
 }
 
@@ -50,6 +48,16 @@ setup() { own_home; }
 	run --separate-stderr -3 rk3k status "$NS/nothing"
 	assert_requests <<-END
 		get /apis/k3k.io/v1beta1/namespaces/$NS/clusters/nothing 404
+		get /apis/k3k.io 200
+	END
+}
+
+@test "status: exact requests: a name alone costs one list" {
+	own_audit
+	run --separate-stderr -3 rk3k status nothing
+	assert_requests <<-END
+		list /apis/k3k.io/v1beta1/clusters?limit=500&fieldSelector=metadata.name* 200
+		get /apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters/nothing 404
 		get /apis/k3k.io 200
 	END
 }
@@ -67,7 +75,7 @@ setup() { own_home; }
 	END
 }
 
-@test "status -A: exact requests: one pass over the list, page by page" {
+@test "status -A: exact requests: one pass over the lists, page by page" {
 	awk 'BEGIN { for (i = 0; i < 501; i++)
 		printf "---\napiVersion: k3k.io/v1beta1\nkind: Cluster\nmetadata: {name: c%d}\nspec: {servers: 1}\n", i }' |
 		rk3k apply -f - -q >/dev/null
@@ -75,6 +83,7 @@ setup() { own_home; }
 	run --separate-stderr -0 rk3k status -A --no-headers
 	[[ $(grep -c "^$NS " <<<"$output") -eq 501 ]]
 	assert_requests <<-END
+		list /apis/apps/v1/statefulsets?limit=500&labelSelector=role* 200
 		list /apis/k3k.io/v1beta1/clusters?limit=500 200
 		list /apis/k3k.io/v1beta1/clusters?limit=500&continue=* 200
 	END

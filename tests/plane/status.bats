@@ -256,3 +256,42 @@ answering() {
 	assert_line --regexp '^url +unknown'
 	[[ $stderr == *"IngressClass gone not found: no controller serves Ingress $NS/rancher-k3k-ingress"* ]]
 }
+
+@test "status: a virtual cluster without Rancher is well, and says so" {
+	complete
+	kubectl delete deployment rancher -n cattle-system >/dev/null
+	status "$NS/rancher"
+	assert_success
+	assert_line --regexp '^rancher +none'
+	refute_output --regexp '^(url|service|ingress|certificate)'
+	assert_equal "$stderr" ""
+	kubectl label cluster rancher app.kubernetes.io/managed-by=rk3k >/dev/null # deploy's own
+	status "$NS/rancher"
+	assert_failure 1
+	[[ $stderr == *"Rancher is not deployed"*"no Ingress $NS/rancher-k3k-ingress"* ]]
+}
+
+@test "status: a name without a namespace is the one that there is, as are -n and the context's" {
+	own_virtual four-$BASHPID
+	run --separate-stderr -1 rk3k status "four-$BASHPID"
+	assert_line --regexp "^cluster +.*$NS/four-$BASHPID"
+	run --separate-stderr -1 rk3k status # the context's namespace has only that
+	assert_line --regexp "^cluster +.*$NS/four-$BASHPID"
+	kubectl create namespace "$NS-b" >/dev/null
+	kubectl config set-context default --namespace default >/dev/null
+	run --separate-stderr -1 rk3k status -n "$NS"
+	assert_line --regexp "^cluster +.*$NS/four-$BASHPID"
+	kubectl create -n "$NS-b" -f - >/dev/null <<-END
+		apiVersion: k3k.io/v1beta1
+		kind: Cluster
+		metadata: {name: four-$BASHPID}
+	END
+	for tool in status cert-sync 'ingress status' 'kubeconfig get' 'tf-setup'; do
+		# shellcheck disable=SC2086 # a verb of its own
+		run --separate-stderr -5 rk3k $tool "four-$BASHPID"
+		[[ $stderr == *"$NS-b/four-$BASHPID, $NS/four-$BASHPID"*"give one as NAMESPACE/NAME"* ]]
+	done
+	run --separate-stderr -2 rk3k status -n ''
+	[[ $stderr == *"the name must not be empty"* ]]
+	kubectl delete namespace "$NS-b" --wait=false >/dev/null
+}

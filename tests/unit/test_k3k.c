@@ -58,6 +58,55 @@ static void refs_split_at_the_slash(void **state)
 	}
 }
 
+/* What is meant without a namespace, or without a name. */
+static void the_cluster_that_is_meant_is_picked(void **state)
+{
+	static const char all[] =
+		"[{metadata: {name: rancher, namespace: rancher-k3k}}, {metadata: {name: four, "
+		"namespace: a}}, {metadata: {name: rancher, namespace: b}}, {metadata: {name: two, "
+		"namespace: c}}, {metadata: {name: two, namespace: d}}, {metadata: {name: x, "
+		"namespace: c}}, {}]";
+	static const struct {
+		const char *flag, *context, *name,
+			*ns; /* ns: of what is picked; "": none; NULL: refused */
+	} cases[] = {
+		{NULL, NULL, NULL, "rancher-k3k"},
+		{NULL, NULL, "rancher", "rancher-k3k"},
+		{NULL, NULL, "four", "a"},
+		{NULL, "b", "four", "a"},
+		{NULL, "b", "rancher", "b"},
+		{NULL, "b", NULL, "b"},
+		{NULL, "a", NULL, "a"},
+		{NULL, "c", NULL, NULL},
+		{NULL, "empty", NULL, "rancher-k3k"},
+		{NULL, NULL, "two", NULL},
+		{NULL, "d", "two", "d"},
+		{"a", "b", NULL, "a"},
+		{"b", NULL, NULL, "b"},
+		{"c", NULL, NULL, NULL},
+		{"empty", NULL, NULL, ""},
+		{NULL, NULL, "none", ""},
+	};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *clusters;
+
+	(void)state;
+	assert_int_equal(rk_yaml_parse(d, all, sizeof(all) - 1, &clusters, NULL), 0);
+	for (size_t i = 0; i < RK_COUNT(cases); i++) {
+		const struct rk_val *c;
+		struct rk_err err = RK_ERR_INIT;
+		int rc = rk_k3k_pick(
+			clusters, cases[i].flag, cases[i].context, cases[i].name, &c, &err);
+		const char *ns = c ? rk_get_str(c, "metadata", "namespace", NULL) : "";
+
+		assert_int_equal(rc, cases[i].ns ? 0 : -1);
+		if (cases[i].ns)
+			assert_string_equal(ns, cases[i].ns);
+		else
+			assert_int_equal(err.code, RK_CONFLICT);
+	}
+}
+
 /* The entry for the address that was found, as kubectl reads it. */
 static void entries_have_the_address_found(void **state)
 {
@@ -97,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_hashed_as_k3k_does),
 		cmocka_unit_test(refs_split_at_the_slash),
+		cmocka_unit_test(the_cluster_that_is_meant_is_picked),
 		cmocka_unit_test(entries_have_the_address_found),
 	};
 
