@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The Harvester cluster and its kubeconfig. */
 #include "tool.h"
+#include "cert.h"
 
 static void list_names(const struct rk_val *list, struct rk_buf *out)
 {
@@ -336,6 +337,9 @@ static int generate(struct job *j, struct rk_err *err)
 	p = parts_of(d, &j->kubeconfig);
 	if (!p.token && !p.exec)
 		j->lost |= LOST_KUBECONFIG;
+	if (p.ca.len && rk_cert_admit(&p.ca, false, err) < 0)
+		return rk_err_wrap(
+			err, "%s: the CA in the kubeconfig that Rancher generated", j->url);
 	if (!p.server || (!p.token && !p.exec))
 		return rk_err_set(err, RK_FAIL,
 			"%s: the kubeconfig that Rancher generated for cluster %s has no server or "

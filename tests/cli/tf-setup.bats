@@ -225,7 +225,8 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" | cut -d= -f2;
 
 @test "tf-setup: the CA at /cacerts is taken when its fingerprint is the given one" {
 	local pin
-	for pin in "$(fingerprint "$CA")" "$(sha256sum <"$CA" | cut -d' ' -f1)"; do
+	for pin in "$(fingerprint "$CA")" "$(openssl x509 -noout -fingerprint -sha256 -in "$CA")" \
+		"sha256:$(sha256sum <"$CA" | cut -d' ' -f1)" "$(sha256sum <"$CA" | cut -d' ' -f1)"; do
 		rm -f -- *
 		run -0 tf --url "$URL" --resolve "$RESOLVE" --ca-fingerprint "$pin" --password-file ../password
 		assert_file_contains terraform.tfvars '^rancher_ca_certs .*BEGIN CERTIFICATE'

@@ -51,6 +51,22 @@ static void judge(const struct rk_cert *c, const char *pem, size_t n)
 		abort();
 }
 
+/* What is passed on is passed on again as it is; of a key there is nothing where certificates are. */
+static void passed_on(const char *pem, size_t n, bool key)
+{
+	rk_auto_buf once = RK_BUF_INIT, twice = RK_BUF_INIT;
+
+	rk_buf_put(&once, pem, n);
+	if (key ? rk_cert_admit_key(&once, NULL) < 0 : rk_cert_admit(&once, n & 1, NULL) < 0)
+		return;
+	if (!key && strstr(once.s, "PRIVATE KEY"))
+		abort();
+	rk_buf_put(&twice, once.s, once.len);
+	if ((key ? rk_cert_admit_key(&twice, NULL) : rk_cert_admit(&twice, false, NULL)) < 0 ||
+		!rk_streq(once.s, twice.s))
+		abort();
+}
+
 static void as_pem(const char *pem, size_t n)
 {
 	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
@@ -66,6 +82,8 @@ static void as_pem(const char *pem, size_t n)
 	}
 	if (rk_cert_bundle(pem, n, &count, NULL) == 0 && !count)
 		abort();
+	passed_on(pem, n, false);
+	passed_on(pem, n, true);
 }
 
 static void wrap(struct rk_buf *out, const char *label, const uint8_t *data, size_t n)
