@@ -48,7 +48,7 @@ HARDEN   := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 RK_LDFLAGS += -fsanitize=$(SANITIZE)
 else
 HARDEN   := $(FORTIFY) -fPIE "-ffile-prefix-map=$(CURDIR)=." \
-	$(if $(filter /%,$(B)),"-ffile-prefix-map=$(B)=build") \
+	"-ffile-prefix-map=$(abspath $(B))=build" \
 	$(call optional,-fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
 RK_LDFLAGS += $(if $(filter -static,$(LDFLAGS) $(CFLAGS)),,-pie) \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
