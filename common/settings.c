@@ -100,6 +100,9 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(SERVICE_NAME, LABEL, 0, NULL, LABEL, "Service on the host; unset: CLUSTER-k3k-traefik"),
 	K(TLS_SECRET, NAME, 0, NULL, "an object name",
 		"TLS Secret on the host; unset: tls-CLUSTER-ingress"),
+	K(KUBECONFIG_NAME, NAME, 0, NULL, "an object name",
+		"name of the entry in your kubeconfig; unset: CLUSTER-k3k, with the namespace"
+		" where another virtual cluster has that name"),
 	K(CONFIRM, TEXT, 0, "yes", "yes to go on",
 		"anything but yes stops before the first change"),
 	K(BACKUP_S3_ENDPOINT, LATER, 0, NULL, "", "backups are not made yet"),

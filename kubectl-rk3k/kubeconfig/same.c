@@ -33,7 +33,8 @@ bool same_cluster(const struct rk_val *a, const struct rk_val *b)
 
 /* --- identities --- */
 
-#define ADMIN "CN=system:admin, O=system:masters" /* whose certificate k3k keeps in the Secret */
+/* Whose certificate k3k keeps in the Secret. */
+#define ADMIN "CN=system:admin,O=system:masters"
 
 static bool read_cert(const struct rk_val *user, const char *path, struct rk_buf *pem)
 {
@@ -53,10 +54,14 @@ static void add_cert(struct rk_buf *out, const struct rk_val *user, const char *
 	rk_auto_buf pem = RK_BUF_INIT;
 	rk_auto_cert *cert = NULL;
 
+	const char *subject = "a client certificate that cannot be read";
+
 	if (read_cert(user, path, &pem) && rk_cert_parse(&cert, pem.s, pem.len, NULL) == 0)
-		rk_buf_puts(out, rk_cert_subject(cert));
-	else
-		rk_buf_puts(out, "a client certificate that cannot be read");
+		subject = rk_cert_subject(cert);
+	/* the order of the two is that of the program that signed it */
+	if (rk_streq(subject, "O=system:masters,CN=system:admin"))
+		subject = ADMIN;
+	rk_buf_puts(out, subject);
 }
 
 /* A service account's token names its subject, and is renewed; of any other only a hash tells whether

@@ -86,14 +86,21 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 }
 
 @test "deploy: another host's entry of the same name stays, and destroy leaves it alone" {
-	local mine=$BATS_TEST_TMPDIR/config host=$PLANE_KUBECONFIG
+	local mine=$BATS_TEST_TMPDIR/config host=$PLANE_KUBECONFIG name
 	rk3k kubeconfig export --context default --name rancher-k3k >"$mine"
 	rk3k kubeconfig get rancher --name other | sed 's|host: .*|host: https://b.example|' >"$mine.other"
-	cp "$mine" "$mine.before"
 	PLANE_KUBECONFIG=$mine
-	run --separate-stderr -0 deploy --only kubeconfig --kubeconfig "$host"
-	[[ $stderr == *'already, with another server'*'the kubeconfig stays as it is'* ]]
+	for name in rancher-rancher-k3k-k3k rancher-rancher-k3k-default-k3k; do
+		rk3k kubeconfig export --kubeconfig "$host" --context default --name "$name" |
+			rk3k kubeconfig merge -q --kubeconfig "$mine" >/dev/null
+	done
+	cp "$mine" "$mine.before"
+	run --separate-stderr -5 deploy --only kubeconfig --kubeconfig "$host"
+	[[ $stderr == *'already, with another server'*'no kubeconfig entry was written; set KUBECONFIG_NAME'* ]]
 	cmp "$mine" "$mine.before"
+	{ cat "$CONF" && echo KUBECONFIG_NAME=free; } >"$mine.conf"
+	CONF=$mine.conf run --separate-stderr -0 deploy --only kubeconfig --kubeconfig "$host"
+	grep -q 'name: free$' "$mine"
 	cp "$mine.other" "$mine"
 	run --separate-stderr -0 destroy --only kubeconfig --kubeconfig "$host"
 	cmp "$mine" "$mine.other"

@@ -220,6 +220,8 @@ list nodes -/- 200"
 @test "credential: an entry without a key works, through the host's context" {
 	local context
 	context=$(kubectl config current-context)
+	# the same identity, with its key and then without: no --force
+	bed bash -c "'$RK3K_BIN/rk3k-kubeconfig' get kc/rancher -q | '$RK3K_BIN/rk3k-kubeconfig' merge -q"
 	bed bash -c "'$RK3K_BIN/rk3k-kubeconfig' get kc/rancher --exec -q | '$RK3K_BIN/rk3k-kubeconfig' merge -q --set-current"
 	run -0 kubectl config view --raw --minify -o json
 	assert_equal "$(jq -rc '.users[0].user | keys' <<<"$output")" '["exec"]'
