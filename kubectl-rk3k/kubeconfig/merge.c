@@ -185,19 +185,48 @@ static int take_input(struct merge *m, struct rk_err *err)
 	return 0;
 }
 
-static int other_cluster(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
-	const char *path, struct rk_err *err)
+/* A URL without user and password, or an option like --token=x without its value; NULL: as it is. */
+static const char *without_secret(struct rk_doc *d, const char *s)
 {
-	const char *now = rk_get_str(old, "server", NULL);
+	static const char *const words[] = {"token", "secret", "password", "passwd", "key"};
+	const char *host = strstr(s, "://"), *eq = strchr(s, '='), *at = NULL;
+
+	for (const char *p = host ? host + 3 : ""; *p && !strchr("/?#", *p); p++)
+		at = *p == '@' ? p : at;
+	if (at)
+		return rk_doc_printf(d, "%.*sREDACTED%s", (int)(host + 3 - s), s, at);
+	for (size_t i = 0; eq && i < RK_COUNT(words); i++) {
+		const char *word = strcasestr(s, words[i]);
+
+		if (word && word < eq)
+			return rk_doc_printf(d, "%.*s=REDACTED", (int)(eq - s), s);
+	}
+	return NULL;
+}
+
+/* The server of a cluster: map, fit to be shown. */
+static const char *server_of(struct rk_doc *d, const struct rk_val *cluster)
+{
+	const char *s = rk_get_str(cluster, "server", NULL),
+		   *less = s ? without_secret(d, s) : NULL;
+
+	return less ? less : s ? s : "none";
+}
+
+static const char *const kinds[RK_KC_NKINDS] = {"cluster", "context", "user"};
+
+static int other_cluster(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+	const struct rk_val *new, const char *path, struct rk_err *err)
+{
+	const char *was = server_of(m->d, old), *now = server_of(m->d, new);
 
 	if (m->o->force) {
-		rk_note("%s: cluster \"%s\" was %s, now %s", path, it->name, now ? now : "nowhere",
-			rk_get_str(it->value, "server", NULL));
+		rk_note("%s: %s \"%s\" was %s, now %s", path, kinds[it->kind], it->name, was, now);
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT,
-		"%s: there is a cluster \"%s\" already, with another server (%s) and another CA",
-		path, it->name, now ? now : "none");
+		"%s: there is a %s \"%s\" already, with another server (%s) and another CA", path,
+		kinds[it->kind], it->name, was);
 	return rk_err_hint(
 		err, "--force puts the new one in its place, --name gives it another name");
 }
@@ -237,9 +266,10 @@ static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_er
 /* Another identity in place of the one that is there would change who the context acts as, or lose the
  * only credentials of an administrator. */
 static int check_identity(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
-	const char *path, struct rk_err *err)
+	const struct rk_val *new, const char *path, struct rk_err *err)
 {
-	rk_auto_free char *was = identity_of(old, path), *now = identity_of(it->value, NULL);
+	rk_auto_free char *was = identity_of(old, path), *now = identity_of(new, NULL);
+	const char *what = kinds[it->kind];
 
 	if (!was || rk_streq(was, now))
 		return 0;
@@ -248,10 +278,10 @@ static int check_identity(struct merge *m, const struct rk_kc_item *it, const st
 			now ? now : "nobody");
 		return 0;
 	}
-	rk_err_set(err, RK_CONFLICT, "%s: user \"%s\" exists with another identity (%s, not %s)",
-		path, it->name, was, now ? now : "nobody");
+	rk_err_set(err, RK_CONFLICT, "%s: %s \"%s\" exists with another identity (%s, not %s)",
+		path, what, it->name, was, now ? now : "nobody");
 	return rk_err_hint(
-		err, "--name gives the new entry another name, --force replaces the user");
+		err, "--name gives the new entry another name, --force replaces the old one");
 }
 
 /* What a person has set on the context stays: its namespace, its extensions. */
@@ -267,6 +297,42 @@ static void keep_settings(struct merge *m, const struct rk_kc_item *it, const st
 	}
 }
 
+/* What is there under a name, or what this merge puts there. */
+static const struct rk_val *value_of(
+	struct merge *m, enum rk_kc_kind kind, const char *name, bool wanted, const char **path)
+{
+	const struct rk_val *v = NULL;
+
+	for (size_t i = 0; wanted && name && i < m->n; i++)
+		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
+			return m->items[i].value;
+	if (!wanted && name && rk_kc_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
+		return NULL;
+	return v;
+}
+
+/* A context may be led to another cluster or user by their names alone. Entries of one name are compared
+ * for themselves. */
+static int check_context(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+	const char *path, struct rk_err *err)
+{
+	const char *was = rk_get_str(old, "cluster", NULL), *user_path = NULL;
+	const char *now = rk_get_str(it->value, "cluster", NULL);
+	const struct rk_val *a = value_of(m, RK_KC_CLUSTERS, was, false, NULL);
+	const struct rk_val *b = value_of(m, RK_KC_CLUSTERS, now, true, NULL);
+	const struct rk_val *x, *y;
+
+	if (a && b && !rk_streq(was, now) && !same_cluster(a, b))
+		return other_cluster(m, it, a, b, path, err);
+	was = rk_get_str(old, "user", NULL);
+	now = rk_get_str(it->value, "user", NULL);
+	x = value_of(m, RK_KC_USERS, was, false, &user_path);
+	y = value_of(m, RK_KC_USERS, now, true, NULL);
+	if (x && !rk_streq(was, now))
+		return check_identity(m, it, x, y, user_path, err);
+	return 0;
+}
+
 static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *err)
 {
 	const struct rk_val *old;
@@ -277,9 +343,13 @@ static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *er
 	if (!old || rk_val_equal(old, it->value))
 		return 0;
 	if (it->kind == RK_KC_CLUSTERS && !same_cluster(old, it->value))
-		return other_cluster(m, it, old, path, err);
+		return other_cluster(m, it, old, it->value, path, err);
 	if (it->kind == RK_KC_USERS)
-		return check_user(m, it, err) < 0 ? -1 : check_identity(m, it, old, path, err);
+		return check_user(m, it, err) < 0
+			       ? -1
+			       : check_identity(m, it, old, it->value, path, err);
+	if (it->kind == RK_KC_CONTEXTS && check_context(m, it, old, path, err) < 0)
+		return -1;
 	if (it->kind == RK_KC_CONTEXTS)
 		keep_settings(m, it, old);
 	return 0;
@@ -392,25 +462,6 @@ static bool is_secret(const struct rk_val *v)
 	       rk_streq(up->parent->key, "auth-provider");
 }
 
-/* A URL without user and password, or an option like --token=x without its value; NULL: as it is. */
-static const char *without_secret(struct rk_doc *d, const char *s)
-{
-	static const char *const words[] = {"token", "secret", "password", "passwd", "key"};
-	const char *host = strstr(s, "://"), *eq = strchr(s, '='), *at = NULL;
-
-	for (const char *p = host ? host + 3 : ""; *p && !strchr("/?#", *p); p++)
-		at = *p == '@' ? p : at;
-	if (at)
-		return rk_doc_printf(d, "%.*sREDACTED%s", (int)(host + 3 - s), s, at);
-	for (size_t i = 0; eq && i < RK_COUNT(words); i++) {
-		const char *word = strcasestr(s, words[i]);
-
-		if (word && word < eq)
-			return rk_doc_printf(d, "%.*s=REDACTED", (int)(eq - s), s);
-	}
-	return NULL;
-}
-
 /* Only that it is there, and whether it differs. */
 static const char *shown(
 	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
@@ -461,7 +512,7 @@ static char *masked_text(
 
 static bool diff_one(struct merge *m, const struct rk_kc_item *it)
 {
-	static const char *const kinds[] = {"clusters", "contexts", "users"};
+	static const char *const lists[] = {"clusters", "contexts", "users"};
 	const struct rk_val *old = NULL;
 	const char *path = NULL, *name;
 	rk_auto_free char *was = NULL, *now = NULL;
@@ -473,7 +524,7 @@ static bool diff_one(struct merge *m, const struct rk_kc_item *it)
 	was = masked_text(m->d, old, it->value, "before");
 	now = masked_text(m->d, it->value, old, "after");
 	name = rk_doc_printf(
-		m->d, "%s %s/%s", path ? path : "/dev/null", kinds[it->kind], it->name);
+		m->d, "%s %s/%s", path ? path : "/dev/null", lists[it->kind], it->name);
 	rk_diff(was, now, name, m->source, &out);
 	rk_print_buf(&out);
 	return true;

@@ -123,6 +123,32 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	assert_equal "$(name --name mine)" mine
 }
 
+@test "wait: a credential plugin that hangs ends with --timeout and the first signal" {
+	local rc=0 began=$SECONDS
+	serve
+	# the first answer is good for a moment, the second never comes
+	cat >"$BATS_TEST_TMPDIR/plugin" <<-END
+		#!/bin/sh
+		[ -e "$BATS_TEST_TMPDIR/asked" ] && exec sleep 60
+		: >"$BATS_TEST_TMPDIR/asked"
+		echo '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {"token": "good",
+			"expirationTimestamp": "$(date -u -d '+11 seconds' +%FT%TZ)"}}'
+	END
+	chmod +x "$BATS_TEST_TMPDIR/plugin"
+	jq --arg c "$BATS_TEST_TMPDIR/plugin" '.users[0].user = {exec: {apiVersion: "client.authentication.k8s.io/v1", command: $c,
+		interactiveMode: "Never"}}' "$KUBECONFIG" >"$BATS_TEST_TMPDIR/config"
+	export KUBECONFIG=$BATS_TEST_TMPDIR/config
+	run -1 --separate-stderr "$BIN/rk3k-wait" configmap/none --for=exists --timeout 4s
+	assert_regex "$stderr" 'credential plugin: .*/plugin takes too long'
+	"$BIN/rk3k-wait" configmap/none --for=exists --timeout 60s &
+	sleep 0.5
+	kill -TERM $!
+	wait $! || rc=$?
+	assert_equal "$rc" 143
+	[ $((SECONDS - began)) -lt 20 ]
+	[ -e "$BATS_TEST_TMPDIR/asked" ]
+}
+
 @test "credential: the answer for one identity is not given to another" {
 	serve
 	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run

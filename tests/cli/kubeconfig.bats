@@ -200,6 +200,20 @@ note() {
 	grep -q "$(b64 jane.crt)" "$CONFIG"
 }
 
+@test "kubeconfig merge: a context is not led to another cluster or user by their names" {
+	kubeconfig x | "$TOOL" merge -q
+	cp "$CONFIG" "$BATS_TEST_TMPDIR/before"
+	kubeconfig new https://new.example other | sed '/^contexts:/,/^users:/s/^  name: new$/  name: x/; s/^current-context: new$/current-context: x/' >"$BATS_TEST_TMPDIR/in"
+	run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	[[ "$output" == *'a context "x" already, with another server (https://x.example:6443)'* ]]
+	kubeconfig x '' ca jane | sed 's/user: x}/user: jane}/; s/^- name: x$/- name: jane/' >"$BATS_TEST_TMPDIR/in"
+	run -5 "$TOOL" merge "$BATS_TEST_TMPDIR/in"
+	[[ "$output" == *'context "x" exists with another identity (CN=admin, not CN=jane)'* ]]
+	cmp "$CONFIG" "$BATS_TEST_TMPDIR/before"
+	"$TOOL" merge -q --force "$BATS_TEST_TMPDIR/in"
+	[ "$("$TOOL" list -o json | jq -r '.[] | select(.name == "x") | .user')" = jane ]
+}
+
 @test "kubeconfig merge: a namespace set on the context survives" {
 	kubeconfig x https://one.example | "$TOOL" merge -q
 	sed -i 's/^    user: x$/    user: x\n    namespace: mine/' "$CONFIG"
