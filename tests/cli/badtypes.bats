@@ -83,7 +83,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	assert_output --partial "server: https://127.0.0.1:$PORT"
 }
 
-@test "kubeconfig get --exec: the entry has what the plugin needs to find the host again" {
+@test "kubeconfig get --exec: the entry records how to find the host again" {
 	serve
 	run -0 --separate-stderr "$BIN/rk3k-kubeconfig" get --exec -o json
 	assert_equal "$(jq -c '.users[0].user.exec.args' <<<"$output")" \

@@ -271,7 +271,7 @@ note() {
 	[[ "$output" == *"-proxy-url: http://REDACTED@proxy:1 (before)"* ]]
 }
 
-@test "kubeconfig merge: copies that a killed program left are removed, those in use are not" {
+@test "kubeconfig merge: copies a killed program left are removed, those in use are not" {
 	own_file
 	touch "$CONFIG.rk3k-AbCdEf" "$CONFIG.rk3k-GhIjKl" "$CONFIG.rk3k-mine" "$CONFIG.rk3k-MnOpQr.bak"
 	exec 8<"$CONFIG.rk3k-GhIjKl"
@@ -537,7 +537,7 @@ users:
 - {name: v, user: {token: abc}}' ]
 }
 
-@test "kubeconfig remove: contexts without a name count, and only what existed is reported" {
+@test "kubeconfig remove: nameless contexts count, and only what existed is reported" {
 	mkdir -p "$HOME/.kube"
 	cat >"$CONFIG" <<-'END'
 		clusters:
