@@ -198,8 +198,9 @@ static void conflict(const struct rk_val *st, const char *msg, bool secret, stru
 }
 
 /* Who brings an API group, for the hint when it is missing. */
-static void group_hint(const char *api_version, struct rk_err *err)
+static void group_hint(const char *api_version, const struct rk_kube *k, struct rk_err *err)
 {
+	const struct rk_target *t = k ? rk_kube_target(k) : NULL;
 	static const struct {
 		const char *group, *hint;
 	} groups[] = {
@@ -211,6 +212,12 @@ static void group_hint(const char *api_version, struct rk_err *err)
 		{"cert-manager.io/", "cert-manager is not installed on this cluster yet"},
 	};
 
+	if (t && t->host_contexts && api_version && rk_prefix(api_version, groups[0].group)) {
+		rk_err_hint(err,
+			"this is the virtual cluster %s; use its host's context: --context %s",
+			t->virtual_cluster, t->host_contexts);
+		return;
+	}
 	for (size_t i = 0; i < RK_COUNT(groups); i++)
 		if (api_version && rk_prefix(api_version, groups[i].group)) {
 			rk_err_hint(err, "%s", groups[i].hint);
@@ -299,7 +306,7 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 	if (res->status == 404 && rk_prefix(head, "404 page not found")) {
 		rk_buf_addf(&text, "there is no API %s",
 			a->api_version ? a->api_version : "of this path");
-		group_hint(a->api_version, err);
+		group_hint(a->api_version, a->kube, err);
 		return finish(a, 404, "NoSuchAPI", text.s, err);
 	}
 	if (res->status == 401 && expired(a, &text, err))

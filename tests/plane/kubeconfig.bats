@@ -70,6 +70,11 @@ list nodes -/- 200"
 	refute_output rancher-k3k
 	run -0 --separate-stderr kc list --k3k -o json
 	[ "$(jq -r '.[0] | .name, .virtualCluster' <<<"$output" | xargs)" = "rancher-k3k kc/rancher" ]
+	# in place of its host's context: the entry knows which one that is
+	run -3 kc get kc/rancher --context rancher-k3k
+	assert_output --partial "is the virtual cluster kc/rancher, not its host cluster; use the host cluster's context: --context default"
+	run -3 rk3k names cluster --context rancher-k3k
+	assert_output --partial "use its host's context: --context default"
 	run -0 kc remove kc/rancher
 	cmp "$PLANE_KUBECONFIG" "$PLANE_HOME/before"
 }
