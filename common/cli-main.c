@@ -34,6 +34,20 @@ static int complete(const struct rk_cmd *cmd, int argc, char **argv)
 	return print_buf(&out);
 }
 
+/* __plain WHO: the filter of the shell tools for what helm and skopeo say. */
+static int plain(const char *who)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_buf out = RK_BUF_INIT_SECRET;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_file_read("-", 16 << 20, &text, &err) < 0)
+		rk_buf_addf(&out, "%s: %s\n", who, err.msg);
+	else
+		rk_out_plain(&out, who, text.s, text.len);
+	return print_buf(&out);
+}
+
 /* Answers that need no parsing; -1 when it is none of them. */
 static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 {
@@ -43,6 +57,8 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 		rk_buf_addf(&out, "%s\n", cmd->summary);
 	else if (argc == 2 && rk_streq(argv[1], "__man"))
 		rk_cli_man(cmd, &out);
+	else if (argc == 3 && rk_streq(argv[1], "__plain"))
+		return plain(argv[2]);
 	else if (argc > 1 && rk_streq(argv[1], "__complete"))
 		return complete(cmd, argc - 2, argv + 2);
 	else

@@ -248,6 +248,14 @@ static int read_plugin(
 /* A person may have to log in meanwhile; --request-timeout makes it shorter. */
 #define LOGIN_MS 300000
 
+/* Named as errors name it. */
+static void said(const char *who, const char *s, size_t n)
+{
+	const char *slash = strrchr(who, '/');
+
+	rk_out_said(slash ? slash + 1 : who, s, n);
+}
+
 static int run_plugin(
 	const struct rk_target *t, const struct plugin *p, struct rk_buf *out, struct rk_err *err)
 {
@@ -255,6 +263,8 @@ static int run_plugin(
 	struct rk_run r = {.argv = p->argv.v,
 		.env = p->env.v,
 		.keep_stdin = p->interactive,
+		/* one that asks at the terminal has it for itself */
+		.said = p->interactive ? NULL : said,
 		.timeout_ms = t->conf.request_ms > 0 ? t->conf.request_ms : LOGIN_MS,
 		.unstarted = &unstarted};
 	int status = 0;

@@ -45,6 +45,15 @@ size_t rk_out_width(int fd);
  * A line break becomes what nl says. */
 void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
 
+/* Append s with "***" for what looks like a secret: the password of a URL, a value of
+ * "...password=" and its like, of a JSON member so named, of an Authorization header. */
+void rk_mask(struct rk_buf *out, const char *s, size_t n);
+/* Append what another program said, line by line, each behind "who: " (nothing when who is empty),
+ * masked and fit for a terminal. */
+void rk_out_plain(struct rk_buf *out, const char *who, const char *s, size_t n);
+/* The same to stderr. */
+void rk_out_said(const char *who, const char *s, size_t n);
+
 /* kubectl's table: columns padded to the widest cell plus 3, widths in characters; a cell is cut at
  * a line break. Empty cells stay empty. wide columns are printed with RK_FMT_WIDE only. */
 struct rk_table;

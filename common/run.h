@@ -18,6 +18,9 @@ struct rk_run {
 	size_t max;	    /* largest output; 0: 1 MiB */
 	int64_t timeout_ms; /* 0: 30 s */
 	bool *unstarted;    /* set when it could not be executed; or NULL */
+	/* Gets the first 64 KiB of its stderr as they come, whole lines or a prompt at a time; who:
+	 * argv[0]. NULL: its stderr is ours. */
+	void (*said)(const char *who, const char *s, size_t n);
 };
 
 /* What ends every program at once while it is set: a point in time (rk_now_ms; 0: none), a number that
@@ -29,9 +32,9 @@ struct rk_run_limit {
 };
 struct rk_run_limit rk_run_limit(struct rk_run_limit l);
 
-/* Run it and wait. Its stderr is ours. out gets its standard output (make it secret where that is),
- * *status its exit code. -1: it did not run to an end: RK_NOTFOUND (no such program), RK_TIMEOUT,
- * RK_FAIL (died of a signal, printed too much), 128 + N (signal N was noted). Nothing of in or out is in a message. */
+/* Run it and wait. out gets its standard output (make it secret where that is), *status its exit
+ * code. -1: it did not run to an end: RK_NOTFOUND (no such program), RK_TIMEOUT, RK_FAIL (died of a
+ * signal, printed too much), 128 + N (signal N was noted). Nothing of in or out is in a message. */
 int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err) RK_MUST_USE;
 
 #endif

@@ -214,6 +214,50 @@ find_settings() {
 	note "using ./deploy.conf"
 }
 
+# --- helm and skopeo ---
+
+helm() { command "${HELM_BIN:-helm}" "$@"; }
+
+# What another program said, from a file: fit for a terminal, without secrets, and shown as its words.
+plain() { "$(path_of version)" __plain "$1"; }      # WHO
+said() { [[ ! -s $2 ]] || plain "  $1" <"$2" >&2; } # WHO FILE
+
+# A directory, caches and logins of this run alone, for programs that are not to read or change the
+# user's. Logins are in files without a name: of those nothing is left behind, even by SIGKILL.
+private_home() {
+	home=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/$ME-XXXXXX")
+	trap 'rm -rf "$home"' EXIT
+	nameless 6 && nameless 7
+	auth=/dev/fd/6
+	export HELM_REGISTRY_CONFIG=$auth HELM_REPOSITORY_CONFIG=/dev/fd/7
+	export HELM_REPOSITORY_CACHE=$home/cache HELM_CONTENT_CACHE=$home/content HELM_CACHE_HOME=$home/cache
+}
+logins() {
+	settings | tool registries render docker >&6
+	settings | tool registries render helm >&7
+}
+
+# try WHO MESSAGE CMD...: its words are shown when it fails, as helm does not when an update does.
+try() {
+	"${@:3}" >"$home/log" 2>&1 </dev/null && ! grep -q 'Unable to get an update' "$home/log" && return
+	said "$1" "$home/log"
+	die 1 "$2"
+}
+
+# The archive of a chart, into a directory. Credentials and CA are for the hosts the user named: in
+# logins, and, for a registry, by its PRIVATE being yes.
+fetch_chart() { # NAME REPO VERSION PRIVATE DIR
+	local chart=$1/$1 args=(--version "$3" --destination "$5")
+	local failed="cannot fetch chart $1 $3 from $2: see kubectl rk3k registries check"
+	if [[ $2 == oci://* ]]; then
+		chart=$2
+		[[ -z $ca || $4 != yes ]] || args+=(--ca-file "$ca")
+	else
+		try helm "$failed" helm repo update "$1"
+	fi
+	try helm "$failed" helm pull "$chart" "${args[@]}"
+}
+
 # The settings, checked and without secrets, into doc; then VAR=KEY pairs into variables.
 load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 	local args=("${config[@]}" ${conf:+-c "$conf"})

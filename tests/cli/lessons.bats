@@ -92,8 +92,8 @@ for d in yaml.safe_load_all(sys.stdin): print(d[\"apiVersion\"], d[\"kind\"], d[
 	assert_output '10.50.0.0/16 10.51.0.0/16'
 }
 
-# A helm that writes down its arguments, its environment and, when it takes a password, what it read;
-# and a host to install on.
+# A helm that writes down its arguments, its environment and the logins it is given; and a host to
+# install on.
 recording_helm() {
 	mkdir exec
 	ln -s "$BIN"/* exec
@@ -106,7 +106,9 @@ recording_helm() {
 		here=$(dirname "$0")
 		printf '%s\n' "$*" >>"$here/argv"
 		env >>"$here/environ"
-		[[ $* != *--password-stdin* ]] || { cat && echo; } >>"$here/stdin"
+		cat "$HELM_REPOSITORY_CONFIG" >"$here/repositories"
+		cat "$HELM_REGISTRY_CONFIG" >"$here/registries"
+		[[ $1 == list || ! -e $here/die ]] || kill -9 $PPID
 		[[ $1 != list ]] || echo '[]'
 		for arg; do [[ $last != --kubeconfig ]] || cat "$arg" >"$here/host"; last=$arg; done
 	END
@@ -115,28 +117,64 @@ recording_helm() {
 	kubeconfig 127.0.0.1:1
 }
 
-@test "controller: helm gets the password by standard input, and the CA as a file" {
+@test "controller: helm gets the password in a file without a name, and the CA as a file" {
 	recording_helm
 	conf "${harbor[@]}" K3K_REPO=https://harbor.example.com/chartrepo/k3k
 	run -0 "$BIN/rk3k-controller" install <doc.json
-	assert_equal "$(cat stdin)" "$word"
+	run -0 jq -r '.repositories[] | select(.name == "k3k") | .url, .username, .password, .caFile' repositories
+	assert_output "https://harbor.example.com/chartrepo/k3k
+robot
+$word
+$PWD/ca.pem"
 	run -0 cat argv
-	assert_line "repo add k3k https://harbor.example.com/chartrepo/k3k --force-update --ca-file $PWD/ca.pem --username robot --password-stdin"
+	assert_line 'repo update k3k'
+	assert_line --regexp '^pull k3k/k3k --version '
 	run cat argv environ
 	refute_output --partial 'correct horse'
 	run ls -A "$TMPDIR"
 	assert_output ""
+	conf "${harbor[@]}" K3K_REPO=oci://harbor.example.com/helm/k3k
+	run -0 "$BIN/rk3k-controller" install <doc.json
+	run -0 jq -r '.auths["harbor.example.com"].password' registries
+	assert_output "$word"
+	run -0 cat argv
+	assert_line --regexp "^pull oci://harbor.example.com/helm/k3k --version .* --ca-file $PWD/ca.pem\$"
+}
+
+@test "controller: no login is left behind by SIGKILL" {
+	recording_helm
+	conf "${harbor[@]}" K3K_REPO=https://harbor.example.com/chartrepo/k3k
+	touch die
+	run -137 "$BIN/rk3k-controller" install <doc.json
+	run -0 jq -r '.repositories[0].password' repositories
+	assert_output "$word"
+	run -1 grep -rlF "$word" "$TMPDIR" /dev/shm
+	assert_output ''
+}
+
+@test "controller: what helm says is shown as its words; its reason is in the error" {
+	recording_helm
+	conf K3K_REPO=https://rancher.github.io/k3k
+	cat >>helm <<-'END'
+		[[ $1 == upgrade ]] || exit 0
+		printf 'W1 \033[31m https://u:topsecret@h/\nError: UPGRADE FAILED: \033]0;x\007 no\n' >&2
+		exit 1
+	END
+	run -1 "$BIN/rk3k-controller" install <doc.json
+	assert_line '  helm: W1 ^[[31m https://u:***@h/'
+	assert_line --regexp 'could not install chart k3k .*: UPGRADE FAILED: \^\[\]0;x\^G no$'
+	refute_output --partial topsecret
 }
 
 @test "controller: a public chart repository gets neither login nor CA" {
 	recording_helm
 	conf "${harbor[@]}" K3K_REPO=https://rancher.github.io/k3k
 	run -0 "$BIN/rk3k-controller" install <doc.json
+	run -0 jq -c '.repositories[] | select(.name == "k3k")' repositories
+	assert_output '{"name":"k3k","url":"https://rancher.github.io/k3k"}'
 	run -0 cat argv
-	assert_line 'repo add k3k https://rancher.github.io/k3k --force-update'
 	refute_output --partial robot
 	refute_output --partial ca.pem
-	[[ ! -e stdin ]]
 }
 
 @test "controller: helm gets the host that the tools reach, however that was said" {

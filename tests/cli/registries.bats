@@ -147,7 +147,7 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 fake_helm() {
 	program bin/helm <<-'END'
 		printf '%s\n' "$*" >>helm.log
-		stat -c '%a' "$HELM_REGISTRY_CONFIG" "$HELM_REPOSITORY_CONFIG" >>modes
+		stat -L -c '%a %h' "$HELM_REGISTRY_CONFIG" "$HELM_REPOSITORY_CONFIG" >>modes
 		cp "$HELM_REGISTRY_CONFIG" seen.json
 		while [ $# -gt 0 ]; do
 			case $1 in
@@ -180,9 +180,35 @@ fake_helm() {
 	assert_output 1
 	run -1 grep -e testpass -e testuser helm.log
 	run -0 sort -u modes
-	assert_output 600
+	assert_output '600 0' # without a name
 	run -0 jq -r '.auths["harbor.example.com"].password' seen.json
 	assert_output testpass
+}
+
+@test "bundle: no login is left behind by SIGKILL" {
+	fake_helm
+	printf '%s\n' 'kill -9 $PPID' 'sleep 0.1' >>bin/helm
+	private RANCHER_REPO=oci://harbor.example.com/helm/rancher
+	mkdir tmp
+	run -137 env TMPDIR="$PWD/tmp" "$bin/rk3k-bundle" --list -c doc.json
+	run -0 jq -r '.auths["harbor.example.com"].password' seen.json
+	assert_output testpass
+	[[ $(ls tmp) ]]
+	run -1 grep -rlE 'testpass|dGVzdHVzZXI6dGVzdHBhc3M=' tmp /dev/shm
+	assert_output ''
+}
+
+@test "bundle: what helm says is shown as its words, without secrets and control characters" {
+	conf
+	program bin/helm <<-'END'
+		printf 'bad \033[31mred\033]0;x\007 https://u:topsecret@h/x\r\nAuthorization: Basic topsecret\n' >&2
+		exit 1
+	END
+	export HELM_BIN=$PWD/bin/helm
+	run -1 "$bin/rk3k-bundle" --list -c doc.json
+	assert_line '  helm: bad ^[[31mred^[]0;x^G https://u:***@h/x'
+	assert_line '  helm: Authorization: ***'
+	refute_output --partial topsecret
 }
 
 @test "bundle: --list names every image that the charts use, once and in full" {

@@ -336,6 +336,42 @@ static void programs(void **state)
 	assert_int_equal(err.code, RK_NOTFOUND);
 }
 
+static struct rk_buf heard = RK_BUF_INIT;
+
+static void hear(const char *who, const char *s, size_t n)
+{
+	rk_buf_addf(&heard, "[%s] ", who);
+	rk_buf_put(&heard, s, n);
+}
+
+static void heard_is(const char *script, int64_t ms, int want_rc, const char *want)
+{
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	struct rk_run r = {.argv = argv, .timeout_ms = ms, .said = hear};
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	int status;
+
+	rk_buf_reset(&heard);
+	assert_int_equal(rk_run(&r, &out, &status, &err), want_rc);
+	if (want)
+		assert_string_equal(heard.s, want);
+}
+
+/* What a program says on stderr comes as it says it, and does not hold it up. */
+static void programs_are_heard(void **state)
+{
+	(void)state;
+	heard_is("printf b; echo a >&2; exit 3", 9000, 0, "[sh] a\n");
+	heard_is("printf 'name? ' >&2", 9000, 0, "[sh] name? ");
+	heard_is("printf 'name? ' >&2; exec sleep 20", 600, -1, "[sh] name? ");
+	heard_is("exec >&-; echo late >&2", 9000, 0, "[sh] late\n");
+	heard_is("sleep 20 >&- & echo a >&2", 9000, 0, "[sh] a\n");
+	heard_is("exec head -c 300000 /dev/zero >&2", 9000, 0, NULL);
+	assert_in_range(heard.len, 64 << 10, 140 << 10);
+	rk_buf_release(&heard);
+}
+
 /* A program that goes on after its output costs nothing, and nobody need have asked for SIGCHLD. */
 static void programs_are_waited_for(void **state)
 {
@@ -369,6 +405,7 @@ int main(void)
 		cmocka_unit_test(mirrored),
 		cmocka_unit_test(mirror_lists),
 		cmocka_unit_test(programs),
+		cmocka_unit_test(programs_are_heard),
 		cmocka_unit_test(programs_are_waited_for),
 	};
 

@@ -420,9 +420,42 @@ static void test_full_disk(void **state)
 	assert_string_equal(err.msg, "write error: No space left on device");
 }
 
+static void plain_is(const char *text, const char *want)
+{
+	rk_auto_buf got = RK_BUF_INIT;
+
+	rk_out_plain(&got, "helm", text, strlen(text));
+	assert_string_equal(got.s, want);
+}
+
+/* What another program says cannot play with the terminal, and shows no secret. */
+static void said(void **state)
+{
+	(void)state;
+	plain_is("a\r\nb\n\nc", "helm: a\nhelm: b\nhelm: \nhelm: c\n");
+	plain_is("\033[31mx\033]0;t\007\r\302\233y\342\200\256z\377\n",
+		"helm: ^[[31mx^[]0;t^G^M\357\277\275y\357\277\275z\357\277\275\n");
+	plain_is("Get \"https://u:p@ss@h/x?a=b\": no", "helm: Get \"https://u:***@h/x?a=b\": no\n");
+	plain_is("git+https://tok@h", "helm: git+https://***@h\n");
+	plain_is("https://h/u:p@x", "helm: https://h/u:p@x\n");
+	plain_is("Authorization: Basic dTpw", "helm: Authorization: ***\n");
+	plain_is("authorization=Bearer x y", "helm: authorization=***\n");
+	plain_is("Bearer eyJhbGciOiJSUzI1NiJ9.x ok", "helm: Bearer *** ok\n");
+	plain_is(
+		"basic authentication, bearer token", "helm: basic authentication, bearer token\n");
+	plain_is("?X-Amz-Signature=abc&y=1 --password=x",
+		"helm: ?X-Amz-Signature=***&y=1 --password=***\n");
+	plain_is("{\"Secret\": \"x\", \"n\":\"y\"}", "helm: {\"Secret\": \"***\", \"n\":\"y\"}\n");
+	plain_is("invalid token: expired; tokens=2", "helm: invalid token: expired; tokens=2\n");
+	plain_is("password=", "helm: password=\n");
+	plain_is("://", "helm: ://\n");
+	plain_is("\"", "helm: \"\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(said),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_makes_cells_harmless),
 		cmocka_unit_test(test_age),
