@@ -251,3 +251,9 @@ size_t rk_utf8_put(char *o, uint32_t c)
 	o[3] = (char)(0x80 | (c & 0x3f));
 	return 4;
 }
+
+bool rk_deceptive(uint32_t cp)
+{
+	return (cp >= 0x80 && cp < 0xa0) || cp == 0x61c || cp == 0x200e || cp == 0x200f ||
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
+}

@@ -65,6 +65,9 @@ int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err 
 size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
 /* The sequence of a code point (up to U+10FFFF) to o, which has room for 4 bytes; its length. */
 size_t rk_utf8_put(char *o, uint32_t c);
+/* Whether a character could deceive a reader: C1 controls, line separators, and what turns the
+ * direction of writing (Unicode's bidi controls). Not the ASCII controls. */
+bool rk_deceptive(uint32_t cp);
 
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void rk_urlencode(struct rk_buf *out, const char *s);

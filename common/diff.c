@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diff.h"
 
+#include "out.h"
+
 #define CONTEXT	  3
 #define TABLE_MAX 4000000
 
@@ -169,6 +171,13 @@ static void put_hunks(struct rk_buf *out, const struct script *s)
 	}
 }
 
+static void put_name(struct rk_buf *out, const char *lead, const char *name)
+{
+	rk_buf_puts(out, lead);
+	rk_printable(out, name, strlen(name), "^J");
+	rk_buf_putc(out, '\n');
+}
+
 bool rk_diff(
 	const char *a, const char *b, const char *name_a, const char *name_b, struct rk_buf *out)
 {
@@ -179,7 +188,8 @@ bool rk_diff(
 	split(&s.a, a);
 	split(&s.b, b);
 	make_script(&s);
-	rk_buf_addf(out, "--- %s\n+++ %s\n", name_a, name_b);
+	put_name(out, "--- ", name_a);
+	put_name(out, "+++ ", name_b);
 	put_hunks(out, &s);
 	free(s.a.v);
 	free(s.b.v);

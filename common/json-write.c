@@ -39,17 +39,18 @@ static const char *short_escape(uint32_t cp)
 	}
 }
 
-/* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript. */
+/* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript; for people we
+ * escape what could deceive them, too. */
 static bool must_escape(const struct out *o, uint32_t cp)
 {
 	if (cp < 0x20)
 		return true;
-	return o->pretty && (cp == '<' || cp == '>' || cp == '&' || cp == 0x2028 || cp == 0x2029);
+	return o->pretty && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f || rk_deceptive(cp));
 }
 
 static bool is_special(char c)
 {
-	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x80 || c == '"' || c == '\\' ||
+	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f || c == '"' || c == '\\' ||
 	       c == '<' || c == '>' || c == '&';
 }
 

@@ -42,13 +42,6 @@ int rk_verbosity(void)
 
 /* --- text made harmless --- */
 
-/* C1 controls, and those that turn the direction of writing: a name must not reorder its line. */
-static bool deceptive(uint32_t cp)
-{
-	return (cp >= 0x80 && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
-	       (cp >= 0x2066 && cp <= 0x2069) || cp == 0x2028 || cp == 0x2029;
-}
-
 void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
 {
 	static const char replacement[] = "\357\277\275";
@@ -57,7 +50,7 @@ void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
 		uint32_t cp = 0;
 		size_t len = rk_utf8(s, n, &cp);
 
-		if (!len || deceptive(cp)) {
+		if (!len || rk_deceptive(cp)) {
 			rk_buf_puts(b, replacement);
 			len = len ? len : 1;
 		} else if (cp == '\n') {
@@ -118,14 +111,52 @@ void rk_print_buf(const struct rk_buf *b)
 	put(b->s, b->len);
 }
 
+/* One conversion of a format: text becomes fit for a terminal and stays on its line. */
+static void put_one(struct rk_buf *b, const char *spec, va_list *ap)
+{
+	size_t n = strlen(spec);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+
+	if (spec[n - 1] == '%') {
+		rk_buf_putc(b, '%');
+	} else if (spec[n - 1] == 's') {
+		const char *s = va_arg(*ap, const char *);
+
+		rk_printable(&text, s ? s : "", s ? strlen(s) : 0, "^J");
+		rk_buf_addf(b, spec, text.s);
+	} else if (n > 2 && strchr("lzjt", spec[n - 2])) {
+		rk_buf_addf(b, spec, va_arg(*ap, long));
+	} else {
+		rk_buf_addf(b, spec, va_arg(*ap, int));
+	}
+}
+
+static void format(struct rk_buf *b, const char *fmt, va_list *ap)
+{
+	while (*fmt) {
+		size_t n = strcspn(fmt, "%");
+		char spec[16];
+
+		rk_buf_put(b, fmt, n);
+		fmt += n;
+		if (!*fmt)
+			return;
+		n = 1 + strspn(fmt + 1, "-0123456789lzjt") + 1;
+		snprintf(spec, sizeof(spec), "%.*s", (int)n, fmt);
+		put_one(b, spec, ap);
+		fmt += n;
+	}
+}
+
 void rk_printf(const char *fmt, ...)
 {
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vprintf(fmt, ap) < 0 || ferror(stdout))
-		write_failed();
+	format(&text, fmt, &ap);
 	va_end(ap);
+	rk_print_buf(&text);
 }
 
 int rk_out_flush(struct rk_err *err)

@@ -13,6 +13,8 @@ enum rk_fmt { RK_FMT_TABLE, RK_FMT_WIDE, RK_FMT_JSON, RK_FMT_YAML, RK_FMT_NAME }
 
 /* stdout, buffered by us; rk_finish flushes it and reports a full disk. EPIPE ends quietly. */
 void rk_print(const char *s);
+/* Of printf: %s, %d, %u, %zu and their like, with a width. Each text is made fit for a terminal and a
+ * line break in it is shown as ^J: no name can forge a line or an escape sequence. */
 void rk_printf(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_print_buf(const struct rk_buf *b);
 /* A tree as JSON (pretty) or YAML (sorted) for -o json|yaml. */

@@ -261,9 +261,8 @@ static bool starts_like_syntax(const char *s, size_t n)
 
 static bool is_printable(uint32_t cp)
 {
-	if (cp < 0xa0)
-		return cp >= ' ' && cp < 0x7f;
-	return cp != 0x2028 && cp != 0x2029 && cp != 0xfeff && cp != 0xfffe && cp != 0xffff;
+	return cp >= ' ' && cp != 0x7f && !rk_deceptive(cp) && cp != 0xfeff && cp != 0xfffe &&
+	       cp != 0xffff;
 }
 
 static bool has_syntax(const char *s, size_t n)

@@ -38,11 +38,11 @@ static const char *short_escape(uint32_t cp)
 	}
 }
 
-/* Characters that libyaml or Go refuse or take for line breaks. */
+/* Characters that libyaml or Go refuse or take for line breaks, or that could deceive a reader. */
 static bool must_escape(uint32_t cp)
 {
-	return cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
-	       cp == 0xfeff || cp == 0xfffe || cp == 0xffff;
+	return cp < ' ' || cp == 0x7f || rk_deceptive(cp) || cp == 0xfeff || cp == 0xfffe ||
+	       cp == 0xffff;
 }
 
 static void quoted(const struct out *o, const char *s, size_t n)

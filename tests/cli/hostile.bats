@@ -137,3 +137,78 @@ bad_keys() { # TLS|CA
 	damaged conf deploy -c @ --print
 	[[ ! -e ran ]]
 }
+
+# --- names that others chose, on standard output ---
+
+hostile_names() {
+	cat >names <<-'END'
+		apiVersion: v1
+		kind: Config
+		current-context: "a\ncontext/forged created"
+		clusters: [{name: "c\e[2J", cluster: {server: "https://h\u202e.example.com"}}]
+		users: [{name: "u\rv", user: {token: t}}]
+		contexts:
+		- {name: "a\ncontext/forged created", context: {cluster: "c\e[2J", user: "u\rv", namespace: "n\u009b"}}
+		- {name: "x\u202ey\u009bz\x7f\e]0;w\a", context: {cluster: "c\e[2J", user: "u\rv"}}
+	END
+}
+
+# Neither C0, C1 and bidi controls nor a forged line.
+harmless() {
+	plain <<<"$output" && ! LC_ALL=C grep -qE $'\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]' <<<"$output" &&
+		! grep -qE '^[-+ ]?context/forged' <<<"$output"
+}
+
+@test "hostile: names in lines, tables, diffs, JSON and YAML forge no line and no escape" {
+	hostile_names
+	export KUBECONFIG=$PWD/names
+	run -0 --separate-stderr rk3k names context
+	harmless
+	assert_line 'a^Jcontext/forged created'
+	assert_equal "${#lines[@]}" 2
+	for form in table wide name json yaml; do
+		run -0 --separate-stderr rk3k kubeconfig list -o $form
+		harmless
+	done
+	assert_equal "$(rk3k kubeconfig list -o json | jq -r '.[0].name')" $'a\ncontext/forged created'
+	run rk3k kubeconfig merge --diff --kubeconfig "$PWD/new" names
+	[[ $status -eq 1 && $output == *'+++'* ]] && harmless
+	run -0 --separate-stderr rk3k kubeconfig merge --kubeconfig "$PWD/new" names
+	harmless
+	run -0 --separate-stderr rk3k kubeconfig merge --kubeconfig "$PWD/new" names -o name
+	harmless
+	run -0 --separate-stderr rk3k kubeconfig remove --kubeconfig "$PWD/new" $'a\ncontext/forged created'
+	harmless
+	run -0 "$RK3K_BIN/../bin/kubectl-rk3k" __complete names --context ''
+	harmless
+}
+
+@test "hostile: a tool of others and its summary forge no line of the list of tools" {
+	mkdir bin
+	printf '#!/bin/sh\nprintf "sum\\033[2J\\ncontext/forged"\n' >$'bin/rk3k-\e[2Jx'
+	cp $'bin/rk3k-\e[2Jx' bin/rk3k-y
+	chmod +x bin/*
+	PATH=$PWD/bin:$PATH run -0 "$RK3K_BIN/../bin/kubectl-rk3k" --help
+	harmless
+	PATH=$PWD/bin:$PATH run -0 "$RK3K_BIN/../bin/kubectl-rk3k" __complete y
+	harmless
+}
+
+@test "hostile: what a credential plugin or helper says is shown as its words, without secrets" {
+	printf '#!/bin/sh\nprintf "\\033]0;w\\a https://u:topsecret@h/\\n" >&2\nexit 1\n' >plugin
+	cp plugin docker-credential-x
+	chmod +x plugin docker-credential-x
+	cat >config <<-END
+		current-context: a
+		contexts: [{name: a, context: {cluster: a, user: a}}]
+		clusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}]
+		users: [{name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: $PWD/plugin, interactiveMode: Never}}}]
+	END
+	run -1 rk3k apply --kubeconfig config -f - <<<'{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}'
+	assert_line 'plugin: ^[]0;w^G https://u:***@h/'
+	refute_output --partial topsecret
+	echo '{"credsStore":"x"}' >config.json
+	PATH=$PWD:$PATH run -1 rk3k registries render file --registry h --credentials config.json </dev/null
+	assert_line 'docker-credential-x: ^[]0;w^G https://u:***@h/'
+	refute_output --partial topsecret
+}

@@ -452,10 +452,26 @@ static void said(void **state)
 	plain_is("\"", "helm: \"\n");
 }
 
+static void hostile_lines(void)
+{
+	rk_printf("%s/%s %s%s\n", "secret", "a\nb\033[2J\302\233\342\200\256\177", "created", "");
+	rk_printf("  %-6s|%3s|\n", "a\tb", "c");
+	rk_printf("%d %zu%% %u\n", -1, (size_t)7, 3U);
+}
+
+/* No name can forge a line or send a control byte. */
+static void lines(void **state)
+{
+	(void)state;
+	writes(STDOUT_FILENO, hostile_lines,
+		"secret/a^Jb^[[2J\357\277\275\357\277\275^? created\n  a b   |  c|\n-1 7% 3\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(said),
+		cmocka_unit_test(lines),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_makes_cells_harmless),
 		cmocka_unit_test(test_age),
