@@ -124,6 +124,23 @@ shells_ready() {
 	typed '<names> <--context> <root@kind> <--no-such>' 'names --context root@kind --no-such'
 }
 
+# shellcheck disable=SC2016 # what the name holds is not to be run here either
+# bats test_tags=slow
+@test "completion: bash behind an open quote runs nothing that a name holds" {
+	local open
+	shells_ready
+	cat >config <<-'END'
+		contexts:
+		- {name: 'x$(touch pwned)`touch pwned`"q"\b!e & ''s'' y', context: {}}
+	END
+	for open in 'x' '"x' "'x" "\$'x" 'x\$' '"x\$' 'x"\$(' 'x"$("' '--context="x'; do
+		[[ $open == --* ]] || open="--context $open"
+		run -0 "$BATS_TEST_DIRNAME/type" bash rc.bash "kubectl-rk3k names $open"
+		assert_output --regexp '^<kubectl-rk3k> <names> <--context(=|> <)x\$\(touch pwned\)`touch pwned`"q"\\b!e & '"'s' y>\$"
+		[[ ! -e pwned ]]
+	done
+}
+
 @test "completion: the shell tools know their flags' values, contexts and verbs, too" {
 	answers() { # WANT WORD...
 		run -0 --separate-stderr "$RK3K_BIN/rk3k-$2" __complete "${@:3}"
