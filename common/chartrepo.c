@@ -132,6 +132,28 @@ static char *moved_to(const char *from, const struct rk_http_res *res, struct rk
 	return url;
 }
 
+/* What failed where a repository redirects to: neither its login nor its CA is to blame, which did not
+ * go along. */
+static int failed_there(const char *repo, const char *url, const struct rk_repo_access *at,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *host = rk_repo_host(url), *own = rk_repo_host(repo);
+
+	if (!err || rk_streq(host, own))
+		return -1;
+	if (rk_streq(err->reason, "TLS") && a->ca && !at->ca)
+		rk_err_hint(err,
+			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
+			"HELM_REPO_HOSTS",
+			host);
+	else if (err->code == RK_CONFLICT && a->user && !at->user)
+		rk_err_hint(err,
+			"the login of %.100s is not sent to %.100s: set the address of the "
+			"repository to that host",
+			own, host);
+	return rk_err_wrap(err, "%s redirects to %s", repo, host);
+}
+
 static int http_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
@@ -143,11 +165,11 @@ static int http_chart(const char *repo, const char *chart, const char *version,
 		char *next;
 
 		if (get_index(url, &at, &res, err) < 0)
-			return -1;
+			return failed_there(repo, url, &at, a, err);
 		next = hop < HOPS_MAX ? moved_to(url, &res, &at) : NULL;
 		if (!next)
 			return judge(&res, &at, url, err) < 0
-				       ? -1
+				       ? failed_there(repo, url, &at, a, err)
 				       : look_up(&res.body, repo, chart, version, err);
 		free(url);
 		url = next;
@@ -478,7 +500,7 @@ static void tls_remedy(const struct rk_settings *s, const char *address,
 void rk_repo_remedy(const struct rk_settings *s, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	if (rk_streq(err->reason, "TLS"))
+	if (rk_streq(err->reason, "TLS") && !err->hint[0])
 		tls_remedy(s, address, a, err);
 	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
 		return;

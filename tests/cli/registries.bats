@@ -702,3 +702,44 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_regex "$stderr" 'nowhere'
 	run -2 --separate-stderr reg check --registry h:port:x
 }
+
+@test "registries: check: a redirect to a host that was not named is not blamed on the CA" {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout tls.key -out tls.pem \
+		-subj /CN=x -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+	coproc servers { exec python3 - 3>&- <<-'END'; }
+		import http.server, ssl, threading
+		tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		tls.load_cert_chain("tls.pem", "tls.key")
+		target = ""
+		class There(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        self.send_response(302 if target and self.server is first else 401)
+		        self.send_header("Location", target)
+		        self.send_header("Content-Length", "0")
+		        self.end_headers()
+		    def log_message(self, *args): pass
+		def serve():
+		    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), There)
+		    s.socket = tls.wrap_socket(s.socket, server_side=True)
+		    threading.Thread(target=s.serve_forever, daemon=True).start()
+		    return s
+		first, second = serve(), serve()
+		target = f"https://127.0.0.1:{second.server_port}/index.yaml"
+		print(first.server_port, second.server_port, flush=True)
+		threading.Event().wait()
+	END
+	read -r first second <&"${servers[0]}"
+	check() {
+		reg check -o json --ca tls.pem --user u --password-file pw --set "K3K_REPO=https://127.0.0.1:$first" \
+			--set "CERTMANAGER_REPO=https://127.0.0.1:$first" --set "RANCHER_REPO=https://127.0.0.1:$first" \
+			--set "HELM_REPO_HOSTS=$1"
+	}
+	printf p >pw && chmod 600 pw
+	run -1 --separate-stderr check "127.0.0.1:$first"
+	run -0 jq -r '.[0] | .detail + "; " + .remedy' <<<"$output"
+	assert_output --regexp "^https://127.0.0.1:$first redirects to 127.0.0.1:$second: .*; PRIVATE_CA_PATH is not used for 127.0.0.1:$second, which was not named: add it to HELM_REPO_HOSTS"
+	run -1 --separate-stderr check "127.0.0.1:$first,127.0.0.1:$second"
+	run -0 jq -r '.[0] | .detail + "; " + .remedy' <<<"$output"
+	assert_output --regexp "redirects to 127.0.0.1:$second: .*it wants credentials; the login of 127.0.0.1:$first is not sent to 127.0.0.1:$second"
+	kill "$servers_PID"
+}
