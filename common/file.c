@@ -650,6 +650,56 @@ static int make_dir(char *template)
 	return mkdtemp(template) ? 0 : -1;
 }
 
+static void close_all_but(int fd)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+
+	for (int i = 0; i < (max > 0 && max < 4096 ? max : 4096); i++)
+		if (i != fd)
+			close(i);
+}
+
+static void remove_all_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	rmdir(dir);
+}
+
+/* Waits for the end of the pipe, which comes when its other end's process has ended. */
+static RK_NORETURN void guard(const char *dir, int fd)
+{
+	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	char c;
+
+	for (size_t i = 0; i < RK_COUNT(sigs); i++)
+		signal(sigs[i], SIG_IGN);
+	setsid();
+	close_all_but(fd);
+	while (read(fd, &c, 1) < 0 && errno == EINTR)
+		;
+	remove_all_in(dir);
+	_exit(0);
+}
+
+/* After SIGKILL no handler of ours runs: a process of its own removes what is left. */
+static int start_guard(const char *dir, struct rk_err *err)
+{
+	int fds[2]; /* the second stays open until the end */
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return rk_err_sys(err, "pipe");
+	pid = fork();
+	if (pid == 0)
+		guard(dir, fds[0]);
+	close(fds[0]);
+	return pid < 0 ? rk_err_sys(err, "fork") : 0;
+}
+
 int rk_file_tempdir(char **path, struct rk_err *err)
 {
 	const char *dirs[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm", getenv("TMPDIR"), "/tmp"};
@@ -663,6 +713,8 @@ int rk_file_tempdir(char **path, struct rk_err *err)
 		p = rk_asprintf("%s/rk3k-XXXXXX", dirs[i]);
 		if (make_vanishing(p, make_dir) < 0)
 			continue;
+		if (start_guard(p, err) < 0)
+			return -1;
 		*path = rk_steal(&p);
 		return 0;
 	}

@@ -52,7 +52,8 @@ static inline void rk_cleanup_lock_(struct rk_lock **l)
 
 /* Make a private temporary directory (0700) below $XDG_RUNTIME_DIR, /dev/shm or $TMPDIR that
  * vanishes at exit and on signals, together with the files in it that were given to
- * rk_file_vanish. Returned path is the caller's to free. */
+ * rk_file_vanish. Returned path is the caller's to free. A process of its own removes it
+ * and its files after SIGKILL. */
 int rk_file_tempdir(char **path, struct rk_err *err) RK_MUST_USE;
 
 /* Expand nothing but a leading "~/"; relative paths are joined to dir (NULL: left alone). */

@@ -263,9 +263,44 @@ static void last_vanishes_first(void **state)
 	assert_int_equal(access(temp, F_OK), -1);
 }
 
+/* A temporary directory goes with its process, even when that is killed. */
+static void killed(void **state)
+{
+	char name[200] = "";
+	int fds[2], status;
+	bool there = true;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		rk_auto_free char *d = NULL, *file = NULL;
+
+		if (rk_file_tempdir(&d, NULL) < 0)
+			_exit(1);
+		file = rk_asprintf("%s/config", d);
+		if (rk_file_replace(file, "secret", 6, 0600, NULL, NULL) < 0 ||
+			write(fds[1], d, strlen(d) + 1) < 0)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_true(read(fds[0], name, sizeof(name) - 1) > 0);
+	for (int i = 0; i < 500 && there; i++) {
+		there = access(name, F_OK) == 0;
+		usleep(10000);
+	}
+	assert_false(there);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed),
 		cmocka_unit_test_setup_teardown(replace_keeps_mode_and_links, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(
 			replace_keeps_acl_and_attributes, make_dir, remove_dir),
