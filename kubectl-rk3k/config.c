@@ -13,7 +13,7 @@
 enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
 
 struct opts {
-	const char *config, *document, *init, *secret;
+	const char *config, *document, *init, *secret, *pem;
 	struct rk_strv set; /* --set */
 	bool prompt_all, no_prompt, force, names_only, allow_unknown;
 	int64_t secrets_fd;
@@ -52,6 +52,8 @@ static const struct rk_opt GET_OPTS[] = {
 		.help = "the document; absent or -: stdin", .complete = "file"},
 	{"secret", 0, RK_OPT_STR, offsetof(struct opts, secret), .arg = "KEY",
 		.help = "write the value of one secret and nothing else, for --password-stdin"},
+	{"pem", 0, RK_OPT_STR, offsetof(struct opts, pem), .arg = "KEY",
+		.help = "write the certificates of the file that a key names, as plain PEM"},
 	RK_OPT_END,
 };
 
@@ -485,18 +487,41 @@ static int get_one(
 	return 0;
 }
 
+/* For programs that read a CA file themselves, and not all that people have. */
+static int print_pem(const char *name, const struct rk_settings *s, struct rk_err *err)
+{
+	static const enum rk_key files[] = {RK_KEY_PRIVATE_CA_PATH, RK_KEY_CA_CERT_PATH,
+		RK_KEY_CA_ROOT_PATH, RK_KEY_TLS_CERT_PATH};
+	rk_auto_buf pem = RK_BUF_INIT;
+	enum rk_key k = RK_KEY_COUNT;
+
+	for (size_t i = 0; i < RK_COUNT(files); i++)
+		if (rk_streq(rk_settings_table[files[i]].name, name))
+			k = files[i];
+	if (k == RK_KEY_COUNT)
+		return rk_err_set(err, RK_USAGE, "%s does not name a file of certificates", name);
+	if (!rk_setting_is(s, k))
+		return rk_err_set(err, RK_NOTFOUND, "%s is not set", name);
+	if (rk_setting_pem(k, rk_setting(s, k), &pem, err) < 0)
+		return rk_err_wrap(err, "%s", name);
+	rk_print_buf(&pem);
+	return 0;
+}
+
 static int run_get(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_buf out = RK_BUF_INIT;
 
-	if (!argc && !o->secret)
+	if (!argc && !o->secret && !o->pem)
 		return rk_err_set(err, RK_USAGE, "which key? (or --secret KEY)");
 	if (rk_settings_load_file(s, o->document ? o->document : "-", err) < 0)
 		return -1;
 	if (o->secret)
 		return print_secret(o->secret, s, err);
+	if (o->pem)
+		return print_pem(o->pem, s, err);
 	for (int i = 0; i < argc; i++)
 		if (get_one(s, argv[i], &out, err) < 0)
 			return -1;

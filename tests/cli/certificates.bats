@@ -181,6 +181,18 @@ keys_refused() { # TEXT FILE
 	done
 }
 
+@test "config get --pem: writes the certificates of a file as plain PEM" {
+	for file in bom crlf trusted text; do
+		run -0 --separate-stderr "$BIN/rk3k-config" get --pem CA_ROOT_PATH < <("$BIN/rk3k-config" -c deploy.conf --no-prompt \
+			--set TLS_SOURCE=secret --set CA_CERT_PATH=tls.crt --set CA_KEY_PATH=tls.key --set "CA_ROOT_PATH=$file.pem")
+		assert_output "$(<tls.crt)"
+	done
+	"$BIN/rk3k-config" -c deploy.conf --no-prompt >"$HOME/doc"
+	run -3 "$BIN/rk3k-config" get --pem PRIVATE_CA_PATH <"$HOME/doc"
+	run -2 "$BIN/rk3k-config" get --pem TLS_KEY_PATH <"$HOME/doc"
+	assert_output --partial 'TLS_KEY_PATH does not name a file of certificates'
+}
+
 @test "certificates: TLS_KEY_PATH with the certificate in it: only the key passes on" {
 	"$BIN/rk3k-config" -c deploy.conf --no-prompt --set TLS_SOURCE=secret --set TLS_CERT_PATH=tls.crt --set TLS_KEY_PATH=key.pem >"$HOME/doc"
 	run -0 --separate-stderr "$BIN/rk3k-render" issuer -c "$HOME/doc" --show-secrets -o json

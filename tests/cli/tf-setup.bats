@@ -233,6 +233,18 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" | cut -d= -f2;
 	done
 }
 
+@test "tf-setup: --ca-file in another notation is written as plain PEM, a key never" {
+	printf '\xEF\xBB\xBF# ours\r\n' >../odd.pem
+	openssl x509 -in "$CA" -trustout | sed 's/$/\r/' >>../odd.pem
+	run -0 tf --url "$URL" --resolve "$RESOLVE" --ca-file ../odd.pem --password-file ../password
+	[[ $(grep -o '"-----BEGIN.*"' terraform.tfvars | jq -r .) == "$(openssl x509 -in "$CA")" ]]
+	rm -f -- *
+	cat "$CA" "${CA%.crt}.key" >../both.pem
+	run -1 tf --url "$URL" --resolve "$RESOLVE" --ca-file ../both.pem --password-file ../password
+	assert_output --partial 'it holds a private key'
+	[[ ! -e terraform.tfvars ]]
+}
+
 @test "tf-setup: another fingerprint ends with 5, and no password was sent" {
 	run -5 tf --url "$URL" --resolve "$RESOLVE" --password-file ../password \
 		--ca-fingerprint "$(fingerprint "$BATS_FILE_TMPDIR/other.crt")"
