@@ -28,7 +28,8 @@ struct await {
 	struct rk_kube *virt; /* of steps that look inside */
 	struct rk_k3k_access access;
 	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
-	bool extra[MIRRORS_MAX];	  /* told when it can be seen, not missed when it cannot */
+	struct rk_mirror *own;	 /* of steps that look inside: the Cluster on the host cluster */
+	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */
 	size_t n;
 	int64_t began, deadline;
 	struct report last;

@@ -10,7 +10,10 @@
 #define K3K_DEPLOY     "k3k"
 #define TRY_MS	       2000
 #define ABSENT_MS      10000 /* nobody is about to make what is not there for so long */
-#define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
+#define RECENT_S       180   /* a change that the controller may not have acted on */
+#define ACT_MS	       90000 /* for the controller to act on it */
+#define SAME_SECOND_MS 3000
+#define SERVER_READY_S 180 /* readiness alone takes 60 s on every start */
 
 const struct rk_await_step rk_await_steps[] = {
 	{"controller", "the k3k controller runs"},
@@ -109,7 +112,7 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 
 /* --- cluster --- */
 
-enum { CL_CLUSTER, CL_PODS, CL_SETS, CL_CLAIMS, CL_EVENTS, CL_CONTROLLER, CL_CLASSES };
+enum { CL_CLUSTER, CL_PODS, CL_SETS, CL_CLAIMS, CL_EVENTS, CL_CONTROLLER, CL_CLASSES, CL_SECRET };
 
 static const char *cluster_noun(const struct rk_settings *s)
 {
@@ -138,6 +141,8 @@ static void cluster_start(struct await *w)
 	await_extra(w, w->a->host, &RK_EVENT, ns_of(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
+	rk_k3k_name(set, cluster_of(w), "kubeconfig");
+	await_extra(w, w->a->host, &RK_SECRET, ns_of(w), set, NULL);
 }
 
 /* A cluster that nobody works on: the first thing to look at when nothing happens. */
@@ -209,15 +214,84 @@ static void look_servers(const struct await *w, struct report *r)
 		add_part(&r->fault, "no server pod can be made: %s", event.s);
 }
 
-static bool servers_ready(const struct await *w, struct report *r)
+/* --- whether what is seen is of the present spec; k3k has no observedGeneration --- */
+
+/* When an object was last written, or with field ("f:spec") that part of it; 0: unknown. */
+static int64_t written(const struct rk_val *obj, const char *field)
+{
+	int64_t newest = 0;
+
+	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL)) {
+		int64_t t = rk_time_parse(rk_get_str(m, "time", NULL));
+
+		if ((!field || rk_get(m, "fieldsV1", field, NULL)) && t > newest)
+			newest = t;
+	}
+	return newest;
+}
+
+/* When the controller's present version came up; 0: unknown, or still coming up. */
+static int64_t rolled_out_at(const struct await *w)
+{
+	const struct rk_mirror *m = w->m[CL_CONTROLLER];
+	const struct rk_val *c =
+		rk_mirror_error(m) ? NULL : rk_condition(controller_in(m), "Progressing");
+	int64_t t = rk_time_parse(rk_get_str(c, "lastUpdateTime", NULL));
+
+	return t > 0 ? t : 0;
+}
+
+/* Each pass of the controller ends with writing the kubeconfig Secret, after the StatefulSet. So one
+ * that is older than the spec, or than the controller, is of the pass before. Times have whole
+ * seconds: equal ones decide after a moment. A controller that writes it less often is not waited
+ * for without end, and neither is one whose clock differs from ours. */
+static bool is_acted_on(const struct await *w, const struct rk_val *cluster)
+{
+	int64_t changed = written(cluster, "f:spec"), rolled = rolled_out_at(w), seen;
+	int64_t since = changed > rolled ? changed : rolled, waited = rk_now_ms() - w->began;
+
+	if (rk_mirror_error(w->m[CL_SECRET]) || !since || time(NULL) - since > RECENT_S ||
+		waited > ACT_MS)
+		return true;
+	seen = written(rk_mirror_at(w->m[CL_SECRET], 0), NULL);
+	return seen > since || !seen || (seen == since && waited > SAME_SECOND_MS);
+}
+
+/* The image's tag is the version; a Cluster without one has the host's. */
+static bool has_version(const struct rk_val *cluster, const struct rk_val *set)
+{
+	const char *version = rk_get_str(cluster, "spec", "version", NULL);
+	const char *image =
+		rk_get_str(rk_at(rk_get(set, "spec", "template", "spec", "containers", NULL), 0),
+			"image", NULL);
+	const char *tag = image ? strrchr(image, ':') : NULL;
+
+	return !version || !tag || rk_streq(tag + 1, version);
+}
+
+static bool servers_ready(const struct await *w, const struct rk_val *cluster, struct report *r)
 {
 	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
 	int64_t want = rk_settings_servers(w->a->settings);
 	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
+	rk_auto_buf why = RK_BUF_INIT;
 
-	if (rk_mirror_error(w->m[CL_SETS]) || ready >= want)
+	if (rk_mirror_error(w->m[CL_SETS]))
 		return true;
-	add_part(&r->line, "%lld of %lld servers are ready", (long long)ready, (long long)want);
+	if (ready < want) {
+		add_part(&r->line, "%lld of %lld servers are ready", (long long)ready,
+			(long long)want);
+		return false;
+	}
+	if (!is_acted_on(w, cluster) || !has_version(cluster, set) ||
+		rk_get_int(set, want, "spec", "replicas", NULL) !=
+			rk_get_int(cluster, want, "spec", "servers", NULL)) {
+		add_part(&r->line, "the k3k controller has not acted on the change yet");
+		return false;
+	}
+	if (rk_is_ready(set, &why))
+		return true;
+	add_part(&r->line, "servers: %s", why.s);
 	return false;
 }
 
@@ -299,7 +373,7 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 	if (rk_get_str(c, "metadata", "deletionTimestamp", NULL))
 		return deleting(w, c, r);
 	why = rk_why_cluster(c, &text, &hint);
-	if (why == RK_WHY_FINE && servers_ready(w, r) && api_answers(w, r))
+	if (why == RK_WHY_FINE && servers_ready(w, c, r) && api_answers(w, r))
 		return DONE;
 	if (text.len)
 		add_part(&r->line, "%s", text.s);

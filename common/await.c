@@ -129,6 +129,27 @@ static bool is_lost(struct await *w, const struct rk_err *e)
 	return rk_now_ms() - w->blind_since > LOST_MS;
 }
 
+static int gone(const struct await *w, bool deleting, struct rk_err *err)
+{
+	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s %s while waiting for %s",
+		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
+		deleting ? "is being deleted" : "was deleted",
+		w->step->noun ? w->step->noun(w->a->settings) : w->step->name);
+	return rk_err_hint(err, "create it again with: kubectl rk3k deploy");
+}
+
+/* What happens inside a virtual cluster that is deleted is of no interest any more. */
+static bool is_gone(const struct await *w, struct rk_err *err)
+{
+	const struct rk_val *c = w->own ? rk_mirror_at(w->own, 0) : NULL;
+	bool deleting = rk_get(c, "metadata", "deletionTimestamp", NULL) != NULL;
+
+	if (!w->own || !rk_mirror_synced(w->own) || rk_mirror_error(w->own) || (c && !deleting))
+		return false;
+	gone(w, deleting, err);
+	return true;
+}
+
 static void look(void *arg)
 {
 	struct await *w = arg;
@@ -137,7 +158,7 @@ static void look(void *arg)
 	const struct rk_err *e = blind(w);
 
 	report_init(&r);
-	v = all_seen(w) && !e ? w->step->judge(w, &r) : WAITING;
+	v = is_gone(w, &r.dead) ? DEAD : all_seen(w) && !e ? w->step->judge(w, &r) : WAITING;
 	if (e)
 		add_part(&r.line, "cannot see: %s", e->msg);
 	if (v == WAITING)
@@ -190,6 +211,24 @@ void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, con
 
 /* --- the way in --- */
 
+/* Not there, or about to be gone: err then says so. That it could not be determined is no reason. */
+static bool is_absent(const struct await *w, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_err why = RK_ERR_INIT;
+	struct rk_val *c = NULL;
+	bool failed = rk_k3k_get(w->a->host, rk_settings_ns(w->a->settings),
+			      rk_settings_cluster(w->a->settings), d, &c, &why) < 0;
+
+	if (failed && why.code == RK_NOTFOUND)
+		*err = why;
+	else if (!failed && rk_get(c, "metadata", "deletionTimestamp", NULL))
+		gone(w, true, err);
+	else
+		return false;
+	return true;
+}
+
 /* The virtual cluster may be restarting, or just become Ready: tried again until the time is up. */
 static int enter(struct await *w, struct rk_err *err)
 {
@@ -202,7 +241,8 @@ static int enter(struct await *w, struct rk_err *err)
 		if (rk_k3k_open(&w->virt, w->a->host, ns, name, &w->access, err) == 0)
 			return 0;
 		rk_k3k_access_release(&w->access);
-		if (err->code == RK_CONFLICT || rk_now_ms() + 2 * TICK_MS > w->deadline)
+		if (err->code == RK_CONFLICT || rk_now_ms() + 2 * TICK_MS > w->deadline ||
+			is_absent(w, err))
 			return -1;
 		if (w->a->line)
 			w->a->line(w->a->arg, err->msg);
@@ -249,6 +289,14 @@ static int run_loop(struct await *w, struct rk_err *err)
 	int r;
 
 	w->step->start(w);
+	if (w->step->virt) {
+		rk_auto_free char *field =
+			rk_asprintf("metadata.name=%s", rk_settings_cluster(w->a->settings));
+		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
+
+		w->own = rk_mirror_new(w->loop, w->a->host, &RK_CLUSTER,
+			rk_settings_ns(w->a->settings), &lo, changed, w);
+	}
 	rk_loop_after(w->loop, 0, tick, w);
 	r = rk_loop_run(w->loop, left > 1 ? left : 1, err);
 	if (r < 0 && err->code != RK_TIMEOUT)
@@ -268,6 +316,7 @@ static void leave(struct await *w)
 	for (size_t i = 0; i < w->n; i++)
 		rk_mirror_free(w->m[i]);
 	w->n = 0;
+	rk_mirror_free(rk_steal(&w->own));
 	rk_loop_free(rk_steal(&w->loop));
 	rk_kube_free(rk_steal(&w->virt));
 	rk_k3k_access_release(&w->access);

@@ -223,6 +223,45 @@ server_runs() {
 	wait
 }
 
+# bats test_tags=quick
+@test "wait: cluster: a change is not done while all that is Ready is of before it" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	server_runs
+	status cluster/rancher '{"phase":"Ready"}'
+	kubectl patch cluster rancher --type merge -p '{"spec":{"serverArgs":["--debug"]}}'
+	step cluster --timeout 2s
+	assert_failure 4
+	[[ ${stderr_lines[-1]} == *"the k3k controller has not acted on the change yet"* ]]
+	# the controller has, and the pods are being replaced
+	kubectl annotate secret k3k-rancher-kubeconfig pass=2
+	kubectl patch statefulset k3k-rancher-server --type merge -p '{"spec":{"template":{"metadata":{"annotations":{"a":"b"}}}}}'
+	step cluster --timeout 5s
+	assert_failure 4
+	[[ ${stderr_lines[-1]} == *"0 of 1 servers are ready"* || ${stderr_lines[-1]} == *"being replaced"* ]]
+	within 60 status pod/k3k-rancher-server-0 '{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}'
+	step cluster --timeout 30s
+	assert_success
+}
+
+@test "wait: cert-manager: ends within seconds when the virtual cluster is deleted" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	kubectl create -n kube-system -f - <<-END
+		{apiVersion: helm.cattle.io/v1, kind: HelmChart, metadata: {name: cert-manager}, spec: {chart: cert-manager}}
+	END
+	later 2 kubectl delete cluster rancher
+	step cert-manager --timeout 60s
+	kubectl delete helmchart -n kube-system cert-manager
+	assert_failure 3
+	[[ ${stderr_lines[-1]} == *"virtual cluster $NS/rancher was deleted while waiting for "* ]]
+	step cert-manager --timeout 60s # and there is none any more
+	assert_failure 3
+	wait
+}
+
 no_charts() { ! kubectl get helmcharts -A; }
 
 @test "wait: cluster: Ready is not enough while the API of its charts is missing" {
