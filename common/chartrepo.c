@@ -141,16 +141,18 @@ static int failed_there(const char *repo, const char *url, const struct rk_repo_
 
 	if (!err || rk_streq(host, own))
 		return -1;
-	if (rk_streq(err->reason, "TLS") && a->ca && !at->ca)
+	if (rk_streq(err->reason, "TLS") && a->ca && !at->ca) {
+		reason(err, "Redirect");
 		rk_err_hint(err,
 			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
 			"HELM_REPO_HOSTS",
 			host);
-	else if (err->code == RK_CONFLICT && a->user && !at->user)
+	} else if (err->code == RK_CONFLICT && a->user && !at->user) {
 		rk_err_hint(err,
 			"the login of %.100s is not sent to %.100s: set the address of the "
 			"repository to that host",
 			own, host);
+	}
 	return rk_err_wrap(err, "%s redirects to %s", repo, host);
 }
 
@@ -500,7 +502,7 @@ static void tls_remedy(const struct rk_settings *s, const char *address,
 void rk_repo_remedy(const struct rk_settings *s, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	if (rk_streq(err->reason, "TLS") && !err->hint[0])
+	if (rk_streq(err->reason, "TLS"))
 		tls_remedy(s, address, a, err);
 	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
 		return;
