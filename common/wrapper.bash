@@ -231,10 +231,14 @@ private_home() {
 	auth=/dev/fd/6
 	export HELM_REGISTRY_CONFIG=$auth HELM_REPOSITORY_CONFIG=/dev/fd/7
 	export HELM_REPOSITORY_CACHE=$home/cache HELM_CONTENT_CACHE=$home/content HELM_CACHE_HOME=$home/cache
+	mkdir "$home/certs" && [[ -n $ca ]] || return 0
+	# they read the CA themselves, and not in every notation that people have
+	settings | tool config get --pem PRIVATE_CA_PATH >"$home/certs/ca.crt" || exit 1
+	ca=$home/certs/ca.crt
 }
 logins() {
 	settings | tool registries render docker >&6
-	settings | tool registries render helm >&7
+	settings | tool registries render helm ${ca:+--ca "$ca"} >&7
 }
 
 # try WHO MESSAGE CMD...: its words are shown when it fails, as helm does not when an update does.

@@ -107,6 +107,8 @@ recording_helm() {
 		printf '%s\n' "$*" >>"$here/argv"
 		env >>"$here/environ"
 		cat "$HELM_REPOSITORY_CONFIG" >"$here/repositories"
+		ca=$(sed -n 's/.*"caFile": *"\([^"]*\)".*/\1/p' "$here/repositories" | head -n 1)
+		[[ -z $ca ]] || { echo "$ca" >"$here/ca-file" && cat "$ca" >"$here/seen.pem"; }
 		cat "$HELM_REGISTRY_CONFIG" >"$here/registries"
 		[[ $1 == list || ! -e $here/die ]] || kill -9 $PPID
 		[[ $1 != list ]] || echo '[]'
@@ -125,7 +127,8 @@ recording_helm() {
 	assert_output "https://harbor.example.com/chartrepo/k3k
 robot
 $word
-$PWD/ca.pem"
+$(<ca-file)"
+	assert_equal "$(<seen.pem)" "$(<ca.pem)"
 	run -0 cat argv
 	assert_line 'repo update k3k'
 	assert_line --regexp '^pull k3k/k3k --version '
@@ -138,7 +141,7 @@ $PWD/ca.pem"
 	run -0 jq -r '.auths["harbor.example.com"].password' registries
 	assert_output "$word"
 	run -0 cat argv
-	assert_line --regexp "^pull oci://harbor.example.com/helm/k3k --version .* --ca-file $PWD/ca.pem\$"
+	assert_line --regexp "^pull oci://harbor.example.com/helm/k3k --version .* --ca-file /.*/certs/ca.crt\$"
 }
 
 @test "controller: no login is left behind by SIGKILL" {

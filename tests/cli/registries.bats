@@ -153,6 +153,7 @@ fake_helm() {
 			case $1 in
 			pull) name=${2##*/} ;;
 			--version) version=$2 ;;
+			--ca-file) cp "$2" seen.pem ;;
 			--destination) : >"$2/$name-$version.tgz" ;;
 			template)
 				case $3 in
@@ -172,10 +173,12 @@ fake_helm() {
 
 @test "bundle: 22 the CA goes to helm for private OCI hosts, the password never to its arguments (L)" {
 	fake_helm
-	private RANCHER_REPO=oci://harbor.example.com/helm/rancher
+	{ printf '\xEF\xBB\xBF# ours\r\n' && sed 's/$/\r/' "$CA"; } >odd.pem
+	private RANCHER_REPO=oci://harbor.example.com/helm/rancher PRIVATE_CA_PATH=odd.pem
 	run -0 --separate-stderr "$bin/rk3k-bundle" --list -c doc.json
 	run -0 grep '^pull oci://harbor.example.com/helm/rancher' helm.log
-	assert_output --regexp "--ca-file $CA\$"
+	assert_output --regexp "--ca-file /.*/certs/ca.crt\$"
+	assert_equal "$(<seen.pem)" "$(<"$CA")" # plain, as helm reads it
 	run -0 grep -c -e --ca-file helm.log
 	assert_output 1
 	run -1 grep -e testpass -e testuser helm.log
