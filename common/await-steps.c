@@ -17,8 +17,8 @@
 
 const struct rk_await_step rk_await_steps[] = {
 	{"controller", "the k3k controller runs"},
-	{"teardown",
-		"nothing is left of a virtual cluster that is being deleted; at once when none is"},
+	{"teardown", "nothing is left of a virtual cluster that is being deleted; one that is not "
+		     "is refused"},
 	{"cluster",
 		"the virtual cluster is Ready, its servers run, its API answers and takes charts"},
 	{"cert-manager", "cert-manager is installed and runs"},
@@ -437,8 +437,17 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 	const struct rk_val *c = rk_mirror_at(w->m[TD_CLUSTER], 0);
 	size_t pods = rk_mirror_count(w->m[TD_PODS]), secrets = owned_secrets(w);
 
-	if (c && !rk_get_str(c, "metadata", "deletionTimestamp", NULL))
-		return DONE; /* alive: nothing is being torn down */
+	bool ends = rk_get_str(c, "metadata", "deletionTimestamp", NULL) != NULL;
+
+	w->seen_deleting |= ends;
+	if (c && !ends && w->seen_deleting)
+		return DONE; /* the next one of its name */
+	if (c && !ends) {
+		rk_err_set(&r->dead, RK_CONFLICT, "virtual cluster %s/%s is not being deleted",
+			ns_of(w), cluster_of(w));
+		rk_err_hint(&r->dead, "delete it with: kubectl rk3k destroy");
+		return DEAD;
+	}
 	if (!c && !pods && !secrets)
 		return DONE;
 	if (c)

@@ -372,6 +372,26 @@ static int write_adopted(struct job *j, struct rk_err *err)
 	return 0;
 }
 
+/* An apply would change what another made since we looked: a POST cannot. */
+static int create_once(struct job *j, struct rk_err *err)
+{
+	for (int i = 0;; i++) {
+		if (rk_kube_create(j->k, j->body, j->d, &j->after, err) == 0)
+			return 0;
+		if (rk_streq(err->reason, "AlreadyExists"))
+			break;
+		if (!rk_streq(err->reason, "Broken") || i == BROKEN_TRIES)
+			return -1;
+		sleep(1);
+		rk_err_clear(err);
+	}
+	rk_err_clear(err);
+	if (rk_kube_get(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
+		return -1;
+	j->after = j->before;
+	return 0;
+}
+
 static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
 	if (prepare(j, obj, err) < 0)
@@ -394,6 +414,8 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		j->after = j->body;
 		return 0;
 	}
+	if (create_only(j))
+		return create_once(j, err);
 	if (is_settled(j)) {
 		j->after = j->before;
 		return 0;

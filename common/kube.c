@@ -601,6 +601,9 @@ static struct rk_val *delete_body(
 		rk_set_int(d, v, "gracePeriodSeconds", o->grace);
 	if (o->uid)
 		rk_set_str(d, rk_map_at(d, v, "preconditions", NULL), "uid", o->uid);
+	if (o->version)
+		rk_set_str(
+			d, rk_map_at(d, v, "preconditions", NULL), "resourceVersion", o->version);
 	if (k->dry == RK_DRY_SERVER) {
 		struct rk_val *dry = rk_seq(d);
 

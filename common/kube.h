@@ -138,6 +138,7 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 
 struct rk_delete_opts {
 	const char *uid;	 /* precondition, or NULL */
+	const char *version;	 /* resourceVersion, another precondition, or NULL */
 	const char *propagation; /* NULL: "Background" */
 	int64_t grace;		 /* seconds, <0: the object's own */
 };

@@ -300,6 +300,24 @@ host_only() {
 	tool preflight --host-only "${flags[@]}" || exit
 }
 
+# What could not be determined counts as found: what comes next then says why.
+exists() { # TYPE/NAME
+	local rc=0
+	tool wait "$1" --for=exists --timeout=0 -q "${flags[@]}" >/dev/null 2>&1 || rc=$?
+	[[ $rc -ne 3 ]]
+}
+
+# One run at a time for a virtual cluster: a Lease, which says who is at work, until this process ends.
+hold_lease() { # NAMESPACE CLUSTER
+	local rc=0
+	exec 7< <(exec "$(path_of lease)" hold "$1/rk3k-$2" "${flags[@]}")
+	lease=$!
+	trap 'kill "$lease" 2>/dev/null && wait "$lease" || true' EXIT
+	read -r -u 7 _ && return
+	wait "$lease" || rc=$?
+	return "$rc"
+}
+
 on_signals() {
 	trap 'stopped 130' INT
 	trap 'stopped 143' TERM

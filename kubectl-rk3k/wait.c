@@ -479,7 +479,7 @@ static const struct rk_cmd cmd = {
 		       "input. The "
 		       "steps are controller (the k3k controller runs), teardown (nothing is left "
 		       "of a virtual "
-		       "cluster that is being deleted; at once when none is), cluster (Ready, all "
+		       "cluster that is being deleted; else exit 5), cluster (Ready, all "
 		       "servers run, "
 		       "the API answers), cert-manager, issuer, rancher, certificate, and url "
 		       "(https://HOST/ping "
@@ -497,7 +497,8 @@ static const struct rk_cmd cmd = {
 	.verbs = verbs,
 	.exit_status =
 		"3 what is waited for is not there when the time is up. 4 it is there and not as "
-		"it should be. 1 it cannot be told.",
+		"it should be. 1 it cannot be told. 5 teardown of a virtual cluster that is not "
+		"being deleted.",
 	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
 };
 

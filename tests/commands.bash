@@ -24,6 +24,7 @@ ingress status
 ingress delete
 kubeconfig get
 kubeconfig generate
+lease hold one
 names cluster
 names namespace
 passthrough apply

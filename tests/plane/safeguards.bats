@@ -86,3 +86,112 @@ served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }
 	assert_output "service/rancher-k3k-traefik unchanged
 ingress.networking.k8s.io/rancher-k3k-ingress configured"
 }
+
+# --- one run at a time ---
+
+is_gone() { [[ $(kubectl get lease "$1" 2>&1) == *NotFound* ]]; }
+
+holder() { kubectl get lease "$1" -o 'jsonpath={.spec.holderIdentity}'; }
+
+# hold NAME FLAG...: in the background, until it is held.
+hold() {
+	background "$1.out" lease hold "$1" "${@:2}"
+	within 10 grep -q held "$1.out"
+}
+
+@test "lease: held until the end, refused to others, then deleted" {
+	hold one
+	assert_regex "$(holder one)" '^[^ ]+@[^ ]+:[0-9]+$'
+	run --separate-stderr -5 rk3k lease hold one
+	assert_output ""
+	assert_regex "$stderr" "^rk3k-lease: lease $NS/one is held by .*@.*:[0-9]+; wait until that run has ended; .* taken over in [0-9]+s$"
+	kubectl get lease one
+	ended TERM 143
+	run -1 kubectl get lease one
+	hold one --holder 'nightly backup'
+	assert_equal "$(holder one)" 'nightly backup'
+	ended INT 130
+	run -1 kubectl get lease one
+}
+
+# script NAME [FLAG...]: a script that holds the Lease and is at work for long.
+script() {
+	# shellcheck disable=SC2016 # for the script
+	printf 'exec 7< <(exec "$RK3K_BIN/rk3k-lease" hold %s) && read -ru 7 _ && exec sleep 30\n' "$*" >script
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" env KUBECONFIG="$PLANE_KUBECONFIG" bash script >script.out 2>&1 3>&- &
+	PID=$!
+	within 10 kubectl get lease "$1"
+}
+
+renewed() { kubectl get lease "$1" -o 'jsonpath={.spec.renewTime}'; }
+is_renewed() { [[ $(renewed "$1") != "$2" ]]; }
+
+@test "lease: renewed in time; a script whose Lease is taken over is stopped" {
+	script one --duration 1s
+	before=$(renewed one)
+	within 5 is_renewed one "$before"
+	# what a machine that lost its power leaves behind
+	kubectl patch lease one --type merge -p '{"spec": {"holderIdentity": "gone@elsewhere:1",
+		"renewTime": "2020-01-01T00:00:00.000000Z"}}'
+	within 5 gone "$PID"
+	assert_regex "$(<script.out)" "lease $NS/one was taken over by another run: stopping"
+	assert_equal "$(holder one)" gone@elsewhere:1
+	hold one
+	refute [ "$(holder one)" = gone@elsewhere:1 ]
+	ended TERM 143
+}
+
+@test "lease: given back when the script that holds it is killed" {
+	script one
+	kill -KILL "$PID"
+	within 5 is_gone one
+}
+
+@test "lease: wrong usage and a namespace that does not exist" {
+	run --separate-stderr -2 rk3k lease hold one --duration 0
+	run --separate-stderr -2 rk3k lease hold a/b/c
+	run --separate-stderr -3 rk3k lease hold nowhere/one
+	[[ $stderr == *"namespace nowhere does not exist"* ]]
+}
+
+# bats test_tags=quick
+@test "deploy, destroy: the second of two at once says who is at work, and changes nothing" {
+	printf '%s\n' "NAMESPACE=$NS" HOSTNAME=a.example.com >deploy.conf
+	hold rk3k-rancher --holder jane@laptop:4711
+	own_audit
+	run --separate-stderr -5 rk3k deploy -c deploy.conf --yes -q --skip-preflight
+	assert_output ""
+	assert_regex "$stderr" "lease $NS/rk3k-rancher is held by jane@laptop:4711"
+	run --separate-stderr -5 rk3k destroy -c deploy.conf --yes -q
+	assert_output ""
+	assert_regex "$stderr" "lease $NS/rk3k-rancher is held by jane@laptop:4711"
+	run -0 audit_uris
+	refute_output --regexp '^(create|update|patch|delete)'
+	ended TERM 143
+	run --separate-stderr -0 rk3k deploy -c deploy.conf --yes -q --skip-preflight --only ingress
+	assert_output --partial "ingress.networking.k8s.io/rancher-k3k-ingress created"
+	run -1 kubectl get lease rk3k-rancher
+}
+
+@test "apply: what is to be created once is never written over, however many come at once" {
+	local i pids=()
+	for i in {1..6}; do
+		printf '%s\n' 'apiVersion: v1' 'kind: Secret' \
+			'metadata: {name: once, annotations: {rk3k.io/create-only: "true"}}' "stringData: {word: \"$i\"}" >"$i.yaml"
+	done
+	own_audit
+	for i in {1..6}; do
+		rk3k apply -q -f "$i.yaml" >"$i.out" 2>&1 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	run -0 cat ./*.out
+	assert_equal "$(sort <<<"$output" | uniq -c | tr -s ' ')" " 1 secret/once created
+ 5 secret/once unchanged"
+	word=$(kubectl get secret once -o 'jsonpath={.data.word}' | base64 -d)
+	assert_output --partial created
+	run -0 grep -l created ./*.out
+	assert_output "./$word.out"
+	run -0 audit_uris
+	refute_output --partial patch
+}

@@ -367,13 +367,17 @@ event() { # TYPE REASON KIND NAME MESSAGE
 	assert_regex "$stderr" "there is no Cluster of that name"
 }
 
-@test "wait: teardown: at once without one, and until the server pods are gone" {
+@test "wait: teardown: refused of a cluster that lives, and until the server pods are gone" {
 	doc=$(settings)
 	step teardown --timeout 0
 	assert_success
 	cluster rancher
-	step teardown --timeout 0
-	assert_success
+	for limit in 0 30s; do
+		step teardown --timeout "$limit"
+		assert_failure 5
+		assert_equal "${stderr_lines[-1]}" "rk3k-wait: virtual cluster $NS/rancher is not being deleted; delete it with: kubectl rk3k destroy"
+		[[ $stderr != *✓* ]]
+	done
 	kubectl delete cluster rancher
 	pod k3k-rancher-server-0 'cluster: rancher, role: server' '{"phase":"Running"}'
 	step teardown --timeout 0

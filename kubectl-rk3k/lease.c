@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+/* lease - holds a Lease for as long as the script that started it runs, so that two runs at once do not
+ * undo each other's work: creates it, renews it, deletes it at the end.
+ * Source: https://kubernetes.io/docs/concepts/architecture/leases/ */
+#include "cli.h"
+#include "k3k.h"
+#include "loop.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+
+#define TRIES	 5    /* another may write between reading and writing */
+#define GRACE_MS 2000 /* a run that was killed gives its Lease back a moment later */
+
+struct opts {
+	struct rk_kube_flags kube;
+	const char *holder;
+	int64_t duration_ms;
+	int dry;
+};
+
+static void defaults(void *p)
+{
+	struct opts *o = p;
+
+	o->duration_ms = 60000;
+}
+
+static const struct rk_opt OPTS[] = {
+	{"holder", .kind = RK_OPT_STR, .off = offsetof(struct opts, holder), .arg = "TEXT",
+		.help = "who holds it, for others to read (default: USER@HOST:PID)"},
+	{"duration", .kind = RK_OPT_DUR, .off = offsetof(struct opts, duration_ms),
+		.arg = "DURATION",
+		.help = "without a renewal for so long others may take it over (default 1m)"},
+	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+struct job {
+	const struct opts *o;
+	struct rk_kube *k;
+	struct rk_loop *loop;
+	char *ns, *name, *holder;
+	char *uid, *version; /* of the Lease as we last wrote it */
+	bool lost;
+	pid_t parent;
+};
+
+/* --- one Lease --- */
+
+/* The script is what others know: its process, not ours. */
+static char *default_holder(void)
+{
+	const char *user = getenv("USER");
+	char host[65] = "";
+
+	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
+		snprintf(host, sizeof(host), "localhost");
+	return rk_asprintf("%s@%s:%d", user && *user ? user : "user", host, (int)getppid());
+}
+
+/* A MicroTime, which has to have six digits behind the point. */
+static void time_now(char out[40])
+{
+	char seconds[32];
+
+	rk_time_format(time(NULL), seconds);
+	seconds[strcspn(seconds, "Z")] = '\0';
+	snprintf(out, 40, "%s.000000Z", seconds);
+}
+
+static void remember(struct job *j, const struct rk_val *lease)
+{
+	const char *uid = rk_get_str(lease, "metadata", "uid", NULL);
+	const char *version = rk_get_str(lease, "metadata", "resourceVersion", NULL);
+
+	free(rk_steal(&j->uid));
+	free(rk_steal(&j->version));
+	j->uid = uid ? rk_strdup(uid) : NULL;
+	j->version = version ? rk_strdup(version) : NULL;
+}
+
+static void set_spec(struct job *j, struct rk_doc *d, struct rk_val *obj, bool acquired)
+{
+	struct rk_val *spec = rk_map_at(d, obj, "spec", NULL);
+	char now[40];
+
+	time_now(now);
+	rk_set_str(d, spec, "holderIdentity", j->holder);
+	rk_set_int(d, spec, "leaseDurationSeconds", (j->o->duration_ms + 999) / 1000);
+	rk_set_str(d, spec, "renewTime", now);
+	if (acquired)
+		rk_set_str(d, spec, "acquireTime", now);
+}
+
+static int create(struct job *j, struct rk_doc *d, struct rk_err *err)
+{
+	struct rk_val *obj = rk_map(d), *meta = rk_map_at(d, obj, "metadata", NULL), *made;
+
+	rk_set_str(d, obj, "apiVersion", RK_LEASE.api_version);
+	rk_set_str(d, obj, "kind", RK_LEASE.kind);
+	rk_set_str(d, meta, "name", j->name);
+	rk_set_str(d, meta, "namespace", j->ns);
+	rk_set_str(d, rk_map_at(d, meta, "labels", NULL), RK_LABEL_MANAGED, RK_LABEL_MANAGER);
+	set_spec(j, d, obj, true);
+	if (rk_kube_create(j->k, obj, d, &made, err) < 0)
+		return -1;
+	remember(j, made);
+	return 0;
+}
+
+/* On the condition that nobody has written it since version. */
+static int update(
+	struct job *j, struct rk_doc *d, const char *version, bool acquired, struct rk_err *err)
+{
+	struct rk_val *patch = rk_map(d), *now;
+
+	rk_set_str(d, rk_map_at(d, patch, "metadata", NULL), "resourceVersion", version);
+	set_spec(j, d, patch, acquired);
+	if (rk_kube_patch(j->k, &RK_LEASE, j->ns, j->name, NULL, patch, d, &now, err) < 0)
+		return -1;
+	remember(j, now);
+	return 0;
+}
+
+static int held_by_other(const struct rk_val *lease, const struct job *j, struct rk_err *err)
+{
+	const char *holder = rk_get_str(lease, "spec", "holderIdentity", NULL);
+	int64_t renewed = rk_time_parse(rk_get_str(lease, "spec", "renewTime", NULL));
+	int64_t left =
+		renewed + rk_get_int(lease, 0, "spec", "leaseDurationSeconds", NULL) - time(NULL);
+	char rest[16];
+
+	/* clocks that differ only delay or hasten taking over; the version decides who wins */
+	if (!holder || !*holder || renewed <= 0 || left < 0)
+		return 0;
+	rk_age(left, rest);
+	rk_err_set(err, RK_CONFLICT, "lease %s/%s is held by %.200s", j->ns, j->name, holder);
+	return rk_err_hint(err,
+		"wait until that run has ended; without a sign of life from it, the lease can be "
+		"taken over in %s",
+		rest);
+}
+
+static int try_acquire(struct job *j, struct rk_err *err)
+{
+	for (int i = 0;; i++) {
+		rk_auto_doc *d = rk_doc_new(false);
+		struct rk_val *lease = NULL;
+
+		if (rk_kube_find(j->k, &RK_LEASE, j->ns, j->name, d, &lease, err) < 0)
+			return -1;
+		if (lease && held_by_other(lease, j, err) < 0)
+			return -1;
+		if ((lease ? update(j, d, rk_get_str(lease, "metadata", "resourceVersion", NULL),
+				     true, err)
+			   : create(j, d, err)) == 0)
+			return 0;
+		if (err->http != 409 || i == TRIES)
+			return -1;
+		rk_err_clear(err);
+	}
+}
+
+static int acquire(struct job *j, struct rk_err *err)
+{
+	int64_t until = rk_now_ms() + (j->o->dry ? 0 : GRACE_MS);
+
+	while (try_acquire(j, err) < 0) {
+		if (err->code != RK_CONFLICT || err->http || rk_now_ms() > until)
+			return -1;
+		rk_err_clear(err);
+		usleep(100000);
+	}
+	return 0;
+}
+
+/* Only the Lease that we wrote: one that was taken over since is its new holder's. */
+static void give_back(struct job *j)
+{
+	struct rk_delete_opts o = {.grace = -1, .uid = j->uid, .version = j->version};
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!j->lost && rk_kube_delete(j->k, &RK_LEASE, j->ns, j->name, &o, NULL, &err) < 0 &&
+		err.http != 409)
+		rk_warn("%s; others can take it over in a while", err.msg);
+}
+
+/* --- staying --- */
+
+static void renew(void *arg)
+{
+	struct job *j = arg;
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_err err = RK_ERR_INIT;
+
+	if (update(j, d, j->version, false, &err) < 0 && (err.http == 409 || err.http == 404)) {
+		j->lost = true;
+		if (err.http == 409) { /* 404: its namespace was deleted, as by destroy */
+			rk_warn("lease %s/%s was taken over by another run: stopping", j->ns,
+				j->name);
+			if (j->parent > 1)
+				kill(j->parent, SIGTERM);
+		}
+		rk_loop_stop(j->loop);
+		return;
+	}
+	if (getppid() != j->parent)
+		rk_loop_stop(j->loop);
+	rk_loop_after(j->loop, j->o->duration_ms / 4, renew, j);
+}
+
+static int stay(struct job *j, struct rk_err *err)
+{
+	rk_auto_loop *loop = rk_loop_new();
+	int rc;
+
+	j->loop = loop;
+	rk_loop_after(loop, j->o->duration_ms / 4, renew, j);
+	rc = rk_loop_run(loop, 0, err);
+	give_back(j);
+	return rc;
+}
+
+static int hold_it(struct job *j, struct rk_err *err)
+{
+	if (acquire(j, err) < 0)
+		return -1;
+	rk_printf("lease.coordination.k8s.io/%s held%s\n", j->name, rk_dry_word(j->o->dry));
+	if (j->o->dry)
+		return 0;
+	if (rk_out_flush(err) < 0) {
+		give_back(j);
+		return -1;
+	}
+	return stay(j, err);
+}
+
+static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)
+{
+	struct opts *o = p;
+	struct job j = {.o = o, .parent = getppid()};
+	int rc;
+
+	if (o->duration_ms < 1000 || o->duration_ms > 86400000)
+		return rk_err_set(err, RK_USAGE, "--duration must be between 1s and 24h");
+	/* the end of the script is our end, however it comes; a closed terminal alone is not */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signal(SIGHUP, SIG_IGN);
+	rc = rk_kube_open(&j.k, &o->kube, err);
+	if (rc == 0)
+		rc = rk_k3k_ref(argv[0], rk_kube_namespace(j.k), &j.ns, &j.name, err);
+	j.holder = o->holder && *o->holder ? rk_strdup(o->holder) : default_holder();
+	if (rc == 0)
+		rc = hold_it(&j, err);
+	rk_kube_free(j.k);
+	free(j.ns);
+	free(j.name);
+	free(j.holder);
+	free(j.uid);
+	free(j.version);
+	return rc;
+}
+
+static const struct rk_verb VERBS[] = {
+	{.name = "hold",
+		.args = "[NAMESPACE/]NAME",
+		.summary = "hold the Lease until the calling script ends, or until a signal",
+		.opts = OPTS,
+		.min_args = 1,
+		.max_args = 1,
+		.run = hold,
+		.examples = "  exec 7< <(exec kubectl rk3k lease hold backups/nightly) && read -ru "
+			    "7 _ || exit\n"},
+	{.run = NULL}};
+
+static const struct rk_cmd CMD = {
+	.name = "lease",
+	.summary = "hold a Lease while a script runs",
+	.description =
+		"Creates a Lease, prints a line once it is held, and renews it until the process "
+		"that started this one ends. Then the Lease is deleted. One that another holds is "
+		"a conflict, which names the holder; one that was not renewed for its duration "
+		"is taken over. deploy and destroy hold rk3k-CLUSTER in the namespace of the "
+		"virtual cluster.",
+	.opts_size = sizeof(struct opts),
+	.defaults = defaults,
+	.verbs = VERBS,
+	.exit_status = "5 another holds it. 3 its namespace does not exist.",
+	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-destroy(1)",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&CMD, argc, argv);
+}
