@@ -40,10 +40,13 @@ int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 
 int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err)
 {
-	if (ref)
-		return rk_k3k_ref(ref, RK_CERTCOPY_FROM_NS, from_ns, from, err);
-	*from_ns = rk_strdup(RK_CERTCOPY_FROM_NS);
-	*from = NULL;
+	const char *slash = ref ? strchr(ref, '/') : NULL;
+	const char *name = slash ? slash + 1 : ref;
+
+	if (ref && (!rk_subdomain_ok(name) || (slash && !rk_label_ok(ref, (size_t)(slash - ref)))))
+		return rk_err_set(err, RK_USAGE, "\"%.200s\" is not [NAMESPACE/]SECRET", ref);
+	*from_ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(RK_CERTCOPY_FROM_NS);
+	*from = name ? rk_strdup(name) : NULL;
 	return 0;
 }
 

@@ -14,7 +14,7 @@ const struct rk_opt rk_kube_opts[] = {
 	{"user", .kind = RK_OPT_STR, .off = offsetof(struct rk_kube_flags, user), .arg = "NAME",
 		.help = "user of the kubeconfig to use"},
 	{"namespace", 'n', RK_OPT_NAME, offsetof(struct rk_kube_flags, ns), "NAME",
-		"namespace to work in", .complete = "namespace"},
+		"namespace to work in", .complete = "namespace", .names = RK_NAMES_NAMESPACE},
 	{"server", 's', RK_OPT_STR, offsetof(struct rk_kube_flags, server), .arg = "URL",
 		.help = "address of the API server", .env = "RK3K_SERVER"},
 	{"tls-server-name", .kind = RK_OPT_STR,
@@ -51,7 +51,7 @@ const struct rk_opt rk_kube_opts[] = {
 
 const struct rk_opt rk_virtual_opts[] = {
 	{"virtual", .kind = RK_OPT_NAME, .off = offsetof(struct rk_kube_flags, virtual_cluster),
-		.arg = "[NS/]NAME", .complete = "cluster",
+		.arg = "[NS/]NAME", .complete = "cluster", .names = RK_NAMES_REF,
 		.help = "act inside this virtual cluster"},
 	RK_OPT_END,
 };

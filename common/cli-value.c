@@ -170,9 +170,53 @@ static void add_csv(struct rk_strv *v, const char *value)
 	}
 }
 
+static bool is_ref(const char *s)
+{
+	const char *slash = strchr(s, '/');
+
+	return slash ? rk_label_ok(s, (size_t)(slash - s)) && rk_subdomain_ok(slash + 1)
+		     : rk_subdomain_ok(s);
+}
+
+/* Host names apart by commas, empty ones left out. */
+static bool are_hosts(const char *s)
+{
+	for (; *s; s += *s == ',') {
+		size_t n = strcspn(s, ",");
+		rk_auto_free char *host = rk_strndup(s, n);
+
+		if (n && !rk_subdomain_ok(rk_prefix(host, "*.") ? host + 2 : host))
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+static int check_name(
+	const struct rk_opt *o, const char *name, const char *value, struct rk_err *err)
+{
+	static const char *const what[] = {[RK_NAMES_NAMESPACE] = "a name",
+		[RK_NAMES_OBJECT] = "an object name",
+		[RK_NAMES_REF] = "[NAMESPACE/]NAME",
+		[RK_NAMES_HOST] = "a host name"};
+	bool ok = o->names == RK_NAMES_NAMESPACE ? rk_label_ok(value, strlen(value))
+		  : o->names == RK_NAMES_OBJECT	 ? rk_subdomain_ok(value)
+		  : o->names == RK_NAMES_REF	 ? is_ref(value)
+		  : o->names == RK_NAMES_HOST	 ? are_hosts(value)
+						 : true;
+
+	if (ok)
+		return 0;
+	rk_err_set(err, RK_USAGE, "%s: \"%.200s\" is not %s", name, value, what[o->names]);
+	return rk_err_hint(err, "use lower-case letters, digits and \"-\"%s",
+		o->names == RK_NAMES_NAMESPACE ? "" : ", with \".\" between");
+}
+
 /* name: as the user wrote it, for messages. */
 int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
 {
+	if (*value && check_name(f->opt, name, value, err) < 0)
+		return -1;
 	switch (f->opt->kind) {
 	case RK_OPT_FLAG:
 		return set_bool(f, name, value, err);
@@ -193,12 +237,9 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 	case RK_OPT_CSV:
 		add_csv(f->p, value);
 		return 0;
-	case RK_OPT_NAME:
-		if (!*value)
-			return rk_err_set(err, RK_USAGE, "%s: the name must not be empty", name);
-		*(const char **)f->p = value;
-		return 0;
 	default:
+		if (!*value && (f->opt->kind == RK_OPT_NAME || f->opt->names))
+			return rk_err_set(err, RK_USAGE, "%s: the name must not be empty", name);
 		*(const char **)f->p = value;
 		return 0;
 	}

@@ -27,6 +27,15 @@ enum rk_opt_kind {
 	RK_OPT_GROUP, /* sub: a table whose offsets are relative to off; help: its heading */
 };
 
+/* What a value has to be the name of; anything else is a usage error, before any request. */
+enum rk_opt_names {
+	RK_NAMES_ANYTHING,
+	RK_NAMES_NAMESPACE, /* a label; of Services, too */
+	RK_NAMES_OBJECT,    /* a subdomain */
+	RK_NAMES_REF,	    /* "[NAMESPACE/]OBJECT" */
+	RK_NAMES_HOST,	    /* each of a list; "*." may stand before it */
+};
+
 struct rk_opt {
 	const char *name;	  /* long name without dashes; NULL ends the table */
 	char key;		  /* short, or 0 */
@@ -40,6 +49,7 @@ struct rk_opt {
 	const struct rk_opt *sub; /* RK_OPT_GROUP */
 	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
 				   * "namespace", or fixed words "a|b"; NULL: nothing */
+	uint8_t names;		  /* enum rk_opt_names */
 	bool dry; /* makes every connection one that changes nothing (rk_kube_set_dry): of
 		   * RK_OPT_ENUM its value is the mode, RK_OPT_FLAG is a server dry run */
 };

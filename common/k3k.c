@@ -27,23 +27,13 @@ void rk_k3k_name(char out[64], const char *cluster, const char *suffix)
 	snprintf(out, 64, "%.*s-%.*s", keep, full, 62 - keep, hash);
 }
 
-/* RFC 1123 label, as names of namespaces and Clusters must be. */
-static bool is_label(const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!n || n > NAME_MAX_LEN || s[0] == '-' || s[n - 1] == '-')
-		return false;
-	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
-}
-
 int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, struct rk_err *err)
 {
 	const char *slash = strchr(ref, '/');
 
 	*ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(ns_default);
 	*name = rk_strdup(slash ? slash + 1 : ref);
-	if (is_label(*ns) && is_label(*name))
+	if (rk_label_ok(*ns, strlen(*ns)) && rk_label_ok(*name, strlen(*name)))
 		return 0;
 	free(rk_steal(ns));
 	free(rk_steal(name));

@@ -75,6 +75,11 @@ void rk_free_secret(char *s);
  * Returns false, leaving *out alone, for anything else (blanks, sign without digits, overflow). */
 bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 
+/* Whether the n bytes of s are a label (RFC 1123, as names of namespaces have to be), and whether s is
+ * a subdomain: labels with dots between, as names of most other objects have to be. */
+bool rk_label_ok(const char *s, size_t n);
+bool rk_subdomain_ok(const char *s);
+
 /* Functions nobody here may call; there is always one with a bound or a clear result. */
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \
 	asctime mktemp tmpnam gets atoi atol system popen

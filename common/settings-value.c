@@ -15,40 +15,9 @@ struct check {
 	const char *name; /* of k */
 };
 
-static bool is_lower(char c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-/* RFC 1123 label of n bytes. */
-static bool label_ok(const char *s, size_t n)
-{
-	if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!is_lower(s[i]) && !is_digit(s[i]) && s[i] != '-')
-			return false;
-	return true;
-}
-
-static bool subdomain_ok(const char *s)
-{
-	if (strlen(s) > 253)
-		return false;
-	for (;;) {
-		size_t n = strcspn(s, ".");
-
-		if (!label_ok(s, n))
-			return false;
-		if (!s[n])
-			return true;
-		s += n + 1;
-	}
 }
 
 /* Printable and short, for a message; secrets are never given to it. */
@@ -107,7 +76,7 @@ static const char *host_trouble(const char *h)
 		return "carries a port";
 	if (strchr(h, '*'))
 		return "is a wildcard";
-	return subdomain_ok(h) ? NULL : "is no DNS name";
+	return rk_subdomain_ok(h) ? NULL : "is no DNS name";
 }
 
 static void check_host(struct check *c, const char *v)
@@ -151,7 +120,7 @@ static const char *registry_trouble(const char *r)
 			       : "is no IPv6 address";
 	}
 	host = rk_strndup(r, n);
-	return subdomain_ok(host) ? NULL : "is no host name";
+	return rk_subdomain_ok(host) ? NULL : "is no host name";
 }
 
 static void check_registry(struct check *c, const char *v)
@@ -550,7 +519,7 @@ static void check_registries(struct check *c, const char *v)
 
 static void check_label(struct check *c, const char *v)
 {
-	if (!label_ok(v, strlen(v)))
+	if (!rk_label_ok(v, strlen(v)))
 		refuse(c, v, "is no DNS label");
 }
 
@@ -564,7 +533,7 @@ static void check_cluster(struct check *c, const char *v)
 
 	if (c->k == RK_KEY_CLUSTER && rk_streq(v, "system")) {
 		refuse(c, v, "is reserved by k3k");
-	} else if (label_ok(v, n) && n > max) {
+	} else if (rk_label_ok(v, n) && n > max) {
 		why = rk_asprintf("has %zu characters", n);
 		refuse(c, v, why);
 	} else {
@@ -574,7 +543,7 @@ static void check_cluster(struct check *c, const char *v)
 
 static void check_object_name(struct check *c, const char *v)
 {
-	if (!subdomain_ok(v))
+	if (!rk_subdomain_ok(v))
 		refuse(c, v, "is no object name");
 }
 

@@ -17,6 +17,7 @@ struct opts {
 };
 
 static const struct rk_opt OPTS[] = {{.name = "from",
+					     .names = RK_NAMES_REF,
 					     .kind = RK_OPT_STR,
 					     .off = offsetof(struct opts, from),
 					     .arg = "NS/SECRET",
@@ -25,12 +26,14 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 						     "tls-rancher-ingress, or with several hosts "
 						     "what deploy makes for them"},
 	{.name = "to",
+		.names = RK_NAMES_OBJECT,
 		.kind = RK_OPT_STR,
 		.off = offsetof(struct opts, to),
 		.arg = "SECRET",
 		.help = "Secret on the host, in the cluster's namespace; default: "
 			"tls-CLUSTER-ingress"},
 	{.name = "host",
+		.names = RK_NAMES_HOST,
 		.kind = RK_OPT_CSV,
 		.off = offsetof(struct opts, hosts),
 		.arg = "NAME",

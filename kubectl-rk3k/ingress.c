@@ -19,27 +19,32 @@ struct opts {
 
 #define NAME_OPTS                                                                          \
 	{.name = "host",                                                                   \
+		.names = RK_NAMES_HOST,                                                    \
 		.kind = RK_OPT_CSV,                                                        \
 		.off = offsetof(struct opts, hosts),                                       \
 		.arg = "NAME",                                                             \
 		.help = "host name of Rancher, the first is the primary one; repeatable"}, \
 		{.name = "service",                                                        \
+			.names = RK_NAMES_NAMESPACE,                                       \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, service),                             \
 			.arg = "NAME",                                                     \
 			.help = "name of the Service; default: CLUSTER-k3k-traefik"},      \
 		{.name = "ingress",                                                        \
+			.names = RK_NAMES_OBJECT,                                          \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, name),                                \
 			.arg = "NAME",                                                     \
 			.help = "name of the Ingress; default: CLUSTER-k3k-ingress"},      \
 		{.name = "secret",                                                         \
+			.names = RK_NAMES_OBJECT,                                          \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, secret),                              \
 			.arg = "NAME",                                                     \
 			.help = "TLS Secret that the Ingress serves; default: "            \
 				"tls-CLUSTER-ingress"},                                    \
 		{.name = "class",                                                          \
+			.names = RK_NAMES_OBJECT,                                          \
 			.kind = RK_OPT_STR,                                                \
 			.off = offsetof(struct opts, class),                               \
 			.arg = "CLASS",                                                    \
@@ -51,6 +56,7 @@ static const struct rk_opt OPTS_DELETE[] = {
 	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
 static const struct rk_opt OPTS_RESTORE[] = {
 	{.name = "from",
+		.names = RK_NAMES_REF,
 		.kind = RK_OPT_STR,
 		.off = offsetof(struct opts, from),
 		.arg = "NS/SECRET",

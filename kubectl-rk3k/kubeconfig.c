@@ -134,6 +134,7 @@ static const struct rk_opt MERGE_OPTS[] = {OPT_KUBECONFIG,
 
 static const struct rk_opt REMOVE_OPTS[] = {OPT_KUBECONFIG,
 	{.name = "namespace",
+		.names = RK_NAMES_NAMESPACE,
 		.key = 'n',
 		.kind = RK_OPT_STR,
 		AT(kube.ns),

@@ -44,6 +44,40 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 	assert_output $'ingress status\nstatus'
 }
 
+# Nothing to connect to here: what is refused with 2 was refused before any request.
+@test "rk3k: a flag that names an object refuses what cannot be a name, with exit 2" {
+	local line flag value
+	while read -r line; do
+		flag=${line##* }
+		for value in a/b/c .. 'a b' 'a?b' A ''; do
+			[[ $flag != --host || -n $value ]] || continue
+			# shellcheck disable=SC2086 # words
+			run --separate-stderr -2 "$RK3K_BIN/rk3k-"$line "$value"
+			assert_output ""
+			assert_regex "$stderr" "^rk3k-[a-z-]+: $flag: (\"${value//\?/[?]}\" is not |the name must not be empty)"
+		done
+	done <<-END
+		cert-sync --to
+		cert-sync --from
+		cert-sync --host
+		ingress apply --service
+		ingress apply --ingress
+		ingress apply --secret
+		ingress apply --class
+		ingress apply --host
+		ingress delete --secret
+		ingress restore --from
+		status --from
+		status --secret
+		apply --virtual
+		delete -n
+		kubeconfig remove -n
+		kubeconfig get -n
+	END
+	run --separate-stderr -2 "$RK3K_BIN/rk3k-cert-sync" --to a/b
+	assert_equal "$stderr" 'rk3k-cert-sync: --to: "a/b" is not an object name; use lower-case letters, digits and "-", with "." between'
+}
+
 @test "rk3k: no kubeconfig: one line, exit 3, what to do, for every command" {
 	each refused 3 "no kubeconfig at $HOME/.kube/config; give --kubeconfig FILE or set KUBECONFIG"
 	: >"$HOME/.kube/config"

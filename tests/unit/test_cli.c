@@ -288,6 +288,51 @@ static void test_dry_run_of_connections(void **state)
 	}
 }
 
+static void test_names(void **state)
+{
+	static const struct {
+		enum rk_opt_names names;
+		const char *value;
+		bool ok;
+	} table[] = {
+		{RK_NAMES_NAMESPACE, "rancher-k3k", true},
+		{RK_NAMES_NAMESPACE, "a.b", false},
+		{RK_NAMES_NAMESPACE, "..", false},
+		{RK_NAMES_NAMESPACE, "", false},
+		{RK_NAMES_OBJECT, "tls-rancher.ingress", true},
+		{RK_NAMES_OBJECT, "a/b", false},
+		{RK_NAMES_OBJECT, "A", false},
+		{RK_NAMES_OBJECT, "a..b", false},
+		{RK_NAMES_OBJECT, "-a", false},
+		{RK_NAMES_OBJECT, "a\n", false},
+		{RK_NAMES_OBJECT, "a?x=y", false},
+		{RK_NAMES_OBJECT, "", false},
+		{RK_NAMES_REF, "a", true},
+		{RK_NAMES_REF, "cattle-system/my.secret", true},
+		{RK_NAMES_REF, "a/b/c", false},
+		{RK_NAMES_REF, "a/", false},
+		{RK_NAMES_REF, "/b", false},
+		{RK_NAMES_REF, "a.b/c", false},
+		{RK_NAMES_HOST, "a.example.com,*.example.com,", true},
+		{RK_NAMES_HOST, "a.example.com,b/c", false},
+		{RK_NAMES_HOST, "https://a.example.com", false},
+		{RK_NAMES_HOST, "a b", false},
+		{RK_NAMES_ANYTHING, "a/b c", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(table); i++) {
+		struct rk_opt o = {.name = "x", .kind = RK_OPT_STR, .names = table[i].names};
+		const char *value = NULL;
+		struct rk_flag f = {.opt = &o, .p = &value};
+		struct rk_err err = RK_ERR_INIT;
+
+		assert_int_equal(
+			rk_flag_set(&f, "--x", table[i].value, &err), table[i].ok ? 0 : -1);
+		assert_int_equal(err.code, table[i].ok ? 0 : RK_USAGE);
+	}
+}
+
 static void test_output_ignores_case(void **state)
 {
 	struct parsed p;
@@ -633,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_underscore_equals_dash),
 		cmocka_unit_test(test_boolean_values),
 		cmocka_unit_test(test_dry_run),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_dry_run_of_connections),
 		cmocka_unit_test(test_output_ignores_case),
 		cmocka_unit_test(test_lists),
