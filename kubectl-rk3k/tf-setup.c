@@ -85,7 +85,7 @@ static const struct rk_opt OPTS[] = {WHERE_OPTS, LOGIN_OPTS,
 
 static const struct rk_opt OPTS_REVOKE[] = {WHERE_OPTS, LOGIN_OPTS,
 	FILE_OPT("token-file", revoke_file,
-		"file with the token to revoke (as written by -o json, -o tfvars, or the token "
+		"file with the token to revoke (as written by -o json, env or tfvars, or the token "
 		"alone), - is standard input"),
 	STR_OPT("run", run, "ID",
 		"revoke what an interrupted run made: its id is in the tokens' descriptions"),

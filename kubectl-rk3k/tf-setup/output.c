@@ -67,7 +67,7 @@ static int put_tfvars(struct job *j, struct rk_err *err)
 	if (tf_read_if_there(j->tfvars, &now, err) < 0 || compose_tfvars(j, &now, &text, err) < 0)
 		return -1;
 	if (!j->harvester && j->old_kubeconfig && access(j->kc_harvester, F_OK) == 0)
-		rk_warn("%s stays from an earlier run, and %s does not name it any more: "
+		rk_warn("%s remains from an earlier run, and %s no longer names it: "
 			"\"tf-setup revoke\" removes it with its token",
 			j->kc_harvester, j->tfvars);
 	return tf_put_secret_file(j->tfvars, &text, err);

@@ -223,7 +223,9 @@ static int absent(struct job *j, const struct target *t, struct rk_err *err)
 
 static int revoke_named(struct job *j, const char *name, struct rk_err *err)
 {
-	const char *own = rk_streq(j->old_url, j->url) && !may_log_in(j) ? j->old_token : NULL;
+	bool here = j->old_token && rk_streq(j->old_url, j->url);
+	rk_auto_free char *in_file = here ? rk_rancher_token_name(j->old_token) : NULL;
+	const char *own = here && !may_log_in(j) ? j->old_token : NULL;
 	struct target t = {.name = name};
 	enum result r;
 
@@ -237,7 +239,7 @@ static int revoke_named(struct job *j, const char *name, struct rk_err *err)
 	if (r == R_ABSENT)
 		return absent(j, &t, err);
 	tell(&t, r);
-	return 0;
+	return rk_streq(name, in_file) ? forget(j, true, false, err) : 0;
 }
 
 static int revoke_run(struct job *j, struct rk_err *err)
@@ -253,10 +255,20 @@ static int revoke_run(struct job *j, struct rk_err *err)
 	return 0;
 }
 
-/* A token alone, or what -o json and -o tfvars write. */
+/* A token alone, or what -o json, env and tfvars write. */
 struct given {
 	struct rk_buf token, url, kubeconfig;
 };
+
+/* What -o env writes of a variable; neither a token nor a URL has a quote in it. */
+static void read_export(const char *text, const char *name, struct rk_buf *out)
+{
+	rk_auto_free char *head = rk_asprintf("export %s='", name);
+	const char *p = strstr(text, head);
+
+	if (p)
+		rk_buf_put(out, p + strlen(head), strcspn(p + strlen(head), "'"));
+}
 
 static int read_given(struct job *j, struct given *g, struct rk_err *err)
 {
@@ -278,6 +290,9 @@ static int read_given(struct job *j, struct given *g, struct rk_err *err)
 		rk_buf_puts(&g->token, token ? token : "");
 		rk_buf_puts(&g->url, url ? url : "");
 		rk_buf_puts(&g->kubeconfig, kc ? kc : "");
+	} else if (rk_prefix(text.s, "export ")) {
+		read_export(text.s, "RANCHER_TOKEN_KEY", &g->token);
+		read_export(text.s, "RANCHER_URL", &g->url);
 	} else if (strchr(text.s, '=')) {
 		if (rk_hcl_get(text.s, text.len, path, "rancher_token", &g->token, NULL, err) < 0 ||
 			rk_hcl_get(text.s, text.len, path, "rancher_url", &g->url, NULL, err) < 0)

@@ -447,7 +447,7 @@ each_wrong() {
 
 # --- answers that are lost ---
 
-@test "tf-setup: what a lost answer would have named is found and deleted" {
+@test "tf-setup: finds and deletes what was created when the answer is lost" {
 	local at
 	for at in 'POST /v1-public/login' 'POST /v3/tokens' 'POST /v3/clusters/'; do
 		switch "lose=$at"
@@ -462,7 +462,7 @@ each_wrong() {
 	nothing_left
 }
 
-@test "tf-setup: an answer that a proxy gives up on is treated as lost" {
+@test "tf-setup: deletes a token whose answer is late or damaged" {
 	switch slow=1s 'slow-at=POST /v3/tokens'
 	setup_tf -4 --request-timeout 500ms
 	nothing_left
@@ -473,7 +473,7 @@ each_wrong() {
 	nothing_left
 }
 
-@test "tf-setup: an ext token replaces a Norman one, which is deleted" {
+@test "tf-setup: deletes the Norman token that an ext token replaces" {
 	switch no-norman=1
 	setup_tf -0
 	(umask 077 && token_value >../token)
@@ -489,7 +489,7 @@ each_wrong() {
 	refute_output --partial "$old"
 }
 
-@test "tf-setup: what cannot be found is named with the command that removes it" {
+@test "tf-setup: prints the command when a lost session cannot be found" {
 	switch lose-all=1 'lose=POST /v1-public/login'
 	setup_tf -1
 	told "a session may exist" "kubectl rk3k tf-setup revoke --run "
@@ -499,7 +499,7 @@ each_wrong() {
 	nothing_left
 }
 
-@test "tf-setup: a clean-up that fails prints the one command that does it later" {
+@test "tf-setup: prints one command for later when the clean-up fails" {
 	local name
 	answer 'DELETE /v3/tokens/' 500 '{"code":"ServerError","message":"no"}'
 	mkdir kubeconfig-harvester.yaml
@@ -520,7 +520,7 @@ each_wrong() {
 	assert_line "token $name revoked"
 }
 
-@test "tf-setup: a reader that is gone takes back what was made for it" {
+@test "tf-setup: deletes its tokens when the pipe on stdout is closed" {
 	local args=(--url "$URL" --resolve "$RESOLVE" --ca-file "$CA" --password-file ../password)
 	run bash -c '"$@" | true; exit ${PIPESTATUS[0]}' - "$RK3K_BIN/rk3k-tf-setup" "${args[@]}" -o json
 	assert_equal "$status" 141

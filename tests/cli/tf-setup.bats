@@ -522,7 +522,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	assert_file_contains terraform.tfvars '^harvester_kubeconfig '
 	switch harvesters=0
 	setup_tf -0
-	told "kubeconfig-harvester.yaml stays from an earlier run"
+	told "kubeconfig-harvester.yaml remains from an earlier run"
 	run -1 grep harvester_ terraform.tfvars
 	switch harvesters=1
 	setup_tf -0
@@ -622,7 +622,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	told "nothing to revoke"
 }
 
-@test "tf-setup revoke: an ext token, and the kubeconfig's token with itself" {
+@test "tf-setup revoke: deletes the kubeconfig's token with itself beside an ext token" {
 	local version
 	for version in v2.12.3 v2.13.1 v2.15.0; do
 		standin "$version"
@@ -638,7 +638,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	done
 }
 
-@test "tf-setup revoke: a dead API token, and the kubeconfig's token is deleted" {
+@test "tf-setup revoke: deletes the kubeconfig's token when the API token is deleted" {
 	setup_tf -0
 	local name
 	name=$(token_value | cut -d: -f1)
@@ -651,7 +651,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	run -1 grep -e rancher_token -e harvester_kubeconfig terraform.tfvars
 }
 
-@test "tf-setup revoke: a dead kubeconfig token is determined by the API token" {
+@test "tf-setup revoke: asks with the API token about a deleted kubeconfig token" {
 	setup_tf -0
 	local name
 	name=$(sed -n 's/.*token: "\(kubeconfig-[^:]*\):.*/\1/p' kubeconfig-harvester.yaml)
@@ -662,7 +662,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	assert_not_exists kubeconfig-harvester.yaml
 }
 
-@test "tf-setup revoke: tokens of a disabled user stay, with the command that removes them" {
+@test "tf-setup revoke: keeps the tokens of a disabled user and prints the command" {
 	setup_tf -0
 	local name
 	name=$(token_value | cut -d: -f1)
@@ -681,7 +681,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	assert_output ''
 }
 
-@test "tf-setup revoke: a token that its own comment calls expired" {
+@test "tf-setup revoke: removes a token that its comment reports as expired" {
 	setup_tf -0
 	ask -X POST "$URL/standin/expire"
 	sed -i 's/expires 20[0-9-]*/expires 2020-01-01/' terraform.tfvars
@@ -691,7 +691,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	run -1 grep -e rancher_token -e harvester_kubeconfig terraform.tfvars
 }
 
-@test "tf-setup revoke: with a login a dead token is determined" {
+@test "tf-setup revoke: a login decides about a token that is refused" {
 	setup_tf -0
 	ask -X POST "$URL/standin/expire"
 	revoke -0 --password-file ../password
@@ -700,14 +700,14 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	assert_output ''
 }
 
-@test "tf-setup revoke: --token-file takes what -o json and -o tfvars wrote, or a token" {
+@test "tf-setup revoke: --token-file accepts the output of -o json, env, tfvars, or a token" {
 	local format
 	umask 077
-	for format in json tfvars plain; do
+	for format in json env tfvars plain; do
 		case $format in
 		plain) setup_tf -0 -o json && jq -r .rancher_token <<<"$output" >../out ;;
 		json) setup_tf -0 -o json --with-kubeconfig && printf '%s\n' "$output" >../out ;;
-		*) setup_tf -0 -o tfvars && printf '%s\n' "$output" >../out ;;
+		*) setup_tf -0 -o "$format" && printf '%s\n' "$output" >../out ;;
 		esac
 		run -0 tokens
 		assert_line --partial ' api '
@@ -720,15 +720,21 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	revoke -5 --token-file ../out --url "$URL" --ca-file "$CA"
 	revoke -2 token-a nonsense
 	assert_equal "$(ls -A)" ''
+	setup_tf -0 -o json
+	run -0 --separate-stderr tf revoke --token-file - --resolve "$RESOLVE" --ca-file "$CA" <<<"$output"
+	assert_line --partial ' revoked' # the URL is in it
 }
 
-@test "tf-setup revoke: a token by its name, as its owner or an administrator" {
+@test "tf-setup revoke: deletes a named token as its owner or an administrator" {
 	setup_tf -0
-	setup_tf -0 -o json
+	setup_tf -0 -o json --renew
 	local name foreign
 	name=$(jq -r .rancher_token <<<"$output" | cut -d: -f1)
 	revoke -0 "$name" # the tfvars' token may
 	assert_line "token $name revoked"
+	name=$(token_value | cut -d: -f1)
+	revoke -0 "$name"
+	run -1 grep rancher_token terraform.tfvars
 	rm -f -- *
 	setup_tf -0 -o json
 	name=$(jq -r .rancher_token <<<"$output" | cut -d: -f1)
