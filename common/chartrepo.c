@@ -71,6 +71,18 @@ static const char *without_v(const char *v)
 	return *v == 'v' ? v + 1 : v;
 }
 
+/* helm refuses an index without apiVersion, too. */
+static int unexpected(const char *from, const char *why, struct rk_err *err)
+{
+	rk_err_set(err, RK_FAIL, "unexpected answer from %s: %s", from, why);
+	return rk_err_hint(err, "check the address: another service may answer there");
+}
+
+static bool is_kind(const struct rk_val *v, enum rk_kind kind)
+{
+	return v && v->kind == kind;
+}
+
 static int look_up(const struct rk_buf *index, const char *repo, const char *chart,
 	const char *version, struct rk_err *err)
 {
@@ -81,7 +93,12 @@ static int look_up(const struct rk_buf *index, const char *repo, const char *cha
 	rk_doc_source(d, "index.yaml");
 	if (rk_yaml_parse(d, index->s, index->len, &root, err) < 0)
 		return rk_err_wrap(err, "%s", repo);
+	if (!rk_get_str(root, "apiVersion", NULL) ||
+		!is_kind(rk_get(root, "entries", NULL), RK_MAP))
+		return unexpected(repo, "index.yaml is not the index of a chart repository", err);
 	versions = rk_get(root, "entries", chart, NULL);
+	if (versions && (!is_kind(versions, RK_SEQ) || !is_kind(versions->child, RK_MAP)))
+		return unexpected(repo, "its index has no list of versions of the chart", err);
 	if (!versions)
 		return rk_err_set(err, RK_NOTFOUND, "%s has no chart %s", repo, chart);
 	rk_each (v, versions) {
@@ -354,8 +371,8 @@ static int answer_challenge(struct rk_registry *r, const char *base, const char 
 }
 
 /* One request: without credentials at first, then as the challenge asks. */
-static int registry_ask(struct rk_registry *r, const char *method, const char *path,
-	const char *scope, const char *what, struct rk_err *err)
+static int registry_get(struct rk_registry *r, const char *method, const char *path,
+	const char *scope, const char *what, struct rk_http_res *out, struct rk_err *err)
 {
 	struct rk_http_req req = {.method = method,
 		.path = path,
@@ -363,23 +380,47 @@ static int registry_ask(struct rk_registry *r, const char *method, const char *p
 		.max = MANIFEST_MAX,
 		.retry = true};
 	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
-	rk_auto_http_res res = RK_HTTP_RES_INIT, again = RK_HTTP_RES_INIT;
 	int more;
 
 	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
 		return -1;
 	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
 		rk_http_set_bearer(r->http, NULL);
-	if (rk_http_do(r->http, &req, &res, err) < 0)
+	if (rk_http_do(r->http, &req, out, err) < 0)
 		return -1;
-	if (res.status != 401)
-		return judge(&res, r->a, what, err);
-	more = answer_challenge(r, base, res.authenticate, scope, err);
+	if (out->status != 401)
+		return judge(out, r->a, what, err);
+	more = answer_challenge(r, base, out->authenticate, scope, err);
 	if (more <= 0)
-		return more < 0 ? -1 : judge(&res, r->a, what, err);
-	if (rk_http_do(r->http, &req, &again, err) < 0)
+		return more < 0 ? -1 : judge(out, r->a, what, err);
+	if (rk_http_do(r->http, &req, out, err) < 0)
 		return -1;
-	return judge(&again, r->a, what, err);
+	return judge(out, r->a, what, err);
+}
+
+/* What a registry answers well: its root says little, a manifest has one of the types asked for. */
+static bool is_registrys(const char *path, const struct rk_http_res *res)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = NULL;
+
+	if (strstr(path, "/manifests/"))
+		return rk_prefix(res->content_type, "application/vnd.");
+	if (!strstr(path, "/tags/"))
+		return !rk_prefix(res->content_type, "text/html");
+	return rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0 &&
+	       rk_get_str(v, "name", NULL) && rk_get(v, "tags", NULL);
+}
+
+/* One request, whose answer is a registry's. */
+static int registry_ask(struct rk_registry *r, const char *method, const char *path,
+	const char *scope, const char *what, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	if (registry_get(r, method, path, scope, what, &res, err) < 0)
+		return -1;
+	return is_registrys(path, &res) ? 0 : unexpected(what, "it is not a registry's", err);
 }
 
 int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,

@@ -408,6 +408,11 @@ void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
 	h->stop = stop;
 }
 
+int64_t rk_http_request_ms(const struct rk_http *h)
+{
+	return h->request_ms;
+}
+
 static int stopped(const struct rk_http *h, struct rk_err *err)
 {
 	int sig = rk_http_stopped(h);

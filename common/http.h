@@ -95,6 +95,9 @@ int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const
  * code is then 128 + *stop. NULL: not any more. */
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop);
 
+/* How long one request may take. */
+int64_t rk_http_request_ms(const struct rk_http *h);
+
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
  * too large, cut off. err->reason tells them apart for programs: "Resolve", "Refused",

@@ -267,8 +267,11 @@ static void answered(void *arg, struct rk_http_res *res, const struct rk_err *er
 	c->done = true;
 	if (err)
 		c->err = *err;
-	else if (res->status == 200 || res->status == 401 || res->status == 403)
+	else if (res->status == 401 || res->status == 403 ||
+		 (res->status == 200 && rk_kube_is_version(res, NULL)))
 		c->good = true;
+	else if (res->status == 200)
+		rk_err_set(&c->err, RK_FAIL, "its answer is not that of a Kubernetes API");
 	else
 		rk_err_set(&c->err, RK_FAIL, "answered HTTP %d", res->status);
 }

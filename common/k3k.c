@@ -178,8 +178,12 @@ static bool serves_k3k(struct rk_kube *k)
 {
 	struct rk_http_req req = {.path = "/apis/k3k.io"};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = NULL;
 
-	return rk_kube_raw(k, &req, &res, NULL) == 0;
+	return rk_kube_raw(k, &req, &res, NULL) == 0 &&
+	       rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
+	       rk_streq(rk_get_str(v, "kind", NULL), "APIGroup");
 }
 
 /* The context of a virtual cluster was used where that of its host is needed; the note in its entry

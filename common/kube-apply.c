@@ -101,7 +101,11 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 	j->about = (struct rk_kube_about){.what = j->what.s,
 		.kube = j->k,
 		.api_version = av,
-		.secret = !strcmp(kind, "Secret")};
+		.secret = !strcmp(kind, "Secret"),
+		.form = RK_FORM_OBJECT,
+		.res = j->r,
+		.ns = j->ns,
+		.name = j->name};
 	j->body = applied_form(j->d, obj, j->ns);
 	return 0;
 }

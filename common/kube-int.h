@@ -25,13 +25,37 @@ struct rk_kube {
 	enum rk_dry dry;
 };
 
-/* What a Status is about, for the message. */
+/* What an answer may be. */
+enum rk_form {
+	RK_FORM_ANY,	 /* a JSON object; the caller checks its kind */
+	RK_FORM_OBJECT,	 /* an object of the kind, with name and namespace */
+	RK_FORM_REVIEW,	 /* an object of the kind, which has no name */
+	RK_FORM_LIST,	 /* a list of such objects */
+	RK_FORM_DELETED, /* a Status of success, or the object */
+};
+
+/* What a request is about, for messages, and what its answer must be. */
 struct rk_kube_about {
 	const char *what;	    /* "secret/x in namespace n" */
 	const struct rk_kube *kube; /* named by its server, and whose identity; or NULL */
 	const char *api_version;    /* of the kind asked for, or NULL */
 	bool secret;		    /* values in the server's text are cut away */
+	/* What a good answer is, for rk_kube_check. */
+	enum rk_form form;
+	bool metadata_only;	  /* PartialObjectMetadata in place of the kind */
+	const struct rk_res *res; /* not for RK_FORM_ANY */
+	const char *ns;		  /* NULL: any */
+	const char *name;	  /* NULL: any */
 };
+
+/* "unexpected answer from SERVER for WHAT: why", reason Unexpected. Returns -1. */
+int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const char *fmt, ...)
+	RK_PRINTF(3, 4);
+/* Whether v is an object of that kind, or the error above. */
+int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char *api_version,
+	const char *kind, struct rk_err *err);
+/* Whether v is what a asks for: form, kind, name, namespace, items; or the error above. */
+int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err);
 
 /* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */
 int rk_kube_status(
@@ -54,7 +78,8 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 /* The same; a status >= 400 is an error. */
 int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
-/* The body of a good answer, parsed into d. */
+/* The body of a good answer, parsed into d and checked: what is believed of a server goes through
+ * here, or through rk_kube_check for the events of a watch. */
 int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
@@ -89,6 +114,15 @@ struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const s
 const char *rk_list_accept(const struct rk_list_opts *o);
 void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,
 	const char *token, struct rk_buf *path);
+/* What one list may cost. A server that gives a token for another page with every page, be it a fault or
+ * an attack, would else never come to an end. */
+struct rk_list_bound {
+	size_t items, sparse; /* sparse: pages with fewer items than asked for, and a token */
+	int64_t begun_ms, request_ms; /* request_ms 0: no bound on the time */
+};
+/* Whether the list may go on after this page; else why is set. before: the token it was asked with. */
+bool rk_list_bound(struct rk_list_bound *b, const struct rk_list_opts *o, const struct rk_val *page,
+	const struct rk_buf *before, char *why, size_t size);
 void rk_list_complete(struct rk_doc *d, const struct rk_res *r, const struct rk_val *item);
 
 #endif

@@ -2,9 +2,12 @@
 /* Lists, page by page. */
 #include "kube-int.h"
 
-#define PAGE	 500
-#define PAGE_MAX ((size_t)256 << 20)
-#define ALL_MAX	 10000
+#define PAGE	   500
+#define PAGE_MAX   ((size_t)256 << 20)
+#define ALL_MAX	   10000
+#define ITEMS_MAX  500000 /* of one list; Kubernetes is made for 150,000 pods */
+#define SPARSE_MAX 50	  /* pages that are not full, each with a token for another */
+#define REQUESTS   20	  /* the time of so many requests is that of a list */
 
 const char *rk_list_accept(const struct rk_list_opts *o)
 {
@@ -40,6 +43,37 @@ void rk_list_complete(struct rk_doc *d, const struct rk_res *r, const struct rk_
 		rk_set_str(d, rk_mut(item), "kind", r->kind);
 }
 
+bool rk_list_bound(struct rk_list_bound *b, const struct rk_list_opts *o, const struct rk_val *page,
+	const struct rk_buf *before, char *why, size_t size)
+{
+	const struct rk_val *items = rk_get(page, "items", NULL);
+	const char *token = rk_get_str(page, "metadata", "continue", NULL);
+	size_t n = items ? items->count : 0, full = o && o->limit > 0 ? (size_t)o->limit : PAGE;
+	int64_t now = rk_now_ms();
+
+	if (!b->begun_ms)
+		b->begun_ms = now;
+	b->items += n;
+	if (!token || !*token)
+		return true;
+	b->sparse += n < full;
+	if (before->len && strcmp(before->s, token) == 0)
+		snprintf(why, size,
+			"the list does not end: a page has the continue token of the "
+			"page before");
+	else if (b->items > ITEMS_MAX)
+		snprintf(why, size, "the list does not end: more than %d items", ITEMS_MAX);
+	else if (b->sparse > SPARSE_MAX)
+		snprintf(why, size, "the list does not end: more than %d pages that are not full",
+			SPARSE_MAX);
+	else if (b->request_ms && now - b->begun_ms > b->request_ms * REQUESTS)
+		snprintf(why, size, "the list does not end: %lld s and %zu items so far",
+			(long long)(now - b->begun_ms) / 1000, b->items);
+	else
+		return true;
+	return false;
+}
+
 struct pages {
 	struct rk_kube *k;
 	const struct rk_res *r;
@@ -49,6 +83,7 @@ struct pages {
 	struct rk_buf token;
 	char *version; /* 64 bytes, or NULL */
 	bool renewed;  /* the token ran out once */
+	struct rk_list_bound bound;
 };
 
 /* A 410 carries a token with which the list goes on from the next key, as of now. The version
@@ -98,7 +133,10 @@ static int take_page(struct pages *p, struct rk_doc *d, const struct rk_val *pag
 {
 	const char *token = rk_get_str(page, "metadata", "continue", NULL);
 	const char *version = rk_get_str(page, "metadata", "resourceVersion", NULL);
+	char why[200];
 
+	if (!rk_list_bound(&p->bound, p->o, page, &p->token, why, sizeof(why)))
+		return rk_kube_unexpected(&p->about, err, "%s", why);
 	if (p->version && !p->version[0] && version)
 		snprintf(p->version, 64, "%s", version);
 	rk_each (it, rk_get(page, "items", NULL)) {
@@ -123,8 +161,15 @@ int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	int ret = 0;
 
 	rk_res_label(r, ns, NULL, &what);
-	p.about = (struct rk_kube_about){
-		.what = what.s, .kube = k, .api_version = r->api_version, .secret = secret};
+	p.about = (struct rk_kube_about){.what = what.s,
+		.kube = k,
+		.api_version = r->api_version,
+		.secret = secret,
+		.form = RK_FORM_LIST,
+		.metadata_only = o && o->metadata_only,
+		.res = r,
+		.ns = r->namespaced ? ns : NULL};
+	p.bound.request_ms = rk_http_request_ms(k->http);
 	if (version)
 		version[0] = '\0';
 	do {

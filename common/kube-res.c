@@ -191,7 +191,7 @@ static void learn_list(struct rk_kube *k, const char *av, const struct rk_val *l
 		const char *plural = rk_get_str(it, "name", NULL);
 		const char *kind = rk_get_str(it, "kind", NULL);
 
-		if (plural && kind && !strchr(plural, '/'))
+		if (plural && kind && !strpbrk(plural, "/%?#"))
 			found_add(k, av, kind, plural, rk_get_bool(it, false, "namespaced", NULL));
 	}
 }
@@ -224,6 +224,10 @@ static int ask_list(struct rk_kube *k, const char *av, struct rk_err *err)
 		return -1;
 	if (rk_kube_parse(d, &a, &res, &list, err) < 0)
 		return -1;
+	/* that of the core group has no apiVersion */
+	if (!rk_streq(rk_get_str(list, "kind", NULL), "APIResourceList") ||
+		!rk_streq(rk_get_str(list, "groupVersion", NULL), av))
+		return rk_kube_unexpected(&a, err, "it is not an APIResourceList of %.100s", av);
 	learn_list(k, av, list);
 	return 0;
 }
@@ -305,7 +309,7 @@ static const struct rk_res *learn_one(
 	const char *kind = rk_get_str(it, "responseKind", "kind", NULL);
 	bool hit;
 
-	if (!plural || !kind)
+	if (!plural || !kind || strpbrk(plural, "/%?#"))
 		return NULL;
 	hit = word_is(word, n, kind, plural, rk_get_str(it, "singularResource", NULL));
 	rk_each (s, rk_get(it, "shortNames", NULL))
@@ -341,6 +345,18 @@ static const struct rk_res *learn_group(struct rk_kube *k, const struct rk_val *
 	return NULL;
 }
 
+/* An old server has no aggregated discovery: it answers with the names of its versions or groups. */
+static int check_groups(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
+{
+	const char *kind = rk_get_str(v, "kind", NULL), *av = rk_get_str(v, "apiVersion", NULL);
+
+	if (rk_streq(kind, "APIVersions") || rk_streq(kind, "APIGroupList"))
+		return 0;
+	if (av && rk_prefix(av, "apidiscovery.k8s.io/"))
+		return rk_kube_is(a, v, av, "APIGroupDiscoveryList", err);
+	return rk_kube_is(a, v, "apidiscovery.k8s.io/v2", "APIGroupDiscoveryList", err);
+}
+
 int rk_kube_res_word(
 	struct rk_kube *k, const char *word, const struct rk_res **out, struct rk_err *err)
 {
@@ -360,7 +376,8 @@ int rk_kube_res_word(
 		struct rk_val *list;
 
 		if (rk_kube_call(k, &req, &a, &res, err) < 0 ||
-			rk_kube_parse(d, &a, &res, &list, err) < 0)
+			rk_kube_parse(d, &a, &res, &list, err) < 0 ||
+			check_groups(&a, list, err) < 0)
 			return -1;
 		rk_each (g, rk_get(list, "items", NULL))
 			if (!*out)

@@ -409,21 +409,6 @@ int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct 
 	return 0;
 }
 
-int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
-	struct rk_val **out, struct rk_err *err)
-{
-	rk_doc_source(d, a->what);
-	if (rk_json_parse(d, res->body.s, res->body.len, out, err) < 0 || !*out ||
-		(*out)->kind != RK_MAP) {
-		rk_err_set(err, RK_FAIL, "%s%s%s: the answer is no JSON object (%zu bytes of %s)",
-			a->what, a->kube ? " on " : "", a->kube ? rk_kube_server(a->kube) : "",
-			res->body.len, res->content_type[0] ? res->content_type : "no type");
-		rk_err_hint(err, "is this a Kubernetes API? See the server of the context");
-		return -1;
-	}
-	return 0;
-}
-
 int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err)
 {
@@ -472,7 +457,11 @@ static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res
 	o->about = (struct rk_kube_about){.what = o->what.s,
 		.kube = k,
 		.api_version = r->api_version,
-		.secret = !strcmp(r->kind, "Secret")};
+		.secret = !strcmp(r->kind, "Secret"),
+		.form = RK_FORM_OBJECT,
+		.res = r,
+		.ns = ns,
+		.name = name};
 }
 
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
@@ -504,21 +493,24 @@ int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, cons
 	return -1;
 }
 
-/* Send v as the body; the answer's object goes to result when wanted. */
+/* Send v as the body; the answer's object goes to result when wanted, and is checked anyhow. */
 static int send_val(struct rk_kube *k, struct rk_http_req *req, const struct rk_kube_about *a,
 	const struct rk_val *v, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
 {
 	rk_auto_buf body = RK_BUF_INIT_SECRET;
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_doc *own = NULL;
+	struct rk_val *unused;
 
 	rk_json_write(v, RK_JSON_COMPACT, &body);
 	req->body = body.s;
 	req->body_len = body.len;
 	if (rk_kube_call(k, req, a, &res, err) < 0)
 		return -1;
-	if (!result)
-		return 0;
-	return rk_kube_parse(d, a, &res, result, err);
+	if (result)
+		return rk_kube_parse(d, a, &res, result, err);
+	d = own = rk_doc_new(a->secret);
+	return rk_kube_parse(d, a, &res, &unused, err);
 }
 
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
@@ -570,7 +562,7 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 	const struct rk_res *r;
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
-	const char *av, *kind;
+	const char *av, *kind, *name;
 
 	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
 		rk_need_str(obj, &kind, err, "kind", NULL) < 0 ||
@@ -578,9 +570,12 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 		return -1;
 	one_init(&o, k, r, ns, NULL);
 	rk_buf_reset(&o.what);
-	rk_res_label(
-		r, rk_kube_ns_for(k, r, ns), rk_get_str(obj, "metadata", "name", NULL), &o.what);
+	name = rk_get_str(obj, "metadata", "name", NULL);
+	rk_res_label(r, rk_kube_ns_for(k, r, ns), name, &o.what);
 	o.about.what = o.what.s;
+	o.about.name = name;
+	if (!name && !rk_get(obj, "metadata", "generateName", NULL))
+		o.about.form = RK_FORM_REVIEW;
 	if (k->dry == RK_DRY_CLIENT && !is_review(o.path.s))
 		return create_nothing(k, r, obj, &o, d, result, err);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
@@ -645,6 +640,7 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 		return delete_nothing(k, r, ns, name, opts, outcome, err);
 	one_init(&o, k, r, ns, name);
 	rk_kube_add_dry(k, &o.path); /* the body is what counts, the audit log has only this */
+	o.about.form = RK_FORM_DELETED;
 	req.path = o.path.s;
 	if (outcome)
 		*outcome = RK_DELETED;
@@ -682,6 +678,9 @@ int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *
 	req.path = o.path.s;
 	if (rk_kube_call(k, &req, &o.about, &res, err) < 0)
 		return rk_err_wrap(err, "log");
+	if (res.body.len && !rk_prefix(res.content_type, "text/plain"))
+		return rk_kube_unexpected(&o.about, err, "a log of type %.60s",
+			res.content_type[0] ? res.content_type : "none");
 	return rk_buf_add(out, res.body.s, res.body.len, err);
 }
 

@@ -147,6 +147,11 @@ struct rk_delete_opts {
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	const struct rk_delete_opts *o, enum rk_outcome *outcome, struct rk_err *err) RK_MUST_USE;
 
+/* What GET /version answered, into version ("v1.34.1") when it is not NULL. An answer that is not that of a
+ * Kubernetes API is an error. */
+int rk_kube_version(struct rk_kube *k, struct rk_buf *version, struct rk_err *err) RK_MUST_USE;
+/* Whether an answer to GET /version is that of a Kubernetes API; version may be NULL. */
+bool rk_kube_is_version(const struct rk_http_res *res, struct rk_buf *version);
 /* Any request; res is the raw answer, a status >= 400 is an error as above. */
 int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;

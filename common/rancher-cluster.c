@@ -74,6 +74,9 @@ static int list_labelled(
 		    "provider.cattle.io%3Dharvester",
 		    NULL, what, d, &v, err) < 0)
 		return -1;
+	if (!rk_streq(rk_get_str(v, "kind", NULL), "ClusterList"))
+		return rk_err_set(err, RK_FAIL,
+			"%s: %s: unexpected answer: it is not a ClusterList", r->base, what);
 	if (add_all(d, out, v, "items", add_kubernetes, err) < 0)
 		return rk_rancher_malformed(r, what, err);
 	return 0;
@@ -184,6 +187,15 @@ int rk_rancher_kubeconfig(
 	return 0;
 }
 
+static bool is_version(const struct rk_http_res *res)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = NULL;
+
+	return rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0 &&
+	       rk_get_str(v, "gitVersion", NULL);
+}
+
 int rk_rancher_try(struct rk_rancher *r, const char *id, const char *token,
 	enum rk_rancher_access *access, struct rk_buf *why, struct rk_err *err)
 {
@@ -197,6 +209,12 @@ int rk_rancher_try(struct rk_rancher *r, const char *id, const char *token,
 	rk_buf_puts(&path, "/version");
 	rk_rancher_use(r, token);
 	rc = rk_rancher_call(r, "GET", path.s, NULL, "reach the cluster", &res, err);
+	if (rc == 0 && !is_version(&res)) {
+		res.status = 502; /* what answers is not the cluster */
+		rc = rk_err_set(err, RK_FAIL,
+			"%s: reach the cluster: its answer is not that of a Kubernetes API",
+			r->base);
+	}
 	rk_rancher_use(r, before);
 	rk_free_secret(before);
 	*access = rc == 0				   ? RK_RANCHER_WORKS

@@ -181,6 +181,9 @@ int rk_rancher_setting(struct rk_rancher *r, const char *name, char **value, str
 	if (rk_want_str(v, &text, err, "value", NULL) < 0 ||
 		rk_want_str(v, &fallback, err, "default", NULL) < 0)
 		return rk_rancher_malformed(r, what, err);
+	if (!rk_streq(rk_get_str(v, "id", NULL), name))
+		return rk_err_set(err, RK_FAIL,
+			"%s: %s: unexpected answer: it is about another object", r->base, what);
 	*value = rk_strdup(*text ? text : fallback);
 	return 0;
 }

@@ -226,6 +226,11 @@ int rk_rancher_token_get(
 		return -1;
 	if (rk_rancher_token_parse(v, out, err) < 0)
 		return rk_rancher_malformed(r, what, err);
+	if (!rk_streq(out->name, name)) {
+		rk_rancher_token_release(out);
+		return rk_err_set(err, RK_FAIL,
+			"%s: %s: unexpected answer: it is about another token", r->base, what);
+	}
 	return 0;
 }
 

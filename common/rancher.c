@@ -190,11 +190,11 @@ static int read_version(struct rk_rancher *r, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v;
-	const char *text = "", *what = "ask for the version";
+	const char *text, *what = "ask for the version";
 
 	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
 		return -1;
-	if (rk_want_str(v, &text, err, "Version", NULL) < 0)
+	if (rk_need_str(v, &text, err, "Version", NULL) < 0)
 		return rk_rancher_malformed(r, what, err);
 	free(r->version);
 	r->version = rk_strdup(text);

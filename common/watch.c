@@ -38,6 +38,7 @@ struct rk_watch {
 	int64_t opened_ms, wake_ms, backoff;
 	struct rk_buf token; /* of the next page */
 	char version[64];
+	struct rk_list_bound bound; /* of the list that is being read */
 	unsigned round;
 	bool synced, relist, renewed, dead;
 	struct rk_known_tab known;
@@ -179,6 +180,8 @@ static void start_list(struct rk_watch *w)
 	struct rk_http_req req = {.accept = rk_list_accept(&w->o)};
 
 	if (!w->token.len) {
+		w->bound = (struct rk_list_bound){
+			.request_ms = rk_http_request_ms(rk_kube_http(w->k))};
 		w->round++;
 		w->version[0] = '\0';
 	}
@@ -229,7 +232,11 @@ static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_b
 	*a = (struct rk_kube_about){.what = what->s,
 		.kube = w->k,
 		.api_version = w->res.api_version,
-		.secret = !strcmp(w->res.kind, "Secret")};
+		.secret = !strcmp(w->res.kind, "Secret"),
+		.form = RK_FORM_LIST,
+		.metadata_only = w->o.metadata_only,
+		.res = &w->res,
+		.ns = w->res.namespaced ? w->ns : NULL};
 }
 
 /* A refusal that will not mend itself is the user's to judge; all else is tried again. */
@@ -288,15 +295,23 @@ static void failed(struct rk_watch *w)
 
 static bool take_page(struct rk_watch *w, struct rk_doc *d)
 {
+	struct rk_http_res res = {.body = w->in};
 	struct rk_val *page = NULL;
+	rk_auto_buf what = RK_BUF_INIT;
+	struct rk_kube_about a;
 	const char *token, *version;
+	char why[200];
 
-	if (rk_json_parse(d, w->in.s, w->in.len, &page, &w->err) < 0)
+	about(w, &a, &what);
+	snprintf(res.content_type, sizeof(res.content_type), "%s", w->content_type);
+	if (rk_kube_parse(d, &a, &res, &page, &w->trouble) < 0)
 		return false;
 	version = rk_get_str(page, "metadata", "resourceVersion", NULL);
 	token = rk_get_str(page, "metadata", "continue", NULL);
 	if (!version)
-		return false;
+		return rk_kube_unexpected(&a, &w->trouble, "it has no resourceVersion") == 0;
+	if (!rk_list_bound(&w->bound, &w->o, page, &w->token, why, sizeof(why)))
+		return rk_kube_unexpected(&a, &w->trouble, "%s", why) == 0;
 	if (!w->version[0])
 		snprintf(w->version, sizeof(w->version), "%s", version);
 	rk_each (it, rk_get(page, "items", NULL)) {
@@ -319,7 +334,6 @@ static void list_ended(struct rk_watch *w)
 	d = rk_doc_new(!strcmp(w->res.kind, "Secret"));
 	if (!take_page(w, d)) {
 		rk_buf_reset(&w->token);
-		rk_err_set(&w->trouble, RK_FAIL, "the list of %s is no JSON", w->res.plural);
 		back_off(w);
 		return;
 	}
@@ -379,6 +393,28 @@ static void stream_refused(struct rk_watch *w, const struct rk_val *status)
 		w->trouble = err;
 }
 
+/* A bookmark has a version and no more; all else is an object as in a list. */
+static int check_event(struct rk_watch *w, const char *type, const struct rk_val *obj)
+{
+	rk_auto_buf what = RK_BUF_INIT;
+	struct rk_kube_about a;
+
+	about(w, &a, &what);
+	a.form = RK_FORM_OBJECT;
+	if (!strcmp(type, "ERROR"))
+		return rk_kube_is(&a, obj, "v1", "Status", &w->trouble);
+	if (!strcmp(type, "BOOKMARK"))
+		a.form = RK_FORM_REVIEW;
+	else if (strcmp(type, "ADDED") != 0 && strcmp(type, "MODIFIED") != 0 &&
+		 strcmp(type, "DELETED") != 0)
+		return rk_kube_unexpected(&a, &w->trouble, "an event of type \"%.60s\"", type);
+	if (rk_kube_check(&a, obj, &w->trouble) < 0)
+		return -1;
+	if (!*meta(obj, "resourceVersion"))
+		return rk_kube_unexpected(&a, &w->trouble, "an event without resourceVersion");
+	return 0;
+}
+
 static void event(struct rk_watch *w, const char *type, const struct rk_val *obj)
 {
 	const char *version = meta(obj, "resourceVersion");
@@ -405,8 +441,10 @@ static int on_line(void *arg, const char *p, size_t n)
 		return -1;
 	type = rk_get_str(v, "type", NULL);
 	obj = rk_get(v, "object", NULL);
-	if (!type || !obj)
+	if (check_event(w, type ? type : "", obj) < 0) {
+		w->relist = true;
 		return -1;
+	}
 	if (!strcmp(type, "ERROR")) {
 		stream_refused(w, obj);
 		return -1;

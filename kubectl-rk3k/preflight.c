@@ -87,11 +87,9 @@ static void print(const struct flight *f)
 /* The one check that is a refusal: whatever else is wanted, not on the virtual cluster itself. */
 static int host_only(const struct opts *o, struct rk_err *err)
 {
-	struct rk_http_req req = {.path = "/version", .retry = true};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_kube *k = NULL;
 
-	if (rk_kube_open(&k, &o->kube, err) < 0 || rk_kube_raw(k, &req, &res, err) < 0 ||
+	if (rk_kube_open(&k, &o->kube, err) < 0 || rk_kube_version(k, NULL, err) < 0 ||
 		rk_k3k_guard_host(k, err) < 0)
 		return -1;
 	rk_note("host: context %s, %s", rk_kube_context(k), rk_kube_server(k));

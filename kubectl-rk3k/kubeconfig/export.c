@@ -95,14 +95,12 @@ static int try_address(const struct rk_buf *text, const struct opts *o, struct r
 {
 	struct rk_kube_flags f = {
 		.resolve = o->kube.resolve, .request_timeout_ms = o->probe_ms ? o->probe_ms : 3000};
-	struct rk_http_req req = {.path = "/version"};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_err why = RK_ERR_INIT;
 	rk_auto_kube *k = NULL;
 
 	if (rk_kube_open_text(&k, text->s, text->len, "the result", &f, err) < 0)
 		return -1;
-	if (rk_kube_raw(k, &req, &res, &why) == 0 || why.http)
+	if (rk_kube_version(k, NULL, &why) == 0 || why.http)
 		return 0; /* whoever answers at all has shown the right certificate */
 	*err = why;
 	return rk_err_hint(err, "if the certificate carries another name, give it with "

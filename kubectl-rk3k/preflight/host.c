@@ -7,26 +7,16 @@
 /* Returns whether the cluster can be asked any further. */
 bool check_api(struct flight *f)
 {
-	struct rk_http_req req = {.path = "/version", .retry = true};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_buf version = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
-	struct rk_val *v = NULL;
 
-	if (rk_kube_open(&f->k, &f->o->kube, &err) < 0 || rk_kube_raw(f->k, &req, &res, &err) < 0) {
-		row_err(f, STOP, "api", &err);
-		return false;
-	}
-	if (rk_json_parse(f->d, res.body.s, res.body.len, &v, &err) < 0 ||
-		!rk_get_str(v, "gitVersion", NULL)) {
-		row(f, STOP, "api", "%s does not answer as a Kubernetes API", rk_kube_server(f->k));
-		return false;
-	}
-	if (rk_k3k_guard_host(f->k, &err) < 0) {
+	if (rk_kube_open(&f->k, &f->o->kube, &err) < 0 ||
+		rk_kube_version(f->k, &version, &err) < 0 || rk_k3k_guard_host(f->k, &err) < 0) {
 		row_err(f, STOP, "api", &err);
 		return false;
 	}
 	row(f, OK, "api", "context %s, %s, Kubernetes %s", rk_kube_context(f->k),
-		rk_kube_server(f->k), rk_get_str(v, "gitVersion", NULL));
+		rk_kube_server(f->k), version.s);
 	return true;
 }
 
@@ -113,6 +103,7 @@ static int allowed(struct flight *f, const struct right *r, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *review = rk_map(d), *at, *answer;
+	const struct rk_val *yes;
 	rk_auto_free char *resource = rk_strdup(r->resource);
 	char *sub = strchr(resource, '/');
 
@@ -130,6 +121,12 @@ static int allowed(struct flight *f, const struct right *r, struct rk_err *err)
 		rk_set_str(d, at, "namespace", place_ns(f, r->place));
 	if (rk_kube_create(f->k, review, d, &answer, err) < 0)
 		return -1;
+	yes = rk_get(answer, "status", "allowed", NULL);
+	if (!yes || yes->kind != RK_BOOL)
+		return rk_err_set(err, RK_FAIL,
+			"unexpected answer from %s for a SelfSubjectAccessReview: it has no "
+			"status.allowed",
+			rk_kube_server(f->k));
 	return rk_get_bool(answer, false, "status", "allowed", NULL);
 }
 

@@ -60,3 +60,74 @@ teardown() { rm -f objects.json; }
 		run -1 --separate-stderr "$BIN/rk3k-delete" -f - <<<"{$object}"
 	done
 }
+
+# --- what is believed ------------------------------------------------------------
+
+# answers ANSWER [EVENT]: a server that gives this answer to every request, and floods watches with EVENT.
+answers() {
+	local fd=${api[1]}
+	exec {fd}>&-
+	wait "$api_PID" || true
+	jq -n --argjson every "$1" --argjson flood "${2:-null}" \
+		'{every: $every, kubeconfig: {apiVersion: "v1", kind: "Config", "current-context": "default",
+		contexts: [{name: "default", context: {cluster: "default", user: "default"}}],
+		clusters: [{name: "default", cluster: {server: "https://k3k-rancher-service", "certificate-authority-data": $crt}}],
+		users: [{name: "default", user: {token: "TOKEN"}}]}} + if $flood then {flood: $flood} else {} end' \
+		--arg crt "$(base64 -w0 tls.crt)" >objects.json
+	coproc api { exec "$TOP/tests/cli/standin-api" "$PWD" 3>&-; }
+	read -r PORT <&"${api[0]}"
+}
+
+# Memory is bounded, too, where no sanitizer reserves terabytes.
+limited() {
+	if nm "$BIN/rk3k-apply" 2>/dev/null | grep -q __asan_init; then
+		timeout 60 "$@"
+	else
+		(ulimit -v "${KB:-400000}" && timeout 20 "$@")
+	fi
+}
+
+# doubted TOOL ARG...: exit 1 and an error that says so.
+doubted() {
+	run -1 --separate-stderr limited "$BIN/rk3k-$1" "${@:2}" </dev/null
+	assert_regex "$stderr" "${SAYS:-unexpected answer from |not that of a Kubernetes API|no JSON}"
+	refute_output --partial ' unchanged'
+}
+
+# every_tool: those that ask an API server, each about what it reads first.
+every_tool() {
+	echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' >object.yaml
+	doubted status
+	doubted status -A
+	doubted apply -f object.yaml
+	doubted apply -f object.yaml --dry-run
+	doubted apply -f object.yaml --dry-run=server
+	doubted delete secret/tls-rancher-ingress -n rancher-k3k
+	doubted ingress status rancher-k3k/rancher
+	doubted kubeconfig get rancher-k3k/rancher
+	doubted kubeconfig generate rancher-k3k/rancher
+	doubted credential rancher-k3k/rancher --no-cache
+	doubted cert-sync rancher-k3k/rancher --host rancher.example.com
+	doubted wait pod/a -n default --for exists --timeout 1s
+	doubted passthrough apply --dry-run
+}
+
+@test "rk3k: {} for every request is an unexpected answer, exit 1" {
+	answers '{}'
+	every_tool
+}
+
+@test "rk3k: another kind for every request is an unexpected answer, exit 1" {
+	answers '{"kind": "Status", "apiVersion": "v1", "status": "Success"}'
+	every_tool
+}
+
+@test "rk3k: another object for every request is an unexpected answer, exit 1" {
+	answers '{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "other", "namespace": "elsewhere"}}'
+	every_tool
+}
+
+@test "rk3k: items that are not objects are an unexpected answer, exit 1" {
+	answers '{"kind": "ClusterList", "apiVersion": "k3k.io/v1beta1", "metadata": {}, "items": [1]}'
+	every_tool
+}

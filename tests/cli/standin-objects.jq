@@ -10,7 +10,7 @@ def obj($av; $k; $n; $ns): {apiVersion: $av, kind: $k, metadata: meta($n; $ns)};
 def list($k; $items): {apiVersion: "v1", kind: $k, metadata: {resourceVersion: "1", continue: ""}, items: $items};
 def resources($av; $all): {kind: "APIResourceList", apiVersion: "v1", groupVersion: $av, resources: [$all[] |
 	{name: .[0], singularName: .[1], kind: .[2], namespaced: .[3], verbs: ["get", "list", "watch"], shortNames: [.[4]]}]};
-def group($n; $v): {name: $n, versions: [{groupVersion: "\($n)/\($v)", version: $v}],
+def group($n; $v): {kind: "APIGroup", apiVersion: "v1", name: $n, versions: [{groupVersion: "\($n)/\($v)", version: $v}],
 	preferredVersion: {groupVersion: "\($n)/\($v)", version: $v}};
 def chart: {"helmcharts.helm.cattle.io/chart": "rancher"};
 def secret($n; $ns): obj("v1"; "Secret"; $n; $ns) + {type: "kubernetes.io/tls", data: {"tls.crt": $crt, "tls.key": $key}};
@@ -54,6 +54,19 @@ def service($n): obj("v1"; "Service"; $n; "rancher-k3k") + {spec: {clusterIP: "N
 def node($n; $ready; $addresses): {metadata: {name: $n, labels: {}}, spec: {podCIDR: "10.42.9.0/24", podCIDRs: ["10.42.9.0/24"]},
 	status: {conditions: [{type: "Ready", status: $ready}], addresses: [$addresses[] | {type: "InternalIP", address: .}],
 		nodeInfo: {kubeletVersion: "v1.34.1"}}};
+# Kind, apiVersion and namespace as a server gives them at that path.
+def kinds: {pods: "Pod", events: "Event", nodes: "Node", services: "Service", secrets: "Secret", namespaces: "Namespace",
+	persistentvolumeclaims: "PersistentVolumeClaim", clusters: "Cluster", statefulsets: "StatefulSet", deployments: "Deployment",
+	jobs: "Job", ingresses: "Ingress", ingressclasses: "IngressClass", storageclasses: "StorageClass", issuers: "Issuer",
+	certificates: "Certificate", certificaterequests: "CertificateRequest", challenges: "Challenge", things: "Thing",
+	helmcharts: "HelmChart", helmchartconfigs: "HelmChartConfig", customresourcedefinitions: "CustomResourceDefinition",
+	selfsubjectaccessreviews: "SelfSubjectAccessReview", selfsubjectrulesreviews: "SelfSubjectRulesReview"};
+def served($at): ($at | ltrimstr("POST ") | split("/")[1:] | if .[0] == "api" then [.[1], .[2:]] else ["\(.[1])/\(.[2])", .[3:]] end) as [$av, $rest] |
+	($rest | if .[0] == "namespaces" and length > 2 then [.[1], .[2:]] else [null, .] end) as [$ns, [$plural, $name]] |
+	if $plural == null then . elif $name == null and has("items") then
+		{apiVersion: $av, kind: "\(kinds[$plural])List"} + (. | del(.apiVersion, .kind)) |
+		.items |= map(if $ns then .metadata.namespace = $ns else . end)
+	else {apiVersion: $av, kind: kinds[$plural]} + . end;
 def named($all): [$all[] | {key: "\(.[0])\(.[1].metadata.name)", value: .[1]}, {key: .[0][:-1], value: list("List"; [.[1]])}] | from_entries;
 
 "/api/v1/namespaces/rancher-k3k" as $core | "/api/v1/namespaces/cattle-system" as $cattle |
@@ -134,4 +147,4 @@ named([
 	"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clusters.k3k.io":
 		{metadata: {name: "clusters.k3k.io"}, spec: {versions: [{name: "v1beta1"}]},
 		status: {conditions: [{type: "Established", status: "True"}]}}
-}
+} | with_entries(if .key | test("^(POST )?/apis?/") then .key as $at | .value |= served($at) else . end)

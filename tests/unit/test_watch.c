@@ -216,16 +216,20 @@ static void expect(
 	follow(script, nlines, &s, token_file);
 }
 
-#define OBJ(name, uid, version)                                                   \
-	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\",\"uid\":\"" uid \
-	"\",\"resourceVersion\":\"" version "\"}}"
-#define LIST(version, more, items) \
-	"{\"metadata\":{\"resourceVersion\":\"" version "\"" more "},\"items\":[" items "]}"
+#define OBJ(name, uid, version)                                                        \
+	"{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name \
+	"\",\"namespace\":\"n\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version "\"}}"
+#define LIST(version, more, items)                                                             \
+	"{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":" \
+	"\"" version "\"" more "},\"items\":[" items "]}"
 #define EVENT(type, obj) "{\"type\":\"" type "\",\"object\":" obj "}\n"
-#define EXPIRED                                                                        \
-	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":" \
+#define EXPIRED                                                                                   \
+	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":410," \
+	"\"reason\":"                                                                             \
 	"\"Expired\"}}\n"
-#define BOOKMARK(v) EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"" v "\"}}")
+#define BOOKMARK(v)                                                        \
+	EVENT("BOOKMARK", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"," \
+			  "\"metadata\":{\"resourceVersion\":\"" v "\"}}")
 
 #define SAY(u, s, b)                                   \
 	{                                              \
@@ -266,7 +270,8 @@ static void expired_lists_again(void **state)
 		SAY("resourceVersion=10", 200, EXPIRED),
 		SAY("limit=2 ", 200, LIST("30", "", OBJ("b", "ub", "4") "," OBJ("c", "uc", "25"))),
 		SAY("resourceVersion=30", 410,
-			"{\"kind\":\"Status\",\"reason\":\"Expired\",\"code\":410}"),
+			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Expired\","
+			"\"code\":410}"),
 		SAY("limit=2 ", 200, LIST("40", "", OBJ("b", "NEW", "33"))),
 		HOLD("resourceVersion=40", EVENT("MODIFIED", OBJ("b", "NEW", "41")), 5000),
 	};
@@ -283,8 +288,8 @@ static void error_lists_again(void **state)
 	static const struct line script[] = {
 		SAY("limit=2", 200, LIST("10", "", "")),
 		HOLD("resourceVersion=10",
-			EVENT("ERROR",
-				"{\"kind\":\"Status\",\"code\":500,\"reason\":\"InternalError\"}")
+			EVENT("ERROR", "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":500,"
+				       "\"reason\":\"InternalError\"}")
 				EVENT("ADDED", OBJ("x", "ux", "11")),
 			9000),
 		SAY("limit=2 ", 200, LIST("20", "", OBJ("a", "ua", "15"))),
@@ -298,7 +303,9 @@ static void error_lists_again(void **state)
 static void refusal_ends_or_is_tried_again(void **state)
 {
 	static const struct line once[] = {
-		SAY("limit=2", 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}"),
+		SAY("limit=2", 403,
+			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Forbidden\","
+			"\"code\":403}"),
 	};
 	static const struct line again[] = {
 		SAY("limit=2", 404, "404 page not found\n"),
@@ -335,7 +342,8 @@ static void token_is_read_again(void **state)
 	static const struct line script[] = {
 		{.uri = "limit=2",
 			.status = 401,
-			.body = "{\"kind\":\"Status\",\"reason\":\"Unauthorized\",\"code\":401}",
+			.body = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":"
+				"\"Unauthorized\",\"code\":401}",
 			.header = "Authorization: Bearer old"},
 		{.uri = "limit=2",
 			.status = 200,
@@ -362,7 +370,8 @@ static void token_ends_between_pages(void **state)
 		SAY("resourceVersion=10", 200, EXPIRED),
 		SAY("limit=2 ", 200, LIST("30", ",\"continue\":\"t\"", OBJ("a", "ua", "3"))),
 		SAY("continue=t ", 401,
-			"{\"kind\":\"Status\",\"reason\":\"Unauthorized\",\"code\":401}"),
+			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Unauthorized\","
+			"\"code\":401}"),
 		SAY("continue=t ", 200, LIST("30", "", OBJ("c", "uc", "25"))),
 		HOLD("resourceVersion=30", "", 5000),
 	};
@@ -534,17 +543,27 @@ static int until_late(void *arg, struct rk_err *err)
 	return shared->late ? the_end(err) : 0;
 }
 
+/* A keeper asks for no more than the metadata. */
+#define META(name, uid, version)                                                               \
+	"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{" \
+	"\"name\":\"" name "\",\"namespace\":\"n\",\"uid\":\"" uid                             \
+	"\",\"resourceVersion\":\"" version "\"}}"
+#define META_LIST(version, items)                                                    \
+	"{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"," \
+	"\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[" items "]}"
+
 static void burst_is_one_look(void **state)
 {
 	static const struct line script[] = {
-		SAY("limit=500 ", 200, LIST("10", "", OBJ("a", "ua", "3") "," OBJ("b", "ub", "4"))),
+		SAY("limit=500 ", 200,
+			META_LIST("10", META("a", "ua", "3") "," META("b", "ub", "4"))),
 		{.uri = "watch=1",
 			.status = 200,
-			.body = EVENT("ADDED", OBJ("c", "uc", "11"))
-				EVENT("ADDED", OBJ("d", "ud", "12")),
+			.body = EVENT("ADDED", META("c", "uc", "11"))
+				EVENT("ADDED", META("d", "ud", "12")),
 			.hold_ms = 1000,
-			.later = EVENT("ADDED", OBJ("e", "ue", "13")) EVENT("DELETED",
-				OBJ("a", "ua", "14")) EVENT("ADDED", OBJ("f", "uf", "15"))},
+			.later = EVENT("ADDED", META("e", "ue", "13")) EVENT("DELETED",
+				META("a", "ua", "14")) EVENT("ADDED", META("f", "uf", "15"))},
 	};
 	struct kept t = {.looks = 0};
 	int64_t began = rk_now_ms();
@@ -594,7 +613,7 @@ static int third(void *arg, struct rk_err *err)
 static void refused_watch_looks(void **state)
 {
 	static const char forbidden[] =
-		"{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}";
+		"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Forbidden\",\"code\":403}";
 	static const struct line script[] = {SAY("limit=500 ", 403, forbidden),
 		SAY("limit=500 ", 403, forbidden), SAY("limit=500 ", 403, forbidden)};
 	struct kept t = {.looks = 0};
