@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* jsmn cuts the text into tokens; the walk over them checks every byte between two tokens
- * against the grammar (jsmn does not) and builds the tree. */
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS /* without them jsmn is quadratic on lists of objects */
-#include <jsmn.h>
-
+/* One walk over the bytes checks them against the grammar and builds the tree. */
 #include "json.h"
 #include "tree.h"
 
@@ -26,6 +20,7 @@ struct walk {
 	size_t n, pos;
 	uint32_t line;
 	uint32_t depth;
+	size_t values;
 	enum state state;
 	bool stream, one_line;
 	struct rk_val *root; /* stream: the list; else the value, once known */
@@ -132,7 +127,7 @@ static int unescape(struct walk *w, const char **p, const char *end, char **o)
 		return 0;
 	}
 	if ((*p)[1] != 'u')
-		return fail_at(w, "a string holds an unknown escape");
+		return fail_at(w, "a string holds a bad escape");
 	*p += 2;
 	if (unescape_u(p, end, &cp) < 0)
 		return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
@@ -174,13 +169,18 @@ static int decode_rest(struct walk *w, const char *p, const char *end, char **o)
 	return 0;
 }
 
-/* The text between the quotes, decoded into the arena; never longer than it was. */
-static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *len)
+/* The string that begins at pos, decoded into the arena; never longer than it was. */
+static int decode(struct walk *w, const char **s, size_t *len)
 {
-	const char *p = w->text + t->start;
-	const char *end = w->text + t->end;
+	const char *p = w->text + w->pos + 1, *end = p, *limit = w->text + w->n;
 	char *start;
 	char *o;
+
+	while (end < limit && *end != '"')
+		end += *end == '\\' ? 2 : 1;
+	if (end >= limit)
+		return fail_at(w, "JSON is cut off inside a string");
+	w->pos = (size_t)(end - w->text) + 1;
 
 	*s = start = o = rk_doc_strndup(w->d, p, (size_t)(end - p));
 	o += plain_run(p, end);
@@ -234,10 +234,19 @@ static bool word_is(const char *p, size_t n, const char *word)
 	return n == strlen(word) && memcmp(p, word, n) == 0;
 }
 
-static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
+static bool ends_word(char c)
 {
-	const char *p = w->text + t->start;
-	size_t n = (size_t)(t->end - t->start);
+	return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static int primitive(struct walk *w, struct rk_val *v)
+{
+	const char *p = w->text + w->pos;
+	size_t n = 0;
+
+	while (w->pos + n < w->n && !ends_word(p[n]))
+		n++;
+	w->pos += n;
 
 	v->len = n;
 	if (word_is(p, n, "true") || word_is(p, n, "false")) {
@@ -312,16 +321,6 @@ static int punctuation(struct walk *w, char c)
 	}
 }
 
-/* Check the bytes up to the next token. */
-static int gap(struct walk *w, size_t to)
-{
-	for (; w->pos < to; w->pos++) {
-		if (punctuation(w, w->text[w->pos]) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static struct rk_val *new_value(struct walk *w, size_t start)
 {
 	struct rk_val *v;
@@ -352,142 +351,69 @@ static int open_container(struct walk *w, struct rk_val *v, bool map)
 	v->kind = map ? RK_MAP : RK_SEQ;
 	w->open = v;
 	w->state = map ? FIRST_KEY : FIRST_ITEM;
-	w->pos = v->start + 1;
+	w->pos++;
 	return 0;
 }
 
-static int take_key(struct walk *w, const jsmntok_t *t)
+static int take_key(struct walk *w)
 {
 	size_t len;
 
-	if (t->type != JSMN_STRING)
-		return unexpected(w, w->pos);
 	w->kstart = w->pos;
-	if (decode(w, t, &w->key, &len) < 0)
+	if (decode(w, &w->key, &len) < 0)
 		return -1;
 	w->klen = (uint32_t)len;
-	w->pos = (size_t)t->end + 1;
 	w->state = COLON;
 	return 0;
 }
 
-static int take_value(struct walk *w, const jsmntok_t *t)
+static int take_value(struct walk *w, char c)
 {
-	struct rk_val *v = new_value(w, w->pos);
+	struct rk_val *v;
 
-	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY)
-		return open_container(w, v, t->type == JSMN_OBJECT);
-	if (t->type == JSMN_STRING) {
+	if (++w->values > rk_tree_values_max(w->n))
+		return rk_tree_too_many(w->d, w->line, w->err);
+	v = new_value(w, w->pos);
+	if (c == '{' || c == '[')
+		return open_container(w, v, c == '{');
+	if (c == '"') {
 		v->kind = RK_STR;
-		if (decode(w, t, &v->s, &v->len) < 0)
+		if (decode(w, &v->s, &v->len) < 0)
 			return -1;
-		w->pos = (size_t)t->end + 1;
-	} else {
-		if (primitive(w, t, v) < 0)
-			return -1;
-		w->pos = (size_t)t->end;
+	} else if (primitive(w, v) < 0) {
+		return -1;
 	}
 	v->end = w->pos;
 	value_done(w);
 	return 0;
 }
 
-static int token(struct walk *w, const jsmntok_t *t)
+/* The key or value that begins at pos. */
+static int token(struct walk *w, char c)
 {
-	if (gap(w, (size_t)t->start - (t->type == JSMN_STRING)) < 0)
-		return -1;
 	if (w->state == FIRST_KEY || w->state == KEY)
-		return take_key(w, t);
+		return c == '"' ? take_key(w) : unexpected(w, w->pos);
 	if (w->state == COLON || w->state == COMMA_OR_END || (w->state == DONE && !w->stream))
 		return unexpected(w, w->pos);
-	return take_value(w, t);
-}
-
-/* --- tokens --- */
-
-enum { TOKENS_STEP = 512 };
-
-struct tokens {
-	jsmntok_t *v;
-	size_t n;
-	int rc;	    /* jsmn's result */
-	size_t pos; /* where jsmn stopped */
-};
-
-static void cleanup_tokens(struct tokens *t)
-{
-	free(t->v);
-}
-
-static size_t nesting(const jsmn_parser *p, const jsmntok_t *v)
-{
-	size_t depth = 0;
-
-	for (int i = p->toksuper; i >= 0; i = v[i].parent)
-		depth += v[i].type == JSMN_ARRAY || v[i].type == JSMN_OBJECT;
-	return depth;
-}
-
-/* A few tokens at a time: at a closing bracket jsmn climbs from the innermost token, which is
- * quadratic in the depth, so the depth is looked at before it gets far. */
-static int tokenize(struct walk *w, struct tokens *t)
-{
-	jsmn_parser p;
-	size_t cap = 0;
-
-	jsmn_init(&p);
-	do {
-		t->n += TOKENS_STEP;
-		if (t->n > RK_NODES_MAX * 2)
-			return fail_at(w, "too many values in one text");
-		if (t->n > cap) {
-			cap = t->n + cap / 2 + w->n / 16;
-			t->v = rk_realloc(t->v, cap * sizeof(*t->v));
-		}
-		t->rc = jsmn_parse(&p, w->text, w->n, t->v, (unsigned)t->n);
-	} while (t->rc == JSMN_ERROR_NOMEM && nesting(&p, t->v) <= RK_DEPTH_MAX);
-	t->n = p.toknext;
-	t->pos = p.pos;
-	return 0;
-}
-
-/* What jsmn stopped at, once the tokens before it are known to be good. */
-static int leftover(struct walk *w, const struct tokens *t)
-{
-	jsmntok_t last = {.type = JSMN_PRIMITIVE, .start = (int)t->pos, .end = (int)w->n};
-
-	if (t->rc >= 0 || t->pos >= w->n)
-		return 0;
-	if (t->rc == JSMN_ERROR_NOMEM)
-		return rk_tree_error(w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
-	if (w->text[t->pos] == '"') {
-		if (gap(w, t->pos) < 0)
-			return -1;
-		return fail_at(w, t->rc == JSMN_ERROR_PART ? "JSON is cut off inside a string"
-							   : "a string holds a bad escape");
-	}
-	/* In strict mode jsmn wants a byte after a number or word; the text's end will do too. */
-	if (t->rc == JSMN_ERROR_PART)
-		return token(w, &last);
-	if (gap(w, t->pos + 1) < 0)
-		return -1;
-	return unexpected(w, t->pos);
+	return take_value(w, c);
 }
 
 static int walk(struct walk *w)
 {
-	struct tokens t __attribute__((cleanup(cleanup_tokens))) = {0};
-
 	if (w->n > RK_BUF_MAX)
 		return fail_at(w, "JSON of more than 256 MiB");
-	if (tokenize(w, &t) < 0)
-		return -1;
-	for (size_t i = 0; i < t.n; i++) {
-		if (token(w, &t.v[i]) < 0)
-			return -1;
+	while (w->pos < w->n) {
+		char c = w->text[w->pos];
+
+		if (c && strchr("{[\"-0123456789tfn", c)) {
+			if (token(w, c) < 0)
+				return -1;
+		} else {
+			if (punctuation(w, c) < 0)
+				return -1;
+			w->pos++;
+		}
 	}
-	if (leftover(w, &t) < 0 || gap(w, w->n) < 0)
-		return -1;
 	return w->state == DONE ? 0 : cut_off(w);
 }
 

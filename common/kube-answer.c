@@ -155,11 +155,10 @@ int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct 
 
 	rk_doc_source(d, a->what);
 	if (rk_json_parse(d, res->body.s, res->body.len, out, &why) < 0 || (*out)->kind != RK_MAP) {
-		const char *at = strstr(why.msg, "too many values");
-
 		*out = NULL;
-		if (at)
-			return rk_kube_unexpected(a, err, "%s", at);
+		if (rk_streq(why.reason, "TooLarge"))
+			return rk_kube_unexpected(a, err,
+				"too many values for an answer of %zu bytes", res->body.len);
 		return rk_kube_unexpected(a, err, "the answer is no JSON object (%zu bytes of %s)",
 			res->body.len, res->content_type[0] ? res->content_type : "no type");
 	}

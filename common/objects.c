@@ -115,7 +115,8 @@ static int parse_docs(
 
 		if (rk_json_parse_stream(d, text, n, docs, &json) == 0)
 			return 0;
-		if (rk_yaml_parse_all(d, text, n, docs, NULL) == 0) /* YAML in flow style */
+		if (!rk_streq(json.reason, "TooLarge") &&
+			rk_yaml_parse_all(d, text, n, docs, NULL) == 0) /* YAML in flow style */
 			return 0;
 		if (err)
 			*err = json;

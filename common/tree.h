@@ -7,8 +7,13 @@
 
 #include "val.h"
 
-/* Values in one text: 16 Mi nodes are 1.5 GiB, far beyond what any list page holds. */
-#define RK_NODES_MAX ((size_t)16 << 20)
+/* Values that a text of n bytes may hold. A node takes 96 bytes and the shortest value two: without this
+ * a tree would take fifty times the memory of its text. What Kubernetes writes has more than ten
+ * bytes a value; the constant leaves small texts alone. */
+static inline size_t rk_tree_values_max(size_t n)
+{
+	return ((size_t)256 << 10) + n / 8;
+}
 
 bool rk_doc_is_secret(const struct rk_doc *d);
 
@@ -49,6 +54,9 @@ const struct rk_val **rk_tree_sorted(const struct rk_val *map);
  * Returns -1. */
 int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
 	RK_PRINTF(4, 5);
+
+/* The error for more than rk_tree_values_max, reason TooLarge. Returns -1. */
+int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err);
 
 /* --- YAML's plain scalars --- */
 

@@ -194,6 +194,14 @@ int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const
 	return rk_err_set(err, RK_FAIL, "%s", what);
 }
 
+int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err)
+{
+	rk_tree_error(d, line, err, "too many values for a text of its size");
+	if (err)
+		snprintf(err->reason, sizeof(err->reason), "TooLarge");
+	return -1;
+}
+
 void rk_tree_place(const struct rk_val *v, struct rk_buf *out)
 {
 	const struct rk_val *top = v;

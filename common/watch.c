@@ -9,8 +9,9 @@
 #define IDLE_MS	       90000 /* bookmarks come about once a minute */
 #define BACKOFF_MS     800
 #define BACKOFF_MAX_MS 30000
-#define ABSENT_MAX_MS  4000 /* a kind that is not there may be installed any moment */
-#define STEADY_MS      5000 /* a stream that lived so long resets the back-off */
+#define ABSENT_MAX_MS  4000  /* a kind that is not there may be installed any moment */
+#define KNOWN_MAX      20000 /* objects of one watch */
+#define STEADY_MS      5000  /* a stream that lived so long resets the back-off */
 
 enum phase { LIST, WATCH, SLEEP };
 
@@ -291,6 +292,15 @@ static void failed(struct rk_watch *w)
 	refused(w, &err);
 }
 
+/* A server that goes on adding objects would else fill our memory. */
+static bool is_full(struct rk_watch *w, const struct rk_kube_about *a)
+{
+	if (w->known.count <= KNOWN_MAX)
+		return false;
+	rk_kube_unexpected(a, &w->trouble, "more than %d objects", KNOWN_MAX);
+	return true;
+}
+
 /* --- lists --- */
 
 static bool take_page(struct rk_watch *w, struct rk_doc *d)
@@ -317,6 +327,8 @@ static bool take_page(struct rk_watch *w, struct rk_doc *d)
 	rk_each (it, rk_get(page, "items", NULL)) {
 		rk_list_complete(d, &w->res, it);
 		see(w, it);
+		if (is_full(w, &a))
+			return false;
 	}
 	rk_buf_reset(&w->token);
 	rk_buf_puts(&w->token, token ? token : "");
@@ -408,7 +420,7 @@ static int check_event(struct rk_watch *w, const char *type, const struct rk_val
 	else if (strcmp(type, "ADDED") != 0 && strcmp(type, "MODIFIED") != 0 &&
 		 strcmp(type, "DELETED") != 0)
 		return rk_kube_unexpected(&a, &w->trouble, "an event of type \"%.60s\"", type);
-	if (rk_kube_check(&a, obj, &w->trouble) < 0)
+	if (rk_kube_check(&a, obj, &w->trouble) < 0 || is_full(w, &a))
 		return -1;
 	if (!*meta(obj, "resourceVersion"))
 		return rk_kube_unexpected(&a, &w->trouble, "an event without resourceVersion");

@@ -546,6 +546,8 @@ static int on_key(struct reader *r, const yaml_event_t *e)
 	r->klen = (uint32_t)n;
 	r->kstart = byte_at(r, &e->start_mark);
 	r->have_key = true;
+	if (!e->data.scalar.anchor)
+		return 0;
 	v = rk_tree_node(r->d, RK_STR);
 	set_text(v, RK_STR, r->key, n);
 	return remember(r, e, e->data.scalar.anchor, v);
@@ -626,10 +628,17 @@ static int on_close(struct reader *r, const yaml_event_t *e)
 	return 0;
 }
 
+/* A key is part of its value. */
+static bool is_value(const struct reader *r, const yaml_event_t *e)
+{
+	return (e->type == YAML_SCALAR_EVENT && !wants_key(r)) ||
+	       e->type == YAML_SEQUENCE_START_EVENT || e->type == YAML_MAPPING_START_EVENT;
+}
+
 static int on_event(struct reader *r, const yaml_event_t *e)
 {
-	if (++r->nodes > RK_NODES_MAX)
-		return fail(r, &e->start_mark, "too many values in one text");
+	if (is_value(r, e) && ++r->nodes > rk_tree_values_max(r->n))
+		return rk_tree_too_many(r->d, e->start_mark.line + 1, r->err);
 	switch (e->type) {
 	case YAML_SCALAR_EVENT:
 		return on_scalar(r, e);

@@ -65,17 +65,30 @@ teardown() { rm -f objects.json; }
 
 # answers ANSWER [EVENT]: a server that gives this answer to every request, and floods watches with EVENT.
 answers() {
-	local fd=${api[1]}
-	exec {fd}>&-
-	wait "$api_PID" || true
+	stop
 	jq -n --argjson every "$1" --argjson flood "${2:-null}" \
 		'{every: $every, kubeconfig: {apiVersion: "v1", kind: "Config", "current-context": "default",
 		contexts: [{name: "default", context: {cluster: "default", user: "default"}}],
 		clusters: [{name: "default", cluster: {server: "https://k3k-rancher-service", "certificate-authority-data": $crt}}],
 		users: [{name: "default", user: {token: "TOKEN"}}]}} + if $flood then {flood: $flood} else {} end' \
 		--arg crt "$(base64 -w0 tls.crt)" >objects.json
+	start
+}
+
+again() {
+	stop
+	start
+}
+
+start() {
 	coproc api { exec "$TOP/tests/cli/standin-api" "$PWD" 3>&-; }
 	read -r PORT <&"${api[0]}"
+}
+
+stop() {
+	local fd=${api[1]}
+	exec {fd}>&-
+	wait "$api_PID" || true
 }
 
 # Memory is bounded, too, where no sanitizer reserves terabytes.
@@ -130,4 +143,44 @@ every_tool() {
 @test "rk3k: items that are not objects are an unexpected answer, exit 1" {
 	answers '{"kind": "ClusterList", "apiVersion": "k3k.io/v1beta1", "metadata": {}, "items": [1]}'
 	every_tool
+}
+
+@test "status -A: pages that never end are given up and reported" {
+	local list='{"kind": "ClusterList", "apiVersion": "k3k.io/v1beta1", "items": [], "metadata": {"resourceVersion": "1", "continue": '
+	answers "$list\"COUNTER\"}}"
+	SAYS='does not end: more than [0-9]+ pages' doubted status -A
+	SAYS='does not end: more than [0-9]+ pages' doubted status -A --request-timeout 2s
+	answers "$list\"same\"}}"
+	SAYS='does not end: a page has the continue token' doubted status -A
+}
+
+@test "wait: a watch that floods is bounded in memory and time" {
+	answers '{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}' \
+		'{"type": "ADDED", "object": {"kind": "Pod", "apiVersion": "v1",
+		"metadata": {"name": "p-COUNTER", "namespace": "default", "uid": "u-COUNTER", "resourceVersion": "COUNTER"}}}'
+	run --separate-stderr limited "$BIN/rk3k-wait" pod/a -n default --for exists --timeout 2s
+	assert [ "$status" -ge 1 ]
+	assert [ "$status" -le 4 ]
+	answers '{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}' '"{}"'
+	run --separate-stderr limited "$BIN/rk3k-wait" pod/a -n default --for exists --timeout 1s
+	assert [ "$status" -ge 1 ]
+	assert [ "$status" -le 4 ]
+}
+
+@test "rk3k: answers of millions of values and of endless depth are refused within bounds" {
+	echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' >object.yaml
+	answers '"[COUNTER"'
+	printf '{"items":[' >big
+	yes 1, | tr -d '\n' | head -c 2000000 >>big
+	printf '1]}' >>big
+	doubted status -A
+	jq -Rs '{every: .}' big >every
+	jq -s '.[0] * .[1]' objects.json every >changed && mv changed objects.json
+	again
+	SAYS='too many values' doubted status -A
+	SAYS='too many values' doubted apply -f object.yaml
+	printf '%*s' 100000 '' | tr ' ' '[' | jq -Rs '{every: .}' >every
+	jq -s '.[0] * .[1]' objects.json every >changed && mv changed objects.json
+	again
+	doubted status -A
 }

@@ -319,6 +319,31 @@ static void damaged_text_round_trips_or_fails(void **state)
 	}
 }
 
+/* A tree takes a small multiple of the memory of its text, whatever is in it. */
+static void values_are_bounded_by_the_size_of_the_text(void **state)
+{
+	static const char *const dense[] = {"1,", "[],", "{},", "\"\","};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(dense); i++) {
+		rk_auto_doc *d = rk_doc_new(false);
+		struct rk_err err = RK_ERR_INIT;
+		struct rk_buf text = RK_BUF_INIT;
+		struct rk_val *v;
+
+		rk_buf_putc(&text, '[');
+		while (text.len < (size_t)4 << 20)
+			rk_buf_puts(&text, dense[i]);
+		rk_buf_puts(&text, "1]");
+		assert_int_equal(rk_json_parse(d, text.s, text.len, &v, &err), -1);
+		assert_string_equal(err.reason, "TooLarge");
+		rk_err_clear(&err);
+		assert_int_equal(rk_yaml_parse(d, text.s, text.len, &v, &err), -1);
+		assert_string_equal(err.reason, "TooLarge");
+		rk_buf_release(&text);
+	}
+}
+
 static void large_lists_take_linear_time(void **state)
 {
 	rk_auto_doc *d = rk_doc_new(false);
@@ -358,6 +383,7 @@ int main(void)
 		cmocka_unit_test(bytes_that_are_no_utf8_are_replaced),
 		cmocka_unit_test(damaged_text_round_trips_or_fails),
 		cmocka_unit_test(large_lists_take_linear_time),
+		cmocka_unit_test(values_are_bounded_by_the_size_of_the_text),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
