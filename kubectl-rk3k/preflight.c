@@ -5,11 +5,18 @@
 
 static const struct rk_opt OPTS[] = {
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
-		.help = "accept a change that wipes the virtual cluster"},
+		.help = "accept a change that wipes a virtual cluster"},
+	{"yes-restart-clusters", 0, RK_OPT_FLAG, offsetof(struct opts, restart),
+		.help = "accept another version of the controller, which restarts the servers of "
+			"all "
+			"virtual clusters"},
 	{"rename-host", 0, RK_OPT_FLAG, offsetof(struct opts, rename_host),
 		.help = "accept host names that differ from those of the existing Rancher"},
-	{"hostname-only", 0, RK_OPT_FLAG, offsetof(struct opts, hostname_only),
-		.help = "only compare the host names with those of the existing Rancher"},
+	{"ask", 0, RK_OPT_FLAG, offsetof(struct opts, ask),
+		.help = "ask on the terminal about restarts and lost data instead of failing"},
+	{"only", 0, RK_OPT_STR, offsetof(struct opts, only), .arg = "CHECK",
+		.help = "do this check alone: controller, hostname or namespace",
+		.complete = "controller|hostname|namespace"},
 	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
 		.help = "only make sure that this cluster is a host and no virtual cluster"},
 	RK_GROUP_SETTINGS(struct opts, settings),
@@ -18,13 +25,26 @@ static const struct rk_opt OPTS[] = {
 	RK_OPT_END,
 };
 
-/* What is refused whatever else is skipped. */
-static void check_hostname_only(struct flight *f)
+/* For tools that do one step of a deployment, and what is refused whatever else is skipped. */
+static int check_one(struct flight *f, struct rk_err *err)
 {
-	if (check_api(f)) {
-		find_cluster(f);
-		check_hostname(f);
+	static const struct {
+		const char *name;
+		void (*check)(struct flight *f);
+	} checks[] = {{"controller", check_controller}, {"hostname", check_hostname},
+		{"namespace", check_namespace}};
+
+	for (size_t i = 0; i < RK_COUNT(checks); i++) {
+		if (!rk_streq(f->o->only, checks[i].name))
+			continue;
+		if (check_api(f)) {
+			find_cluster(f);
+			checks[i].check(f);
+		}
+		return 0;
 	}
+	return rk_err_set(
+		err, RK_USAGE, "--only %s: expected controller, hostname or namespace", f->o->only);
 }
 
 static void check_all(struct flight *f)
@@ -37,6 +57,7 @@ static void check_all(struct flight *f)
 		find_cluster(f);
 		check_controller(f);
 		check_rights(f);
+		check_namespace(f);
 		check_nodes(f);
 		check_storage(f);
 		check_networks(f);
@@ -106,9 +127,13 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 		return host_only(f.o, err);
 	if (rk_settings_open(s, &f.o->settings, err) < 0)
 		return -1;
-	(f.o->hostname_only ? check_hostname_only : check_all)(&f);
+	if (!f.o->only)
+		check_all(&f);
+	else if (check_one(&f, err) < 0)
+		return -1;
 	print(&f);
 	rk_kube_free(f.k);
+	rk_strv_release(&f.unknown);
 	if (!f.stops)
 		return 0;
 	return rk_err_set(err, RK_FAIL, "%zu check%s failed; nothing was changed", f.stops,
@@ -137,7 +162,8 @@ static const struct rk_cmd CMD = {
 		"already "
 		"and cannot be changed any more, DNS, chart repositories and the private registry. "
 		"Every problem is a line; nothing is changed.\n\n"
-		"A warning does not stop a deployment. `cannot tell` is a warning, never a pass.",
+		"A warning does not stop a deployment. What could not be determined is a warning, "
+		"and the check is then never ok.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.exit_status = "1: a check failed.",

@@ -76,8 +76,34 @@ static void check_mirrors(struct flight *f)
 	rk_strv_release(&images);
 }
 
+/* The servers' image, whose tag is K3S_VERSION: what the registry does not have may still be pulled
+ * by the nodes from elsewhere. */
+static void check_k3s_image(struct flight *f, struct rk_registry *r)
+{
+	struct rk_strv mirrors = {0};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_image image;
+	const char *there;
+
+	if (!is(f, RK_KEY_K3S_VERSION) ||
+		rk_image_parse(f->d,
+			rk_doc_printf(f->d, "rancher/k3s:%s", str(f, RK_KEY_K3S_VERSION)), &image,
+			NULL) < 0 ||
+		rk_step_mirrors(f->d, f->s, &mirrors, NULL) < 0)
+		return;
+	there = rk_image_mirrored(f->d, &image, str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors);
+	if (there && rk_registry_manifest(r, there, image.reference, &err) < 0 &&
+		err.code == RK_NOTFOUND)
+		row(f, WARN, "registry",
+			"%s has no %s:%s: the servers start only if the nodes can pull it from "
+			"elsewhere; check K3S_VERSION",
+			str(f, RK_KEY_PRIVATE_REGISTRY), there, image.reference);
+	rk_strv_release(&mirrors);
+}
+
 void check_registry(struct flight *f)
 {
+	rk_auto_registry *r = NULL;
 	const char *host = str(f, RK_KEY_PRIVATE_REGISTRY);
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
@@ -87,8 +113,10 @@ void check_registry(struct flight *f)
 		return;
 	check_mirrors(f);
 	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
-		rk_registry_enter(host, &a, &err) < 0)
+		rk_registry_open(&r, host, &a, &err) < 0) {
 		repo_failed(f, "registry", true, host, &a, &err);
-	else
-		row(f, OK, "registry", "%s lets us in", host);
+		return;
+	}
+	row(f, OK, "registry", "%s lets us in", host);
+	check_k3s_image(f, r);
 }

@@ -35,6 +35,15 @@ static void immutable(struct flight *f, const struct rk_val *have, const struct 
 		b ? "." : "", b ? b : "", h, w);
 }
 
+static void lose(struct flight *f, const char *from, const char *to)
+{
+	enum result r = consent(f, f->o->lose_data,
+		"The storage is ephemeral, and another k3s wipes the virtual cluster. Go on?");
+
+	row(f, r, "cluster", "k3s %s to %s wipes the virtual cluster, whose storage is ephemeral%s",
+		from, to, r == STOP ? "; --yes-lose-data accepts this" : "");
+}
+
 static void check_k3s_change(struct flight *f, const struct rk_val *have, const struct rk_val *want)
 {
 	const char *h = text_at(have, "version", NULL), *w = text_at(want, "version", NULL);
@@ -48,9 +57,7 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 	if (version_number(h) > version_number(w))
 		row(f, STOP, "cluster", "k3s cannot go back from %s to %s", h, w);
 	else if (ephemeral)
-		row(f, f->o->lose_data ? WARN : STOP, "cluster",
-			"k3s %s to %s wipes the virtual cluster, whose storage is ephemeral%s", h,
-			w, f->o->lose_data ? "" : "; --yes-lose-data goes on all the same");
+		lose(f, h, w);
 	else
 		row(f, WARN, "cluster", "k3s %s becomes %s: the servers restart one by one", h, w);
 }
@@ -87,7 +94,9 @@ static void check_remains(struct flight *f)
 	char name[64];
 
 	rk_k3k_name(name, rk_settings_cluster(f->s), "bootstrap");
-	if (find(f, "cluster", &RK_SECRET, rk_settings_ns(f->s), name, &token) && token)
+	if (!find(f, "cluster", &RK_SECRET, rk_settings_ns(f->s), name, &token))
+		return;
+	if (token)
 		row(f, WARN, "cluster",
 			"Secret %s/%s is left of a deleted cluster; wait until it is gone",
 			rk_settings_ns(f->s), name);

@@ -12,6 +12,9 @@ void row(struct flight *f, enum result r, const char *check, const char *fmt, ..
 	char text[2048];
 	va_list ap;
 
+	for (size_t i = 0; r == OK && i < f->unknown.n; i++)
+		if (rk_streq(f->unknown.v[i], check))
+			return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -26,6 +29,19 @@ void row(struct flight *f, enum result r, const char *check, const char *fmt, ..
 void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err)
 {
 	row(f, r, check, "%s%s%s", err->msg, *err->hint ? "; " : "", err->hint);
+}
+
+void unknown(struct flight *f, const char *check, const struct rk_err *err)
+{
+	row(f, WARN, check, "could not be determined: %s", err->msg);
+	rk_strv_add(&f->unknown, check);
+}
+
+enum result consent(struct flight *f, bool flag, const char *question)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	return flag || (f->o->ask && rk_confirm(question, &err) == 1) ? WARN : STOP;
 }
 
 const char *str(const struct flight *f, enum rk_key k)
@@ -78,11 +94,11 @@ const struct rk_val *list(struct flight *f, const char *check, const struct rk_r
 
 	if (list_once(f, r, ns, labels, &out, &err) == 0)
 		return out;
-	row(f, WARN, check, "cannot tell: %s", err.msg);
+	unknown(f, check, &err);
 	return NULL;
 }
 
-/* Absent: NULL and true. Cannot tell: a row and false. */
+/* Absent: NULL and true. Unknown: a row and false. */
 bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out)
 {
@@ -93,7 +109,7 @@ bool find(struct flight *f, const char *check, const struct rk_res *r, const cha
 		return true;
 	if (err.code == RK_NOTFOUND)
 		return true; /* the kind itself is not there */
-	row(f, WARN, check, "cannot tell: %s", err.msg);
+	unknown(f, check, &err);
 	return false;
 }
 

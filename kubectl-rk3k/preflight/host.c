@@ -98,7 +98,7 @@ static const char *place_ns(const struct flight *f, enum place p)
 	}
 }
 
-/* 1 allowed, 0 not, -1 cannot tell. */
+/* 1 allowed, 0 not, -1 unknown. */
 static int allowed(struct flight *f, const struct right *r, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
@@ -141,7 +141,7 @@ void check_rights(struct flight *f)
 		int yes = !r->when || r->when(f) ? allowed(f, r, &err) : 2;
 
 		if (yes < 0) {
-			row(f, WARN, "rights", "cannot tell: %s", err.msg);
+			unknown(f, "rights", &err);
 			return;
 		}
 		n += yes == 1;
@@ -198,6 +198,80 @@ static void check_left_crd(struct flight *f)
 		name, ns, ns);
 }
 
+static bool is_ephemeral(const struct rk_val *cluster)
+{
+	const char *type = rk_get_str(cluster, "spec", "persistence", "type", NULL);
+
+	return type && !rk_streq(type, "dynamic");
+}
+
+/* "a/b, c/d", no more than fit on a line. */
+static void name_some(struct rk_buf *out, size_t n, const struct rk_val *cluster)
+{
+	rk_auto_free char *name =
+		rk_asprintf("%s/%s", rk_get_str(cluster, "metadata", "namespace", NULL),
+			rk_get_str(cluster, "metadata", "name", NULL));
+
+	if (n < 8)
+		join(out, name);
+	else if (n == 8)
+		join(out, "...");
+}
+
+/* Each version of the controller writes its own pod template into the StatefulSets of all virtual
+ * clusters, and their servers restart within a minute; what is kept in an emptyDir is lost then.
+ * Returns whether there are any. */
+static bool check_restarts(struct flight *f, const char *from, const char *to)
+{
+	rk_auto_buf all = RK_BUF_INIT, lost = RK_BUF_INIT;
+	size_t n = 0, others = 0, losing = 0;
+
+	rk_each (c, list(f, "controller", &RK_CLUSTER, NULL, NULL)) {
+		const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
+		const char *name = rk_get_str(c, "metadata", "name", NULL);
+
+		name_some(&all, n++, c);
+		others += !rk_streq(ns, rk_settings_ns(f->s)) ||
+			  !rk_streq(name, rk_settings_cluster(f->s));
+		if (is_ephemeral(c))
+			name_some(&lost, losing++, c);
+	}
+	if (n) {
+		rk_auto_free char *question = rk_asprintf(
+			"k3k %s becomes %s: restart the servers of %s?", from, to, all.s);
+		enum result r = others ? consent(f, f->o->restart, question) : WARN;
+
+		row(f, r, "controller",
+			"k3k %s becomes %s, and the servers of %zu virtual cluster%s restart: "
+			"%s%s",
+			from, to, n, n == 1 ? "" : "s", all.s,
+			r == STOP ? "; --yes-restart-clusters accepts this" : "");
+	}
+	if (losing) {
+		rk_auto_free char *question =
+			rk_asprintf("%s: ephemeral storage, all data will be lost. Go on?", lost.s);
+		enum result r = consent(f, f->o->lose_data, question);
+
+		row(f, r, "controller",
+			"%s: the storage is ephemeral, and this restart loses all data%s", lost.s,
+			r == STOP ? "; --yes-lose-data accepts this" : "");
+	}
+	return n;
+}
+
+static void check_change(struct flight *f, const char *have, const char *want)
+{
+	bool back = version_number(have) > version_number(want);
+
+	if (back)
+		row(f, WARN, "controller",
+			"k3k %s is installed, and K3K_VERSION=%s would take it back; its CRDs stay "
+			"newer",
+			have, want);
+	if (!check_restarts(f, have, want) && !back)
+		row(f, OK, "controller", "k3k %s becomes %s", have, want);
+}
+
 void check_controller(struct flight *f)
 {
 	const char *ns = str(f, RK_KEY_K3K_NAMESPACE), *want = str(f, RK_KEY_K3K_VERSION);
@@ -226,14 +300,10 @@ void check_controller(struct flight *f)
 		return;
 	}
 	have = controller_version(ours);
-	f->controller_current = version_number(have) == version_number(want);
-	if (version_number(have) > version_number(want))
-		row(f, WARN, "controller",
-			"k3k %s is installed, and K3K_VERSION=%s would take it back; its CRDs stay "
-			"newer",
-			have, want);
-	else if (f->controller_current)
+	/* the whole version: 1.2.0-rc1 is not 1.2.0-rc4 */
+	f->controller_current = rk_streq(have + (*have == 'v'), want);
+	if (f->controller_current)
 		row(f, OK, "controller", "k3k %s is installed", have);
 	else
-		row(f, OK, "controller", "k3k %s becomes %s", have, want);
+		check_change(f, have, want);
 }

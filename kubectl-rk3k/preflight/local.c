@@ -241,6 +241,11 @@ void check_versions(struct flight *f)
 		row(f, STOP, "versions",
 			"Rancher %s wants a Kubernetes below 1.%lld, and K3S_VERSION is %s",
 			rancher, (long long)r + 22, k3s);
+	} else if (version_number(rancher) / 10000000000 == 2 && r >= 13 && r <= 15 && k < r + 19) {
+		row(f, WARN, "versions",
+			"Rancher %s is not supported on a Kubernetes below 1.%lld, and K3S_VERSION "
+			"is %s",
+			rancher, (long long)r + 19, k3s);
 	} else {
 		row(f, OK, "versions", "Rancher %s on k3s %s", rancher, k3s);
 	}

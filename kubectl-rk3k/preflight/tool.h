@@ -11,8 +11,9 @@ struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
 	struct rk_settings_flags settings;
-	bool lose_data;
-	bool host_only, hostname_only, rename_host;
+	const char *only;
+	bool lose_data, restart, ask;
+	bool host_only, rename_host;
 };
 enum result { OK, WARN, STOP, SKIP };
 extern const char *const results[]; /* in words */
@@ -33,6 +34,7 @@ struct flight {
 	const struct rk_val *cluster; /* the existing Cluster, or NULL */
 	bool cluster_known;
 	bool controller_current;
+	struct rk_strv unknown; /* checks that could not be done whole: they are never ok */
 	size_t stops, warnings;
 	struct listed lists[16];
 	size_t nlists;
@@ -40,7 +42,12 @@ struct flight {
 
 /* --- the report --- */
 
+/* A check of which a part is unknown is never ok: its OK row is left out. */
 void row(struct flight *f, enum result r, const char *check, const char *fmt, ...) RK_PRINTF(4, 5);
+/* A part of the check could not be done: a warning. */
+void unknown(struct flight *f, const char *check, const struct rk_err *err);
+/* What needs consent: STOP, or WARN when the flag gives it, or the user when he is asked. */
+enum result consent(struct flight *f, bool flag, const char *question);
 void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err);
 
 /* --- what every check asks --- */
@@ -71,6 +78,7 @@ void check_objects(struct flight *f);
 bool check_api(struct flight *f);
 void check_controller(struct flight *f);
 void check_rights(struct flight *f);
+void check_namespace(struct flight *f); /* policy, admission and quotas of one that exists */
 void check_nodes(struct flight *f);
 void check_storage(struct flight *f);
 void check_networks(struct flight *f);

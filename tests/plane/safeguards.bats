@@ -23,7 +23,7 @@ setup() {
 hostname_check() {
 	printf '%s\n' "NAMESPACE=$NS" "$@" >deploy.conf
 	rk3k config -c deploy.conf --no-prompt -q >doc.json
-	rk3k preflight -c doc.json --hostname-only --no-headers ${FLAG:+"$FLAG"} 2>error | sed -n 's/^hostname *//p'
+	rk3k preflight -c doc.json --only hostname --no-headers ${FLAG:+"$FLAG"} 2>error | sed -n 's/^hostname *//p'
 }
 
 served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }

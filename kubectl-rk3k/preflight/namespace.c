@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/* namespace - what keeps the servers out of an existing namespace: k3k's policy, Pod Security
+ * Admission, quotas and limits. Each of them leaves the Cluster without pods and without a word. */
+#include "tool.h"
+
+#define POLICY_LABEL "policy.k3k.io/policy-name"
+#define ENFORCE	     "pod-security.kubernetes.io/enforce"
+
+static const char CHECK[] = "namespace";
+
+/* A kind that rk3k has no table entry for; NULL: the host does not have it, or a row says why. */
+static const struct rk_res *kind_of(struct flight *f, const char *api, const char *kind)
+{
+	struct rk_err err = RK_ERR_INIT;
+	const struct rk_res *r = NULL;
+
+	if (rk_kube_res(f->k, api, kind, &r, &err) == 0)
+		return r;
+	if (err.code != RK_NOTFOUND)
+		unknown(f, CHECK, &err);
+	return NULL;
+}
+
+/* Servers of the mode virtual are privileged. */
+static void check_level(struct flight *f, const char *whose, const char *level)
+{
+	if (level && !rk_streq(level, "privileged"))
+		row(f, STOP, CHECK,
+			"%s enforces the Pod Security level %s, and the servers are privileged: "
+			"they would never be created",
+			whose, level);
+}
+
+static void check_policy(struct flight *f, const char *name)
+{
+	const struct rk_res *r = kind_of(f, "k3k.io/v1beta1", "VirtualClusterPolicy");
+	rk_auto_free char *whose = rk_asprintf("policy %s", name);
+	struct rk_val *policy = NULL;
+	const char *mode;
+
+	if (!r || !find(f, CHECK, r, NULL, name, &policy))
+		return;
+	if (!policy) {
+		row(f, STOP, CHECK,
+			"namespace %s is bound to VirtualClusterPolicy %s, which does not exist: "
+			"create it, or remove the label " POLICY_LABEL,
+			rk_settings_ns(f->s), name);
+		return;
+	}
+	mode = rk_get_str(policy, "spec", "allowedMode", NULL);
+	if (!rk_streq(mode, "virtual"))
+		row(f, STOP, CHECK,
+			"VirtualClusterPolicy %s of namespace %s allows the mode %s only, and this "
+			"cluster has the mode virtual",
+			name, rk_settings_ns(f->s), mode ? mode : "shared");
+	check_level(f, whose, rk_get_str(policy, "spec", "podSecurityAdmissionLevel", NULL));
+}
+
+/* --- quantities --- */
+
+/* "50Gi", "2k", "500m", "1e3" as a number; false for what is none. */
+static bool quantity(const char *s, double *out)
+{
+	static const struct {
+		const char *suffix;
+		double factor;
+	} units[] = {{"", 1}, {"m", 1e-3}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
+		{"P", 1e15}, {"E", 1e18}, {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0},
+		{"Ti", 1099511627776.0}, {"Pi", 1125899906842624.0}, {"Ei", 1152921504606846976.0},
+		{"u", 1e-6}, {"n", 1e-9}};
+	char *end;
+
+	if (!s || !strchr("0123456789.+-", *s))
+		return false;
+	*out = strtod(s, &end);
+	for (size_t i = 0; i < RK_COUNT(units); i++) {
+		if (!rk_streq(end, units[i].suffix))
+			continue;
+		*out *= units[i].factor;
+		return true;
+	}
+	return false;
+}
+
+static double number(const struct rk_val *map, const char *key, double otherwise)
+{
+	double n;
+
+	return quantity(rk_str_loose(rk_get(map, key, NULL)), &n) ? n : otherwise;
+}
+
+/* --- quotas --- */
+
+/* What the servers, their Services and Secrets take of a resource; 0: nothing we know of. */
+static double needed(const struct flight *f, const char *resource)
+{
+	double servers = (double)rk_settings_servers(f->s), size = 0;
+	bool dynamic = rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic");
+	rk_auto_free char *by_class = rk_asprintf(
+		"%s.storageclass.storage.k8s.io/requests.storage", str(f, RK_KEY_STORAGE_CLASS));
+
+	quantity(str(f, RK_KEY_PVC_SIZE), &size);
+	if (rk_streq(resource, "pods") || rk_streq(resource, "count/pods"))
+		return servers;
+	if (rk_streq(resource, "requests.storage") || rk_streq(resource, by_class))
+		return dynamic ? servers * size : 0;
+	if (rk_streq(resource, "persistentvolumeclaims") ||
+		rk_streq(resource, "count/persistentvolumeclaims"))
+		return dynamic ? servers : 0;
+	if (rk_streq(resource, "services") || rk_streq(resource, "count/services"))
+		return 3; /* k3k's two, and that behind the Ingress */
+	if (rk_streq(resource, "services.nodeports"))
+		return is(f, RK_KEY_K3K_API_HOSTNAME) ? 0 : servers > 1 ? 2 : 1;
+	if (rk_streq(resource, "secrets") || rk_streq(resource, "count/secrets"))
+		return 6;
+	if (rk_streq(resource, "count/statefulsets.apps"))
+		return 1;
+	return 0;
+}
+
+/* Whether a LimitRange gives containers a default of it. */
+static bool has_default(const struct rk_val *ranges, const char *field, const char *resource)
+{
+	rk_each (range, ranges)
+		rk_each (l, rk_get(range, "spec", "limits", NULL))
+			if (rk_streq(rk_get_str(l, "type", NULL), "Container") &&
+				(rk_get(l, field, resource, NULL) ||
+					rk_get(l, "max", resource, NULL) ||
+					(rk_streq(field, "defaultRequest") &&
+						(rk_get(l, "min", resource, NULL) ||
+							rk_get(l, "default", resource, NULL)))))
+				return true;
+	return false;
+}
+
+/* A quota of cpu or memory refuses pods that set none. */
+static bool lacks_default(const char *resource, const struct rk_val *ranges)
+{
+	const char *name = resource;
+	bool limit = rk_prefix(resource, "limits.");
+
+	if (limit || rk_prefix(resource, "requests."))
+		name = strchr(resource, '.') + 1;
+	if (!rk_streq(name, "cpu") && !rk_streq(name, "memory"))
+		return false;
+	return !has_default(ranges, limit ? "default" : "defaultRequest", name);
+}
+
+static void check_quota(struct flight *f, const struct rk_val *quota, const struct rk_val *ranges)
+{
+	const struct rk_val *used = rk_get(quota, "status", "used", NULL);
+	const char *name = rk_get_str(quota, "metadata", "name", NULL);
+
+	rk_each (hard, rk_get(quota, "spec", "hard", NULL)) {
+		double most = 0, need = needed(f, hard->key), taken = number(used, hard->key, 0);
+
+		if (!quantity(rk_str_loose(hard), &most))
+			continue;
+		if (need > most - taken)
+			row(f, STOP, CHECK,
+				"ResourceQuota %s allows %s of %s and %s is in use: the virtual "
+				"cluster needs %s",
+				name, rk_str_loose(hard), hard->key,
+				taken > 0 ? rk_str_loose(rk_get(used, hard->key, NULL)) : "nothing",
+				strstr(hard->key, "storage") && !strstr(hard->key, "claims")
+					? rk_doc_printf(f->d, "%lld times %s",
+						  (long long)rk_settings_servers(f->s),
+						  str(f, RK_KEY_PVC_SIZE))
+					: rk_doc_printf(f->d, "%.0f", need));
+		else if (lacks_default(hard->key, ranges))
+			row(f, STOP, CHECK,
+				"ResourceQuota %s limits %s, and the servers set none: they would "
+				"never be created; add a LimitRange with defaults for containers",
+				name, hard->key);
+	}
+}
+
+/* --- limits --- */
+
+static void check_range(struct flight *f, const struct rk_val *range)
+{
+	const char *name = rk_get_str(range, "metadata", "name", NULL);
+	bool dynamic = rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic");
+	double size = 0;
+
+	quantity(str(f, RK_KEY_PVC_SIZE), &size);
+	rk_each (l, rk_get(range, "spec", "limits", NULL)) {
+		const char *type = rk_get_str(l, "type", NULL);
+		const struct rk_val *max = rk_get(l, "max", NULL);
+
+		if (rk_streq(type, "PersistentVolumeClaim")) {
+			if (dynamic &&
+				(size > number(max, "storage", size) ||
+					size < number(rk_get(l, "min", NULL), "storage", size)))
+				row(f, STOP, CHECK,
+					"LimitRange %s does not allow volumes of PVC_SIZE %s", name,
+					str(f, RK_KEY_PVC_SIZE));
+		} else if (number(rk_get(l, "default", NULL), "memory",
+				   number(max, "memory", 4e9)) < 2e9) {
+			row(f, WARN, CHECK,
+				"LimitRange %s leaves a server less than 2 GB of memory, which is "
+				"too "
+				"little for k3s and Rancher",
+				name);
+		}
+	}
+}
+
+/* --- all of it --- */
+
+static const struct rk_val *list_kind(struct flight *f, const char *kind)
+{
+	const struct rk_res *r = kind_of(f, "v1", kind);
+
+	return r ? list(f, CHECK, r, rk_settings_ns(f->s), NULL) : NULL;
+}
+
+void check_namespace(struct flight *f)
+{
+	const char *ns = rk_settings_ns(f->s), *policy;
+	const struct rk_val *quotas, *ranges, *labels;
+	rk_auto_free char *whose = rk_asprintf("namespace %s", ns);
+	struct rk_val *obj = NULL;
+	size_t before = f->stops + f->warnings;
+
+	if (!find(f, CHECK, &RK_NAMESPACE, NULL, ns, &obj) || !obj)
+		return; /* a new one has none of all this */
+	labels = rk_get(obj, "metadata", "labels", NULL);
+	policy = rk_get_str(labels, POLICY_LABEL, NULL);
+	if (policy)
+		check_policy(f, policy);
+	check_level(f, whose, rk_get_str(labels, ENFORCE, NULL));
+	ranges = list_kind(f, "LimitRange");
+	quotas = list_kind(f, "ResourceQuota");
+	rk_each (range, ranges)
+		check_range(f, range);
+	/* what runs already is counted as used; a quota with a scope is for other pods */
+	rk_each (quota, f->cluster ? NULL : quotas)
+		if (!rk_get(quota, "spec", "scopes", NULL) &&
+			!rk_get(quota, "spec", "scopeSelector", NULL))
+			check_quota(f, quota, ranges);
+	if (f->stops + f->warnings == before)
+		row(f, OK, CHECK, "%s takes the servers", ns);
+}
