@@ -37,17 +37,35 @@ int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f, s
 	return rk_settings_load_file(s, f->config ? f->config : "-", err);
 }
 
+/* Without -c there is nothing that the other flags could be about. */
+static int none(const struct rk_settings_flags *f, struct rk_err *err)
+{
+	if (!f->set.n)
+		return 0;
+	rk_err_set(err, RK_USAGE, "--set changes settings, and there are none");
+	return rk_err_hint(err, "use -c deploy.conf");
+}
+
 int rk_settings_open_names(
 	struct rk_settings *s, const struct rk_settings_flags *f, bool *given, struct rk_err *err)
 {
 	*given = f->config != NULL;
-	if (take_flags(s, f, err) < 0)
-		return -1;
-	if (*given)
-		return rk_settings_load_names(s, f->config, err);
-	if (f->set.n) {
-		rk_err_set(err, RK_USAGE, "--set changes settings, and there are none");
-		return rk_err_hint(err, "use -c deploy.conf");
-	}
-	return 0;
+	if (!*given)
+		return none(f, err);
+	return take_flags(s, f, err) < 0 ? -1 : rk_settings_load_names(s, f->config, err);
+}
+
+int rk_settings_open_given(
+	struct rk_settings *s, const struct rk_settings_flags *f, bool *given, struct rk_err *err)
+{
+	*given = f->config != NULL;
+	return *given ? rk_settings_open(s, f, err) : none(f, err);
+}
+
+bool rk_settings_find(struct rk_settings_flags *f)
+{
+	if (f->config || access("deploy.conf", R_OK) < 0)
+		return false;
+	f->config = "deploy.conf";
+	return true;
 }

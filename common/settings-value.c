@@ -552,6 +552,79 @@ static void check_later(struct check *c, const char *v RK_UNUSED)
 	rk_problem_add(c->p, false, c->name, "is set, but %s", rk_settings_table[c->k].help);
 }
 
+static void check_count(struct check *c, const char *v)
+{
+	char *text = tidy(c, v, strlen(v), false);
+	int64_t n;
+
+	if (!rk_parse_int(text, 0, 100, &n))
+		refuse(c, v, "is not such a number");
+	else
+		put(c, rk_doc_printf(c->s->d, "%lld", (long long)n));
+}
+
+/* As much of a Kubernetes quantity as people write: digits, a fraction, a suffix. */
+static void check_quantity(struct check *c, const char *v)
+{
+	static const char *const suffixes[] = {"", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"};
+	char *text = tidy(c, v, strlen(v), false);
+	size_t n = strspn(text, "0123456789"), fraction = 0;
+
+	if (n && text[n] == '.')
+		fraction = 1 + strspn(text + n + 1, "0123456789");
+	for (size_t i = 0; n && n <= 9 && fraction != 1 && i < RK_COUNT(suffixes); i++) {
+		if (!rk_streq(text + n + fraction, suffixes[i]))
+			continue;
+		if (strspn(text, "0.") == n + fraction)
+			break;
+		put(c, text);
+		return;
+	}
+	refuse(c, v, "is not a quantity");
+}
+
+/* [PREFIX/]NAME=VALUE; Kubernetes allows 63 bytes of name and of value. */
+static const char *label_pair_trouble(const char *pair)
+{
+	static const char set[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	const char *eq = strchr(pair, '='), *slash, *name = pair;
+
+	if (!eq || eq == pair)
+		return "is not KEY=VALUE";
+	slash = memchr(pair, '/', (size_t)(eq - pair));
+	if (slash) {
+		rk_auto_free char *prefix = rk_strndup(pair, (size_t)(slash - pair));
+
+		if (!rk_subdomain_ok(prefix))
+			return "has no valid prefix";
+		name = slash + 1;
+	}
+	if (name == eq || eq - name > 63 || strspn(name, set) != (size_t)(eq - name))
+		return "has no valid name";
+	return strlen(eq + 1) > 63 || eq[1 + strspn(eq + 1, set)] ? "has no valid value" : NULL;
+}
+
+static void check_labels(struct check *c, const char *v)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	for (const char *p = v; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+		char *pair = tidy(c, p, n, false);
+		const char *why = *pair ? label_pair_trouble(pair) : NULL;
+
+		p += n;
+		if (why) {
+			refuse(c, pair, why);
+			return;
+		}
+		if (*pair)
+			rk_buf_addf(&out, "%s%s", out.len ? "," : "", pair);
+	}
+	put(c, out.s);
+}
+
 /* By kind; any text will do for RK_SET_TEXT. */
 static void (*const CHECKS[])(struct check *c, const char *v) = {
 	[RK_SET_HOST] = check_host,
@@ -570,6 +643,9 @@ static void (*const CHECKS[])(struct check *c, const char *v) = {
 	[RK_SET_LABEL] = check_label,
 	[RK_SET_CLUSTER] = check_cluster,
 	[RK_SET_NAME] = check_object_name,
+	[RK_SET_COUNT] = check_count,
+	[RK_SET_QUANTITY] = check_quantity,
+	[RK_SET_LABELS] = check_labels,
 	[RK_SET_EMAIL] = check_email,
 	[RK_SET_LATER] = check_later,
 };

@@ -55,6 +55,12 @@ enum rk_key {
 	RK_KEY_NAMESPACE,
 	RK_KEY_CLUSTER,
 	RK_KEY_K3K_NAMESPACE,
+	RK_KEY_AGENT_COUNT,
+	RK_KEY_NODE_SELECTOR,
+	RK_KEY_SERVER_RESOURCES_CPU,
+	RK_KEY_SERVER_RESOURCES_MEMORY,
+	RK_KEY_FLEET,
+	RK_KEY_RANCHER_VALUES_FILE,
 	RK_KEY_CLUSTER_CIDR,
 	RK_KEY_SERVICE_CIDR,
 	RK_KEY_INGRESS_CLASS,
@@ -85,13 +91,16 @@ enum rk_set_kind {
 	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
 	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
 	RK_SET_VERSION,
-	RK_SET_FILE,	/* an existing file */
-	RK_SET_SOURCES, /* comma list of docker, helm and existing files */
-	RK_SET_K3S,	/* an image tag of rancher/k3s */
-	RK_SET_CIDR,	/* IPv4 or IPv6 network, or one of each with a comma */
-	RK_SET_LABEL,	/* DNS label, at most 63 */
-	RK_SET_CLUSTER, /* DNS label that k3k can build its names from */
-	RK_SET_NAME,	/* DNS subdomain */
+	RK_SET_FILE,	 /* an existing file */
+	RK_SET_SOURCES,	 /* comma list of docker, helm and existing files */
+	RK_SET_K3S,	 /* an image tag of rancher/k3s */
+	RK_SET_CIDR,	 /* IPv4 or IPv6 network, or one of each with a comma */
+	RK_SET_LABEL,	 /* DNS label, at most 63 */
+	RK_SET_CLUSTER,	 /* DNS label that k3k can build its names from */
+	RK_SET_NAME,	 /* DNS subdomain */
+	RK_SET_COUNT,	 /* a number from 0 to 100 */
+	RK_SET_QUANTITY, /* 2, 500m, 4Gi */
+	RK_SET_LABELS,	 /* comma list of KEY=VALUE */
 	RK_SET_EMAIL,
 	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
 };
@@ -221,6 +230,11 @@ int rk_settings_open(
  * rk_settings_load_names takes are checked. */
 int rk_settings_open_names(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
 	struct rk_err *err) RK_MUST_USE;
+/* The same for tools that write: all of the settings are checked. */
+int rk_settings_open_given(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
+	struct rk_err *err) RK_MUST_USE;
+/* Take the deploy.conf of the working directory when -c was not given. Returns whether it was. */
+bool rk_settings_find(struct rk_settings_flags *f);
 
 /* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,

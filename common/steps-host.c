@@ -188,6 +188,26 @@ static void persistence(struct rk_doc *d, const struct rk_settings *s, struct rk
 	rk_set_str(d, p, "storageRequestSize", str(s, RK_KEY_PVC_SIZE));
 }
 
+static void servers(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
+{
+	struct rk_strv labels = {0};
+
+	rk_setting_list(s, RK_KEY_NODE_SELECTOR, &labels);
+	for (size_t i = 0; i < labels.n; i++) {
+		const char *eq = strchr(labels.v[i], '=');
+
+		rk_set_str(d, rk_map_at(d, spec, "nodeSelector", NULL),
+			rk_doc_strndup(d, labels.v[i], (size_t)(eq - labels.v[i])), eq + 1);
+	}
+	rk_strv_release(&labels);
+	if (is(s, RK_KEY_SERVER_RESOURCES_CPU))
+		rk_set_str(d, rk_map_at(d, spec, "serverLimit", NULL), "cpu",
+			str(s, RK_KEY_SERVER_RESOURCES_CPU));
+	if (is(s, RK_KEY_SERVER_RESOURCES_MEMORY))
+		rk_set_str(d, rk_map_at(d, spec, "serverLimit", NULL), "memory",
+			str(s, RK_KEY_SERVER_RESOURCES_MEMORY));
+}
+
 int step_cluster(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
@@ -196,6 +216,7 @@ int step_cluster(
 	rk_set_str(d, p, "name", rk_settings_cluster(s));
 	rk_set_str(d, p, "namespace", rk_settings_ns(s));
 	rk_set_int(d, p, "servers", rk_settings_servers(s));
+	rk_set_int(d, p, "agents", strtoll(str(s, RK_KEY_AGENT_COUNT), NULL, 10));
 	rk_set_str(d, p, "clusterCIDR", str(s, RK_KEY_CLUSTER_CIDR));
 	rk_set_str(d, p, "serviceCIDR", str(s, RK_KEY_SERVICE_CIDR));
 	rk_set_str(d, p, "storageType", str(s, RK_KEY_STORAGE_TYPE));
@@ -208,6 +229,7 @@ int step_cluster(
 	server_args(d, s, spec);
 	expose(d, s, spec);
 	affinity(d, s, spec);
+	servers(d, s, spec);
 	if (step_has_registry(s))
 		rk_set(d, spec, "secretMounts",
 			rk_registries_mounts(d, is(s, RK_KEY_PRIVATE_CA_PATH)));

@@ -3,6 +3,7 @@
 #include "steps-int.h"
 
 #include "cert.h"
+#include "file.h"
 #include "ingress.h"
 #include "k3k.h"
 #include "registries.h"
@@ -301,6 +302,77 @@ int step_issuer(
 	return put_certificate(d, s, RK_INGRESS_SECRET, "ca-issuer", out, err);
 }
 
+/* The names of `set` are paths into the chart's values. */
+static bool has_value(const struct rk_val *values, const char *path)
+{
+	const struct rk_val *v = values;
+
+	while (v && *path) {
+		size_t n = strcspn(path, ".");
+
+		v = v->kind == RK_MAP ? rk_member(v, path, n) : NULL;
+		path += n + (path[n] == '.');
+	}
+	return v != NULL;
+}
+
+/* Feature switches are one string: those of the file follow ours. */
+static int merge_features(
+	struct rk_doc *d, struct rk_val *values, struct rk_val *set, struct rk_err *err)
+{
+	const char *theirs = rk_get_str(values, "features", NULL);
+	const char *ours = rk_get_str(set, "features", NULL);
+
+	if (!rk_get(values, "features", NULL))
+		return 0;
+	if (!theirs || strstr(theirs, "fleet=")) {
+		rk_err_set(err, RK_CONFLICT, "RANCHER_VALUES_FILE: features %s",
+			theirs ? "sets fleet" : "is not a string");
+		return rk_err_hint(err, "use the setting FLEET for it");
+	}
+	if (ours)
+		rk_set_str(d, values, "features", rk_doc_printf(d, "%s,%s", ours, theirs));
+	if (ours)
+		rk_remove(rk_mut(rk_get(set, "features", NULL)));
+	return 0;
+}
+
+/* The user's values; what rk3k sets by itself is refused there, so that neither silently wins. */
+static int further_values(struct rk_doc *d, const struct rk_settings *s, struct rk_val *chart,
+	struct rk_val *set, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT, out = RK_BUF_INIT;
+	struct rk_val *values = NULL;
+
+	if (!is(s, RK_KEY_RANCHER_VALUES_FILE))
+		return 0;
+	if (rk_file_read(str(s, RK_KEY_RANCHER_VALUES_FILE), STEP_FILE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "RANCHER_VALUES_FILE");
+	rk_doc_source(d, str(s, RK_KEY_RANCHER_VALUES_FILE));
+	if (rk_yaml_parse(d, text.s, text.len, &values, err) < 0)
+		return rk_err_wrap(err, "RANCHER_VALUES_FILE");
+	if (!values || values->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "RANCHER_VALUES_FILE: %s is not a map of values",
+			str(s, RK_KEY_RANCHER_VALUES_FILE));
+	if (merge_features(d, values, set, err) < 0)
+		return -1;
+	if (has_value(values, "bootstrapPassword")) {
+		rk_err_set(err, RK_CONFLICT, "RANCHER_VALUES_FILE sets bootstrapPassword");
+		return rk_err_hint(err, "use the setting BOOTSTRAP_PW, which keeps it in a Secret");
+	}
+	rk_each (v, set)
+		if (has_value(values, v->key)) {
+			rk_err_set(err, RK_CONFLICT,
+				"RANCHER_VALUES_FILE sets %s, which rk3k sets to %s", v->key,
+				rk_str_loose(v));
+			return rk_err_hint(err, "remove it from %s; the settings decide about it",
+				str(s, RK_KEY_RANCHER_VALUES_FILE));
+		}
+	rk_yaml_write(values, false, &out);
+	rk_set_str(d, rk_map_at(d, chart, "spec", NULL), "valuesContent", out.s);
+	return 0;
+}
+
 int step_rancher(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
 {
@@ -325,7 +397,9 @@ int step_rancher(
 		rk_set_str(d, set, "letsEncrypt.environment", str(s, RK_KEY_ACME_ENVIRONMENT));
 		rk_set_str(d, set, "letsEncrypt.ingress.class", str(s, RK_KEY_ACME_CLASS));
 	}
-	return 0;
+	if (rk_setting_yes(s, RK_KEY_FLEET))
+		rk_remove(rk_mut(rk_get(set, "features", NULL)));
+	return further_values(d, s, chart, set, err);
 }
 
 int step_rancher_ha(

@@ -6,10 +6,12 @@
 #include "ingress.h"
 #include "k3k.h"
 #include "loop.h"
+#include "settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
+	struct rk_settings_flags settings; /* defaults of all the others */
 	const char *from, *to;
 	struct rk_strv hosts;
 	bool watch;
@@ -44,13 +46,15 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
 		.help = "stay, and copy whenever either Secret changes"},
-	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_SETTINGS(struct opts, settings),
+	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 /* Everything one copy needs; names live as long as the run. */
 struct job {
 	const struct opts *o;
 	struct rk_kube *host;
+	struct rk_settings *s;
+	bool given;			      /* the settings */
 	char *ns, *cluster, *from_ns, *from;  /* from NULL: as the host names want it */
 	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
 	struct rk_ingress names;	      /* of the objects on the host */
@@ -91,6 +95,7 @@ static void job_release(struct job *j)
 	rk_strv_release(&j->hosts);
 	rk_doc_free(j->hosts_doc);
 	rk_doc_free(j->names_doc);
+	rk_settings_free(j->s);
 	rk_kube_free(j->host);
 }
 
@@ -102,6 +107,8 @@ static int find_hosts(struct job *j, struct rk_err *err)
 	rk_strv_release(&j->hosts);
 	for (size_t i = 0; i < j->o->hosts.n; i++)
 		rk_strv_add(&j->hosts, j->o->hosts.v[i]);
+	if (!j->hosts.n && j->given)
+		rk_settings_hosts(j->s, &j->hosts);
 	if (j->hosts.n)
 		return 0;
 	rk_doc_free(j->hosts_doc);
@@ -212,20 +219,30 @@ static void find_names(struct job *j)
 {
 	j->names_doc = rk_doc_new(false);
 	j->names = (struct rk_ingress){.cluster = j->cluster, .secret = j->o->to};
+	if (!j->o->to && j->given)
+		j->names.secret = rk_setting(j->s, RK_KEY_TLS_SECRET);
 	rk_ingress_names(j->names_doc, &j->names);
 }
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = p;
-	struct job j = {.o = o};
-	int rc = rk_kube_open(&j.host, &o->kube, err);
+	struct job j = {.o = o, .s = rk_settings_new()};
+	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
+	rk_auto_free char *from = NULL;
+	int rc = rk_settings_open_given(j.s, &o->settings, &j.given, err);
 
+	if (rc == 0 && j.given) {
+		ns = ns ? ns : rk_settings_ns(j.s);
+		ref = ref ? ref : rk_settings_cluster(j.s);
+		from = rk_asprintf("cattle-system/%s", rk_settings_tls_source_secret(j.s));
+	}
 	if (rc == 0)
-		rc = rk_k3k_choose(
-			j.host, o->kube.ns, argc ? argv[0] : NULL, &j.ns, &j.cluster, err);
+		rc = rk_kube_open(&j.host, &o->kube, err);
 	if (rc == 0)
-		rc = rk_certcopy_from(o->from, &j.from_ns, &j.from, err);
+		rc = rk_k3k_choose(j.host, ns, ref, &j.ns, &j.cluster, err);
+	if (rc == 0)
+		rc = rk_certcopy_from(o->from ? o->from : from, &j.from_ns, &j.from, err);
 	if (rc == 0)
 		find_names(&j);
 	if (rc == 0)

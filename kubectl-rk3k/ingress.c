@@ -7,10 +7,12 @@
 #include "ingress.h"
 #include "k3k.h"
 #include "loop.h"
+#include "settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
+	struct rk_settings_flags settings; /* defaults of all the others */
 	const char *service, *name, *secret, *class, *from;
 	struct rk_strv hosts;
 	bool watch;
@@ -49,7 +51,8 @@ struct opts {
 			.off = offsetof(struct opts, class),                               \
 			.arg = "CLASS",                                                    \
 			.help = "ingress class of the host's controller; default: nginx"}, \
-		RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube)
+		RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_OUT(struct opts, out),  \
+		RK_GROUP_KUBE(struct opts, kube)
 
 static const struct rk_opt OPTS_READ[] = {NAME_OPTS, RK_OPT_END};
 static const struct rk_opt OPTS_DELETE[] = {
@@ -74,17 +77,42 @@ struct job {
 	const struct opts *o;
 	struct rk_kube *host;
 	char *ns, *cluster;
+	struct rk_settings *s;
 	struct rk_doc *d;
 	struct rk_ingress in;
 	bool quiet_same; /* --watch: do not report "unchanged" */
 };
 
+/* What no flag says. */
+static void take_names(struct job *j)
+{
+	struct rk_ingress *in = &j->in;
+
+	if (!in->service)
+		in->service = rk_setting(j->s, RK_KEY_SERVICE_NAME);
+	if (!in->name)
+		in->name = rk_setting(j->s, RK_KEY_INGRESS_NAME);
+	if (!in->secret)
+		in->secret = rk_setting(j->s, RK_KEY_TLS_SECRET);
+	if (!in->class)
+		in->class = rk_setting(j->s, RK_KEY_INGRESS_CLASS);
+}
+
 static int job_init(struct job *j, const struct opts *o, const char *ref, struct rk_err *err)
 {
-	int rc = j->host ? rk_k3k_choose(j->host, o->kube.ns, ref, &j->ns, &j->cluster, err)
-			 : rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER,
-				   o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns, &j->cluster, err);
+	const char *ns = o->kube.ns;
+	bool given;
+	int rc = rk_settings_open_given(j->s, &o->settings, &given, err);
 
+	if (rc < 0)
+		return -1;
+	if (given) {
+		ns = ns ? ns : rk_settings_ns(j->s);
+		ref = ref ? ref : rk_settings_cluster(j->s);
+	}
+	rc = j->host ? rk_k3k_choose(j->host, ns, ref, &j->ns, &j->cluster, err)
+		     : rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, ns ? ns : RK_K3K_NS, &j->ns,
+			       &j->cluster, err);
 	if (rc < 0)
 		return -1;
 	j->in = (struct rk_ingress){.ns = j->ns,
@@ -93,9 +121,13 @@ static int job_init(struct job *j, const struct opts *o, const char *ref, struct
 		.name = o->name,
 		.secret = o->secret,
 		.class = o->class};
+	if (given)
+		take_names(j);
 	rk_ingress_names(j->d, &j->in);
 	for (size_t i = 0; i < o->hosts.n; i++)
 		rk_strv_add(&j->in.hosts, o->hosts.v[i]);
+	if (given && !o->hosts.n)
+		rk_settings_hosts(j->s, &j->in.hosts);
 	return 0;
 }
 
@@ -103,6 +135,7 @@ static void job_release(struct job *j)
 {
 	rk_strv_release(&j->in.hosts);
 	rk_doc_free(j->d);
+	rk_settings_free(j->s);
 	rk_kube_free(j->host);
 	free(j->ns);
 	free(j->cluster);
@@ -113,7 +146,7 @@ static int with_job(void *opts, int argc, char **argv, bool online,
 	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
 {
 	const struct opts *o = opts;
-	struct job j = {.o = o, .d = rk_doc_new(true)};
+	struct job j = {.o = o, .s = rk_settings_new(), .d = rk_doc_new(true)};
 	int rc = online ? rk_kube_open(&j.host, &o->kube, err) : 0;
 
 	if (rc == 0)

@@ -83,7 +83,8 @@ static const struct rk_opt GET_OPTS[] = {
 		.kind = RK_OPT_FLAG,
 		AT(exec),
 		.help = "no key in the entry: kubectl asks `kubectl rk3k credential` each time"},
-	OPT_HOLD, OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	OPT_HOLD, OPT_MAKE, RK_GROUP_SETTINGS(struct opts, settings),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static const struct rk_opt GENERATE_OPTS[] = {
 	{.name = "cn",
@@ -106,7 +107,8 @@ static const struct rk_opt GENERATE_OPTS[] = {
 		AT(days),
 		.arg = "DAYS",
 		.help = "the same, as k3kcli has it"},
-	OPT_HOLD, OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	OPT_HOLD, OPT_MAKE, RK_GROUP_SETTINGS(struct opts, settings),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static const struct rk_opt EXPORT_OPTS[] = {OPT_MAKE, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 

@@ -4,6 +4,7 @@
  * what was there in an annotation, and puts it back on revert. */
 #include "cli.h"
 #include "k3k.h"
+#include "settings.h"
 
 #define NS	   "kube-system"
 #define NAME	   "rke2-ingress-nginx"
@@ -13,11 +14,12 @@
 
 struct opts {
 	struct rk_kube_flags kube;
+	struct rk_settings_flags settings; /* whether it is needed */
 	int dry;
 };
 
-static const struct rk_opt OPTS[] = {
-	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt OPTS[] = {RK_OPT_DRY_RUN(struct opts, dry),
+	RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 struct job {
 	const struct opts *o;
@@ -232,6 +234,16 @@ static int with_job(void *opts, int (*seek)(struct job *, struct rk_err *),
 
 static int apply(void *opts, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
+	const struct opts *o = opts;
+	rk_auto_settings *s = rk_settings_new();
+	bool given;
+
+	if (rk_settings_open_given(s, &o->settings, &given, err) < 0)
+		return -1;
+	if (given && !rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME)) {
+		rk_note("not needed: K3K_API_HOSTNAME is not set");
+		return 0;
+	}
 	return with_job(opts, find, switch_on, err);
 }
 

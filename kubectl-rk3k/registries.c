@@ -3,60 +3,50 @@
  * them out: rendered, applied, compared with what is there, and tried for real. */
 #include "registries/tool.h"
 
-#define INPUT_OPTS                                                                         \
-	{.name = "config",                                                                 \
-		.key = 'c',                                                                \
-		.kind = RK_OPT_STR,                                                        \
-		.off = offsetof(struct opts, config),                                      \
-		.arg = "FILE",                                                             \
-		.help = "configuration document of `config`; - for stdin",                 \
-		.complete = "file"},                                                       \
-		{.name = "registry",                                                       \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, registry),                            \
-			.arg = "HOST[:PORT]",                                              \
-			.help = "private pull-through registry (PRIVATE_REGISTRY)"},       \
-		{.name = "mirrors-file",                                                   \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, mirrors_file),                        \
-			.arg = "FILE",                                                     \
-			.help = "list of mirrored registries, one a line",                 \
-			.complete = "file"},                                               \
-		{.name = "ca",                                                             \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, ca),                                  \
-			.arg = "FILE",                                                     \
-			.help = "PEM bundle the private hosts are verified with",          \
-			.complete = "file"},                                               \
-		{.name = "credentials",                                                    \
-			.kind = RK_OPT_CSV,                                                \
-			.off = offsetof(struct opts, credentials),                         \
-			.arg = "docker|helm|FILE",                                         \
-			.help = "take logins from there, each for its own host",           \
-			.complete = "file"},                                               \
-		{.name = "user",                                                           \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, user),                                \
-			.arg = "NAME",                                                     \
-			.help = "user for the private hosts; the password is asked for"},  \
-		{.name = "password-file",                                                  \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, password_file),                       \
-			.arg = "FILE",                                                     \
-			.help = "file that holds the password and is closed to others",    \
-			.complete = "file"},                                               \
-		{.name = "password-stdin",                                                 \
-			.kind = RK_OPT_FLAG,                                               \
-			.off = offsetof(struct opts, password_stdin),                      \
-			.help = "read the password from standard input"},                  \
-		{.name = "fallback",                                                       \
-			.kind = RK_OPT_FLAG,                                               \
-			.off = offsetof(struct opts, fallback),                            \
-			.help = "let images come from their public registries as well"},   \
-	{                                                                                  \
-		.name = "set", .kind = RK_OPT_LIST, .off = offsetof(struct opts, set),     \
-		.arg = "KEY=VALUE", .help = "set any key of the configuration; repeatable" \
-	}
+#define INPUT_OPTS                                                                        \
+	{.name = "registry",                                                              \
+		.kind = RK_OPT_STR,                                                       \
+		.off = offsetof(struct opts, registry),                                   \
+		.arg = "HOST[:PORT]",                                                     \
+		.help = "private pull-through registry (PRIVATE_REGISTRY)"},              \
+		{.name = "mirrors-file",                                                  \
+			.kind = RK_OPT_STR,                                               \
+			.off = offsetof(struct opts, mirrors_file),                       \
+			.arg = "FILE",                                                    \
+			.help = "list of mirrored registries, one a line",                \
+			.complete = "file"},                                              \
+		{.name = "ca",                                                            \
+			.kind = RK_OPT_STR,                                               \
+			.off = offsetof(struct opts, ca),                                 \
+			.arg = "FILE",                                                    \
+			.help = "PEM bundle the private hosts are verified with",         \
+			.complete = "file"},                                              \
+		{.name = "credentials",                                                   \
+			.kind = RK_OPT_CSV,                                               \
+			.off = offsetof(struct opts, credentials),                        \
+			.arg = "docker|helm|FILE",                                        \
+			.help = "take logins from there, each for its own host",          \
+			.complete = "file"},                                              \
+		{.name = "user",                                                          \
+			.kind = RK_OPT_STR,                                               \
+			.off = offsetof(struct opts, user),                               \
+			.arg = "NAME",                                                    \
+			.help = "user for the private hosts; the password is asked for"}, \
+		{.name = "password-file",                                                 \
+			.kind = RK_OPT_STR,                                               \
+			.off = offsetof(struct opts, password_file),                      \
+			.arg = "FILE",                                                    \
+			.help = "file that holds the password and is closed to others",   \
+			.complete = "file"},                                              \
+		{.name = "password-stdin",                                                \
+			.kind = RK_OPT_FLAG,                                              \
+			.off = offsetof(struct opts, password_stdin),                     \
+			.help = "read the password from standard input"},                 \
+		{.name = "fallback",                                                      \
+			.kind = RK_OPT_FLAG,                                              \
+			.off = offsetof(struct opts, fallback),                           \
+			.help = "let images come from their public registries as well"},  \
+		RK_GROUP_SETTINGS(struct opts, settings)
 
 static const struct rk_opt OPTS_RENDER[] = {
 	{.name = "show-secrets",

@@ -9,14 +9,6 @@
 #include "settings.h"
 
 static const struct rk_opt OPTS[] = {
-	{.name = "config",
-		.key = 'c',
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, config),
-		.arg = "FILE",
-		.help = "deploy.conf, or what `kubectl rk3k config` writes (-: standard input): "
-			"which virtual cluster, and the names below",
-		.complete = "file"},
 	{.name = "service",
 		.names = RK_NAMES_NAMESPACE,
 		.kind = RK_OPT_STR,
@@ -53,7 +45,8 @@ static const struct rk_opt OPTS[] = {
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
 		.help = "stay, and show it again whenever something changes"},
-	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_OUT(struct opts, out),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static int look_once(struct look *l, struct rk_err *err)
 {
@@ -107,7 +100,7 @@ static int watch(struct look *l, struct rk_err *err)
 static void find_names(struct look *l, const struct rk_settings *s, struct rk_doc *d)
 {
 	const struct opts *o = l->o;
-	bool known = o->config && rk_streq(rk_settings_ns(s), l->ns) &&
+	bool known = o->settings.config && rk_streq(rk_settings_ns(s), l->ns) &&
 		     rk_streq(rk_settings_cluster(s), l->cluster);
 
 	l->names = (struct rk_ingress){.cluster = l->cluster};
@@ -130,11 +123,12 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 	struct rk_doc *d, struct rk_err *err)
 {
 	const struct opts *o = l->o;
+	bool given;
 	int rc;
 
-	if (o->config && rk_settings_load_names(s, o->config, err) < 0)
+	if (rk_settings_open_names(s, &o->settings, &given, err) < 0)
 		return -1;
-	if (o->config)
+	if (o->settings.config)
 		rc = rk_k3k_ref(ref ? ref : rk_settings_cluster(s),
 			o->kube.ns ? o->kube.ns : rk_settings_ns(s), &at[0], &at[1], err);
 	else
@@ -159,9 +153,12 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	struct look l = {.o = o};
 	int rc;
 
-	if (o->all && (argc || o->config || o->service || o->ingress || o->secret || o->from))
+	if (o->all &&
+		(argc || o->settings.config || o->service || o->ingress || o->secret || o->from))
 		return rk_err_set(err, RK_USAGE, "-A is about all virtual clusters; leave out %s",
 			argc ? argv[0] : "-c and names of objects");
+	if (!o->all && !argc && !o->kube.ns && rk_settings_find(&o->settings))
+		rk_note("using ./deploy.conf");
 	rc = rk_kube_open(&host, &o->kube, err);
 	l.host = host;
 	if (rc == 0 && !o->all)

@@ -332,11 +332,20 @@ int get_with(const struct opts *o, int argc, char **argv,
 	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
 	rk_auto_kube *host = NULL;
 	char **command = argc > 1 ? argv + 1 : NULL;
-	int rc = rk_kube_open(&host, &o->kube, err);
+	rk_auto_settings *s = rk_settings_new();
+	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
+	bool given;
+	int rc = rk_settings_open_names(s, &o->settings, &given, err);
 
 	argv[argc] = NULL; /* words that were flags stood there */
+	if (rc == 0 && given) {
+		ns = ns ? ns : rk_settings_ns(s);
+		ref = ref ? ref : rk_settings_cluster(s);
+	}
 	if (rc == 0)
-		rc = rk_k3k_choose(host, o->kube.ns, argc ? argv[0] : NULL, &e.ns, &e.cluster, err);
+		rc = rk_kube_open(&host, &o->kube, err);
+	if (rc == 0)
+		rc = rk_k3k_choose(host, ns, ref, &e.ns, &e.cluster, err);
 	if (rc == 0)
 		rc = get_entry(o, &e, host, &a, o->hold || command, err);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "k3k.h"
+#include "settings.h"
 
 #define ADMIN_CN  "system:admin" /* of the certificate that k3k keeps */
 #define INPUT_MAX ((size_t)64 << 20)
@@ -12,6 +13,7 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
+	struct rk_settings_flags settings; /* which virtual cluster */
 	const char *server, *name, *file, *host_kubeconfig;
 	const char *cn;
 	struct rk_strv orgs;

@@ -71,6 +71,23 @@ static void restarts(struct flight *f, const struct rk_val *have, const struct r
 		row(f, WARN, "cluster", "spec.%s changes: %s", field, effect);
 }
 
+/* Each server is a member of etcd. */
+static void check_servers(struct flight *f, const struct rk_val *have, const struct rk_val *want)
+{
+	int64_t h = rk_get_int(have, 1, "servers", NULL), w = rk_get_int(want, 1, "servers", NULL);
+
+	if (w < h)
+		row(f, WARN, "cluster",
+			"servers %lld to %lld: all restart, and the members that go leave etcd one "
+			"by one; with one server there is no copy of its data, and Rancher is away "
+			"whenever it restarts",
+			(long long)h, (long long)w);
+	else if (w > h)
+		row(f, WARN, "cluster",
+			"servers %lld to %lld: the servers restart, and new members join etcd",
+			(long long)h, (long long)w);
+}
+
 static void compare_cluster(struct flight *f, const struct rk_val *have, const struct rk_val *want)
 {
 	immutable(f, have, want, "mode", NULL, "the mode");
@@ -80,7 +97,9 @@ static void compare_cluster(struct flight *f, const struct rk_val *have, const s
 	immutable(f, have, want, "persistence", "storageClassName", "STORAGE_CLASS");
 	immutable(f, have, want, "persistence", "type", "STORAGE_TYPE");
 	check_k3s_change(f, have, want);
-	restarts(f, have, want, "servers", "the servers restart");
+	check_servers(f, have, want);
+	restarts(f, have, want, "nodeSelector", "the servers restart");
+	restarts(f, have, want, "serverLimit", "the servers restart");
 	restarts(f, have, want, "serverArgs", "the servers restart");
 	restarts(f, have, want, "secretMounts", "the servers restart");
 	restarts(f, have, want, "tlsSANs",

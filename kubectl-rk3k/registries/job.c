@@ -67,8 +67,8 @@ static int put_flags(struct job *j, struct rk_err *err)
 	const struct opts *o = j->o;
 	rk_auto_buf list = RK_BUF_INIT;
 
-	for (size_t i = 0; i < o->set.n; i++)
-		if (rk_settings_assign(j->s, o->set.v[i], err) < 0)
+	for (size_t i = 0; i < o->settings.set.n; i++)
+		if (rk_settings_assign(j->s, o->settings.set.v[i], err) < 0)
 			return -1;
 	put_flag(j, RK_KEY_PRIVATE_REGISTRY, o->registry);
 	put_flag(j, RK_KEY_MIRROR_REGISTRIES_FILE, o->mirrors_file);
@@ -99,7 +99,7 @@ static int check_settings(struct job *j, struct rk_err *err)
 
 static bool by_flags(const struct opts *o)
 {
-	return o->registry || o->set.n || o->credentials.n;
+	return o->registry || o->settings.set.n || o->credentials.n;
 }
 
 static int put_ref(struct job *j, const char *ref, struct rk_err *err)
@@ -118,16 +118,18 @@ static int put_ref(struct job *j, const char *ref, struct rk_err *err)
 
 static int job_init(struct job *j, const struct opts *o, const char *ref, struct rk_err *err)
 {
-	const char *file = o->config ? o->config : "-";
+	const char *file = o->settings.config ? o->settings.config : "-";
 
 	*j = (struct job){.o = o,
 		.s = rk_settings_new(),
 		.d = rk_doc_new(true),
 		.access = RK_K3K_ACCESS_INIT};
-	if (o->config || !by_flags(o)) {
+	if (o->settings.allow_unknown)
+		rk_settings_allow_unknown(j->s);
+	if (o->settings.config || !by_flags(o)) {
 		if (rk_streq(file, "-") && take_stdin(j, "--config", err) < 0)
 			return -1;
-		if (!o->config && isatty(STDIN_FILENO))
+		if (!o->settings.config && isatty(STDIN_FILENO))
 			return rk_err_set(
 				err, RK_USAGE, "which registry? (-c DOCUMENT, or --registry HOST)");
 		if (rk_settings_load_file(j->s, file, err) < 0)

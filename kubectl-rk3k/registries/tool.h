@@ -10,8 +10,9 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *config, *registry, *mirrors_file, *ca, *user, *password_file, *images;
-	struct rk_strv set, credentials, mirrors;
+	struct rk_settings_flags settings;
+	const char *registry, *mirrors_file, *ca, *user, *password_file, *images;
+	struct rk_strv credentials, mirrors;
 	bool password_stdin, fallback, show_secrets, lose;
 	int dry;
 	char **files; /* arguments of images */

@@ -320,7 +320,7 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 /* Whoever names Rancher's objects, or has the settings of its deployment, expects it. */
 static bool is_named(const struct opts *o)
 {
-	return o->config || o->service || o->ingress || o->secret || o->from;
+	return o->settings.config || o->service || o->ingress || o->secret || o->from;
 }
 
 int gather(struct look *l, struct rk_err *err)

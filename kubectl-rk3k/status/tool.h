@@ -5,11 +5,13 @@
 
 #include "cli.h"
 #include "exposure.h"
+#include "settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
-	const char *config, *service, *ingress, *secret, *from;
+	struct rk_settings_flags settings;
+	const char *service, *ingress, *secret, *from;
 	bool all, watch;
 };
 

@@ -286,6 +286,25 @@ takes_settings() { # STDIN FLAG...
 	done
 }
 
+@test "ingress, passthrough, kubeconfig, cert-sync, status: take deploy.conf" {
+	local bin tool
+	bin=$(dirname "$config")
+	conf HOSTNAME=rancher.example.com NAMESPACE=ns7 CLUSTER=blue
+	run -0 "$bin/rk3k-ingress" render -c deploy.conf
+	assert_line '  name: blue-k3k-ingress'
+	assert_line '  namespace: ns7'
+	assert_line '  - host: rancher.example.com'
+	run -0 "$bin/rk3k-passthrough" apply -c deploy.conf
+	assert_output --partial 'K3K_API_HOSTNAME is not set'
+	for tool in cert-sync 'kubeconfig get' status; do
+		# shellcheck disable=SC2086 # a tool and its verb
+		run -3 "$bin/rk3k-"$tool -c deploy.conf --kubeconfig /nowhere
+	done
+	run -2 "$bin/rk3k-cert-sync" --kubeconfig /nowhere --set CLUSTER=x
+	run -3 "$bin/rk3k-status" --kubeconfig /nowhere
+	assert_output --partial 'using ./deploy.conf'
+}
+
 @test "render, wait, preflight: --set beats the settings, unknown keys are usage errors" {
 	local bin
 	bin=$(dirname "$config")

@@ -161,6 +161,38 @@ ingress host'
 	run -2 "$bin/rk3k-render" -c doc.json
 }
 
+@test "render: further settings of the Cluster" {
+	conf AGENT_COUNT=2 NODE_SELECTOR=disk=ssd,example.com/role=rancher SERVER_RESOURCES_CPU=4 SERVER_RESOURCES_MEMORY=8Gi
+	run -0 jq -c '.items[] | select(.kind == "Cluster") | .spec | [.agents, .nodeSelector, .serverLimit]' <("$bin/rk3k-render" cluster -c doc.json -o json)
+	assert_output '[2,{"disk":"ssd","example.com/role":"rancher"},{"cpu":"4","memory":"8Gi"}]'
+	for bad in AGENT_COUNT=-1 NODE_SELECTOR=disk NODE_SELECTOR=a=b=c SERVER_RESOURCES_MEMORY=8GB SERVER_RESOURCES_CPU=0; do
+		printf '%s\n' HOSTNAME=rancher.example.com "$bad" >bad.conf
+		run -1 "$bin/rk3k-render" cluster -c bad.conf
+		assert_output --partial "${bad%%=*}"
+	done
+}
+
+@test "render: further values of Rancher's chart, and Fleet" {
+	rancher() { "$bin/rk3k-render" rancher -c doc.json -o json | jq -c '.items[] | select(.kind == "HelmChart") | .spec | [.set.features, .valuesContent]'; }
+	conf
+	run -0 rancher
+	assert_output '["fleet=false",null]'
+	conf FLEET=yes
+	run -0 rancher
+	assert_output '[null,null]'
+	printf 'auditLog: {level: 1}\nfeatures: x=true\n' >values.yaml
+	conf RANCHER_VALUES_FILE=values.yaml
+	run -0 rancher
+	assert_output '[null,"auditLog:\n  level: 1\nfeatures: fleet=false,x=true\n"]'
+	for values in 'hostname: x' 'ingress: {tls: {source: secret}}' 'features: fleet=true' 'bootstrapPassword: x'; do
+		echo "$values" >values.yaml
+		run -5 --separate-stderr "$bin/rk3k-render" rancher -c doc.json
+		[[ $stderr == *RANCHER_VALUES_FILE* ]]
+	done
+	echo '[1]' >values.yaml
+	run -1 "$bin/rk3k-render" rancher -c doc.json
+}
+
 @test "render: refuses what is no configuration document" {
 	for text in '' '{}' '[]' 'HOSTNAME=x y' 'PVC_SIZE=1Gi' '{"apiVersion":"rk3k.io/v1","kind":"Settings"' \
 		'{"apiVersion":"rk3k.io/v1","kind":"Settings","HOSTNAME":"x y"}'; do

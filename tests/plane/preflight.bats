@@ -357,7 +357,7 @@ checked() { # CHECK [FLAG...]
 	assert_line 'failed CLUSTER_CIDR cannot be changed: spec.clusterCIDR is 10.42.0.0/16, the configuration says 10.60.0.0/16'
 	assert_line 'failed SERVICE_CIDR cannot be changed: spec.serviceCIDR is 10.43.0.0/16, the configuration says 10.61.0.0/16'
 	assert_line 'failed STORAGE_CLASS cannot be changed: spec.persistence.storageClassName is harvester-longhorn, the configuration says local'
-	assert_line 'warning spec.servers changes: the servers restart'
+	assert_line 'warning servers 1 to 3: the servers restart, and new members join etcd'
 	assert_line 'warning k3s v1.34.7-k3s1 becomes v1.35.0-k3s1: the servers restart one by one'
 	conf K3S_VERSION=v1.33.1-k3s1
 	run -0 checked cluster
