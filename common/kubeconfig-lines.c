@@ -29,25 +29,18 @@ struct lines {
 	size_t keys[RK_KC_NKINDS], current;
 };
 
-#define ONES (~(uint64_t)0 / 255)
-
-/* Whether a stretch is printable ASCII, eight bytes at a time. */
+/* Whether a stretch is printable ASCII. Without a branch and with a fixed number of bytes in turn, so
+ * that the compiler takes many at once. */
 static bool printable(const char *p, size_t n)
 {
-	uint64_t bad = 0, x;
+	unsigned char bad = 0;
 
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&x, p, 8);
-		bad |= (x | ((x - ONES * 0x20) & ~x)); /* >= 0x80, or < 0x20 */
-		x ^= ONES * 0x7f;
-		bad |= (x - ONES) & ~x; /* DEL */
-	}
-	if (bad & (ONES * 0x80))
-		return false;
+	for (; n >= 64; p += 64, n -= 64)
+		for (size_t i = 0; i < 64; i++)
+			bad |= (unsigned char)(p[i] - ' ') > '~' - ' ';
 	for (; n; p++, n--)
-		if (*p < 0x20 || *p == 0x7f)
-			return false;
-	return true;
+		bad |= (unsigned char)(*p - ' ') > '~' - ' ';
+	return !bad;
 }
 
 static bool key_char(char c)
