@@ -214,6 +214,10 @@ static int stay(struct job *j, struct rk_err *err)
 	int rc;
 
 	j->loop = loop;
+	/* the loop takes the first signal; a second one, as Ctrl-C and the script's own end send
+	 * it, must not come between that and giving back */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	rk_loop_after(loop, j->o->duration_ms / 4, renew, j);
 	rc = rk_loop_run(loop, 0, err);
 	give_back(j);

@@ -110,7 +110,8 @@ hold() {
 	run -1 kubectl get lease one
 	hold one --holder 'nightly backup'
 	assert_equal "$(holder one)" 'nightly backup'
-	ended INT 130
+	kill -INT "$PID"
+	ended TERM 130
 	run -1 kubectl get lease one
 }
 
