@@ -72,6 +72,28 @@ static bool concerns(const struct rk_val *event, const char *part, const char *n
 	return (!part && !name) || (on && ((part && strstr(on, part)) || rk_streq(on, name)));
 }
 
+/* What came later of the same object, and is no warning, says that a probe or a volume is well now. */
+static bool is_superseded(const struct rk_mirror *m, const struct rk_val *warning)
+{
+	static const char *const fields[] = {"kind", "name"};
+
+	if (!rk_streq(rk_get_str(warning, "reason", NULL), "FailedScheduling") &&
+		!rk_streq(rk_get_str(warning, "reason", NULL), "FailedMount"))
+		return false;
+	rk_mirror_each(e, m)
+	{
+		bool same = !rk_streq(rk_get_str(e, "type", NULL), "Warning") &&
+			    rk_event_time(e) > rk_event_time(warning);
+
+		for (size_t i = 0; same && i < RK_COUNT(fields); i++)
+			same = rk_streq(rk_get_str(e, "involvedObject", fields[i], NULL),
+				rk_get_str(warning, "involvedObject", fields[i], NULL));
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 /* A warning says more than what came after it, as long as it is of this wait. */
 bool look_event(const struct await *w, const struct rk_mirror *m, const char *part,
 	const char *name, struct rk_buf *out)
@@ -85,6 +107,8 @@ bool look_event(const struct await *w, const struct rk_mirror *m, const char *pa
 		bool warns = rk_streq(rk_get_str(e, "type", NULL), "Warning");
 		int64_t t = rk_event_time(e);
 
+		if (warns && (rk_why_noise(e) || is_superseded(m, e)))
+			continue;
 		if (warns < warning || t < (warns > warning ? since : newest) ||
 			!concerns(e, part, name))
 			continue;

@@ -630,6 +630,9 @@ static void look_issuer(const struct await *w, const struct rk_val *cert, struct
 	if (!ready || rk_streq(rk_get_str(ready, "status", NULL), "True"))
 		return;
 	add_part(&r->line, "issuer %s is not ready: %.300s", name, why ? why : "");
+	if (rk_streq(rk_get_str(ready, "reason", NULL), "ErrInitIssuer") &&
+		rk_is_young(rk_get_str(ready, "lastTransitionTime", NULL)))
+		return; /* its Secret comes a moment later */
 	add_part(&r->fault, "issuer %s is not ready: %.300s", name, why ? why : "");
 	if (rk_get(issuer, "spec", "acme", NULL))
 		rk_buf_puts(&r->hint, "the virtual cluster must reach the ACME server, and that "

@@ -37,8 +37,6 @@ static void put_text(struct rk_buf *out, const char *lead, const char *text)
 	}
 }
 
-/* --- pods --- */
-
 static bool is_any(const char *s, const char *const *words)
 {
 	for (; s && *words; words++)
@@ -46,6 +44,27 @@ static bool is_any(const char *s, const char *const *words)
 			return true;
 	return false;
 }
+
+bool rk_is_young(const char *time_text)
+{
+	int64_t t = rk_time_parse(time_text);
+
+	return t > 0 && time(NULL) - t < RK_YOUNG_S;
+}
+
+/* What every start shows for a moment: a volume that is being made, a probe that comes too early. */
+bool rk_why_noise(const struct rk_val *event)
+{
+	static const char *const reasons[] = {"Unhealthy", "FailedScheduling", "FailedMount",
+		"ErrInitIssuer", "ProvisioningFailed", NULL};
+	const char *first = rk_get_str(event, "firstTimestamp", NULL);
+
+	if (!is_any(rk_get_str(event, "reason", NULL), reasons))
+		return false;
+	return rk_is_young(first ? first : rk_get_str(event, "eventTime", NULL));
+}
+
+/* --- pods --- */
 
 static enum rk_why image_fault(const struct rk_val *cs, const char *msg, struct rk_buf *out)
 {
@@ -147,7 +166,9 @@ static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
 	if (rk_streq(rk_get_str(scheduled, "status", NULL), "False")) {
 		rk_buf_puts(out, "no node takes it");
 		put_text(out, ": ", rk_get_str(scheduled, "message", NULL));
-		return RK_WHY_FAULT;
+		return rk_is_young(rk_get_str(scheduled, "lastTransitionTime", NULL))
+			       ? RK_WHY_BUSY
+			       : RK_WHY_FAULT;
 	}
 	w = why_containers(pod, out);
 	if (w == RK_WHY_FINE && rk_streq(phase, "Failed")) {

@@ -20,6 +20,11 @@ enum rk_why rk_why_cluster(const struct rk_val *cluster, struct rk_buf *out, str
 
 /* "FailedMount on pod/x: text"; whether it is a warning. */
 bool rk_why_event(const struct rk_val *event, struct rk_buf *out);
+/* Whether a warning is of those that a healthy start shows, too, and younger than RK_YOUNG_S. */
+bool rk_why_noise(const struct rk_val *event);
+/* Whether an RFC 3339 time is less than RK_YOUNG_S ago; not so for none. */
+#define RK_YOUNG_S 60
+bool rk_is_young(const char *time_text);
 /* When it was last seen, seconds since 1970. */
 int64_t rk_event_time(const struct rk_val *event);
 

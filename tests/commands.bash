@@ -29,6 +29,7 @@ names cluster
 names namespace
 passthrough apply
 passthrough revert
+password
 preflight --host-only
 preflight -c doc.json
 registries apply -c doc.json --registry 127.0.0.1:1

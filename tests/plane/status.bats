@@ -295,3 +295,32 @@ answering() {
 	[[ $stderr == *"the name must not be empty"* ]]
 	kubectl delete namespace "$NS-b" --wait=false >/dev/null
 }
+
+@test "password: the first one, to standard output, with a word once it was used" {
+	own_virtual
+	run --separate-stderr -3 rk3k password "$NS/rancher"
+	[[ $stderr == *"has no Secret cattle-system/bootstrap-secret"* ]]
+	kubectl create secret generic bootstrap-secret -n cattle-system --from-literal=bootstrapPassword=first-word >/dev/null
+	run --separate-stderr -0 rk3k password "$NS/rancher"
+	assert_output first-word
+	assert_equal "$stderr" ""
+	bed kubectl --kubeconfig "$OWN/admin.kubeconfig" create -f - >/dev/null <<-END
+		apiVersion: apiextensions.k8s.io/v1
+		kind: CustomResourceDefinition
+		metadata: {name: settings.management.cattle.io}
+		spec:
+		  group: management.cattle.io
+		  scope: Cluster
+		  names: {kind: Setting, plural: settings, singular: setting}
+		  versions: [{name: v3, served: true, storage: true, schema: {openAPIV3Schema: {type: object,
+		    x-kubernetes-preserve-unknown-fields: true}}}]
+	END
+	kubectl wait --for=condition=Established crd/settings.management.cattle.io >/dev/null
+	kubectl create -f - >/dev/null <<-END
+		{apiVersion: management.cattle.io/v3, kind: Setting, metadata: {name: first-login}, value: "false"}
+	END
+	run --separate-stderr -0 rk3k password "$NS/rancher"
+	assert_output first-word
+	[[ $stderr == *"the first login has taken place"* ]]
+	kubectl delete crd settings.management.cattle.io >/dev/null
+}

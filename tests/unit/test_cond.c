@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cond and why: what holds, what is ready, and what is said when it is not. */
 #include "cond.h"
+#include "out.h"
 #include "why.h"
 
 #include <setjmp.h>
@@ -284,6 +285,42 @@ static void claims_and_events(void **state)
 	assert_int_equal(rk_event_time(yaml("{lastTimestamp: null}")), 0);
 }
 
+/* A healthy first deployment shows these for seconds; after a minute they are a fault. */
+static void noise_of_a_start(void **state)
+{
+	static const struct {
+		const char *reason;
+		int64_t age;
+		bool noise;
+	} table[] = {{"Unhealthy", 5, true}, {"FailedScheduling", 59, true},
+		{"ErrInitIssuer", 5, true}, {"FailedScheduling", 61, false}, {"Failed", 5, false},
+		{"FailedCreate", 5, false}};
+	static const char pod[] =
+		POD "{phase: Pending, conditions: [{type: PodScheduled, status: 'False', "
+		    "message: no, lastTransitionTime: '";
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(table); i++) {
+		rk_auto_free char *text = NULL;
+		char at[32];
+
+		rk_time_format(time(NULL) - table[i].age, at);
+		text = rk_asprintf(
+			"{type: Warning, reason: %s, firstTimestamp: '%s'}", table[i].reason, at);
+		assert_int_equal(rk_why_noise(yaml(text)), table[i].noise);
+	}
+	for (int64_t age = 5; age < 100; age += 60) {
+		rk_auto_buf out = RK_BUF_INIT;
+		rk_auto_free char *text = NULL;
+		char at[32];
+
+		rk_time_format(time(NULL) - age, at);
+		text = rk_asprintf("%s%s'}]}", pod, at);
+		assert_int_equal(
+			rk_why_pod(yaml(text), &out), age < 60 ? RK_WHY_BUSY : RK_WHY_FAULT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pods, setup, teardown),
 		cmocka_unit_test_setup_teardown(clusters, setup, teardown),
 		cmocka_unit_test_setup_teardown(claims_and_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(noise_of_a_start, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("cond", tests, NULL, NULL);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* password: prints Rancher's first password. Reads Secret bootstrap-secret in the virtual cluster, writes
+ * the password and a line feed to standard output; changes nothing. */
+#include "cli.h"
+#include "k3k.h"
+#include "rancher.h"
+#include "steps.h"
+
+struct opts {
+	struct rk_kube_flags kube;
+};
+
+static const struct rk_opt options[] = {RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
+static const struct rk_res res_setting = {"management.cattle.io/v3", "Setting", "settings", false};
+
+/* Rancher reads the Secret when it first starts, and never again. */
+static void warn_if_used(struct rk_kube *virt)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *s = NULL;
+
+	if (rk_kube_find(virt, &res_setting, NULL, "first-login", d, &s, NULL) == 0 &&
+		rk_streq(rk_get_str(s, "value", NULL), "false"))
+		rk_warn("the first login has taken place: the password of user admin may have been "
+			"changed since");
+}
+
+static int print_password(
+	struct rk_kube *virt, const char *ns, const char *cluster, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_val *secret;
+
+	if (rk_kube_find(virt, &RK_SECRET, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, d, &secret, err) < 0)
+		return -1;
+	if (!secret) {
+		rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s has no Secret %s/%s", ns,
+			cluster, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET);
+		return rk_err_hint(err, "see: kubectl rk3k status %s/%s", ns, cluster);
+	}
+	if (rk_need_base64(secret, &text, err, "data", "bootstrapPassword", NULL) < 0)
+		return rk_err_wrap(err, "Secret %s/%s of virtual cluster %s/%s", RK_RANCHER_NS,
+			RK_BOOTSTRAP_SECRET, ns, cluster);
+	warn_if_used(virt);
+	rk_buf_putc(&text, '\n');
+	rk_print_buf(&text);
+	return 0;
+}
+
+static int run(void *p, int argc, char **argv, struct rk_err *err)
+{
+	const struct opts *o = p;
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	rk_auto_free char *ns = NULL, *cluster = NULL;
+	rk_auto_kube *host = NULL, *virt = NULL;
+	int rc = rk_kube_open(&host, &o->kube, err);
+
+	if (rc == 0)
+		rc = rk_k3k_choose(host, o->kube.ns, argc ? argv[0] : NULL, &ns, &cluster, err);
+	if (rc == 0)
+		rc = rk_k3k_open(&virt, host, ns, cluster, &access, err);
+	if (rc == 0)
+		rc = print_password(virt, ns, cluster, err);
+	rk_k3k_access_release(&access);
+	return rc;
+}
+
+static const struct rk_verb verbs[] = {
+	{.args = "[[NAMESPACE/]CLUSTER]",
+		.summary = "print Rancher's first password",
+		.opts = options,
+		.max_args = 1,
+		.complete = "cluster",
+		.run = run,
+		.examples = "  kubectl rk3k password\n"
+			    "  kubectl rk3k password rancher-k3k/rancher\n"},
+	{.run = NULL}};
+
+static const struct rk_cmd cmd = {
+	.name = "password",
+	.summary = "print Rancher's first password",
+	.description = "Prints the bootstrap password of user admin to standard output, read from "
+		       "Secret bootstrap-secret in the virtual cluster. Rancher uses it for the "
+		       "first login alone; when that has taken place, a warning says so.",
+	.opts_size = sizeof(struct opts),
+	.verbs = verbs,
+	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
+};
+
+int main(int argc, char **argv)
+{
+	return rk_main(&cmd, argc, argv);
+}
