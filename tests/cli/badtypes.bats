@@ -219,7 +219,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	bad 0 'ingresses|traefik' ingress apply
 	bad 0 'ingresses|traefik|secrets/tls' ingress restore
 	objects '(.["/apis/networking.k8s.io/v1/namespaces/rancher-k3k/ingresses/rancher-ingress"]) =
-		.["/apis/networking.k8s.io/v1/namespaces/rancher-k3k/ingresses/rancher-k3k-ingress"]'
+		(.["/apis/networking.k8s.io/v1/namespaces/rancher-k3k/ingresses/rancher-k3k-ingress"] | .metadata.name = "rancher-ingress")'
 	bad 0 'ingresses' ingress delete
 }
 
