@@ -236,7 +236,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 		labels: {"app.kubernetes.io/name": "k3k"}}'
 	bad 4 'deployments' wait controller -c "$PWD/doc.json" --timeout 0 -q
 	objects
-	bad 0 'clusters' wait teardown -c "$PWD/doc.json" --timeout 0 -q
+	bad 5 'clusters' wait teardown -c "$PWD/doc.json" --timeout 0 -q
 	objects '(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items) = [] |
 		(.["/api/v1/namespaces/rancher-k3k/secrets"].items[0].metadata.ownerReferences) = [{kind: "Cluster", name: "rancher"}]'
 	bad 4 'secrets|pods' wait teardown -c "$PWD/doc.json" --timeout 0 -q

@@ -138,20 +138,22 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 
 @test "deploy, destroy: advice names the host that was meant" {
 	program exec/rk3k-preflight <<<:
+	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'[[ $1 == url ]]'
 	program exec/rk3k-kubeconfig <<<'[[ $1 != merge ]] || exit 5'
 	export RK3K_EXEC_PATH=$PWD/exec
-	deploy -0 -c deploy.conf --from kubeconfig --context=b --kubeconfig 'my config' --resolve a:1:b
+	deploy -5 -c deploy.conf --from kubeconfig --context=b --kubeconfig 'my config' --resolve a:1:b
 	[[ $stderr == *'kubeconfig get rancher-k3k/rancher --context=b --kubeconfig=my\ config | kubectl rk3k kubeconfig merge'* ]]
-	[[ $stderr == *'kubeconfig get rancher-k3k/rancher --context=b --kubeconfig=my\ config -- kubectl get secret'* ]]
+	[[ $stderr == *'kubectl rk3k password rancher-k3k/rancher --context=b --kubeconfig=my\ config'* ]]
 	run --separate-stderr -1 "$RK3K_BIN/rk3k-destroy" --yes --only verify --context b
 	[[ $stderr == *'kubectl --context=b get all,secrets -n rancher-k3k'* ]]
 	deploy -0 -c deploy.conf --from url
-	[[ $stderr == *'kubeconfig get rancher-k3k/rancher -- kubectl'* ]]
+	[[ $stderr == *'kubectl rk3k password rancher-k3k/rancher' ]]
 }
 
 @test "deploy: a budget of three servers that cannot be looked for is not taken for absent" {
 	program exec/rk3k-preflight <<<:
+	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'exit "$WAIT"'
 	program exec/rk3k-delete <<<'echo "delete $1" && exit "$DELETE"'
 	export RK3K_EXEC_PATH=$PWD/exec DELETE=0 WAIT
@@ -173,6 +175,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 
 @test "destroy: a namespace is not deleted when it cannot be told whose it is" {
 	program exec/rk3k-preflight <<<:
+	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'echo "rk3k-wait: cannot tell" >&2 && exit "$WAIT"'
 	program exec/rk3k-status <<<:
 	program exec/rk3k-delete <<<'echo "delete ${@: -1}"'
