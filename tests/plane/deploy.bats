@@ -132,7 +132,7 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	assert_equal "$(jq -c '[.kubeconfig.expires, .certificates.inside.expires, .certificates.host.expires] | map(fromdate > now)' <<<"$output")" '[true,true,true]'
 	assert_equal "$(jq -c '[.phase, .certificates.agree, .problems, .rancher.available]' <<<"$output")" '["Ready",true,[],1]'
 	run --separate-stderr -0 rk3k status -A
-	assert_line --regexp '^rancher-k3k +rancher +virtual +Ready +1 '
+	assert_line --regexp '^rancher-k3k +rancher +virtual +Ready +1/1 '
 }
 
 @test "deploy: --from starts at that step, --only is one step" {
