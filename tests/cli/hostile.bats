@@ -45,6 +45,7 @@ one_damaged() { # FILE TOOL ARG...
 	shift 2
 	[[ $* != *@* ]] || stdin=doc.json
 	run --separate-stderr "$RK3K_BIN/rk3k-$tool" "${@//@/$file}" <"$stdin"
+	mapfile -t stderr_lines < <(grep -v ': using ./deploy.conf$' <<<"$stderr")
 	[[ $status =~ ^[${CODES:-15}]$ && -z $output && ${#stderr_lines[@]} -ge 1 && ${#stderr_lines[@]} -le ${LINES_MAX:-1} && ${#stderr} -lt 2000 ]] &&
 		((SECONDS - start < LIMIT)) && plain <<<"$stderr" && return
 	printf '%s %s with %s: exit %d after %d s: %s\n%s\n' "$tool" "$*" "${file##*/}" "$status" \
