@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One walk over the bytes checks them against the grammar and builds the tree. */
+/* jsmn cuts the text into tokens; the walk over them checks every byte between two tokens
+ * against the grammar (jsmn does not) and builds the tree. */
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS /* without them jsmn is quadratic on lists of objects */
+#include <jsmn.h>
+
 #include "json.h"
 #include "tree.h"
 
@@ -169,18 +175,13 @@ static int decode_rest(struct walk *w, const char *p, const char *end, char **o)
 	return 0;
 }
 
-/* The string that begins at pos, decoded into the arena; never longer than it was. */
-static int decode(struct walk *w, const char **s, size_t *len)
+/* The text between the quotes, decoded into the arena; never longer than it was. */
+static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *len)
 {
-	const char *p = w->text + w->pos + 1, *end = p, *limit = w->text + w->n;
+	const char *p = w->text + t->start;
+	const char *end = w->text + t->end;
 	char *start;
 	char *o;
-
-	while (end < limit && *end != '"')
-		end += *end == '\\' ? 2 : 1;
-	if (end >= limit)
-		return fail_at(w, "JSON is cut off inside a string");
-	w->pos = (size_t)(end - w->text) + 1;
 
 	*s = start = o = rk_doc_strndup(w->d, p, (size_t)(end - p));
 	o += plain_run(p, end);
@@ -234,19 +235,10 @@ static bool word_is(const char *p, size_t n, const char *word)
 	return n == strlen(word) && memcmp(p, word, n) == 0;
 }
 
-static bool ends_word(char c)
+static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 {
-	return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static int primitive(struct walk *w, struct rk_val *v)
-{
-	const char *p = w->text + w->pos;
-	size_t n = 0;
-
-	while (w->pos + n < w->n && !ends_word(p[n]))
-		n++;
-	w->pos += n;
+	const char *p = w->text + t->start;
+	size_t n = (size_t)(t->end - t->start);
 
 	v->len = n;
 	if (word_is(p, n, "true") || word_is(p, n, "false")) {
@@ -321,6 +313,16 @@ static int punctuation(struct walk *w, char c)
 	}
 }
 
+/* Check the bytes up to the next token. */
+static int gap(struct walk *w, size_t to)
+{
+	for (; w->pos < to; w->pos++) {
+		if (punctuation(w, w->text[w->pos]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static struct rk_val *new_value(struct walk *w, size_t start)
 {
 	struct rk_val *v;
@@ -351,69 +353,146 @@ static int open_container(struct walk *w, struct rk_val *v, bool map)
 	v->kind = map ? RK_MAP : RK_SEQ;
 	w->open = v;
 	w->state = map ? FIRST_KEY : FIRST_ITEM;
-	w->pos++;
+	w->pos = v->start + 1;
 	return 0;
 }
 
-static int take_key(struct walk *w)
+static int take_key(struct walk *w, const jsmntok_t *t)
 {
 	size_t len;
 
+	if (t->type != JSMN_STRING)
+		return unexpected(w, w->pos);
 	w->kstart = w->pos;
-	if (decode(w, &w->key, &len) < 0)
+	if (decode(w, t, &w->key, &len) < 0)
 		return -1;
 	w->klen = (uint32_t)len;
+	w->pos = (size_t)t->end + 1;
 	w->state = COLON;
 	return 0;
 }
 
-static int take_value(struct walk *w, char c)
+static int take_value(struct walk *w, const jsmntok_t *t)
 {
 	struct rk_val *v;
 
 	if (++w->values > rk_tree_values_max(w->n))
 		return rk_tree_too_many(w->d, w->line, w->err);
 	v = new_value(w, w->pos);
-	if (c == '{' || c == '[')
-		return open_container(w, v, c == '{');
-	if (c == '"') {
+	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY)
+		return open_container(w, v, t->type == JSMN_OBJECT);
+	if (t->type == JSMN_STRING) {
 		v->kind = RK_STR;
-		if (decode(w, &v->s, &v->len) < 0)
+		if (decode(w, t, &v->s, &v->len) < 0)
 			return -1;
-	} else if (primitive(w, v) < 0) {
-		return -1;
+		w->pos = (size_t)t->end + 1;
+	} else {
+		if (primitive(w, t, v) < 0)
+			return -1;
+		w->pos = (size_t)t->end;
 	}
 	v->end = w->pos;
 	value_done(w);
 	return 0;
 }
 
-/* The key or value that begins at pos. */
-static int token(struct walk *w, char c)
+/* Check the bytes up to a key or value, and that one may be there. */
+static int reach(struct walk *w, size_t start)
 {
-	if (w->state == FIRST_KEY || w->state == KEY)
-		return c == '"' ? take_key(w) : unexpected(w, w->pos);
+	if (gap(w, start) < 0)
+		return -1;
 	if (w->state == COLON || w->state == COMMA_OR_END || (w->state == DONE && !w->stream))
-		return unexpected(w, w->pos);
-	return take_value(w, c);
+		return unexpected(w, start);
+	return 0;
+}
+
+static int token(struct walk *w, const jsmntok_t *t)
+{
+	if (reach(w, (size_t)t->start - (t->type == JSMN_STRING)) < 0)
+		return -1;
+	if (w->state == FIRST_KEY || w->state == KEY)
+		return take_key(w, t);
+	return take_value(w, t);
+}
+
+/* --- tokens --- */
+
+/* jsmn fills the window, the walk takes what is in it, and jsmn goes on behind the tokens that it
+ * still needs: at most two for each level of nesting, whose depth the walk has checked. So tokens
+ * take the same few kilobytes for every text, and climbing them is never slow. They are positions
+ * only: there is nothing to wipe after a secret. */
+enum { WINDOW = 4 * RK_DEPTH_MAX };
+
+struct tokens {
+	jsmn_parser p;
+	jsmntok_t v[WINDOW];
+	unsigned taken; /* by the walk */
+};
+
+static int take(struct walk *w, struct tokens *t)
+{
+	for (; t->taken < t->p.toknext; t->taken++) {
+		if (token(w, &t->v[t->taken]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* jsmn looks back at the latest token and at those around it (containers and keys) alone. */
+static void drop_taken(struct tokens *t)
+{
+	int kept[WINDOW];
+	int n = 0, super = -1;
+
+	for (int i = (int)t->p.toknext - 1; i >= 0; i = t->v[i].parent)
+		kept[n++] = i;
+	for (int to = 0; to < n; to++) {
+		int from = kept[n - 1 - to];
+
+		if (from == t->p.toksuper)
+			super = to;
+		t->v[to] = t->v[from];
+		t->v[to].parent = to - 1;
+	}
+	t->p.toksuper = super;
+	t->p.toknext = t->taken = (unsigned)n;
+}
+
+/* What jsmn stopped at: the text's end, NUL or an error. */
+static int leftover(struct walk *w, size_t pos, int rc)
+{
+	jsmntok_t last = {.type = JSMN_PRIMITIVE, .start = (int)pos, .end = (int)w->n};
+	char c = pos < w->n ? w->text[pos] : '\0';
+
+	/* In strict mode jsmn wants a byte after a number or word; the text's end will do too. */
+	if (c && strchr("-0123456789tfn", c))
+		return token(w, &last);
+	if (c != '"')
+		return gap(w, w->n);
+	if (reach(w, pos) < 0)
+		return -1;
+	if (rc == JSMN_ERROR_INVAL)
+		return fail_at(w, "a string holds a bad escape");
+	if (memchr(w->text + pos, '\0', w->n - pos))
+		return fail_at(w, "a string holds a raw control character");
+	return fail_at(w, "JSON is cut off inside a string");
 }
 
 static int walk(struct walk *w)
 {
+	struct tokens t = {0};
+	int rc;
+
 	if (w->n > RK_BUF_MAX)
 		return fail_at(w, "JSON of more than 256 MiB");
-	while (w->pos < w->n) {
-		char c = w->text[w->pos];
-
-		if (c && strchr("{[\"-0123456789tfn", c)) {
-			if (token(w, c) < 0)
-				return -1;
-		} else {
-			if (punctuation(w, c) < 0)
-				return -1;
-			w->pos++;
-		}
+	jsmn_init(&t.p);
+	while ((rc = jsmn_parse(&t.p, w->text, w->n, t.v, WINDOW)) == JSMN_ERROR_NOMEM) {
+		if (take(w, &t) < 0)
+			return -1;
+		drop_taken(&t);
 	}
+	if (take(w, &t) < 0 || leftover(w, t.p.pos, rc) < 0)
+		return -1;
 	return w->state == DONE ? 0 : cut_off(w);
 }
 

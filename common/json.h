@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* json - RFC 8259, strict: invalid UTF-8, bad escapes, lone surrogates, duplicate keys, depth beyond
- * RK_DEPTH_MAX, more values than a text of its size has (rk_tree_values_max) and trailing bytes are
- * errors. */
+/* json - RFC 8259 through jsmn, made strict.
+ *
+ * jsmn alone accepts `[1 2]`, `{"a":1,}`, `{"a"::1}`, `tru`: a scan of the bytes between its
+ * tokens refuses them, as well as invalid UTF-8, bad escapes, lone surrogates, duplicate keys,
+ * depth beyond RK_DEPTH_MAX, more values than a text of its size has (rk_tree_values_max) and
+ * trailing bytes. */
 #ifndef RK_JSON_H
 #define RK_JSON_H
 
