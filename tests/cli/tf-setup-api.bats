@@ -137,7 +137,9 @@ each_wrong() {
 	one_line
 	told "Version: expected a string"
 	answer 'GET /rancherversion' 200 '{}' text/plain
-	setup_tf -0
+	setup_tf -1
+	one_line
+	told "Version is not set"
 }
 
 @test "tf-setup: errors of every shape become one line and an exit code" {

@@ -56,6 +56,8 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	printf '#!/bin/sh\necho "$*" >>%s/helm.log\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/helm"
 	chmod +x "$BATS_TEST_TMPDIR/helm"
 	configuration
+	kubectl create role leases --verb get,create,patch,update,delete --resource leases.coordination.k8s.io
+	kubectl create rolebinding leases --role leases --user jane
 	run --separate-stderr -5 bed env "HELM_BIN=$BATS_TEST_TMPDIR/helm" "$RK3K_BIN/rk3k-destroy" \
 		-c "$CONF" --yes --only controller --as jane
 	[[ $stderr == *clusters* ]] || { echo "$stderr" && false; }
