@@ -158,9 +158,10 @@ static const struct rk_cmd CMD = {
 		"on: "
 		"programs, certificates and keys, the host's API and your rights there, nodes, "
 		"storage "
-		"and ingress classes, networks that overlap, the k3k controller, what is there "
-		"already "
-		"and cannot be changed any more, DNS, chart repositories and the private registry. "
+		"and ingress classes, networks that overlap, the k3k controller, what the "
+		"namespace allows (policy, Pod Security, quota, limits), host names that another "
+		"Rancher has, fields that cannot be changed any more, DNS, chart repositories and "
+		"the private registry. "
 		"Every problem is a line; nothing is changed.\n\n"
 		"A warning does not stop a deployment. What could not be determined is a warning, "
 		"and the check is then never ok.",

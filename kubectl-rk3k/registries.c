@@ -58,7 +58,7 @@ static const struct rk_opt OPTS_APPLY[] = {
 	{.name = "yes-lose-data",
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, lose),
-		.help = "allow the restart of a cluster that keeps its data in memory"},
+		.help = "allow the restart of a cluster whose storage is ephemeral"},
 	RK_OPT_DRY_RUN(struct opts, dry), INPUT_OPTS, RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 static const struct rk_opt OPTS_DIFF[] = {INPUT_OPTS, RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
@@ -127,7 +127,7 @@ static const struct rk_cmd CMD = {
 	.name = "registries",
 	.summary = "private registries and chart hosts: make, try and compare their settings",
 	.description =
-		"Takes the settings of `config` (-c, or standard input) or flags, and makes what a "
+		"Takes deploy.conf, the document that `config` wrote, or flags, and makes what a "
 		"site with a private registry needs: registries.yaml for containerd with mirrors, "
 		"rewrites, CA and credentials, the Secrets and the ConfigMap that carry it to the "
 		"servers and to helm inside, and the fields of the Cluster and of Rancher's chart "

@@ -165,8 +165,9 @@ static const struct rk_cmd CMD = {
 	.name = "render",
 	.summary = "turn configuration into the objects of a step",
 	.description =
-		"Reads the document that `config` wrote and writes the objects that one step of a "
-		"deployment applies. --steps lists the steps that this configuration needs, in "
+		"Reads deploy.conf or the document that `config` wrote, and writes the objects "
+		"that one step of a deployment applies. --steps lists the steps that this "
+		"configuration needs, in "
 		"order, "
 		"each with the cluster it belongs to: the host, or the virtual cluster on it.\n\n"
 		"`render all` shows everything at once with the contents of Secrets hidden; a "

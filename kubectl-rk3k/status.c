@@ -190,10 +190,11 @@ static const struct rk_cmd CMD = {
 	.name = "status",
 	.summary = "one look at a virtual cluster and its Rancher",
 	.description =
-		"Shows the Cluster's phase, its servers, the chart jobs, both copies of the "
-		"certificate "
-		"with their expiry and whether they agree, the URLs and how long the kubeconfig "
-		"lasts. What is not as it should be is named on standard error, and the exit "
+		"Shows the Cluster's phase, its servers, the chart jobs, the Service and Ingress "
+		"on the host cluster, both copies of the certificate with their expiry and whether "
+		"they agree, how long the kubeconfig lasts, and whether each URL answers. Without "
+		"a name and without -n, ./deploy.conf says which virtual cluster. What is not as "
+		"it should be is named on standard error, and the exit "
 		"status is 1.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
