@@ -98,6 +98,21 @@ const struct rk_val *list(struct flight *f, const char *check, const struct rk_r
 	return NULL;
 }
 
+/* Two checks look at the Namespace. */
+static int find_once(struct flight *f, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_val **out, struct rk_err *err)
+{
+	if (!rk_streq(r->kind, RK_NAMESPACE.kind))
+		return rk_kube_find(f->k, r, ns, name, f->d, out, err);
+	if (!rk_streq(f->ns_name, name)) {
+		if (rk_kube_find(f->k, r, ns, name, f->d, &f->ns, err) < 0)
+			return -1;
+		f->ns_name = rk_doc_strndup(f->d, name, strlen(name));
+	}
+	*out = f->ns;
+	return 0;
+}
+
 /* Absent: NULL and true. Unknown: a row and false. */
 bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out)
@@ -105,7 +120,7 @@ bool find(struct flight *f, const char *check, const struct rk_res *r, const cha
 	struct rk_err err = RK_ERR_INIT;
 
 	*out = NULL;
-	if (rk_kube_find(f->k, r, ns, name, f->d, out, &err) == 0)
+	if (find_once(f, r, ns, name, out, &err) == 0)
 		return true;
 	if (err.code == RK_NOTFOUND)
 		return true; /* the kind itself is not there */

@@ -34,6 +34,8 @@ struct flight {
 	const struct rk_val *cluster; /* the existing Cluster, or NULL */
 	bool cluster_known;
 	bool controller_current;
+	struct rk_val *ns;	/* the Namespace ns_name, as it was found, or NULL */
+	char *ns_name;		/* NULL: not asked for yet */
 	struct rk_strv unknown; /* checks that could not be done whole: they are never ok */
 	size_t stops, warnings;
 	struct listed lists[16];

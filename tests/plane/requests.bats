@@ -267,6 +267,9 @@ setup() { own_home; }
 		get /apis/apiextensions.k8s.io/v1/customresourcedefinitions/clusters.k3k.io 200
 		get /apis/authorization.k8s.io/v1 200
 		create /apis/authorization.k8s.io/v1/selfsubjectaccessreviews?fieldManager=rk3k 201
+		get /api/v1/namespaces/$NS 200
+		list /api/v1/namespaces/$NS/limitranges?limit=500 200
+		list /api/v1/namespaces/$NS/resourcequotas?limit=500 200
 		list /api/v1/nodes?limit=500 200
 		list /apis/storage.k8s.io/v1/storageclasses?limit=500 200
 		get /apis/networking.k8s.io/v1 200
@@ -274,7 +277,6 @@ setup() { own_home; }
 		list /apis/networking.k8s.io/v1/ingressclasses?limit=500 200
 		get /api/v1/namespaces/$NS/secrets/k3k-rancher-bootstrap 404
 		list /apis/networking.k8s.io/v1/ingresses?limit=500 200
-		get /api/v1/namespaces/$NS 200
 		get /api/v1/namespaces/$NS/services/rancher-k3k-traefik 404
 		get /apis/networking.k8s.io/v1/namespaces/$NS/ingresses/rancher-k3k-ingress 404
 		list /api/v1/services?limit=500 200
@@ -341,8 +343,6 @@ waits() {
 	local cattle=cattle-system one=fieldSelector=metadata.name kind
 	local cm=/apis/cert-manager.io/v1/namespaces/$cattle of=labelSelector=helmcharts.helm.cattle.io/chart
 	own_virtual
-	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": ["k3k.io/test"]}}' >/dev/null
-	kubectl delete cluster rancher --wait=false >/dev/null
 	rk3k config -q --set "NAMESPACE=$NS" --set HOSTNAME=a.example.com >"$BATS_TEST_TMPDIR/doc"
 	waits controller <<-END
 		$host
@@ -350,17 +350,12 @@ waits() {
 		$(listed $core/k3k-system/pods)
 		$(listed $core/k3k-system/events)
 	END
-	waits teardown <<-END
-		$host
-		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
-		$(listed "$core/$NS/pods" labelSelector=cluster=rancher,role=server)
-		$(listed "$core/$NS/secrets")
-	END
 	waits cluster <<-END
 		$host
 		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
 		$(listed "$core/$NS/pods" labelSelector=cluster=rancher)
 		$(listed "$apps/$NS/statefulsets" $one=k3k-rancher-server)
+		$(listed "$core/$NS/secrets" $one=k3k-rancher-kubeconfig)
 		$(listed "$core/$NS/persistentvolumeclaims")
 		$(listed "$core/$NS/events")
 		$(listed $apps/k3k-system/deployments)
@@ -371,6 +366,7 @@ waits() {
 		waits $kind <<-END
 			$host
 			$(inside)
+			$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
 			$(listed /apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts $one=$kind)
 			$(listed /apis/batch/v1/namespaces/kube-system/jobs $of=$kind)
 			$(listed $core/kube-system/pods $of=$kind)
@@ -384,6 +380,7 @@ waits() {
 	waits certificate <<-END
 		$host
 		$(inside)
+		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
 		$(listed $core/$cattle/secrets $one=tls-rancher-ingress)
 		$(listed "$cm/certificates" $one=tls-rancher-ingress)
 		$(listed "$cm/certificaterequests")
@@ -392,9 +389,18 @@ waits() {
 	END
 	waits url <<-END
 		$(inside)
+		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
 		$(listed "/apis/networking.k8s.io/v1/namespaces/$NS/ingresses")
 		get $core/$cattle/secrets/tls-rancher-ingress 404
 		get $core/$cattle/secrets/tls-ca 404
+	END
+	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": ["k3k.io/test"]}}' >/dev/null
+	kubectl delete cluster rancher --wait=false >/dev/null
+	waits teardown <<-END
+		$host
+		$(listed "/apis/k3k.io/v1beta1/namespaces/$NS/clusters" $one=rancher)
+		$(listed "$core/$NS/pods" labelSelector=cluster=rancher,role=server)
+		$(listed "$core/$NS/secrets")
 	END
 	kubectl patch cluster rancher --type merge -p '{"metadata": {"finalizers": null}}' >/dev/null
 }
@@ -448,7 +454,10 @@ watches() {
 		get $net/ingresses/rancher-k3k-ingress 200
 		get $core/services/rancher-k3k-traefik 200
 		get $core/secrets/tls-rancher-ingress 200
+		get /apis/networking.k8s.io/v1/ingressclasses/nginx 404
+		list /apis/discovery.k8s.io/v1/namespaces/$NS/endpointslices?limit=500&labelSelector=kubernetes.io/service-name=rancher-k3k-traefik 200
 		$(inside)
+		get $cattle/secrets/tls-ca 404
 		list /apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts?limit=500 200
 		list /apis/batch/v1/namespaces/kube-system/jobs?limit=500&$chart 200
 		list /api/v1/namespaces/kube-system/pods?limit=500&$chart 200

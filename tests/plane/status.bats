@@ -99,9 +99,11 @@ answering() {
 		import http.server, socketserver, ssl, sys
 		class Answer(http.server.BaseHTTPRequestHandler):
 		    def do_GET(self):
+		        body = "".join(sys.argv[4:]).encode()
 		        self.send_response(int(sys.argv[3]))
+		        self.send_header("Content-Length", str(len(body)))
 		        self.end_headers()
-		        self.wfile.write("".join(sys.argv[4:]).encode())
+		        self.wfile.write(body)
 		socketserver.TCPServer.allow_reuse_address = True
 		server = socketserver.TCPServer((sys.argv[1], 443), Answer)
 		context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -274,7 +274,7 @@ no_charts() { ! kubectl get helmcharts -A; }
 	status cluster/rancher '{"phase":"Ready"}'
 	kubectl patch "$crd" --type json -p "${served}false}]"
 	within 10 no_charts
-	step cluster --timeout 3s
+	step cluster --timeout 8s
 	assert_failure 4
 	assert_regex "${stderr_lines[-1]}" "Ready, its API is not ready yet: .*no API helm.cattle.io/v1"
 	later 3 kubectl patch "$crd" --type json -p "${served}true}]"

@@ -36,9 +36,15 @@ func (s *server) startPlane(a *authorities) error {
 	if err := s.pki(a); err != nil {
 		return err
 	}
-	err := s.children.run("plane", s.plane, "start", dir, "--name", "k3s", "--address", s.address,
+	args := []string{s.plane, "start", dir, "--name", "k3s", "--address", s.address,
 		"--service-cidr", s.config.ServiceCIDR, "--pod-cidr", s.config.ClusterCIDR,
-		"--apiserver-arg", "--client-ca-file="+dir+"/pki/client-ca.crt")
+		"--apiserver-arg", "--client-ca-file=" + dir + "/pki/client-ca.crt"}
+	if s.node != "" {
+		// As k3s does: a port-forward comes to the pod's loopback address. In the control-plane
+		// tier all pods share it.
+		args = append(args, "--apiserver-arg", "--bind-address=0.0.0.0")
+	}
+	err := s.children.run("plane", args...)
 	return errors.Join(err, s.children.keepFiles(dir+"/pid"))
 }
 
