@@ -31,6 +31,8 @@ struct rk_http_conf {
 	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt. A connection on
 				     * which nothing is acknowledged for so long is lost */
 	bool allow_http;
+	bool admitted; /* ca, cert and key are what rk_cert_admit and rk_cert_admit_key wrote: they
+			* need not be read again */
 	/* Asked before each request is sent; false: it is never sent, which is an error. NULL: all
 	 * are sent. */
 	bool (*may_send)(const void *arg, const struct rk_http_req *req);

@@ -283,6 +283,7 @@ static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
 	struct rk_http_conf *c = &t->conf;
 
 	c->base = t->server;
+	c->admitted = true; /* by take_ca, pod_ca and kc_take_user */
 	if (t->ca.len) {
 		c->ca = t->ca.s;
 		c->ca_len = t->ca.len;
