@@ -28,8 +28,10 @@ int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, s
 	if (a->tls_server_name)
 		rk_set_str(d, *cluster_map, "tls-server-name", a->tls_server_name);
 	rk_kc_set_note(d, *cluster_map, note);
-	return rk_kc_admit(d, *cluster_map, *user_map, err) < 0 ? rk_err_wrap(err, "%s", secret)
-								: 0;
+	if (rk_kc_admit(d, *cluster_map, *user_map, err) == 0)
+		return 0;
+	*cluster_map = *user_map = NULL;
+	return rk_err_wrap(err, "%s", secret);
 }
 
 int rk_k3k_unexpired(

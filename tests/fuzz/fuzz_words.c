@@ -86,9 +86,12 @@ static void base64(const char *s, size_t n)
 	if (rk_base64_decode(&bytes, s, n, NULL) < 0)
 		return;
 	rk_base64(&same, bytes.s, bytes.len);
+	/* the last digit before the padding may have spare bits, which Go does not look at either */
 	for (size_t i = 0; i < n; i++)
-		if (!memchr(" \t\r\n", s[i], 4))
-			MUST(at < same.len && same.s[at++] == s[i]);
+		if (!memchr(" \t\r\n", s[i], 4)) {
+			MUST(at < same.len && (same.s[at] == s[i] || same.s[at + 1] == '='));
+			at++;
+		}
 	MUST(at == same.len);
 }
 
