@@ -72,7 +72,7 @@ static bool concerns(const struct rk_val *event, const char *part, const char *n
 	return (!part && !name) || (on && ((part && strstr(on, part)) || rk_streq(on, name)));
 }
 
-/* What came later of the same object, and is no warning, says that a probe or a volume is well now. */
+/* A later event of the same object that is not a warning shows that the cause has passed. */
 static bool is_superseded(const struct rk_mirror *m, const struct rk_val *warning)
 {
 	static const char *const fields[] = {"kind", "name"};

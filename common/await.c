@@ -138,7 +138,7 @@ static int gone(const struct await *w, bool deleting, struct rk_err *err)
 	return rk_err_hint(err, "create it again with: kubectl rk3k deploy");
 }
 
-/* What happens inside a virtual cluster that is deleted is of no interest any more. */
+/* Once the virtual cluster is deleted, its contents no longer matter to the wait. */
 static bool is_gone(const struct await *w, struct rk_err *err)
 {
 	const struct rk_val *c = w->own ? rk_mirror_at(w->own, 0) : NULL;
@@ -211,7 +211,8 @@ void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, con
 
 /* --- the way in --- */
 
-/* Not there, or about to be gone: err then says so. That it could not be determined is no reason. */
+/* Whether the Cluster does not exist or is being deleted; err then names it. An unknown state is not
+ * absence: the wait goes on. */
 static bool is_absent(const struct await *w, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);

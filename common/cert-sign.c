@@ -35,7 +35,7 @@ static EVP_PKEY *decode_key(const struct block *b)
 	return key;
 }
 
-/* No library is shown these: each would ask for the passphrase in a way of its own. */
+/* Encrypted keys never reach a library: each library prompts for the passphrase differently. */
 static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 {
 	if (rk_streq(b->name, PEM_STRING_PKCS8) || strstr(b->header, "ENCRYPTED")) {

@@ -27,7 +27,7 @@ struct rk_certcopy_result {
 };
 
 /* Split the "[NS/]SECRET" of a user's --from; caller frees both. NULL: *from NULL, as of struct
- * rk_certcopy, in RK_CERTCOPY_FROM_NS. Errors: RK_USAGE when ref is no such reference. */
+ * rk_certcopy, in RK_CERTCOPY_FROM_NS. Errors: RK_USAGE for any other form. */
 int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err) RK_MUST_USE;
 
 /* Read, judge, compare, write. At most three requests: source, target, and the apply when they

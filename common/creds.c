@@ -525,7 +525,7 @@ static int run_helper(struct rk_creds *c, const char *helper, const char *host, 
 		      : take_answer(c, program, &out, l, err);
 }
 
-/* RK_FAIL whatever the reason: a helper that is not installed does not mean that there is no login. */
+/* Every failure is RK_FAIL: from a helper that is not installed it is unknown whether a login exists. */
 static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
 	struct rk_err *err)
 {

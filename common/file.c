@@ -685,7 +685,7 @@ static RK_NORETURN void guard(const char *dir, int fd)
 	_exit(0);
 }
 
-/* After SIGKILL no handler of ours runs: a process of its own removes what is left. */
+/* SIGKILL runs no handler, so a separate process removes the directory afterwards. */
 static int start_guard(const char *dir, struct rk_err *err)
 {
 	int fds[2]; /* the second stays open until the end */

@@ -19,8 +19,7 @@ int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err
  * RK_CONFLICT with the chmod that helps. */
 int rk_file_read_private(
 	const char *path, size_t max, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
-/* Of a secret as it stands in a file: without the byte order mark that editors on Windows put before
- * it, and without line ends behind it. */
+/* Strip what editors add to a secret in a file: a leading byte order mark and trailing line ends. */
 void rk_trim_secret(struct rk_buf *b);
 
 /* Whether path is a regular file of this size that has these n bytes at `at`. Reads piece by piece:
@@ -52,8 +51,8 @@ static inline void rk_cleanup_lock_(struct rk_lock **l)
 
 /* Make a private temporary directory (0700) below $XDG_RUNTIME_DIR, /dev/shm or $TMPDIR that
  * vanishes at exit and on signals, together with the files in it that were given to
- * rk_file_vanish. Returned path is the caller's to free. A process of its own removes it
- * and its files after SIGKILL. */
+ * rk_file_vanish. The caller frees the returned path. A separate process removes the
+ * directory and its files after SIGKILL. */
 int rk_file_tempdir(char **path, struct rk_err *err) RK_MUST_USE;
 
 /* Expand nothing but a leading "~/"; relative paths are joined to dir (NULL: left alone). */
