@@ -25,17 +25,25 @@ static int take_pair(
 	return rk_cert_admit_key(key, err) < 0 ? rk_err_wrap(err, "tls.key") : 0;
 }
 
+/* Judge them, and leave them in crt and key. */
+static int judge_pair(const struct rk_val *secret, const struct rk_strv *hosts, struct rk_buf *crt,
+	struct rk_buf *key, struct rk_certcopy_result *res, struct rk_err *err)
+{
+	rk_auto_cert *cert = NULL;
+
+	if (take_pair(secret, crt, key, err) < 0 || rk_cert_parse(&cert, crt->s, crt->len, err) < 0)
+		return -1;
+	res->not_after = rk_cert_not_after(cert);
+	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
+	return rk_cert_check(cert, key->s, key->len, hosts->v, hosts->n, 0, err);
+}
+
 int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,
 	struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
-	rk_auto_cert *cert = NULL;
 
-	if (take_pair(secret, &crt, &key, err) < 0 || rk_cert_parse(&cert, crt.s, crt.len, err) < 0)
-		return -1;
-	res->not_after = rk_cert_not_after(cert);
-	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
-	return rk_cert_check(cert, key.s, key.len, hosts->v, hosts->n, 0, err);
+	return judge_pair(secret, hosts, &crt, &key, res, err);
 }
 
 int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err)
@@ -107,25 +115,21 @@ static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct 
 	return 0;
 }
 
-static int copy_pair(
-	struct rk_doc *d, const struct rk_val *source, struct rk_val **pair, struct rk_err *err)
+static struct rk_val *copy_pair(
+	struct rk_doc *d, const struct rk_buf *crt, const struct rk_buf *key)
 {
-	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
-	struct rk_val *data;
+	struct rk_val *pair = rk_map(d), *data = rk_map_at(d, pair, "data", NULL);
 
-	if (take_pair(source, &crt, &key, err) < 0)
-		return -1;
-	*pair = rk_map(d);
-	data = rk_map_at(d, *pair, "data", NULL);
-	rk_set(d, data, "tls.crt", rk_base64_val(d, crt.s, crt.len));
-	rk_set(d, data, "tls.key", rk_base64_val(d, key.s, key.len));
-	return 0;
+	rk_set(d, data, "tls.crt", rk_base64_val(d, crt->s, crt->len));
+	rk_set(d, data, "tls.key", rk_base64_val(d, key->s, key->len));
+	return pair;
 }
 
 /* Certificate and key of the Secret inside, if it is there and worth copying. */
 static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct rk_doc *d,
 	struct rk_val **pair, struct rk_certcopy_result *res, struct rk_err *err)
 {
+	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	const char *from = c->from;
 	struct rk_val *source;
 
@@ -139,9 +143,10 @@ static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct
 		return rk_err_hint(
 			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
 	}
-	if (rk_certcopy_judge(source, &c->hosts, res, err) == 0 &&
-		copy_pair(d, source, pair, err) == 0)
+	if (judge_pair(source, &c->hosts, &crt, &key, res, err) == 0) {
+		*pair = copy_pair(d, &crt, &key);
 		return 0;
+	}
 	rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns, from,
 		c->cluster);
 	return -1;
