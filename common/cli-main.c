@@ -48,6 +48,23 @@ static int plain(const char *who)
 	return print_buf(&out);
 }
 
+/* __near WORD NAME... and __flag --WORD NAME...: what the shell tools say of a mistyped word. */
+static int suggest(bool flag, const char *word, char **names)
+{
+	const char *const *list = (const char *const *)names;
+	struct rk_buf out = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	const char *near;
+
+	if (flag) {
+		(void)rk_unknown_flag(word, list, &err);
+		rk_buf_addf(&out, "%s%s%s", err.msg, err.hint[0] ? "; " : "", err.hint);
+	} else if ((near = rk_nearest(word, list))) {
+		rk_buf_puts(&out, near);
+	}
+	return print_buf(&out);
+}
+
 /* Answers that need no parsing; -1 when it is none of them. */
 static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 {
@@ -59,6 +76,8 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 		rk_cli_man(cmd, &out);
 	else if (argc == 3 && rk_streq(argv[1], "__plain"))
 		return plain(argv[2]);
+	else if (argc > 2 && (rk_streq(argv[1], "__near") || rk_streq(argv[1], "__flag")))
+		return suggest(argv[1][2] == 'f', argv[2], argv + 3);
 	else if (argc > 1 && rk_streq(argv[1], "__complete"))
 		return complete(cmd, argc - 2, argv + 2);
 	else

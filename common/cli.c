@@ -2,15 +2,6 @@
 /* Parsing the words of a command line. */
 #include "cli-internal.h"
 
-/* Flags of kubectl and helm that rk3k does not have on purpose, and what to do instead. */
-static const char *const refused[][2] = {
-	{"insecure-skip-tls-verify",
-		"TLS is always verified; pin the CA with --certificate-authority FILE"},
-	{"token", "a token in the arguments is seen by every process; use --token-file FILE"},
-	{"password", "a password in the arguments is seen by every process"},
-	{"username", "basic authentication is read from the kubeconfig only"},
-};
-
 struct parser {
 	struct rk_flags flags;
 	int argc, i; /* i: the next word */
@@ -20,21 +11,11 @@ struct parser {
 
 static int unknown_flag(const struct rk_flags *f, const char *word, struct rk_err *err)
 {
-	size_t n = strcspn(word, "=");
-	rk_auto_free char *name = rk_strndup(word, n);
 	rk_auto_free const char **names = rk_calloc(f->n + 1, sizeof(*names));
-	const char *near;
 
-	for (size_t i = 0; n > 2 && i < RK_COUNT(refused); i++)
-		if (rk_flag_name_is(refused[i][0], name + 2, n - 2)) {
-			rk_err_set(err, RK_USAGE, "there is no %s here", name);
-			return rk_err_hint(err, "%s", refused[i][1]);
-		}
 	for (size_t i = 0; i < f->n; i++)
 		names[i] = f->v[i].opt->name;
-	near = n > 3 ? rk_nearest(name + 2, names) : NULL;
-	rk_err_set(err, RK_USAGE, "unknown flag %s", name);
-	return near ? rk_err_hint(err, "did you mean --%s?", near) : -1;
+	return rk_unknown_flag(word, names, err);
 }
 
 static int parse_long(struct parser *p, const char *word, struct rk_err *err)

@@ -149,6 +149,9 @@ void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_
 
 /* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
 const char *rk_nearest(const char *word, const char *const *names);
+/* The error (RK_USAGE) for the flag word "--name[=value]" that is none of names: the nearest of them, or
+ * why there is no such flag on purpose. Returns -1. */
+int rk_unknown_flag(const char *word, const char *const *names, struct rk_err *err);
 
 /* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for
  * what does not fit. Used by options and settings. */

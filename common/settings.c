@@ -142,15 +142,10 @@ enum rk_key rk_setting_find(const char *name)
 const char *rk_setting_nearest(const char *name)
 {
 	const char *names[RK_KEY_COUNT + 1] = {NULL};
-	char upper[64];
-	size_t i;
 
-	for (i = 0; name[i] && i < sizeof(upper) - 1; i++)
-		upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32) : name[i];
-	upper[i] = '\0';
 	for (int k = 0; k < RK_KEY_COUNT; k++)
 		names[k] = rk_settings_table[k].name;
-	return rk_nearest(upper, names);
+	return rk_nearest(name, names);
 }
 
 void rk_problem_add(struct rk_problems *p, bool fatal, const char *key, const char *fmt, ...)

@@ -38,6 +38,21 @@ wrong() { # TEXT
 	die 2 "$1; see $program rk3k ${ME#rk3k-} --help"
 }
 
+# A mistyped word gets the nearest known one from the tools in C.
+wrong_word() { # TEXT WORD NAME...
+	local near
+	near=$("$(path_of version)" __near "${@:2}")
+	[[ -n $near ]] || wrong "$1"
+	die 2 "$1; did you mean $near?"
+}
+wrong_flag() { # FLAG
+	local text names=("${!kinds[@]}")
+	[[ $1 == --* ]] || wrong "unknown flag $1"
+	text=$("$(path_of version)" __flag "$1" "${names[@]#--}")
+	[[ $text != "unknown flag $1" ]] || wrong "$text"
+	die 2 "$text"
+}
+
 # Where a neighbour is, as the dispatcher finds it, but never through PATH.
 path_of() { # TOOL
 	local dir=${RK3K_EXEC_PATH:-$HERE}
@@ -144,10 +159,17 @@ one_of() { # NAME REST
 	value=${value,,}
 }
 
+# An argument that no tool expects may be a flag without its dashes.
+wrong_argument() {
+	local text="unexpected argument \"$value\"" name=--$value
+	[[ -z ${kinds[$name]+known} ]] || die 2 "$text; did you mean $name?"
+	wrong "$text"
+}
+
 # What every shell tool knows.
 common_flag() {
-	[[ $flag != arg ]] || wrong "unexpected argument \"$value\""
-	[[ -n ${kinds[$flag]+known} ]] || wrong "unknown flag $flag"
+	[[ $flag != arg ]] || wrong_argument
+	[[ -n ${kinds[$flag]+known} ]] || wrong_flag "$flag"
 	case $flag in
 	--kubeconfig | --context) host+=("$flag=$value") ;;
 	--config) conf=$value ;;
@@ -175,8 +197,11 @@ dry_word() {
 
 # What only a later step would refuse is refused before the first.
 need_step() {
-	[[ $value != *[!a-z-]* && " $STEPS " == *" $value "* ]] ||
-		die 2 "no step called \"$value\"; the steps are: $STEPS"
+	local near list
+	[[ $value != *[!a-z-]* && " $STEPS " == *" $value "* ]] && return
+	IFS=' ' read -ra list <<<"$STEPS"
+	near=$("$(path_of version)" __near "$value" "${list[@]}")
+	die 2 "no step called \"$value\"; ${near:+did you mean $near? }the steps are: $STEPS"
 }
 need_duration() {
 	[[ $value =~ ^[-+]?(0|([0-9]*\.?[0-9]+\.?(ns|us|ms|s|m|h))+)$ ]] ||

@@ -9,6 +9,7 @@
 #include "kubeconfig.h"
 
 #include <signal.h>
+#include <strings.h>
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -112,14 +113,34 @@ static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, 
 	return ret;
 }
 
-static int collect(const struct opts *o, const char *kind, struct rk_doc *d, struct rk_strv *out,
+/* The singular of a kind: its plural and short names are accepted, as kubectl accepts them. */
+static int find_kind(const char *word, const char **kind, struct rk_err *err)
+{
+	static const char *const kinds[] = {"cluster", "context", "namespace", NULL};
+	static const char *const others[][2] = {
+		{"clusters", "clusters.k3k.io"}, {"contexts", "ctx"}, {"namespaces", "ns"}};
+
+	for (size_t i = 0; kinds[i]; i++) {
+		*kind = kinds[i];
+		if (!strcasecmp(word, kinds[i]) || !strcasecmp(word, others[i][0]) ||
+			!strcasecmp(word, others[i][1]))
+			return 0;
+	}
+	*kind = rk_nearest(word, kinds);
+	rk_err_set(
+		err, RK_USAGE, "\"%s\" is none of: cluster, context (ctx), namespace (ns)", word);
+	return *kind ? rk_err_hint(err, "did you mean %s?", *kind) : -1;
+}
+
+static int collect(const struct opts *o, const char *word, struct rk_doc *d, struct rk_strv *out,
 	struct rk_err *err)
 {
-	if (rk_streq(kind, "context"))
-		return contexts(o, d, out, err);
-	if (rk_streq(kind, "cluster") || rk_streq(kind, "namespace"))
-		return ask_server(o, kind, d, out, err);
-	return rk_err_set(err, RK_USAGE, "\"%s\" is none of cluster, context, namespace", kind);
+	const char *kind;
+
+	if (find_kind(word, &kind, err) < 0)
+		return -1;
+	return rk_streq(kind, "context") ? contexts(o, d, out, err)
+					 : ask_server(o, kind, d, out, err);
 }
 
 /* Somebody waits at a prompt: a second, and not a word about failures. */
@@ -168,7 +189,8 @@ static const struct rk_cmd cmd = {
 	.description =
 		"One name a line: of the virtual clusters as the other tools take them (NAME, or "
 		"NAMESPACE/NAME outside the usual namespace), of the contexts of the kubeconfig, "
-		"or of the namespaces. The completion of all tools asks here.",
+		"or of the namespaces. Plurals and the short names ctx and ns are accepted. The "
+		"completion of all tools uses this tool.",
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,
 };

@@ -435,7 +435,7 @@ static int from_helm(struct rk_err *err)
 	if (!getenv("HELM_PLUGIN_NAME"))
 		return 0;
 	if (rk_streq(getenv("HELM_KUBEINSECURE_SKIP_TLS_VERIFY"), "true")) {
-		rk_err_set(err, RK_USAGE, "there is no --kube-insecure-skip-tls-verify here");
+		rk_err_set(err, RK_USAGE, "--kube-insecure-skip-tls-verify is not supported");
 		return rk_err_hint(err, "TLS is always verified; pin the CA with --kube-ca-file");
 	}
 	for (size_t i = 0; i < RK_COUNT(helm_vars); i++) {

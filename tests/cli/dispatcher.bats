@@ -186,6 +186,7 @@ echo_tool() { # PATH
 }
 
 @test "names: contexts of the kubeconfig" {
+	local word
 	cat >config <<-'EOF'
 		apiVersion: v1
 		kind: Config
@@ -195,8 +196,14 @@ echo_tool() { # PATH
 	EOF
 	run -0 kubectl-rk3k names context --kubeconfig config
 	assert_output $'one\ntwo'
+	for word in ctx contexts CTX; do
+		run -0 kubectl-rk3k names "$word" --kubeconfig config
+		assert_output $'one\ntwo'
+	done
 	run -2 kubectl-rk3k names nonsense
-	assert_output --partial 'none of cluster, context, namespace'
+	assert_output --partial 'none of: cluster, context (ctx), namespace (ns)'
+	run -2 kubectl-rk3k names contxet
+	assert_output --partial '; did you mean context?'
 }
 
 @test "rk3k: every tool has --help and --version" {

@@ -63,6 +63,30 @@ config_tells() {
 	assert_output 'rk3k-deploy: unknown flag --nope; see helm rk3k deploy --help'
 }
 
+@test "shell tools: a mistyped word gets the nearest known one" {
+	echo HOSTNAME=rancher.example.com >deploy.conf
+	local words want
+	while IFS='|' read -r words want; do
+		# shellcheck disable=SC2086 # words
+		run -2 "$RK3K_BIN"/rk3k-$words
+		assert_output "rk3k-${words%% *}: $want"
+	done <<-'EOF'
+		deploy --tiemout 5m|unknown flag --tiemout; did you mean --timeout?
+		deploy --dryrun=client|unknown flag --dryrun; did you mean --dry-run?
+		deploy diff|unexpected argument "diff"; did you mean --diff?
+		destroy --keep-namspace|unknown flag --keep-namspace; did you mean --keep-namespace?
+		destroy --bad|unknown flag --bad; see kubectl rk3k destroy --help
+		destroy --token=x|--token is not supported; a token in the arguments is seen by every process; use --token-file FILE
+		destroy --only clsuter|no step called "clsuter"; did you mean cluster? the steps are: ingress cluster extras passthrough controller kubeconfig namespace verify
+		bundle save|unexpected argument "save"; did you mean --save?
+		bundle --puhs x|unknown flag --puhs; did you mean --push?
+		controller instal|"instal" is none of install, uninstall; did you mean install?
+		controller status|"status" is none of install, uninstall; see kubectl rk3k controller --help
+		completion bsh|unknown shell "bsh": bash, zsh or fish; did you mean bash?
+		install-completion --pritn|unknown flag --pritn; did you mean --print?
+	EOF
+}
+
 @test "shell tools: each has the flags that all have, and no other's" {
 	local tool
 	for tool in bundle completion controller deploy destroy install-completion; do

@@ -139,7 +139,7 @@ refuses_insecure() {
 	install_folder
 	run "$HELM" rk3k version --kube-insecure-skip-tls-verify
 	assert_equal "$status" 2
-	assert_line 'rk3k: there is no --kube-insecure-skip-tls-verify here; TLS is always verified; pin the CA with --kube-ca-file'
+	assert_line 'rk3k: --kube-insecure-skip-tls-verify is not supported; TLS is always verified; pin the CA with --kube-ca-file'
 }
 
 @test "helm rk3k: TLS verification cannot be switched off, exit code passes through" {

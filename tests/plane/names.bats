@@ -63,6 +63,8 @@ cluster() { # NAMESPACE NAME
 	run -0 rk3k names namespace
 	assert_line "$NS"
 	assert_line kube-system
+	assert_equal "$(rk3k names ns)" "$output"
+	assert_equal "$(rk3k names clusters -n "$NS")" "c-$NS"
 }
 
 @test "completion: names of virtual clusters, behind the flags typed so far" {

@@ -430,9 +430,9 @@ static void test_refused_flags_say_why(void **state)
 {
 	(void)state;
 	fails(&sample, "get --insecure-skip-tls-verify",
-		"there is no --insecure-skip-tls-verify here",
+		"--insecure-skip-tls-verify is not supported",
 		"TLS is always verified; pin the CA with --certificate-authority FILE");
-	fails(&sample, "get --token=abc", "there is no --token here",
+	fails(&sample, "get --token=abc", "--token is not supported",
 		"a token in the arguments is seen by every process; use --token-file FILE");
 }
 
@@ -567,6 +567,26 @@ static void test_nearest(void **state)
 	assert_null(rk_nearest("", names));
 }
 
+/* A suggestion is for typing errors; another word is not one. */
+static void test_nearest_is_near(void **state)
+{
+	static const char *const names[] = {
+		"as", "get", "output", "namespace", "token-file", "certificate-authority", NULL};
+	static const char *const pairs[][2] = {{"bad", NULL}, {"sa", "as"}, {"ax", "as"},
+		{"x", NULL}, {"git", "get"}, {"outptu", "output"}, {"OUTPUT", "output"},
+		{"ouptt", "output"}, {"nmaepsace", "namespace"}, {"namspac", "namespace"},
+		{"name", "namespace"}, {"nothing", NULL}, {"context", NULL},
+		{"certificate-autority", "certificate-authority"}, {"certificates", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(pairs); i++) {
+		const char *near = rk_nearest(pairs[i][0], names);
+
+		if (near != pairs[i][1] && !rk_streq(near, pairs[i][1]))
+			fail_msg("%s: %s", pairs[i][0], near ? near : "none");
+	}
+}
+
 static void completes(const struct rk_cmd *cmd, const char *line, const char *want)
 {
 	struct parsed p = {0};
@@ -694,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_days),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_nearest_is_near),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_help_text),
 		cmocka_unit_test(test_help_of_the_tool),
