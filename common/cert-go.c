@@ -86,6 +86,41 @@ static bool is_der(const unsigned char *p, const unsigned char *end, int depth)
 	return true;
 }
 
+static bool next(struct pem *in, long *len)
+{
+	const unsigned char *p = (const unsigned char *)in->p;
+	int tag, class;
+
+	if (in->p == in->end || ASN1_get_object(&p, len, &tag, &class, in->end - in->p) & 0x80)
+		return false;
+	in->p = (const char *)p;
+	return true;
+}
+
+bool cert_enter(struct pem *in)
+{
+	long len;
+
+	return next(in, &len);
+}
+
+bool cert_skip(struct pem *in)
+{
+	long len;
+
+	if (!next(in, &len))
+		return false;
+	in->p += len;
+	return true;
+}
+
+bool cert_is_der(const void *der, size_t n)
+{
+	const unsigned char *p = der;
+
+	return n && is_der(p, p + n, 0);
+}
+
 /* --- fields --- */
 
 static bool is_ascii(const ASN1_STRING *s)
@@ -302,24 +337,24 @@ static bool rsa_is_whole(const EVP_PKEY *key)
 	return good;
 }
 
-/* RFC 5915 has one version. OpenSSL keeps whatever there was. */
-static bool ec_is_version_1(const EVP_PKEY *key)
+/* RFC 5915 has one version. OpenSSL takes any. In PKCS#8 an octet string, the third field, holds it. */
+static bool ec_is_version_1(const struct block *b, bool pkcs8)
 {
-	unsigned char *der = NULL;
-	int n = i2d_PrivateKey(key, &der);
-	bool good = n > 8 && memmem(der, 8, "\2\1\1\4", 4);
+	struct pem in = {b->der.s, b->der.s + b->der.len};
 
-	OPENSSL_clear_free(der, n > 0 ? (size_t)n : 0);
-	return good;
+	if (!cert_enter(&in) || (pkcs8 && !(cert_skip(&in) && cert_skip(&in) && cert_enter(&in) &&
+						  cert_enter(&in))))
+		return false;
+	return in.end - in.p > 4 && !memcmp(in.p, "\2\1\1\4", 4);
 }
 
-bool cert_go_key(const EVP_PKEY *key)
+bool cert_go_key(const EVP_PKEY *key, const struct block *b, bool pkcs8)
 {
 	bool good;
 
 	ERR_set_mark();
 	good = EVP_PKEY_is_a(key, "RSA")  ? rsa_is_whole(key)
-	       : EVP_PKEY_is_a(key, "EC") ? ec_is_version_1(key)
+	       : EVP_PKEY_is_a(key, "EC") ? ec_is_version_1(b, pkcs8)
 					  : EVP_PKEY_is_a(key, "ED25519");
 	ERR_pop_to_mark();
 	return good;

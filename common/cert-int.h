@@ -19,6 +19,7 @@
 
 struct rk_cert {
 	STACK_OF(X509) *chain; /* the leaf first */
+	EVP_PKEY *key;	       /* of rk_cert_admit_pair, else NULL */
 	int64_t not_before, not_after;
 	char fingerprint[65];
 	char *subject, *issuer;
@@ -70,12 +71,20 @@ int cert_next_block(struct pem *in, struct block *b);
 /* All certificates of a PEM text, at most max of them. */
 int cert_read(const char *pem, size_t n, int max, STACK_OF(X509) **out, struct rk_err *err);
 int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err);
+/* Whether bytes are DER: shortest lengths, no strings in pieces; what they mean is not looked at. */
+bool cert_is_der(const void *der, size_t n);
 /* Why crypto/x509 of Go would not read a certificate, whose DER this is; NULL: it would. */
 const char *cert_go_trouble(X509 *x, const unsigned char *der, size_t n);
-/* Whether crypto/tls of Go would read a private key, which OpenSSL has decoded. */
-bool cert_go_key(const EVP_PKEY *key);
-/* The first private key of a PEM text, and the block it came in. */
-int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, struct rk_err *err);
+/* Whether crypto/tls of Go would read a private key, which OpenSSL has decoded from the block. */
+bool cert_go_key(const EVP_PKEY *key, const struct block *b, bool pkcs8);
+/* Over the head of the next element of DER; over the whole of it. false: there is none. */
+bool cert_enter(struct pem *in);
+bool cert_skip(struct pem *in);
+/* The block of the first private key of a PEM text, which is not encrypted; and the key in it. */
+int cert_find_key(const char *pem, size_t n, struct block *b, struct rk_err *err);
+int cert_decode_key(const struct block *b, EVP_PKEY **out, struct rk_err *err);
+/* Whether the key belongs to the leaf, as rk_cert_check_key. */
+int cert_check_key(const struct rk_cert *c, EVP_PKEY *key, struct rk_err *err);
 /* A leaf with its chain, which is taken over. */
 int cert_from_chain(struct rk_cert **out, STACK_OF(X509) **chain, struct rk_err *err);
 

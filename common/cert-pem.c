@@ -280,14 +280,32 @@ int cert_read(const char *pem, size_t n, int max, STACK_OF(X509) **out, struct r
 	return 0;
 }
 
+/* As RFC 7468 has it: lines of 64 characters. */
+static void write_block(struct rk_buf *out, const char *label, const void *der, size_t n)
+{
+	enum { LINE = 48 };
+	const char *p = der;
+
+	rk_buf_addf(out, "%s%s%s\n", BEGIN, label, DASHES);
+	for (size_t i = 0; i < n; i += LINE) {
+		rk_base64(out, p + i, n - i < LINE ? n - i : LINE);
+		rk_buf_putc(out, '\n');
+	}
+	rk_buf_addf(out, "%s%s%s\n", END, label, DASHES);
+}
+
 int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err)
 {
-	auto_bio *bio = BIO_new(BIO_s_mem());
-	bool good = bio != NULL;
+	for (int i = 0; i < sk_X509_num(list); i++) {
+		unsigned char *der = NULL;
+		int n = i2d_X509(sk_X509_value(list, i), &der);
 
-	for (int i = 0; good && i < sk_X509_num(list); i++)
-		good = PEM_write_bio_X509(bio, sk_X509_value(list, i));
-	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
+		if (n <= 0)
+			return rk_err_set(err, RK_FAIL, "certificate %d is damaged", i + 1);
+		write_block(out, PEM_STRING_X509, der, (size_t)n);
+		OPENSSL_free(der);
+	}
+	return 0;
 }
 
 /* Go passes over what it does not read: the CA would be missing without a word. */
@@ -309,26 +327,73 @@ static int check_go(const STACK_OF(X509) *list, struct rk_err *err)
 	return 0;
 }
 
+static int refuse_key(struct rk_buf *pem, bool with_key, struct rk_err *err)
+{
+	if (!holds_key(pem->s, pem->len))
+		return 0;
+	pem->secret = true; /* so that it is wiped */
+	if (with_key)
+		return 0;
+	rk_buf_reset(pem);
+	rk_err_set(err, RK_FAIL, "it holds a private key, and only certificates belong here");
+	return rk_err_hint(err,
+		"put only the certificates into a file: openssl crl2pkcs7 -nocrl -certfile "
+		"FILE | openssl pkcs7 -print_certs -out CERTIFICATES.pem");
+}
+
+static void replace(struct rk_buf *pem, const struct rk_buf *with)
+{
+	rk_buf_reset(pem);
+	rk_buf_put(pem, with->s, with->len);
+}
+
+/* The certificates, at most max of them, in pem and decoded. */
+static int admit(
+	struct rk_buf *pem, bool with_key, int max, STACK_OF(X509) **list, struct rk_err *err)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	if (refuse_key(pem, with_key, err) < 0 || cert_read(pem->s, pem->len, max, list, err) < 0 ||
+		check_go(*list, err) < 0 || cert_write(*list, &out, err) < 0)
+		return -1;
+	replace(pem, &out);
+	return 0;
+}
+
 int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 {
-	bool key = holds_key(pem->s, pem->len);
-	rk_auto_buf out = RK_BUF_INIT;
 	auto_stack *list = NULL;
 
-	pem->secret = pem->secret || key; /* so that it is wiped */
-	if (key && !with_key) {
-		rk_buf_reset(pem);
-		rk_err_set(
-			err, RK_FAIL, "it holds a private key, and only certificates belong here");
-		return rk_err_hint(err,
-			"put only the certificates into a file: openssl crl2pkcs7 -nocrl -certfile "
-			"FILE | openssl pkcs7 -print_certs -out CERTIFICATES.pem");
+	return admit(pem, with_key, BUNDLE_MAX, &list, err);
+}
+
+/* Whether all blocks are certificates in well-formed DER, written again into out. */
+static bool write_certs(const struct rk_buf *pem, struct rk_buf *out)
+{
+	auto_block b = BLOCK_INIT;
+	struct pem in;
+	int r, count = 0;
+
+	if (cert_open_pem(&in, pem->s, pem->len, NULL) < 0)
+		return false;
+	while ((r = cert_next_block(&in, &b)) == 1) {
+		if (!rk_streq(b.name, PEM_STRING_X509) || b.header[0] || ++count > BUNDLE_MAX ||
+			!cert_is_der(b.der.s, b.der.len))
+			return false;
+		write_block(out, PEM_STRING_X509, b.der.s, b.der.len);
 	}
-	if (cert_read(pem->s, pem->len, BUNDLE_MAX, &list, err) < 0 || check_go(list, err) < 0 ||
-		cert_write(list, &out, err) < 0)
+	return r == 0 && count > 0;
+}
+
+int rk_cert_admit_tls(struct rk_buf *pem, bool with_key, struct rk_err *err)
+{
+	rk_auto_buf out = RK_BUF_INIT;
+
+	if (refuse_key(pem, with_key, err) < 0)
 		return -1;
-	rk_buf_reset(pem);
-	rk_buf_put(pem, out.s, out.len);
+	if (!write_certs(pem, &out))
+		return rk_cert_admit(pem, with_key, err);
+	replace(pem, &out);
 	return 0;
 }
 
@@ -337,18 +402,33 @@ int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 /* PKCS#8 wraps the algorithm around what the older notations have alone. */
 static bool is_pkcs8(const struct block *b)
 {
-	const unsigned char *p = (const unsigned char *)b->der.s, *end = p + b->der.len;
-	int tag = 0, class;
-	long len;
+	struct pem in = {b->der.s, b->der.s + b->der.len};
 
-	ASN1_get_object(&p, &len, &tag, &class, end - p); /* the whole */
-	ASN1_get_object(&p, &len, &tag, &class, end - p); /* its version */
-	p += len;
-	ASN1_get_object(&p, &len, &tag, &class, end - p);
-	return tag == V_ASN1_SEQUENCE;
+	return cert_enter(&in) && cert_skip(&in) && in.p < in.end && *in.p == 0x30;
 }
 
-/* In the notation it came in: a copy that is compared with its source stays as it is. */
+/* Whether a block is what its label says, as far as the outermost structure tells. In particular it is
+ * not an encrypted key, which does not begin with a version. */
+static bool is_plain_key(const struct block *b)
+{
+	struct pem in = {b->der.s, b->der.s + b->der.len};
+
+	if (!cert_is_der(b->der.s, b->der.len) || *in.p != 0x30 || !cert_enter(&in) ||
+		in.p == in.end || *in.p != V_ASN1_INTEGER)
+		return false;
+	if (!cert_skip(&in) || in.p == in.end)
+		return false;
+	switch (*in.p) {
+	case 0x30:
+		return rk_streq(b->name, PEM_STRING_PKCS8INF);
+	case V_ASN1_INTEGER:
+		return rk_streq(b->name, PEM_STRING_RSA);
+	default:
+		return *in.p == V_ASN1_OCTET_STRING && rk_streq(b->name, PEM_STRING_ECPRIVATEKEY);
+	}
+}
+
+/* In the notation it came in, as OpenSSL writes it. */
 static int write_key(const struct block *b, EVP_PKEY *key, struct rk_buf *out, struct rk_err *err)
 {
 	auto_bio *bio = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
@@ -359,24 +439,84 @@ static int write_key(const struct block *b, EVP_PKEY *key, struct rk_buf *out, s
 	else
 		good = good &&
 		       PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL);
+	rk_buf_reset(out);
 	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
 }
 
-int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err)
+static int find_and_decode(
+	const struct rk_buf *pem, struct block *b, EVP_PKEY **key, struct rk_err *err)
+{
+	if (cert_find_key(pem->s, pem->len, b, err) < 0)
+		return -1;
+	return cert_decode_key(b, key, err);
+}
+
+/* A copy that is compared with its source stays as it is: only what is not in the usual form is written
+ * by OpenSSL, and read once more. */
+static int read_plain_key(struct rk_buf *pem, struct block *b, EVP_PKEY **key, struct rk_err *err)
+{
+	if (find_and_decode(pem, b, key, err) < 0)
+		return -1;
+	if (is_plain_key(b))
+		return 0;
+	if (write_key(b, *key, pem, err) < 0)
+		return -1;
+	EVP_PKEY_free(rk_steal(key));
+	return find_and_decode(pem, b, key, err);
+}
+
+static int admit_key(struct rk_buf *pem, EVP_PKEY **key, struct rk_err *err)
 {
 	auto_block b = BLOCK_INIT;
-	auto_pkey *key = NULL;
 	int r;
 
 	pem->secret = true;
 	ERR_set_mark();
-	r = cert_read_key(pem->s, pem->len, &b, &key, err);
+	r = read_plain_key(pem, &b, key, err);
 	rk_buf_reset(pem);
-	if (r == 0 && !cert_go_key(key))
+	if (r == 0 && !cert_go_key(*key, &b, is_pkcs8(&b)))
 		r = rk_err_set(
 			err, RK_FAIL, "the private key is damaged: its parts do not fit together");
-	if (r == 0)
-		r = write_key(&b, key, pem, err);
 	ERR_pop_to_mark();
+	if (r == 0)
+		write_block(pem, b.name, b.der.s, b.der.len);
 	return r;
+}
+
+int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err)
+{
+	auto_pkey *key = NULL;
+
+	return admit_key(pem, &key, err);
+}
+
+int rk_cert_admit_tls_key(struct rk_buf *pem, struct rk_err *err)
+{
+	auto_block b = BLOCK_INIT;
+
+	pem->secret = true;
+	if (cert_find_key(pem->s, pem->len, &b, err) < 0)
+		return -1;
+	if (!is_plain_key(&b))
+		return rk_cert_admit_key(pem, err);
+	rk_buf_reset(pem);
+	write_block(pem, b.name, b.der.s, b.der.len);
+	return 0;
+}
+
+int rk_cert_admit_pair(
+	struct rk_cert **out, struct rk_buf *crt, struct rk_buf *key, struct rk_err *err)
+{
+	auto_stack *chain = NULL;
+	auto_pkey *pkey = NULL;
+
+	*out = NULL;
+	if (admit(crt, false, CHAIN_MAX, &chain, err) < 0)
+		return rk_err_wrap(err, "tls.crt");
+	if (admit_key(key, &pkey, err) < 0)
+		return rk_err_wrap(err, "tls.key");
+	if (cert_from_chain(out, &chain, err) < 0)
+		return -1;
+	(*out)->key = rk_steal(&pkey);
+	return 0;
 }

@@ -36,7 +36,7 @@ static EVP_PKEY *decode_key(const struct block *b)
 }
 
 /* Encrypted keys never reach a library: each library prompts for the passphrase differently. */
-static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
+static int check_key_block(const struct block *b, struct rk_err *err)
 {
 	if (rk_streq(b->name, PEM_STRING_PKCS8) || strstr(b->header, "ENCRYPTED")) {
 		rk_err_set(err, RK_FAIL,
@@ -50,27 +50,30 @@ static int block_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 	}
 	if (!rk_suffix(b->name, " PRIVATE KEY") && !rk_streq(b->name, PEM_STRING_PKCS8INF))
 		return rk_err_set(err, RK_FAIL, "is not a private key");
-	ERR_set_mark();
-	*out = decode_key(b);
-	ERR_pop_to_mark();
-	if (!*out)
-		return rk_err_set(
-			err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
 	return 0;
 }
 
+int cert_decode_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
+{
+	ERR_set_mark();
+	*out = decode_key(b);
+	ERR_pop_to_mark();
+	if (*out)
+		return 0;
+	return rk_err_set(err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
+}
+
 /* Parameters, certificates and the like before the key are passed over. */
-int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, struct rk_err *err)
+int cert_find_key(const char *pem, size_t n, struct block *b, struct rk_err *err)
 {
 	struct pem in;
 	int r;
 
-	*out = NULL;
 	if (cert_open_pem(&in, pem, n, err) < 0)
 		return -1;
 	while ((r = cert_next_block(&in, b)) == 1)
 		if (is_key_block(b))
-			return block_key(b, out, err);
+			return check_key_block(b, err);
 	if (r < 0)
 		return rk_err_set(err, RK_FAIL, "the private key is damaged or cut off");
 	rk_err_set(err, RK_FAIL, "is not a private key");
@@ -83,7 +86,9 @@ static int read_key(const char *pem, size_t n, EVP_PKEY **out, struct rk_err *er
 {
 	auto_block b = BLOCK_INIT;
 
-	return cert_read_key(pem, n, &b, out, err);
+	if (cert_find_key(pem, n, &b, err) < 0)
+		return -1;
+	return cert_decode_key(&b, out, err);
 }
 
 /* Public halves that agree prove nothing about the private one: sign and verify. */
@@ -116,12 +121,8 @@ static bool key_fits(X509 *x, EVP_PKEY *key)
 	return ok;
 }
 
-int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err)
+int cert_check_key(const struct rk_cert *c, EVP_PKEY *key, struct rk_err *err)
 {
-	auto_pkey *key = NULL;
-
-	if (read_key(key_pem, n, &key, err) < 0)
-		return -1;
 	if (key_fits(sk_X509_value(c->chain, 0), key))
 		return 0;
 	for (int i = 1; i < sk_X509_num(c->chain); i++)
@@ -136,6 +137,15 @@ int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, st
 				i + 1);
 		}
 	return rk_err_set(err, RK_FAIL, "the private key does not belong to the certificate");
+}
+
+int rk_cert_check_key(const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err)
+{
+	auto_pkey *key = NULL;
+
+	if (read_key(key_pem, n, &key, err) < 0)
+		return -1;
+	return cert_check_key(c, key, err);
 }
 
 /* --- signing --- */

@@ -139,7 +139,8 @@ char *rk_cert_weakness(const struct rk_cert *c)
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err)
 {
-	if (key_pem && rk_cert_check_key(c, key_pem, n, err) < 0)
+	if (key_pem ? rk_cert_check_key(c, key_pem, n, err) < 0
+		    : c->key && cert_check_key(c, c->key, err) < 0)
 		return -1;
 	if (check_dates(c, now ? now : time(NULL), err) < 0 || rk_cert_check_kind(c, err) < 0)
 		return -1;

@@ -164,6 +164,7 @@ void rk_cert_free(struct rk_cert *c)
 	if (!c)
 		return;
 	sk_X509_pop_free(c->chain, X509_free);
+	EVP_PKEY_free(c->key);
 	for (size_t i = 0; i < c->nsans; i++)
 		free(c->sans[i]);
 	free(c->sans);

@@ -20,6 +20,15 @@ int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err) RK_MUST
 /* The same for a private key: the first one alone passes, under the label that its content has.
  * Errors: RK_FAIL "is not a private key", "the private key is encrypted: …", "… is damaged". */
 int rk_cert_admit_key(struct rk_buf *pem, struct rk_err *err) RK_MUST_USE;
+/* Certificate and key of one TLS Secret, both as above and in one pass, at most 64 certificates. out is
+ * the leaf with its chain, and knows the key. Errors say tls.crt or tls.key. */
+int rk_cert_admit_pair(struct rk_cert **out, struct rk_buf *crt, struct rk_buf *key,
+	struct rk_err *err) RK_MUST_USE;
+/* The same two for our own connections alone: OpenSSL decodes the text when it connects, so here only
+ * blocks, labels and DER are checked and written again. What is not in the usual form is treated as
+ * above. The result must not be passed on to another program. */
+int rk_cert_admit_tls(struct rk_buf *pem, bool with_key, struct rk_err *err) RK_MUST_USE;
+int rk_cert_admit_tls_key(struct rk_buf *pem, struct rk_err *err) RK_MUST_USE;
 
 /* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
@@ -67,7 +76,7 @@ int rk_cert_check_key(
 /* Judge a certificate for serving hosts at time now (0: the clock): key fits, not expired, not yet
  * valid, covers every host, and neither it nor its chain has what crypto/tls and crypto/x509 of Go
  * refuse (rk_cert_check_kind). One error, naming the first trouble and what to do. key_pem NULL:
- * there is no key to look at. */
+ * the key that rk_cert_admit_pair found; without one, none is checked. */
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err) RK_MUST_USE;
 

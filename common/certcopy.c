@@ -14,28 +14,18 @@ static int decode(
 	return rk_err_set(err, RK_NOTFOUND, "data.%s is empty", key);
 }
 
-/* Certificate and key as they are passed on. */
-static int take_pair(
-	const struct rk_val *secret, struct rk_buf *crt, struct rk_buf *key, struct rk_err *err)
-{
-	if (decode(secret, "tls.crt", crt, err) < 0 || decode(secret, "tls.key", key, err) < 0)
-		return -1;
-	if (rk_cert_admit(crt, false, err) < 0)
-		return rk_err_wrap(err, "tls.crt");
-	return rk_cert_admit_key(key, err) < 0 ? rk_err_wrap(err, "tls.key") : 0;
-}
-
-/* Judge them, and leave them in crt and key. */
+/* Judge certificate and key, and leave them in crt and key as they are passed on. */
 static int judge_pair(const struct rk_val *secret, const struct rk_strv *hosts, struct rk_buf *crt,
 	struct rk_buf *key, struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_cert *cert = NULL;
 
-	if (take_pair(secret, crt, key, err) < 0 || rk_cert_parse(&cert, crt->s, crt->len, err) < 0)
+	if (decode(secret, "tls.crt", crt, err) < 0 || decode(secret, "tls.key", key, err) < 0 ||
+		rk_cert_admit_pair(&cert, crt, key, err) < 0)
 		return -1;
 	res->not_after = rk_cert_not_after(cert);
 	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
-	return rk_cert_check(cert, key->s, key->len, hosts->v, hosts->n, 0, err);
+	return rk_cert_check(cert, NULL, 0, hosts->v, hosts->n, 0, err);
 }
 
 int rk_certcopy_judge(const struct rk_val *secret, const struct rk_strv *hosts,

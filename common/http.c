@@ -25,7 +25,7 @@ static char *secret_dup(const char *s)
 /* libcurl sees what we have read ourselves and written again: it would ask for the passphrase of
  * an encrypted key. */
 static int ident_new(struct rk_ident **out, const char *cert, size_t cert_len, const char *key,
-	size_t key_len, bool admitted, struct rk_err *err)
+	size_t key_len, struct rk_err *err)
 {
 	struct rk_ident *id;
 
@@ -39,8 +39,8 @@ static int ident_new(struct rk_ident **out, const char *cert, size_t cert_len, c
 	rk_buf_put(&id->cert, cert, cert_len);
 	if (key)
 		rk_buf_put(&id->key, key, key_len);
-	if (!admitted && (rk_cert_admit(&id->cert, true, err) < 0 ||
-				 (key && rk_cert_admit_key(&id->key, err) < 0))) {
+	if (rk_cert_admit_tls(&id->cert, true, err) < 0 ||
+		(key && rk_cert_admit_tls_key(&id->key, err) < 0)) {
 		rk_ident_unref(id);
 		return rk_err_wrap(err, "the client certificate");
 	}
@@ -261,10 +261,10 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 		return rk_err_set(err, RK_USAGE, "the user agent holds a control character");
 	if (c->ca) {
 		rk_buf_put(&h->ca, c->ca, c->ca_len);
-		if (!c->admitted && rk_cert_admit(&h->ca, false, err) < 0)
+		if (rk_cert_admit_tls(&h->ca, false, err) < 0)
 			return not_admitted(h, "the CA", err);
 	}
-	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, c->admitted, err) < 0)
+	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0)
 		return not_admitted(h, NULL, err);
 	h->bearer = secret_dup(c->bearer);
 	h->user = secret_dup(c->user);
@@ -339,7 +339,7 @@ int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const
 {
 	struct rk_ident *id;
 
-	if (ident_new(&id, cert, cert_len, key, key_len, false, err) < 0)
+	if (ident_new(&id, cert, cert_len, key, key_len, err) < 0)
 		return -1;
 	drop_connections(h);
 	rk_ident_unref(h->ident);

@@ -31,8 +31,6 @@ struct rk_http_conf {
 	int64_t request_ms;	    /* whole request, 0: 30 s; streams are exempt. A connection on
 				     * which nothing is acknowledged for so long is lost */
 	bool allow_http;
-	bool admitted; /* ca, cert and key are what rk_cert_admit and rk_cert_admit_key wrote: they
-			* need not be read again */
 	/* Asked before each request is sent; false: it is never sent, which is an error. NULL: all
 	 * are sent. */
 	bool (*may_send)(const void *arg, const struct rk_http_req *req);
@@ -87,7 +85,7 @@ static inline void rk_cleanup_http_(struct rk_http **h)
 #define rk_auto_http __attribute__((cleanup(rk_cleanup_http_))) struct rk_http
 
 /* Replace the token (copied) or the client certificate; the latter drops open connections.
- * Errors: RK_FAIL as of rk_cert_admit and rk_cert_admit_key; the old one stays then. */
+ * Errors: RK_FAIL as of rk_cert_admit_tls and rk_cert_admit_tls_key; the old one stays then. */
 void rk_http_set_bearer(struct rk_http *h, const char *token);
 int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
 	size_t key_len, struct rk_err *err) RK_MUST_USE;

@@ -15,7 +15,8 @@ static int take_cluster(
 	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
 	struct rk_doc *d = t->exec_doc;
 
-	(void)err;
+	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
 	rk_set_str(d, m, "server", t->server);
 	for (size_t i = 0; i < RK_COUNT(same); i++) {
 		const struct rk_val *v = rk_get(c->v, same[i], NULL);

@@ -164,7 +164,7 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 		return 0;
 	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
 		return -1;
-	if (!t->ca.len || rk_cert_admit(&t->ca, false, err) == 0)
+	if (!t->ca.len || rk_cert_admit_tls(&t->ca, false, err) == 0)
 		return 0;
 	if (f->certificate_authority)
 		return rk_err_wrap(err, "--certificate-authority %s", f->certificate_authority);
@@ -204,7 +204,7 @@ static int pod_ca(struct rk_target *t, const char *dir, struct rk_err *err)
 		return 0; /* as client-go: the system's roots then */
 	if (rk_file_read(path, 1 << 20, &t->ca, err) < 0)
 		return -1;
-	return rk_cert_admit(&t->ca, false, err) < 0 ? rk_err_wrap(err, "%s", path) : 0;
+	return rk_cert_admit_tls(&t->ca, false, err) < 0 ? rk_err_wrap(err, "%s", path) : 0;
 }
 
 /* The service account; each of --server, --certificate-authority, --token-file replaces its part. */
@@ -283,7 +283,6 @@ static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
 	struct rk_http_conf *c = &t->conf;
 
 	c->base = t->server;
-	c->admitted = true; /* by take_ca, pod_ca and kc_take_user */
 	if (t->ca.len) {
 		c->ca = t->ca.s;
 		c->ca_len = t->ca.len;

@@ -5,12 +5,17 @@
 #include "cert.h"
 #include "kubeconfig-priv.h"
 
-int rk_target_check(const struct rk_target *t, struct rk_err *err)
+int rk_target_check(struct rk_target *t, struct rk_err *err)
 {
 	rk_auto_cert *cert = NULL;
 
-	if (t->cert.len && (rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
-				   rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
+	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
+			t->cluster ? t->cluster : "--certificate-authority");
+	if (t->cert.len &&
+		(rk_cert_admit(&t->cert, false, err) < 0 || rk_cert_admit_key(&t->key, err) < 0 ||
+			rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
+			rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
 		return rk_err_wrap(err, "client certificate of user \"%s\"",
 			t->user ? t->user : "--client-certificate");
 	if (t->exec && kc_check_exec(t->exec, err) < 0)

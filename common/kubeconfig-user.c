@@ -44,9 +44,9 @@ static int admit_pair(
 
 	if (!path && kc_str(u, "client-certificate", &path, err) < 0)
 		return -1;
-	if (rk_cert_admit(&t->cert, path != NULL, err) < 0)
+	if (rk_cert_admit_tls(&t->cert, path != NULL, err) < 0)
 		rk_err_wrap(err, "client certificate");
-	else if (rk_cert_admit_key(&t->key, err) < 0)
+	else if (rk_cert_admit_tls_key(&t->key, err) < 0)
 		rk_err_wrap(err, "client key");
 	else
 		return 0;
