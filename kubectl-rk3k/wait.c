@@ -16,9 +16,9 @@
 struct opts {
 	struct rk_kube_flags kube;
 	struct rk_settings_flags settings; /* of a step */
-	const char *for_, *labels;
+	const char *for_, *labels, *fields;
 	int64_t timeout_ms;
-	bool fail_fast;
+	bool fail_fast, all, all_ns;
 };
 
 static void defaults(void *p)
@@ -36,6 +36,12 @@ static const struct rk_opt options[] = {
 			"default)"},
 	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
 		.help = "all objects of TYPE that carry these labels; at least one"},
+	{"field-selector", .kind = RK_OPT_STR, .off = offsetof(struct opts, fields),
+		.arg = "FIELDS", .help = "all objects of TYPE with these fields; at least one"},
+	{"all", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, all),
+		.help = "all objects of TYPE in the namespace; at least one"},
+	{"all-namespaces", 'A', RK_OPT_FLAG, offsetof(struct opts, all_ns),
+		.help = "with --all, -l or --field-selector: in all namespaces"},
 	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
 		.help = "how long to wait; 0: look once (default: the step's own, objects 30s)"},
 	{"fail-fast", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, fail_fast),
@@ -107,7 +113,7 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 
 struct item {
 	const struct rk_res *res;
-	char *ns, *name; /* name NULL: those with the labels */
+	char *ns, *name; /* name NULL: all that the selectors admit */
 	struct rk_mirror *mirror;
 	struct rk_doc *doc; /* of polled */
 	struct rk_val *polled;
@@ -128,8 +134,15 @@ struct objects {
 	int64_t next_poll;
 };
 
+/* Whether objects are selected, and not named. */
+static bool selects(const struct opts *o)
+{
+	return o->all || o->labels || o->fields;
+}
+
 static void add_item(struct objects *w, const struct rk_res *res, const char *name)
 {
+	const struct opts *o = w->o;
 	struct item *it;
 
 	w->v = rk_realloc(w->v, (w->n + 1) * sizeof(*w->v));
@@ -138,10 +151,12 @@ static void add_item(struct objects *w, const struct rk_res *res, const char *na
 		.why = RK_BUF_INIT,
 		.label = RK_BUF_INIT,
 		.name = name ? rk_strdup(name) : NULL,
-		.ns = res->namespaced ? rk_strdup(rk_kube_namespace(w->k)) : NULL};
+		.ns = res->namespaced && !o->all_ns ? rk_strdup(rk_kube_namespace(w->k)) : NULL};
 	rk_res_label(res, it->ns, name, &it->label);
-	if (!name)
-		rk_buf_addf(&it->label, " with labels %s", w->o->labels);
+	if (o->labels)
+		rk_buf_addf(&it->label, " with labels %s", o->labels);
+	if (o->fields)
+		rk_buf_addf(&it->label, " with fields %s", o->fields);
 }
 
 /* A kind that the server does not have: good for delete; else it may still come. */
@@ -163,35 +178,68 @@ static int find_kind(struct objects *w, const char *word, int64_t deadline,
 	return 0;
 }
 
-static int collect(struct objects *w, int argc, char **argv, int64_t deadline, struct rk_err *err)
+static int add_kind(
+	struct objects *w, const char *word, const char *name, int64_t deadline, struct rk_err *err)
 {
-	const char *type = NULL;
+	const struct rk_res *res = NULL;
 
+	if (name && !rk_object_name_ok(name))
+		return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
+	if (find_kind(w, word, deadline, &res, err) < 0)
+		return -1;
+	if (res)
+		add_item(w, res, name);
+	else
+		rk_printf("%s/%s condition met\n", word, name ? name : "*");
+	return 0;
+}
+
+static int wrong_words(const struct opts *o, const char *word, struct rk_err *err)
+{
+	if (selects(o))
+		return rk_err_set(err, RK_USAGE,
+			"%s: %s selects objects: give types, without names", word,
+			o->all	    ? "--all"
+			: o->labels ? "-l"
+				    : "--field-selector");
+	return rk_err_set(err, RK_USAGE,
+		"%s: give TYPE/NAME, TYPE NAME, or TYPE with --all or -l LABELS", word);
+}
+
+/* TYPE[,TYPE...] of what is selected. */
+static int collect_selected(
+	struct objects *w, int argc, char **argv, int64_t deadline, struct rk_err *err)
+{
 	for (int i = 0; i < argc; i++) {
-		const char *slash = strchr(argv[i], '/');
-		const char *name = slash ? slash + 1 : NULL;
-		rk_auto_free char *word = NULL;
-		const struct rk_res *res = NULL;
+		if (strchr(argv[i], '/'))
+			return wrong_words(w->o, argv[i], err);
+		for (const char *s = argv[i]; *s; s += *s == ',') {
+			size_t n = strcspn(s, ",");
+			rk_auto_free char *word = rk_strndup(s, n);
 
-		if (!slash && !type && !w->o->labels && i + 1 < argc) { /* TYPE NAME... */
-			type = argv[i];
-			continue;
+			if (add_kind(w, word, NULL, deadline, err) < 0)
+				return -1;
+			s += n;
 		}
-		if (!slash && type)
-			name = argv[i];
-		if ((slash && (type || w->o->labels)) || (!name && !w->o->labels))
-			return rk_err_set(err, RK_USAGE,
-				"%s: give TYPE/NAME, TYPE NAME or -l LABELS TYPE", argv[i]);
-		if (name && !rk_object_name_ok(name))
-			return rk_err_set(err, RK_USAGE, "%s is no name an object can have", name);
-		word = slash ? rk_strndup(argv[i], (size_t)(slash - argv[i]))
-			     : rk_strdup(type ? type : argv[i]);
-		if (find_kind(w, word, deadline, &res, err) < 0)
+	}
+	return 0;
+}
+
+/* TYPE/NAME..., or TYPE NAME... */
+static int collect_named(
+	struct objects *w, int argc, char **argv, int64_t deadline, struct rk_err *err)
+{
+	const char *type = argc > 1 && !strchr(argv[0], '/') ? argv[0] : NULL;
+
+	for (int i = type ? 1 : 0; i < argc; i++) {
+		const char *slash = strchr(argv[i], '/');
+		rk_auto_free char *word =
+			slash ? rk_strndup(argv[i], (size_t)(slash - argv[i])) : NULL;
+
+		if (!slash == !type)
+			return wrong_words(w->o, argv[i], err);
+		if (add_kind(w, type ? type : word, type ? argv[i] : slash + 1, deadline, err) < 0)
 			return -1;
-		if (res)
-			add_item(w, res, name);
-		else
-			rk_printf("%s/%s condition met\n", word, name ? name : "*");
 	}
 	return 0;
 }
@@ -350,7 +398,7 @@ static int run_objects(struct objects *w, int64_t ms, int64_t began, struct rk_e
 		struct item *it = &w->v[i];
 		rk_auto_free char *field =
 			it->name ? rk_asprintf("metadata.name=%s", it->name) : NULL;
-		struct rk_list_opts lo = {.fields = field,
+		struct rk_list_opts lo = {.fields = field ? field : w->o->fields,
 			.labels = w->o->labels,
 			.metadata_only =
 				w->cond.kind == RK_COND_DELETE || w->cond.kind == RK_COND_EXISTS};
@@ -384,15 +432,27 @@ static void release(struct objects *w)
 	rk_cond_release(&w->cond);
 }
 
+static void print_one(const struct rk_res *r, const char *name)
+{
+	rk_auto_buf word = RK_BUF_INIT;
+
+	rk_res_word(r, name, &word);
+	rk_printf("%s condition met\n", word.s);
+}
+
+/* A line for each object; of those that are gone there is no name. */
 static void print_met(const struct objects *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		rk_auto_buf word = RK_BUF_INIT;
+		const struct item *it = &w->v[i];
 
-		if (w->v[i].held) {
-			rk_res_word(w->v[i].res, w->v[i].name ? w->v[i].name : "*", &word);
-			rk_printf("%s condition met\n", word.s);
-		}
+		if (!it->held)
+			continue;
+		if (it->name || !rk_mirror_count(it->mirror))
+			print_one(it->res, it->name ? it->name : "*");
+		else
+			rk_mirror_each(obj, it->mirror)
+				print_one(it->res, rk_get_str(obj, "metadata", "name", NULL));
 	}
 }
 
@@ -408,7 +468,8 @@ static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_e
 		r = rk_connect(&c, &o->kube, err);
 	if (r == 0) {
 		w.k = c.kube;
-		r = collect(&w, argc, argv, began + ms, err);
+		r = (selects(o) ? collect_selected : collect_named)(
+			&w, argc, argv, began + ms, err);
 	}
 	if (r == 0 && w.n) {
 		if (ms > 0)
@@ -433,23 +494,42 @@ static bool is_step(int argc, char **argv)
 	return false;
 }
 
+static int no_such_step(const char *word, struct rk_err *err)
+{
+	rk_auto_buf list = RK_BUF_INIT;
+	const char *names[16] = {NULL}, *near;
+	size_t n = 0;
+
+	for (const struct rk_await_step *s = rk_await_steps; s->name; s++) {
+		rk_buf_addf(&list, "%s%s", n ? ", " : "", s->name);
+		if (n + 1 < RK_COUNT(names))
+			names[n++] = s->name;
+	}
+	near = rk_nearest(word, names);
+	rk_err_set(err, RK_USAGE, "%s is neither TYPE/NAME nor a step", word);
+	if (near)
+		return rk_err_hint(err, "did you mean %s?", near);
+	return rk_err_hint(err, "the steps are %s; with a TYPE use --all or -l LABELS", list.s);
+}
+
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 
-	if (is_step(argc, argv) && !o->labels)
+	if (o->all && (o->labels || o->fields))
+		return rk_err_set(err, RK_USAGE, "--all excludes -l and --field-selector");
+	if (o->all_ns && (!selects(o) || o->kube.ns))
+		return rk_err_set(err, RK_USAGE,
+			"-A requires --all, -l or --field-selector, and excludes -n");
+	if (is_step(argc, argv) && !selects(o))
 		return wait_step(o, argv[0], err);
-	if (argc == 1 && !strchr(argv[0], '/') && !o->labels) {
-		rk_err_set(err, RK_USAGE, "%s is neither TYPE/NAME nor a step", argv[0]);
-		return rk_err_hint(err,
-			"steps are controller, teardown, cluster, cert-manager, issuer, "
-			"rancher, certificate and url");
-	}
+	if (argc == 1 && !strchr(argv[0], '/') && !selects(o))
+		return no_such_step(argv[0], err);
 	return wait_objects(o, argc, argv, err);
 }
 
 static const struct rk_verb verbs[] = {
-	{.args = "STEP | TYPE/NAME... | -l LABELS TYPE",
+	{.args = "STEP | TYPE/NAME... | TYPE --all | TYPE -l LABELS",
 		.summary = "wait, and say what for",
 		.opts = options,
 		.min_args = 1,
@@ -463,6 +543,7 @@ static const struct rk_verb verbs[] = {
 			"  kubectl rk3k wait cluster.k3k.io/rancher -n rancher-k3k\n"
 			"  kubectl rk3k wait --virtual rancher deployment/rancher -n "
 			"cattle-system\n"
+			"  kubectl rk3k wait pods --all -n rancher-k3k --timeout=5m\n"
 			"  kubectl rk3k wait namespace/rancher-k3k --for=delete --timeout=5m\n"},
 	{0},
 };

@@ -159,6 +159,41 @@ controller_runs() {
 	wait
 }
 
+@test "wait: --all, --field-selector and -A wait for all that they select" {
+	await configmaps,secrets --all --for exists --timeout 0
+	assert_failure 3
+	assert_regex "$stderr" "secrets.*there are none"
+	kubectl create secret generic a --from-literal k=v
+	kubectl create secret generic b
+	await secret --all --for jsonpath='{.data.k}'=dg== --timeout 0
+	assert_failure 4
+	later 1 kubectl create secret generic c --from-literal k=v
+	kubectl patch secret b -p '{"data":{"k":"dg=="}}'
+	await secret --all --for jsonpath='{.data.k}'=dg== --timeout 20s
+	assert_success
+	assert_line "secret/a condition met"
+	assert_line "secret/b condition met"
+	wait
+	await secret --field-selector metadata.name=b --for exists --timeout 0
+	assert_output "secret/b condition met"
+	await secret --field-selector metadata.name=b -A --for exists --timeout 0
+	assert_output "secret/b condition met"
+	await namespaces --all --timeout 0
+	assert_line "namespace/$NS condition met"
+}
+
+@test "wait: what selects objects excludes names" {
+	local words
+	for words in 'configmap/a --all' 'configmap --all -l a=b' 'configmap/a -A' 'configmap --all -A -n x' \
+		'configmap/a --field-selector metadata.name=a' 'configmap' '--all'; do
+		# shellcheck disable=SC2086 # words
+		await $words
+		assert_failure 2
+	done
+	await clsuter
+	assert_regex "$stderr" 'clsuter is neither TYPE/NAME nor a step; did you mean cluster\?'
+}
+
 @test "wait: no right to watch: looks now and then; no right at all: exit 5" {
 	kubectl create configmap a
 	own_account get configmaps
