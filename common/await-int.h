@@ -19,7 +19,7 @@ struct report {
 	struct rk_err dead;  /* with DEAD */
 };
 
-#define MIRRORS_MAX 8
+#define MIRRORS_MAX 9
 
 struct await {
 	const struct rk_await *a;

@@ -10,15 +10,16 @@
 #define K3K_DEPLOY     "k3k"
 #define TRY_MS	       2000
 #define ABSENT_MS      10000 /* nobody is about to make what is not there for so long */
-#define RECENT_S       180   /* a change that the controller may not have acted on */
-#define ACT_MS	       90000 /* for the controller to act on it */
-#define SAME_SECOND_MS 3000
-#define SERVER_READY_S 180 /* readiness alone takes 60 s on every start */
+#define PENDING_S      600   /* a change that a controller may still have to act on */
+#define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
 
 const struct rk_await_step rk_await_steps[] = {
 	{"controller", "the k3k controller runs"},
 	{"teardown", "nothing is left of a virtual cluster that is being deleted; one that is not "
 		     "is refused"},
+	{"clusters",
+		"the servers of all virtual clusters run as the current k3k controller has set "
+		"them up; those that never ran are not waited for"},
 	{"cluster",
 		"the virtual cluster is Ready, its servers run, its API answers and takes charts"},
 	{"cert-manager", "cert-manager is installed and runs"},
@@ -112,7 +113,17 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 
 /* --- cluster --- */
 
-enum { CL_CLUSTER, CL_PODS, CL_SETS, CL_CLAIMS, CL_EVENTS, CL_CONTROLLER, CL_CLASSES, CL_SECRET };
+enum {
+	CL_CLUSTER,
+	CL_PODS,
+	CL_SETS,
+	CL_CLAIMS,
+	CL_EVENTS,
+	CL_CONTROLLER,
+	CL_CLASSES,
+	CL_SECRET,
+	CL_CONTROLLER_PODS
+};
 
 static const char *cluster_noun(const struct rk_settings *s)
 {
@@ -143,6 +154,7 @@ static void cluster_start(struct await *w)
 	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
 	rk_k3k_name(set, cluster_of(w), "kubeconfig");
 	await_extra(w, w->a->host, &RK_SECRET, ns_of(w), set, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
 }
 
 /* A cluster that nobody works on: the first thing to look at when nothing happens. */
@@ -214,9 +226,10 @@ static void look_servers(const struct await *w, struct report *r)
 		add_part(&r->fault, "no server pod can be made: %s", event.s);
 }
 
-/* --- whether what is seen is of the present spec; k3k has no observedGeneration --- */
+/* --- whether what is seen is of the current spec and controller; k3k has no observedGeneration --- */
 
-/* When an object was last written, or with field ("f:spec") that part of it; 0: unknown. */
+/* When the part of an object that has this field ("f:spec") was last written, by the API server's
+ * clock; 0: unknown. */
 static int64_t written(const struct rk_val *obj, const char *field)
 {
 	int64_t newest = 0;
@@ -224,49 +237,181 @@ static int64_t written(const struct rk_val *obj, const char *field)
 	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL)) {
 		int64_t t = rk_time_parse(rk_get_str(m, "time", NULL));
 
-		if ((!field || rk_get(m, "fieldsV1", field, NULL)) && t > newest)
+		if (rk_get(m, "fieldsV1", field, NULL) &&
+			!rk_streq(rk_get_str(m, "subresource", NULL), "status") && t > newest)
 			newest = t;
 	}
 	return newest;
 }
 
-/* When the controller's present version came up; 0: unknown, or still coming up. */
-static int64_t rolled_out_at(const struct await *w)
+static bool has_labels(const struct rk_val *obj, const struct rk_val *wanted)
 {
-	const struct rk_mirror *m = w->m[CL_CONTROLLER];
-	const struct rk_val *c =
-		rk_mirror_error(m) ? NULL : rk_condition(controller_in(m), "Progressing");
-	int64_t t = rk_time_parse(rk_get_str(c, "lastUpdateTime", NULL));
+	rk_each (l, wanted) {
+		const struct rk_val *have =
+			rk_member(rk_get(obj, "metadata", "labels", NULL), l->key, l->klen);
 
-	return t > 0 ? t : 0;
+		if (!rk_streq(rk_str(have), rk_str(l)))
+			return false;
+	}
+	return true;
 }
 
-/* Each pass of the controller ends with writing the kubeconfig Secret, after the StatefulSet. So one
- * that is older than the spec, or than the controller, is of the pass before. Times have whole
- * seconds: equal ones decide after a moment. A controller that writes it less often is not waited
- * for without end, and neither is one whose clock differs from ours. */
-static bool is_acted_on(const struct await *w, const struct rk_val *cluster)
+/* When a pod's container started: by the node's clock, but not after the node reported it, which is
+ * by the API server's. */
+static int64_t started(const struct rk_val *pod)
 {
-	int64_t changed = written(cluster, "f:spec"), rolled = rolled_out_at(w), seen;
-	int64_t since = changed > rolled ? changed : rolled, waited = rk_now_ms() - w->began;
+	int64_t t = rk_time_parse(
+			rk_get_str(rk_at(rk_get(pod, "status", "containerStatuses", NULL), 0),
+				"state", "running", "startedAt", NULL)),
+		reported = 0;
 
-	if (rk_mirror_error(w->m[CL_SECRET]) || !since || time(NULL) - since > RECENT_S ||
-		waited > ACT_MS)
+	rk_each (m, rk_get(pod, "metadata", "managedFields", NULL)) {
+		int64_t at = rk_time_parse(rk_get_str(m, "time", NULL));
+
+		if (rk_streq(rk_get_str(m, "subresource", NULL), "status") && at > reported)
+			reported = at;
+	}
+	return reported > 0 && reported < t ? reported : t;
+}
+
+enum { BEING_REPLACED = -1, UNKNOWN_TIME = 0 };
+
+/* When the controller of today began to work, which it does by reconciling every Cluster; one that
+ * is being replaced is not the last. */
+static int64_t controller_began(const struct rk_mirror *deploys, const struct rk_mirror *pods)
+{
+	const struct rk_val *deploy = rk_mirror_error(deploys) ? NULL : controller_in(deploys);
+	const struct rk_val *status = rk_get(deploy, "status", NULL);
+	int64_t began = UNKNOWN_TIME;
+
+	if (!deploy)
+		return UNKNOWN_TIME;
+	if (rk_get_int(status, 0, "observedGeneration", NULL) <
+			rk_get_int(deploy, 0, "metadata", "generation", NULL) ||
+		rk_get_int(status, 0, "updatedReplicas", NULL) !=
+			rk_get_int(status, 0, "replicas", NULL))
+		return BEING_REPLACED;
+	if (rk_mirror_error(pods))
+		return UNKNOWN_TIME;
+	rk_mirror_each(pod, pods)
+	{
+		int64_t t = started(pod);
+
+		if (t > 0 && (!began || t < began) &&
+			!rk_get_str(pod, "metadata", "deletionTimestamp", NULL) &&
+			has_labels(pod, rk_get(deploy, "spec", "selector", "matchLabels", NULL)))
+			began = t;
+	}
+	return began || !rk_get_int(deploy, 1, "spec", "replicas", NULL) ? began : BEING_REPLACED;
+}
+
+static int64_t version_of(const struct rk_val *obj)
+{
+	const char *text = rk_get_str(obj, "metadata", "resourceVersion", NULL);
+	int64_t n;
+
+	return text && rk_parse_int(text, 0, INT64_MAX, &n) ? n : 0;
+}
+
+/* Each pass of the controller ends with a new certificate in the kubeconfig Secret, after it has
+ * written the StatefulSet. So a Secret that is older than the spec or than the controller is of the
+ * pass before. The versions of the objects decide where they can; times have whole seconds. For a
+ * controller that would keep the certificate, what is long ago is not waited for. */
+static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secret, int64_t began)
+{
+	int64_t pass = written(secret, "f:data"), changed = written(cluster, "f:spec");
+
+	if (!pass)
+		return true; /* nothing to decide by */
+	if (began == BEING_REPLACED)
+		return false;
+	if (time(NULL) - (began > changed ? began : changed) > PENDING_S)
 		return true;
-	seen = written(rk_mirror_at(w->m[CL_SECRET], 0), NULL);
-	return seen > since || !seen || (seen == since && waited > SAME_SECOND_MS);
+	return pass >= began && (pass >= changed || version_of(secret) > version_of(cluster));
 }
 
-/* The image's tag is the version; a Cluster without one has the host's. */
-static bool has_version(const struct rk_val *cluster, const struct rk_val *set)
+/* Whether a list of the pod's container has an item of that name, by key. */
+static bool has_named(const struct rk_val *list, const char *key, const char *name)
 {
-	const char *version = rk_get_str(cluster, "spec", "version", NULL);
-	const char *image =
-		rk_get_str(rk_at(rk_get(set, "spec", "template", "spec", "containers", NULL), 0),
-			"image", NULL);
-	const char *tag = image ? strrchr(image, ':') : NULL;
+	rk_each (e, list)
+		if (rk_streq(rk_get_str(e, key, NULL), name))
+			return true;
+	return false;
+}
 
-	return !version || !tag || rk_streq(tag + 1, version);
+/* The script that starts k3s has the arguments as one text, or the container has them one by one. */
+static bool has_args(const struct rk_val *container, const struct rk_val *wanted)
+{
+	rk_auto_buf text = RK_BUF_INIT, args = RK_BUF_INIT;
+
+	rk_each (a, rk_get(container, "command", NULL))
+		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
+	rk_each (a, rk_get(container, "args", NULL))
+		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
+	rk_each (a, wanted)
+		rk_buf_addf(&args, "%s%s", args.len ? " " : "", rk_str(a) ? rk_str(a) : "");
+	return !args.len || strstr(text.s, args.s);
+}
+
+/* Whether the StatefulSet is the one that the spec describes, as far as rk3k writes the spec. A pass
+ * that began before a change and ended after it leaves the one before. The image's tag is the
+ * version; a Cluster without one has the host's. */
+static bool fits_spec(const struct rk_val *cluster, const struct rk_val *set)
+{
+	const struct rk_val *spec = rk_get(cluster, "spec", NULL);
+	const struct rk_val *pod = rk_get(set, "spec", "template", "spec", NULL);
+	const struct rk_val *c = rk_at(rk_get(pod, "containers", NULL), 0);
+	const char *version = rk_get_str(spec, "version", NULL), *mount;
+	const char *image = rk_get_str(c, "image", NULL);
+	const char *tag = image ? strrchr(image, ':') : NULL;
+	int64_t replicas = rk_get_int(set, 1, "spec", "replicas", NULL);
+
+	if (version && tag && !rk_streq(tag + 1, version))
+		return false;
+	if (rk_get_int(spec, replicas, "servers", NULL) != replicas ||
+		!has_args(c, rk_get(spec, "serverArgs", NULL)))
+		return false;
+	rk_each (e, rk_get(spec, "serverEnvs", NULL))
+		if (!has_named(rk_get(c, "env", NULL), "name", rk_get_str(e, "name", NULL)))
+			return false;
+	rk_each (m, rk_get(spec, "secretMounts", NULL)) {
+		mount = rk_get_str(m, "mountPath", NULL);
+		if (!rk_streq(rk_get_str(m, "role", NULL), "agent") && mount &&
+			!has_named(rk_get(c, "volumeMounts", NULL), "mountPath", mount))
+			return false;
+	}
+	return true;
+}
+
+static bool is_current(const struct rk_val *cluster, const struct rk_val *set,
+	const struct rk_val *secret, int64_t began, struct report *r)
+{
+	if (began == BEING_REPLACED) {
+		add_part(&r->line, "the k3k controller is being replaced");
+		return false;
+	}
+	if (is_acted_on(cluster, secret, began) && fits_spec(cluster, set))
+		return true;
+	add_part(&r->line, "the k3k controller has not acted on the change yet");
+	return false;
+}
+
+/* Watches of different kinds do not keep step with each other: the StatefulSet may be older here than
+ * the Secret that was written after it. Whoever cannot read it has the watch. */
+static bool is_still_ready(struct await *w, const struct rk_val *cluster, struct report *r)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *set;
+	char name[64];
+
+	rk_k3k_name(name, cluster_of(w), "server");
+	if (rk_kube_get(w->a->host, &RK_STATEFULSET, ns_of(w), name, d, &set, NULL) < 0)
+		return true;
+	if (fits_spec(cluster, set) && rk_is_ready(set, &why))
+		return true;
+	add_part(&r->line, "servers: %s", why.len ? why.s : "the change is not in them yet");
+	return false;
 }
 
 static bool servers_ready(const struct await *w, const struct rk_val *cluster, struct report *r)
@@ -275,6 +420,8 @@ static bool servers_ready(const struct await *w, const struct rk_val *cluster, s
 	int64_t want = rk_settings_servers(w->a->settings);
 	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
 	rk_auto_buf why = RK_BUF_INIT;
+	const struct rk_val *secret =
+		rk_mirror_error(w->m[CL_SECRET]) ? NULL : rk_mirror_at(w->m[CL_SECRET], 0);
 
 	if (rk_mirror_error(w->m[CL_SETS]))
 		return true;
@@ -283,12 +430,9 @@ static bool servers_ready(const struct await *w, const struct rk_val *cluster, s
 			(long long)want);
 		return false;
 	}
-	if (!is_acted_on(w, cluster) || !has_version(cluster, set) ||
-		rk_get_int(set, want, "spec", "replicas", NULL) !=
-			rk_get_int(cluster, want, "spec", "servers", NULL)) {
-		add_part(&r->line, "the k3k controller has not acted on the change yet");
+	if (!is_current(cluster, set, secret,
+		    controller_began(w->m[CL_CONTROLLER], w->m[CL_CONTROLLER_PODS]), r))
 		return false;
-	}
 	if (rk_is_ready(set, &why))
 		return true;
 	add_part(&r->line, "servers: %s", why.s);
@@ -373,7 +517,8 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 	if (rk_get_str(c, "metadata", "deletionTimestamp", NULL))
 		return deleting(w, c, r);
 	why = rk_why_cluster(c, &text, &hint);
-	if (why == RK_WHY_FINE && servers_ready(w, c, r) && api_answers(w, r))
+	if (why == RK_WHY_FINE && servers_ready(w, c, r) && api_answers(w, r) &&
+		is_still_ready(w, c, r))
 		return DONE;
 	if (text.len)
 		add_part(&r->line, "%s", text.s);
@@ -389,6 +534,118 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 	if (!r->hint.len)
 		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s",
 			ns_of(w));
+	return WAITING;
+}
+
+/* --- clusters: what another controller restarts --- */
+
+enum { CS_CLUSTERS, CS_SETS, CS_SECRETS, CS_CONTROLLER, CS_CONTROLLER_PODS };
+
+static const char *clusters_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the servers of all virtual clusters";
+}
+
+static int64_t clusters_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 660;
+}
+
+static void clusters_start(struct await *w)
+{
+	await_mirror(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
+	await_mirror(w, w->a->host, &RK_STATEFULSET, NULL, NULL, "role=server");
+	await_extra(w, w->a->host, &RK_SECRET, NULL, NULL, NULL);
+	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
+}
+
+/* One that never came up, or that is being deleted, is not waited for. */
+static bool is_awaited(
+	const struct await *w, const struct rk_val *cluster, const struct rk_val **secret)
+{
+	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	char object[64];
+
+	if (!ns || !name || rk_get_str(cluster, "metadata", "deletionTimestamp", NULL))
+		return false;
+	rk_k3k_name(object, name, "kubeconfig");
+	*secret = rk_mirror_error(w->m[CS_SECRETS]) ? NULL
+						    : rk_mirror_find(w->m[CS_SECRETS], ns, object);
+	return *secret || rk_mirror_error(w->m[CS_SECRETS]);
+}
+
+static bool cluster_runs(const struct await *w, const struct rk_val *cluster,
+	const struct rk_val *secret, int64_t began, struct rk_buf *why)
+{
+	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	char object[64];
+
+	rk_buf_addf(why, "%s/%s: ", ns, name);
+	if (!is_acted_on(cluster, secret, began)) {
+		rk_buf_puts(why, "the k3k controller has not acted on it yet");
+		return false;
+	}
+	rk_k3k_name(object, name, "server");
+	return rk_is_ready(rk_mirror_find(w->m[CS_SETS], ns, object), why) &&
+	       rk_is_ready(cluster, why);
+}
+
+/* Watches of different kinds do not keep step: the servers as the API server has them now. */
+static bool all_sets_ready(struct await *w, struct report *r)
+{
+	struct rk_list_opts o = {.labels = "role=server"};
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *sets = NULL;
+
+	if (rk_kube_list_all(w->a->host, &RK_STATEFULSET, NULL, &o, d, &sets, 0, NULL) < 0)
+		return true;
+	rk_each (set, sets) {
+		const char *owner = rk_get_str(
+			rk_at(rk_get(set, "metadata", "ownerReferences", NULL), 0), "name", NULL);
+		const char *ns = rk_get_str(set, "metadata", "namespace", NULL);
+		const struct rk_val *secret,
+			*c = owner ? rk_mirror_find(w->m[CS_CLUSTERS], ns, owner) : NULL;
+
+		rk_buf_reset(&why);
+		if (c && is_awaited(w, c, &secret) && !rk_is_ready(set, &why)) {
+			add_part(&r->line, "%s/%s: %s", ns, owner, why.s);
+			await_soon(w, TRY_MS);
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum verdict clusters_judge(struct await *w, struct report *r)
+{
+	int64_t began = controller_began(w->m[CS_CONTROLLER], w->m[CS_CONTROLLER_PODS]);
+	size_t left = 0;
+
+	if (began == BEING_REPLACED && rk_mirror_count(w->m[CS_CLUSTERS])) {
+		add_part(&r->line, "the k3k controller is being replaced");
+		look_pods(w->m[CS_CONTROLLER_PODS], NULL, r);
+	}
+	rk_mirror_each(c, w->m[CS_CLUSTERS])
+	{
+		const struct rk_val *secret;
+		rk_auto_buf why = RK_BUF_INIT;
+
+		if (!is_awaited(w, c, &secret) || cluster_runs(w, c, secret, began, &why))
+			continue;
+		if (left++ < 3)
+			add_part(&r->line, "%s", why.s);
+	}
+	if (!left && all_sets_ready(w, r))
+		return DONE;
+	if (left > 3)
+		add_part(&r->line, "and %zu more", left - 3);
+	rk_buf_puts(&r->hint, "see them with: kubectl rk3k status -A");
 	return WAITING;
 }
 
@@ -714,6 +971,7 @@ const struct step await_table[] = {
 	{"controller", false, controller_noun, controller_limit, controller_start,
 		controller_judge},
 	{"teardown", false, teardown_noun, teardown_limit, teardown_start, teardown_judge},
+	{"clusters", false, clusters_noun, clusters_limit, clusters_start, clusters_judge},
 	{"cluster", false, cluster_noun, cluster_limit, cluster_start, cluster_judge},
 	{"cert-manager", true, cert_manager_noun, cert_manager_limit, cert_manager_start,
 		cert_manager_judge},

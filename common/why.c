@@ -226,6 +226,9 @@ static const struct {
 		"the node port is taken: choose another, or none, in spec.expose"},
 	{NULL, "ports: Required value", RK_WHY_FAULT,
 		"both ports of the Service are switched off in spec.expose"},
+	{NULL, "VirtualClusterPolicy", RK_WHY_FAULT,
+		"create the policy, or remove the label policy.k3k.io/policy-name from the "
+		"namespace"},
 	{NULL, "not found", RK_WHY_BUSY, NULL}, /* the controller's cache lags: passes */
 	{"Pending", "", RK_WHY_FAULT,
 		"the controller refuses these settings: correct them and apply again"},

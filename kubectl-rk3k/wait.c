@@ -535,8 +535,8 @@ static const struct rk_verb verbs[] = {
 		.min_args = 1,
 		.max_args = -1,
 		.run = run,
-		.complete =
-			"controller|teardown|cluster|cert-manager|issuer|rancher|certificate|url",
+		.complete = "controller|clusters|teardown|cluster|cert-manager|issuer|rancher|"
+			    "certificate|url",
 		.examples =
 			"  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster "
 			"--timeout 10m\n"
@@ -558,6 +558,8 @@ static const struct rk_cmd cmd = {
 		       "a claim is bound, a Job has succeeded, a virtual cluster is Ready.\n\n"
 		       "With STEP: waits for a step of a deployment, with the settings of -c "
 		       "or of standard input. The steps are controller (the k3k controller runs), "
+		       "clusters (the servers of all virtual clusters run as the current "
+		       "controller has set them up), "
 		       "teardown (nothing is left "
 		       "of a virtual "
 		       "cluster that is being deleted; else exit 5), cluster (Ready, all "

@@ -40,6 +40,7 @@ tf-setup --dir tf
 tf-setup revoke rancher --dir tf
 wait configmap/one --timeout=0
 wait controller -c doc.json --timeout=0
+wait clusters -c doc.json --timeout=0
 wait teardown -c doc.json --timeout=0
 wait cluster -c doc.json --timeout=0
 wait cert-manager -c doc.json --timeout=0

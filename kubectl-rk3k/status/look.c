@@ -5,6 +5,7 @@
 #include "helmchart.h"
 #include "k3k.h"
 #include "tool.h"
+#include "why.h"
 
 #include <stdarg.h>
 
@@ -67,10 +68,34 @@ static void look_cluster(struct look *l, const struct rk_val *c)
 		problem(l, "the Cluster is %s: %s", phase, message ? message : "no message yet");
 }
 
+/* The newest warning about the servers, as far as events can be read: of a pod that is never created
+ * there is no other trace. */
+static void last_warning(struct look *l, const char *set, struct rk_buf *out)
+{
+	struct rk_list_opts o = {.fields = "type=Warning"};
+	const struct rk_val *newest = NULL;
+	struct rk_val *events = NULL;
+
+	if (rk_kube_list_all(l->host, &RK_EVENT, l->ns, &o, l->d, &events, 0, NULL) < 0)
+		return;
+	rk_each (e, events) {
+		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
+
+		if (name && strstr(name, set) && !rk_why_noise(e) &&
+			(!newest || rk_event_time(e) >= rk_event_time(newest)))
+			newest = e;
+	}
+	if (newest) {
+		rk_buf_puts(out, "; last warning: ");
+		rk_why_event(newest, out);
+	}
+}
+
 static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *err)
 {
 	struct rk_val *sts, *v = rk_map_at(l->d, l->report, "servers", NULL);
 	int64_t wanted = rk_get_int(c, 1, "spec", "servers", NULL), ready = 0;
+	rk_auto_buf warning = RK_BUF_INIT;
 	char name[64];
 
 	rk_k3k_name(name, l->cluster, "server");
@@ -80,8 +105,10 @@ static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *e
 		ready = rk_get_int(sts, 0, "status", "readyReplicas", NULL);
 	rk_set_int(l->d, v, "wanted", wanted);
 	rk_set_int(l->d, v, "ready", ready);
+	if (sts && ready < wanted)
+		last_warning(l, name, &warning);
 	if (ready < wanted)
-		problem(l, "%d of %d servers ready", (int)ready, (int)wanted);
+		problem(l, "%d of %d servers ready%s", (int)ready, (int)wanted, warning.s);
 	return 0;
 }
 

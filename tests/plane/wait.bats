@@ -258,6 +258,36 @@ server_runs() {
 	wait
 }
 
+# What ends each pass of the controller: another certificate.
+controller_pass() {
+	kubectl patch secret k3k-rancher-kubeconfig --type merge -p "{\"stringData\":{\"pass\":\"$RANDOM\"}}"
+}
+
+# written_ago SECONDS TYPE/NAME FIELD: the part of an object with this field was written so long ago.
+written_ago() {
+	kubectl get "$2" -o json --show-managed-fields |
+		jq --arg f "$3" --arg t "$(date -u -d "-$1 seconds" +%FT%TZ)" \
+			'(.metadata.managedFields[] | select(.fieldsV1[$f]) | .time) = $t |
+			.metadata.annotations.written = $t' | kubectl replace -f - # times alone are not written
+}
+
+@test "wait: cluster: a controller that takes minutes to act is waited for" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	server_runs
+	status cluster/rancher '{"phase":"Ready"}'
+	kubectl patch cluster rancher --type merge -p '{"spec":{"servers":1}}'
+	written_ago 300 secret/k3k-rancher-kubeconfig f:data
+	written_ago 240 cluster/rancher f:spec
+	step cluster --timeout 1s
+	assert_failure 4
+	[[ ${stderr_lines[-1]} == *"the k3k controller has not acted on the change yet"* ]]
+	controller_pass
+	step cluster --timeout 30s
+	assert_success
+}
+
 # bats test_tags=quick
 @test "wait: cluster: a change is not done while all that is Ready is of before it" {
 	doc=$(settings)
@@ -269,9 +299,15 @@ server_runs() {
 	step cluster --timeout 2s
 	assert_failure 4
 	[[ ${stderr_lines[-1]} == *"the k3k controller has not acted on the change yet"* ]]
+	# a pass that began before the change ends after it
+	controller_pass
+	step cluster --timeout 2s
+	assert_failure 4
+	[[ ${stderr_lines[-1]} == *"the k3k controller has not acted on the change yet"* ]]
 	# the controller has, and the pods are being replaced
-	kubectl annotate secret k3k-rancher-kubeconfig pass=2
-	kubectl patch statefulset k3k-rancher-server --type merge -p '{"spec":{"template":{"metadata":{"annotations":{"a":"b"}}}}}'
+	kubectl patch statefulset k3k-rancher-server --type json \
+		-p '[{"op":"add","path":"/spec/template/spec/containers/0/args","value":["server --debug"]}]'
+	controller_pass
 	step cluster --timeout 5s
 	assert_failure 4
 	[[ ${stderr_lines[-1]} == *"0 of 1 servers are ready"* || ${stderr_lines[-1]} == *"being replaced"* ]]

@@ -33,6 +33,11 @@ func (c *controller) bootstrap(ctx context.Context, cl *cluster, clusterIP, toke
 	} else if err != nil {
 		return nil, err
 	}
+	if c.version.asksConfig() {
+		if err := supervisor.ClusterInit(ctx, first.Status.PodIP, token); err != nil && !errors.Is(err, supervisor.ErrUnauthorized) {
+			return nil, errNotReady
+		}
+	}
 	data, err := supervisor.Fetch(ctx, first.Status.PodIP, token)
 	if errors.Is(err, supervisor.ErrUnauthorized) {
 		return nil, fmt.Errorf("failed to get bootstrap: %w", err)

@@ -83,3 +83,23 @@ func TestMounts(t *testing.T) {
 		t.Errorf("mounts %v, want %v", got, want)
 	}
 }
+
+// Another minor version writes another template: that is what restarts the servers at an upgrade.
+func TestTemplateOfVersions(t *testing.T) {
+	cl := parse(t, `{mode: virtual, serverArgs: [--a, --b], persistence: {type: ephemeral}}`)
+	seen := map[string]string{}
+	for _, v := range []string{"v1.0.2", "v1.1.0", "v1.2.0-rc4"} {
+		parsed, err := parseVersion(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := yaml.Marshal(cl.statefulSet("i", nil, parsed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := seen[string(text)]; other != "" {
+			t.Errorf("%s and %s write the same template", v, other)
+		}
+		seen[string(text)] = v
+	}
+}

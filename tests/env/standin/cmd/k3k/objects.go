@@ -140,19 +140,15 @@ func (c *cluster) podSpec(container m, volumes l, pullSecrets []string) m {
 
 // statefulSet holds the servers. The real one runs a shell script that starts k3s; ours runs the
 // stand-in with the same arguments, and is ready as soon as 6443 answers instead of after 60 s.
-func (c *cluster) statefulSet(image string, pullSecrets []string) m {
+func (c *cluster) statefulSet(image string, pullSecrets []string, v version) m {
 	volumes, mounts := c.mounts("server")
 	volumes = append(volumes,
-		secretVolume("init-config", m{"secretName": c.name("init-server-config")}),
+		secretVolume(v.initVolume(), m{"secretName": c.name("init-server-config")}),
 		secretVolume("config", m{"secretName": c.name("server-config")}))
 	mounts = append(mounts, mount("varlibrancherk3s", "/var/lib/rancher/k3s"),
-		mount("init-config", "/opt/rancher/k3s/init"), mount("config", "/opt/rancher/k3s/server"))
-	args := l{"server"}
-	for _, a := range c.Spec.ServerArgs {
-		args = append(args, a)
-	}
+		mount(v.initVolume(), "/opt/rancher/k3s/init"), mount("config", "/opt/rancher/k3s/server"))
 	container := m{
-		"name": c.name("server"), "image": image, "args": args, "volumeMounts": mounts,
+		"name": c.name("server"), "image": image, "args": v.serverArgs(c.Spec.ServerArgs), "volumeMounts": mounts,
 		"env":             append(l{fieldEnv("POD_NAME", "metadata.name"), fieldEnv("POD_IP", "status.podIP")}, c.Spec.ServerEnvs...),
 		"securityContext": m{"privileged": c.Spec.Mode == "virtual"},
 		"readinessProbe":  m{"tcpSocket": m{"port": int64(6443)}, "periodSeconds": int64(1), "failureThreshold": int64(5)},

@@ -24,15 +24,13 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-const soon = 300 * time.Millisecond
-
 // errNotReady says that the server does not answer yet: Provisioning, not Failed.
 var errNotReady = errors.New("server not ready")
 
 // errRefused is an object that the controller does not act on: Pending.
 type errRefused struct{ error }
 
-func (c *controller) reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+func (c *controller) reconcile(ctx context.Context, key types.NamespacedName, onlyPods bool) (time.Duration, error) {
 	cl, err := c.get(ctx, key)
 	if apierrors.IsNotFound(err) {
 		return 0, c.releasePods(ctx, key, false)
@@ -41,6 +39,9 @@ func (c *controller) reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if err := c.releasePods(ctx, key, true); err != nil {
 		return 0, err
+	}
+	if onlyPods {
+		return 0, nil
 	}
 	if cl.DeletionTimestamp != nil {
 		return 0, c.finalize(ctx, cl)
@@ -55,11 +56,7 @@ func (c *controller) reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, werr
 	}
 	if errors.Is(err, errNotReady) {
-		return soon, nil
-	}
-	var refused errRefused
-	if errors.As(err, &refused) {
-		return 0, nil
+		return c.soon, nil
 	}
 	return again, err
 }
@@ -89,8 +86,8 @@ func (c *controller) adopt(ctx context.Context, cl *cluster) error {
 
 // provision makes every object of the cluster; its story is the order in which users see them.
 func (c *controller) provision(ctx context.Context, cl *cluster) (time.Duration, error) {
-	if cl.Name == "system" {
-		return 0, errRefused{errors.New("invalid cluster name \"system\"")}
+	if err := c.validate(ctx, cl); err != nil {
+		return 0, err
 	}
 	if err := c.fillStatus(ctx, cl); err != nil {
 		return 0, err
@@ -123,7 +120,7 @@ func (c *controller) provision(ctx context.Context, cl *cluster) (time.Duration,
 	}
 	err = c.kubeconfig(ctx, cl, svc, boot)
 	if waiting {
-		return soon, err
+		return c.soon, err
 	}
 	return 0, err
 }
@@ -137,11 +134,6 @@ func (c *controller) fillStatus(ctx context.Context, cl *cluster) error {
 		}
 		cl.Status.HostVersion = cut(cut(v.GitVersion, '+'), '-')
 	}
-	ns, err := c.kube.CoreV1().Namespaces().Get(ctx, cl.Namespace, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	cl.Status.PolicyName = ns.Labels[policyLabel]
 	return nil
 }
 
@@ -197,13 +189,17 @@ func (c *controller) token(ctx context.Context, cl *cluster) (string, error) {
 	return string(s.Data["token"]), err
 }
 
-// configs are written once: what changes in the spec later does not reach the servers.
+// configs are written once before 1.2: what changes in the spec later does not reach the servers.
 func (c *controller) configs(ctx context.Context, cl *cluster, token, server string) error {
-	if _, err := c.secretOnce(ctx, cl, cl.name("init-server-config"), "config.yaml", cl.config(token, "")); err != nil {
-		return err
-	}
-	if _, err := c.secretOnce(ctx, cl, cl.name("server-config"), "config.yaml", cl.config(token, server)); err != nil {
-		return err
+	for name, text := range map[string]string{
+		"init-server-config": cl.config(token, ""), "server-config": cl.config(token, server)} {
+		_, err := c.secretOnce(ctx, cl, cl.name(name), "config.yaml", text)
+		if err == nil && c.version.followsSpec() {
+			_, err = c.secretSet(ctx, cl, cl.name(name), "config.yaml", []byte(text))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	_, err := c.secretOnce(ctx, cl, cl.name("agent-config"), "config.yaml",
 		fmt.Sprintf("server: %s\ntoken: %s\nwith-node-id: true\n", server, token))
@@ -212,7 +208,7 @@ func (c *controller) configs(ctx context.Context, cl *cluster, token, server str
 
 func (c *controller) workloads(ctx context.Context, cl *cluster) error {
 	err := c.apply(ctx, cl, statefulSets, "apps/v1", "StatefulSet", cl.name("server"),
-		cl.statefulSet(cl.image(c.serverImage), c.pullSecrets))
+		cl.statefulSet(cl.image(c.serverImage), c.pullSecrets, c.version))
 	if err == nil && cl.Spec.Mode == "virtual" {
 		err = c.apply(ctx, cl, deployments, "apps/v1", "Deployment", cl.name("agent"), cl.agents(cl.image(c.agentImage)))
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package supervisor is the little that the stand-ins of k3k and k3s say to each other: the
-// bootstrap data of a server, and the address of server 0 for the servers that relay to it.
+// configuration and bootstrap data of a server, and the address of server 0 for the servers that relay to it.
 package supervisor
 
 import (
@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,12 +44,12 @@ type Bootstrap struct {
 var client = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
 	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 
-func call(ctx context.Context, method, host, path, token string, body []byte) ([]byte, error) {
+func call(ctx context.Context, method, host, path, user, token string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "https://"+host+":"+Port+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	req.SetBasicAuth("server", token)
+	req.SetBasicAuth(user, token)
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
@@ -68,16 +69,33 @@ func call(ctx context.Context, method, host, path, token string, body []byte) ([
 
 // Fetch reads the bootstrap data of the server at host.
 func Fetch(ctx context.Context, host, token string) ([]byte, error) {
-	return call(ctx, http.MethodGet, host, "/v1-k3s/server-bootstrap", token, nil)
+	return call(ctx, http.MethodGet, host, "/v1-k3s/server-bootstrap", "server", token, nil)
+}
+
+// ClusterInit asks whether the server at host has etcd of its own; controllers from 1.2 ask it first.
+// Of others they read the authorities from files of the pod, which the stand-in does not imitate.
+func ClusterInit(ctx context.Context, host, token string) error {
+	data, err := call(ctx, http.MethodGet, host, "/v1-k3s/config", "node", token, nil)
+	if err != nil {
+		return err
+	}
+	var config struct{ ClusterInit bool }
+	if err := json.Unmarshal(data, &config); err != nil {
+		return err
+	}
+	if !config.ClusterInit {
+		return errors.New("/v1-k3s/config: ClusterInit is false")
+	}
+	return nil
 }
 
 // Lead tells the server at host to relay to first.
 func Lead(ctx context.Context, host, token, first string) error {
-	_, err := call(ctx, http.MethodPut, host, "/v1-k3s/standin-first", token, []byte(first))
+	_, err := call(ctx, http.MethodPut, host, "/v1-k3s/standin-first", "server", token, []byte(first))
 	return err
 }
 
-// Handler serves both; a server that relays has no bootstrap data, one that does not takes no lead.
+// Handler serves all three; a server that relays has no bootstrap data, one that does not takes no lead.
 func Handler(token string, bootstrap func() ([]byte, error), lead func(first string)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1-k3s/server-bootstrap", func(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +105,10 @@ func Handler(token string, bootstrap func() ([]byte, error), lead func(first str
 			return
 		}
 		_, _ = w.Write(data)
+	})
+	mux.HandleFunc("GET /v1-k3s/config", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"ClusterInit":true}`)
 	})
 	mux.HandleFunc("PUT /v1-k3s/standin-first", func(w http.ResponseWriter, r *http.Request) {
 		first, err := io.ReadAll(io.LimitReader(r.Body, 64))
@@ -98,7 +120,8 @@ func Handler(token string, bootstrap func() ([]byte, error), lead func(first str
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		got := sha256.Sum256([]byte(password))
-		if user != "server" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		agent := user == "node" && r.URL.Path == "/v1-k3s/config"
+		if (user != "server" && !agent) || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)
 			return
 		}
