@@ -65,6 +65,17 @@ static int suggest(bool flag, const char *word, char **names)
 	return print_buf(&out);
 }
 
+/* __voice COLOR: the filter through which deploy and destroy speak on a terminal. */
+static int voice(const char *color)
+{
+	rk_out_init("rk3k", 0, false,
+		rk_streq(color, "always")  ? RK_COLOR_ALWAYS
+		: rk_streq(color, "never") ? RK_COLOR_NEVER
+					   : RK_COLOR_AUTO);
+	rk_voice(STDOUT_FILENO);
+	return 0;
+}
+
 /* Answers that need no parsing; -1 when it is none of them. */
 static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 {
@@ -78,6 +89,8 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 		return plain(argv[2]);
 	else if (argc > 2 && (rk_streq(argv[1], "__near") || rk_streq(argv[1], "__flag")))
 		return suggest(argv[1][2] == 'f', argv[2], argv + 3);
+	else if (argc == 3 && rk_streq(argv[1], "__voice"))
+		return voice(argv[2]);
 	else if (argc > 1 && rk_streq(argv[1], "__complete"))
 		return complete(cmd, argc - 2, argv + 2);
 	else

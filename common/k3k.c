@@ -300,6 +300,8 @@ void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flag
 {
 	const char *context = rk_kube_context(c->host);
 
+	if (rk_voice_is_named())
+		return;
 	if (flags->virtual_cluster)
 		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
 			rk_kube_server(c->kube));

@@ -8,11 +8,31 @@
 bool rk_out_tty(void);	 /* stderr can rewrite a line */
 bool rk_out_color(void); /* stderr may be coloured */
 
+/* Beginning of a marked line, followed by an enum rk_mark. No text that we print has this byte. */
+#define RK_MARK '\036'
+
+enum rk_mark {
+	RK_MARK_STEP = 'S', /* of the script: "N/M", tab, title, tab, how long it usually takes */
+	RK_MARK_DONE = 'D', /* of the script: exit status of the step, tab, how to go on */
+	RK_MARK_END = 'Z',  /* of the script: what it comes to, tab, and when nothing changed */
+	RK_MARK_LIVE = 'p', /* what is awaited now */
+	RK_MARK_NOTE = 'n',
+	RK_MARK_WARNING = 'w',
+	RK_MARK_ERROR = 'e',
+	RK_MARK_HINT = 'h',
+};
+
+bool rk_out_marked(void); /* stderr is read by rk_voice, which wants marked lines */
+void rk_out_mark(enum rk_mark mark, const char *text);
+
 /* All of b to stderr, unbuffered. */
 void rk_err_write(const struct rk_buf *b);
 
 /* Bytes that take the progress line off the screen before other text, and put it back after. */
 void rk_progress_hide(struct rk_buf *b);
 void rk_progress_show(struct rk_buf *b);
+
+/* Append at most n characters of s. Returns how many. */
+size_t rk_out_clip(struct rk_buf *b, const char *s, size_t n);
 
 #endif

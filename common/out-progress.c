@@ -34,15 +34,16 @@ static char *vtext(const char *fmt, va_list ap)
 	return b.len ? rk_buf_detach(&b) : rk_strdup("");
 }
 
-/* At most n characters of s. */
-static void clip(struct rk_buf *b, const char *s, size_t n)
+size_t rk_out_clip(struct rk_buf *b, const char *s, size_t n)
 {
 	const char *end = s;
+	size_t count = 0;
 
 	for (; *end; end++)
-		if (((unsigned char)*end & 0xc0) != 0x80 && !n--)
+		if (((unsigned char)*end & 0xc0) != 0x80 && count++ == n)
 			break;
 	rk_buf_put(b, s, (size_t)(end - s));
+	return *end ? n : count;
 }
 
 void rk_progress_hide(struct rk_buf *b)
@@ -61,7 +62,7 @@ void rk_progress_show(struct rk_buf *b)
 	rk_age(now() - shown->begun, age);
 	width = rk_out_width(STDERR_FILENO);
 	used = strlen(age) + 4;
-	clip(b, shown->text, width > used ? width - used : 0);
+	rk_out_clip(b, shown->text, width > used ? width - used : 0);
 	rk_buf_addf(b, " (%s)", age);
 }
 
@@ -75,6 +76,11 @@ static void draw(struct rk_progress *p, bool changed)
 		rk_progress_hide(&b);
 		rk_progress_show(&b);
 		rk_err_write(&b);
+		return;
+	}
+	if (rk_out_marked()) {
+		if (changed)
+			rk_out_mark(RK_MARK_LIVE, p->text);
 		return;
 	}
 	if (!changed && now() - p->said < SILENCE_MAX)
@@ -97,7 +103,7 @@ struct rk_progress *rk_progress_begin(const char *fmt, ...)
 	if (p->tty) {
 		shown = p;
 		draw(p, true);
-	} else {
+	} else if (!rk_out_marked()) { /* else the step has been named */
 		rk_note("%s", p->text);
 	}
 	return p;
@@ -145,8 +151,23 @@ void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...)
 		else
 			rk_buf_addf(&b, "%s %s (%s)\n", mark, text, age);
 		rk_err_write(&b);
-	} else {
+	} else if (!rk_out_marked()) {
 		rk_note("%s %s (%s)", mark, text, age);
+	}
+	free(p->text);
+	free(p);
+}
+
+void rk_progress_drop(struct rk_progress *p)
+{
+	rk_auto_buf b = RK_BUF_INIT;
+
+	if (!p)
+		return;
+	if (p == shown) {
+		rk_progress_hide(&b);
+		rk_err_write(&b);
+		shown = NULL;
 	}
 	free(p->text);
 	free(p);

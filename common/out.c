@@ -14,7 +14,7 @@
 static struct {
 	const char *name;
 	int verbosity;
-	bool quiet;
+	bool quiet, marked;
 	enum rk_color color;
 } out = {.name = "rk3k"};
 
@@ -27,6 +27,7 @@ void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color colo
 	out.verbosity = verbosity;
 	out.quiet = quiet;
 	out.color = color;
+	out.marked = rk_streq(getenv(RK_VOICE_ENV), RK_VOICE_MARKS) && !isatty(STDERR_FILENO);
 	setvbuf(stdout, stdout_buf, _IOLBF, sizeof(stdout_buf));
 }
 
@@ -38,6 +39,11 @@ bool rk_quiet(void)
 int rk_verbosity(void)
 {
 	return out.verbosity;
+}
+
+bool rk_out_marked(void)
+{
+	return out.marked;
 }
 
 /* --- text made harmless --- */
@@ -244,9 +250,10 @@ static void say(const char *lead, const char *fmt, va_list ap)
 	free(text);
 }
 
-static void say_named(const char *what, const char *fmt, va_list ap)
+static void say_named(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
 {
-	rk_auto_free char *lead = rk_asprintf("%s: %s", out.name, what);
+	rk_auto_free char *lead = out.marked ? rk_asprintf("%c%c", RK_MARK, mark)
+					     : rk_asprintf("%s: %s", out.name, what);
 
 	say(lead, fmt, ap);
 }
@@ -258,8 +265,29 @@ void rk_note(const char *fmt, ...)
 	if (out.quiet)
 		return;
 	va_start(ap, fmt);
-	say_named("", fmt, ap);
+	say_named(RK_MARK_NOTE, "", fmt, ap);
 	va_end(ap);
+}
+
+void rk_aside(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet || out.marked)
+		return;
+	va_start(ap, fmt);
+	say_named(RK_MARK_NOTE, "", fmt, ap);
+	va_end(ap);
+}
+
+void rk_out_mark(enum rk_mark mark, const char *text)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+
+	rk_buf_addf(&line, "%c%c", RK_MARK, mark);
+	rk_printable(&line, text, strlen(text), " ");
+	rk_buf_putc(&line, '\n');
+	rk_err_write(&line);
 }
 
 void rk_say(const char *fmt, ...)
@@ -269,7 +297,10 @@ void rk_say(const char *fmt, ...)
 	if (out.quiet)
 		return;
 	va_start(ap, fmt);
-	say("", fmt, ap);
+	if (out.marked)
+		say_named(RK_MARK_NOTE, "", fmt, ap);
+	else
+		say("", fmt, ap);
 	va_end(ap);
 }
 
@@ -278,7 +309,7 @@ void rk_warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say_named("warning: ", fmt, ap);
+	say_named(RK_MARK_WARNING, "warning: ", fmt, ap);
 	va_end(ap);
 }
 
@@ -289,7 +320,7 @@ void rk_debug(const char *fmt, ...)
 	if (!out.verbosity)
 		return;
 	va_start(ap, fmt);
-	say_named("debug: ", fmt, ap);
+	say_named(RK_MARK_NOTE, "debug: ", fmt, ap);
 	va_end(ap);
 }
 
@@ -304,6 +335,12 @@ void rk_out_error(const struct rk_err *err)
 
 	if (!err->msg[0])
 		return;
+	if (out.marked) {
+		rk_out_mark(RK_MARK_ERROR, err->msg);
+		if (err->hint[0])
+			rk_out_mark(RK_MARK_HINT, err->hint);
+		return;
+	}
 	rk_progress_hide(&line);
 	rk_buf_addf(&line, "%s: ", out.name);
 	rk_printable(&line, err->msg, strlen(err->msg), " ");

@@ -24,6 +24,8 @@ void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
 void rk_note(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_warn(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug(const char *fmt, ...) RK_PRINTF(1, 2);
+/* A note that a person who follows a whole deployment does without. */
+void rk_aside(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug_line(const char *line); /* as rk_http_trace wants it */
 /* As rk_note, without the program's name: for lists and reports to a person. */
 void rk_say(const char *fmt, ...) RK_PRINTF(1, 2);
@@ -80,6 +82,27 @@ void rk_progress_set(struct rk_progress *p, const char *fmt, ...) RK_PRINTF(2, 3
 void rk_progress_tick(struct rk_progress *p);
 /* End with a last line: "✓ text (12s)" / "✗ text". Frees p. */
 void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...) RK_PRINTF(3, 4);
+/* End without a last line on a terminal. Frees p, which may be NULL. */
+void rk_progress_drop(struct rk_progress *p);
+
+/* What deploy and destroy tell the tools they start. LINES: messages as always, but the host cluster has
+ * been named already. MARKS: stderr is a pipe to rk_voice, and each message says of which kind it is. */
+#define RK_VOICE_ENV   "RK3K_VOICE"
+#define RK_VOICE_LINES "lines"
+#define RK_VOICE_MARKS "marks"
+/* Whether the caller has named the host cluster. */
+bool rk_voice_is_named(void);
+/* The one voice of deploy or destroy on a terminal: reads what their steps write to stderr on
+ * standard input, and what they write to stdout from the file data; shows the step at work in
+ * one line that is rewritten, a line for each step that is done, warnings at once, the error and the hint
+ * of one that failed. Steps are held back until one of them has changed something. Returns at end of
+ * input; interrupts are the business of the writers. */
+void rk_voice(int data);
+
+/* "TITLE  ✓ 16 passed  ! 1 warning  ✗ 2 failed" on stderr; what there is none of is left out. */
+void rk_summary(const char *title, size_t passed, size_t warnings, size_t failed);
+/* "  ! what  text" or "  ✗ what  text" below it. */
+void rk_finding(bool failed, const char *what, const char *text);
 
 /* Ask on /dev/tty; -1 with RK_USAGE when there is none (never hangs). hidden: echo off. */
 int rk_ask(

@@ -9,7 +9,7 @@ ulimit -Sc 0 # no core dumps: passwords pass through here
 
 ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
-flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=none
+flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=none verbose='' color=auto given=''
 
 # Lines for usage(): the settings, the way to the host, and what every tool has.
 # shellcheck disable=SC2034 # the sourcing script shows them
@@ -26,16 +26,23 @@ flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=non
   -h, --help             show this help'
 }
 
-note() { [[ -n $quiet ]] || printf '%s: %s\n' "$ME" "$*" >&2; }
-warn() { printf '%s: %s\n' "$ME" "$*" >&2; }
+# What is said to a person, under the tool's name or, to the filter of deploy, with its kind.
+say() { # KIND TEXT
+	if [[ ${RK3K_VOICE-} == marks && ! -t 2 ]]; then
+		printf '\036%s%s\n' "$1" "$2" >&2
+	else
+		printf '%s: %s\n' "$ME" "$2" >&2
+	fi
+}
+note() { [[ -n $quiet ]] || say n "$*"; }
+warn() { say w "$*"; }
 die() { # CODE TEXT...
-	warn "${@:2}"
+	say e "${*:2}"
 	exit "$1"
 }
+program() { if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then echo helm; else echo kubectl; fi; }
 wrong() { # TEXT
-	local program=kubectl
-	[[ -z ${HELM_PLUGIN_NAME:-} ]] || program=helm
-	die 2 "$1; see $program rk3k ${ME#rk3k-} --help"
+	die 2 "$1; see $(program) rk3k ${ME#rk3k-} --help"
 }
 
 # A mistyped word gets the nearest known one from the tools in C.
@@ -75,6 +82,7 @@ words=() plain='' flag='' value=''
 parse() {
 	read_table
 	words=("$@")
+	[[ $# -eq 0 ]] || given=$(printf ' %q' "$@") # in argv no secret is taken
 	while next; do own_flag; done
 	flags=("${host[@]}" "${flags[@]}")
 	[[ -z $resolve ]] || flags+=("--resolve=$resolve")
@@ -179,7 +187,8 @@ common_flag() {
 	--dry-run) if [[ $value == none ]]; then dry=(); else dry=("--dry-run=${value:-client}"); fi ;;
 	--yes) yes=$value ;;
 	--quiet) quiet=$value ;;
-	--verbose) flags+=("$flag${value:+=$value}") ;;
+	--verbose) flags+=("$flag${value:+=$value}") && verbose=${value:-1} ;;
+	--color) flags+=("$flag=$value") && color=$value ;;
 	--help) [[ -z $value ]] || { help && exit; } ;;
 	--version) [[ -z $value ]] || exec "$(path_of config)" --version ;;
 	*) flags+=("$flag=$value") ;;
@@ -322,7 +331,8 @@ settings() { printf '%s\n' "$doc"; }
 
 # Name the host, and refuse to act inside a virtual cluster.
 host_only() {
-	tool preflight --host-only "${flags[@]}" || exit
+	tool preflight --host-only ${one_voice:+--brief} "${flags[@]}" || exit
+	export RK3K_VOICE=lines
 }
 
 # What could not be determined counts as found: what comes next then says why.
@@ -337,10 +347,15 @@ hold_lease() { # NAMESPACE CLUSTER
 	local rc=0
 	exec 7< <(exec "$(path_of lease)" hold "$1/rk3k-$2" "${flags[@]}")
 	lease=$!
-	trap 'kill "$lease" 2>/dev/null && wait "$lease" || true' EXIT
+	trap at_exit EXIT
 	read -r -u 7 _ && return
 	wait "$lease" || rc=$?
 	return "$rc"
+}
+
+at_exit() {
+	[[ -z ${lease-} ]] || { kill "$lease" 2>/dev/null && wait "$lease"; } || true
+	[[ -z $voice ]] || end_voice
 }
 
 on_signals() {
@@ -348,10 +363,53 @@ on_signals() {
 	trap 'stopped 143' TERM
 }
 
+# What did not pass by itself fails again, until it is corrected.
 stopped() { # CODE
-	warn "stopped in step ${current}; run the same command again to go on"
+	local again
+	again="$(program) rk3k ${ME#rk3k-}$given"
+	if [[ -n $voice ]]; then
+		say D "$1"$'\t'"$again   (continues at step $nth)"
+	elif [[ $1 -eq 4 || $1 -gt 128 ]]; then
+		warn "stopped in step $current; run the same command again to go on"
+	else
+		warn "stopped in step $current; correct that, then run: $again"
+	fi
 	exit "$1"
 }
+
+# --- one voice on a terminal ---
+
+one_voice='' voice='' nth=0
+
+# A terminal gets one line for each step; a pipe, -v and a dry run get those of every tool.
+choose_voice() {
+	[[ ! -t 1 || ! -t 2 || ${TERM:-dumb} == dumb || -n $quiet$verbose || ${#dry[@]} -gt 0 ]] || one_voice=1
+}
+
+# From here on what is said goes through a filter, and what is printed into a file that it reads.
+begin_voice() {
+	[[ -n $one_voice ]] || return 0
+	nameless 8
+	exec 5>&1 6>&2
+	coproc VOICE { exec "$(path_of version)" __voice "$color" >&8 2>&6; }
+	voice=$VOICE_PID
+	exec >&8 2>&"${VOICE[1]}"
+	eval "exec ${VOICE[1]}>&-"
+	export RK3K_VOICE=marks
+	trap at_exit EXIT
+}
+end_voice() {
+	exec >&5 2>&6
+	wait "$voice" || true
+	voice=''
+}
+
+# begin_step STEP OF TITLE [USUAL-TIME]
+begin_step() {
+	current=$1 nth=$((nth + 1))
+	if [[ -n $voice ]]; then say S "$nth/$2"$'\t'"$3"$'\t'"${4-}"; else note "== $1"; fi
+}
+end_step() { [[ -z $voice ]] || say D "$1"; } # CODE
 
 # --- completion, in the form of kubectl's, from the same table ---
 

@@ -139,7 +139,7 @@ static void emit(const struct job *j, const struct rk_certcopy_result *r)
 	} else {
 		rk_printf("secret/%s %s%s\n", j->names.secret, rk_outcome_word(r->outcome),
 			rk_dry_word(j->o->dry));
-		rk_note("certificate of %s expires %s", j->cluster, expires);
+		rk_aside("certificate of %s expires %s", j->cluster, expires);
 	}
 	if (r->adopted)
 		rk_note("took secret/%s over from the tool that wrote it before", j->names.secret);

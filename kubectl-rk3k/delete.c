@@ -128,7 +128,7 @@ static int add_word(
 		 * group is rather a typing error */
 		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
 			return -1;
-		rk_note("%s/%s: the server has no such kind, so it is not there", word, name);
+		rk_aside("%s/%s: the server has no such kind, so it is not there", word, name);
 		rk_err_clear(err);
 		return 0;
 	}
@@ -207,7 +207,7 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) < 0) {
 			if (err->code != RK_NOTFOUND)
 				return -1;
-			rk_note("%s %s: the server has no such kind, so it is not there", kind,
+			rk_aside("%s %s: the server has no such kind, so it is not there", kind,
 				name);
 			rk_err_clear(err);
 			continue;

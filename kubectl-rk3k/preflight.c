@@ -19,6 +19,8 @@ static const struct rk_opt OPTS[] = {
 		.complete = "controller|hostname|namespace"},
 	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
 		.help = "only make sure that this cluster is a host and no virtual cluster"},
+	{"brief", 0, RK_OPT_FLAG, offsetof(struct opts, brief),
+		.help = "only count what is well, and show the rest, on standard error"},
 	RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
@@ -83,10 +85,32 @@ static void print_table(const struct flight *f)
 	rk_table_free(t);
 }
 
+/* "Preflight  ✓ 16 passed  ! 1 warning", and a line for each check that is not ok. */
+static void print_brief(const struct flight *f)
+{
+	size_t passed = 0;
+
+	rk_each (r, f->rows)
+		passed += rk_streq(rk_get_str(r, "result", NULL), results[OK]);
+	rk_summary("Preflight", passed, f->warnings, f->stops);
+	rk_each (r, f->rows) {
+		const char *result = rk_get_str(r, "result", NULL);
+		bool stop = rk_streq(result, results[STOP]);
+
+		if (stop || rk_streq(result, results[WARN]))
+			rk_finding(
+				stop, rk_get_str(r, "check", NULL), rk_get_str(r, "detail", NULL));
+	}
+}
+
 static void print(const struct flight *f)
 {
 	struct rk_val *doc;
 
+	if (f->o->brief) {
+		print_brief(f);
+		return;
+	}
 	if (f->o->out.fmt == RK_FMT_NAME) {
 		rk_each (r, f->rows)
 			if (rk_streq(rk_get_str(r, "result", NULL), results[STOP]))
@@ -109,11 +133,16 @@ static void print(const struct flight *f)
 static int host_only(const struct opts *o, struct rk_err *err)
 {
 	rk_auto_kube *k = NULL;
+	rk_auto_buf version = RK_BUF_INIT;
 
-	if (rk_kube_open(&k, &o->kube, err) < 0 || rk_kube_version(k, NULL, err) < 0 ||
+	if (rk_kube_open(&k, &o->kube, err) < 0 || rk_kube_version(k, &version, err) < 0 ||
 		rk_k3k_guard_host(k, err) < 0)
 		return -1;
-	rk_note("host: context %s, %s", rk_kube_context(k), rk_kube_server(k));
+	if (o->brief)
+		rk_say("  host     %s (%s, Kubernetes %s)", rk_kube_context(k), rk_kube_server(k),
+			version.s);
+	else
+		rk_note("host: context %s, %s", rk_kube_context(k), rk_kube_server(k));
 	return 0;
 }
 
@@ -127,15 +156,20 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 		return host_only(f.o, err);
 	if (rk_settings_open(s, &f.o->settings, err) < 0)
 		return -1;
+	if (f.o->brief)
+		f.progress = rk_progress_begin("Preflight");
 	if (!f.o->only)
 		check_all(&f);
 	else if (check_one(&f, err) < 0)
 		return -1;
+	rk_progress_drop(f.progress);
 	print(&f);
 	rk_kube_free(f.k);
 	rk_strv_release(&f.unknown);
 	if (!f.stops)
 		return 0;
+	if (f.o->brief)
+		return RK_FAIL;
 	return rk_err_set(err, RK_FAIL, "%zu check%s failed; nothing was changed", f.stops,
 		f.stops == 1 ? "" : "s");
 }

@@ -114,7 +114,7 @@ static void tell_choice(const struct entry *e, const struct rk_k3k_access *a)
 		else
 			rk_note("not taken: %.*s", (int)(nl - p), p);
 	}
-	rk_note("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_k3k_via_word(a->via), a->url,
+	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_k3k_via_word(a->via), a->url,
 		a->forward   ? ""
 		: a->why.len ? " answers"
 			     : ", not tried",

@@ -561,7 +561,7 @@ static int change(struct merge *m, struct rk_err *err)
 		return -1;
 	print_result(m->o, m->result);
 	rk_each (r, m->o->dry ? NULL : m->result)
-		rk_note("context \"%s\" is in %s: kubectl --context %s get namespaces",
+		rk_aside("context \"%s\" is in %s: kubectl --context %s get namespaces",
 			rk_get_str(r, "name", NULL), rk_get_str(r, "file", NULL),
 			rk_get_str(r, "name", NULL));
 	if (m->current && !rk_streq(was, m->current) && !m->o->dry)

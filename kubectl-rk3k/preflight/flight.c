@@ -12,6 +12,8 @@ void row(struct flight *f, enum result r, const char *check, const char *fmt, ..
 	char text[2048];
 	va_list ap;
 
+	if (f->progress)
+		rk_progress_set(f->progress, "Preflight  %s", check);
 	for (size_t i = 0; r == OK && i < f->unknown.n; i++)
 		if (rk_streq(f->unknown.v[i], check))
 			return;

@@ -13,7 +13,7 @@ struct opts {
 	struct rk_settings_flags settings;
 	const char *only;
 	bool lose_data, restart, ask;
-	bool host_only, rename_host;
+	bool host_only, rename_host, brief;
 };
 enum result { OK, WARN, STOP, SKIP };
 extern const char *const results[]; /* in words */
@@ -38,6 +38,7 @@ struct flight {
 	char *ns_name;		/* NULL: not asked for yet */
 	struct rk_strv unknown; /* checks that could not be done whole: they are never ok */
 	size_t stops, warnings;
+	struct rk_progress *progress; /* of --brief, or NULL */
 	struct listed lists[16];
 	size_t nlists;
 };

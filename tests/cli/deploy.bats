@@ -226,3 +226,134 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 		[[ $tool != bundle ]] || grep -F '\-\-save DIR|FILE.tar\fR' <<<"$page"
 	done
 }
+
+# --- one voice on a terminal -------------------------------------------------------------
+
+# Tools that do nothing but say what the real ones say of a deployment; CHANGE: a step that changes something.
+speakers() {
+	speaker preflight <<<'[[ $* != *--host-only* ]] || echo "  host     east (https://h:6443, Kubernetes v1.34.1)" >&2'
+	speaker lease <<<'echo held'
+	speaker controller <<<'echo "release/k3k unchanged"'
+	speaker wait <<<'[[ $1 != cluster ]] || printf "\036pphase Provisioning\n" >&2'
+	speaker apply <<<'printf "x/y %s\n" "${CHANGE:-unchanged}"'
+	speaker cert-sync <<<'echo "secret/tls-rancher-ingress unchanged"'
+	speaker ingress <<<'echo "service/a unchanged"'
+	speaker passthrough <<<'exit 3'
+	speaker kubeconfig <<<'[[ $1 != merge ]] || echo "context/rancher-k3k unchanged"'
+	export RK3K_EXEC_PATH=$PWD/exec TERM=xterm
+	unset NO_COLOR
+}
+
+# What is piped into a tool is read, and nothing is left of a budget.
+speaker() { program "exec/rk3k-$1" < <(echo '[[ -t 0 ]] || cat >/dev/null; [[ $1 != *budget* ]] || exit 3' && cat); }
+
+terminal() { run "$1" "$BATS_TEST_DIRNAME/../terminal" "${@:2}" || {
+	echo "$output" >&2
+	return 1
+}; }
+
+@test "deploy: a line for each step on a terminal, and what to do then" {
+	speakers
+	CHANGE=created terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf --context east
+	assert_regex "${lines[0]}" '^Rancher v[0-9.]+ at https://rancher\.example\.com$'
+	assert_equal "${lines[1]}" '  host     east (https://h:6443, Kubernetes v1.34.1)'
+	assert_regex "${lines[2]}" '^  cluster  rancher-k3k/rancher, k3s v[^,]+, [13] servers?, '
+	assert_line --regexp '^\[ 1/10\] ✓ k3k controller [0-9.]+ +unchanged +[0-9]+s$'
+	assert_line --regexp '^\[ 3/10\] ✓ virtual cluster +[0-9]+s$'
+	assert_line --regexp '^Rancher is ready after [0-9]+s\.$'
+	assert_line '  open      https://rancher.example.com'
+	assert_line '  password  kubectl rk3k password rancher-k3k/rancher --context=east'
+	assert_line '  cluster   kubectl --context rancher-k3k get pods -A'
+	assert_line '  health    kubectl rk3k status rancher-k3k/rancher --context=east'
+	refute_output --partial 'rk3k-'
+	refute_output --partial 'x/y'
+}
+
+@test "deploy: one line on a terminal when nothing had to be changed" {
+	speakers
+	terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	assert_equal "${#lines[@]}" 4
+	assert_regex "${lines[3]}" '^✓ nothing to change: rancher-k3k/rancher serves https://rancher\.example\.com   [0-9]+s$'
+}
+
+@test "deploy: a fault on a terminal has its error, the hint, and the command that goes on" {
+	speakers
+	speaker wait <<-'END'
+		[[ $1 == cluster ]] || exit 0
+		printf '\036w%s\n' 'image h/k3s:v9 cannot be pulled' >&2
+		printf '\036e%s\n\036h%s\n' 'virtual cluster a/b is not ready after 5m' 'correct K3S_VERSION in deploy.conf' >&2
+		echo 'of another program' >&2
+		exit 4
+	END
+	terminal -4 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	assert_line '      ! virtual cluster: image h/k3s:v9 cannot be pulled'
+	assert_line --regexp '^\[ 3/10\] ✗ virtual cluster +[0-9]+s$'
+	assert_line '        virtual cluster a/b is not ready after 5m'
+	assert_line '        of another program'
+	assert_line '        next: correct K3S_VERSION in deploy.conf'
+	assert_line --regexp '^        then: kubectl rk3k deploy -c deploy.conf   \(continues at step 3\)$'
+	assert_equal "$(grep -c '✗' <<<"$output")" 1
+}
+
+@test "deploy: Ctrl-C on a terminal ends with 130 and leaves no half line" {
+	speakers
+	speaker wait <<<'[[ $1 != cluster ]] || { printf "\036pINTERRUPT\n" >&2 && exec sleep 30; }'
+	terminal -130 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	assert_line --regexp '^\[ 3/10\] ✗ virtual cluster +[0-9]+s$'
+	assert_equal "${lines[-1]}" '        next: kubectl rk3k deploy -c deploy.conf   (continues at step 3)'
+}
+
+@test "deploy: -v, -q, --dry-run, a dumb terminal and a pipe get a line for each tool" {
+	speakers
+	local given
+	for given in -v -q --dry-run; do
+		terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf "$given"
+		refute_output --partial '/10]'
+		assert_output --partial 'x/y unchanged'
+	done
+	TERM=dumb terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	assert_output --partial 'rk3k-deploy: == cluster'
+	deploy -0 -c deploy.conf
+	assert_line 'x/y unchanged'
+	[[ $stderr == *'rk3k-deploy: == cluster'*'Rancher answers at https://rancher.example.com'* ]]
+	refute_output --partial $'\036'
+}
+
+@test "deploy: colours on a terminal where they are wanted" {
+	speakers
+	RAW=1 terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	assert_output --partial $'\e[32m✓\e[0m nothing'
+	RAW=1 terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf --color=never
+	refute_output --partial $'\e[32m'
+	NO_COLOR=1 RAW=1 terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
+	refute_output --partial $'\e[32m'
+}
+
+@test "destroy: a line for each step on a terminal, and what is left" {
+	speakers
+	speaker delete <<<'echo "secret/x deleted"'
+	speaker status <<<'echo "rancher-k3k rancher" && echo "team other"'
+	speaker wait <<<'[[ $* != *statefulset* ]] || exit "$LEFT"'
+	export LEFT=0
+	terminal -0 y -- "$RK3K_BIN/rk3k-destroy"
+	assert_line 'Delete virtual cluster rancher-k3k/rancher and its Rancher'
+	assert_line --regexp '^\[5/8\] ✓ k3k controller +[0-9]+s$'
+	assert_line '        the k3k controller stays, other virtual clusters need it: team other'
+	assert_line --regexp '^rancher-k3k/rancher is deleted after [0-9]+s\.$'
+	LEFT=4 terminal -1 y -- "$RK3K_BIN/rk3k-destroy"
+	assert_line '      ! verified: its servers: still there'
+	assert_line --regexp '^\[8/8\] ✗ verified +[0-9]+s$'
+	refute_output --partial 'is deleted after'
+	terminal -0 n -- "$RK3K_BIN/rk3k-destroy"
+	assert_output --partial 'aborted'
+}
+
+@test "version: what deploy shows is bounded, fit for a terminal, and lost in no case" {
+	local voice=("$RK3K_BIN/rk3k-version" __voice never)
+	run -0 "${voice[@]}" < <(printf '\036S1/2\tone\t\n\e[31mred password=abc\nno end')
+	assert_output $'        ^[[31mred password=***\n        no end'
+	run -0 "${voice[@]}" < <(printf '\036eno lease\n\036hwait\n')
+	assert_output $'        no lease\n        next: wait'
+	run -0 "${voice[@]}" < <(printf '\036' && head -c 300000 /dev/zero && echo && printf '\036D\n\036\n\036S\n\036Z\n')
+	assert [ "${#output}" -lt 70000 ]
+}

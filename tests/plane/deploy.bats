@@ -34,6 +34,12 @@ deploy() { rk3k deploy -c "$CONF" --resolve "$HOST:443:10.90.0.1" "$@"; }
 
 destroy() { rk3k destroy -c "$CONF" --yes "$@"; }
 
+on_terminal() { # [ANSWER...] -- rk3k-TOOL ARG...
+	local answers=()
+	while [[ $1 != -- ]]; do answers+=("$1") && shift; done
+	bed env TERM=xterm "$RK3K_TOP/tests/terminal" "${answers[@]}" -- "$RK3K_BIN/$2" "${@:3}"
+}
+
 inside() { kubectl --context rancher-k3k "$@"; }
 
 # All that rk3k made, without what differs from one life to the next.
@@ -75,6 +81,13 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	sleep 0.5
 	run -0 writes
 	assert_output ""
+}
+
+@test "deploy: again on a terminal says in one line that nothing has to be changed" {
+	run -0 on_terminal -- rk3k-deploy -c "$CONF" --resolve "$HOST:443:10.90.0.1"
+	assert_line --regexp '^Preflight  ✓ 1[0-9] passed  ! 1 warning$'
+	assert_equal "${#lines[@]}" 6
+	assert_regex "${lines[5]}" "^✓ nothing to change: rancher-k3k/rancher serves https://$HOST   [0-9]+s\$"
 }
 
 @test "deploy: its kubeconfig entry works with kubectl, under a verified certificate" {
@@ -147,8 +160,9 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	audit_mark
 	for tool in deploy destroy; do
 		question="$RK3K_TOP/tests/env/exec $RK3K_TESTBED env HOME=$PLANE_HOME KUBECONFIG=$PLANE_KUBECONFIG RK3K_HOSTNAME=$HOST $RK3K_BIN/rk3k-$tool"
-		run -0 script -qec "$question" /dev/null < <(sleep 1 && echo n)
-		assert_output --partial "host: context default, https://10.90.0.1:6443"
+		# shellcheck disable=SC2086 # words of a command
+		TERM=xterm run -0 "$RK3K_TOP/tests/terminal" n -- $question
+		assert_line --partial "host     default (https://10.90.0.1:6443, Kubernetes v"
 		assert_output --partial "rancher-k3k/rancher"
 		assert_output --partial "[y/N]"
 		assert_output --partial "aborted"

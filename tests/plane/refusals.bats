@@ -64,7 +64,8 @@ print(text + "." + coded(b"".join(n.lstrip(b"\0").rjust(32, b"\0") for n in (r, 
 	assert_line --regexp '^rights +failed +not allowed: get namespaces, '
 	run --separate-stderr -1 rk3k deploy -c deploy.conf --yes -q
 	assert_regex "$stderr" 'rights +failed +not allowed: get namespaces, '
-	assert_equal "${stderr_lines[-1]}" "rk3k-deploy: stopped in step preflight; run the same command again to go on"
+	assert_equal "${stderr_lines[-1]}" \
+		"rk3k-deploy: stopped in step preflight; correct that, then run: kubectl rk3k deploy -c deploy.conf --yes -q"
 	run --separate-stderr -5 rk3k destroy -c deploy.conf --yes -q
 	assert_equal "${#stderr_lines[@]}" 1
 	assert_regex "$stderr" 'forbidden: User .* cannot get resource "leases"'
