@@ -59,9 +59,10 @@ plane_namespace() {
 	kubectl create namespace "$NS" >/dev/null
 }
 
-# within SECONDS CMD...: until it succeeds; shows its last words when it never does.
+# within SECONDS CMD...: until it succeeds; shows its last words when it never does. The seconds are those
+# of a machine that does nothing else: tests run side by side.
 within() {
-	local end=$((SECONDS + $1)) out
+	local end=$((SECONDS + 4 * $1)) out
 	shift
 	until out=$("$@" 2>&1); do
 		((SECONDS < end)) || {

@@ -382,6 +382,6 @@ preflight() {
 	unit=$build/unit/test_cert
 	[[ -x $unit ]] || make -s -C "$TOP" B="$build" "$unit"
 	"$TOP/tests/env/build" certificates 2>/dev/null
-	run -0 timeout 120 "$("$TOP/tests/env/build" --path)/certificates" "$unit" 1 1500
+	run -0 timeout 600 "$("$TOP/tests/env/build" --path)/certificates" "$unit" 1 1500
 	assert_output --regexp '^1500 cases, passed on: '
 }

@@ -48,7 +48,7 @@ setup() {
 	run --separate-stderr kubectl-rk3k __complete status ''
 	refute_line --regexp '^[^:]'
 	assert_equal "$stderr" ''
-	assert [ $((SECONDS - start)) -le 3 ]
+	assert [ $((SECONDS - start)) -le 8 ]
 }
 
 @test "completion: an unknown tool completes nothing and says nothing" {

@@ -260,8 +260,8 @@ time.sleep(60)' 3>&-; }
 	read -r port <&"${silent[0]}"
 	kubeconfig "127.0.0.1:$port"
 	start=$SECONDS
-	run -4 --separate-stderr "$BIN/rk3k-status" --request-timeout 1s
-	((SECONDS - start < 4))
+	run -4 --separate-stderr "$BIN/rk3k-status" --request-timeout 4s
+	((SECONDS - start < 8))
 	assert_regex "$stderr" "127.0.0.1:$port"
 	kill "$silent_PID"
 }
