@@ -72,7 +72,7 @@ shells_ready() {
 	kubectl-rk3k completion fish >rc.fish
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,programs
 @test "completion: bash, zsh and fish complete tools, verbs, flags and fixed values" {
 	shells_ready
 	typed '<passthrough>' passt
@@ -85,7 +85,7 @@ shells_ready() {
 	typed '<completion> <fish>' 'completion f'
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,programs
 @test "completion: bash, zsh and fish complete files, also behind --flag=" {
 	mkdir 'dir.d'
 	touch dir.d/file.conf
@@ -100,7 +100,7 @@ shells_ready() {
 	typed "<config> <-c> <$HOME/sp ace/x>" 'config -c ~/sp\ ace/x'
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,programs
 @test "completion: bash, zsh and fish complete words with : @ / and = in them" {
 	cat >config <<-'END'
 		apiVersion: v1
@@ -125,7 +125,7 @@ shells_ready() {
 }
 
 # shellcheck disable=SC2016 # what the name holds is not to be run here either
-# bats test_tags=slow
+# bats test_tags=slow,programs
 @test "completion: bash behind an open quote runs nothing that a name holds" {
 	local open
 	shells_ready

@@ -126,7 +126,7 @@ echo_tool() { # PATH
 	done
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,programs
 @test "rk3k: make install puts a working suite into a prefix" {
 	(umask 077 && make -s -C "$BATS_TEST_DIRNAME/../.." B="$(dirname "$BIN")" DESTDIR="$PWD/ro ot" PREFIX=/usr install)
 	run -0 find "ro ot/usr" -mindepth 1 ! -perm -004

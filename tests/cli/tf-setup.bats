@@ -562,6 +562,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 
 # --- terraform ---
 
+# bats test_tags=programs
 @test "tf-setup: terraform fmt leaves what is written alone" {
 	setup_tf -0 --module
 	run -0 "$TERRAFORM" fmt -check -diff .
@@ -573,6 +574,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 
 console() { echo "nonsensitive(jsonencode($1))" | "$TERRAFORM" console | tail -n 1 | jq -r 'fromjson'; }
 
+# bats test_tags=programs
 @test "tf-setup: terraform takes the variables and reads the values back" {
 	setup_tf -0 --module
 	rm rancher-provider.tf # the provider itself cannot be had here
@@ -584,6 +586,7 @@ console() { echo "nonsensitive(jsonencode($1))" | "$TERRAFORM" console | tail -n
 	assert_equal "$(console 'file(var.harvester_kubeconfig)')" "$(cat kubeconfig-harvester.yaml)"
 }
 
+# bats test_tags=programs
 @test "tf-setup: terraform reads odd values as they are" {
 	setup_tf -0 --module
 	rm rancher-provider.tf terraform.tfvars
