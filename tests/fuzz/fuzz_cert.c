@@ -54,11 +54,19 @@ static void judge(const struct rk_cert *c, const char *pem, size_t n)
 /* What is passed on is passed on again as it is; of a key there is nothing where certificates are. */
 static void passed_on(const char *pem, size_t n, bool key)
 {
-	rk_auto_buf once = RK_BUF_INIT, twice = RK_BUF_INIT;
+	rk_auto_buf once = RK_BUF_INIT, twice = RK_BUF_INIT, tls = RK_BUF_INIT;
+	bool good;
 
 	rk_buf_put(&once, pem, n);
+	rk_buf_put(&tls, pem, n);
+	good = (key ? rk_cert_admit_tls_key(&tls, NULL) : rk_cert_admit_tls(&tls, n & 1, NULL)) ==
+	       0;
+	if (good && !key && strstr(tls.s, "PRIVATE KEY"))
+		abort();
 	if (key ? rk_cert_admit_key(&once, NULL) < 0 : rk_cert_admit(&once, n & 1, NULL) < 0)
 		return;
+	if (!good || !rk_streq(once.s, tls.s))
+		abort();
 	if (!key && strstr(once.s, "PRIVATE KEY"))
 		abort();
 	rk_buf_put(&twice, once.s, once.len);

@@ -224,13 +224,15 @@ static void noted(struct rk_buf *out, const char *pem, const char *line_end, con
 
 static void expect_admitted(const struct rk_buf *given, const char *want)
 {
-	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_buf pem = RK_BUF_INIT, tls = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 
 	rk_buf_put(&pem, given->s, given->len);
-	if (rk_cert_admit(&pem, false, &err) < 0)
+	rk_buf_put(&tls, given->s, given->len);
+	if (rk_cert_admit(&pem, false, &err) < 0 || rk_cert_admit_tls(&tls, false, &err) < 0)
 		fail_msg("%s in:\n%s", err.msg, given->s);
 	assert_string_equal(pem.s, want);
+	assert_string_equal(tls.s, want);
 }
 
 static void relabel(struct rk_buf *out, const char *pem, const char *label)
@@ -319,6 +321,8 @@ static void no_key_is_admitted(void **state)
 					starts[j], labels[i], labels[i]);
 				rk_buf_puts(&text, first ? root.cert_pem.s : "");
 				expect_not_admitted(&text, "it holds a private key", "openssl");
+				assert_int_equal(rk_cert_admit_tls(&text, false, NULL), -1);
+				assert_int_equal(text.len, 0);
 			}
 }
 
@@ -406,19 +410,43 @@ static void keys_are_written_again(void **state)
 
 			pki_key_pem(k, old, NULL, &plain);
 			for (size_t j = 0; j < RK_COUNT(labels); j++) {
-				rk_auto_buf given = RK_BUF_INIT_SECRET;
+				rk_auto_buf given = RK_BUF_INIT_SECRET, tls = RK_BUF_INIT_SECRET;
 
 				rk_buf_puts(&given,
 					"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
 					"-----END EC PARAMETERS-----\n");
 				relabel(&given, plain.s, labels[j]);
-				if (rk_cert_admit_key(&given, NULL) == 0)
+				rk_buf_put(&tls, given.s, given.len);
+				assert_int_equal(rk_cert_admit_tls_key(&tls, NULL) == 0,
+					rk_cert_admit_key(&given, NULL) == 0);
+				if (given.len)
+					assert_string_equal(given.s, tls.s);
+				if (given.len)
 					assert_string_equal(given.s, plain.s);
 				else
 					assert_string_not_equal(
 						strstr(plain.s, labels[j]) ? "right" : "other",
 						"right");
 			}
+			EVP_PKEY_free(k);
+		}
+}
+
+/* Whatever its label says: libcurl would prompt for the passphrase. */
+static void encrypted_keys_do_not_reach_libcurl(void **state)
+{
+	static const char *const labels[] = {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY",
+		"ENCRYPTED PRIVATE KEY", "ANY PRIVATE KEY"};
+
+	(void)state;
+	for (size_t i = 0; i < RK_COUNT(labels); i++)
+		for (int old = 0; old < 2; old++) {
+			rk_auto_buf locked = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
+			EVP_PKEY *k = pki_key("P-256");
+
+			pki_key_pem(k, old, "passphrase", &locked);
+			relabel(&text, locked.s, labels[i]);
+			assert_int_equal(rk_cert_admit_tls_key(&text, NULL), -1);
 			EVP_PKEY_free(k);
 		}
 }
@@ -1089,8 +1117,8 @@ int main(int argc, char **argv)
 		T(der_with_a_tail), T(too_many), T(matches), T(no_loose_wildcards),
 		T(common_name_is_no_name), T(nul_in_a_name), T(names_are_cut), T(keys_of_all_kinds),
 		T(key_behind_other_blocks), T(no_key), T(admitted_in_every_notation),
-		T(admitted_with_headers_and_trust), T(no_key_is_admitted),
-		T(key_beside_a_client_certificate), T(other_files_are_named),
+		T(admitted_with_headers_and_trust), T(encrypted_keys_do_not_reach_libcurl),
+		T(no_key_is_admitted), T(key_beside_a_client_certificate), T(other_files_are_named),
 		T(what_go_does_not_read), T(keys_are_written_again),
 		T(key_with_borrowed_public_half), T(check_says_the_first_trouble), T(date_in_words),
 		T(verify_chains), T(verify_refusals), T(what_go_refuses), T(short_keys_are_weak),
