@@ -47,7 +47,7 @@ static const struct rk_err *blind(const struct await *w)
 	for (size_t i = 0; i < w->n; i++) {
 		const struct rk_err *e = rk_mirror_error(w->m[i]);
 
-		if (e && !rk_streq(e->reason, "NoSuchAPI") && !w->extra[i])
+		if (e && e->reason != RK_REASON_NO_SUCH_API && !w->extra[i])
 			return e;
 	}
 	return NULL;

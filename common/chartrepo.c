@@ -34,13 +34,6 @@ static int client(struct rk_http **out, const char *base, const struct rk_repo_a
 	return rk_http_new(out, &conf, err);
 }
 
-static int reason(struct rk_err *err, const char *word)
-{
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "%s", word);
-	return -1;
-}
-
 /* Judge a status; what names the thing asked for. */
 static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, const char *what,
 	struct rk_err *err)
@@ -54,10 +47,10 @@ static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, 
 		rk_err_set(err, RK_NOTFOUND, "%s: not there", what);
 	} else if (res->status >= 300 && res->status < 400) {
 		rk_err_set(err, RK_FAIL, "%s: redirects to %.200s", what, res->location);
-		reason(err, "Redirect");
+		rk_err_reason(err, RK_REASON_REDIRECT);
 	} else {
 		rk_err_set(err, RK_FAIL, "%s: answers %d", what, res->status);
-		reason(err, "Status");
+		rk_err_reason(err, RK_REASON_STATUS);
 	}
 	if (err)
 		err->http = res->status;
@@ -158,8 +151,8 @@ static int failed_there(const char *repo, const char *url, const struct rk_repo_
 
 	if (!err || rk_streq(host, own))
 		return -1;
-	if (rk_streq(err->reason, "TLS") && a->ca && !at->ca) {
-		reason(err, "Redirect");
+	if (err->reason == RK_REASON_TLS && a->ca && !at->ca) {
+		rk_err_reason(err, RK_REASON_REDIRECT);
 		rk_err_hint(err,
 			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
 			"HELM_REPO_HOSTS",
@@ -310,7 +303,7 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 			"registry %s leaves tokens to %.200s, which was not named as "
 			"a host for the credentials",
 			host, realm);
-		reason(err, "Token");
+		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
 		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
 	}
 	if (!named)
@@ -318,8 +311,8 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	token_query(realm, challenge, scope, &query);
 	if (ask_token(realm, query.s, &to, token, err) == 0)
 		return 0;
-	if (err && !to.ca && a->ca && rk_streq(err->reason, "TLS")) {
-		reason(err, "Token");
+	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
+		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
 		rk_err_hint(err, "PRIVATE_CA_PATH counts for it only when it is named in "
 				 "HELM_REPO_HOSTS");
 	}
@@ -543,7 +536,7 @@ static void tls_remedy(const struct rk_settings *s, const char *address,
 void rk_repo_remedy(const struct rk_settings *s, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	if (rk_streq(err->reason, "TLS"))
+	if (err->reason == RK_REASON_TLS)
 		tls_remedy(s, address, a, err);
 	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
 		return;

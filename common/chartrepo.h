@@ -25,7 +25,7 @@ struct rk_repo_access {
 
 /* Errors of all name the host: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND, it
  * answers but lacks what was asked for; else no answer that helps, with err->reason as of
- * rk_http_do, "Status" for another status, "Redirect", "Token" when the token server is foreign. */
+ * rk_http_do, REDIRECT, FOREIGN_TOKEN, STATUS for another status. */
 
 /* A version of a chart: repo is https://…, chart its name; or repo is oci://host/path/chart.
  * A leading v makes no difference in an index; a tag must be as it is. */

@@ -76,10 +76,18 @@ int rk_err_hint(struct rk_err *err, const char *fmt, ...)
 	return -1;
 }
 
+int rk_err_reason(struct rk_err *err, enum rk_reason reason)
+{
+	if (err)
+		err->reason = reason;
+	return -1;
+}
+
 void rk_err_clear(struct rk_err *err)
 {
 	if (!err)
 		return;
 	err->code = err->http = 0;
-	err->reason[0] = err->msg[0] = err->hint[0] = 0;
+	err->reason = RK_REASON_NONE;
+	err->msg[0] = err->hint[0] = 0;
 }

@@ -24,12 +24,43 @@ enum rk_code {
 	RK_CONFLICT = 5, /* conflict, or refused (403, another owner) */
 };
 
+/* Why it failed, as far as programs decide by it; never by the text. */
+enum rk_reason {
+	RK_REASON_NONE, /* no more is known than the code and the HTTP status */
+	/* No answer came: */
+	RK_REASON_RESOLVE,     /* DNS does not know the name */
+	RK_REASON_REFUSED,     /* the connection was refused */
+	RK_REASON_UNREACHABLE, /* no route, or another failure to connect */
+	RK_REASON_TIMEOUT,
+	RK_REASON_TLS,	  /* certificates, or the handshake */
+	RK_REASON_PROXY,  /* the proxy refused */
+	RK_REASON_BROKEN, /* the connection was reset, or the answer cut off */
+	/* An answer that cannot be used: */
+	RK_REASON_TOO_LARGE,
+	RK_REASON_UNEXPECTED, /* not what was requested */
+	RK_REASON_REDIRECT,
+	RK_REASON_STATUS,	 /* an HTTP status without a meaning here */
+	RK_REASON_FOREIGN_TOKEN, /* another host asks for the registry's credentials */
+	/* The reason of a Kubernetes Status: */
+	RK_REASON_NOT_FOUND,
+	RK_REASON_NO_SUCH_API, /* the server does not serve the kind */
+	RK_REASON_EXISTS,
+	RK_REASON_CONFLICT,
+	RK_REASON_FORBIDDEN,
+	RK_REASON_UNAUTHORIZED,
+	RK_REASON_EXPIRED, /* a resourceVersion too old to continue from */
+	RK_REASON_INVALID,
+	RK_REASON_WEBHOOK, /* an admission webhook could not be called */
+	/* Of a file: */
+	RK_REASON_LOCKED, /* another process holds its lock */
+};
+
 struct rk_err {
-	int code;	 /* enum rk_code, or 128+n for signal n */
-	int http;	 /* HTTP status the failure came with, else 0 */
-	char reason[40]; /* Kubernetes Status reason ("NotFound"), else "" */
-	char msg[1536];	 /* one line: what, on what, why */
-	char hint[512];	 /* what to do next, or "" */
+	int code; /* enum rk_code, or 128+n for signal n */
+	int http; /* HTTP status the failure came with, else 0 */
+	enum rk_reason reason;
+	char msg[1536]; /* one line: what, on what, why */
+	char hint[512]; /* what to do next, or "" */
 };
 
 #define RK_ERR_INIT \
@@ -49,6 +80,9 @@ int rk_err_wrap(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
 
 /* Set or replace the hint: what the user should do next, a sentence without a full stop. Returns -1. */
 int rk_err_hint(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Set the reason. Returns -1. */
+int rk_err_reason(struct rk_err *err, enum rk_reason reason);
 
 /* Forget the error, to try something else. */
 void rk_err_clear(struct rk_err *err);

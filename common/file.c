@@ -557,6 +557,7 @@ static int lock_one(char *lock, int wait_ms, struct rk_err *err)
 			return rk_err_sys(err, "cannot make the lock %s", lock);
 		if (waited >= wait_ms) {
 			rk_err_set(err, RK_CONFLICT, "%s is held by another process", lock);
+			rk_err_reason(err, RK_REASON_LOCKED);
 			return rk_err_hint(
 				err, "if no kubectl or rk3k is running, remove it: rm -f %s", lock);
 		}

@@ -6,14 +6,13 @@
 #include <errno.h>
 #include <openssl/x509.h>
 
-static int fail(struct rk_err *err, const char *reason, int code, const char *msg, const char *hint)
+static int fail(
+	struct rk_err *err, enum rk_reason reason, int code, const char *msg, const char *hint)
 {
 	rk_err_set(err, code, "%s", msg);
 	if (hint)
 		rk_err_hint(err, "%s", hint);
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "%s", reason);
-	return -1;
+	return rk_err_reason(err, reason);
 }
 
 static void seconds_text(int64_t ms, char *out, size_t size)
@@ -30,21 +29,22 @@ static int fail_connect(const struct rk_xfer *x, struct rk_err *err)
 	char why[300];
 
 	if (no == ECONNREFUSED && x->h->proxy_shown)
-		return fail(err, "Proxy", RK_FAIL,
+		return fail(err, RK_REASON_PROXY, RK_FAIL,
 			"the proxy refuses the connection: nothing listens there",
 			"check proxy-url of the kubeconfig, or HTTPS_PROXY");
 	if (no == ECONNREFUSED)
-		return fail(err, "Refused", RK_FAIL, "connection refused: nothing listens there",
+		return fail(err, RK_REASON_REFUSED, RK_FAIL,
+			"connection refused: nothing listens there",
 			"check the address and port, and that the server runs");
 	if (no == ETIMEDOUT)
-		return fail(err, "Timeout", RK_TIMEOUT,
+		return fail(err, RK_REASON_TIMEOUT, RK_TIMEOUT,
 			"no connection: the address does not answer",
 			"check the address, and firewalls on the way");
 	if (no == EHOSTUNREACH || no == ENETUNREACH)
-		return fail(err, "Unreachable", RK_FAIL, "no route to the address",
+		return fail(err, RK_REASON_UNREACHABLE, RK_FAIL, "no route to the address",
 			"check the address and the network of this machine");
 	snprintf(why, sizeof(why), "cannot connect: %s", no ? strerror((int)no) : x->errbuf);
-	return fail(err, "Unreachable", RK_FAIL, why, NULL);
+	return fail(err, RK_REASON_UNREACHABLE, RK_FAIL, why, NULL);
 }
 
 static curl_off_t handshaken_us(const struct rk_xfer *x)
@@ -68,14 +68,14 @@ static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 			x->shaking ? "connected, but no TLS handshake within %s"
 				   : "no connection within %s",
 			limit);
-		return fail(err, "Timeout", RK_TIMEOUT, msg,
+		return fail(err, RK_REASON_TIMEOUT, RK_TIMEOUT, msg,
 			"check the address, and firewalls on the way");
 	}
 	seconds_text(whole, limit, sizeof(limit));
 	snprintf(msg, sizeof(msg),
 		x->res->status ? "the answer was not complete after %s" : "no answer within %s",
 		limit);
-	return fail(err, "Timeout", RK_TIMEOUT, msg, NULL);
+	return fail(err, RK_REASON_TIMEOUT, RK_TIMEOUT, msg, NULL);
 }
 
 static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
@@ -83,7 +83,7 @@ static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 	rk_auto_cert *leaf = NULL, *at = NULL;
 
 	if (x->verdict == X509_V_OK || rk_cert_parse_der(&leaf, x->leaf.s, x->leaf.len, NULL) < 0)
-		return fail(err, "TLS", RK_FAIL, x->errbuf, NULL);
+		return fail(err, RK_REASON_TLS, RK_FAIL, x->errbuf, NULL);
 	if (x->at.len && (x->at.len != x->leaf.len || memcmp(x->at.s, x->leaf.s, x->at.len) != 0) &&
 		rk_cert_parse_der(&at, x->at.s, x->at.len, NULL) < 0)
 		at = NULL;
@@ -96,9 +96,7 @@ static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 			x->h->ca.len ? "the CA given is not this server's: fetch its CA or "
 				       "kubeconfig again"
 				     : "give the CA that issued it");
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "TLS");
-	return -1;
+	return rk_err_reason(err, RK_REASON_TLS);
 }
 
 static int fail_ident(const struct rk_xfer *x, struct rk_err *err)
@@ -110,9 +108,7 @@ static int fail_ident(const struct rk_xfer *x, struct rk_err *err)
 		rk_cert_check_key(c, id->key.s, id->key.len, err) == 0)
 		rk_err_set(err, RK_FAIL, "%s", x->errbuf);
 	rk_err_wrap(err, "the client certificate");
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "TLS");
-	return -1;
+	return rk_err_reason(err, RK_REASON_TLS);
 }
 
 static int fail_ca(const struct rk_xfer *x, struct rk_err *err)
@@ -120,9 +116,7 @@ static int fail_ca(const struct rk_xfer *x, struct rk_err *err)
 	if (!x->h->ca.len || rk_cert_bundle(x->h->ca.s, x->h->ca.len, NULL, err) == 0)
 		rk_err_set(err, RK_FAIL, "%s", x->errbuf);
 	rk_err_wrap(err, "the CA");
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "TLS");
-	return -1;
+	return rk_err_reason(err, RK_REASON_TLS);
 }
 
 static int fail_handshake(const struct rk_xfer *x, struct rk_err *err)
@@ -133,23 +127,24 @@ static int fail_handshake(const struct rk_xfer *x, struct rk_err *err)
 
 	if (strstr(x->errbuf, "wrong version number") || strstr(x->errbuf, "http request") ||
 		strstr(x->errbuf, "packet length too long"))
-		return fail(err, "TLS", RK_FAIL, "it does not speak TLS: a plain HTTP port?", NULL);
+		return fail(err, RK_REASON_TLS, RK_FAIL,
+			"it does not speak TLS: a plain HTTP port?", NULL);
 	if (strstr(x->errbuf, "protocol version") || strstr(x->errbuf, "unsupported protocol"))
-		return fail(err, "TLS", RK_FAIL, "it offers no TLS 1.2 or newer", NULL);
+		return fail(err, RK_REASON_TLS, RK_FAIL, "it offers no TLS 1.2 or newer", NULL);
 	if (alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca") ||
 			     strstr(alert, "access denied"))) {
 		snprintf(msg, sizeof(msg), "it refuses %s (TLS alert: %.*s)",
 			x->ident ? "our client certificate" : "us without a client certificate", n,
 			alert);
-		return fail(err, "TLS", RK_FAIL, msg,
+		return fail(err, RK_REASON_TLS, RK_FAIL, msg,
 			x->ident ? "the certificate may have expired or belong to another cluster"
 				 : NULL);
 	}
 	if (strstr(x->errbuf, "SSL_ERROR_SYSCALL") || strstr(x->errbuf, "unexpected eof"))
-		return fail(err, "Broken", RK_FAIL,
+		return fail(err, RK_REASON_BROKEN, RK_FAIL,
 			"it closed the connection during the TLS handshake", NULL);
 	snprintf(msg, sizeof(msg), "no TLS connection: %s", x->errbuf);
-	return fail(err, "TLS", RK_FAIL, msg, NULL);
+	return fail(err, RK_REASON_TLS, RK_FAIL, msg, NULL);
 }
 
 static int fail_broken(const struct rk_xfer *x, struct rk_err *err)
@@ -160,7 +155,7 @@ static int fail_broken(const struct rk_xfer *x, struct rk_err *err)
 	if (rk_xfer_proxy_status(x)) {
 		snprintf(msg, sizeof(msg), "the proxy refuses the connection (HTTP %ld)",
 			rk_xfer_proxy_status(x));
-		return fail(err, "Proxy", RK_FAIL, msg, NULL);
+		return fail(err, RK_REASON_PROXY, RK_FAIL, msg, NULL);
 	}
 	if (rk_xfer_alert(x))
 		return fail_handshake(x, err);
@@ -170,7 +165,7 @@ static int fail_broken(const struct rk_xfer *x, struct rk_err *err)
 			x->res->body.len);
 	else
 		snprintf(msg, sizeof(msg), "the connection was closed without an answer%s", maybe);
-	return fail(err, "Broken", RK_FAIL, msg, NULL);
+	return fail(err, RK_REASON_BROKEN, RK_FAIL, msg, NULL);
 }
 
 static int fail_size(const struct rk_xfer *x, struct rk_err *err)
@@ -179,13 +174,13 @@ static int fail_size(const struct rk_xfer *x, struct rk_err *err)
 
 	snprintf(msg, sizeof(msg), "the answer is larger than the limit of %zu bytes",
 		x->res->body.max);
-	return fail(err, "TooLarge", RK_FAIL, msg, NULL);
+	return fail(err, RK_REASON_TOO_LARGE, RK_FAIL, msg, NULL);
 }
 
 /* libcurl's own limits: 100 KB for a line of the head, 300 KB for all of it. */
 static int fail_head(struct rk_err *err)
 {
-	return fail(err, "TooLarge", RK_FAIL,
+	return fail(err, RK_REASON_TOO_LARGE, RK_FAIL,
 		"the header of the answer is larger than the limit of 100 KB a line", NULL);
 }
 
@@ -195,7 +190,7 @@ static int fail_idle(const struct rk_xfer *x, struct rk_err *err)
 
 	seconds_text(x->req.idle_ms, limit, sizeof(limit));
 	snprintf(msg, sizeof(msg), "not a byte for %s", limit);
-	return fail(err, "Timeout", RK_TIMEOUT, msg, NULL);
+	return fail(err, RK_REASON_TIMEOUT, RK_TIMEOUT, msg, NULL);
 }
 
 static int fail_name(const char *host, bool proxy, struct rk_err *err)
@@ -204,7 +199,8 @@ static int fail_name(const char *host, bool proxy, struct rk_err *err)
 
 	snprintf(msg, sizeof(msg), "the name %s%.255s was not found", proxy ? "of the proxy " : "",
 		host);
-	return fail(err, "Resolve", RK_FAIL, msg, "check the name, and the DNS of this machine");
+	return fail(err, RK_REASON_RESOLVE, RK_FAIL, msg,
+		"check the name, and the DNS of this machine");
 }
 
 /* libcurl has had three codes for a head beyond its limits, one of them "Out of memory". */
@@ -248,15 +244,16 @@ static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 			return fail_verify(x, err);
 		return fail_handshake(x, err);
 	case CURLE_RANGE_ERROR:
-		return fail(err, "Broken", RK_FAIL,
+		return fail(err, RK_REASON_BROKEN, RK_FAIL,
 			"it answered HTTP 206: a part of the content, which was not asked for",
 			NULL);
 	case CURLE_URL_MALFORMAT:
-		return fail(err, "", RK_USAGE, "the path of the request is no URL path", NULL);
+		return fail(err, RK_REASON_NONE, RK_USAGE, "the path of the request is no URL path",
+			NULL);
 	default:
 		if (rk_http_broken(rc))
 			return fail_broken(x, err);
-		return fail(err, "", RK_FAIL, x->errbuf, NULL);
+		return fail(err, RK_REASON_NONE, RK_FAIL, x->errbuf, NULL);
 	}
 }
 

@@ -242,8 +242,7 @@ static int not_admitted(const struct rk_http *h, const char *what, struct rk_err
 {
 	if (what)
 		rk_err_wrap(err, "%s", what);
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "TLS");
+	rk_err_reason(err, RK_REASON_TLS);
 	return rk_err_wrap(err, "%s", h->shown);
 }
 

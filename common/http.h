@@ -100,9 +100,8 @@ int64_t rk_http_request_ms(const struct rk_http *h);
 
 /* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
  * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
- * too large, cut off. err->reason tells them apart for programs: "Resolve", "Refused",
- * "Unreachable", "Timeout", "TLS", "Proxy", "TooLarge",
- * "Broken" (reset, cut off), else "". A server that answers with a status and drops the rest of
+ * too large, cut off. err->reason tells them apart for programs: no answer
+ * (RK_REASON_RESOLVE to RK_REASON_BROKEN), RK_REASON_TOO_LARGE, else none. A server that answers with a status and drops the rest of
  * an upload has answered. */
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;

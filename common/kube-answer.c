@@ -22,9 +22,7 @@ int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const 
 	rk_err_set(err, RK_FAIL, "unexpected answer from %s for %s: %s",
 		a->kube ? rk_kube_server(a->kube) : "the server", a->what, why);
 	rk_err_hint(err, "is this a Kubernetes API? See the server of the context");
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "Unexpected");
-	return -1;
+	return rk_err_reason(err, RK_REASON_UNEXPECTED);
 }
 
 static const char *text(const struct rk_val *v)
@@ -156,7 +154,7 @@ int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct 
 	rk_doc_source(d, a->what);
 	if (rk_json_parse(d, res->body.s, res->body.len, out, &why) < 0 || (*out)->kind != RK_MAP) {
 		*out = NULL;
-		if (rk_streq(why.reason, "TooLarge"))
+		if (why.reason == RK_REASON_TOO_LARGE)
 			return rk_kube_unexpected(a, err,
 				"too many values for an answer of %zu bytes", res->body.len);
 		return rk_kube_unexpected(a, err, "the answer is no JSON object (%zu bytes of %s)",

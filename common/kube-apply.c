@@ -227,7 +227,7 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 	for (int i = 0;; i++) {
 		if (rk_kube_send(j->k, &req, &j->about, res, err) == 0)
 			return 0;
-		if (!err || !rk_streq(err->reason, "Broken") || i == BROKEN_TRIES)
+		if (!err || err->reason != RK_REASON_BROKEN || i == BROKEN_TRIES)
 			return -1;
 		rk_http_res_release(res);
 		*res = (struct rk_http_res)RK_HTTP_RES_INIT;
@@ -382,9 +382,9 @@ static int create_once(struct job *j, struct rk_err *err)
 	for (int i = 0;; i++) {
 		if (rk_kube_create(j->k, j->body, j->d, &j->after, err) == 0)
 			return 0;
-		if (rk_streq(err->reason, "AlreadyExists"))
+		if (err->reason == RK_REASON_EXISTS)
 			break;
-		if (!rk_streq(err->reason, "Broken") || i == BROKEN_TRIES)
+		if (err->reason != RK_REASON_BROKEN || i == BROKEN_TRIES)
 			return -1;
 		sleep(1);
 		rk_err_clear(err);

@@ -8,36 +8,36 @@
 
 #define CAUSES_SHOWN 4
 
-struct verdict {
-	const char *reason;
+/* Reasons of a Status (apimachinery's StatusReason), and the HTTP status that means the same where there
+ * is no Status. Conflict comes before AlreadyExists, which has 409, too. */
+static const struct verdict {
+	const char *text;
 	int http;
+	enum rk_reason reason;
 	int code;
+} verdicts[] = {
+	{"NotFound", 404, RK_REASON_NOT_FOUND, RK_NOTFOUND},
+	{"Forbidden", 403, RK_REASON_FORBIDDEN, RK_CONFLICT},
+	{"Conflict", 409, RK_REASON_CONFLICT, RK_CONFLICT},
+	{"AlreadyExists", 409, RK_REASON_EXISTS, RK_CONFLICT},
+	{"Timeout", 504, RK_REASON_TIMEOUT, RK_TIMEOUT},
+	{"ServerTimeout", 504, RK_REASON_TIMEOUT, RK_TIMEOUT},
+	{"Unauthorized", 401, RK_REASON_UNAUTHORIZED, RK_FAIL},
+	{"Expired", 410, RK_REASON_EXPIRED, RK_FAIL},
+	{"Gone", 410, RK_REASON_EXPIRED, RK_FAIL},
+	{"Invalid", 422, RK_REASON_INVALID, RK_FAIL},
 };
 
-static const struct verdict verdicts[] = {
-	{"NotFound", 404, RK_NOTFOUND},
-	{"Forbidden", 403, RK_CONFLICT},
-	{"Conflict", 409, RK_CONFLICT},
-	{"AlreadyExists", 409, RK_CONFLICT},
-	{"Timeout", 504, RK_TIMEOUT},
-	{"ServerTimeout", 504, RK_TIMEOUT},
-	{"Unauthorized", 401, RK_FAIL},
-	{"Expired", 410, RK_FAIL},
-	{"Gone", 410, RK_FAIL},
-	{"Invalid", 422, RK_FAIL},
-	{"TooManyRequests", 429, RK_FAIL},
-	{"ServiceUnavailable", 503, RK_FAIL},
-};
-
-static int exit_code(const char *reason, int http)
+/* By the reason the server gives, else by the HTTP status. */
+static struct verdict find_verdict(const char *text, int http)
 {
 	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
-		if (reason && *reason && !strcmp(verdicts[i].reason, reason))
-			return verdicts[i].code;
+		if (rk_streq(verdicts[i].text, text))
+			return verdicts[i];
 	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
 		if (verdicts[i].http == http)
-			return verdicts[i].code;
-	return RK_FAIL;
+			return (struct verdict){.code = verdicts[i].code};
+	return (struct verdict){.code = RK_FAIL};
 }
 
 /* The server's text in one line; for Secrets nothing from where it starts to quote a value. */
@@ -250,7 +250,7 @@ static void unauthorized(const struct rk_kube_about *a, struct rk_buf *text, str
 }
 
 /* "WHAT on SERVER: text" with code, reason and http. */
-static int finish(const struct rk_kube_about *a, int http, const char *reason, const char *text,
+static int finish(const struct rk_kube_about *a, int http, struct verdict v, const char *text,
 	struct rk_err *err)
 {
 	const char *server = a->kube ? rk_kube_server(a->kube) : NULL;
@@ -259,12 +259,17 @@ static int finish(const struct rk_kube_about *a, int http, const char *reason, c
 	if (!err)
 		return -1;
 	keep = *err; /* the hint was set before the message is known */
-	rk_err_set(err, exit_code(reason, http), "%s%s%s: %s", a->what ? a->what : "request",
-		server ? " on " : "", server ? server : "", text);
+	rk_err_set(err, v.code, "%s%s%s: %s", a->what ? a->what : "request", server ? " on " : "",
+		server ? server : "", text);
 	memcpy(err->hint, keep.hint, sizeof(err->hint));
 	err->http = http;
-	snprintf(err->reason, sizeof(err->reason), "%s", reason ? reason : "");
-	return -1;
+	return rk_err_reason(err, v.reason);
+}
+
+/* The API has no field for it: the failure of a webhook is an internal error like any other. */
+static bool is_webhook(int http, const char *msg)
+{
+	return http == 500 && strstr(msg, "failed calling webhook");
 }
 
 int rk_kube_status_val(
@@ -272,31 +277,35 @@ int rk_kube_status_val(
 {
 	const char *reason = rk_get_str(st, "reason", NULL);
 	const char *msg = rk_get_str(st, "message", NULL);
+	struct verdict v = find_verdict(reason, http);
 	rk_auto_buf text = RK_BUF_INIT;
 
 	rk_err_clear(err);
 	reason = reason ? reason : "";
 	msg = msg ? msg : "";
-	if (!strcmp(reason, "NotFound") || (!*reason && http == 404))
+	if (v.reason == RK_REASON_NOT_FOUND || (!*reason && http == 404))
 		not_found(a, st, &text, err);
-	else if (!strcmp(reason, "Forbidden"))
+	else if (v.reason == RK_REASON_FORBIDDEN)
 		forbidden(st, msg, a->secret, &text, err);
-	else if (!strcmp(reason, "Conflict"))
+	else if (v.reason == RK_REASON_CONFLICT)
 		conflict(st, msg, a->secret, &text, err);
-	else if (!strcmp(reason, "Invalid") && add_causes(&text, st, a->secret))
+	else if (v.reason == RK_REASON_INVALID && add_causes(&text, st, a->secret))
 		;
-	else if (!strcmp(reason, "Unauthorized"))
+	else if (v.reason == RK_REASON_UNAUTHORIZED)
 		unauthorized(a, &text, err);
 	else
 		clean(&text, msg, a->secret);
 	if (!text.len)
 		rk_buf_addf(&text, "HTTP status %d%s%s", http, *reason ? ", " : "", reason);
-	return finish(a, http, reason, text.s, err);
+	if (is_webhook(http, msg))
+		v.reason = RK_REASON_WEBHOOK;
+	return finish(a, http, v, text.s, err);
 }
 
 /* No Status in the body: what a proxy, a load balancer or the API's own mux says. */
 static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)
 {
+	const struct verdict no_api = {.reason = RK_REASON_NO_SUCH_API, .code = RK_NOTFOUND};
 	rk_auto_buf text = RK_BUF_INIT;
 	rk_auto_buf body = RK_BUF_INIT;
 	rk_auto_free char *head =
@@ -307,17 +316,17 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 		rk_buf_addf(&text, "there is no API %s",
 			a->api_version ? a->api_version : "of this path");
 		group_hint(a->api_version, a->kube, err);
-		return finish(a, 404, "NoSuchAPI", text.s, err);
+		return finish(a, 404, no_api, text.s, err);
 	}
 	if (res->status == 401 && expired(a, &text, err))
-		return finish(a, 401, "Unauthorized", text.s, err);
+		return finish(a, 401, find_verdict("Unauthorized", 401), text.s, err);
 	if (res->status == 401 && !res->body.len) { /* libcurl drops it of what had a body itself */
 		unauthorized(a, &text, err);
-		return finish(a, 401, "Unauthorized", text.s, err);
+		return finish(a, 401, find_verdict("Unauthorized", 401), text.s, err);
 	}
 	if (res->status == 413) {
 		rk_err_hint(err, "objects may have about 1 MiB; make it smaller");
-		return finish(a, 413, "RequestEntityTooLarge", "the object is too large", err);
+		return finish(a, 413, find_verdict(NULL, 413), "the object is too large", err);
 	}
 	rk_buf_addf(&text, "HTTP status %d", res->status);
 	if (strstr(res->content_type, "html")) {
@@ -329,7 +338,8 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 		if (body.len)
 			rk_buf_addf(&text, ": %s", body.s);
 	}
-	finish(a, res->status, res->status == 401 ? "Unauthorized" : "", text.s, err);
+	finish(a, res->status,
+		find_verdict(res->status == 401 ? "Unauthorized" : NULL, res->status), text.s, err);
 	if (err && res->status == 404) /* said by nobody who could know what is there */
 		err->code = RK_FAIL;
 	return -1;

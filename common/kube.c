@@ -339,7 +339,7 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 			k->alive = true;
 			return 0;
 		}
-		if (!k->alive || !rk_streq(err->reason, "Refused") || rk_now_ms() > until)
+		if (!k->alive || err->reason != RK_REASON_REFUSED || rk_now_ms() > until)
 			return -1;
 		nanosleep(&nap, NULL);
 		res_again(res);
@@ -545,7 +545,7 @@ static int create_nothing(struct rk_kube *k, const struct rk_res *r, const struc
 	if (there) {
 		rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o->what.s,
 			rk_kube_server(k));
-		snprintf(err->reason, sizeof(err->reason), "AlreadyExists");
+		rk_err_reason(err, RK_REASON_EXISTS);
 		err->http = 409;
 		return -1;
 	}

@@ -23,27 +23,28 @@ bool rk_object_name_ok(const char *s)
 	       strcmp(s, "..") != 0;
 }
 
-static int name_error(const struct rk_val *obj, const char *name, struct rk_err *err)
+static int name_error(
+	const struct rk_val *obj, const char *source, const char *name, struct rk_err *err)
 {
 	return rk_err_set(
-		err, RK_FAIL, "line %u: %s is no name an object can have", obj->line, name);
+		err, RK_FAIL, "%s: line %u: invalid object name \"%s\"", source, obj->line, name);
 }
 
-static int check_object(const struct rk_val *obj, struct rk_err *err)
+static int check_object(const struct rk_val *obj, const char *source, struct rk_err *err)
 {
 	const char *av, *kind, *name, *ns = NULL;
 
 	if (obj->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "line %u: this is no object but a %s", obj->line,
-			obj->kind == RK_SEQ ? "list" : "single value");
+		return rk_err_set(err, RK_FAIL, "%s: line %u: not an object but a %s", source,
+			obj->line, obj->kind == RK_SEQ ? "list" : "single value");
 	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
 		rk_need_str(obj, &kind, err, "kind", NULL) < 0 ||
 		rk_need_str(obj, &name, err, "metadata", "name", NULL) < 0 ||
 		rk_want_str(obj, &ns, err, "metadata", "namespace", NULL) < 0)
 		return -1;
 	if (!rk_object_name_ok(name))
-		return name_error(obj, name, err);
-	return ns && !rk_object_name_ok(ns) ? name_error(obj, ns, err) : 0;
+		return name_error(obj, source, name, err);
+	return ns && !rk_object_name_ok(ns) ? name_error(obj, source, ns, err) : 0;
 }
 
 static bool is_list(const struct rk_val *obj)
@@ -54,21 +55,21 @@ static bool is_list(const struct rk_val *obj)
 	return kind && rk_suffix(kind, "List") && items && items->kind == RK_SEQ;
 }
 
-static int add(struct rk_objects *o, const struct rk_val *obj, struct rk_err *err)
+static int add(struct rk_objects *o, const struct rk_val *obj, const char *name, struct rk_err *err)
 {
 	if (is_list(obj)) {
 		rk_each (it, rk_get(obj, "items", NULL))
-			if (add(o, it, err) < 0)
+			if (add(o, it, name, err) < 0)
 				return -1;
 		return 0;
 	}
-	if (check_object(obj, err) < 0) {
+	if (check_object(obj, name, err) < 0) {
 		if (err && err->code == RK_NOTFOUND) /* a missing field is damage, not absence */
 			err->code = RK_FAIL;
 		return -1;
 	}
 	if (o->n == OBJECTS_MAX)
-		return rk_err_set(err, RK_FAIL, "more than %d objects", OBJECTS_MAX);
+		return rk_err_set(err, RK_FAIL, "%s: more than %d objects", name, OBJECTS_MAX);
 	o->v = rk_realloc(o->v, (o->n + 1) * sizeof(struct rk_val *));
 	o->v[o->n++] = obj;
 	return 0;
@@ -115,7 +116,7 @@ static int parse_docs(
 
 		if (rk_json_parse_stream(d, text, n, docs, &json) == 0)
 			return 0;
-		if (!rk_streq(json.reason, "TooLarge") &&
+		if (json.reason != RK_REASON_TOO_LARGE &&
 			rk_yaml_parse_all(d, text, n, docs, NULL) == 0) /* YAML in flow style */
 			return 0;
 		if (err)
@@ -155,8 +156,8 @@ static int parse_into(struct rk_objects *o, const char *name, const char *text, 
 	if (docs && docs->count && piped && check_whole(docs, text, n, err) < 0)
 		return rk_err_wrap(err, "%s", name);
 	rk_each (doc, docs)
-		if (add(o, doc, err) < 0)
-			return err && strstr(err->msg, name) ? -1 : rk_err_wrap(err, "%s", name);
+		if (add(o, doc, name, err) < 0)
+			return -1;
 	if (o->n == before) {
 		rk_err_set(err, RK_FAIL, "%s: there is no object in it", name);
 		return rk_err_hint(err, "did what should have written it fail?");

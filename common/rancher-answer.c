@@ -115,20 +115,17 @@ static int error_words(const struct rk_http_res *res, const char *what, const ch
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf shown = RK_BUF_INIT;
 	struct rk_val *v = NULL;
-	const char *words, *reason;
+	const char *words;
 
 	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) < 0)
 		v = NULL;
 	words = words_of(v);
-	reason = reason_of(v);
 	if (!words || !*words)
-		words = reason;
+		words = reason_of(v);
 	if (!words || hidden_in(words, hide))
 		words = status_words(res->status);
 	rk_printable(&shown, words, strnlen(words, QUOTE_MAX), " ");
 	rk_err_set(err, code_of(res->status), "%s: %s (HTTP %d)", what, shown.s, res->status);
-	if (err && reason && !hidden_in(reason, hide))
-		snprintf(err->reason, sizeof(err->reason), "%s", reason);
 	return -1;
 }
 

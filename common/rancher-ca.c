@@ -47,7 +47,7 @@ static int get_cacerts(const struct rk_rancher_conf *conf, struct rk_buf *out, b
 	if (rk_rancher_new(&r, conf, err) < 0)
 		return -1;
 	if (rk_http_do(r->http, &req, &res, err) < 0) {
-		*shown = rk_streq(err->reason, "TLS") && rk_http_peer(r->http, &cert, NULL) == 0 &&
+		*shown = err->reason == RK_REASON_TLS && rk_http_peer(r->http, &cert, NULL) == 0 &&
 			 rk_cert_pem(cert, peer, NULL) == 0;
 		return rk_err_wrap(err, "read /cacerts");
 	}

@@ -14,13 +14,14 @@
 /* Whether no server has been reached: DNS, routing or a firewall between here and there. */
 static bool is_unreached(const struct rk_err *err, const struct rk_http *h)
 {
-	static const char *const reasons[] = {"Resolve", "Unreachable", "Proxy"};
+	static const enum rk_reason reasons[] = {
+		RK_REASON_RESOLVE, RK_REASON_UNREACHABLE, RK_REASON_PROXY};
 	struct rk_cert *seen = NULL;
 
 	for (size_t i = 0; i < RK_COUNT(reasons); i++)
-		if (rk_streq(err->reason, reasons[i]))
+		if (err->reason == reasons[i])
 			return true;
-	if (!rk_streq(err->reason, "Timeout"))
+	if (err->reason != RK_REASON_TIMEOUT)
 		return false;
 	if (!h || rk_http_peer(h, &seen, NULL) < 0)
 		return true;

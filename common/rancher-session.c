@@ -41,12 +41,13 @@ static int login_at(struct rk_rancher *r, const char *path, const struct rk_val 
 /* An answer that Rancher itself gave, and in which it refused, is the only certain "no". */
 bool rk_rancher_maybe_done(const struct rk_err *err)
 {
-	static const char *const not_sent[] = {"Resolve", "Refused", "Unreachable", "TLS", "Proxy"};
+	static const enum rk_reason not_sent[] = {RK_REASON_RESOLVE, RK_REASON_REFUSED,
+		RK_REASON_UNREACHABLE, RK_REASON_TLS, RK_REASON_PROXY};
 
 	if (err->http)
 		return err->http == 408 || (err->http >= 502 && err->http <= 504);
 	for (size_t i = 0; i < RK_COUNT(not_sent); i++)
-		if (rk_streq(err->reason, not_sent[i]))
+		if (err->reason == not_sent[i])
 			return false;
 	return true;
 }

@@ -167,8 +167,8 @@ static bool may_pass(const struct rk_err *err)
 			return true;
 	if (err->http)
 		return false;
-	return rk_streq(err->reason, "Refused") || rk_streq(err->reason, "Broken") ||
-	       rk_streq(err->reason, "Timeout") || rk_streq(err->reason, "Unreachable");
+	return err->reason == RK_REASON_REFUSED || err->reason == RK_REASON_BROKEN ||
+	       err->reason == RK_REASON_TIMEOUT || err->reason == RK_REASON_UNREACHABLE;
 }
 
 static int ping(struct rk_rancher *r, struct rk_err *err)

@@ -197,9 +197,7 @@ int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const
 int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err)
 {
 	rk_tree_error(d, line, err, "too many values for a text of its size");
-	if (err)
-		snprintf(err->reason, sizeof(err->reason), "TooLarge");
-	return -1;
+	return rk_err_reason(err, RK_REASON_TOO_LARGE);
 }
 
 void rk_tree_place(const struct rk_val *v, struct rk_buf *out)

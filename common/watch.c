@@ -244,7 +244,7 @@ static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_b
 static void refused(struct rk_watch *w, const struct rk_err *err)
 {
 	bool permanent = err->http == 403 || err->http == 404 || err->http == 401 ||
-			 err->http == 400 || err->http == 405 || rk_streq(err->reason, "TLS");
+			 err->http == 400 || err->http == 405 || err->reason == RK_REASON_TLS;
 
 	rk_buf_reset(&w->token);
 	w->trouble = *err;
@@ -401,7 +401,7 @@ static void stream_refused(struct rk_watch *w, const struct rk_val *status)
 	about(w, &a, &what);
 	rk_kube_status_val(&a, (int)rk_get_int(status, 0, "code", NULL), status, &err);
 	w->relist = true;
-	if (err.http != 410 && !rk_streq(err.reason, "Expired"))
+	if (err.http != 410 && err.reason != RK_REASON_EXPIRED)
 		w->trouble = err;
 }
 

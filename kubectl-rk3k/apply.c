@@ -225,7 +225,7 @@ static bool will_pass(const struct run *r, const struct rk_val *obj, const struc
 {
 	if (err->code == RK_NOTFOUND && brought(r, obj) && !r->o->dry && !r->o->diff)
 		return true;
-	return err->http == 503 || (err->http == 500 && strstr(err->msg, "failed calling webhook"));
+	return err->http == 503 || err->reason == RK_REASON_WEBHOOK;
 }
 
 static void say_taken(const struct rk_val *obj, struct rk_buf *taken)

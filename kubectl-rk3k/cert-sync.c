@@ -178,7 +178,7 @@ static int copy_once(struct job *j, struct rk_err *err)
 /* No answer, or not the cluster that it was: the way in must be found anew. */
 static bool is_lost(const struct rk_err *err)
 {
-	return err->http == 401 || (!err->http && err->reason[0]);
+	return err->http == 401 || (!err->http && err->reason);
 }
 
 static int look(void *arg, struct rk_err *err)

@@ -122,7 +122,7 @@ static int add_word(
 	const struct rk_res *res;
 
 	if (!rk_object_name_ok(name))
-		return rk_err_set(err, RK_USAGE, "%s is no name an object can have", name);
+		return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
 	if (rk_kube_res_word(r->k, word, &res, err) < 0) {
 		/* a missing CustomResourceDefinition means a missing object, a word without a
 		 * group is rather a typing error */

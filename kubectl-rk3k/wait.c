@@ -249,7 +249,7 @@ static const struct rk_err *blind(const struct item *it)
 	const struct rk_err *e =
 		it->poll ? (it->poll_err.code ? &it->poll_err : NULL) : rk_mirror_error(it->mirror);
 
-	return e && !rk_streq(e->reason, "NoSuchAPI") ? e : NULL;
+	return e && e->reason != RK_REASON_NO_SUCH_API ? e : NULL;
 }
 
 static void poll_item(struct objects *w, struct item *it)

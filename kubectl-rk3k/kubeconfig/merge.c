@@ -17,7 +17,7 @@ int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err
 			"--kubeconfig - cannot be changed: name the file that is to be");
 	if (rk_kc_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
 		return 0;
-	if (first.code != RK_CONFLICT || o->wait_ms <= soon || !strstr(first.msg, ".lock")) {
+	if (first.reason != RK_REASON_LOCKED || o->wait_ms <= soon) {
 		*err = first;
 		return -1;
 	}

@@ -12,10 +12,10 @@
 static void repo_failed(struct flight *f, const char *check, bool inside, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	bool unsure = rk_streq(err->reason, "Resolve") || rk_streq(err->reason, "Refused") ||
-		      rk_streq(err->reason, "Unreachable") || rk_streq(err->reason, "Timeout") ||
-		      rk_streq(err->reason, "Token") || rk_streq(err->reason, "Proxy") ||
-		      rk_streq(err->reason, "Broken");
+	bool unsure = err->reason == RK_REASON_RESOLVE || err->reason == RK_REASON_REFUSED ||
+		      err->reason == RK_REASON_UNREACHABLE || err->reason == RK_REASON_TIMEOUT ||
+		      err->reason == RK_REASON_FOREIGN_TOKEN || err->reason == RK_REASON_PROXY ||
+		      err->reason == RK_REASON_BROKEN;
 	const char *hint;
 
 	rk_repo_remedy(f->s, address, a, err);

@@ -152,7 +152,7 @@ static int find_anchor(struct job *j, struct rk_err *err)
 			continue;
 		if (try_connect(j, err) == 0)
 			return 0;
-		if (err->http || !rk_streq(err->reason, "TLS"))
+		if (err->http || err->reason != RK_REASON_TLS)
 			return -1;
 	}
 	return no_anchor(j, err);

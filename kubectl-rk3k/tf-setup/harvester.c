@@ -243,7 +243,7 @@ static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict
 		return -1;
 	rk_rancher_set_stop(r, j->signal);
 	if (rk_rancher_try(r, j->harvester, p->token, &access, why, err) < 0) {
-		if (!rk_streq(err->reason, "TLS"))
+		if (err->reason != RK_REASON_TLS)
 			return -1;
 		rk_buf_puts(why, err->msg);
 		rk_err_clear(err);

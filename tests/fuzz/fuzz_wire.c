@@ -160,7 +160,7 @@ static void talk(const unsigned char *p, size_t n, const struct rk_wire *how, st
 	if (rk_ws_open(&ws, &kube, "/x", "v4", "pod/x", &err) < 0) {
 		MUST(err.msg[0] && err.code && !ws);
 		rk_buf_addf(
-			out, "%d %d %s: %s; %s", err.code, err.http, err.reason, err.msg, err.hint);
+			out, "%d %d %d: %s; %s", err.code, err.http, err.reason, err.msg, err.hint);
 		return;
 	}
 	while ((r = rk_ws_recv(ws, &msg, &len)) >= 0)

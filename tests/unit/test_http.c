@@ -560,8 +560,8 @@ static void must_get(struct client *c, const char *path, struct rk_http_res *res
 			fail_msg("expected \"%s\" in \"%s\"", text, (err).msg); \
 	} while (0)
 
-static void must_fail(struct client *c, const struct rk_http_req *req, int code, const char *reason,
-	const char *text)
+static void must_fail(struct client *c, const struct rk_http_req *req, int code,
+	enum rk_reason reason, const char *text)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_err err = RK_ERR_INIT;
@@ -572,11 +572,11 @@ static void must_fail(struct client *c, const struct rk_http_req *req, int code,
 		fail_msg("status %d instead of: %s", res.status, text);
 	assert_says(err, text);
 	assert_true(rk_prefix(err.msg, c->conf.base));
-	assert_string_equal(err.reason, reason);
+	assert_int_equal(err.reason, reason);
 	assert_int_equal(err.code, code);
 }
 
-static void get_fails(struct client *c, int code, const char *reason, const char *text)
+static void get_fails(struct client *c, int code, enum rk_reason reason, const char *text)
 {
 	must_fail(c, &(struct rk_http_req){.path = "/ok"}, code, reason, text);
 }
@@ -618,7 +618,7 @@ static void no_client_certificate(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	c.conf.cert = NULL;
-	must_fail(&c, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, "TLS",
+	must_fail(&c, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, RK_REASON_TLS,
 		"it refuses us without a client certificate (TLS alert: certificate required)");
 	assert_int_equal(s.count->requests, 0);
 	assert_int_equal(rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len,
@@ -643,8 +643,10 @@ static void client_certificate_of_another_ca(void **state)
 	c.conf.cert_len = p.cert_pem.len;
 	c.conf.key = p.key_pem.s;
 	c.conf.key_len = p.key_pem.len;
-	get_fails(&c, RK_FAIL, "TLS", "it refuses our client certificate (TLS alert: unknown ca)");
-	get_fails(&c, RK_FAIL, "TLS", "it refuses our client certificate (TLS alert: unknown ca)");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
+		"it refuses our client certificate (TLS alert: unknown ca)");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
+		"it refuses our client certificate (TLS alert: unknown ca)");
 	pki_release(&p);
 }
 
@@ -658,8 +660,10 @@ static void key_of_another_certificate(void **state)
 	aim(&c, &s);
 	c.conf.key = ca.key_pem.s;
 	c.conf.key_len = ca.key_pem.len;
-	get_fails(&c, RK_FAIL, "TLS", "the client certificate: the private key does not belong");
-	get_fails(&c, RK_FAIL, "TLS", "the client certificate: the private key does not belong");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
+		"the client certificate: the private key does not belong");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
+		"the client certificate: the private key does not belong");
 }
 
 static void wrong_ca(void **state)
@@ -673,7 +677,7 @@ static void wrong_ca(void **state)
 	aim(&c, &s);
 	c.conf.ca = other_ca.cert_pem.s;
 	c.conf.ca_len = other_ca.cert_pem.len;
-	get_fails(&c, RK_FAIL, "TLS",
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
 		"the certificate was issued by CN=test ca, which is not among the trusted CAs");
 	assert_int_equal(rk_http_peer(c.h, &peer, NULL), 0);
 	assert_true(rk_cert_matches(peer, "srv.example"));
@@ -695,7 +699,7 @@ static void ca_given_replaces_the_system(void **state)
 	close(fd);
 	aim(&c, &s);
 	c.conf.ca = NULL;
-	get_fails(&c, RK_FAIL, "TLS", "CN=test ca, which is not among the trusted CAs");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "CN=test ca, which is not among the trusted CAs");
 	setenv("SSL_CERT_FILE", file, 1);
 	aim(&d, &s);
 	d.conf.ca = NULL;
@@ -704,7 +708,7 @@ static void ca_given_replaces_the_system(void **state)
 	aim(&e, &s);
 	e.conf.ca = other_ca.cert_pem.s;
 	e.conf.ca_len = other_ca.cert_pem.len;
-	get_fails(&e, RK_FAIL, "TLS", "not among the trusted CAs");
+	get_fails(&e, RK_FAIL, RK_REASON_TLS, "not among the trusted CAs");
 	unsetenv("SSL_CERT_FILE");
 	unlink(file);
 }
@@ -765,7 +769,7 @@ static void wrong_name(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	get_fails(&c, RK_FAIL, "TLS",
+	get_fails(&c, RK_FAIL, RK_REASON_TLS,
 		"the certificate does not cover 127.0.0.1: it covers other.example, 10.9.9.9");
 	assert_int_equal(s.count->requests, 0);
 }
@@ -782,7 +786,7 @@ static void common_name_does_not_count(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	c.conf.tls_server_name = "cn.example";
-	get_fails(&c, RK_FAIL, "TLS", "does not cover cn.example: it covers no name");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "does not cover cn.example: it covers no name");
 	pki_release(&p);
 }
 
@@ -794,7 +798,7 @@ static void expired_certificate(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	get_fails(&c, RK_FAIL, "TLS", "the certificate expired on 20");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "the certificate expired on 20");
 }
 
 /* The name is sent as SNI and verified; Host and address stay the real ones. */
@@ -814,7 +818,8 @@ static void tls_server_name(void **state)
 	assert_non_null(strstr(res.body.s, host));
 	aim(&d, &s);
 	d.conf.tls_server_name = "third.example";
-	get_fails(&d, RK_FAIL, "TLS", "does not cover third.example: it covers other.example");
+	get_fails(&d, RK_FAIL, RK_REASON_TLS,
+		"does not cover third.example: it covers other.example");
 }
 
 static void tls_server_name_may_be_an_address(void **state)
@@ -856,7 +861,7 @@ static void old_tls_is_refused(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	get_fails(&c, RK_FAIL, "TLS", "it offers no TLS 1.2 or newer");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "it offers no TLS 1.2 or newer");
 }
 
 static void tls12_works(void **state)
@@ -881,7 +886,7 @@ static void plain_port(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	snprintf(c.base, sizeof(c.base), "https://127.0.0.1:%d", s.port);
-	get_fails(&c, RK_FAIL, "TLS", "it does not speak TLS");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "it does not speak TLS");
 }
 
 /* --- connections --- */
@@ -894,7 +899,7 @@ static void nothing_listens(void **state)
 	(void)state;
 	close(listen_any(&s.port));
 	aim(&c, &s);
-	get_fails(&c, RK_FAIL, "Refused", "connection refused");
+	get_fails(&c, RK_FAIL, RK_REASON_REFUSED, "connection refused");
 }
 
 static void name_not_found(void **state)
@@ -903,7 +908,7 @@ static void name_not_found(void **state)
 
 	(void)state;
 	c.conf = (struct rk_http_conf){.base = "https://no-such-name.invalid:6443"};
-	get_fails(&c, RK_FAIL, "Resolve", "the name no-such-name.invalid was not found");
+	get_fails(&c, RK_FAIL, RK_REASON_RESOLVE, "the name no-such-name.invalid was not found");
 }
 
 /* A listener that never accepts: the handshake gets no answer. */
@@ -917,7 +922,7 @@ static void silence_at_the_handshake(void **state)
 	(void)state;
 	aim(&c, &s);
 	c.conf.connect_ms = 300;
-	get_fails(&c, RK_TIMEOUT, "Timeout", "no TLS handshake within 300 ms");
+	get_fails(&c, RK_TIMEOUT, RK_REASON_TIMEOUT, "no TLS handshake within 300 ms");
 	assert_in_range(now_ms() - t, 290, 3000);
 	close(fd);
 }
@@ -932,9 +937,9 @@ static void limit_before_the_connection(void **state)
 	(void)state;
 	aim(&c, &s);
 	c.conf.request_ms = 300;
-	get_fails(&c, RK_TIMEOUT, "Timeout", "no TLS handshake within 300 ms");
+	get_fails(&c, RK_TIMEOUT, RK_REASON_TIMEOUT, "no TLS handshake within 300 ms");
 	must_fail(&c, &(struct rk_http_req){.path = "/ok", .timeout_ms = 200}, RK_TIMEOUT,
-		"Timeout", "no TLS handshake within 200 ms");
+		RK_REASON_TIMEOUT, "no TLS handshake within 200 ms");
 	close(fd);
 }
 
@@ -948,12 +953,12 @@ static void slow_answer(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	c.conf.request_ms = 500;
-	must_fail(&c, &(struct rk_http_req){.path = "/slow", .retry = true}, RK_TIMEOUT, "Timeout",
-		"no answer within 500 ms");
-	must_fail(&c, &(struct rk_http_req){.path = "/halfslow"}, RK_TIMEOUT, "Timeout",
+	must_fail(&c, &(struct rk_http_req){.path = "/slow", .retry = true}, RK_TIMEOUT,
+		RK_REASON_TIMEOUT, "no answer within 500 ms");
+	must_fail(&c, &(struct rk_http_req){.path = "/halfslow"}, RK_TIMEOUT, RK_REASON_TIMEOUT,
 		"the answer was not complete after 500 ms");
 	must_fail(&c, &(struct rk_http_req){.path = "/slow", .timeout_ms = 200}, RK_TIMEOUT,
-		"Timeout", "no answer within 200 ms");
+		RK_REASON_TIMEOUT, "no answer within 200 ms");
 	assert_in_range(now_ms() - t, 1190, 5000);
 	assert_int_equal(s.count->requests, 3);
 }
@@ -972,9 +977,9 @@ static void cut_off(void **state)
 	for (size_t i = 0; i < RK_COUNT(paths); i++) {
 		struct rk_http_req req = {.path = paths[i]};
 
-		must_fail(&c, &req, RK_FAIL, "Broken",
+		must_fail(&c, &req, RK_FAIL, RK_REASON_BROKEN,
 			"closed in the middle of the answer, after 10 bytes");
-		must_fail(&d, &req, RK_FAIL, "Broken",
+		must_fail(&d, &req, RK_FAIL, RK_REASON_BROKEN,
 			"closed in the middle of the answer, after 10 bytes");
 	}
 }
@@ -987,8 +992,9 @@ static void not_http(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	must_fail(&c, &(struct rk_http_req){.path = "/junk"}, RK_FAIL, "", "HTTP/0.9");
-	must_fail(&c, &(struct rk_http_req){.path = "/headcut"}, RK_FAIL, "Broken", "closed");
+	must_fail(&c, &(struct rk_http_req){.path = "/junk"}, RK_FAIL, RK_REASON_NONE, "HTTP/0.9");
+	must_fail(
+		&c, &(struct rk_http_req){.path = "/headcut"}, RK_FAIL, RK_REASON_BROKEN, "closed");
 }
 
 static void too_large(void **state)
@@ -1004,7 +1010,8 @@ static void too_large(void **state)
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
 
 		must_fail(&c, &(struct rk_http_req){.path = paths[i], .max = 99999, .retry = true},
-			RK_FAIL, "TooLarge", "the answer is larger than the limit of 99999 bytes");
+			RK_FAIL, RK_REASON_TOO_LARGE,
+			"the answer is larger than the limit of 99999 bytes");
 		must_do(&c, &(struct rk_http_req){.path = paths[i], .max = 100000}, &res);
 		assert_int_equal(res.body.len, 100000);
 	}
@@ -1287,7 +1294,7 @@ static void get_is_repeated_after_a_reset(void **state)
 	assert_int_equal(res.status, 200);
 	assert_int_equal(s.count->seen[1], 2);
 	aim(&d, &s);
-	must_fail(&d, &(struct rk_http_req){.path = "/reset2"}, RK_FAIL, "Broken",
+	must_fail(&d, &(struct rk_http_req){.path = "/reset2"}, RK_FAIL, RK_REASON_BROKEN,
 		"closed without an answer");
 	assert_int_equal(s.count->seen[2], 1);
 }
@@ -1303,7 +1310,7 @@ static void post_is_not_repeated_after_a_reset(void **state)
 	must_fail(&c,
 		&(struct rk_http_req){
 			.path = "/reset1", .body = "{}", .body_len = 2, .retry = true},
-		RK_FAIL, "Broken", "the request may have been carried out");
+		RK_FAIL, RK_REASON_BROKEN, "the request may have been carried out");
 	assert_int_equal(s.count->seen[1], 1);
 }
 
@@ -1320,7 +1327,7 @@ static void post_on_a_kept_connection_is_not_repeated(void **state)
 	aim(&c, &s);
 	must_do(&c, &post, &res);
 	assert_int_equal(res.status, 200);
-	must_fail(&c, &post, RK_FAIL, "Broken", "may have been carried out");
+	must_fail(&c, &post, RK_FAIL, RK_REASON_BROKEN, "may have been carried out");
 	assert_int_equal(s.count->seen[1], 2);
 }
 
@@ -1340,7 +1347,7 @@ static void delete_on_a_kept_connection_is_not_repeated(void **state)
 		aim(&c, &s);
 		must_do(&c, &req, &res);
 		assert_int_equal(res.status, 200);
-		must_fail(&c, &req, RK_FAIL, "Broken", "may have been carried out");
+		must_fail(&c, &req, RK_FAIL, RK_REASON_BROKEN, "may have been carried out");
 		assert_int_equal(s.count->seen[1], 2);
 	}
 }
@@ -1372,7 +1379,8 @@ static void no_repeat_after_a_signal(void **state)
 	rk_http_trace = NULL;
 	assert_int_equal(res.status, 429);
 	assert_int_equal(s.count->seen[1], 1);
-	must_fail(&c, &(struct rk_http_req){.path = "/ok2"}, 128 + SIGINT, "", "signal 2");
+	must_fail(&c, &(struct rk_http_req){.path = "/ok2"}, 128 + SIGINT, RK_REASON_NONE,
+		"signal 2");
 	assert_int_equal(s.count->seen[2], 0);
 }
 
@@ -1418,7 +1426,8 @@ static void bad_path(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	must_fail(&c, &(struct rk_http_req){.path = "/a b\r\nX: y"}, RK_USAGE, "", "no URL path");
+	must_fail(&c, &(struct rk_http_req){.path = "/a b\r\nX: y"}, RK_USAGE, RK_REASON_NONE,
+		"no URL path");
 	assert_int_equal(s.count->requests, 0);
 }
 
@@ -1453,7 +1462,7 @@ static void through_a_proxy(void **state)
 	aim(&e, &s);
 	e.conf.proxy = proxy_url;
 	e.conf.base = "https://forbidden.example";
-	must_fail(&e, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, "Proxy",
+	must_fail(&e, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, RK_REASON_PROXY,
 		"the proxy refuses the connection (HTTP 403)");
 	assert_int_equal(p.count->proxied, 3);
 	unsetenv("NO_PROXY");
@@ -1480,12 +1489,12 @@ static void through_a_tls_proxy(void **state)
 	aim(&d, &s);
 	d.conf.proxy = proxy_url;
 	d.conf.tls_server_name = "no.example";
-	get_fails(&d, RK_FAIL, "TLS", "no.example");
+	get_fails(&d, RK_FAIL, RK_REASON_TLS, "no.example");
 	assert_int_equal(p.count->proxied, 2);
 	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", bad.port);
 	aim(&e, &s);
 	e.conf.proxy = proxy_url;
-	get_fails(&e, RK_FAIL, "TLS", "127.0.0.1");
+	get_fails(&e, RK_FAIL, RK_REASON_TLS, "127.0.0.1");
 	assert_int_equal(bad.count->proxied, 0);
 	assert_int_equal(s.count->requests, 1);
 }
@@ -1512,14 +1521,14 @@ static void common_name_does_not_count_with_a_tls_proxy(void **state)
 	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", p.port);
 	aim(&c, &s);
 	c.conf.proxy = proxy_url;
-	get_fails(&c, RK_FAIL, "TLS", "127.0.0.1");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "127.0.0.1");
 	assert_int_equal(p.count->proxied, 1);
 	assert_int_equal(s.count->requests, 0);
 	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", bad.port);
 	aim(&d, &good);
 	d.conf.proxy = proxy_url;
 	d.conf.bearer = "sesame";
-	get_fails(&d, RK_FAIL, "TLS", "the proxy: ");
+	get_fails(&d, RK_FAIL, RK_REASON_TLS, "the proxy: ");
 	assert_int_equal(bad.count->proxied, 0);
 	snprintf(proxy_url, sizeof(proxy_url), "https://127.0.0.1:%d", by_name.port);
 	aim(&e, &good);
@@ -1537,11 +1546,13 @@ static void only_whole_answers_count(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	must_fail(&c, &(struct rk_http_req){.path = "/part"}, RK_FAIL, "Broken", "HTTP 206");
-	must_fail(&c, &(struct rk_http_req){.path = "/nolength"}, RK_FAIL, "Broken", "closed");
-	must_fail(&c, &(struct rk_http_req){.path = "/longhead"}, RK_FAIL, "TooLarge",
+	must_fail(
+		&c, &(struct rk_http_req){.path = "/part"}, RK_FAIL, RK_REASON_BROKEN, "HTTP 206");
+	must_fail(&c, &(struct rk_http_req){.path = "/nolength"}, RK_FAIL, RK_REASON_BROKEN,
+		"closed");
+	must_fail(&c, &(struct rk_http_req){.path = "/longhead"}, RK_FAIL, RK_REASON_TOO_LARGE,
 		"the header of the answer is larger than the limit");
-	must_fail(&c, &(struct rk_http_req){.path = "/manyheads"}, RK_FAIL, "TooLarge",
+	must_fail(&c, &(struct rk_http_req){.path = "/manyheads"}, RK_FAIL, RK_REASON_TOO_LARGE,
 		"the header of the answer is larger than the limit");
 }
 
@@ -1558,11 +1569,12 @@ static void proxy_is_down(void **state)
 	aim(&c, &s);
 	c.conf.base = "https://srv.example";
 	c.conf.proxy = proxy_url;
-	get_fails(&c, RK_FAIL, "Proxy", "the proxy refuses the connection: nothing listens there");
+	get_fails(&c, RK_FAIL, RK_REASON_PROXY,
+		"the proxy refuses the connection: nothing listens there");
 	c.conf.proxy = "http://no-such-name.invalid:3128";
 	rk_http_free(c.h);
 	c.h = NULL;
-	get_fails(&c, RK_FAIL, "Resolve",
+	get_fails(&c, RK_FAIL, RK_REASON_RESOLVE,
 		"the name of the proxy no-such-name.invalid:3128 was not found");
 }
 
@@ -1744,8 +1756,8 @@ static void pool_mixes_good_and_bad(void **state)
 	assert_in_range(now_ms() - t, 390, 3000);
 	assert_int_equal(g[0].status, 200);
 	assert_says(g[1].err, "does not cover 127.0.0.1: it covers other.example");
-	assert_string_equal(g[2].err.reason, "Timeout");
-	assert_string_equal(g[3].err.reason, "Broken");
+	assert_int_equal(g[2].err.reason, RK_REASON_TIMEOUT);
+	assert_int_equal(g[3].err.reason, RK_REASON_BROKEN);
 	rk_pool_free(p);
 }
 
@@ -1790,12 +1802,12 @@ static void stream_goes_silent(void **state)
 		p, c.h, &req, &(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
 	poll_all(p);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
-	assert_string_equal(g.err.reason, "Timeout");
+	assert_int_equal(g.err.reason, RK_REASON_TIMEOUT);
 	assert_says(g.err, "not a byte for 400 ms");
 	assert_in_range(now_ms() - t, 440, 1500);
 	rk_buf_release(&g.data);
 	rk_pool_free(p);
-	must_fail(&c, &req, RK_TIMEOUT, "Timeout", "not a byte for 400 ms");
+	must_fail(&c, &req, RK_TIMEOUT, RK_REASON_TIMEOUT, "not a byte for 400 ms");
 	assert_int_equal(s.count->requests, 2);
 }
 
@@ -1927,7 +1939,7 @@ static void trace_hides_secrets(void **state)
 	ntraced = 0;
 	rk_http_trace = keep_line;
 	must_get(&c, "/ok?limit=5&access_token=hunter2&x", &res);
-	must_fail(&c, &(struct rk_http_req){.path = "/cut"}, RK_FAIL, "Broken", "closed");
+	must_fail(&c, &(struct rk_http_req){.path = "/cut"}, RK_FAIL, RK_REASON_BROKEN, "closed");
 	rk_http_trace = NULL;
 	snprintf(want, sizeof(want), "GET %s/ok?limit=5&access_token=***&x 200 ", c.base);
 	assert_true(rk_prefix(traced[0], want));

@@ -318,7 +318,7 @@ static void large_answer(void **state)
 	assert_int_equal(
 		rk_http_do(h, &(struct rk_http_req){.path = "/large", .max = 299999}, &res, &err),
 		-1);
-	assert_string_equal(err.reason, "TooLarge");
+	assert_int_equal(err.reason, RK_REASON_TOO_LARGE);
 	must_do(h, &(struct rk_http_req){.path = "/large"}, &res);
 	assert_int_equal(res.body.len, 300000);
 }

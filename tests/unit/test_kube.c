@@ -39,35 +39,37 @@ static void codes_by_reason(void **state)
 {
 	static const struct {
 		int http;
-		const char *reason;
+		const char *text;
 		int code;
+		enum rk_reason reason;
 	} table[] = {
-		{404, "NotFound", RK_NOTFOUND},
-		{403, "Forbidden", RK_CONFLICT},
-		{409, "Conflict", RK_CONFLICT},
-		{409, "AlreadyExists", RK_CONFLICT},
-		{504, "Timeout", RK_TIMEOUT},
-		{500, "ServerTimeout", RK_TIMEOUT}, /* the reason counts, not the code */
-		{422, "Invalid", RK_FAIL},
-		{401, "Unauthorized", RK_FAIL},
-		{410, "Expired", RK_FAIL},
-		{429, "TooManyRequests", RK_FAIL},
-		{503, "ServiceUnavailable", RK_FAIL},
-		{500, "", RK_FAIL},
-		{404, "", RK_NOTFOUND},
-		{409, "", RK_CONFLICT},
+		{404, "NotFound", RK_NOTFOUND, RK_REASON_NOT_FOUND},
+		{403, "Forbidden", RK_CONFLICT, RK_REASON_FORBIDDEN},
+		{409, "Conflict", RK_CONFLICT, RK_REASON_CONFLICT},
+		{409, "AlreadyExists", RK_CONFLICT, RK_REASON_EXISTS},
+		{504, "Timeout", RK_TIMEOUT, RK_REASON_TIMEOUT},
+		/* the reason counts, not the code */
+		{500, "ServerTimeout", RK_TIMEOUT, RK_REASON_TIMEOUT},
+		{422, "Invalid", RK_FAIL, RK_REASON_INVALID},
+		{401, "Unauthorized", RK_FAIL, RK_REASON_UNAUTHORIZED},
+		{410, "Expired", RK_FAIL, RK_REASON_EXPIRED},
+		{429, "TooManyRequests", RK_FAIL, RK_REASON_NONE},
+		{503, "ServiceUnavailable", RK_FAIL, RK_REASON_NONE},
+		{500, "", RK_FAIL, RK_REASON_NONE},
+		{404, "", RK_NOTFOUND, RK_REASON_NONE},
+		{409, "", RK_CONFLICT, RK_REASON_NONE},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(table); i++) {
 		rk_auto_free char *body =
 			rk_asprintf(STATUS("\"reason\":\"%s\",\"message\":\"m\",\"code\":%d"),
-				table[i].reason, table[i].http);
+				table[i].text, table[i].http);
 		struct rk_err e = decode(table[i].http, body);
 
 		assert_int_equal(e.code, table[i].code);
 		assert_int_equal(e.http, table[i].http);
-		assert_string_equal(e.reason, table[i].reason);
+		assert_int_equal(e.reason, table[i].reason);
 	}
 }
 
@@ -85,7 +87,7 @@ static void absent_things(void **state)
 	assert_non_null(strstr(e.msg, "does not know this kind"));
 	e = decode(404, "404 page not found\n");
 	assert_int_equal(e.code, RK_NOTFOUND);
-	assert_string_equal(e.reason, "NoSuchAPI");
+	assert_int_equal(e.reason, RK_REASON_NO_SUCH_API);
 	assert_non_null(strstr(e.msg, "there is no API k3k.io/v1beta1"));
 	assert_non_null(strstr(e.hint, "k3k is not installed"));
 }
@@ -190,7 +192,7 @@ static void expired_identity(void **state)
 				old);
 			assert_int_equal(!!strstr(e.hint, "renew it"), old);
 			assert_int_equal(e.http, 401);
-			assert_string_equal(e.reason, "Unauthorized");
+			assert_int_equal(e.reason, RK_REASON_UNAUTHORIZED);
 			assert_int_equal(e.code, RK_FAIL);
 		}
 		pki_release(&p);
@@ -371,7 +373,7 @@ static void dry_runs_cannot_write(void **state)
 		rk_kube_set_dry(RK_DRY_NONE); /* it keeps the mode it was opened in */
 		assert_int_equal(rk_kube_raw(k, &req, &res, &err), -1);
 		if (table[i].sent)
-			assert_string_equal(err.reason, "Refused");
+			assert_int_equal(err.reason, RK_REASON_REFUSED);
 		else
 			assert_non_null(strstr(err.msg, "internal error"));
 	}

@@ -63,9 +63,10 @@ static void refusals(void **state)
 		{"apiVersion: v1\nmetadata: {name: x}\n", "kind"},
 		{"apiVersion: v1\nkind: Secret\n", "metadata"},
 		{"apiVersion: v1\nkind: Secret\nmetadata: {name: 5}\n", "expected a string"},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: a/b}\n", "no name"},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: ..}\n", "no name"},
-		{"- 1\n", "no object"},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: a/b}\n", "invalid object name"},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: ..}\n",
+			"invalid object name"},
+		{"- 1\n", "not an object"},
 		{"{\"a\":1", "input:1"},
 		{"{apiVersion: v1, kind: S, metadata: {name: x}}\n---\n"
 		 "{apiVersion: v1, kind: S, metadata: {name: x}}\n",
