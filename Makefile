@@ -75,7 +75,7 @@ TOOL_BIN := $(TOOLS:%=$(B)/libexec/rk3k-%)
 LIBEXEC  := $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%) $(B)/libexec/tools.list
 PROGRAMS := $(B)/bin/kubectl-rk3k $(B)/bin/kubectl_complete-rk3k
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
-READER   := $(B)/unit/kubeconfigs
+READER   := $(B)/unit/kubeconfigs $(B)/unit/printer
 FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(B)/fuzz/%)
 PAGES    := $(B)/man/kubectl-rk3k.1 $(TOOLS:%=$(B)/man/kubectl-rk3k-%.1)
 

@@ -65,8 +65,13 @@ static int complete_as(struct completer *c, const char *how)
 
 static int complete_value(struct completer *c, const struct rk_opt *o)
 {
-	if (o->kind == RK_OPT_ENUM)
-		return fixed(c, o->choices);
+	if (o->kind == RK_OPT_ENUM || o->kind == RK_OPT_OUTPUT)
+		fixed(c, o->choices);
+	if (o->kind == RK_OPT_OUTPUT)
+		fixed(c, "jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-"
+			 "file");
+	if (o->kind == RK_OPT_ENUM || o->kind == RK_OPT_OUTPUT)
+		return NO_FILES;
 	if (o->kind == RK_OPT_FLAG)
 		return fixed(c, "true|false");
 	return complete_as(c, o->complete);

@@ -57,7 +57,7 @@ const struct rk_opt rk_virtual_opts[] = {
 };
 
 const struct rk_opt rk_out_opts[] = {
-	{"output", 'o', RK_OPT_ENUM, offsetof(struct rk_out_flags, fmt), "FORMAT", "output format",
+	{"output", 'o', RK_OPT_OUTPUT, 0, "FORMAT", "output format",
 		.choices = "table|wide|json|yaml|name"},
 	{"no-headers", .kind = RK_OPT_FLAG, .off = offsetof(struct rk_out_flags, no_headers),
 		.help = "leave out the table's header line"},
@@ -193,6 +193,14 @@ struct rk_flag *rk_flags_word(
 	*value = eq ? eq + 1 : NULL;
 	*takes_next = !eq && !rk_opt_alone(flag->opt);
 	return flag;
+}
+
+const struct rk_out_flags *rk_flags_out(const struct rk_flags *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].opt->kind == RK_OPT_OUTPUT)
+			return f->v[i].p;
+	return NULL;
 }
 
 enum rk_dry rk_flags_dry(const struct rk_flags *f)

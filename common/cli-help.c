@@ -106,8 +106,10 @@ void rk_opt_spelling(const struct rk_opt *o, struct rk_buf *out)
 void rk_opt_text(const struct rk_opt *o, struct rk_buf *out)
 {
 	rk_buf_puts(out, o->help ? o->help : "");
-	if (o->kind == RK_OPT_ENUM && o->arg)
+	if ((o->kind == RK_OPT_ENUM && o->arg) || o->kind == RK_OPT_OUTPUT)
 		rk_buf_addf(out, ": %s", o->choices);
+	if (o->kind == RK_OPT_OUTPUT)
+		rk_buf_puts(out, "|jsonpath=TEMPLATE|custom-columns=HEADER:PATH,...");
 	if (o->optional)
 		rk_buf_addf(out, "; %s when given without a value", o->optional);
 	if (o->env)

@@ -9,8 +9,12 @@
 struct rk_common {
 	bool help, version, quiet;
 	int verbosity, color;
-	enum rk_dry dry; /* what the verb's connections may do */
+	enum rk_dry dry;		/* what the verb's connections may do */
+	const struct rk_out_flags *out; /* of the verb, or NULL */
 };
+
+/* What -o takes besides its choices. */
+#define RK_TEMPLATES " jsonpath=... custom-columns=..."
 
 /* One option of a table, its place in the struct opts, and the heading it is listed under. */
 struct rk_flag {
@@ -50,6 +54,9 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 int rk_flag_set_alone(struct rk_flag *f, const char *name, struct rk_err *err);
 /* What was not given is taken from its variable. */
 int rk_flags_from_env(struct rk_flags *f, struct rk_err *err);
+
+/* The output flags of a command, or NULL. */
+const struct rk_out_flags *rk_flags_out(const struct rk_flags *f);
 
 /* What the connections of a command with these options may do. */
 enum rk_dry rk_flags_dry(const struct rk_flags *f);

@@ -3,6 +3,7 @@
 #include "cli-internal.h"
 
 #include "file.h"
+#include "jsonpath.h"
 
 static int print_buf(struct rk_buf *b)
 {
@@ -130,6 +131,16 @@ static int version(void)
 	return print_buf(&out);
 }
 
+/* What is wrong with a template is found before any request. */
+static int use_output(const struct rk_out_flags *out, struct rk_err *err)
+{
+	rk_auto_jsonpath *path = NULL;
+
+	if (out->sort_by && rk_jsonpath_parse_one(out->sort_by, &path, err) < 0)
+		return -1;
+	return out->template ? rk_out_template(out->template, !out->no_headers, err) : 0;
+}
+
 int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
 {
 	struct rk_err err = RK_ERR_INIT;
@@ -147,6 +158,8 @@ int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
 	ret = rk_cli_parse_common(cmd, opts, &c, argc, argv + 1, &verb, &nargs, &err);
 	rk_out_init(name, c.verbosity, c.quiet, (enum rk_color)c.color);
 	rk_kube_set_dry(c.dry);
+	if (ret == 0 && !c.help && !c.version && c.out)
+		ret = use_output(c.out, &err);
 	if (ret == 0 && c.help) {
 		ret = help(cmd, verb);
 	} else if (ret == 0 && c.version) {

@@ -64,9 +64,12 @@ int rk_finish(int ret, struct rk_err *err)
 {
 	struct rk_err flush = RK_ERR_INIT;
 
-	if (rk_out_flush(&flush) < 0 && ret == 0) {
-		*err = flush;
-		ret = -1;
+	if (rk_out_flush(&flush) < 0) {
+		if (ret < 0 && flush.code <= 128)
+			rk_out_error(&flush); /* two things went wrong */
+		else if (ret == 0)
+			*err = flush;
+		ret = ret == 0 ? -1 : ret;
 	}
 	rk_file_cleanup();
 	if (ret < 0 && err->code <= 128)

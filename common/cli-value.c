@@ -95,7 +95,31 @@ static int set_enum(struct rk_flag *f, const char *name, const char *value, stru
 	for (char *p = list; *p; p++)
 		if (*p == '|')
 			*p = ' ';
-	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s", name, value, list);
+	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s%s", name, value, list,
+		f->opt->kind == RK_OPT_OUTPUT ? RK_TEMPLATES : "");
+}
+
+/* One of the formats, or a template, which prints what -o json prints. */
+static int set_output(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
+{
+	struct rk_out_flags *o = f->p;
+	bool known;
+
+	o->template = NULL;
+	if (!rk_is_template(value, &known)) {
+		struct rk_flag fmt = {.opt = f->opt, .p = &o->fmt};
+
+		return set_enum(&fmt, name, value, err);
+	}
+	if (!known) {
+		rk_err_set(err, RK_USAGE, "%s: %.*s is not supported", name,
+			(int)strcspn(value, "="), value);
+		return rk_err_hint(
+			err, "use -o jsonpath='{...}', -o custom-columns=... or -o json | jq");
+	}
+	o->fmt = RK_FMT_JSON;
+	o->template = value;
+	return 0;
 }
 
 static int set_bool(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
@@ -231,6 +255,8 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 		return set_days(f, name, value, err);
 	case RK_OPT_ENUM:
 		return set_enum(f, name, value, err);
+	case RK_OPT_OUTPUT:
+		return set_output(f, name, value, err);
 	case RK_OPT_LIST:
 		rk_strv_add(f->p, value);
 		return 0;

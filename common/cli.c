@@ -149,6 +149,7 @@ int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *
 		ret = no_such_verb(cmd, word, err); /* says more than its unknown flags */
 	else if (ret == 0)
 		ret = rk_flags_from_env(&p.flags, err);
+	c->out = rk_flags_out(&p.flags);
 	c->dry = *verb ? rk_flags_dry(&p.flags) : RK_DRY_CLIENT;
 	rk_flags_release(&p.flags);
 	if (ret < 0 || c->help || c->version)

@@ -12,19 +12,20 @@
 #include "out.h"
 
 enum rk_opt_kind {
-	RK_OPT_FLAG,  /* bool */
-	RK_OPT_STR,   /* const char * */
-	RK_OPT_INT,   /* int64_t */
-	RK_OPT_DUR,   /* int64_t milliseconds; Go durations: 90s, 5m, 1h30m, bare 0 */
-	RK_OPT_LIST,  /* struct rk_strv; repeatable; not split */
-	RK_OPT_CSV,   /* struct rk_strv; repeatable and split at commas */
-	RK_OPT_ENUM,  /* int: index into choices "a|b|c" */
-	RK_OPT_COUNT, /* int: -vvv or -v=3 */
-	RK_OPT_SECS,  /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
-	RK_OPT_DAYS,  /* int64_t days: 90, 90d, 2160h */
-	RK_OPT_LIFE,  /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
-	RK_OPT_NAME,  /* as RK_OPT_STR, and not empty */
-	RK_OPT_GROUP, /* sub: a table whose offsets are relative to off; help: its heading */
+	RK_OPT_FLAG,   /* bool */
+	RK_OPT_STR,    /* const char * */
+	RK_OPT_INT,    /* int64_t */
+	RK_OPT_DUR,    /* int64_t milliseconds; Go durations: 90s, 5m, 1h30m, bare 0 */
+	RK_OPT_LIST,   /* struct rk_strv; repeatable; not split */
+	RK_OPT_CSV,    /* struct rk_strv; repeatable and split at commas */
+	RK_OPT_ENUM,   /* int: index into choices "a|b|c" */
+	RK_OPT_COUNT,  /* int: -vvv or -v=3 */
+	RK_OPT_SECS,   /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
+	RK_OPT_DAYS,   /* int64_t days: 90, 90d, 2160h */
+	RK_OPT_LIFE,   /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
+	RK_OPT_NAME,   /* as RK_OPT_STR, and not empty */
+	RK_OPT_OUTPUT, /* struct rk_out_flags: RK_OPT_ENUM for its fmt, or a template */
+	RK_OPT_GROUP,  /* sub: a table whose offsets are relative to off; help: its heading */
 };
 
 /* What a value has to be the name of; anything else is a usage error, before any request. */
@@ -61,10 +62,13 @@ struct rk_opt {
 /* Groups shared by the tools: struct rk_kube_flags, struct rk_out_flags. */
 extern const struct rk_opt rk_kube_opts[]; /* --kubeconfig --context --cluster --user -n -s … */
 struct rk_out_flags {
-	int fmt; /* enum rk_fmt */
+	int fmt; /* enum rk_fmt; RK_FMT_JSON also for a template, which rk_print_val obeys */
 	bool no_headers;
+	const char *template; /* "jsonpath=TEMPLATE" and its like, or NULL */
+	const char *sort_by;  /* RK_OPT_SORT_BY; rk_jsonpath_sort takes it */
 };
-extern const struct rk_opt rk_out_opts[]; /* -o table|wide|json|yaml|name, --no-headers */
+/* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
+extern const struct rk_opt rk_out_opts[];
 #define RK_GROUP_KUBE(type, member)                                              \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
@@ -80,6 +84,12 @@ extern const struct rk_opt rk_virtual_opts[]; /* --virtual, for tools that rk_co
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
 		.sub = rk_out_opts, .help = "Output flags"                       \
+	}
+/* For tools that print a list. */
+#define RK_OPT_SORT_BY(type, member)                                                          \
+	{                                                                                     \
+		.name = "sort-by", .kind = RK_OPT_STR, .off = offsetof(type, member.sort_by), \
+		.arg = "PATH", .help = "sort the list by this JSONPath, for example .name"    \
 	}
 #define RK_OPT_DRY_RUN(type, member)                                                   \
 	{                                                                              \

@@ -1,114 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cond.h"
 
+#include "jsonpath.h"
+
 #include <strings.h>
-
-/* --- paths --- */
-
-static int path_error(const char *path, const char *at, struct rk_err *err)
-{
-	return rk_err_set(err, RK_USAGE, "jsonpath %s: cannot read it from %s on", path,
-		*at ? at : "its end");
-}
-
-/* [?(@.key=="value")]: the first item that has it. Returns what follows, or NULL. */
-static const char *step_filter(const struct rk_val **v, const char *p)
-{
-	const char *eq = strstr(p, "=="), *from, *end;
-	const struct rk_val *hit = NULL;
-	size_t klen;
-	char quote;
-
-	if (!rk_prefix(p, "[?(@.") || !eq)
-		return NULL;
-	p += 5;
-	klen = (size_t)(eq - p);
-	while (klen && p[klen - 1] == ' ')
-		klen--;
-	from = eq + 2 + strspn(eq + 2, " ");
-	quote = *from;
-	if ((quote != '"' && quote != '\'') || !(end = strchr(from + 1, quote)) ||
-		!rk_prefix(end + 1, ")]"))
-		return NULL;
-	rk_each (it, *v) {
-		const struct rk_val *m = rk_member(it, p, klen);
-
-		if (!hit && m && m->s && m->len == (size_t)(end - from - 1) &&
-			!memcmp(m->s, from + 1, m->len))
-			hit = it;
-	}
-	*v = hit;
-	return end + 3;
-}
-
-/* [0] or ['a.b']. */
-static const char *step_bracket(const struct rk_val **v, const char *p)
-{
-	const char *end = strchr(p, ']');
-	int64_t i;
-	char number[12];
-
-	if (p[1] == '\'' || p[1] == '"') {
-		end = strchr(p + 2, p[1]);
-		if (!end || end[1] != ']')
-			return NULL;
-		*v = *v ? rk_member(*v, p + 2, (size_t)(end - p - 2)) : NULL;
-		return end + 2;
-	}
-	if (!end || (size_t)(end - p) >= sizeof(number))
-		return NULL;
-	snprintf(number, sizeof(number), "%.*s", (int)(end - p - 1), p + 1);
-	if (!rk_parse_int(number, 0, INT32_MAX, &i))
-		return NULL;
-	*v = *v && (*v)->kind == RK_SEQ ? rk_at(*v, (size_t)i) : NULL;
-	return end + 1;
-}
-
-/* .key, where \. is a dot of the key. */
-static const char *step_key(const struct rk_val **v, const char *p)
-{
-	rk_auto_buf key = RK_BUF_INIT;
-
-	for (p++; *p && !strchr(".[]{}", *p); p++) {
-		if (*p == '\\' && p[1])
-			p++;
-		rk_buf_putc(&key, *p);
-	}
-	if (!key.len)
-		return NULL;
-	*v = *v ? rk_member(*v, key.s, key.len) : NULL;
-	return p;
-}
-
-int rk_jsonpath(
-	const struct rk_val *v, const char *path, const struct rk_val **out, struct rk_err *err)
-{
-	rk_auto_buf b = RK_BUF_INIT;
-	size_t n = strlen(path);
-	const char *p, *next;
-
-	*out = NULL;
-	if (n > 1 && path[0] == '{' && path[n - 1] == '}')
-		rk_buf_put(&b, path + 1, n - 2);
-	else
-		rk_buf_put(&b, path, n);
-	p = b.s[0] == '$' ? b.s + 1 : b.s;
-	if (*p && *p != '.' && *p != '[') {
-		rk_auto_free char *dotted = rk_asprintf(".%s", p);
-
-		return rk_jsonpath(v, dotted, out, err);
-	}
-	for (; *p; p = next) {
-		next = *p == '.'	       ? step_key(&v, p)
-		       : rk_prefix(p, "[?(@.") ? step_filter(&v, p)
-		       : *p == '['	       ? step_bracket(&v, p)
-					       : NULL;
-		if (!next)
-			return path_error(path, p, err);
-	}
-	*out = v;
-	return 0;
-}
 
 /* --- reading --for --- */
 
@@ -125,7 +20,6 @@ static size_t path_len(const char *s)
 
 static int parse_path(struct rk_cond *c, const char *s, struct rk_err *err)
 {
-	const struct rk_val *none;
 	size_t n = path_len(s);
 
 	c->kind = RK_COND_JSONPATH;
@@ -135,7 +29,7 @@ static int parse_path(struct rk_cond *c, const char *s, struct rk_err *err)
 	if (!n)
 		return rk_err_set(
 			err, RK_USAGE, "--for=jsonpath: which one? jsonpath=PATH[=VALUE]");
-	return rk_jsonpath(NULL, c->name, &none, err);
+	return rk_jsonpath_parse_one(c->name, &c->path, err);
 }
 
 static int parse_condition(struct rk_cond *c, const char *s, struct rk_err *err)
@@ -179,6 +73,7 @@ void rk_cond_release(struct rk_cond *c)
 {
 	free(c->name);
 	free(c->value);
+	rk_jsonpath_free(c->path);
 	*c = (struct rk_cond){0};
 }
 
@@ -358,13 +253,21 @@ bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why)
 
 /* --- one question --- */
 
+/* An index beyond the end finds nothing yet, as a missing field does. */
 static bool path_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_buf *why)
 {
+	struct rk_found found = {0};
 	const struct rk_val *v = NULL;
 	const char *s;
+	size_t n = 0;
 
-	if (rk_jsonpath(obj, c->name, &v, NULL) < 0 || !v) {
-		rk_buf_addf(why, "has nothing at %s", c->name);
+	if (rk_jsonpath_find(c->path, obj, &found, NULL) == 0 && found.n) {
+		n = found.n;
+		v = found.v[0];
+	}
+	rk_found_release(&found);
+	if (n != 1) {
+		rk_buf_addf(why, n ? "has several values at %s" : "has nothing at %s", c->name);
 		return false;
 	}
 	s = rk_str_loose(v);

@@ -2,7 +2,8 @@
 /* cond - what is waited for: a condition of an object, in kubectl's words and two of ours.
  *
  *	condition=NAME[=VALUE]   status.conditions; VALUE is True when not given, any case
- *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready'; without VALUE: there and not empty
+ *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready' (see jsonpath.h); without VALUE: one value,
+ *	                         which is not empty
  *	exists, delete           the object is there, is not there
  *	ready                    what the kind means by it (a rollout is complete, a claim is
  *	                         bound, a k3k Cluster answers, a Job has succeeded, …)
@@ -24,6 +25,7 @@ struct rk_cond {
 	enum rk_cond_kind kind;
 	char *name;  /* of the condition, or the path */
 	char *value; /* NULL: none was given */
+	struct rk_jsonpath *path;
 };
 
 /* RK_USAGE for anything else. */
@@ -38,10 +40,5 @@ bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why);
 
 /* A condition's entry in status.conditions, or NULL. */
 const struct rk_val *rk_condition(const struct rk_val *obj, const char *type);
-
-/* Value at a path as kubectl's --for takes it: {.a.b}, .a['b.c'], .a[0].b, .a[?(@.k=="v")].b; braces
- * and the first dot may be left out. *out NULL: nothing there. RK_USAGE for any other syntax. */
-int rk_jsonpath(const struct rk_val *v, const char *path, const struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
 
 #endif

@@ -5,7 +5,7 @@
 
 struct out {
 	struct rk_buf *b;
-	bool pretty;
+	bool pretty, sorted; /* on several lines; keys in order, as kubectl escapes */
 };
 
 static void newline(const struct out *o, int level)
@@ -45,7 +45,7 @@ static bool must_escape(const struct out *o, uint32_t cp)
 {
 	if (cp < 0x20)
 		return true;
-	return o->pretty && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f || rk_deceptive(cp));
+	return o->sorted && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f || rk_deceptive(cp));
 }
 
 static bool is_special(char c)
@@ -97,7 +97,7 @@ static void write_member(const struct out *o, const struct rk_val *v, int level)
 
 static void write_map(const struct out *o, const struct rk_val *v, int level)
 {
-	rk_auto_free const struct rk_val **sorted = o->pretty ? rk_tree_sorted(v) : NULL;
+	rk_auto_free const struct rk_val **sorted = o->sorted ? rk_tree_sorted(v) : NULL;
 	size_t i = 0;
 
 	rk_buf_putc(o->b, '{');
@@ -151,7 +151,8 @@ static void write_value(const struct out *o, const struct rk_val *v, int level)
 
 void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_buf *out)
 {
-	struct out o = {.b = out, .pretty = style == RK_JSON_PRETTY};
+	struct out o = {
+		.b = out, .pretty = style == RK_JSON_PRETTY, .sorted = style != RK_JSON_COMPACT};
 
 	write_value(&o, v, 0);
 	if (o.pretty)

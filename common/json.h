@@ -23,6 +23,7 @@ int rk_json_parse_stream(struct rk_doc *d, const char *text, size_t n, struct rk
 
 enum rk_json_style {
 	RK_JSON_COMPACT,
+	RK_JSON_SORTED, /* in one line, as kubectl's jsonpath: keys sorted */
 	RK_JSON_PRETTY, /* kubectl's: indent 4, keys sorted, newline at the end */
 };
 

@@ -25,6 +25,12 @@ enum rk_mark {
 bool rk_out_marked(void); /* stderr is read by rk_voice, which wants marked lines */
 void rk_out_mark(enum rk_mark mark, const char *text);
 
+/* Print the tree by the template of rk_out_template; false when there is none. */
+bool rk_print_by_template(const struct rk_val *v);
+
+/* Makes the next rk_out_flush fail with this. */
+void rk_out_failed(const struct rk_err *err);
+
 /* All of b to stderr, unbuffered. */
 void rk_err_write(const struct rk_buf *b);
 

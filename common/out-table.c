@@ -56,6 +56,14 @@ void rk_table_wide(struct rk_table *t, size_t from)
 	t->wide = from;
 }
 
+void rk_table_cells(struct rk_table *t, const char *const *cells)
+{
+	char **row = add_row(t);
+
+	for (size_t i = 0; i < t->n; i++)
+		row[i] = cell(cells[i]);
+}
+
 void rk_table_row(struct rk_table *t, ...)
 {
 	char **row = add_row(t);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A file of its own, so that a tool that prints no trees does not link libyaml. */
-#include "out.h"
+#include "out-internal.h"
 
 void rk_print_val(enum rk_fmt fmt, const struct rk_val *v)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET; /* it may be a kubeconfig */
 
+	if (rk_print_by_template(v))
+		return;
 	if (fmt == RK_FMT_YAML)
 		rk_yaml_write(v, true, &b);
 	else

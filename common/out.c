@@ -165,11 +165,23 @@ void rk_printf(const char *fmt, ...)
 	rk_print_buf(&text);
 }
 
+static struct rk_err failed = RK_ERR_INIT;
+
+void rk_out_failed(const struct rk_err *err)
+{
+	failed = *err;
+}
+
 int rk_out_flush(struct rk_err *err)
 {
 	if (fflush(stdout) != 0)
 		write_failed();
 	rk_wipe(stdout_buf, sizeof(stdout_buf));
+	if (failed.code && err) {
+		*err = failed;
+		failed = (struct rk_err)RK_ERR_INIT;
+		return -1;
+	}
 	if (!write_errno)
 		return 0;
 	errno = write_errno;

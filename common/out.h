@@ -17,8 +17,16 @@ void rk_print(const char *s);
  * line break in it is shown as ^J: no name can forge a line or an escape sequence. */
 void rk_printf(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_print_buf(const struct rk_buf *b);
-/* A tree as JSON (pretty) or YAML (sorted) for -o json|yaml. */
+/* A tree as JSON (pretty) or YAML (sorted) for -o json|yaml, or as rk_out_template says. A template that
+ * fails for this tree makes rk_out_flush fail. */
 void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
+/* From here on trees are printed by a template of kubectl's: "jsonpath=TEMPLATE", "jsonpath-as-json=",
+ * "jsonpath-file=", "custom-columns=HEADER:PATH,...", "custom-columns-file=". Columns have a line for
+ * each item of a list. Called once, by rk_main, with headers for custom-columns. Errors: RK_USAGE;
+ * those of rk_file_read. */
+int rk_out_template(const char *text, bool headers, struct rk_err *err) RK_MUST_USE;
+/* Whether text is a template; *known: whether rk_out_template takes it. */
+bool rk_is_template(const char *text, bool *known);
 
 /* stderr: "rk3k-tool: text". note: hidden by -q. warn: always. debug: with -v. */
 void rk_note(const char *fmt, ...) RK_PRINTF(1, 2);
@@ -35,7 +43,7 @@ int rk_verbosity(void);
 enum rk_color { RK_COLOR_AUTO, RK_COLOR_ALWAYS, RK_COLOR_NEVER };
 /* Set once by rk_main: the name before messages, -v, -q and --color. */
 void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color);
-/* Flush stdout. Errors: RK_FAIL (full disk); a closed pipe ends the process by SIGPIPE. */
+/* Flush stdout. Errors: RK_FAIL (full disk, a template that failed); a closed pipe ends the process by SIGPIPE. */
 int rk_out_flush(struct rk_err *err) RK_MUST_USE;
 /* From here on a closed pipe on stdout does not end the program at once: rk_out_flush fails with the
  * code of SIGPIPE, so that what was made elsewhere for the reader can be taken back. */
@@ -65,6 +73,7 @@ struct rk_table *rk_table_new(const char *const *headers, size_t n);
 void rk_table_wide(struct rk_table *t, size_t from); /* columns from here on are wide */
 /* Exactly n cells as const char *; NULL prints <none>. */
 void rk_table_row(struct rk_table *t, ...);
+void rk_table_cells(struct rk_table *t, const char *const *cells);
 void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers);
 void rk_table_free(struct rk_table *t);
 

@@ -169,7 +169,7 @@ static int render_objects(struct job *j, struct rk_err *err)
 		rk_auto_buf b = RK_BUF_INIT;
 
 		if (j->o->out.fmt == RK_FMT_JSON) {
-			rk_json_write(obj, RK_JSON_PRETTY, &b);
+			rk_print_val(RK_FMT_JSON, obj);
 		} else {
 			rk_buf_puts(&b, "---\n");
 			rk_yaml_write(obj, false, &b);

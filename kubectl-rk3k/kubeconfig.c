@@ -167,7 +167,7 @@ static const struct rk_opt LIST_OPTS[] = {OPT_KUBECONFIG,
 		.kind = RK_OPT_FLAG,
 		AT(only_k3k),
 		.help = "only contexts of virtual clusters"},
-	RK_GROUP_OUT(struct opts, out), RK_OPT_END};
+	RK_OPT_SORT_BY(struct opts, out), RK_GROUP_OUT(struct opts, out), RK_OPT_END};
 
 static const struct rk_verb VERBS[] = {
 	{"get", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",

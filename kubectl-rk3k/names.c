@@ -13,12 +13,15 @@
 
 struct opts {
 	struct rk_kube_flags kube;
+	const char *labels;
 	bool all, complete;
 };
 
 static const struct rk_opt options[] = {
 	{"all-namespaces", 'A', RK_OPT_FLAG, offsetof(struct opts, all),
 		.help = "virtual clusters of all namespaces, as NAMESPACE/NAME"},
+	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
+		.help = "only virtual clusters or namespaces with these labels"},
 	{"complete", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, complete),
 		.help = "answer as kubectl's completion wants it"},
 	RK_GROUP_KUBE(struct opts, kube),
@@ -42,19 +45,20 @@ static int contexts(const struct opts *o, struct rk_doc *d, struct rk_strv *out,
 	return ret;
 }
 
-static int list(struct rk_kube *k, const struct rk_res *r, const char *ns, struct rk_doc *d,
-	struct rk_val **out, struct rk_err *err)
+static int list(const struct opts *o, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
-	const struct rk_list_opts lo = {.metadata_only = true};
+	const struct rk_list_opts lo = {.metadata_only = true, .labels = o->labels};
 
 	return rk_kube_list_all(k, r, ns, &lo, d, out, 0, err);
 }
 
-static int namespaces(struct rk_kube *k, struct rk_doc *d, struct rk_strv *out, struct rk_err *err)
+static int namespaces(const struct opts *o, struct rk_kube *k, struct rk_doc *d,
+	struct rk_strv *out, struct rk_err *err)
 {
 	struct rk_val *items;
 
-	if (list(k, &RK_NAMESPACE, NULL, d, &items, err) < 0)
+	if (list(o, k, &RK_NAMESPACE, NULL, d, &items, err) < 0)
 		return -1;
 	rk_each (item, items)
 		if (rk_get_str(item, "metadata", "name", NULL))
@@ -82,11 +86,11 @@ static int clusters(const struct opts *o, struct rk_kube *k, struct rk_doc *d, s
 {
 	struct rk_val *items;
 	const char *ns = o->all ? NULL : o->kube.ns;
-	int ret = list(k, &RK_CLUSTER, ns, d, &items, err);
+	int ret = list(o, k, &RK_CLUSTER, ns, d, &items, err);
 
 	if (ret < 0 && err->http == 403 && !ns && !o->all) {
 		rk_err_clear(err);
-		ret = list(k, &RK_CLUSTER, RK_K3K_NS, d, &items, err);
+		ret = list(o, k, &RK_CLUSTER, RK_K3K_NS, d, &items, err);
 	}
 	if (ret < 0)
 		return -1;
@@ -108,7 +112,7 @@ static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, 
 		flags.virtual_cluster = NULL;
 	ret = rk_connect(&c, &flags, err);
 	if (ret == 0)
-		ret = host ? clusters(o, c.kube, d, out, err) : namespaces(c.kube, d, out, err);
+		ret = host ? clusters(o, c.kube, d, out, err) : namespaces(o, c.kube, d, out, err);
 	rk_disconnect(&c);
 	return ret;
 }
@@ -139,6 +143,8 @@ static int collect(const struct opts *o, const char *word, struct rk_doc *d, str
 
 	if (find_kind(word, &kind, err) < 0)
 		return -1;
+	if (rk_streq(kind, "context") && o->labels)
+		return rk_err_set(err, RK_USAGE, "contexts have no labels: leave out -l");
 	return rk_streq(kind, "context") ? contexts(o, d, out, err)
 					 : ask_server(o, kind, d, out, err);
 }

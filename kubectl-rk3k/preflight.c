@@ -3,6 +3,8 @@
  * and certificates: every problem before the first change. Changes nothing. */
 #include "preflight/tool.h"
 
+#include "jsonpath.h"
+
 static const struct rk_opt OPTS[] = {
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
 		.help = "accept a change that wipes a virtual cluster"},
@@ -22,6 +24,7 @@ static const struct rk_opt OPTS[] = {
 	{"brief", 0, RK_OPT_FLAG, offsetof(struct opts, brief),
 		.help = "only count what is well, and show the rest, on standard error"},
 	RK_GROUP_SETTINGS(struct opts, settings),
+	RK_OPT_SORT_BY(struct opts, out),
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_OPT_END,
@@ -103,23 +106,26 @@ static void print_brief(const struct flight *f)
 	}
 }
 
-static void print(const struct flight *f)
+static int print(const struct flight *f, struct rk_err *err)
 {
+	const char *sort_by = f->o->out.sort_by;
 	struct rk_val *doc;
 
 	if (f->o->brief) {
 		print_brief(f);
-		return;
+		return 0;
 	}
+	if (sort_by && rk_jsonpath_sort(f->rows, sort_by, err) < 0)
+		return -1;
 	if (f->o->out.fmt == RK_FMT_NAME) {
 		rk_each (r, f->rows)
 			if (rk_streq(rk_get_str(r, "result", NULL), results[STOP]))
 				rk_printf("%s\n", rk_get_str(r, "check", NULL));
-		return;
+		return 0;
 	}
 	if (f->o->out.fmt != RK_FMT_JSON && f->o->out.fmt != RK_FMT_YAML) {
 		print_table(f);
-		return;
+		return 0;
 	}
 	doc = rk_map(f->d);
 	rk_set_bool(f->d, doc, "ok", !f->stops);
@@ -127,6 +133,7 @@ static void print(const struct flight *f)
 	rk_set_int(f->d, doc, "warnings", (int64_t)f->warnings);
 	rk_set(f->d, doc, "checks", f->rows);
 	rk_print_val(f->o->out.fmt, doc);
+	return 0;
 }
 
 /* The one check that is a refusal: whatever else is wanted, not on the virtual cluster itself. */
@@ -151,6 +158,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *d = rk_doc_new(true);
 	struct flight f = {.o = p, .s = s, .d = d, .rows = rk_seq(d)};
+	int rc;
 
 	if (f.o->host_only)
 		return host_only(f.o, err);
@@ -163,11 +171,11 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 	else if (check_one(&f, err) < 0)
 		return -1;
 	rk_progress_drop(f.progress);
-	print(&f);
+	rc = print(&f, err);
 	rk_kube_free(f.k);
 	rk_strv_release(&f.unknown);
-	if (!f.stops)
-		return 0;
+	if (rc < 0 || !f.stops)
+		return rc;
 	if (f.o->brief)
 		return RK_FAIL;
 	return rk_err_set(err, RK_FAIL, "%zu check%s failed; nothing was changed", f.stops,

@@ -70,8 +70,10 @@ static const struct rk_opt OPTS_CHECK[] = {
 		.help = "images that must be there, one a line, as `bundle --list` writes them; - "
 			"for stdin; default: Rancher's and cert-manager's",
 		.complete = "file"},
-	INPUT_OPTS, RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
-static const struct rk_opt OPTS_IMAGES[] = {INPUT_OPTS, RK_GROUP_OUT(struct opts, out), RK_OPT_END};
+	INPUT_OPTS, RK_OPT_SORT_BY(struct opts, out), RK_GROUP_OUT(struct opts, out),
+	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt OPTS_IMAGES[] = {
+	INPUT_OPTS, RK_OPT_SORT_BY(struct opts, out), RK_GROUP_OUT(struct opts, out), RK_OPT_END};
 
 static const struct rk_verb VERBS[] = {
 	{.name = "render",

@@ -40,13 +40,19 @@ static const struct rk_opt OPTS[] = {
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, all),
 		.help = "one line for each virtual cluster of the host"},
+	{.name = "selector",
+		.key = 'l',
+		.kind = RK_OPT_STR,
+		.off = offsetof(struct opts, labels),
+		.arg = "LABELS",
+		.help = "with -A: only virtual clusters with these labels"},
 	{.name = "watch",
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
 		.help = "stay, and show it again whenever something changes"},
-	RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	RK_OPT_SORT_BY(struct opts, out), RK_GROUP_SETTINGS(struct opts, settings),
+	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static int look_once(struct look *l, struct rk_err *err)
 {
@@ -157,6 +163,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		(argc || o->settings.config || o->service || o->ingress || o->secret || o->from))
 		return rk_err_set(err, RK_USAGE, "-A is about all virtual clusters; leave out %s",
 			argc ? argv[0] : "-c and names of objects");
+	if (!o->all && (o->labels || o->out.sort_by))
+		return rk_err_set(err, RK_USAGE, "%s requires -A", o->labels ? "-l" : "--sort-by");
 	if (!o->all && !argc && !o->kube.ns && rk_settings_find(&o->settings))
 		rk_note("using ./deploy.conf");
 	rc = rk_kube_open(&host, &o->kube, err);

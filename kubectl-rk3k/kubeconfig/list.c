@@ -2,6 +2,8 @@
 /* list - the contexts with server, virtual cluster and expiry. */
 #include "tool.h"
 
+#include "jsonpath.h"
+
 /* Entries of ours carry a note; older ones are known by their name. */
 static bool is_k3k(const struct rk_val *e)
 {
@@ -62,6 +64,8 @@ int run_list(void *p, int argc, char **argv, struct rk_err *err)
 	rk_each (e, rc == 0 ? all : NULL)
 		if (!o->only_k3k || is_k3k(e))
 			rk_append(seq, rk_copy(d, e));
+	if (rc == 0 && o->out.sort_by)
+		rc = rk_jsonpath_sort(seq, o->out.sort_by, err);
 	if (rc == 0 && (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)) {
 		rk_print_val((enum rk_fmt)o->out.fmt, seq);
 	} else if (rc == 0 && o->out.fmt == RK_FMT_NAME) {

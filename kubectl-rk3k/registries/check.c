@@ -3,6 +3,7 @@
 #include "tool.h"
 #include "chartrepo.h"
 #include "file.h"
+#include "jsonpath.h"
 #include "registries.h"
 #include "steps.h"
 
@@ -150,15 +151,17 @@ static int check_registry(struct checks *c, struct rk_err *e)
 	return 0;
 }
 
-static void print_rows(const struct checks *c)
+static int print_rows(const struct checks *c, struct rk_err *err)
 {
 	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
 	const struct opts *o = c->j->o;
 	struct rk_table *t;
 
+	if (o->out.sort_by && rk_jsonpath_sort(c->rows, o->out.sort_by, err) < 0)
+		return -1;
 	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML) {
 		rk_print_val((enum rk_fmt)o->out.fmt, c->rows);
-		return;
+		return 0;
 	}
 	t = rk_table_new(head, RK_COUNT(head));
 	rk_each (v, c->rows) {
@@ -171,6 +174,7 @@ static void print_rows(const struct checks *c)
 	}
 	rk_table_print(t, (enum rk_fmt)o->out.fmt, !o->out.no_headers);
 	rk_table_free(t);
+	return 0;
 }
 
 static int check_all(struct job *j, struct rk_err *err)
@@ -188,7 +192,7 @@ static int check_all(struct job *j, struct rk_err *err)
 		check_chart(&c, "k3k", RK_KEY_K3K_REPO);
 		check_chart(&c, "cert-manager", RK_KEY_CERTMANAGER_REPO);
 		check_chart(&c, "rancher", RK_KEY_RANCHER_REPO);
-		print_rows(&c);
+		rc = print_rows(&c, err);
 	}
 	rk_strv_release(&c.mirrors);
 	rk_strv_release(&c.images);

@@ -2,6 +2,7 @@
 /* images: the full names of images, and where the servers of a cluster pull each from. */
 #include "tool.h"
 #include "file.h"
+#include "jsonpath.h"
 #include "registries.h"
 #include "steps.h"
 
@@ -38,12 +39,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void print_images(struct job *j, const struct rk_strv *names, const struct rk_strv *mirrors)
+static int print_images(struct job *j, const struct rk_strv *names, const struct rk_strv *mirrors,
+	struct rk_err *err)
 {
 	static const char *const head[] = {"IMAGE", "FROM"};
 	const struct rk_out_flags *o = &j->o->out;
 	struct rk_val *rows = rk_seq(j->d);
-	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
+	struct rk_table *t;
 
 	for (size_t i = 0; i < names->n; i++) {
 		const char *from = source(j, names->v[i], mirrors);
@@ -54,15 +56,21 @@ static void print_images(struct job *j, const struct rk_strv *names, const struc
 		rk_set_str(j->d, v, "image", names->v[i]);
 		rk_set_str(j->d, v, "from", from);
 		rk_append(rows, v);
-		rk_table_row(t, names->v[i], from);
+	}
+	if (o->sort_by && rk_jsonpath_sort(rows, o->sort_by, err) < 0)
+		return -1;
+	t = rk_table_new(head, RK_COUNT(head));
+	rk_each (v, rows) {
+		rk_table_row(t, rk_get_str(v, "image", NULL), rk_get_str(v, "from", NULL));
 		if (o->fmt == RK_FMT_NAME)
-			rk_printf("%s\n", names->v[i]);
+			rk_printf("%s\n", rk_get_str(v, "image", NULL));
 	}
 	if (o->fmt == RK_FMT_JSON || o->fmt == RK_FMT_YAML)
 		rk_print_val((enum rk_fmt)o->fmt, rows);
 	else if (o->fmt != RK_FMT_NAME)
 		rk_table_print(t, (enum rk_fmt)o->fmt, !o->no_headers);
 	rk_table_free(t);
+	return 0;
 }
 
 static int known_images(struct job *j, struct rk_strv *out, struct rk_err *err)
@@ -92,7 +100,7 @@ static int list_images(struct job *j, struct rk_err *err)
 	if (rc == 0) {
 		if (names.n)
 			qsort(names.v, names.n, sizeof(*names.v), by_name);
-		print_images(j, &names, &mirrors);
+		rc = print_images(j, &names, &mirrors, err);
 	}
 	rk_strv_release(&mirrors);
 	rk_strv_release(&names);

@@ -10,11 +10,11 @@ static void emit(const struct job *j, const struct rk_val *v)
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
 
 	if (j->o->out.fmt == RK_FMT_JSON) {
-		rk_json_write(v, RK_JSON_PRETTY, &b);
-	} else {
-		rk_buf_puts(&b, "---\n");
-		rk_yaml_write(v, false, &b);
+		rk_print_val(RK_FMT_JSON, v);
+		return;
 	}
+	rk_buf_puts(&b, "---\n");
+	rk_yaml_write(v, false, &b);
 	rk_print_buf(&b);
 }
 
@@ -60,10 +60,11 @@ static int render_file(struct job *j, struct rk_err *err)
 		return -1;
 	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
 		hide(j->d, tree, NULL, "(hidden)");
-	if (j->o->out.fmt == RK_FMT_JSON)
-		rk_json_write(tree, RK_JSON_PRETTY, &b);
-	else
-		rk_yaml_write(tree, false, &b);
+	if (j->o->out.fmt == RK_FMT_JSON) {
+		rk_print_val(RK_FMT_JSON, tree);
+		return 0;
+	}
+	rk_yaml_write(tree, false, &b);
 	rk_print_buf(&b);
 	return 0;
 }

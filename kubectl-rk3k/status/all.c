@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* all - every virtual cluster of the host, a line each: one list of Clusters, one of StatefulSets. */
 #include "cond.h"
+#include "jsonpath.h"
 #include "k3k.h"
 #include "loop.h"
 #include "tool.h"
@@ -10,9 +11,8 @@
 struct all {
 	struct rk_table *table;
 	struct rk_doc *d;
-	struct rk_val *list;
+	struct rk_val *list; /* of Clusters */
 	struct rk_val *sets; /* of servers; NULL: no right to list them */
-	size_t seen;
 	struct rk_buf state; /* what there is, and in which version */
 };
 
@@ -88,19 +88,19 @@ static void add_row(struct all *a, const struct rk_val *c)
 	rk_buf_addf(&a->state, "%s %s\n", servers, problems.s);
 }
 
-static int one_of_all(void *arg, const struct rk_val *c, struct rk_err *err)
+static bool wants_table(const struct opts *o)
 {
-	struct all *a = arg;
+	return o->out.fmt == RK_FMT_TABLE || o->out.fmt == RK_FMT_WIDE;
+}
 
-	(void)err;
-	a->seen++;
-	rk_buf_addf(&a->state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
-		rk_get_str(c, "metadata", "resourceVersion", NULL));
-	if (a->list)
-		rk_append(a->list, rk_copy(a->d, c));
-	else
-		add_row(a, c);
-	return 0;
+static int list_clusters(
+	struct all *a, const struct opts *o, struct rk_kube *host, struct rk_err *err)
+{
+	struct rk_list_opts lo = {.labels = o->labels};
+
+	if (rk_kube_list_all(host, &RK_CLUSTER, NULL, &lo, a->d, &a->list, 0, err) < 0)
+		return -1;
+	return o->out.sort_by ? rk_jsonpath_sort(a->list, o->out.sort_by, err) : 0;
 }
 
 /* Who may not list the StatefulSets still sees the Clusters. */
@@ -108,8 +108,7 @@ static int list_servers(struct all *a, struct rk_kube *host, struct rk_err *err)
 {
 	struct rk_list_opts o = {.labels = "role=server"};
 
-	if (a->list ||
-		rk_kube_list_all(host, &RK_STATEFULSET, NULL, &o, a->d, &a->sets, 0, err) == 0)
+	if (rk_kube_list_all(host, &RK_STATEFULSET, NULL, &o, a->d, &a->sets, 0, err) == 0)
 		return 0;
 	a->sets = NULL;
 	if (err->http != 403)
@@ -122,8 +121,8 @@ static void print_all(const struct opts *o, struct all *a)
 {
 	struct rk_val *list;
 
-	if (!a->list) {
-		if (a->seen)
+	if (wants_table(o)) {
+		if (a->list->count)
 			rk_table_print(a->table, (enum rk_fmt)o->out.fmt, !o->out.no_headers);
 		else
 			rk_note("No virtual clusters found");
@@ -151,12 +150,15 @@ static int show_all(
 	struct all a = {.table = rk_table_new(head, RK_COUNT(head)), .d = d, .state = RK_BUF_INIT};
 	int rc;
 
-	if (o->out.fmt != RK_FMT_TABLE && o->out.fmt != RK_FMT_WIDE)
-		a.list = rk_seq(d);
 	rk_buf_puts(&a.state, "all:\n");
-	rc = list_servers(&a, host, err);
+	rc = wants_table(o) ? list_servers(&a, host, err) : 0;
 	if (rc == 0)
-		rc = rk_kube_list(host, &RK_CLUSTER, NULL, NULL, one_of_all, &a, NULL, err);
+		rc = list_clusters(&a, o, host, err);
+	rk_each (c, rc == 0 ? a.list : NULL) {
+		rk_buf_addf(&a.state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
+			rk_get_str(c, "metadata", "resourceVersion", NULL));
+		add_row(&a, c);
+	}
 	if (rc == 0 && !rk_streq(a.state.s, state->s)) {
 		print_all(o, &a);
 		rk_buf_reset(state);

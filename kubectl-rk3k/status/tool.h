@@ -11,7 +11,7 @@ struct opts {
 	struct rk_kube_flags kube;
 	struct rk_out_flags out;
 	struct rk_settings_flags settings;
-	const char *service, *ingress, *secret, *from;
+	const char *service, *ingress, *secret, *from, *labels;
 	bool all, watch;
 };
 

@@ -27,7 +27,9 @@ setup() {
 	run -0 kubectl-rk3k __complete version --no-
 	assert_output $'--no-headers\tleave out the table\'s header line\n:4'
 	run -0 kubectl-rk3k __complete version -o j
-	assert_output $'json\n:4'
+	assert_output $'json\njsonpath\njsonpath-as-json\njsonpath-file\n:4'
+	run -0 kubectl-rk3k __complete version --output=custom-columns=
+	assert_output ':4'
 	run -0 kubectl-rk3k __complete names --kubeconfig ''
 	assert_output ':0'
 }

@@ -4,6 +4,7 @@
  * the same; what is printed is fit for a terminal. */
 #include "cli.h"
 #include "cond.h"
+#include "jsonpath.h"
 #include "k3k.h"
 #include "out.h"
 #include "rancher.h"
@@ -202,7 +203,6 @@ static void addresses(const char *s)
 static void conditions(const char *s)
 {
 	rk_auto_free char *path = rk_asprintf("jsonpath=%s", s);
-	const struct rk_val *v;
 	rk_auto_buf why = RK_BUF_INIT;
 	struct rk_cond c;
 
@@ -210,8 +210,34 @@ static void conditions(const char *s)
 		MUST(rk_cond_holds(&c, NULL, &why) == (c.kind == RK_COND_DELETE));
 	rk_cond_release(&c);
 	if (rk_cond_parse(&c, path, NULL) == 0)
-		MUST(c.kind == RK_COND_JSONPATH && rk_jsonpath(NULL, c.name, &v, NULL) == 0 && !v);
+		MUST(c.kind == RK_COND_JSONPATH && c.path);
 	rk_cond_release(&c);
+}
+
+/* --- templates of -o --- */
+
+/* What is taken prints the same again, in bounds. */
+static void templates(const char *s)
+{
+	static const char text[] = "{a: {b: 1, c: [x, 2, true, null]}, l: [{n: x, v: 7}, {n: y}]}";
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_jsonpath *p = NULL, *one = NULL;
+	rk_auto_buf first = RK_BUF_INIT, again = RK_BUF_INIT;
+	struct rk_val *v;
+	struct rk_found found = {0};
+
+	MUST(rk_yaml_parse(d, text, sizeof(text) - 1, &v, NULL) == 0);
+	if (rk_jsonpath_parse(s, &p, NULL) == 0)
+		MUST(rk_jsonpath_print(p, v, &first, NULL) ==
+				rk_jsonpath_print(p, v, &again, NULL) &&
+			rk_streq(first.s, again.s));
+	if (rk_jsonpath_parse_one(s, &one, NULL) == 0 &&
+		rk_jsonpath_find(one, v, &found, NULL) == 0)
+		for (size_t i = 0; i < found.n; i++)
+			rk_jsonpath_text(found.v[i], &again);
+	rk_found_release(&found);
+	MUST(rk_jsonpath_sort(rk_mut(rk_get(v, "l", NULL)), s, NULL) <= 0);
+	MUST(rk_get(v, "l", NULL)->count == 2);
 }
 
 /* --- manifests --- */
@@ -255,6 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	names(text);
 	addresses(text);
 	conditions(text);
+	templates(text);
 	manifest((const char *)data, size);
 	return 0;
 }

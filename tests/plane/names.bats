@@ -67,6 +67,22 @@ cluster() { # NAMESPACE NAME
 	assert_equal "$(rk3k names clusters -n "$NS")" "c-$NS"
 }
 
+@test "names, status -A: -l selects by labels; --sort-by, jsonpath and custom-columns" {
+	run -0 rk3k names cluster -A -l "test=$NS"
+	assert_line "rancher-k3k/c-$NS"
+	assert_equal "${#lines[@]}" 2
+	run -0 rk3k names ns -l "kubernetes.io/metadata.name=$NS"
+	assert_output "$NS"
+	run -2 rk3k names ctx -l a=b
+	run -0 rk3k status -A -l "test=$NS" --sort-by .metadata.namespace --no-headers \
+		-o custom-columns=NS:.metadata.namespace,N:.metadata.name
+	assert_output --regexp "^$NS +c-$NS"$'\n'"rancher-k3k +c-$NS$|^rancher-k3k +c-$NS"$'\n'"$NS +c-$NS$"
+	run -0 rk3k status -A -l "test=$NS" -o jsonpath='{.items[*].metadata.name}'
+	assert_output "c-$NS c-$NS"
+	assert_equal "$(kubectl get clusters.k3k.io -A -l "test=$NS" -o jsonpath='{.items[*].metadata.name}')" "$output"
+	run -2 rk3k status -l a=b
+}
+
 @test "completion: names of virtual clusters, behind the flags typed so far" {
 	run -0 rk3k status __complete -n "$NS" c-
 	assert_output $'c-'"$NS"$'\n:4'

@@ -341,7 +341,17 @@ static void test_output_ignores_case(void **state)
 	ok(&p, "list -oJSON");
 	assert_int_equal(p.o.out.fmt, RK_FMT_JSON);
 	release(&p);
-	fails(&sample, "list -o xml", "-o: \"xml\" is none of: table wide json yaml name", "");
+	fails(&sample, "list -o xml",
+		"-o: \"xml\" is none of: table wide json yaml name jsonpath=... custom-columns=...",
+		"");
+	ok(&p, "list -ojson -o jsonpath={.a}");
+	assert_int_equal(p.o.out.fmt, RK_FMT_JSON);
+	assert_string_equal(p.o.out.template, "jsonpath={.a}");
+	release(&p);
+	ok(&p, "list -o jsonpath={.a} -o name");
+	assert_null(p.o.out.template);
+	assert_int_equal(p.o.out.fmt, RK_FMT_NAME);
+	release(&p);
 }
 
 static void test_lists(void **state)
@@ -613,8 +623,11 @@ static void test_completion(void **state)
 	completes(&sample, "l", "list\tlist the entries of the kubeconfig\n:4\n");
 	completes(&sample, "get --na",
 		"--name\tname of the entry\n--namespace\tnamespace to work in\n:4\n");
-	completes(&sample, "list -o ''", "table\nwide\njson\nyaml\nname\n:4\n");
-	completes(&sample, "list --output=j", "json\n:4\n");
+	completes(&sample, "list -o ''",
+		"table\nwide\njson\nyaml\nname\njsonpath\njsonpath-as-json\n"
+		"jsonpath-file\ncustom-columns\ncustom-columns-file\n:4\n");
+	completes(&sample, "list --output=j",
+		"json\njsonpath\njsonpath-as-json\njsonpath-file\n:4\n");
 	completes(&sample, "get -f ''", ":0\n");
 	completes(&sample, "get rancher ''", ":4\n");
 	completes(&sample, "list ''", ":4\n");
