@@ -107,3 +107,39 @@ policy() { # NAME SPEC
 	assert_equal "${phases[*]}" "Pending Provisioning Provisioning Failed"
 	kubectl delete namespace mode level quota missing --wait=false >/dev/null
 }
+
+@test "status: the reserved name, and a name that is too long for pods, are named as the cause" {
+	local long=rancher-of-the-development-department-four # 42
+	kubectl create namespace names >/dev/null
+	kubectl label namespace names policy.k3k.io/policy-name=names >/dev/null
+	kubectl apply -f - >/dev/null <<-END
+		{apiVersion: k3k.io/v1beta1, kind: VirtualClusterPolicy, metadata: {name: names}, spec: {allowedMode: virtual}}
+		---
+		{apiVersion: k3k.io/v1beta1, kind: Cluster, metadata: {name: system, namespace: names}, spec: {mode: virtual}}
+		---
+		{apiVersion: k3k.io/v1beta1, kind: Cluster, metadata: {name: $long, namespace: names}, spec: {mode: virtual}}
+	END
+	assert_equal "${#long}" 42
+	run --separate-stderr -4 rk3k wait cluster.k3k.io/system -n names --for=ready --timeout 3s
+	[[ $stderr == *'phase Pending: cluster validation error: invalid cluster name "system"'* ]]
+	run --separate-stderr -1 rk3k status names/system
+	[[ $stderr == *'the Cluster is Pending: cluster validation error: invalid cluster name "system"'* ]]
+	too_long() { [[ $(rk3k status "names/$long" 2>&1) == *"last warning: FailedCreate on statefulset/k3k-$long-server"*"must be no more than 63"* ]]; }
+	within 20 too_long
+	kubectl delete namespace names --wait=false >/dev/null
+}
+
+# --- as slow as the real one --------------------------------------------------------
+
+@test "deploy: at k3k's own pace, a change is done when its servers run" {
+	kubectl set env -n k3k-system deployment/k3k PACE=k3k >/dev/null
+	kubectl create namespace slow >/dev/null
+	step() { run --separate-stderr "-$1" rk3k deploy -c "$T/deploy.conf" --set NAMESPACE=slow --only cluster --skip-preflight --yes "${@:2}"; }
+	server() { kubectl get pod -n slow k3k-rancher-server-0 -o 'jsonpath={.spec.containers[0].image} {.status.conditions[?(@.type=="Ready")].status}'; }
+	step 0
+	[[ $stderr == *"✓ virtual cluster slow/rancher"* ]]
+	step 0 --set K3S_VERSION=v1.34.1-k3s2
+	assert_output "cluster.k3k.io/rancher configured"
+	run -0 server
+	assert_output "rancher/k3s:v1.34.1-k3s2 True"
+}
