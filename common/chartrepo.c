@@ -416,14 +416,21 @@ static int registry_ask(struct rk_registry *r, const char *method, const char *p
 	return is_registrys(path, &res) ? 0 : unexpected(what, "it is not a registry's", err);
 }
 
-int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
-	struct rk_err *err)
+static struct rk_registry *new_registry(const char *host, const struct rk_repo_access *a)
 {
-	rk_auto_free char *what = rk_asprintf("registry %s", host);
 	struct rk_registry *r = rk_calloc(1, sizeof(*r));
 
 	r->host = rk_strdup(host);
 	r->a = a;
+	return r;
+}
+
+int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
+	struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("registry %s", host);
+	struct rk_registry *r = new_registry(host, a);
+
 	if (registry_ask(r, "GET", "/v2/", NULL, what, err) < 0) {
 		rk_registry_free(r);
 		return -1;
@@ -448,6 +455,14 @@ int rk_registry_manifest(
 	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
 
 	return registry_ask(r, "HEAD", path, scope, what, err);
+}
+
+int rk_registry_has(const char *host, const char *repository, const char *reference,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_registry *r = new_registry(host, a);
+
+	return rk_registry_manifest(r, repository, reference, err);
 }
 
 int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err)

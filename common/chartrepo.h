@@ -52,6 +52,10 @@ int rk_registry_manifest(struct rk_registry *r, const char *repository, const ch
  * answers that there is none. */
 int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err) RK_MUST_USE;
 
+/* Whether a registry has a manifest, without asking first whether it lets us in. */
+int rk_registry_has(const char *host, const char *repository, const char *reference,
+	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
+
 /* Open and close. */
 int rk_registry_enter(
 	const char *host, const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;

@@ -6,6 +6,8 @@
 #include "registries.h"
 #include "steps.h"
 
+#define HUB_MS 5000 /* it need not be reachable from here */
+
 /* --- charts and registry --- */
 
 /* From here a host need not be reachable when only the cluster has to reach it. */
@@ -101,6 +103,28 @@ static void check_k3s_image(struct flight *f, struct rk_registry *r)
 	rk_strv_release(&mirrors);
 }
 
+/* Without a private registry the nodes pull the servers' image from Docker Hub, unless it runs there
+ * already. One question, without a login: whether it has the tag. */
+static void check_public_image(struct flight *f)
+{
+	const struct rk_repo_access a = {.resolve = f->o->kube.resolve, .timeout_ms = HUB_MS};
+	const char *tag = str(f, RK_KEY_K3S_VERSION);
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!*tag || (f->cluster && rk_streq(rk_get_str(f->cluster, "spec", "version", NULL), tag)))
+		return;
+	if (rk_registry_has("registry-1.docker.io", "rancher/k3s", tag, &a, &err) == 0) {
+		row(f, OK, "registry", "docker.io has rancher/k3s:%s", tag);
+		return;
+	}
+	if (err.code == RK_NOTFOUND) {
+		row(f, STOP, "registry", "docker.io has no rancher/k3s:%s: check K3S_VERSION", tag);
+		return;
+	}
+	rk_err_wrap(&err, "whether docker.io has rancher/k3s:%s", tag);
+	unknown(f, "registry", &err);
+}
+
 void check_registry(struct flight *f)
 {
 	rk_auto_registry *r = NULL;
@@ -109,8 +133,10 @@ void check_registry(struct flight *f)
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a;
 
-	if (!*host)
+	if (!*host) {
+		check_public_image(f);
 		return;
+	}
 	check_mirrors(f);
 	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
 		rk_registry_open(&r, host, &a, &err) < 0) {

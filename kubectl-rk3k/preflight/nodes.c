@@ -158,9 +158,67 @@ static size_t service_networks(struct flight *f)
 	return n;
 }
 
+/* Whether an address or network, or one of several with commas between, is of this family. */
+static bool has_family(const char *text, bool v6)
+{
+	rk_auto_free char *copy = rk_strdup(text ? text : "");
+	char *rest = copy, *one;
+
+	while ((one = strsep(&rest, ",")) != NULL)
+		if (*one && (strchr(one, ':') != NULL) == v6)
+			return true;
+	return false;
+}
+
+/* What of a node tells that pods get addresses of this family; others counts what tells otherwise. */
+static bool node_has_family(const struct rk_val *node, bool v6, size_t *others)
+{
+	rk_each (cidr, rk_get(node, "spec", "podCIDRs", NULL))
+		if (has_family(rk_str(cidr), v6))
+			return true;
+		else
+			(*others)++;
+	rk_each (a, rk_get(node, "status", "addresses", NULL)) {
+		if (!rk_streq(rk_get_str(a, "type", NULL), "InternalIP"))
+			continue;
+		if (has_family(rk_get_str(a, "address", NULL), v6))
+			return true;
+		(*others)++;
+	}
+	return false;
+}
+
+/* k3s ends with a fatal error when its networks are of a family that its node, which is a pod of the
+ * host cluster, has no address of. */
+static size_t families(struct flight *f)
+{
+	const struct rk_val *nodes = list(f, "networks", &RK_NODE, NULL, NULL);
+	size_t found = 0;
+
+	for (int v6 = 0; v6 <= 1; v6++) {
+		size_t others = 0;
+		bool has = false;
+
+		if (!has_family(str(f, RK_KEY_CLUSTER_CIDR), v6) &&
+			!has_family(str(f, RK_KEY_SERVICE_CIDR), v6))
+			continue;
+		rk_each (node, nodes)
+			has = has || node_has_family(node, v6, &others);
+		if (has || !others)
+			continue;
+		row(f, STOP, "networks",
+			"CLUSTER_CIDR %s and SERVICE_CIDR %s need IPv%d, and no node of the host "
+			"cluster has an IPv%d address: k3s would not start",
+			str(f, RK_KEY_CLUSTER_CIDR), str(f, RK_KEY_SERVICE_CIDR), v6 ? 6 : 4,
+			v6 ? 6 : 4);
+		found++;
+	}
+	return found;
+}
+
 void check_networks(struct flight *f)
 {
-	if (service_networks(f) + node_networks(f) == 0)
+	if (families(f) + service_networks(f) + node_networks(f) == 0)
 		row(f, OK, "networks", "pods %s and services %s are free on the host",
 			str(f, RK_KEY_CLUSTER_CIDR), str(f, RK_KEY_SERVICE_CIDR));
 }

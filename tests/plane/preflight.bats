@@ -155,6 +155,15 @@ checked() { # CHECK [FLAG...]
 	assert_output --partial 'CLUSTER_CIDR 10.88.0.0/13 overlaps with the address of node'
 }
 
+@test "preflight: networks of a family that the host's nodes have no address of" {
+	conf CLUSTER_CIDR=10.42.0.0/16,fd00:42::/56 SERVICE_CIDR=10.43.0.0/16,fd00:43::/112
+	run -0 checked networks
+	assert_output 'failed CLUSTER_CIDR 10.42.0.0/16,fd00:42::/56 and SERVICE_CIDR 10.43.0.0/16,fd00:43::/112 need IPv6, and no node of the host cluster has an IPv6 address: k3s would not start'
+	conf CLUSTER_CIDR=fd00:42::/56 SERVICE_CIDR=fd00:43::/112
+	run -0 checked networks
+	assert_output --partial 'need IPv6'
+}
+
 @test "preflight: three servers on one node are a warning" {
 	conf SERVER_COUNT=3
 	run -0 checked nodes
@@ -275,6 +284,26 @@ checked() { # CHECK [FLAG...]
 	echo quay.io >>mirrors
 	run -0 checked registry
 	refute_output --partial 'no mirror'
+}
+
+@test "preflight: registry: without a private one, Docker Hub is asked for the servers' image, once" {
+	conf K3S_VERSION=v1.34.7-k3s1
+	run -0 checked registry
+	assert_output --regexp '^warning could not be determined: whether docker.io has rancher/k3s:v1.34.7-k3s1: .*registry-1.docker.io'
+	hub=(--resolve registry-1.docker.io:443:10.90.0.23)
+	before=$(wc -l <"$CHART_ACCESS_LOG")
+	run -0 checked registry "${hub[@]}"
+	assert_output 'failed docker.io has no rancher/k3s:v1.34.7-k3s1: check K3S_VERSION'
+	run -0 jq -r '[.method, .uri] | join(" ")' <(tail -n "+$((before + 1))" "$CHART_ACCESS_LOG" | grep k3s)
+	assert_output 'HEAD /v2/rancher/k3s/manifests/v1.34.7-k3s1'
+	tar -cf layer.tar -T /dev/null
+	jq -n --arg user "$CHART_USER" --rawfile word "$CHART_PASSWORD_FILE" --arg host "${CHART_OCI#oci://}" \
+		'{auths: {($host | split("/")[0]): {auth: ("\($user):\($word | rtrimstr("\n"))" | @base64)}}}' >config.json
+	host=${CHART_OCI#oci://} # over the same storage
+	bed env DOCKER_CONFIG="$PWD" SSL_CERT_FILE="$CHART_CA" crane append --oci-empty-base -f layer.tar \
+		-t "${host%%/*}/rancher/k3s:v1.34.7-k3s1" >/dev/null
+	run -0 checked registry "${hub[@]}"
+	assert_output 'ok docker.io has rancher/k3s:v1.34.7-k3s1'
 }
 
 # --- certificates ---
