@@ -196,7 +196,7 @@ unit-bin: $(UNIT_BIN) $(READER)
 fuzz-bin: $(FUZZ_BIN)
 
 ##: cli            tests of the tools without a cluster
-cli: all
+cli: all $(READER)
 	+@$(RUN) cli
 ##: plane          tests of the tools on real API servers
 plane: all $(READER)

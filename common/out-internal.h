@@ -5,6 +5,24 @@
 
 #include "out.h"
 
+struct rk_table {
+	size_t n, wide; /* columns; from `wide` on only with -o wide */
+	char **cells;	/* rows of n; the first is the header */
+	size_t rows;
+};
+/* Make each of the t->n widths as large as the widest cell of its column, with the space after it. */
+void rk_table_widths(const struct rk_table *t, size_t *widths);
+void rk_table_line(const struct rk_table *t, size_t row, const size_t *widths, struct rk_buf *out);
+
+/* The local time: "2025-01-31T10:20:30+01:00", or in short "10:20:30". */
+enum { RK_STAMP_MAX = 40 };
+void rk_out_stamp_now(bool brief, char out[RK_STAMP_MAX]);
+
+/* Bytes that take the table of rk_live_show off the screen before other text, and put it back. */
+void rk_live_hide(struct rk_buf *b);
+void rk_live_show_again(struct rk_buf *b);
+
+bool rk_out_dumb(void);	 /* a terminal, if any, cannot move its cursor */
 bool rk_out_tty(void);	 /* stderr can rewrite a line */
 bool rk_out_color(void); /* stderr may be coloured */
 

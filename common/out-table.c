@@ -3,12 +3,6 @@
 
 #include <stdarg.h>
 
-struct rk_table {
-	size_t n, wide; /* columns; from `wide` on only with -o wide */
-	char **cells;	/* rows of n; the first is the header */
-	size_t rows;
-};
-
 static size_t width(const char *s)
 {
 	size_t n = 0;
@@ -75,35 +69,41 @@ void rk_table_row(struct rk_table *t, ...)
 	va_end(ap);
 }
 
-static size_t column_width(const struct rk_table *t, size_t col)
+void rk_table_widths(const struct rk_table *t, size_t *widths)
 {
-	size_t max = 3; /* 6 with the blanks */
+	for (size_t i = 0; i < t->n * t->rows; i++) {
+		size_t w = width(t->cells[i]) + 3, *max = &widths[i % t->n];
 
-	for (size_t row = 0; row < t->rows; row++) {
-		size_t w = width(t->cells[row * t->n + col]);
-
-		max = w > max ? w : max;
+		*max = w > *max ? w : *max;
+		*max = *max > 6 ? *max : 6;
 	}
-	return max + 3;
+}
+
+static void put_line(
+	const struct rk_table *t, size_t row, const size_t *widths, size_t n, struct rk_buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *s = t->cells[row * t->n + i];
+		size_t pad = i + 1 < n ? widths[i] - width(s) : 0;
+
+		rk_buf_addf(out, "%s%*s", s, (int)pad, "");
+	}
+	rk_buf_putc(out, '\n');
+}
+
+void rk_table_line(const struct rk_table *t, size_t row, const size_t *widths, struct rk_buf *out)
+{
+	put_line(t, row, widths, t->wide, out);
 }
 
 void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers)
 {
-	size_t n = fmt == RK_FMT_WIDE ? t->n : t->wide;
-	rk_auto_free size_t *widths = rk_calloc(n + 1, sizeof(*widths));
+	rk_auto_free size_t *widths = rk_calloc(t->n + 1, sizeof(*widths));
 	rk_auto_buf out = RK_BUF_INIT;
 
-	for (size_t i = 0; i < n; i++)
-		widths[i] = column_width(t, i);
-	for (size_t row = !headers; row < t->rows; row++) {
-		for (size_t i = 0; i < n; i++) {
-			const char *s = t->cells[row * t->n + i];
-			size_t pad = i + 1 < n ? widths[i] - width(s) : 0;
-
-			rk_buf_addf(&out, "%s%*s", s, (int)pad, "");
-		}
-		rk_buf_putc(&out, '\n');
-	}
+	rk_table_widths(t, widths);
+	for (size_t row = !headers; row < t->rows; row++)
+		put_line(t, row, widths, fmt == RK_FMT_WIDE ? t->n : t->wide, &out);
 	rk_print_buf(&out);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "out.h"
+#include "out-internal.h"
 
 #include <stdarg.h>
 
@@ -46,6 +46,23 @@ void rk_time_format(int64_t t, char out[32])
 
 	if (!gmtime_r(&when, &tm) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		snprintf(out, 32, "<invalid>");
+}
+
+void rk_out_stamp_now(bool brief, char out[RK_STAMP_MAX])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n;
+
+	if (!localtime_r(&now, &tm)) {
+		rk_time_format(now, out);
+		return;
+	}
+	n = strftime(out, RK_STAMP_MAX - 2, brief ? "%H:%M:%S" : "%Y-%m-%dT%H:%M:%S%z", &tm);
+	if (brief || n < 5)
+		return;
+	memmove(out + n - 1, out + n - 2, 3); /* +0100 becomes +01:00 */
+	out[n - 2] = ':';
 }
 
 /* n digits at *s, which moves on; -1 when there are fewer. */

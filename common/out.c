@@ -16,6 +16,7 @@ static struct {
 	int verbosity;
 	bool quiet, marked;
 	enum rk_color color;
+	bool stamped;
 } out = {.name = "rk3k"};
 
 /* Ours, so that it can be wiped: a kubeconfig goes through it. */
@@ -27,6 +28,7 @@ void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color colo
 	out.verbosity = verbosity;
 	out.quiet = quiet;
 	out.color = color;
+	out.stamped = false;
 	out.marked = rk_streq(getenv(RK_VOICE_ENV), RK_VOICE_MARKS) && !isatty(STDERR_FILENO);
 	setvbuf(stdout, stdout_buf, _IOLBF, sizeof(stdout_buf));
 }
@@ -172,6 +174,27 @@ void rk_out_failed(const struct rk_err *err)
 	failed = *err;
 }
 
+void rk_out_stamp(void)
+{
+	out.stamped = true;
+}
+
+void rk_event(const char *fmt, ...)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	char time[RK_STAMP_MAX];
+	va_list ap;
+
+	if (out.stamped) {
+		rk_out_stamp_now(false, time);
+		rk_buf_addf(&text, "%s ", time);
+	}
+	va_start(ap, fmt);
+	format(&text, fmt, &ap);
+	va_end(ap);
+	rk_print_buf(&text);
+}
+
 int rk_out_flush(struct rk_err *err)
 {
 	if (fflush(stdout) != 0)
@@ -193,7 +216,7 @@ int rk_out_flush(struct rk_err *err)
 
 /* --- stderr --- */
 
-static bool dumb(void)
+bool rk_out_dumb(void)
 {
 	const char *term = getenv("TERM");
 
@@ -202,7 +225,7 @@ static bool dumb(void)
 
 bool rk_out_tty(void)
 {
-	return isatty(STDERR_FILENO) && !dumb();
+	return isatty(STDERR_FILENO) && !rk_out_dumb();
 }
 
 bool rk_out_color(void)
@@ -254,9 +277,13 @@ static void say(const char *lead, const char *fmt, va_list ap)
 	if (n < 0)
 		return;
 	rk_progress_hide(&line);
+	if (rk_out_tty())
+		rk_live_hide(&line);
 	rk_buf_puts(&line, lead);
 	rk_printable(&line, text, (size_t)n, "\n  ");
 	rk_buf_putc(&line, '\n');
+	if (rk_out_tty())
+		rk_live_show_again(&line);
 	rk_progress_show(&line);
 	rk_err_write(&line);
 	free(text);
@@ -264,9 +291,13 @@ static void say(const char *lead, const char *fmt, va_list ap)
 
 static void say_named(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
 {
-	rk_auto_free char *lead = out.marked ? rk_asprintf("%c%c", RK_MARK, mark)
-					     : rk_asprintf("%s: %s", out.name, what);
+	rk_auto_free char *lead = NULL;
+	char time[RK_STAMP_MAX] = "";
 
+	if (out.stamped)
+		rk_out_stamp_now(false, time);
+	lead = out.marked ? rk_asprintf("%c%c", RK_MARK, mark)
+			  : rk_asprintf("%s%s%s: %s", time, out.stamped ? " " : "", out.name, what);
 	say(lead, fmt, ap);
 }
 

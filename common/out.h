@@ -77,6 +77,23 @@ void rk_table_cells(struct rk_table *t, const char *const *cells);
 void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers);
 void rk_table_free(struct rk_table *t);
 
+/* A table that is shown again whenever it may have changed (--watch), with the time of each row's last
+ * change before it. On a terminal the last one is redrawn in place, with notes below it; elsewhere the
+ * header comes once and then each row that changed, and notes are said when they are new. Rows are the
+ * same when their first `keys` cells are; one that is gone is shown once with "deleted" in the column
+ * `state`. A change of the column `ignored` alone is none (SIZE_MAX: no such column). */
+struct rk_live;
+struct rk_live *rk_live_new(size_t keys, size_t state, size_t ignored);
+void rk_live_show(
+	struct rk_live *l, const struct rk_table *t, bool headers, const struct rk_strv *notes);
+void rk_live_free(struct rk_live *l);
+
+/* From here on notes, warnings and rk_event begin with the local time, as RFC 3339 writes it: for what
+ * stays running. */
+void rk_out_stamp(void);
+/* As rk_printf, a line that tells of an event. */
+void rk_event(const char *fmt, ...) RK_PRINTF(1, 2);
+
 /* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
 void rk_age(int64_t seconds, char out[16]);
 /* RFC 3339 UTC of a time, into out[32]; and back: -1 for anything else. */

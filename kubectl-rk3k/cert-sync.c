@@ -45,7 +45,8 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
-		.help = "stay, and copy whenever either Secret changes"},
+		.help = "stay, and copy whenever either Secret changes; each line begins with "
+			"the time"},
 	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
@@ -137,7 +138,7 @@ static void emit(const struct job *j, const struct rk_certcopy_result *r)
 		rk_set_str(d, v, "expires", expires);
 		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
 	} else {
-		rk_printf("secret/%s %s%s\n", j->names.secret, rk_outcome_word(r->outcome),
+		rk_event("secret/%s %s%s\n", j->names.secret, rk_outcome_word(r->outcome),
 			rk_dry_word(j->o->dry));
 		rk_aside("certificate of %s expires %s", j->cluster, expires);
 	}
@@ -209,6 +210,7 @@ static int watch(struct job *j, struct rk_err *err)
 {
 	rk_auto_free char *to = rk_asprintf("metadata.name=%s", j->names.secret);
 
+	rk_out_stamp();
 	j->keeper = rk_keeper_new(look, j, LOOK_MS, rk_warn);
 	rk_keeper_hear(j->keeper, j->host, &RK_SECRET, j->ns, to);
 	return rk_keeper_run(j->keeper, err);

@@ -198,7 +198,7 @@ static void told(const struct job *j, const struct rk_val *obj, enum rk_outcome 
 	if (j->o->out.fmt == RK_FMT_NAME)
 		rk_printf("%s\n", word.s);
 	else
-		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
+		rk_event("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
 }
 
 static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err)
@@ -357,6 +357,7 @@ static int watch(struct job *j, struct rk_err *err)
 	rk_auto_free char *svc = rk_asprintf("metadata.name=%s", j->in.service);
 	rk_auto_keeper *keeper = rk_keeper_new(repair, j, LOOK_MS, rk_warn);
 
+	rk_out_stamp();
 	rk_keeper_hear(keeper, j->host, &RK_INGRESS, j->ns, ing);
 	rk_keeper_hear(keeper, j->host, &RK_SERVICE, j->ns, svc);
 	return rk_keeper_run(keeper, err);

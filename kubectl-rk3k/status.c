@@ -50,7 +50,8 @@ static const struct rk_opt OPTS[] = {
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
-		.help = "stay, and show it again whenever something changes"},
+		.help = "stay, and show what changes, with the time: redrawn on a terminal, else "
+			"row by row"},
 	RK_OPT_SORT_BY(struct opts, out), RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
@@ -95,9 +96,15 @@ static int watch(struct look *l, struct rk_err *err)
 		&RK_CLUSTER, &RK_STATEFULSET, &RK_SECRET, &RK_INGRESS, &RK_SERVICE};
 	rk_auto_keeper *keeper = rk_keeper_new(show_change, l, LOOK_MS, rk_warn);
 
+	int rc;
+
+	rk_out_stamp();
+	l->live = rk_live_new(1, 1, SIZE_MAX);
 	for (size_t i = 0; i < RK_COUNT(kinds); i++)
 		rk_keeper_hear(keeper, l->host, kinds[i], l->ns, NULL);
-	return rk_keeper_run(keeper, err);
+	rc = rk_keeper_run(keeper, err);
+	rk_live_free(rk_steal(&l->live));
+	return rc;
 }
 
 /* --- what it is about --- */

@@ -85,7 +85,6 @@ static void add_row(struct all *a, const struct rk_val *c)
 	find_problems(c, set, wanted, ready, &problems);
 	rk_table_row(a->table, ns, name, rk_get_str(c, "spec", "mode", NULL), phase_of(c), servers,
 		version, age, problems.s);
-	rk_buf_addf(&a->state, "%s %s\n", servers, problems.s);
 }
 
 static bool wants_table(const struct opts *o)
@@ -117,18 +116,39 @@ static int list_servers(struct all *a, struct rk_kube *host, struct rk_err *err)
 	return 0;
 }
 
-static void print_all(const struct opts *o, struct all *a)
+struct view {
+	const struct opts *o;
+	struct rk_kube *host;
+	struct rk_live *live; /* --watch */
+	struct rk_buf state;  /* of what was shown last */
+};
+
+static void print_table(const struct view *w, const struct all *a)
+{
+	static const char none[] = "No virtual clusters found";
+	struct rk_strv notes = {0};
+
+	if (!w->live && a->list->count)
+		rk_table_print(a->table, (enum rk_fmt)w->o->out.fmt, !w->o->out.no_headers);
+	else if (!w->live)
+		rk_note("%s", none);
+	else {
+		if (!a->list->count)
+			rk_strv_add(&notes, none);
+		rk_live_show(w->live, a->table, !w->o->out.no_headers, &notes);
+	}
+	rk_strv_release(&notes);
+}
+
+static void print_all(const struct view *w, const struct all *a)
 {
 	struct rk_val *list;
 
-	if (wants_table(o)) {
-		if (a->list->count)
-			rk_table_print(a->table, (enum rk_fmt)o->out.fmt, !o->out.no_headers);
-		else
-			rk_note("No virtual clusters found");
+	if (wants_table(w->o)) {
+		print_table(w, a);
 		return;
 	}
-	if (o->out.fmt == RK_FMT_NAME) {
+	if (w->o->out.fmt == RK_FMT_NAME) {
 		rk_each (c, a->list)
 			rk_printf("cluster.k3k.io/%s\n", rk_get_str(c, "metadata", "name", NULL));
 		return;
@@ -137,63 +157,67 @@ static void print_all(const struct opts *o, struct all *a)
 	rk_set_str(a->d, list, "apiVersion", "v1");
 	rk_set_str(a->d, list, "kind", "List");
 	rk_set(a->d, list, "items", a->list);
-	rk_print_val((enum rk_fmt)o->out.fmt, list);
+	rk_print_val((enum rk_fmt)w->o->out.fmt, list);
 }
 
-/* state: that of what was shown last, which is not shown again. */
-static int show_all(
-	const struct opts *o, struct rk_kube *host, struct rk_buf *state, struct rk_err *err)
+/* A document that was shown is not shown again; the table knows by itself what changed. */
+static bool is_news(const struct view *w, const struct all *a)
+{
+	return wants_table(w->o) || !rk_streq(a->state.s, w->state.s);
+}
+
+static int show_all(struct view *w, struct rk_err *err)
 {
 	static const char *const head[] = {
 		"NAMESPACE", "NAME", "MODE", "PHASE", "SERVERS", "VERSION", "AGE", "PROBLEMS"};
+	const struct opts *o = w->o;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct all a = {.table = rk_table_new(head, RK_COUNT(head)), .d = d, .state = RK_BUF_INIT};
 	int rc;
 
 	rk_buf_puts(&a.state, "all:\n");
-	rc = wants_table(o) ? list_servers(&a, host, err) : 0;
+	rc = wants_table(o) ? list_servers(&a, w->host, err) : 0;
 	if (rc == 0)
-		rc = list_clusters(&a, o, host, err);
+		rc = list_clusters(&a, o, w->host, err);
 	rk_each (c, rc == 0 ? a.list : NULL) {
 		rk_buf_addf(&a.state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
 			rk_get_str(c, "metadata", "resourceVersion", NULL));
 		add_row(&a, c);
 	}
-	if (rc == 0 && !rk_streq(a.state.s, state->s)) {
-		print_all(o, &a);
-		rk_buf_reset(state);
-		rk_buf_puts(state, a.state.s);
+	if (rc == 0 && is_news(w, &a)) {
+		print_all(w, &a);
+		rk_buf_reset(&w->state);
+		rk_buf_puts(&w->state, a.state.s);
 	}
 	rk_buf_release(&a.state);
 	rk_table_free(a.table);
 	return rc;
 }
 
-struct watching {
-	const struct opts *o;
-	struct rk_kube *host;
-	struct rk_buf state;
-};
-
 static int show_change(void *arg, struct rk_err *err)
 {
-	struct watching *w = arg;
+	return show_all(arg, err) < 0 ? -1 : rk_out_flush(err);
+}
 
-	return show_all(w->o, w->host, &w->state, err) < 0 ? -1 : rk_out_flush(err);
+static int watch_all(struct view *w, struct rk_err *err)
+{
+	enum { NAMESPACE_AND_NAME = 2, PHASE = 3, AGE = 6 };
+	rk_auto_keeper *keeper = rk_keeper_new(show_change, w, LOOK_MS, rk_warn);
+	int rc;
+
+	rk_out_stamp();
+	w->live = rk_live_new(NAMESPACE_AND_NAME, PHASE, AGE);
+	rk_keeper_hear(keeper, w->host, &RK_CLUSTER, NULL, NULL);
+	rc = rk_keeper_run(keeper, err);
+	rk_live_free(w->live);
+	return rc;
 }
 
 int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err)
 {
-	struct watching w = {o, host, RK_BUF_INIT};
-	rk_auto_keeper *keeper = o->watch ? rk_keeper_new(show_change, &w, LOOK_MS, rk_warn) : NULL;
-	int rc;
+	struct view w = {o, host, NULL, RK_BUF_INIT};
+	int rc = o->watch ? watch_all(&w, err) : show_all(&w, err);
 
-	if (keeper) {
-		rk_keeper_hear(keeper, host, &RK_CLUSTER, NULL, NULL);
-		rc = rk_keeper_run(keeper, err);
-	} else {
-		rc = show_all(o, host, &w.state, err);
-	}
 	rk_buf_release(&w.state);
 	return rc;
 }

@@ -67,6 +67,18 @@ static void exposure_rows(const struct look *l, struct rk_table *t)
 			t, "url", rk_get_str(url, "state", NULL), rk_get_str(url, "detail", NULL));
 }
 
+static void show_live(const struct look *l, const struct rk_table *t)
+{
+	struct rk_strv notes = {0};
+
+	rk_each (w, l->warnings)
+		rk_strv_add(&notes, text(l, "warning: %s", rk_str(w)));
+	rk_each (p, l->problems)
+		rk_strv_add(&notes, rk_str(p));
+	rk_live_show(l->live, t, !l->o->out.no_headers, &notes);
+	rk_strv_release(&notes);
+}
+
 static void print_table(const struct look *l)
 {
 	static const char *const head[] = {"WHAT", "STATE", "DETAIL"};
@@ -109,11 +121,14 @@ static void print_table(const struct look *l)
 		cert_row(l, t, "certificate on host", "host");
 		exposure_rows(l, t);
 	}
-	rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
+	if (l->live)
+		show_live(l, t);
+	else
+		rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
 	rk_table_free(t);
-	rk_each (w, l->warnings)
+	rk_each (w, l->live ? NULL : l->warnings)
 		rk_warn("%s", rk_str(w));
-	rk_each (p, l->problems)
+	rk_each (p, l->live ? NULL : l->problems)
 		rk_note("%s", rk_str(p));
 }
 

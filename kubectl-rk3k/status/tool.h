@@ -19,6 +19,7 @@ struct opts {
 struct look {
 	const struct opts *o;
 	struct rk_kube *host, *virt;
+	struct rk_live *live; /* --watch */
 	const char *ns, *cluster;
 	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */
 	struct rk_ingress names;    /* of the objects on the host */

@@ -46,10 +46,19 @@ carried() { [[ $(on_host) == "$(<"$BATS_TEST_TMPDIR/$1/tls.crt")" ]]; }
 watch_sync() { background "$OUT" cert-sync "$NS/rancher" --host "$HOST" --watch; }
 watch_ingress() { background "$OUT" ingress apply "$NS/rancher" --host "$HOST" --watch; }
 watch_status() { background "$OUT" status "$NS/rancher" --watch --resolve "$HOST:443:127.0.0.1"; }
-begun() { grep -E 'secret/.* (created|unchanged)|service/.* (created|unchanged)|^cluster  ' "$OUT"; }
+begun() { grep -E 'secret/.* (created|unchanged)|service/.* (created|unchanged)| cluster  ' "$OUT"; }
 
-# shown STATE: the last table says so of the certificate on the host.
-shown() { grep '^certificate on host' "$OUT" | tail -n 1 | grep -E "^certificate on host +$1"; }
+# The host has the Ingress and the certificate.
+served() {
+	kubectl create ingress rancher-k3k-ingress --rule="$HOST/*=a:80" >/dev/null
+	rk3k cert-sync "$NS/rancher" -q >/dev/null
+}
+
+# Each line of what stays begins with it.
+TIME='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[-+][0-9]{2}:[0-9]{2}'
+
+# shown STATE: the last row about the certificate on the host says so.
+shown() { grep ' certificate on host ' "$OUT" | tail -n 1 | grep -E "^$TIME +certificate on host +$1"; }
 
 frozen() { kill "-$1" "$(<"$OWN/pid/kube-apiserver")"; }
 
@@ -62,8 +71,7 @@ left_nothing() { # WORDS-BEFORE
 }
 
 @test "status: --watch shows what goes and what comes" {
-	kubectl create ingress rancher-k3k-ingress --rule="$HOST/*=a:80" >/dev/null
-	rk3k cert-sync "$NS/rancher" -q >/dev/null
+	served
 	watch_status
 	within 10 shown valid
 	for _ in 1 2 3; do # by itself it looks every 30 s
@@ -75,21 +83,78 @@ left_nothing() { # WORDS-BEFORE
 	ended TERM 143
 }
 
-@test "status -A: --watch shows all anew when one comes, changes or goes, and not else" {
+@test "status -A: --watch shows each that comes, changes or goes, and not else" {
 	background "$OUT" status -A --watch --no-headers
-	within 10 grep -c "^$NS  *rancher .* Unknown" "$OUT"
-	sleep 1
-	run -0 grep -c "^$NS " "$OUT"
-	assert_output 1
+	within 10 grep -E "^$TIME +$NS +rancher .* Unknown" "$OUT"
+	kubectl label cluster rancher no=matter >/dev/null # not shown
 	kubectl patch cluster rancher --subresource status --type merge -p '{"status": {"phase": "Ready"}}' >/dev/null
-	within 5 grep "^$NS  *rancher .* Ready" "$OUT"
+	within 5 grep -E "^$TIME +$NS +rancher .* Ready" "$OUT"
 	own_virtual other
-	within 5 grep "^$NS  *other " "$OUT"
+	within 5 grep -E "^$TIME +$NS +other " "$OUT"
+	kubectl delete cluster other >/dev/null
+	within 5 grep -E "^$TIME +$NS +other +deleted" "$OUT"
+	run -0 grep -cE "^$TIME +$NS +rancher " "$OUT"
+	assert_output 2
 	ended TERM 143
 	PID=''
 	run --separate-stderr -2 rk3k status -A rancher
 	run --separate-stderr -2 rk3k status -A --ingress gate
 	[[ $stderr == *"-A is about all virtual clusters"* ]]
+}
+
+@test "status: --watch appends the rows that changed, with the time, below one header" {
+	served
+	watch_status
+	within 10 shown valid
+	kubectl delete secret tls-rancher-ingress >/dev/null
+	within 6 shown missing
+	ended TERM 143
+	run -0 grep -c '^TIME  *WHAT  *STATE  *DETAIL' "$OUT"
+	assert_output 1
+	run -0 grep -cE "^$TIME +certificate inside " "$OUT"
+	assert_output 1
+	run ! grep -vE "^($TIME |TIME )" "$OUT"
+}
+
+@test "status: --watch -o json prints one document for each change" {
+	background "$OUT" status "$NS/rancher" --watch --resolve "$HOST:443:127.0.0.1" -o json
+	within 10 grep '^}' "$OUT"
+	served
+	within 6 jq -se 'length > 1' "$OUT"
+	ended TERM 143
+	run -0 jq -se 'length == (unique | length)' "$OUT"
+}
+
+@test "status: --watch redraws its table on a terminal, and Ctrl-C ends it" {
+	served
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" env --default-signal=INT HOME="$PLANE_HOME" \
+		KUBECONFIG="$PLANE_KUBECONFIG" "$RK3K_TOP/tests/plane/terminal" "$OUT" "$RK3K_BIN/rk3k-status" \
+		"$NS/rancher" --watch --resolve "$HOST:443:127.0.0.1" 3>&- &
+	PID=$!
+	within 10 grep 'certificate on host  *valid' "$OUT"
+	kubectl delete secret tls-rancher-ingress >/dev/null
+	within 6 grep 'certificate on host  *missing' "$OUT"
+	ended INT 130
+	# as many lines up as were drawn, and nothing else is cleared
+	# shellcheck disable=SC2016 # of awk
+	run -0 awk -v RS='\033\\[J' 'NR > 1 && up != lines { exit 1 }
+		{ up = $0; sub(/.*\033\[/, "", up); up += 0; lines = gsub(/\n/, "\n") }
+		END { exit NR < 2 }' <(tr -d '\r' <"$OUT")
+	run -0 grep -cE '^.*TIME +WHAT' "$OUT"
+}
+
+@test "cert-sync, ingress: --watch begins each line with the time" {
+	local tool
+	for tool in sync ingress; do
+		"watch_$tool"
+		within 10 begun
+		if [[ $tool == sync ]]; then
+			give b
+			within 6 grep -E "^$TIME secret/tls-rancher-ingress configured" "$OUT"
+		fi
+		ended TERM 143
+		run ! grep -vE "^$TIME " "$OUT"
+	done
 }
 
 @test "cert-sync, ingress, status: --watch ends at once with a signal, and leaves nothing" {

@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -322,6 +323,158 @@ static void test_progress_on_a_terminal(void **state)
 				   "\r\033[K\033[31m\342\234\227\033[0m gone (0s)\r\n");
 }
 
+/* --- a table that is shown again and again --- */
+
+/* Digits that are a time become @: what time it was is not the point. */
+static void mask_times(struct rk_buf *b, const char *pattern)
+{
+	size_t n = strlen(pattern);
+
+	for (size_t i = 0; i + n <= b->len; i++) {
+		size_t same = 0;
+
+		while (same < n &&
+			(pattern[same] == '0' ? b->s[i + same] >= '0' && b->s[i + same] <= '9'
+					      : b->s[i + same] == pattern[same]))
+			same++;
+		for (size_t j = 0; same == n && j < n; j++)
+			b->s[i + j] = '@';
+	}
+}
+
+static void show_rows(struct rk_live *l, const char *const (*rows)[3], size_t n, const char *note)
+{
+	static const char *const head[] = {"NAME", "STATE", "AGE"};
+	struct rk_table *t = rk_table_new(head, 3);
+	struct rk_strv notes = {0};
+
+	for (size_t i = 0; i < n; i++)
+		rk_table_row(t, rows[i][0], rows[i][1], rows[i][2]);
+	if (note)
+		rk_strv_add(&notes, note);
+	rk_live_show(l, t, true, &notes);
+	rk_table_free(t);
+	rk_strv_release(&notes);
+}
+
+static void live(void)
+{
+	static const char *const first[][3] = {
+		{"a", "new", "1s"}, {"url", "ok", ""}, {"url", "ok", ""}};
+	static const char *const second[][3] = {
+		{"a", "new", "9s"}, {"url", "ok", ""}, {"url", "bad", ""}};
+	static const char *const third[][3] = {{"much-longer", "new", "1s"}, {"url", "ok", ""}};
+	struct rk_live *l = rk_live_new(1, 1, 2);
+
+	show_rows(l, first, 3, NULL);
+	show_rows(l, second, 3, "it is bad");
+	show_rows(l, second, 3, "it is bad");
+	show_rows(l, third, 2, "it is bad");
+	rk_live_free(l);
+}
+
+static void live_to_log(void)
+{
+	live();
+	rk_event("secret/%s created\n", "x");
+}
+
+static void note_stamped(void)
+{
+	rk_note("note");
+}
+
+#define STAMP "@@@@@@@@@@@@@@@@@@@@@@@@@"
+
+static void test_live_in_a_log(void **state)
+{
+	rk_auto_buf out = RK_BUF_INIT, said = RK_BUF_INIT;
+
+	(void)state;
+	setenv("TZ", "IST-5:30", 1);
+	rk_out_init("rk3k-test", 0, false, RK_COLOR_AUTO);
+	rk_out_stamp();
+	capture(STDOUT_FILENO, live_to_log, &out);
+	capture(STDERR_FILENO, note_stamped, &said);
+	unsetenv("TZ");
+	mask_times(&said, "0000-00-00T00:00:00+05:30");
+	assert_string_equal(said.s, STAMP " rk3k-test: note\n");
+	mask_times(&out, "0000-00-00T00:00:00+05:30");
+	assert_string_equal(out.s,
+		"TIME                        NAME   STATE   AGE\n" STAMP
+		"   a      new     1s\n" STAMP "   url    ok      \n" STAMP
+		"   url    ok      \n" STAMP "   url    bad     \n" STAMP
+		"   much-longer   new       1s\n" STAMP "   a             deleted   \n" STAMP
+		"   url           deleted   \n" STAMP " secret/x created\n");
+}
+
+static void set_columns(unsigned short rows, unsigned short columns)
+{
+	struct winsize w = {.ws_row = rows, .ws_col = columns};
+
+	ioctl(STDOUT_FILENO, TIOCSWINSZ, &w);
+}
+
+static int live_on_terminal(void)
+{
+	static const char *const rows[][3] = {{"a", "one", ""}, {"b", "two", ""}};
+	static const char *const more[][3] = {{"a", "one", ""}, {"b", "three", ""}};
+	struct rk_live *l = rk_live_new(1, 1, SIZE_MAX);
+
+	rk_out_init("rk3k-test", 0, false, RK_COLOR_AUTO);
+	set_columns(24, 80);
+	show_rows(l, rows, 2, NULL);
+	show_rows(l, more, 2, "a problem");
+	rk_note("between");
+	set_columns(24, 60);
+	show_rows(l, more, 2, NULL);
+	set_columns(4, 60);
+	show_rows(l, more, 2, NULL);
+	set_columns(24, 20);
+	show_rows(l, rows, 1, NULL);
+	show_rows(l, rows, 1, NULL);
+	rk_live_free(l);
+	rk_note("end");
+	return 0;
+}
+
+/* Only what was drawn is cleared, by the number of lines that it takes; after a change of the width
+ * nothing is. */
+static void test_live_on_a_terminal(void **state)
+{
+	rk_auto_buf got = RK_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(on_terminal(live_on_terminal, "", &got), 0);
+	mask_times(&got, "00:00:00");
+	assert_string_equal(got.s, "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "@@@@@@@@   b      two     \r\n"
+				   "\r\033[3A\033[J"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "@@@@@@@@   b      three   \r\n"
+				   "a problem\r\n"
+				   "\r\033[4A\033[Jrk3k-test: between\r\n"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "@@@@@@@@   b      three   \r\n"
+				   "a problem\r\n"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "@@@@@@@@   b      three   \r\n"
+				   "\r\033[3A\033[J"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "...\r\n"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "\r\033[4A\033[J"
+				   "TIME       NAME   STATE   AGE\r\n"
+				   "@@@@@@@@   a      one     \r\n"
+				   "rk3k-test: end\r\n");
+}
+
 /* Interrupted while the echo is off: the terminal has it again, and the signal counts. */
 static void test_interrupted_answer(void **state)
 {
@@ -474,6 +627,8 @@ int main(void)
 		cmocka_unit_test(lines),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_makes_cells_harmless),
+		cmocka_unit_test(test_live_in_a_log),
+		cmocka_unit_test(test_live_on_a_terminal),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_printable),
