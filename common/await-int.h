@@ -94,9 +94,13 @@ void look_pull(const struct await *w, const char *text, struct report *r);
 /* Whether a Deployment is rolled out; else the line says what is missing. */
 bool look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
 /* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:
- * charts, jobs, pods of kube-system. */
+ * charts, jobs, pods of kube-system, and the Secret of the chart's values. */
 enum verdict look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
-	const struct rk_mirror *jobs, const struct rk_mirror *pods, struct report *r);
+	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
+	struct report *r);
+/* When the part of an object that has this field ("f:spec") was last written, by the API server's
+ * clock; 0: unknown. */
+int64_t look_written(const struct rk_val *obj, const char *field);
 /* "; " between parts of a line. */
 void add_part(struct rk_buf *b, const char *fmt, ...) RK_PRINTF(2, 3);
 

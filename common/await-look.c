@@ -5,6 +5,8 @@
 #include "cond.h"
 #include "helmchart.h"
 
+#define VALUES_KEY  "HelmChartValuesContent"
+#define SAME_PASS_S 2 /* Secret and Job are written one after the other */
 #define LOG_LINES 80
 #define LOG_MS	  5000	/* between two looks at a running job's log */
 #define ABSENT_MS 10000 /* nobody is about to make what is not there for so long */
@@ -156,6 +158,38 @@ static bool has_arg(const struct rk_val *args, const char *want)
 	return false;
 }
 
+int64_t look_written(const struct rk_val *obj, const char *field)
+{
+	int64_t newest = 0;
+
+	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL)) {
+		int64_t t = rk_time_parse(rk_get_str(m, "time", NULL));
+
+		if (rk_get(m, "fieldsV1", field, NULL) &&
+			!rk_streq(rk_get_str(m, "subresource", NULL), "status") && t > newest)
+			newest = t;
+	}
+	return newest;
+}
+
+/* The helm-controller writes the values into a Secret and then makes the Job again. A Secret that has
+ * others, or that is younger than the Job, is of a change whose Job is still to come. Older
+ * helm-controllers keep them under other names: nothing is known then. */
+static bool values_fit(
+	const struct rk_val *chart, const struct rk_val *job, const struct rk_val *secret)
+{
+	const char *want = rk_get_str(chart, "spec", "valuesContent", NULL);
+	int64_t made = rk_time_parse(rk_get_str(job, "metadata", "creationTimestamp", NULL));
+	rk_auto_buf have = RK_BUF_INIT_SECRET;
+
+	if (!rk_get(secret, "data", VALUES_KEY, NULL))
+		return true;
+	if (rk_need_base64(secret, &have, NULL, "data", VALUES_KEY, NULL) < 0)
+		return true;
+	return rk_streq(have.s, want ? want : "") &&
+	       look_written(secret, "f:data") <= made + SAME_PASS_S;
+}
+
 /* The Job carries the chart's version and its `set` values; one that does not is of the spec
  * before, and about to be replaced. Values with a comma are escaped and not compared. */
 static bool job_fits(const struct rk_val *chart, const struct rk_val *job)
@@ -263,7 +297,8 @@ static enum verdict chart_phase(
 }
 
 enum verdict look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
-	const struct rk_mirror *jobs, const struct rk_mirror *pods, struct report *r)
+	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
+	struct report *r)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	const struct rk_val *chart = rk_mirror_find(charts, NULL, name);
@@ -285,7 +320,8 @@ enum verdict look_chart(struct await *w, const char *name, const struct rk_mirro
 	if (!job)
 		return chart_no_job(w, chart, name, r);
 	w->no_job_since = 0;
-	if (!job_fits(chart, job)) {
+	if (!job_fits(chart, job) ||
+		!values_fit(chart, job, rk_mirror_error(values) ? NULL : rk_mirror_at(values, 0))) {
 		add_part(&r->line,
 			"chart %s: waiting for the helm-controller to take up the change", name);
 		return WAITING;

@@ -228,22 +228,6 @@ static void look_servers(const struct await *w, struct report *r)
 
 /* --- whether what is seen is of the current spec and controller; k3k has no observedGeneration --- */
 
-/* When the part of an object that has this field ("f:spec") was last written, by the API server's
- * clock; 0: unknown. */
-static int64_t written(const struct rk_val *obj, const char *field)
-{
-	int64_t newest = 0;
-
-	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL)) {
-		int64_t t = rk_time_parse(rk_get_str(m, "time", NULL));
-
-		if (rk_get(m, "fieldsV1", field, NULL) &&
-			!rk_streq(rk_get_str(m, "subresource", NULL), "status") && t > newest)
-			newest = t;
-	}
-	return newest;
-}
-
 static bool has_labels(const struct rk_val *obj, const struct rk_val *wanted)
 {
 	rk_each (l, wanted) {
@@ -319,7 +303,7 @@ static int64_t version_of(const struct rk_val *obj)
  * controller that would keep the certificate, what is long ago is not waited for. */
 static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secret, int64_t began)
 {
-	int64_t pass = written(secret, "f:data"), changed = written(cluster, "f:spec");
+	int64_t pass = look_written(secret, "f:data"), changed = look_written(cluster, "f:spec");
 
 	if (!pass)
 		return true; /* nothing to decide by */
@@ -722,11 +706,12 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 
 /* --- charts --- */
 
-enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EVENTS };
+enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EVENTS, CH_VALUES };
 
 static void chart_start(struct await *w, const char *chart, const char *ns)
 {
 	rk_auto_free char *labels = rk_asprintf("%s=%s", RK_HELMCHART_LABEL, chart);
+	rk_auto_free char *values = rk_asprintf("chart-values-%s", chart);
 
 	await_mirror(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
 	await_mirror(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
@@ -735,18 +720,39 @@ static void chart_start(struct await *w, const char *chart, const char *ns)
 	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_EVENT, RK_HELMCHART_NS, NULL, NULL);
+	await_extra(w, w->virt, &RK_SECRET, RK_HELMCHART_NS, values, NULL);
+}
+
+/* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
+ * the Job that changed them. */
+static bool still_rolled_out(struct await *w, const char *ns, const char *name, struct report *r)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *deploy;
+
+	if (rk_kube_get(w->virt, &RK_DEPLOYMENT, ns, name, d, &deploy, NULL) < 0 ||
+		rk_is_ready(deploy, &why))
+		return true;
+	add_part(&r->line, "deployment %s: %s", name, why.s);
+	await_soon(w, TRY_MS);
+	return false;
 }
 
 /* deployments: names, NULL-terminated. */
 static enum verdict chart_judge(
-	struct await *w, const char *chart, const char *const *deployments, struct report *r)
+	struct await *w, const char *chart, const char *ns, const char *const *deployments,
+	struct report *r)
 {
 	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
-	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], r);
+	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS],
+		w->m[CH_VALUES], r);
 	bool all = true;
 
-	for (; v == DONE && *deployments; deployments++)
-		all = look_deployment(w->m[CH_DEPLOYS], *deployments, r) && all;
+	for (size_t i = 0; v == DONE && deployments[i]; i++)
+		all = look_deployment(w->m[CH_DEPLOYS], deployments[i], r) && all;
+	for (size_t i = 0; v == DONE && all && deployments[i]; i++)
+		all = still_rolled_out(w, ns, deployments[i], r);
 	if (v == DONE && all)
 		return DONE;
 	look_pods(w->m[CH_PODS], NULL, r);
@@ -782,7 +788,7 @@ static enum verdict cert_manager_judge(struct await *w, struct report *r)
 {
 	static const char *const names[] = {"cert-manager", "cert-manager-webhook", NULL};
 
-	return chart_judge(w, "cert-manager", names, r);
+	return chart_judge(w, "cert-manager", "cert-manager", names, r);
 }
 
 static const char *rancher_noun(const struct rk_settings *s)
@@ -806,7 +812,7 @@ static enum verdict rancher_judge(struct await *w, struct report *r)
 {
 	static const char *const names[] = {"rancher", NULL};
 
-	return chart_judge(w, "rancher", names, r);
+	return chart_judge(w, "rancher", RK_CATTLE_NS, names, r);
 }
 
 /* --- issuer and certificate --- */

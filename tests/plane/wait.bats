@@ -462,6 +462,8 @@ event() { # TYPE REASON KIND NAME MESSAGE
 
 # A chart's Job and its pod, by hand: the helm-controller is not here.
 chart() { # NAME EXIT-CODE|done
+	within 20 kubectl get serviceaccount default -n kube-system
+	kubectl delete -n kube-system helmchart,job,pod --all --force --grace-period=0
 	kubectl apply -n kube-system -f - <<-END
 		apiVersion: helm.cattle.io/v1
 		kind: HelmChart
@@ -495,6 +497,30 @@ chart() { # NAME EXIT-CODE|done
 	kubectl delete -n kube-system helmchart,job,pod --all --wait=false
 	assert_failure 1
 	assert_regex "${stderr_lines[-1]}" "the install of chart rancher keeps failing"
+}
+
+@test "wait: rancher: a Job of the values before is not taken for that of the present ones" {
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	kubectl create secret generic chart-values-rancher -n kube-system --from-literal HelmChartValuesContent='a: 1'
+	chart rancher
+	kubectl create namespace cattle-system
+	kubectl create deployment rancher -n cattle-system --image i --replicas 0
+	kubectl patch job helm-install-rancher -n kube-system --subresource status --type merge -p '{"status":{"succeeded":1}}'
+	kubectl patch helmchart rancher -n kube-system --type merge -p '{"spec":{"valuesContent":"a: 1"}}'
+	step rancher --timeout 20s
+	assert_success
+	kubectl patch helmchart rancher -n kube-system --type merge -p '{"spec":{"valuesContent":"a: 2"}}'
+	step rancher --timeout 1s
+	assert_failure 4
+	assert_regex "${stderr_lines[-1]}" "waiting for the helm-controller to take up the change"
+	# the values are written, the Job of before is about to go
+	kubectl patch secret chart-values-rancher -n kube-system --type merge -p '{"stringData":{"HelmChartValuesContent":"a: 2"}}'
+	step rancher --timeout 1s
+	kubectl delete -n kube-system helmchart,job,pod,secret --all --wait=false
+	kubectl delete namespace cattle-system --wait=false
+	assert_failure 4
 }
 
 issue() { # NAME
