@@ -740,13 +740,12 @@ static bool still_rolled_out(struct await *w, const char *ns, const char *name, 
 }
 
 /* deployments: names, NULL-terminated. */
-static enum verdict chart_judge(
-	struct await *w, const char *chart, const char *ns, const char *const *deployments,
-	struct report *r)
+static enum verdict chart_judge(struct await *w, const char *chart, const char *ns,
+	const char *const *deployments, struct report *r)
 {
 	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
-	enum verdict v = look_chart(w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS],
-		w->m[CH_VALUES], r);
+	enum verdict v = look_chart(
+		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
 	bool all = true;
 
 	for (size_t i = 0; v == DONE && deployments[i]; i++)
