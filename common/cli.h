@@ -64,7 +64,7 @@ extern const struct rk_opt rk_kube_opts[]; /* --kubeconfig --context --cluster -
 struct rk_out_flags {
 	int fmt; /* enum rk_fmt; RK_FMT_JSON also for a template, which rk_print_val obeys */
 	bool no_headers;
-	const char *template; /* "jsonpath=TEMPLATE" and its like, or NULL */
+	const char *template; /* "jsonpath=TEMPLATE" and similar, or NULL */
 	const char *sort_by;  /* RK_OPT_SORT_BY; rk_jsonpath_sort takes it */
 };
 /* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
@@ -132,8 +132,8 @@ struct rk_cmd {
  * --color. SIGPIPE is ignored from here on: a child that is started gets the default back. */
 int rk_main(const struct rk_cmd *cmd, int argc, char **argv);
 
-/* The two ends of rk_main, for the dispatcher, which has no table. name: "rk3k-cert-sync", as it
- * stands before messages. rk_finish takes what run() returned, flushes stdout, prints the error,
+/* The two ends of rk_main, for the dispatcher, which has no table. name: the prefix of
+ * messages ("rk3k-cert-sync"). rk_finish takes what run() returned, flushes stdout, prints the error,
  * removes temporaries and returns the exit code; with err->code 128+n it dies by signal n. */
 void rk_init(const char *name);
 int rk_finish(int ret, struct rk_err *err);

@@ -164,7 +164,7 @@ static const char *parse_word(struct parser *p, const char *s, const char *end, 
 	return after;
 }
 
-/* Text from s to end as a LIST of its own. */
+/* Text from s to end as a separate LIST. */
 static const char *parse_part(struct parser *p, const char *s, const char *end, struct node ***tail)
 {
 	struct node *list = add(p, tail, LIST);

@@ -209,7 +209,7 @@ static void fill_block(const char *text)
 	}
 }
 
-/* Nobody knows how a terminal broke the lines when its width changed: then they stay, and the next
+/* It is unknown how a terminal broke the lines when its width changed: then they stay, and the next
  * block is drawn below. */
 void rk_live_hide(struct rk_buf *b)
 {

@@ -160,7 +160,7 @@ static void print_all(const struct view *w, const struct all *a)
 	rk_print_val((enum rk_fmt)w->o->out.fmt, list);
 }
 
-/* A document that was shown is not shown again; the table knows by itself what changed. */
+/* A document that was shown is not shown again; the table finds what changed. */
 static bool is_news(const struct view *w, const struct all *a)
 {
 	return wants_table(w->o) || !rk_streq(a->state.s, w->state.s);
