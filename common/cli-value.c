@@ -86,17 +86,26 @@ static int choice_index(const char *choices, const char *s)
 static int set_enum(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)
 {
 	int i = choice_index(f->opt->choices, value);
-	rk_auto_free char *list = rk_strdup(f->opt->choices);
+	rk_auto_free char *list = rk_strdup(f->opt->choices), *words = rk_strdup(list);
+	const char *names[16] = {words}, *near;
+	size_t n = 1;
 
 	if (i >= 0) {
 		*(int *)f->p = i;
 		return 0;
 	}
-	for (char *p = list; *p; p++)
-		if (*p == '|')
-			*p = ' ';
-	return rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s%s", name, value, list,
+	for (size_t at = 0; list[at]; at++) {
+		if (list[at] != '|')
+			continue;
+		list[at] = ' ';
+		words[at] = '\0';
+		if (n + 1 < RK_COUNT(names))
+			names[n++] = words + at + 1;
+	}
+	near = rk_nearest(value, names);
+	rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s%s", name, value, list,
 		f->opt->kind == RK_OPT_OUTPUT ? RK_TEMPLATES : "");
+	return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
 }
 
 /* One of the formats, or a template, which prints what -o json prints. */
@@ -120,6 +129,13 @@ static int set_output(struct rk_flag *f, const char *name, const char *value, st
 	o->fmt = RK_FMT_JSON;
 	o->template = value;
 	return 0;
+}
+
+int rk_out_lines_only(const struct rk_out_flags *o, struct rk_err *err)
+{
+	if (o->fmt != RK_FMT_JSON && o->fmt != RK_FMT_YAML)
+		return 0;
+	return rk_err_set(err, RK_USAGE, "-o: only name is supported here");
 }
 
 static int set_bool(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)

@@ -120,10 +120,26 @@ static const struct rk_verb *take_verb(
 	return v;
 }
 
-static int check_args(const struct rk_verb *v, int nargs, char **argv, struct rk_err *err)
+/* It may have been meant for a verb, when the tool itself is one too. */
+static int unexpected(const struct rk_cmd *cmd, const char *word, struct rk_err *err)
+{
+	rk_auto_free const char **names = rk_calloc(rk_verb_named(cmd) + 1, sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
+		if (v->name)
+			names[n++] = v->name;
+	near = rk_nearest(word, names);
+	rk_err_set(err, RK_USAGE, "unexpected argument \"%s\"", word);
+	return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
+}
+
+static int check_args(const struct rk_cmd *cmd, const struct rk_verb *v, int nargs, char **argv,
+	struct rk_err *err)
 {
 	if (v->max_args >= 0 && nargs > v->max_args)
-		return rk_err_set(err, RK_USAGE, "unexpected argument \"%s\"", argv[v->max_args]);
+		return unexpected(cmd, argv[v->max_args], err);
 	if (nargs < v->min_args)
 		return rk_err_set(
 			err, RK_USAGE, "missing argument: %s", v->args ? v->args : "(see --help)");
@@ -155,7 +171,7 @@ int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *
 	if (ret < 0 || c->help || c->version)
 		return ret;
 	*nargs = p.nargs;
-	return check_args(*verb, p.nargs, argv, err);
+	return check_args(cmd, *verb, p.nargs, argv, err);
 }
 
 int rk_cli_parse(const struct rk_cmd *cmd, void *opts, int argc, char **argv,

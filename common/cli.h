@@ -69,6 +69,8 @@ struct rk_out_flags {
 };
 /* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
 extern const struct rk_opt rk_out_opts[];
+/* For tools that print what they did, line by line: RK_USAGE when -o wants a document. */
+int rk_out_lines_only(const struct rk_out_flags *o, struct rk_err *err) RK_MUST_USE;
 #define RK_GROUP_KUBE(type, member)                                              \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \

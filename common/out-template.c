@@ -133,16 +133,20 @@ int rk_out_template(const char *text, bool headers, struct rk_err *err)
 /* --- printing --- */
 
 /* As a script gets it; on a terminal no value can move the cursor. */
-static void print_raw(struct rk_buf *b)
+static void print_raw(const struct rk_buf *b)
 {
 	rk_auto_buf safe = RK_BUF_INIT_SECRET;
 
-	if (!isatty(STDOUT_FILENO)) {
-		rk_print_buf(b);
-		return;
+	for (const char *s = b->s, *end = b->s + b->len; s < end;) {
+		const char *tab = memchr(s, '\t', (size_t)(end - s));
+		size_t n = (size_t)((tab ? tab : end) - s);
+
+		rk_printable(&safe, s, n, "\n");
+		if (tab)
+			rk_buf_putc(&safe, '\t');
+		s += n + 1;
 	}
-	rk_printable(&safe, b->s, b->len, "\n");
-	rk_print_buf(&safe);
+	rk_print_buf(isatty(STDOUT_FILENO) ? &safe : b);
 }
 
 static int print_path(const struct rk_val *v, struct rk_err *err)

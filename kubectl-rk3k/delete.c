@@ -511,9 +511,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	struct run r = {.o = o};
 	int ret;
 
-	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)
-		return rk_err_set(err, RK_USAGE, "-o: only name is possible here");
-	if (read_input(o, argc, &in, err) < 0)
+	if (rk_out_lines_only(&o->out, err) < 0 || read_input(o, argc, &in, err) < 0)
 		return -1;
 	/* a credential plugin that hangs does not outlast --timeout either */
 	if (o->timeout_ms > 0)

@@ -157,6 +157,17 @@ static int with_job(void *opts, int argc, char **argv, bool online,
 	return rc;
 }
 
+/* What changes objects prints a line for each. */
+static int run_change(void *opts, int argc, char **argv,
+	int (*fn)(struct job *j, struct rk_err *err), struct rk_err *err)
+{
+	const struct opts *o = opts;
+
+	if (rk_out_lines_only(&o->out, err) < 0)
+		return -1;
+	return with_job(opts, argc, argv, true, fn, err);
+}
+
 /* --- render --- */
 
 static int render_objects(struct job *j, struct rk_err *err)
@@ -372,7 +383,7 @@ static int apply_or_watch(struct job *j, struct rk_err *err)
 
 static int apply(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return with_job(opts, argc, argv, true, apply_or_watch, err);
+	return run_change(opts, argc, argv, apply_or_watch, err);
 }
 
 /* --- restore: make what is missing, leave the rest alone --- */
@@ -437,7 +448,7 @@ static int restore_run(struct job *j, struct rk_err *err)
 
 static int restore(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return with_job(opts, argc, argv, true, restore_run, err);
+	return run_change(opts, argc, argv, restore_run, err);
 }
 
 /* --- status --- */
@@ -625,7 +636,7 @@ static int delete_all(struct job *j, struct rk_err *err)
 
 static int delete (void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return with_job(opts, argc, argv, true, delete_all, err);
+	return run_change(opts, argc, argv, delete_all, err);
 }
 
 #define CLUSTER_ARG .args = "[[NAMESPACE/]CLUSTER]", .max_args = 1, .complete = "cluster"

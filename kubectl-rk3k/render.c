@@ -61,15 +61,24 @@ static struct rk_val *list_of(struct rk_doc *d, struct rk_val *objects)
 static int step_named(const char *name, const struct rk_step **step, struct rk_err *err)
 {
 	rk_auto_buf names = RK_BUF_INIT;
+	const char *known[32] = {NULL}, *near;
+	size_t n = 0;
 
 	*step = rk_step_find(name);
 	if (*step && (*step)->build)
 		return 0;
-	for (const struct rk_step *one = rk_steps; one->name; one++)
-		if (one->build)
-			rk_buf_addf(&names, "%s%s", names.len ? ", " : "", one->name);
+	for (const struct rk_step *one = rk_steps; one->name; one++) {
+		if (!one->build)
+			continue;
+		rk_buf_addf(&names, "%s%s", names.len ? ", " : "", one->name);
+		if (n + 1 < RK_COUNT(known))
+			known[n++] = one->name;
+	}
+	near = *step ? NULL : rk_nearest(name, known);
 	rk_err_set(err, RK_USAGE,
 		*step ? "step %.64s is a tool of its own" : "no step is called %.64s", name);
+	if (near)
+		return rk_err_hint(err, "did you mean %s?", near);
 	return rk_err_hint(err, "steps are %s, or all", names.s);
 }
 

@@ -150,5 +150,9 @@ static int apply_all(struct job *j, struct rk_err *err)
 
 int run_apply(void *opts, int argc, char **argv, struct rk_err *err)
 {
+	const struct opts *o = opts;
+
+	if (rk_out_lines_only(&o->out, err) < 0)
+		return -1;
 	return with_job(opts, argc ? argv[0] : NULL, apply_all, err);
 }

@@ -87,6 +87,24 @@ config_tells() {
 	EOF
 }
 
+@test "tools in C: a mistyped word gets the nearest known one" {
+	local words want
+	while IFS='|' read -r words want; do
+		# shellcheck disable=SC2086 # words
+		run -2 "$RK3K_BIN"/rk3k-$words </dev/null
+		assert_output "rk3k-${words%% *}: $want"
+	done <<-'EOF'
+		apply --dry-run=cleint|--dry-run: "cleint" is none of: none client server; did you mean client?
+		version -o jsno|-o: "jsno" is none of: table wide json yaml name jsonpath=... custom-columns=...; did you mean json?
+		config gte|unexpected argument "gte"; did you mean get?
+		kubeconfig marge|"marge" is none of get, generate, export, merge, remove, list; did you mean merge?
+		status --bad|unknown flag --bad; see kubectl rk3k status --help
+		names contxt|"contxt" is none of: cluster, context (ctx), namespace (ns); did you mean context?
+	EOF
+	run -2 "$RK3K_BIN/rk3k-render" clsuter <<<"$("$RK3K_BIN/rk3k-config" -q --set HOSTNAME=a.example.com)"
+	assert_output 'rk3k-render: no step is called clsuter; did you mean cluster?'
+}
+
 @test "shell tools: each has the flags that all have, and no other's" {
 	local tool
 	for tool in bundle completion controller deploy destroy install-completion; do

@@ -166,6 +166,15 @@ expressions() {
 	KUBECONFIG=none run -2 kubectl-rk3k kubeconfig list -o 'jsonpath={.a'
 }
 
+@test "-o: what prints a line for each change refuses to print documents" {
+	local command
+	for command in 'ingress apply' 'ingress restore' 'ingress delete' 'registries apply' delete; do
+		# shellcheck disable=SC2086 # words
+		run -2 kubectl-rk3k $command -o jsonpath='{.a}' </dev/null
+		assert_output --partial ': -o: only name is supported here'
+	done
+}
+
 @test "-o: a template that cannot work is wrong usage, go-template is named" {
 	run -2 kubectl-rk3k version -o jsonpath
 	assert_output "rk3k-version: -o jsonpath: no template given; for example -o jsonpath='{.name}'"
