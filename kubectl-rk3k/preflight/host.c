@@ -218,11 +218,31 @@ static void name_some(struct rk_buf *out, size_t n, const struct rk_val *cluster
 		join(out, "...");
 }
 
+/* Whether a virtual cluster has servers that a controller could restart. */
+static bool has_servers(struct flight *f, const struct rk_val *cluster)
+{
+	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	char set[64];
+
+	if (!ns || !name || rk_get(cluster, "metadata", "deletionTimestamp", NULL))
+		return false;
+	rk_k3k_name(set, name, "server");
+	rk_each (s, list(f, "controller", &RK_STATEFULSET, NULL, "role=server"))
+		if (rk_streq(rk_get_str(s, "metadata", "namespace", NULL), ns) &&
+			rk_streq(rk_get_str(s, "metadata", "name", NULL), set))
+			return true;
+	return false;
+}
+
 /* Each version of the controller writes its own pod template into the StatefulSets of all virtual
  * clusters, and their servers restart within a minute; what is kept in an emptyDir is lost then.
- * Returns whether there are any. */
+ * From NULL: the controller is gone, and which version wrote them is unknown. Returns whether there
+ * are any. */
 static bool check_restarts(struct flight *f, const char *from, const char *to)
 {
+	rk_auto_free char *change = from ? rk_asprintf("k3k %s becomes %s", from, to)
+					 : rk_asprintf("k3k %s is installed again", to);
 	rk_auto_buf all = RK_BUF_INIT, lost = RK_BUF_INIT;
 	size_t n = 0, others = 0, losing = 0;
 
@@ -230,6 +250,8 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 		const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
 		const char *name = rk_get_str(c, "metadata", "name", NULL);
 
+		if (!from && !has_servers(f, c))
+			continue;
 		name_some(&all, n++, c);
 		others += !rk_streq(ns, rk_settings_ns(f->s)) ||
 			  !rk_streq(name, rk_settings_cluster(f->s));
@@ -237,14 +259,12 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 			name_some(&lost, losing++, c);
 	}
 	if (n) {
-		rk_auto_free char *question = rk_asprintf(
-			"k3k %s becomes %s: restart the servers of %s?", from, to, all.s);
+		rk_auto_free char *question =
+			rk_asprintf("%s: restart the servers of %s?", change, all.s);
 		enum result r = others ? consent(f, f->o->restart, question) : WARN;
 
-		row(f, r, "controller",
-			"k3k %s becomes %s, and the servers of %zu virtual cluster%s restart: "
-			"%s%s",
-			from, to, n, n == 1 ? "" : "s", all.s,
+		row(f, r, "controller", "%s, and the servers of %zu virtual cluster%s %s: %s%s",
+			change, n, n == 1 ? "" : "s", from ? "restart" : "may restart", all.s,
 			r == STOP ? "; --yes-restart-clusters accepts this" : "");
 	}
 	if (losing) {
@@ -295,7 +315,8 @@ void check_controller(struct flight *f)
 	if (!deps)
 		return;
 	if (!ours) {
-		row(f, OK, "controller", "k3k %s will be installed in %s", want, ns);
+		if (!check_restarts(f, NULL, want))
+			row(f, OK, "controller", "k3k %s will be installed in %s", want, ns);
 		check_left_crd(f);
 		return;
 	}

@@ -68,6 +68,22 @@ cluster() { # NAMESPACE STORAGE
 	kubectl delete clusters.k3k.io -A --all >/dev/null
 }
 
+@test "preflight: a controller installed again names the clusters whose servers may restart" {
+	kubectl delete deployment k3k -n k3k-system --ignore-not-found >/dev/null
+	cluster "$NS-b" ephemeral
+	run -0 checked controller --only controller
+	assert_line 'ok k3k 1.0.2 will be installed in k3k-system'
+	kubectl create -n "$NS-b" -f - >/dev/null <<-END
+		{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: k3k-rancher-server, labels: {role: server}},
+		  spec: {replicas: 0, serviceName: x, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}},
+		  spec: {containers: [{name: c, image: i}]}}}}
+	END
+	run -0 checked controller --only controller
+	assert_line "failed k3k 1.0.2 is installed again, and the servers of 1 virtual cluster may restart: $NS-b/rancher; --yes-restart-clusters accepts this"
+	assert_line --regexp "^failed $NS-b/rancher: the storage is ephemeral"
+	kubectl delete clusters.k3k.io -A --all >/dev/null
+}
+
 @test "controller, deploy: another version is refused in a pipe without the flag" {
 	controller 1.0.2
 	cluster "$NS-b" dynamic
