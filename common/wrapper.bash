@@ -160,10 +160,11 @@ truth() { # NAME REST
 
 # Where words stand for the value it is one of them, or left out.
 one_of() { # NAME REST
-	local list=${kinds[$flag]-}
+	local list=${kinds[$flag]-} known
 	list=${list#'[='} list=${list%]}
 	[[ $list == [a-z]*'|'* && -n $2$value ]] || return 0
-	[[ ${value,,} =~ ^($list)$ ]] || wrong "$1: \"$value\" is none of: ${list//|/ }"
+	IFS='|' read -ra known <<<"$list"
+	[[ ${value,,} =~ ^($list)$ ]] || wrong_word "$1: \"$value\" is none of: ${known[*]}" "$value" "${known[@]}"
 	value=${value,,}
 }
 

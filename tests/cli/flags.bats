@@ -75,6 +75,8 @@ config_tells() {
 		deploy --dryrun=client|unknown flag --dryrun; did you mean --dry-run?
 		deploy diff|unexpected argument "diff"; did you mean --diff?
 		destroy --keep-namspace|unknown flag --keep-namspace; did you mean --keep-namespace?
+		destroy --color=alwyas|--color: "alwyas" is none of: auto always never; did you mean always?
+		deploy --dry-run=sevrer|--dry-run: "sevrer" is none of: none client server; did you mean server?
 		destroy --bad|unknown flag --bad; see kubectl rk3k destroy --help
 		destroy --token=x|--token is not supported; a token in the arguments is seen by every process; use --token-file FILE
 		destroy --only clsuter|no step called "clsuter"; did you mean cluster? the steps are: ingress cluster extras passthrough controller kubeconfig namespace verify
