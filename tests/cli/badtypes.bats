@@ -4,7 +4,7 @@
 # every object that a tool reads, values that do not belong there (standin-api says which). No crash,
 # no hang, no sanitizer's report, no secret, a documented exit code and a few plain lines.
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
-# bats file_tags=slow
+# bats file_tags=slow,sanitizers
 
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
