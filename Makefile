@@ -19,6 +19,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/rk3k
 DATADIR  ?= $(PREFIX)/share
 MANDIR   ?= $(DATADIR)/man
 B        ?= build
+# The names of dependencies are relative, however tests spell it.
+override B := $(patsubst $(CURDIR)/%,%,$(B))
 
 # --- flags ---
 
