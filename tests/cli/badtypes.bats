@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Objects of wrong types, from an API server that serves whatever it is given: at every place of
 # every object that a tool reads, values that do not belong there (standin-api says which). No crash,
-# no hang, no sanitizer's report, no secret, a documented exit code and a few plain lines.
+# no hang, no sanitizer's report, no secret, a documented exit code and a few plain lines. These are
+# thousands of runs, which `make check` makes once, with the sanitizers.
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
 # bats file_tags=slow,sanitizers
 
