@@ -44,7 +44,7 @@ enum rk_why look_pods(const struct rk_mirror *m, const char *prefix, struct repo
 }
 
 #define LOGIN "correct HELM_REPO_USER and HELM_REPO_PASS"
-#define THEN  ", then: kubectl rk3k registries apply; servers read it at their start"
+#define THEN  ", which the servers read at their start, then: kubectl rk3k registries apply"
 
 /* The words of containerd, which has them from the registry. */
 void look_pull(const struct await *w, const char *text, struct report *r)
@@ -56,7 +56,9 @@ void look_pull(const struct await *w, const char *text, struct report *r)
 		{"403 Forbidden", LOGIN THEN},
 		{"authorization failed", LOGIN THEN},
 		{"x509:", "correct PRIVATE_CA_PATH" THEN},
-		{"not found", "push the image there: kubectl rk3k bundle"},
+		{"not found", "push the image there, or correct its version; see: kubectl rk3k "
+			      "registries "
+			      "check"},
 	};
 	const char *registry = rk_setting(w->a->settings, RK_KEY_PRIVATE_REGISTRY);
 
@@ -64,7 +66,7 @@ void look_pull(const struct await *w, const char *text, struct report *r)
 		return;
 	for (size_t i = 0; !r->hint.len && i < RK_COUNT(known); i++)
 		if (strstr(text, known[i].word))
-			rk_buf_puts(&r->hint, known[i].hint);
+			rk_buf_addf(&r->hint, "%s%s", known[i].hint, rk_here_settings());
 }
 
 static bool concerns(const struct rk_val *event, const char *part, const char *name)
@@ -254,7 +256,9 @@ static enum verdict chart_failing(struct await *w, const struct rk_chart *c, str
 				 : "its log says nothing");
 	rk_buf_reset(&r->hint);
 	rk_buf_addf(&r->hint,
-		"see the whole log inside the virtual cluster with: kubectl logs -n %s job/%s",
+		"see the whole log with: kubectl rk3k kubeconfig get %s/%s%s -- kubectl logs -n %s "
+		"job/%s",
+		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings), rk_here(),
 		RK_HELMCHART_NS, c->job);
 	return WAITING;
 }

@@ -99,7 +99,8 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 		r->code = RK_NOTFOUND;
 		add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY,
 			k3k_ns(w));
-		rk_buf_puts(&r->hint, "install it with: kubectl rk3k deploy --only controller");
+		rk_buf_addf(&r->hint, "install it with: kubectl rk3k deploy --only controller%s",
+			rk_here_settings());
 		return WAITING;
 	}
 	if (look_deployment(w->m[CTL_DEPLOY], controller_name(deploy), r))
@@ -169,8 +170,8 @@ static bool controller_down(const struct await *w, struct report *r)
 		return false;
 	add_part(&r->fault, "the k3k controller does not run: deployment %s in namespace %s %s",
 		name, k3k_ns(w), why.s);
-	rk_buf_addf(&r->hint, "see it with: kubectl rk3k wait deployment/%s -n %s --for=ready",
-		name, k3k_ns(w));
+	rk_buf_addf(&r->hint, "see why with: kubectl describe deployment %s -n %s%s", name,
+		k3k_ns(w), rk_here_kubectl());
 	return true;
 }
 
@@ -199,8 +200,10 @@ static void look_claims(const struct await *w, struct report *r)
 			add_part(&r->fault, "%s%s", text.s,
 				missing ? ": there is no such StorageClass" : "");
 			rk_buf_reset(&r->hint);
-			rk_buf_puts(&r->hint, "set STORAGE_CLASS to one that exists (kubectl get "
-					      "storageclass), or STORAGE_TYPE=ephemeral");
+			rk_buf_addf(&r->hint,
+				"set STORAGE_TYPE=ephemeral, or STORAGE_CLASS to one of: kubectl "
+				"get storageclass%s",
+				rk_here_kubectl());
 		}
 	}
 }
@@ -477,16 +480,20 @@ static enum verdict no_cluster(struct await *w, struct report *r)
 	if (w->seen_deleting) {
 		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and is gone now",
 			cluster_noun(w->a->settings));
-		rk_err_hint(&r->dead, "apply it again: run kubectl rk3k deploy once more");
+		rk_err_hint(&r->dead, "create it again with: kubectl rk3k deploy%s",
+			rk_here_settings());
 		return DEAD;
 	}
 	r->code = RK_NOTFOUND;
 	add_part(&r->line, "there is no Cluster of that name");
+	rk_buf_addf(&r->hint,
+		"correct NAMESPACE and CLUSTER of the settings, or create it with: kubectl rk3k "
+		"deploy%s",
+		rk_here_settings());
 	if (rk_now_ms() - w->began < ABSENT_MS)
 		return WAITING;
 	rk_err_set(&r->dead, RK_NOTFOUND, "there is no %s", cluster_noun(w->a->settings));
-	rk_err_hint(&r->dead,
-		"make it with: kubectl rk3k deploy, or see NAMESPACE and CLUSTER of the settings");
+	rk_err_hint(&r->dead, "%s", r->hint.s);
 	return DEAD;
 }
 
@@ -686,7 +693,7 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 	if (c && !ends) {
 		rk_err_set(&r->dead, RK_CONFLICT, "virtual cluster %s/%s is not being deleted",
 			ns_of(w), cluster_of(w));
-		rk_err_hint(&r->dead, "delete it with: kubectl rk3k destroy");
+		rk_err_hint(&r->dead, "delete it with: kubectl rk3k destroy%s", rk_here_settings());
 		return DEAD;
 	}
 	if (!c && !pods && !secrets)
@@ -699,8 +706,8 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 		add_part(&r->line, "%zu of its Secrets are left", secrets);
 	rk_buf_addf(&r->hint,
 		"the k3k controller must run to release finalizers; see: kubectl get "
-		"clusters.k3k.io,pods -n %s -o yaml",
-		ns_of(w));
+		"clusters.k3k.io,pods -n %s -o yaml%s",
+		ns_of(w), rk_here_kubectl());
 	return WAITING;
 }
 
@@ -760,8 +767,8 @@ static enum verdict chart_judge(struct await *w, const char *chart, const char *
 	if (v != DONE)
 		look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s", ns_of(w),
-			cluster_of(w));
+		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s%s", ns_of(w),
+			cluster_of(w), rk_here_settings());
 	return WAITING;
 }
 

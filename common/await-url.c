@@ -90,16 +90,18 @@ static void explain(const struct await *w, const struct rk_ping *p, struct repor
 	addresses(w, &where);
 	if (p->status) {
 		rk_buf_addf(&r->hint,
-			"see what the host serves with: kubectl rk3k ingress status %s/%s",
-			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
+			"see what the host serves with: kubectl rk3k ingress status %s/%s%s",
+			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
+			rk_here_settings());
 	} else if (p->err.reason == RK_REASON_RESOLVE) {
 		add_part(&r->fault, "DNS does not know %s", p->host);
 		rk_buf_addf(&r->hint, "make %s point to %s, or try with --resolve %s:443:ADDRESS",
 			p->host, where.len ? where.s : "the host's ingress controller", p->host);
 	} else if (p->err.reason == RK_REASON_TLS) {
 		add_part(&r->fault, "%s", p->why);
-		rk_buf_addf(&r->hint, "compare the certificates with: kubectl rk3k status %s/%s",
-			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings));
+		rk_buf_addf(&r->hint, "compare the certificates with: kubectl rk3k status %s/%s%s",
+			rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
+			rk_here_settings());
 	} else {
 		rk_buf_addf(&r->hint, "%s must point to the host's ingress controller%s%s", p->host,
 			where.len ? " at " : "", where.s);

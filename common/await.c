@@ -135,7 +135,7 @@ static int gone(const struct await *w, bool deleting, struct rk_err *err)
 		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
 		deleting ? "is being deleted" : "was deleted",
 		w->step->noun ? w->step->noun(w->a->settings) : w->step->name);
-	return rk_err_hint(err, "create it again with: kubectl rk3k deploy");
+	return rk_err_hint(err, "create it again with: kubectl rk3k deploy%s", rk_here_settings());
 }
 
 /* Once the virtual cluster is deleted, its contents no longer matter to the wait. */

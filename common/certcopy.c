@@ -130,8 +130,9 @@ static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct
 	if (!source) {
 		rk_err_set(err, RK_NOTFOUND, "no Secret %s/%s in virtual cluster %s", c->from_ns,
 			from, c->cluster);
-		return rk_err_hint(
-			err, "Rancher's certificate is issued last; see: kubectl rk3k status");
+		return rk_err_hint(err,
+			"Rancher's certificate is issued last; see: kubectl rk3k status %s/%s%s",
+			c->to_ns, c->cluster, rk_here());
 	}
 	if (judge_pair(source, &c->hosts, &crt, &key, res, err) == 0) {
 		*pair = copy_pair(d, &crt, &key);

@@ -39,6 +39,10 @@ static inline void rk_cleanup_flags_(struct rk_flags *f)
 {
 	rk_flags_release(f);
 }
+/* Variable of deploy and destroy: the settings flags that they were given. */
+#define RK_HERE_ENV "RK3K_HERE"
+/* What rk_here and the others answer from here on; once in a process. */
+void rk_cli_here(const struct rk_flags *f);
 #define rk_auto_flags __attribute__((cleanup(rk_cleanup_flags_))) struct rk_flags
 
 /* By long name (n bytes, _ equals -) or by key; NULL when there is none. */

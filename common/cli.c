@@ -166,6 +166,8 @@ int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *
 	else if (ret == 0)
 		ret = rk_flags_from_env(&p.flags, err);
 	c->out = rk_flags_out(&p.flags);
+	if (ret == 0 && *verb)
+		rk_cli_here(&p.flags);
 	c->dry = *verb ? rk_flags_dry(&p.flags) : RK_DRY_CLIENT;
 	rk_flags_release(&p.flags);
 	if (ret < 0 || c->help || c->version)

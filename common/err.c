@@ -91,3 +91,29 @@ void rk_err_clear(struct rk_err *err)
 	err->reason = RK_REASON_NONE;
 	err->msg[0] = err->hint[0] = 0;
 }
+
+static struct {
+	const char *ours, *kubectl, *settings;
+} here = {"", "", ""};
+
+const char *rk_here(void)
+{
+	return here.ours;
+}
+
+const char *rk_here_kubectl(void)
+{
+	return here.kubectl;
+}
+
+const char *rk_here_settings(void)
+{
+	return here.settings;
+}
+
+void rk_here_set(const char *ours, const char *kubectl, const char *settings)
+{
+	here.ours = ours;
+	here.kubectl = kubectl;
+	here.settings = settings;
+}

@@ -59,8 +59,8 @@ struct rk_err {
 	int code; /* enum rk_code, or 128+n for signal n */
 	int http; /* HTTP status the failure came with, else 0 */
 	enum rk_reason reason;
-	char msg[1536]; /* one line: what, on what, why */
-	char hint[512]; /* what to do next, or "" */
+	char msg[1536];	 /* one line: what, on what, why */
+	char hint[1024]; /* what to do next, or "" */
 };
 
 #define RK_ERR_INIT \
@@ -83,6 +83,16 @@ int rk_err_hint(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
 
 /* Set the reason. Returns -1. */
 int rk_err_reason(struct rk_err *err, enum rk_reason reason);
+
+/* What a command in advice must have to concern the same cluster as this process: the connection flags of
+ * this command line, each with a blank before it, or "". rk_here is for our tools ("see: kubectl rk3k
+ * status -A%s"), rk_here_kubectl for kubectl, rk_here_settings for tools that use the settings, too.
+ * Valid for the life of the process. */
+const char *rk_here(void);
+const char *rk_here_kubectl(void);
+const char *rk_here_settings(void);
+/* Set by cli, once, from the command line; the strings are the caller's and stay. */
+void rk_here_set(const char *ours, const char *kubectl, const char *settings);
 
 /* Forget the error, to try something else. */
 void rk_err_clear(struct rk_err *err);

@@ -382,8 +382,8 @@ static int no_way(struct search *s, struct rk_err *err)
 			rk_buf_putc(&all, *p);
 	rk_err_set(err, RK_FAIL, "no address of virtual cluster %s/%s answers: %s", s->ns,
 		s->cluster, all.len ? all.s : "it has none");
-	return rk_err_hint(err, "is a server pod ready? kubectl get pods -n %s -l cluster=%s",
-		s->ns, s->cluster);
+	return rk_err_hint(err, "is a server pod ready? kubectl get pods -n %s -l cluster=%s%s",
+		s->ns, s->cluster, rk_here_kubectl());
 }
 
 static int forward(struct search *s, struct rk_kube **out, struct rk_err *err)

@@ -55,6 +55,6 @@ int rk_k3k_unexpired(
 		cluster, when);
 	return rk_err_hint(err,
 		"have one signed by the virtual cluster's CA: kubectl rk3k kubeconfig generate "
-		"%s/%s",
-		ns, cluster);
+		"%s/%s%s",
+		ns, cluster, rk_here());
 }

@@ -223,7 +223,7 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	}
 	rk_err_set(err, RK_NOTFOUND, "no virtual cluster %s/%s on %s", ns, cluster,
 		rk_kube_server(host));
-	return rk_err_hint(err, "see: kubectl rk3k status -A");
+	return rk_err_hint(err, "see: kubectl rk3k status -A%s", rk_here());
 }
 
 /* --- the Secrets of a cluster --- */
@@ -243,8 +243,8 @@ static int not_there(struct rk_kube *host, const char *ns, const char *cluster, 
 		message ? ", " : "", message ? message : "");
 	return rk_err_hint(err,
 		"wait for it: kubectl rk3k wait cluster.k3k.io/%s -n %s "
-		"--for=condition=Ready",
-		cluster, ns);
+		"--for=condition=Ready%s",
+		cluster, ns, rk_here());
 }
 
 int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,

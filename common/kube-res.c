@@ -387,6 +387,6 @@ int rk_kube_res_word(
 		return 0;
 	rk_err_set(
 		err, RK_NOTFOUND, "%s knows no kind of objects called %s", rk_kube_server(k), word);
-	rk_err_hint(err, "see what there is with: kubectl api-resources");
+	rk_err_hint(err, "see what there is with: kubectl api-resources%s", rk_here_kubectl());
 	return -1;
 }

@@ -159,7 +159,8 @@ static void not_found(const struct rk_kube_about *a, const struct rk_val *st, st
 	if (rk_streq(kind, "namespaces") && name && !rk_prefix(a->what, "namespace/")) {
 		rk_buf_addf(text, "namespace %s does not exist", name);
 		rk_err_hint(err,
-			"name another with -n, or make it with: kubectl create namespace %s", name);
+			"name another with -n, or create it with: kubectl create namespace %s%s",
+			name, rk_here_kubectl());
 	} else if (name && *name) {
 		rk_buf_puts(text, "not found");
 	} else {
@@ -172,14 +173,16 @@ static void forbidden(const struct rk_val *st, const char *msg, bool secret, str
 {
 	if (has_cause(st, "NamespaceTerminating")) {
 		rk_buf_puts(text, "its namespace is being deleted");
-		rk_err_hint(err, "wait until it is gone with: kubectl rk3k wait namespace/NAME "
-				 "--for=delete");
+		rk_err_hint(err, "wait until it is gone with: kubectl get namespaces%s",
+			rk_here_kubectl());
 		return;
 	}
 	rk_buf_puts(text, "forbidden: ");
 	clean(text, after(msg, "is forbidden: "), secret);
-	rk_err_hint(err, "ask for that right, or use another context; see what is allowed with: "
-			 "kubectl auth can-i --list");
+	rk_err_hint(err,
+		"ask for that right, or use another context; see what is allowed with: kubectl "
+		"auth can-i --list%s",
+		rk_here_kubectl());
 }
 
 static void conflict(const struct rk_val *st, const char *msg, bool secret, struct rk_buf *text,

@@ -18,7 +18,8 @@ static int no_such(
 {
 	rk_err_set(err, RK_NOTFOUND, "no %s \"%s\" in %s", what, name,
 		*kc->searched ? kc->searched : "the kubeconfig");
-	return rk_err_hint(err, "kubectl config get-%ss lists those there are", what);
+	return rk_err_hint(
+		err, "see those there are with: kubectl config get-%ss%s", what, rk_here_kubectl());
 }
 
 static int choose_context(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,

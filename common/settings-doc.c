@@ -282,7 +282,8 @@ static int first_problem(const struct rk_problems *p, struct rk_err *err)
 	if (p->unknown)
 		rk_err_hint(err, "correct the key; --allow-unknown accepts keys of other programs");
 	else if (p->fatal > 1)
-		rk_err_hint(err, "there are %zu problems; see: kubectl rk3k config", p->fatal);
+		rk_err_hint(err, "there are %zu problems; see: kubectl rk3k config%s", p->fatal,
+			rk_here_settings());
 	return -1;
 }
 

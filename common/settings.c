@@ -271,7 +271,7 @@ static int unknown_key(const char *name, struct rk_err *err)
 	rk_err_set(err, RK_USAGE, "no setting is called %.64s", name);
 	if (near)
 		return rk_err_hint(err, "did you mean %s?", near);
-	return rk_err_hint(err, "`kubectl rk3k config --init -` lists all of them");
+	return rk_err_hint(err, "see all of them with: kubectl rk3k config init -");
 }
 
 int rk_settings_assign(struct rk_settings *s, const char *assignment, struct rk_err *err)

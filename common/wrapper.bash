@@ -220,6 +220,14 @@ need_duration() {
 
 # The host that was meant, in advice.
 host_words() { [[ ${#host[@]} -eq 0 ]] || printf ' %q' "${host[@]}"; }
+settings_words() {
+	local words=(${conf:+-c "$conf"} "${config[@]}")
+	if [[ ${conf:--} == - && ${#config[@]} -eq 0 ]]; then
+		printf '%s' "${RK3K_HERE-}"
+	else
+		printf ' %q' "${words[@]}"
+	fi
+}
 
 # --- questions and settings ---
 
@@ -287,7 +295,8 @@ try() {
 # logins, and, for a registry, by its PRIVATE being yes.
 fetch_chart() { # NAME REPO VERSION PRIVATE DIR
 	local chart=$1/$1 args=(--version "$3" --destination "$5")
-	local failed="cannot fetch chart $1 $3 from $2: see kubectl rk3k registries check"
+	local failed
+	failed="cannot fetch chart $1 $3 from $2: see: $(program) rk3k registries check$(settings_words)"
 	if [[ $2 == oci://* ]]; then
 		chart=$2
 		[[ -z $ca || $4 != yes ]] || args+=(--ca-file "$ca")
@@ -301,7 +310,9 @@ fetch_chart() { # NAME REPO VERSION PRIVATE DIR
 load_settings() { # CONFIG-ARGS... -- VAR=KEY...
 	local args=("${config[@]}" ${conf:+-c "$conf"})
 	while [[ $1 != -- ]]; do args+=("$1") && shift; done
-	nameless 9 # for answers to hidden questions
+	nameless 9       # for answers to hidden questions
+	export RK3K_HERE # for what the tools advise, which have the settings from a pipe
+	RK3K_HERE=$(settings_words)
 	doc=$(tool config "${args[@]}" --secrets-fd 9 ${quiet:+-q})
 	unset RK3K_BOOTSTRAP_PW RK3K_HELM_REPO_PASS
 	read_settings "${@:2}"

@@ -436,12 +436,9 @@ static int last_look(struct run *r, struct item *it)
 	rk_age(r->o->timeout_ms / 1000, age);
 	rk_err_set(&it->err, RK_TIMEOUT, "%s: still there after %s%s", it->label.s, age, why.s);
 	rk_res_word(it->res, it->name, &word);
-	rk_err_hint(&it->err, "%ssee it with: kubectl get %s%s%s -o yaml",
-		strstr(why.s, ".k3k.io/")
-			? "only a running k3k controller releases that (kubectl get pods -A -l "
-			  "app.kubernetes.io/name=k3k); "
-			: "",
-		word.s, it->ns ? " -n " : "", it->ns ? it->ns : "");
+	rk_err_hint(&it->err, "%ssee it with: kubectl get %s%s%s -o yaml%s",
+		strstr(why.s, ".k3k.io/") ? "only a running k3k controller releases that; " : "",
+		word.s, it->ns ? " -n " : "", it->ns ? it->ns : "", rk_here_kubectl());
 	return RK_TIMEOUT;
 }
 

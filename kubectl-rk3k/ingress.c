@@ -581,14 +581,15 @@ static int status_view(struct view *w, struct rk_err *err)
 		rk_err_set(err, RK_FAIL,
 			"the exposure of %s/%s on the host cluster is not complete", j->ns,
 			j->cluster);
-		return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s%s", j->ns,
-			j->cluster, names.s);
+		return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s%s%s", j->ns,
+			j->cluster, names.s, rk_here());
 	}
 	if (!w->bad)
 		return 0;
 	rk_err_set(
 		err, RK_FAIL, "Rancher of %s/%s is not served as it should be", j->ns, j->cluster);
-	return rk_err_hint(err, "see: kubectl rk3k status %s/%s%s", j->ns, j->cluster, names.s);
+	return rk_err_hint(
+		err, "see: kubectl rk3k status %s/%s%s%s", j->ns, j->cluster, names.s, rk_here());
 }
 
 static int status_run(struct job *j, struct rk_err *err)

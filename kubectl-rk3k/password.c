@@ -38,7 +38,7 @@ static int print_password(
 	if (!secret) {
 		rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s has no Secret %s/%s", ns,
 			cluster, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET);
-		return rk_err_hint(err, "see: kubectl rk3k status %s/%s", ns, cluster);
+		return rk_err_hint(err, "see: kubectl rk3k status %s/%s%s", ns, cluster, rk_here());
 	}
 	if (rk_need_base64(secret, &text, err, "data", "bootstrapPassword", NULL) < 0)
 		return rk_err_wrap(err, "Secret %s/%s of virtual cluster %s/%s", RK_RANCHER_NS,

@@ -137,9 +137,10 @@ static int only_forward(const struct entry *e, const struct rk_k3k_access *a, st
 		"%s",
 		e->ns, e->cluster, all.s);
 	return rk_err_hint(err,
-		"%s kubeconfig get %s/%s -- COMMAND runs a command through it, get --hold keeps it "
+		"%s kubeconfig get %s/%s%s -- COMMAND runs a command through it, get --hold keeps "
+		"it "
 		"open, get --no-probe writes an address for elsewhere",
-		rk_usage_prefix(), e->ns, e->cluster);
+		rk_usage_prefix(), e->ns, e->cluster, rk_here());
 }
 
 static volatile sig_atomic_t got_signal;

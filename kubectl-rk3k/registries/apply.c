@@ -103,8 +103,8 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 		return -1;
 	if (j->changed && j->o->dry == RK_DRY_NONE)
 		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
-			"rollout restart statefulset k3k-%s-server",
-			ns, name);
+			"rollout restart statefulset k3k-%s-server%s",
+			ns, name, rk_here_kubectl());
 	return 0;
 }
 

@@ -100,7 +100,8 @@ static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 	}
 	if (err.code == RK_NOTFOUND)
 		rk_err_hint(&err,
-			"push it (kubectl rk3k bundle), or let the registry fetch %s from %s",
+			"push it (see kubectl rk3k bundle --help), or let the registry fetch %s "
+			"from %s",
 			there, image.registry);
 	pull_remedy(c, there, &err);
 	row(c, FAILED, "image", text, err.msg, err.hint);

@@ -28,8 +28,8 @@ static void missing(struct look *l, const char *kind, const char *name)
 	rk_auto_buf flags = RK_BUF_INIT;
 
 	rk_ingress_flags(&l->names, "--secret", &flags);
-	problem(l, "no %s %s/%s on the host; run: kubectl rk3k ingress restore %s/%s%s", kind,
-		l->ns, name, l->ns, l->cluster, flags.s);
+	problem(l, "no %s %s/%s on the host; run: kubectl rk3k ingress restore %s/%s%s%s", kind,
+		l->ns, name, l->ns, l->cluster, flags.s, rk_here_settings());
 }
 
 static void set_time(struct look *l, struct rk_val *map, const char *key, int64_t t)
@@ -214,8 +214,11 @@ static void look_chart(struct look *l, struct rk_val *charts, const struct rk_ch
 		rk_set_int(l->d, v, "restarts", c->restarts);
 	rk_append(charts, v);
 	if (c->phase == RK_CHART_FAILING)
-		problem(l, "chart %s cannot be installed (%d tries); see: kubectl logs -n %s %s",
-			c->name, (int)c->restarts + 1, RK_HELMCHART_NS, c->pod);
+		problem(l,
+			"chart %s cannot be installed (%d tries); see: kubectl rk3k "
+			"kubeconfig get %s/%s%s -- kubectl logs -n %s %s",
+			c->name, (int)c->restarts + 1, l->ns, l->cluster, rk_here(),
+			RK_HELMCHART_NS, c->pod);
 }
 
 static int look_charts(struct look *l, struct rk_err *err)
@@ -277,8 +280,8 @@ static void look_agreement(struct look *l)
 		rk_buf_addf(&flags, " --from %s", l->o->from);
 	problem(l,
 		"the host serves another certificate than the virtual cluster has; run: "
-		"kubectl rk3k cert-sync %s/%s%s",
-		l->ns, l->cluster, flags.s);
+		"kubectl rk3k cert-sync %s/%s%s%s",
+		l->ns, l->cluster, flags.s, rk_here());
 }
 
 /* The CA as `wait url` finds it: what cert-manager wrote beside the certificate, else the anchor that
@@ -332,8 +335,8 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 			rk_set_bool(l->d, v, "expired", true);
 			problem(l,
 				"the kubeconfig's client certificate expired on %s; run: kubectl "
-				"rk3k kubeconfig generate %s/%s",
-				rk_get_str(v, "expires", NULL), l->ns, l->cluster);
+				"rk3k kubeconfig generate %s/%s%s",
+				rk_get_str(v, "expires", NULL), l->ns, l->cluster, rk_here());
 		}
 		rc = look_inside(l, hosts, &err);
 	}

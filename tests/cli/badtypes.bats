@@ -72,7 +72,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	assert_equal "$(jq -c '[.kubeconfig.via, .certificates.agree, .charts[0].job, .servers.ready]' <<<"$output")" \
 		'["node port",true,"failing",1]'
 	assert_equal "$(jq -c '.problems[]' <<<"$output" | head -n 1)" '"the Cluster is Failed: not yet"'
-	assert_regex "$output" 'chart rancher cannot be installed \(3 tries\); see: kubectl logs -n kube-system helm-install-rancher-x'
+	assert_regex "$output" 'chart rancher cannot be installed \(3 tries\); see: kubectl rk3k kubeconfig get [a-z/0-9-]+.* -- kubectl logs -n kube-system helm-install-rancher-x'
 }
 
 @test "kubeconfig get: ready nodes only, one address each, IPv6 in brackets" {

@@ -128,7 +128,7 @@ check() { # SET... [-- FLAG...]
 	mv "$BATS_TEST_TMPDIR/v2.13.2" "$tags"
 	assert_equal "$status" 4
 	run -0 grep "Rancher is not ready" <<<"$stderr"
-	assert_output --regexp "rancher-.*$REGISTRY/docker.io/rancher/rancher:v2.13.2: not found; push the image there: kubectl rk3k bundle"
+	assert_output --regexp "rancher-.*$REGISTRY/docker.io/rancher/rancher:v2.13.2: not found; push the image there, or correct its version; see: kubectl rk3k registries check -c "
 }
 
 @test "deploy: from the private registry and chart repository alone" {
