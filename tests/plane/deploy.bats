@@ -371,9 +371,43 @@ strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.
 	assert_output ""
 }
 
+# They grow with each change of what is wanted.
+generations() {
+	kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.metadata.generation}'
+	inside get helmchart -n kube-system rancher -o 'jsonpath={" "}{.metadata.generation}'
+}
+
+@test "deploy: --diff shows what a change does, and nothing when there is none" {
+	local before
+	before=$(generations)
+	run --separate-stderr -0 deploy --diff --set SERVER_COUNT=3
+	assert_output ""
+	run --separate-stderr -1 deploy --diff --set SERVER_COUNT=1 --set RANCHER_VERSION=2.13.2
+	assert_line "-  servers: 3"
+	assert_line "+  servers: 1"
+	assert_line "+++ helmchart.helm.cattle.io/rancher in namespace kube-system (after apply)"
+	assert_line "+  version: 2.13.2"
+	assert_equal "$(generations)" "$before"
+}
+
+@test "deploy: fewer servers: what that does to etcd, and a question that no and Ctrl-D decline" {
+	local answer before
+	before=$(generations)
+	for answer in n EOF; do
+		run -0 on_terminal "$answer" -- rk3k-deploy -c "$CONF" --resolve "$HOST:443:10.90.0.1" --set SERVER_COUNT=1
+		assert_line --regexp '! cluster +servers 3 to 1: all restart, and the members that go leave etcd one by one;'
+		assert_line "-  servers: 3"
+		assert_line --regexp '^Apply [0-9]+ changes to a running Rancher\? \[y/N\]'
+		assert_output --partial "aborted"
+	done
+	assert_equal "$(generations)" "$before"
+}
+
 @test "deploy: after an upgrade of Rancher's chart the strategy is ours again" {
-	run --separate-stderr -0 deploy --set SERVER_COUNT=3 --set RANCHER_VERSION=2.13.2
-	assert_line "deployment.apps/rancher configured"
+	run -0 on_terminal y -- rk3k-deploy -c "$CONF" --resolve "$HOST:443:10.90.0.1" --set SERVER_COUNT=3 --set RANCHER_VERSION=2.13.2
+	assert_line "The servers of rancher-k3k/rancher do not restart."
+	assert_line --regexp '^Apply 1 change to a running Rancher\? \[y/N\] y$'
+	assert_line --regexp '^\[ *[0-9]+/[0-9]+\] ✓ Rancher 2\.13\.2 +[0-9]+s$'
 	run -0 strategy
 	assert_output '{"maxSurge":1,"maxUnavailable":0}'
 }
