@@ -243,6 +243,12 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	bad 4 'secrets|pods' wait teardown -c "$PWD/doc.json" --timeout 0 -q
 }
 
+@test "wait clusters: wrong types in Clusters, StatefulSets, Secrets, the controller and its pods" {
+	objects "$ready |"' .["/api/v1/secrets"] = .["/api/v1/namespaces/rancher-k3k/secrets"] |
+		.["/api/v1/secrets"].items[0].metadata += {name: "k3k-rancher-kubeconfig", namespace: "rancher-k3k"}'
+	bad 4 'v1/(clusters|statefulsets|secrets)$|k3k-system' wait clusters -c "$PWD/doc.json" --timeout 0 -q
+}
+
 @test "wait cluster: wrong types in Cluster, StatefulSet, claims, pods, events" {
 	objects "$ready | $phase = \"Provisioning\""
 	bad 4 'k3k.io|rancher-k3k/(pods|pers|stat)|storage|events' wait cluster -c "$PWD/doc.json" --timeout 0 -q
