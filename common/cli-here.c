@@ -84,14 +84,17 @@ static void add_all(const struct rk_flag *v, size_t n, struct rk_buf *ours, stru
 
 void rk_cli_here(const struct rk_flags *f)
 {
-	struct rk_buf ours = RK_BUF_INIT, kubectl = RK_BUF_INIT, settings = RK_BUF_INIT;
+	static struct rk_buf ours = RK_BUF_INIT, kubectl = RK_BUF_INIT, settings = RK_BUF_INIT;
 	const char *inherited =
 		getenv(RK_HERE_ENV); /* of deploy, whose tools read them from a pipe */
 
+	rk_buf_reset(&ours);
+	rk_buf_reset(&kubectl);
+	rk_buf_reset(&settings);
 	add_all(f->v, f->n, &ours, &kubectl, &settings);
 	add_all(f->hidden, f->nhidden, &ours, &kubectl, &settings);
 	if (!settings.len && inherited)
 		rk_buf_puts(&settings, inherited);
-	rk_buf_puts(&settings, ours.len ? ours.s : "");
-	rk_here_set(rk_buf_detach(&ours), rk_buf_detach(&kubectl), rk_buf_detach(&settings));
+	rk_buf_put(&settings, ours.s, ours.len);
+	rk_here_set(ours.s, kubectl.s, settings.s);
 }

@@ -686,6 +686,24 @@ static void test_help_names_helm(void **state)
 	contains(out.s, "\n  helm rk3k sample list [flags]\n");
 }
 
+static void test_flags_that_hints_repeat(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, &sample, "get --context it's --kubeconfig=a/b -n x --resolve h:1:a");
+	assert_int_equal(p.ret, 0);
+	assert_string_equal(rk_here(), " --kubeconfig=a/b --context='it'\\''s' --resolve=h:1:a");
+	assert_string_equal(rk_here_kubectl(), " --kubeconfig=a/b --context='it'\\''s'");
+	release(&p);
+	setenv("RK3K_HERE", " -c deploy.conf", 1);
+	parse(&p, &sample, "get");
+	unsetenv("RK3K_HERE");
+	assert_string_equal(rk_here(), "");
+	assert_string_equal(rk_here_settings(), " -c deploy.conf");
+	release(&p);
+}
+
 static void test_man_page(void **state)
 {
 	rk_auto_buf out = RK_BUF_INIT;
@@ -732,6 +750,7 @@ int main(void)
 		cmocka_unit_test(test_help_text),
 		cmocka_unit_test(test_help_of_the_tool),
 		cmocka_unit_test(test_help_names_helm),
+		cmocka_unit_test(test_flags_that_hints_repeat),
 		cmocka_unit_test(test_man_page),
 	};
 
