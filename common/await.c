@@ -40,14 +40,14 @@ static void report_release(struct report *r)
 
 /* --- looking --- */
 
-/* A kind that the server does not have is as good as none of it; all else that keeps us from
- * seeing is said. */
+/* A kind that the server does not have is as good as none of it, and some may be without the right to
+ * see what only adds to the picture; all else that keeps us from seeing is said. */
 static const struct rk_err *blind(const struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		const struct rk_err *e = rk_mirror_error(w->m[i]);
 
-		if (e && e->reason != RK_REASON_NO_SUCH_API && !w->extra[i])
+		if (e && e->reason != RK_REASON_NO_SUCH_API && !(w->extra[i] && e->http == 403))
 			return e;
 	}
 	return NULL;

@@ -174,18 +174,6 @@ const char *rk_k3k_via_word(enum rk_k3k_via v)
 	return words[v];
 }
 
-static bool serves_k3k(struct rk_kube *k)
-{
-	struct rk_http_req req = {.path = "/apis/k3k.io"};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *v = NULL;
-
-	return rk_kube_raw(k, &req, &res, NULL) == 0 &&
-	       rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
-	       rk_streq(rk_get_str(v, "kind", NULL), "APIGroup");
-}
-
 /* The context of a virtual cluster was used where that of its host is needed; the note in its entry
  * says which one that is. Returns -1. */
 static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_err *err)
@@ -204,6 +192,8 @@ static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_er
 int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err)
 {
+	bool serves;
+
 	if (rk_kube_find(host, &RK_CLUSTER, ns, cluster, d, out, err) < 0) {
 		if (err && err->code == RK_NOTFOUND && rk_kube_target(host)->virtual_cluster)
 			return not_the_host(host, RK_NOTFOUND, err);
@@ -214,7 +204,9 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	}
 	if (*out)
 		return 0;
-	if (!serves_k3k(host)) { /* to a GET by name both are 404 */
+	if (rk_kube_serves(host, "k3k.io", &serves, err) < 0) /* to a GET by name both are 404 */
+		return -1;
+	if (!serves) {
 		if (rk_kube_target(host)->virtual_cluster)
 			return not_the_host(host, RK_NOTFOUND, err);
 		rk_err_set(err, RK_NOTFOUND, "k3k is not installed on %s (context %s)",
@@ -324,15 +316,28 @@ static int is_k3k_node(void *arg, const struct rk_val *node, struct rk_err *err)
 	return 0;
 }
 
+/* Without the right to ask, the rights of the command itself will be refused soon enough. */
+static int unless_forbidden(int rc, struct rk_err *err)
+{
+	if (rc == 0 || err->http != 403)
+		return rc;
+	rk_err_clear(err);
+	return 0;
+}
+
 int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
 {
 	struct rk_list_opts o = {.limit = 50, .metadata_only = true};
-	bool inside = false;
+	bool serves, inside = false;
 
-	if (serves_k3k(k))
+	if (unless_forbidden(rk_kube_serves(k, "k3k.io", &serves, err), err) < 0)
+		return -1;
+	if (serves)
 		return 0;
-	/* who may not list nodes cannot tell; their own rights will say no soon enough */
-	if (rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, NULL) < 0 || !inside)
+	if (unless_forbidden(
+		    rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, err), err) < 0)
+		return -1;
+	if (!inside)
 		return 0;
 	if (rk_kube_target(k)->virtual_cluster)
 		return not_the_host(k, RK_CONFLICT, err);

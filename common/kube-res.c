@@ -232,6 +232,33 @@ static int ask_list(struct rk_kube *k, const char *av, struct rk_err *err)
 	return 0;
 }
 
+int rk_kube_serves(struct rk_kube *k, const char *group, bool *out, struct rk_err *err)
+{
+	rk_auto_free char *path = rk_asprintf("/apis/%s", group);
+	rk_auto_free char *what = rk_asprintf("API group %s", group);
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_http_req req = {.path = path, .retry = true};
+	struct rk_kube_about a = {.kube = k, .what = what};
+	struct rk_err why = RK_ERR_INIT;
+	struct rk_val *v = NULL;
+
+	*out = false;
+	if (rk_kube_call(k, &req, &a, &res, &why) < 0) {
+		if (why.reason == RK_REASON_NO_SUCH_API)
+			return 0;
+		if (err)
+			*err = why;
+		return -1;
+	}
+	if (rk_kube_parse(d, &a, &res, &v, err) < 0 || rk_kube_is(&a, v, "v1", "APIGroup", err) < 0)
+		return -1;
+	if (!rk_streq(rk_get_str(v, "name", NULL), group))
+		return rk_kube_unexpected(&a, err, "it is about another group");
+	*out = true;
+	return 0;
+}
+
 int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 	const struct rk_res **out, struct rk_err *err)
 {

@@ -148,6 +148,17 @@ static bool has_cause(const struct rk_val *status, const char *reason)
 	return false;
 }
 
+/* A "not found" that names neither what was asked for nor its namespace answers another request. */
+static bool about_another(const struct rk_kube_about *a, const struct rk_val *st)
+{
+	const char *kind = rk_get_str(st, "details", "kind", NULL);
+	const char *name = rk_get_str(st, "details", "name", NULL);
+
+	if (!name || !*name || rk_streq(kind, "namespaces"))
+		return false;
+	return a->name && !rk_streq(name, a->name);
+}
+
 /* --- one writer for each reason; text goes behind "WHAT on SERVER: " --- */
 
 static void not_found(const struct rk_kube_about *a, const struct rk_val *st, struct rk_buf *text,
@@ -286,6 +297,9 @@ int rk_kube_status_val(
 	rk_err_clear(err);
 	reason = reason ? reason : "";
 	msg = msg ? msg : "";
+	if (http == 404 && about_another(a, st))
+		return rk_kube_unexpected(a, err, "it says that \"%.100s\" was not found",
+			rk_get_str(st, "details", "name", NULL));
 	if (v.reason == RK_REASON_NOT_FOUND || (!*reason && http == 404))
 		not_found(a, st, &text, err);
 	else if (v.reason == RK_REASON_FORBIDDEN)

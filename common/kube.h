@@ -62,6 +62,8 @@ const struct rk_res *rk_res_find(const char *api_version, const char *kind);
  * k). RK_NOTFOUND when the server has no such kind, saying which CRD is missing. */
 int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 	const struct rk_res **out, struct rk_err *err) RK_MUST_USE;
+/* Whether the server has an API group, "k3k.io". That it could not be determined is an error. */
+int rk_kube_serves(struct rk_kube *k, const char *group, bool *out, struct rk_err *err) RK_MUST_USE;
 /* Request path; ns NULL: all namespaces or cluster scope; name NULL: the collection. */
 void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
 /* The kind behind a word people type: Kind, plural, singular, short name, "clusters.k3k.io",

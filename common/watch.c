@@ -240,14 +240,17 @@ static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_b
 		.ns = w->res.namespaced ? w->ns : NULL};
 }
 
-/* A refusal that will not mend itself is the user's to judge; all else is tried again. */
+/* A refusal that will not mend itself is the user's to judge, and so is an answer that is not that of
+ * an API server; all else is tried again. */
 static void refused(struct rk_watch *w, const struct rk_err *err)
 {
 	bool permanent = err->http == 403 || err->http == 404 || err->http == 401 ||
-			 err->http == 400 || err->http == 405 || err->reason == RK_REASON_TLS;
+			 err->http == 400 || err->http == 405 || err->reason == RK_REASON_TLS ||
+			 err->reason == RK_REASON_UNEXPECTED;
 
 	rk_buf_reset(&w->token);
-	w->trouble = *err;
+	if (err != &w->trouble)
+		w->trouble = *err;
 	if (err->http == 404 && w->backoff > ABSENT_MAX_MS)
 		w->backoff = ABSENT_MAX_MS;
 	if (permanent && w->fail && !w->fail(w->arg, err)) {
@@ -345,8 +348,7 @@ static void list_ended(struct rk_watch *w)
 	}
 	d = rk_doc_new(!strcmp(w->res.kind, "Secret"));
 	if (!take_page(w, d)) {
-		rk_buf_reset(&w->token);
-		back_off(w);
+		refused(w, &w->trouble);
 		return;
 	}
 	w->renewed = false;

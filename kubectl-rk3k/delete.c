@@ -8,7 +8,8 @@
 #include "objects.h"
 #include "run.h"
 
-#define POLL_MS 2000
+#define BLIND_MS 60000
+#define POLL_MS	 2000
 
 enum state {
 	ASKED,	 /* nothing known yet */
@@ -328,6 +329,8 @@ static void look(struct run *r)
 struct watching {
 	struct run *r;
 	struct item *it;
+	struct rk_watch *watch; /* NULL: it is polled */
+	int64_t blind_since;	/* 0: the server answers */
 	bool seen;
 };
 
@@ -347,14 +350,48 @@ static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 	look(w->r);
 }
 
+/* A server may be restarting; one that does not answer for a minute is not waited for. An answer that is
+ * not that of an API server does not get better by waiting at all. */
+static void blind(struct watching *w, const struct rk_err *err)
+{
+	if (!w->blind_since)
+		w->blind_since = rk_now_ms();
+	if (w->it->state != GOING ||
+		(err->reason != RK_REASON_UNEXPECTED && rk_now_ms() - w->blind_since < BLIND_MS))
+		return;
+	w->it->state = REFUSED;
+	w->it->err = *err;
+	rk_err_wrap(&w->it->err, "whether it is deleted could not be determined");
+}
+
+static void check_watch(void *arg)
+{
+	struct watching *w = arg;
+
+	if (!w->watch)
+		return;
+	if (rk_watch_error(w->watch))
+		blind(w, rk_watch_error(w->watch));
+	else
+		w->blind_since = 0;
+	if (w->it->state == GOING)
+		rk_loop_after(w->r->loop, POLL_MS, check_watch, w);
+	look(w->r);
+}
+
 static void poll_item(void *arg)
 {
 	struct watching *w = arg;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *obj = NULL;
+	struct rk_err err = RK_ERR_INIT;
+	int rc = rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, &err);
 
-	if (rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, NULL) == 0 &&
-		(!obj || !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid)))
+	if (rc < 0)
+		blind(w, &err);
+	else
+		w->blind_since = 0;
+	if (rc == 0 && !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid))
 		set_gone(w->r, w->it);
 	if (w->it->state == GOING)
 		rk_loop_after(w->r->loop, POLL_MS, poll_item, w);
@@ -366,9 +403,19 @@ static bool on_fail(void *arg, const struct rk_err *err)
 {
 	struct watching *w = arg;
 
-	(void)err;
-	rk_loop_after(w->r->loop, 0, poll_item, w);
+	w->watch = NULL; /* the loop frees it */
+	blind(w, err);
+	if (w->it->state == GOING)
+		rk_loop_after(w->r->loop, 0, poll_item, w);
+	look(w->r);
 	return false;
+}
+
+static void watch_item(struct watching *w, const struct rk_list_opts *lo)
+{
+	w->watch =
+		rk_loop_watch(w->r->loop, w->r->k, w->it->res, w->it->ns, lo, on_event, on_fail, w);
+	rk_loop_after(w->r->loop, POLL_MS, check_watch, w);
 }
 
 static int watch_group(struct run *r, struct rk_err *err)
@@ -384,8 +431,7 @@ static int watch_group(struct run *r, struct rk_err *err)
 
 		w[i] = (struct watching){.r = r, .it = &r->v[i]};
 		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
-			rk_loop_watch(r->loop, r->k, r->v[i].res, r->v[i].ns, &lo, on_event,
-				on_fail, &w[i]);
+			watch_item(&w[i], &lo);
 	}
 	if (!group_gone(r) && left > 0)
 		ret = rk_loop_run(r->loop, left, err);
@@ -424,7 +470,7 @@ static int last_look(struct run *r, struct item *it)
 	char age[16];
 
 	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &err) < 0) {
-		rk_err_wrap(&err, "cannot tell whether it is gone");
+		rk_err_wrap(&err, "whether it is deleted could not be determined");
 		it->err = err;
 		return RK_FAIL;
 	}

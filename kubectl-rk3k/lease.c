@@ -40,7 +40,8 @@ struct job {
 	struct rk_loop *loop;
 	char *ns, *name, *holder;
 	char *uid, *version; /* of the Lease as we last wrote it */
-	bool lost;
+	bool lost, unread;   /* unread: nobody takes what is printed, err says why */
+	struct rk_err err;
 	pid_t parent;
 };
 
@@ -208,6 +209,17 @@ static void renew(void *arg)
 	rk_loop_after(j->loop, j->o->duration_ms / 4, renew, j);
 }
 
+/* In the loop, which then has the signals: whoever reads that the Lease is held may send one. */
+static void say_held(void *arg)
+{
+	struct job *j = arg;
+
+	rk_printf("lease.coordination.k8s.io/%s held\n", j->name);
+	j->unread = rk_out_flush(&j->err) < 0;
+	if (j->unread)
+		rk_loop_stop(j->loop);
+}
+
 static int stay(struct job *j, struct rk_err *err)
 {
 	rk_auto_loop *loop = rk_loop_new();
@@ -218,24 +230,24 @@ static int stay(struct job *j, struct rk_err *err)
 	 * it, must not come between that and giving back */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	rk_loop_after(loop, 0, say_held, j);
 	rk_loop_after(loop, j->o->duration_ms / 4, renew, j);
 	rc = rk_loop_run(loop, 0, err);
 	give_back(j);
-	return rc;
+	if (!j->unread)
+		return rc;
+	*err = j->err;
+	return -1;
 }
 
 static int hold_it(struct job *j, struct rk_err *err)
 {
 	if (acquire(j, err) < 0)
 		return -1;
+	if (!j->o->dry)
+		return stay(j, err);
 	rk_printf("lease.coordination.k8s.io/%s held%s\n", j->name, rk_dry_word(j->o->dry));
-	if (j->o->dry)
-		return 0;
-	if (rk_out_flush(err) < 0) {
-		give_back(j);
-		return -1;
-	}
-	return stay(j, err);
+	return 0;
 }
 
 static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)

@@ -68,22 +68,41 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
+static const struct asked *asked(const struct flight *f, const struct rk_res *r, const char *ns,
+	const char *key, bool is_list)
+{
+	for (size_t i = 0; i < f->nasked; i++) {
+		const struct asked *a = &f->asked[i];
+
+		if (a->r == r && a->is_list == is_list && same(a->ns, ns) && same(a->key, key))
+			return a;
+	}
+	return NULL;
+}
+
+static char *kept(struct flight *f, const char *s)
+{
+	return s ? rk_doc_strndup(f->d, s, strlen(s)) : NULL;
+}
+
+static void keep(struct flight *f, const struct rk_res *r, const char *ns, const char *key,
+	bool is_list, struct rk_val *v)
+{
+	if (f->nasked < RK_COUNT(f->asked))
+		f->asked[f->nasked++] = (struct asked){r, kept(f, ns), kept(f, key), is_list, v};
+}
+
+static int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
 	const struct rk_val **out, struct rk_err *err)
 {
 	struct rk_list_opts o = {.labels = labels};
-	struct rk_val *v = NULL;
+	const struct asked *a = asked(f, r, ns, labels, true);
+	struct rk_val *v = a ? a->v : NULL;
 
-	for (size_t i = 0; i < f->nlists; i++)
-		if (f->lists[i].r == r && same(f->lists[i].ns, ns) &&
-			same(f->lists[i].labels, labels)) {
-			*out = f->lists[i].v;
-			return 0;
-		}
-	if (rk_kube_list_all(f->k, r, ns, &o, f->d, &v, 20000, err) < 0)
+	if (!a && rk_kube_list_all(f->k, r, ns, &o, f->d, &v, 20000, err) < 0)
 		return -1;
-	if (f->nlists < RK_COUNT(f->lists))
-		f->lists[f->nlists++] = (struct listed){r, ns, labels, v};
+	if (!a)
+		keep(f, r, ns, labels, true, v);
 	*out = v;
 	return 0;
 }
@@ -100,34 +119,31 @@ const struct rk_val *list(struct flight *f, const char *check, const struct rk_r
 	return NULL;
 }
 
-/* Two checks look at the Namespace. */
-static int find_once(struct flight *f, const struct rk_res *r, const char *ns, const char *name,
-	struct rk_val **out, struct rk_err *err)
+const struct rk_val *list_seen(struct flight *f, const char *check, const struct rk_res *r)
 {
-	if (!rk_streq(r->kind, RK_NAMESPACE.kind))
-		return rk_kube_find(f->k, r, ns, name, f->d, out, err);
-	if (!rk_streq(f->ns_name, name)) {
-		if (rk_kube_find(f->k, r, ns, name, f->d, &f->ns, err) < 0)
-			return -1;
-		f->ns_name = rk_doc_strndup(f->d, name, strlen(name));
-	}
-	*out = f->ns;
-	return 0;
+	struct rk_err err = RK_ERR_INIT;
+	const struct rk_val *out = NULL;
+
+	if (list_once(f, r, NULL, NULL, &out, &err) < 0 && err.http != 403)
+		unknown(f, check, &err);
+	return out;
 }
 
 /* Absent: NULL and true. Unknown: a row and false. */
 bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out)
 {
+	const struct asked *a = asked(f, r, ns, name, false);
 	struct rk_err err = RK_ERR_INIT;
 
-	*out = NULL;
-	if (find_once(f, r, ns, name, out, &err) == 0)
-		return true;
-	if (err.code == RK_NOTFOUND)
-		return true; /* the kind itself is not there */
-	unknown(f, check, &err);
-	return false;
+	*out = a ? a->v : NULL;
+	if (!a && rk_kube_find(f->k, r, ns, name, f->d, out, &err) < 0 && err.code != RK_NOTFOUND) {
+		unknown(f, check, &err);
+		return false; /* RK_NOTFOUND: the kind itself does not exist */
+	}
+	if (!a)
+		keep(f, r, ns, name, false, *out);
+	return true;
 }
 
 /* The first three numbers of a version, as one that can be compared. */

@@ -113,18 +113,18 @@ static void ingress_addresses(struct flight *f, struct rk_buf *out)
 {
 	const struct rk_val *v;
 
-	if (list_once(f, &RK_NODE, NULL, NULL, &v, NULL) == 0)
-		rk_each (n, v)
-			rk_each (a, rk_get(n, "status", "addresses", NULL))
-				add_address(out, rk_get_str(a, "address", NULL));
-	if (list_once(f, &RK_SERVICE, NULL, NULL, &v, NULL) == 0)
-		rk_each (svc, v)
-			rk_each (a, rk_get(svc, "status", "loadBalancer", "ingress", NULL))
-				add_address(out, rk_get_str(a, "ip", NULL));
-	if (list_once(f, &RK_INGRESS, NULL, NULL, &v, NULL) == 0)
-		rk_each (ing, v)
-			rk_each (a, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
-				add_address(out, rk_get_str(a, "ip", NULL));
+	v = list_seen(f, "dns", &RK_NODE);
+	rk_each (n, v)
+		rk_each (a, rk_get(n, "status", "addresses", NULL))
+			add_address(out, rk_get_str(a, "address", NULL));
+	v = list_seen(f, "dns", &RK_SERVICE);
+	rk_each (svc, v)
+		rk_each (a, rk_get(svc, "status", "loadBalancer", "ingress", NULL))
+			add_address(out, rk_get_str(a, "ip", NULL));
+	v = list_seen(f, "dns", &RK_INGRESS);
+	rk_each (ing, v)
+		rk_each (a, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
+			add_address(out, rk_get_str(a, "ip", NULL));
 }
 
 /* The address --resolve gives a host, or NULL. In d. */

@@ -130,23 +130,36 @@ static size_t node_networks(struct flight *f)
 	return n;
 }
 
+/* The host's ServiceCIDRs, or NULL: it has no such kind, or they could not be read. */
+static const struct rk_val *service_cidrs(struct flight *f)
+{
+	static const char *const versions[] = {"networking.k8s.io/v1", "networking.k8s.io/v1beta1"};
+
+	for (size_t i = 0; i < RK_COUNT(versions); i++) {
+		struct rk_err err = RK_ERR_INIT;
+		const struct rk_res *r;
+
+		if (rk_kube_res(f->k, versions[i], "ServiceCIDR", &r, &err) == 0)
+			return list_seen(f, "networks", r);
+		if (err.code != RK_NOTFOUND && err.http != 403)
+			unknown(f, "networks", &err);
+	}
+	return NULL;
+}
+
 /* ServiceCIDR objects where the host has them, else the address of Service kubernetes. */
 static size_t service_networks(struct flight *f)
 {
-	struct rk_val *svc = NULL, *out = NULL;
-	struct rk_list_opts o = {0};
-	const struct rk_res *r;
+	const struct rk_val *cidrs = service_cidrs(f);
+	struct rk_val *svc = NULL;
 	const char *addr;
 	size_t n = 0;
 
-	if ((rk_kube_res(f->k, "networking.k8s.io/v1", "ServiceCIDR", &r, NULL) == 0 ||
-		    rk_kube_res(f->k, "networking.k8s.io/v1beta1", "ServiceCIDR", &r, NULL) == 0) &&
-		rk_kube_list_all(f->k, r, NULL, &o, f->d, &out, 100, NULL) == 0 && out->count) {
-		rk_each (c, out)
-			rk_each (cidr, rk_get(c, "spec", "cidrs", NULL))
-				n += one_network(f, "the services of the host,", rk_str(cidr));
+	rk_each (c, cidrs)
+		rk_each (cidr, rk_get(c, "spec", "cidrs", NULL))
+			n += one_network(f, "the services of the host,", rk_str(cidr));
+	if (cidrs && cidrs->count)
 		return n;
-	}
 	if (!find(f, "networks", &RK_SERVICE, "default", "kubernetes", &svc) || !svc)
 		return 0;
 	addr = rk_get_str(svc, "spec", "clusterIP", NULL);

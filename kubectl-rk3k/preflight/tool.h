@@ -18,11 +18,13 @@ struct opts {
 enum result { OK, WARN, STOP, SKIP };
 extern const char *const results[]; /* in words */
 
-/* A list that was asked for: several checks look at the nodes. */
-struct listed {
+/* What was asked for, since several checks look at the nodes, or at the Namespace: a list, or an object
+ * (NULL: it does not exist). */
+struct asked {
 	const struct rk_res *r;
-	const char *ns, *labels;
-	const struct rk_val *v;
+	const char *ns, *key; /* labels of a list, name of an object */
+	bool is_list;
+	struct rk_val *v;
 };
 
 struct flight {
@@ -34,13 +36,11 @@ struct flight {
 	const struct rk_val *cluster; /* the existing Cluster, or NULL */
 	bool cluster_known;
 	bool controller_current;
-	struct rk_val *ns;	/* the Namespace ns_name, as it was found, or NULL */
-	char *ns_name;		/* NULL: not asked for yet */
 	struct rk_strv unknown; /* checks that could not be done whole: they are never ok */
 	size_t stops, warnings;
 	struct rk_progress *progress; /* of --brief, or NULL */
-	struct listed lists[16];
-	size_t nlists;
+	struct asked asked[32];
+	size_t nasked;
 };
 
 /* --- the report --- */
@@ -58,13 +58,12 @@ void row_err(struct flight *f, enum result r, const char *check, const struct rk
 const char *str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
 bool is(const struct flight *f, enum rk_key k);
 void join(struct rk_buf *out, const char *text); /* with ", " between */
-/* A list of the host, asked for once; ns and labels outlive the flight. */
-int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
-	const struct rk_val **out, struct rk_err *err);
-/* The same, or NULL with a row that says why it cannot be had. */
+/* A list of the host, asked for once, or NULL with a row that says why it cannot be had. */
 const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
 	const char *ns, const char *labels);
-/* Absent: NULL and true. Cannot tell: a row and false. */
+/* The whole of a list that only adds to what is known: without the right to see it no row is made. */
+const struct rk_val *list_seen(struct flight *f, const char *check, const struct rk_res *r);
+/* Absent: NULL and true. Unknown: a row and false. */
 bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out);
 /* The first three numbers of a version, as one that can be compared. */

@@ -124,12 +124,13 @@ static void anchor(const struct rk_val *secret, const char *key, struct rk_buf *
 static int look_cert(struct look *l, struct rk_kube *k, const char *ns, const char *name,
 	const char *where, const struct rk_strv *hosts, struct rk_err *err)
 {
-	struct rk_val *v = rk_map_at(l->d, l->report, "certificates", where, NULL), *secret;
+	struct rk_val *v, *secret;
 	struct rk_certcopy_result res = {0};
 	struct rk_err why = RK_ERR_INIT;
 
 	if (rk_kube_find(k, &RK_SECRET, ns, name, l->d, &secret, err) < 0)
 		return -1;
+	v = rk_map_at(l->d, l->report, "certificates", where, NULL);
 	if (k == l->host)
 		l->host_secret = secret != NULL;
 	if (!secret) {
@@ -241,12 +242,13 @@ static int look_charts(struct look *l, struct rk_err *err)
 
 static int look_rancher(struct look *l, struct rk_err *err)
 {
-	struct rk_val *dep, *v = rk_map_at(l->d, l->report, "rancher", NULL);
+	struct rk_val *dep, *v;
 	int64_t wanted, ready;
 
 	if (rk_kube_find(l->virt, &RK_DEPLOYMENT, RK_CERTCOPY_FROM_NS, "rancher", l->d, &dep, err) <
 		0)
 		return -1;
+	v = rk_map_at(l->d, l->report, "rancher", NULL);
 	rk_set_bool(l->d, v, "deployed", dep != NULL);
 	l->rancher = l->rancher || dep;
 	if (!l->rancher)

@@ -27,13 +27,13 @@ static void cert_row(const struct look *l, struct rk_table *t, const char *title
 	bool differs = rk_streq(where, "host") && agree && !rk_get_bool(agree, true, NULL) &&
 		       rk_get(l->report, "certificates", "inside", "fingerprint", NULL);
 
-	if (v)
-		rk_table_row(t, title,
-			!expires  ? "missing"
-			: bad	  ? "bad"
-			: differs ? "differs"
-				  : "valid",
-			expires ? text(l, "until %s, sha256 %.16s…", expires, fp) : "");
+	rk_table_row(t, title,
+		!v	   ? "unknown"
+		: !expires ? "missing"
+		: bad	   ? "bad"
+		: differs  ? "differs"
+			   : "valid",
+		expires ? text(l, "until %s, sha256 %.16s…", expires, fp) : "");
 }
 
 static void chart_rows(const struct look *l, struct rk_table *t)
@@ -111,10 +111,11 @@ static void print_table(const struct look *l)
 	if (l->inside && !l->rancher)
 		rk_table_row(t, "rancher", "none",
 			"no HelmChart, Deployment or exposure of Rancher found");
-	else if (ranch)
+	else
 		rk_table_row(t, "rancher",
-			text(l, "%d/%d", (int)rk_get_int(ranch, 0, "available", NULL),
-				(int)rk_get_int(ranch, 0, "wanted", NULL)),
+			ranch ? text(l, "%d/%d", (int)rk_get_int(ranch, 0, "available", NULL),
+					(int)rk_get_int(ranch, 0, "wanted", NULL))
+			      : "unknown",
 			"");
 	if (l->rancher) {
 		cert_row(l, t, "certificate inside", "inside");

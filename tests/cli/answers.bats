@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# answers.bats - what a tool believes of a server's answers, and what it sends to ask for them.
+# answers.bats - what a tool sends to a server. What it believes of the answers: tests/plane/liar.bats.
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
 
 bats_require_minimum_version 1.5.0
@@ -32,8 +32,6 @@ setup() {
 
 teardown() { rm -f objects.json; }
 
-# --- what is sent ----------------------------------------------------------------
-
 @test "status: keys of TLS connections are not written to SSLKEYLOGFILE" {
 	SSLKEYLOGFILE=$PWD/keys run --separate-stderr "$BIN/rk3k-status" -o name
 	refute_output ""
@@ -59,129 +57,4 @@ teardown() { rm -f objects.json; }
 		assert_regex "$stderr" '(invalid|is no |: not )'
 		run -1 --separate-stderr "$BIN/rk3k-delete" -f - <<<"{$object}"
 	done
-}
-
-# --- what is believed ------------------------------------------------------------
-
-# answers ANSWER [EVENT]: a server that gives this answer to every request, and floods watches with EVENT.
-answers() {
-	stop
-	jq -n --argjson every "$1" --argjson flood "${2:-null}" \
-		'{every: $every, kubeconfig: {apiVersion: "v1", kind: "Config", "current-context": "default",
-		contexts: [{name: "default", context: {cluster: "default", user: "default"}}],
-		clusters: [{name: "default", cluster: {server: "https://k3k-rancher-service", "certificate-authority-data": $crt}}],
-		users: [{name: "default", user: {token: "TOKEN"}}]}} + if $flood then {flood: $flood} else {} end' \
-		--arg crt "$(base64 -w0 tls.crt)" >objects.json
-	start
-}
-
-again() {
-	stop
-	start
-}
-
-start() {
-	coproc api { exec "$TOP/tests/cli/standin-api" "$PWD" 3>&-; }
-	read -r PORT <&"${api[0]}"
-}
-
-stop() {
-	local fd=${api[1]}
-	exec {fd}>&-
-	wait "$api_PID" || true
-}
-
-# Memory is bounded, too, where no sanitizer reserves terabytes.
-limited() {
-	if nm "$BIN/rk3k-apply" 2>/dev/null | grep -q __asan_init; then
-		timeout 60 "$@"
-	else
-		(ulimit -v "${KB:-400000}" && timeout 20 "$@")
-	fi
-}
-
-# doubted TOOL ARG...: exit 1 and an error that says so.
-doubted() {
-	run -1 --separate-stderr limited "$BIN/rk3k-$1" "${@:2}" </dev/null
-	assert_regex "$stderr" "${SAYS:-unexpected answer from |not that of a Kubernetes API|no JSON}"
-	refute_output --partial ' unchanged'
-}
-
-# every_tool: those that ask an API server, each about what it reads first.
-every_tool() {
-	echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' >object.yaml
-	doubted status
-	doubted status -A
-	doubted apply -f object.yaml
-	doubted apply -f object.yaml --dry-run
-	doubted apply -f object.yaml --dry-run=server
-	doubted delete secret/tls-rancher-ingress -n rancher-k3k
-	doubted ingress status rancher-k3k/rancher
-	doubted kubeconfig get rancher-k3k/rancher
-	doubted kubeconfig generate rancher-k3k/rancher
-	doubted credential rancher-k3k/rancher --no-cache
-	doubted cert-sync rancher-k3k/rancher --host rancher.example.com
-	doubted wait pod/a -n default --for exists --timeout 1s
-	doubted passthrough apply --dry-run
-}
-
-@test "rk3k: {} for every request is an unexpected answer, exit 1" {
-	answers '{}'
-	every_tool
-}
-
-@test "rk3k: another kind for every request is an unexpected answer, exit 1" {
-	answers '{"kind": "Status", "apiVersion": "v1", "status": "Success"}'
-	every_tool
-}
-
-@test "rk3k: another object for every request is an unexpected answer, exit 1" {
-	answers '{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "other", "namespace": "elsewhere"}}'
-	every_tool
-}
-
-@test "rk3k: items that are not objects are an unexpected answer, exit 1" {
-	answers '{"kind": "ClusterList", "apiVersion": "k3k.io/v1beta1", "metadata": {}, "items": [1]}'
-	every_tool
-}
-
-@test "status -A: pages that never end are given up and reported" {
-	# the list that is read first; the other one is not reached
-	local list='{"kind": "StatefulSetList", "apiVersion": "apps/v1", "items": [], "metadata": {"resourceVersion": "1", "continue": '
-	answers "$list\"COUNTER\"}}"
-	SAYS='does not end: more than [0-9]+ pages' doubted status -A
-	SAYS='does not end: more than [0-9]+ pages' doubted status -A --request-timeout 2s
-	answers "$list\"same\"}}"
-	SAYS='does not end: a page has the continue token' doubted status -A
-}
-
-@test "wait: a watch that floods is bounded in memory and time" {
-	answers '{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}' \
-		'{"type": "ADDED", "object": {"kind": "Pod", "apiVersion": "v1",
-		"metadata": {"name": "p-COUNTER", "namespace": "default", "uid": "u-COUNTER", "resourceVersion": "COUNTER"}}}'
-	run --separate-stderr limited "$BIN/rk3k-wait" pod/a -n default --for exists --timeout 2s
-	assert [ "$status" -ge 1 ]
-	assert [ "$status" -le 4 ]
-	answers '{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}' '"{}"'
-	run --separate-stderr limited "$BIN/rk3k-wait" pod/a -n default --for exists --timeout 1s
-	assert [ "$status" -ge 1 ]
-	assert [ "$status" -le 4 ]
-}
-
-@test "rk3k: answers of millions of values and of endless depth are refused within bounds" {
-	echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' >object.yaml
-	answers '"[COUNTER"'
-	printf '{"items":[' >big
-	yes 1, | tr -d '\n' | head -c 2000000 >>big
-	printf '1]}' >>big
-	doubted status -A
-	jq -Rs '{every: .}' big >every
-	jq -s '.[0] * .[1]' objects.json every >changed && mv changed objects.json
-	again
-	SAYS='too many values' doubted status -A
-	SAYS='too many values' doubted apply -f object.yaml
-	printf '%*s' 100000 '' | tr ' ' '[' | jq -Rs '{every: .}' >every
-	jq -s '.[0] * .[1]' objects.json every >changed && mv changed objects.json
-	again
-	doubted status -A
 }

@@ -135,6 +135,9 @@ named([
 	"/charts/index.yaml": {apiVersion: "v1", entries: ({k3k: "1.0.2", "cert-manager": "v1.18.5", rancher: "2.14.1"} |
 		map_values([{version: ., urls: ["x.tgz"]}]))},
 	"\($core)/events": list("EventList"; [event]),
+	"\($cattle)/events": list("EventList"; []),
+	"\($system)/events": list("EventList"; []),
+	"/api/v1/namespaces/cert-manager/events": list("EventList"; []),
 	"/api/v1/namespaces/k3k-system/events": list("EventList"; [event]),
 	"/api/v1/namespaces/k3k-system/pods": list("PodList"; [pod("k3k-0"; "k3k-system")]),
 	"\($cattle)/pods": list("PodList"; [pod("rancher-0"; "cattle-system")]),

@@ -203,7 +203,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 	delete configmap/a --timeout 4s --request-timeout 2s
 	assert_failure 1
 	refute_output --partial deleted
-	assert_regex "$stderr" 'cannot tell whether it is gone: .*refused'
+	assert_regex "$stderr" 'whether it is deleted could not be determined: .*refused'
 	wait
 	bed plane start "$OWN" >/dev/null
 	let_go a

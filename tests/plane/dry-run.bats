@@ -8,35 +8,12 @@
 load ../helpers
 load ../commands
 load ../audit
-load own
+load prepared
 
-setup_file() {
-	local cert=$BATS_FILE_TMPDIR/cert
-	own_up 127.77.0.41
-	own_crd helm.cattle.io v1 HelmChart helmcharts
-	own_crd helm.cattle.io v1 HelmChartConfig helmchartconfigs
-	own_crd cert-manager.io v1 Certificate certificates
-	own_crd cert-manager.io v1 Issuer issuers
-	plane_here
-	for ns in rancher-k3k cattle-system; do
-		kubectl create namespace "$ns" >/dev/null
-	done
-	helm install k3k k3k --version 1.0.2 --repo "$(bed printenv CHART_HTTP_PUBLIC)" \
-		-n k3k-system --create-namespace >/dev/null
-	kubectl wait --for=condition=Established crd/clusters.k3k.io >/dev/null
-	own_virtual
-	certificate "$cert" rancher.example.com
-	certificate "$cert/old" rancher.example.com
-	kubectl create secret tls tls-rancher-ingress --cert="$cert/tls.crt" --key="$cert/tls.key" \
-		-n cattle-system >/dev/null
-	kubectl create configmap one >/dev/null
-	kubectl label configmap one a=b >/dev/null
-	rk3k passthrough apply -q >/dev/null 2>&1
-	upstreams_objects
-}
+setup_file() { prepared_up 127.77.0.41; }
 teardown_file() { own_down; }
 setup() {
-	plane_here
+	prepared_home
 	cd "$BATS_TEST_TMPDIR" || return
 	commands_files
 	printf '%s\n' HOSTNAME=rancher.example.com STORAGE_CLASS=local SERVER_COUNT=1 \
@@ -44,33 +21,6 @@ setup() {
 	rk3k config -c deploy.conf --no-prompt -q >doc.json
 	sed 's/name: default/name: other/; s/: default$/: other/' "$OWN/admin.kubeconfig" >other.kubeconfig
 	rk3k kubeconfig get -q | rk3k kubeconfig merge -q >/dev/null
-}
-
-# A home whose kubeconfig is the plane's, in the namespace of the settings' default.
-plane_here() {
-	PLANE_HOME=$BATS_FILE_TMPDIR/home PLANE_KUBECONFIG=$BATS_FILE_TMPDIR/home/.kube/config
-	export PLANE_HOME PLANE_KUBECONFIG
-	mkdir -p "$PLANE_HOME/.kube"
-	install -m 600 "$OWN/admin.kubeconfig" "$PLANE_KUBECONFIG"
-	kubectl config set-context default --namespace rancher-k3k >/dev/null
-}
-
-# What the rancher-k3k scripts leave on a host, and what belongs to a virtual cluster.
-upstreams_objects() {
-	rk3k ingress render --host rancher.example.com --service rancher-traefik --ingress rancher-ingress |
-		kubectl apply -f - >/dev/null
-	kubectl create secret tls tls-rancher-ingress --cert="$BATS_FILE_TMPDIR/cert/old/tls.crt" \
-		--key="$BATS_FILE_TMPDIR/cert/old/tls.key" >/dev/null
-	kubectl create secret generic k3s-registry-config >/dev/null
-	kubectl create serviceaccount ingress-reconciler >/dev/null
-	kubectl create clusterrole ingress-reconciler-nodes --verb get --resource nodes >/dev/null
-	kubectl create poddisruptionbudget k3k-rancher-server --selector a=b --min-available 2 >/dev/null
-	kubectl apply -f - >/dev/null <<-'END'
-		apiVersion: helm.cattle.io/v1
-		kind: HelmChart
-		metadata: {name: rancher, namespace: kube-system}
-		spec: {chart: rancher, valuesContent: "hostname: rancher.example.com\n"}
-	END
 }
 
 # Every object with its version, and every file of the home with its time and content.

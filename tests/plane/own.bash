@@ -78,6 +78,6 @@ own_virtual() { # [NAME]
 		  ports: [{name: k3s-server-port, port: 6443}]
 	END
 	kubectl patch service "k3k-${1:-rancher}-service" --subresource status --type merge \
-		-p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$OWN_ADDRESS\"}]}}}" >/dev/null
+		-p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"${OWN_INSIDE:-$OWN_ADDRESS}\"}]}}}" >/dev/null
 	kubectl create secret generic "k3k-${1:-rancher}-kubeconfig" --from-file="kubeconfig.yaml=$OWN/admin.kubeconfig" >/dev/null
 }

@@ -92,6 +92,28 @@ static void absent_things(void **state)
 	assert_non_null(strstr(e.hint, "k3k is not installed"));
 }
 
+/* An absence of another object says nothing about the one that was asked for. */
+static void absent_others(void **state)
+{
+	static const struct rk_kube_about a = {.what = "secret/x in namespace n", .name = "x"};
+	struct rk_err e = decode_as(&a, 404, "application/json",
+		STATUS("\"reason\":\"NotFound\",\"details\":{\"name\":\"y\",\"kind\":"
+		       "\"secrets\"}"));
+
+	(void)state;
+	assert_int_equal(e.code, RK_FAIL);
+	assert_int_equal(e.reason, RK_REASON_UNEXPECTED);
+	assert_non_null(strstr(e.msg, "it says that \"y\" was not found"));
+	e = decode_as(&a, 404, "application/json",
+		STATUS("\"reason\":\"NotFound\",\"details\":{\"name\":\"x\",\"kind\":"
+		       "\"secrets\"}"));
+	assert_int_equal(e.code, RK_NOTFOUND);
+	e = decode_as(&a, 404, "application/json",
+		STATUS("\"reason\":\"NotFound\",\"details\":{\"name\":\"n\",\"kind\":"
+		       "\"namespaces\"}"));
+	assert_int_equal(e.code, RK_NOTFOUND);
+}
+
 static void conflicts(void **state)
 {
 	struct rk_err e = decode(409,
@@ -384,6 +406,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codes_by_reason),
 		cmocka_unit_test(absent_things),
+		cmocka_unit_test(absent_others),
 		cmocka_unit_test(conflicts),
 		cmocka_unit_test(invalid_is_brief),
 		cmocka_unit_test(secrets_are_not_told),

@@ -333,7 +333,7 @@ static void rubbish_and_breaks(void **state)
 	};
 
 	(void)state;
-	expect(script, RK_COUNT(script), ". +a2 +b4 +c5 ", true, NULL);
+	expect(script, RK_COUNT(script), "!0 . +a2 +b4 +c5 ", true, NULL);
 }
 
 /* A new token in the file is taken up after a 401, without anybody being told. */
