@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#define PROCESS	 "rk3k.io/holder-process"
 #define TRIES	 5    /* another may write between reading and writing */
 #define GRACE_MS 2000 /* a run that was killed gives its Lease back a moment later */
 
@@ -39,6 +40,7 @@ struct job {
 	struct rk_kube *k;
 	struct rk_loop *loop;
 	char *ns, *name, *holder;
+	char *process;	     /* what PROCESS says of us */
 	char *uid, *version; /* of the Lease as we last wrote it */
 	bool lost, unread;   /* unread: nobody takes what is printed, err says why */
 	struct rk_err err;
@@ -56,6 +58,76 @@ static char *default_holder(void)
 	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
 		snprintf(host, sizeof(host), "localhost");
 	return rk_asprintf("%s@%s:%d", user && *user ? user : "user", host, (int)getppid());
+}
+
+/* When a process was started, in ticks since the boot; 0: it has ended. Numbers are used again, times of
+ * start are not. */
+static unsigned long long started(int pid)
+{
+	char path[32], line[1024] = "", state = 'Z';
+	unsigned long long start = 0;
+	const char *p;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	p = strrchr(line, ')'); /* the name before it may hold anything */
+	if (!p || sscanf(p + 1, " %c", &state) != 1 || state == 'Z' || state == 'X')
+		return 0;
+	for (int field = 3; p && field <= 22; field++)
+		p = strchr(p + 1, ' ');
+	return p && sscanf(p, " %llu", &start) == 1 ? start : 0;
+}
+
+/* In which boot of which machine, and among which processes of it, a number names a process; "" when that
+ * is unknown. */
+static void where_am_i(char *out, size_t size)
+{
+	char boot[64] = "", ns[64] = "";
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (f && !fgets(boot, sizeof(boot), f))
+		boot[0] = '\0';
+	if (f)
+		fclose(f);
+	boot[strcspn(boot, "\n")] = '\0';
+	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) <= 0)
+		boot[0] = '\0';
+	snprintf(out, size, "%s%s%s", boot, *boot ? " " : "", *boot ? ns : "");
+}
+
+/* "BOOT NAMESPACE PID START PID START HOLDER": of the script, and of ourselves, who renew. */
+static char *process_of(pid_t script, const char *holder)
+{
+	char here[140];
+
+	where_am_i(here, sizeof(here));
+	return rk_asprintf("%s %d %llu %d %llu %s", here, (int)script, started((int)script),
+		(int)getpid(), started((int)getpid()), holder);
+}
+
+/* The run that holds the Lease was killed on this machine: neither its script nor what renews the Lease
+ * is there any more. */
+static bool is_dead(const struct rk_val *lease, const char *holder)
+{
+	const char *p = rk_get_str(lease, "metadata", "annotations", PROCESS, NULL);
+	unsigned long long start[2];
+	char here[140];
+	int pid[2], n = 0;
+
+	where_am_i(here, sizeof(here));
+	if (!p || !*here || !rk_prefix(p, here))
+		return false;
+	p += strlen(here);
+	if (sscanf(p, " %d %llu %d %llu %n", &pid[0], &start[0], &pid[1], &start[1], &n) != 4 ||
+		!rk_streq(p + n, holder))
+		return false;
+	return started(pid[0]) != start[0] && started(pid[1]) != start[1];
 }
 
 /* A MicroTime, which has to have six digits behind the point. */
@@ -88,8 +160,10 @@ static void set_spec(struct job *j, struct rk_doc *d, struct rk_val *obj, bool a
 	rk_set_str(d, spec, "holderIdentity", j->holder);
 	rk_set_int(d, spec, "leaseDurationSeconds", (j->o->duration_ms + 999) / 1000);
 	rk_set_str(d, spec, "renewTime", now);
-	if (acquired)
-		rk_set_str(d, spec, "acquireTime", now);
+	if (!acquired)
+		return;
+	rk_set_str(d, spec, "acquireTime", now);
+	rk_set_str(d, rk_map_at(d, obj, "metadata", "annotations", NULL), PROCESS, j->process);
 }
 
 static int create(struct job *j, struct rk_doc *d, struct rk_err *err)
@@ -131,7 +205,7 @@ static int held_by_other(const struct rk_val *lease, const struct job *j, struct
 	char rest[16];
 
 	/* clocks that differ only delay or hasten taking over; the version decides who wins */
-	if (!holder || !*holder || renewed <= 0 || left < 0)
+	if (!holder || !*holder || renewed <= 0 || left < 0 || is_dead(lease, holder))
 		return 0;
 	rk_age(left, rest);
 	rk_err_set(err, RK_CONFLICT, "lease %s/%s is held by %.200s", j->ns, j->name, holder);
@@ -265,12 +339,14 @@ static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)
 	if (rc == 0)
 		rc = rk_k3k_ref(argv[0], rk_kube_namespace(j.k), &j.ns, &j.name, err);
 	j.holder = o->holder && *o->holder ? rk_strdup(o->holder) : default_holder();
+	j.process = process_of(j.parent, j.holder);
 	if (rc == 0)
 		rc = hold_it(&j, err);
 	rk_kube_free(j.k);
 	free(j.ns);
 	free(j.name);
 	free(j.holder);
+	free(j.process);
 	free(j.uid);
 	free(j.version);
 	return rc;
@@ -294,13 +370,14 @@ static const struct rk_cmd CMD = {
 	.description =
 		"Creates a Lease, prints a line once it is held, and renews it until the process "
 		"that started this one ends. Then the Lease is deleted. One that another holds is "
-		"a conflict, which names the holder; one that was not renewed for its duration "
-		"is taken over. deploy and destroy hold rk3k-CLUSTER in the namespace of the "
+		"a conflict, which names the holder; one that was not renewed for its duration, or "
+		"whose holder was killed on this machine, is taken over. deploy and destroy hold "
+		"rk3k-CLUSTER in the namespace of the "
 		"virtual cluster.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = VERBS,
-	.exit_status = "5 another holds it. 3 its namespace does not exist.",
+	.exit_status = "5 another run holds it. 3 its namespace was not found.",
 	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-destroy(1)",
 };
 

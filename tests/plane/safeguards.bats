@@ -148,6 +148,23 @@ is_renewed() { [[ $(renewed "$1") != "$2" ]]; }
 	within 5 is_gone one
 }
 
+@test "lease: taken over at once when its run was killed on this machine" {
+	script one
+	kill -KILL "$(pgrep -P "$PID")"
+	# what renewed it was killed, but the script is still at work
+	run --separate-stderr -5 rk3k lease hold one
+	kill -KILL "$PID"
+	within 5 gone "$PID"
+	kubectl get lease one
+	hold one
+	ended TERM 143
+	# another holder has written the Lease since
+	script one
+	kubectl patch lease one --type merge -p '{"spec": {"holderIdentity": "jane@elsewhere:1"}}'
+	kill -KILL "$(pgrep -P "$PID")" "$PID"
+	run --separate-stderr -5 rk3k lease hold one
+}
+
 @test "lease: wrong usage and a namespace that does not exist" {
 	run --separate-stderr -2 rk3k lease hold one --duration 0
 	run --separate-stderr -2 rk3k lease hold a/b/c
