@@ -42,7 +42,7 @@ struct job {
 	char *ns, *name, *holder;
 	char *process;	     /* what PROCESS says of us */
 	char *uid, *version; /* of the Lease as we last wrote it */
-	bool lost, unread;   /* unread: nobody takes what is printed, err says why */
+	bool lost, unread;   /* unread: the line could not be printed, err says why */
 	struct rk_err err;
 	pid_t parent;
 };
@@ -182,7 +182,7 @@ static int create(struct job *j, struct rk_doc *d, struct rk_err *err)
 	return 0;
 }
 
-/* On the condition that nobody has written it since version. */
+/* On the condition that no other process has written it since version. */
 static int update(
 	struct job *j, struct rk_doc *d, const char *version, bool acquired, struct rk_err *err)
 {
@@ -283,7 +283,7 @@ static void renew(void *arg)
 	rk_loop_after(j->loop, j->o->duration_ms / 4, renew, j);
 }
 
-/* In the loop, which then has the signals: whoever reads that the Lease is held may send one. */
+/* In the loop, which then has the signals: the reader of that line may send one. */
 static void say_held(void *arg)
 {
 	struct job *j = arg;
