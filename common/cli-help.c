@@ -9,7 +9,7 @@ const char *const rk_exit_codes[] = {
 	"2",
 	"wrong usage",
 	"3",
-	"not there: an object, a file, a precondition",
+	"not found: an object, a file, a precondition",
 	"4",
 	"timed out",
 	"5",
@@ -224,7 +224,7 @@ void rk_cli_help(
 	if (!verb && rk_verb_named(cmd))
 		help_verbs(out, cmd);
 	help_flags(out, flags_of, width);
-	rk_buf_puts(out, "\nExit codes: 0 done, 1 failed or found something, 2 usage, 3 not there, "
+	rk_buf_puts(out, "\nExit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
 			 "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
 	if (cmd->exit_status)
 		prose(out, cmd->exit_status, width);

@@ -217,7 +217,7 @@ static void help(const struct places *p)
 		rk_printf("  %-20s %s\n", t.v[i].name, t.v[i].summary);
 	tools_release(&t);
 	rk_printf("\nAn executable rk3k-NAME on PATH is a tool, too. Every tool: --help.\n"
-		  "Exit codes: 0 done, 1 failed or found something, 2 usage, 3 not there, "
+		  "Exit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
 		  "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
 }
 

@@ -170,7 +170,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 @test "destroy: --help names every exit code that comes" {
 	run --separate-stderr -3 "$RK3K_BIN/rk3k-destroy" -c nowhere.conf --yes
 	run -0 "$RK3K_BIN/rk3k-destroy" --help
-	assert_output --partial '3 not there'
+	assert_output --partial '3 not found'
 }
 
 @test "destroy: a namespace is not deleted when it cannot be told whose it is" {

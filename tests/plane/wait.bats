@@ -109,7 +109,7 @@ controller_runs() {
 	assert_success
 }
 
-@test "wait: exit codes: 3 not there, 4 not so, 2 wrong usage" {
+@test "wait: exit codes: 3 not found, 4 not so, 2 wrong usage" {
 	kubectl create configmap a
 	await configmap/b --for exists --timeout 0
 	assert_failure 3
