@@ -21,6 +21,10 @@ struct opts {
 static const struct rk_opt OPTS[] = {RK_OPT_DRY_RUN(struct opts, dry),
 	RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
+/* What apply kept in the object is all that there is to put back. */
+static const struct rk_opt REVERT_OPTS[] = {
+	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+
 struct job {
 	const struct opts *o;
 	struct rk_kube *host;
@@ -256,7 +260,7 @@ static const struct rk_verb VERBS[] = {
 	{.name = "apply", .summary = "switch SSL passthrough on", .opts = OPTS, .run = apply},
 	{.name = "revert",
 		.summary = "put the values back as they were before apply",
-		.opts = OPTS,
+		.opts = REVERT_OPTS,
 		.run = revert},
 	{.run = NULL}};
 

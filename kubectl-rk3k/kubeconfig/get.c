@@ -26,7 +26,7 @@ static void add_path(struct rk_doc *d, struct rk_val *args, const char *name, co
 	add_flag(d, args, name, full ? full : path);
 }
 
-/* The kubeconfig that the host was found in: whoever uses the entry may have set KUBECONFIG to another
+/* The kubeconfig that the host was found in: the user of the entry may have set KUBECONFIG to another
  * file, such as the one that the entry is in. Several files go into the plugin's environment. */
 static int add_kubeconfig(struct rk_doc *d, struct rk_val *x, struct rk_val *args,
 	const char *given, struct rk_err *err)
@@ -169,7 +169,7 @@ static int hold(struct rk_err *err)
 		sigsuspend(&old);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (got_signal == SIGINT)
-		return 0; /* what the user was told to press */
+		return 0; /* the key that the note names */
 	return rk_err_set(err, 128 + got_signal, "ended by signal %d", got_signal);
 }
 
@@ -316,9 +316,7 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	tell_choice(e, a);
 	if (rk_k3k_entry(a, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
 		return -1;
-	if (o->name)
-		e->name = o->name;
-	else
+	if (!e->name)
 		default_name(e, o, rk_kube_context(host));
 	return o->exec ? take_plugin(e, host, &o->kube, err) : 0;
 }
@@ -343,6 +341,9 @@ int get_with(const struct opts *o, int argc, char **argv,
 		ns = ns ? ns : rk_settings_ns(s);
 		ref = ref ? ref : rk_settings_cluster(s);
 	}
+	e.name = o->name;
+	if (rc == 0 && given && !e.name && !identity) /* other identities have other names */
+		e.name = rk_setting(s, RK_KEY_KUBECONFIG_NAME);
 	if (rc == 0)
 		rc = rk_kube_open(&host, &o->kube, err);
 	if (rc == 0)

@@ -124,6 +124,13 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	assert_equal "$(name --name mine)" mine
 }
 
+@test "kubeconfig get: -c names the entry by KUBECONFIG_NAME" {
+	serve
+	echo KUBECONFIG_NAME=mine >named.conf
+	assert_equal "$("$BIN/rk3k-kubeconfig" get -q -o json -c named.conf | jq -r .contexts[0].name)" mine
+	assert_equal "$("$BIN/rk3k-kubeconfig" get -q -o json -c named.conf --name other | jq -r .contexts[0].name)" other
+}
+
 @test "wait: a credential plugin that hangs ends with --timeout and the first signal" {
 	local rc=0 began=$SECONDS
 	serve
