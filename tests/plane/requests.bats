@@ -362,6 +362,7 @@ waits() {
 		$(listed "$core/$NS/persistentvolumeclaims")
 		$(listed "$core/$NS/events")
 		$(listed $apps/k3k-system/deployments)
+		$(listed $core/k3k-system/pods)
 		$(listed /apis/storage.k8s.io/v1/storageclasses)
 	END
 	for kind in cert-manager rancher; do
@@ -373,6 +374,7 @@ waits() {
 			$(listed /apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts $one=$kind)
 			$(listed /apis/batch/v1/namespaces/kube-system/jobs $of=$kind)
 			$(listed $core/kube-system/pods $of=$kind)
+			$(listed $core/kube-system/secrets $one=chart-values-$kind)
 			$(listed $core/kube-system/events)
 			$(listed $apps/$cattle/deployments)
 			$(listed $core/$cattle/pods)
