@@ -253,7 +253,7 @@ static enum verdict chart_failing(struct await *w, const struct rk_chart *c, str
 	add_part(&r->fault, "the install of chart %s keeps failing: %s", c->name,
 		w->log_cause.len ? w->log_cause.s
 		: c->reason	 ? c->reason
-				 : "its log says nothing");
+				 : "its log is empty");
 	rk_buf_reset(&r->hint);
 	rk_buf_addf(&r->hint,
 		"see the whole log with: kubectl rk3k kubeconfig get %s/%s%s -- kubectl logs -n %s "

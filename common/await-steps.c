@@ -967,7 +967,7 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	if (cert && why.len)
 		add_part(&r->line, "Certificate: %s", why.s);
 	else if (!cert && !secret)
-		add_part(&r->line, "and nobody has asked for it: there is no Certificate %s", name);
+		add_part(&r->line, "no Certificate %s requests it", name);
 	look_issuer(w, cert, r);
 	look_requests(w, name, r);
 	if (!secret && !cert)

@@ -98,7 +98,7 @@ static int read_facts(struct rk_cert *c, struct rk_err *err)
 
 	if (!seconds(X509_get0_notBefore(x), &c->not_before) ||
 		!seconds(X509_get0_notAfter(x), &c->not_after))
-		return rk_err_set(err, RK_FAIL, "certificate 1 is damaged: its dates are no dates");
+		return rk_err_set(err, RK_FAIL, "certificate 1 is damaged: its dates are invalid");
 	n = i2d_X509(x, &der);
 	if (n < 0)
 		return rk_err_set(err, RK_FAIL, "certificate 1 is damaged");

@@ -42,7 +42,7 @@ static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, 
 		return 0;
 	if (res->status == 401 || res->status == 403) {
 		rk_err_set(err, RK_CONFLICT, "%s: %s", what,
-			!a->user ? "it wants credentials" : "it refuses the credentials");
+			!a->user ? "credentials required" : "the server rejected the credentials");
 	} else if (res->status == 404) {
 		rk_err_set(err, RK_NOTFOUND, "%s: not there", what);
 	} else if (res->status >= 300 && res->status < 400) {
@@ -562,7 +562,7 @@ void rk_repo_remedy(const struct rk_settings *s, const char *address,
 		rk_err_hint(err, "set HELM_REPO_USER and HELM_REPO_PASS, or log in and set "
 				 "CREDENTIALS");
 	else if (a->from && !rk_streq(a->from, "HELM_REPO_USER"))
-		rk_err_hint(err, "log in anew: user %.100s came from %.200s", a->user, a->from);
+		rk_err_hint(err, "log in again: user %.100s came from %.200s", a->user, a->from);
 	else
 		rk_err_hint(err, "see HELM_REPO_USER and HELM_REPO_PASS");
 }

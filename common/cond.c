@@ -285,7 +285,7 @@ bool rk_cond_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_
 		if (obj)
 			rk_buf_puts(why, rk_get_str(obj, "metadata", "deletionTimestamp", NULL)
 						 ? "is still there, being deleted"
-						 : "is still there, and nobody has deleted it");
+						 : "still exists, and was not deleted");
 		return !obj;
 	}
 	if (!obj) {

@@ -530,8 +530,9 @@ static int ask_helper(struct rk_creds *c, const char *helper, const char *host, 
 	struct rk_err *err)
 {
 	if (!helper_name_ok(helper))
-		return rk_err_set(err, RK_FAIL, "%s: \"%.60s\" is no name of a credential helper",
-			l->from, helper);
+		return rk_err_set(err, RK_FAIL,
+			"%s: \"%.60s\" is not a valid name of a credential helper", l->from,
+			helper);
 	if (run_helper(c, helper, host, l, err) == 0)
 		return 0;
 	if (err->code == RK_NOTFOUND)

@@ -288,7 +288,7 @@ static int scan_attr(struct scan *x)
 	if (!a.name_len || !has(x, "=") || has(x, "=="))
 		return fail(x, "expected NAME = value");
 	if (is_there(x, &a))
-		return fail_at(x, a.name, RK_CONFLICT, "this attribute is there twice");
+		return fail_at(x, a.name, RK_CONFLICT, "duplicate attribute");
 	x->at++;
 	if (scan_value(x, &a) < 0)
 		return -1;
@@ -316,7 +316,7 @@ static int scan(struct scan *x)
 	if (has(x, "\xef\xbb\xbf"))
 		x->at = 3;
 	if (memchr(x->s, 0, x->n))
-		return fail(x, "a NUL byte: this is no text");
+		return fail(x, "a NUL byte: not a text file");
 	while (x->at < x->n) {
 		if (is_blank(x->s[x->at]) || x->s[x->at] == '\n')
 			x->at++;

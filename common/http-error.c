@@ -248,8 +248,8 @@ static int why(struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 			"it answered HTTP 206: a part of the content, which was not asked for",
 			NULL);
 	case CURLE_URL_MALFORMAT:
-		return fail(err, RK_REASON_NONE, RK_USAGE, "the path of the request is no URL path",
-			NULL);
+		return fail(err, RK_REASON_NONE, RK_USAGE,
+			"the path of the request is not a URL path", NULL);
 	default:
 		if (rk_http_broken(rc))
 			return fail_broken(x, err);

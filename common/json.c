@@ -276,8 +276,7 @@ static int close_container(struct walk *w, char c)
 		return unexpected(w, w->pos);
 	dup = map ? rk_tree_duplicate(v) : NULL;
 	if (dup)
-		return rk_tree_error(
-			w->d, dup->line, w->err, "key \"%s\" is there twice", dup->key);
+		return rk_tree_error(w->d, dup->line, w->err, "duplicate key \"%s\"", dup->key);
 	v->end = w->pos + 1;
 	w->open = v->parent;
 	w->depth--;

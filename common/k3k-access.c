@@ -113,7 +113,7 @@ static int split_address(const char *given, char **host, int64_t *port, struct r
 	if (strstr(given, "://") && p == given)
 		s[0] = 0;
 	if (!s[0]) {
-		rk_err_set(err, RK_USAGE, "--server %s is no address", given);
+		rk_err_set(err, RK_USAGE, "invalid address --server %s", given);
 		return rk_err_hint(
 			err, "write https://HOST[:PORT], HOST, HOST:PORT or [IPv6]:PORT");
 	}

@@ -157,8 +157,9 @@ int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct 
 		if (why.reason == RK_REASON_TOO_LARGE)
 			return rk_kube_unexpected(a, err,
 				"too many values for an answer of %zu bytes", res->body.len);
-		return rk_kube_unexpected(a, err, "the answer is no JSON object (%zu bytes of %s)",
-			res->body.len, res->content_type[0] ? res->content_type : "no type");
+		return rk_kube_unexpected(a, err,
+			"the answer is not a JSON object (%zu bytes of %s)", res->body.len,
+			res->content_type[0] ? res->content_type : "no type");
 	}
 	if (rk_kube_check(a, *out, err) == 0)
 		return 0;

@@ -348,8 +348,8 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 	rk_buf_addf(&text, "HTTP status %d", res->status);
 	if (strstr(res->content_type, "html")) {
 		rk_buf_puts(&text, " with an HTML page");
-		rk_err_hint(err, "this is no Kubernetes API; is there a proxy or a login page in "
-				 "front of it?");
+		rk_err_hint(
+			err, "not a Kubernetes API; is a proxy or a login page in front of it?");
 	} else {
 		clean(&body, head, a->secret);
 		if (body.len)

@@ -53,7 +53,7 @@ static int choose_cluster(const struct rk_kubeconfig *kc, const struct rk_kube_f
 		return no_such(kc, "cluster", name, err);
 	if (c->context && name)
 		return rk_err_set(err, RK_NOTFOUND,
-			"%s: context \"%s\" names cluster \"%s\", which is not there",
+			"%s: context \"%s\" names cluster \"%s\", which does not exist",
 			c->context->file->path, c->context->name, name);
 	if (c->context)
 		return rk_err_set(err, RK_NOTFOUND, "%s: context \"%s\" names no cluster",

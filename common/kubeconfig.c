@@ -194,7 +194,7 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 		if (err)
 			*err = e;
 		if (e.code == RK_NOTFOUND)
-			rk_err_hint(err, "give a file that is there with --kubeconfig");
+			rk_err_hint(err, "give an existing file with --kubeconfig");
 		return rk_err_wrap(err, "kubeconfig");
 	}
 	return rk_kubeconfig_read(kc->doc, text.s, text.len, f->path, &f->root, err);

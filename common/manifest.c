@@ -240,8 +240,7 @@ static int fill_node(struct fill *f, struct rk_val *v)
 	}
 	dup = v->kind == RK_MAP ? rk_tree_duplicate(v) : NULL;
 	if (dup)
-		return rk_tree_error(
-			f->d, dup->line, f->err, "key \"%s\" is there twice", dup->key);
+		return rk_tree_error(f->d, dup->line, f->err, "duplicate key \"%s\"", dup->key);
 	return 0;
 }
 

@@ -516,7 +516,7 @@ int rk_confirm(const char *question, struct rk_err *err)
 
 	if (rk_ask(text, false, &answer, err) < 0)
 		return err && err->code == RK_USAGE
-			       ? rk_err_hint(err, "say --yes to go on without a question")
+			       ? rk_err_hint(err, "use --yes to skip this prompt")
 			       : -1;
 	return rk_streq(answer.s, "y") || rk_streq(answer.s, "Y") || rk_streq(answer.s, "yes");
 }

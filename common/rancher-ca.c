@@ -97,7 +97,7 @@ static int check_pin(const struct rk_rancher_conf *conf, const struct rk_buf *te
 	rk_err_set(err, RK_CONFLICT, "%s: the CA at /cacerts has another fingerprint: %s",
 		conf->url,
 		rk_cert_parse(&c, text->s, text->len, NULL) == 0 ? rk_cert_fingerprint(c)
-								 : "it is no certificate");
+								 : "it is not a certificate");
 	return rk_err_hint(err, "do not go on before you know which one is right");
 }
 

@@ -54,7 +54,7 @@ static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
 
 static int no_token(struct rk_err *err)
 {
-	return rk_err_set(err, RK_FAIL, "the answer is no token");
+	return rk_err_set(err, RK_FAIL, "the answer is not a token");
 }
 
 static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)

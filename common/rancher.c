@@ -152,7 +152,8 @@ int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer is not JSON (HTTP %d)", r->base,
 			what, res.status);
 	if ((*out)->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "%s: %s: the answer is no object", r->base, what);
+		return rk_err_set(
+			err, RK_FAIL, "%s: %s: the answer is not an object", r->base, what);
 	return 0;
 }
 
@@ -182,7 +183,7 @@ static int ping(struct rk_rancher *r, struct rk_err *err)
 	if (rk_rancher_is_page(&res))
 		rk_rancher_page_error(&res, "ask /ping", err);
 	else
-		rk_err_set(err, RK_FAIL, "/ping does not say pong: this is no Rancher");
+		rk_err_set(err, RK_FAIL, "/ping does not answer pong: not a Rancher server");
 	return rk_err_wrap(err, "%s", r->base);
 }
 

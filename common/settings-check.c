@@ -74,7 +74,7 @@ static void cross_hosts(struct check *c)
 		if (among(&hosts, api.v[i]))
 			rk_problem_add(c->p, true, "K3K_API_HOSTNAME",
 				"\"%s\" is a name of Rancher as well: the API's passthrough would "
-				"take Rancher's traffic; give the API a name of its own",
+				"take Rancher's traffic; give the API a separate name",
 				api.v[i]);
 	rk_strv_release(&hosts);
 	rk_strv_release(&api);
@@ -92,7 +92,8 @@ static void cross_password(struct check *c)
 			"has %zu characters; expected at least 12 characters", chars);
 	if (rk_streq(pw, "admin1234567"))
 		warning(c, RK_KEY_BOOTSTRAP_PW,
-			"is the public default of older scripts; leave it unset to have one "
+			"is the public default of the rancher-k3k scripts; leave it unset to have "
+			"one "
 			"generated");
 }
 

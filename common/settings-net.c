@@ -16,7 +16,7 @@ const char *rk_net_parse(const char *text, struct rk_net *n)
 	n->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
 	memset(n->a, 0, sizeof(n->a));
 	if (inet_pton(n->family, addr, n->a) != 1)
-		return "is no network";
+		return "is not a network";
 	if (!rk_parse_int(slash + 1, 1, n->family == AF_INET ? 32 : 128, &bits))
 		return "has no valid prefix length";
 	n->bits = (int)bits;

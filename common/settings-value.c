@@ -76,7 +76,7 @@ static const char *host_trouble(const char *h)
 		return "carries a port";
 	if (strchr(h, '*'))
 		return "is a wildcard";
-	return rk_subdomain_ok(h) ? NULL : "is no DNS name";
+	return rk_subdomain_ok(h) ? NULL : "is not a DNS name";
 }
 
 static void check_host(struct check *c, const char *v)
@@ -120,7 +120,7 @@ static const char *registry_trouble(const char *r)
 			       : "is no IPv6 address";
 	}
 	host = rk_strndup(r, n);
-	return rk_subdomain_ok(host) ? NULL : "is no host name";
+	return rk_subdomain_ok(host) ? NULL : "is not a host name";
 }
 
 static void check_registry(struct check *c, const char *v)
@@ -217,9 +217,9 @@ static void check_size(struct check *c, const char *v)
 		size[--n] = '\0';
 	len = strspn(size, "0123456789");
 	if (!len || n != len + 2 || size[len + 1] != 'i' || !strchr("GTM", size[len]))
-		refuse(c, v, "is no size");
+		refuse(c, v, "is not a size");
 	else if (strspn(size, "0") == len || len > 9)
-		refuse(c, v, "is no size a volume can have");
+		refuse(c, v, "is not a valid size for a volume");
 	else
 		put(c, size);
 }
@@ -254,7 +254,7 @@ static const char *repo_trouble(const char *r)
 	if (rk_prefix(r, "oci://") && (*path != '/' || !path[1]))
 		return "names a registry but no chart";
 	if (rk_prefix(r, "oci://") && strchr(strrchr(path, '/'), ':'))
-		return "carries a version (the version has a key of its own)";
+		return "includes a version, which has a separate key";
 	return NULL;
 }
 
@@ -288,9 +288,9 @@ static void check_version(struct check *c, const char *v)
 	if (strlen(text) > 100 ||
 		text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ."
 				  "_+-")])
-		refuse(c, v, "is no version");
+		refuse(c, v, "is not a version");
 	else if (!is_digit(*text) && !(*text == 'v' && is_digit(text[1])))
-		refuse(c, v, "is no version");
+		refuse(c, v, "is not a version");
 	else
 		put(c, text);
 }
@@ -489,7 +489,7 @@ static void check_email(struct check *c, const char *v)
 
 	if (!at || at == mail || strchr(at + 1, '@') || !strchr(at, '.') ||
 		mail[strcspn(mail, " ,;<>\"\t")])
-		refuse(c, v, "is no e-mail address");
+		refuse(c, v, "is not an e-mail address");
 	else
 		put(c, mail);
 }
@@ -520,7 +520,7 @@ static void check_registries(struct check *c, const char *v)
 static void check_label(struct check *c, const char *v)
 {
 	if (!rk_label_ok(v, strlen(v)))
-		refuse(c, v, "is no DNS label");
+		refuse(c, v, "is not a DNS label");
 }
 
 /* The StatefulSet k3k-CLUSTER-server puts its name and an 11-byte revision hash into a label of its
@@ -544,7 +544,7 @@ static void check_cluster(struct check *c, const char *v)
 static void check_object_name(struct check *c, const char *v)
 {
 	if (!rk_subdomain_ok(v))
-		refuse(c, v, "is no object name");
+		refuse(c, v, "is not an object name");
 }
 
 static void check_later(struct check *c, const char *v RK_UNUSED)

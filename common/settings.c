@@ -33,7 +33,7 @@ const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 	K(K3K_API_HOSTNAME, HOSTS, 0, NULL, "DNS names separated by commas",
 		"names for the virtual cluster's API on 443 through a TLS-passthrough ingress;"
 		" unset: a node port"),
-	K(CUSTOM_CA, LATER, 0, NULL, "", "does nothing, as in older scripts"),
+	K(CUSTOM_CA, LATER, 0, NULL, "", "has no effect, as in the rancher-k3k scripts"),
 	K(BOOTSTRAP_PW, TEXT, S | A, NULL, "at least 12 characters",
 		"Rancher's first password; unset: generated"),
 	K(PVC_SIZE, SIZE, A, "50Gi", "digits followed by Gi, Ti or Mi, such as 50Gi",

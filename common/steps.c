@@ -128,7 +128,7 @@ int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct 
 		return rk_err_set(err, RK_NOTFOUND, "step %s has nothing to do with these settings",
 			step->name);
 	if (!step->build)
-		return rk_err_set(err, RK_USAGE, "step %s is a tool of its own", step->name);
+		return rk_err_set(err, RK_USAGE, "step %s is a separate tool", step->name);
 	*out = rk_seq(d);
 	if (step->build(d, s, *out, err) < 0)
 		return rk_err_wrap(err, "step %s", step->name);

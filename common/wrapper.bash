@@ -235,7 +235,7 @@ settings_words() {
 confirm() {
 	local answer
 	[[ -z $yes && ${#dry[@]} -eq 0 ]] || return 0
-	[[ -t 0 ]] || die 2 "no terminal to ask on; say --yes"
+	[[ -t 0 ]] || die 2 "no terminal to prompt on; use --yes"
 	read -r -p "$1 [y/N] " answer || true
 	[[ $answer == [yY] || $answer == [yY]es ]] || { warn "aborted" && exit 0; }
 }

@@ -428,7 +428,7 @@ static int set_typed(struct reader *r, const yaml_event_t *e, struct rk_val *v)
 	case RK_PLAIN_INF:
 		break;
 	}
-	return fail(r, &e->start_mark, "%s is no number JSON has: put a string in quotes", s);
+	return fail(r, &e->start_mark, "%s is not a JSON number: put a string in quotes", s);
 }
 
 /* libyaml drops the tag "!", which makes a plain scalar a string. */
@@ -579,7 +579,8 @@ static int on_alias(struct reader *r, const yaml_event_t *e)
 	if (!from)
 		return fail(r, &e->start_mark, "alias *%s has no anchor", name);
 	if (is_open(r, from))
-		return fail(r, &e->start_mark, "alias *%s is inside what it stands for", name);
+		return fail(
+			r, &e->start_mark, "alias *%s refers to a value that contains it", name);
 	if (wants_key(r))
 		return take_key(r, e, from, byte_at(r, &e->start_mark));
 	v = new_value(r, e);
@@ -619,8 +620,7 @@ static int on_close(struct reader *r, const yaml_event_t *e)
 	if (v->kind == RK_MAP && !r->loose)
 		dup = rk_tree_duplicate(v);
 	if (dup)
-		return rk_tree_error(
-			r->d, dup->line, r->err, "key \"%s\" is there twice", dup->key);
+		return rk_tree_error(r->d, dup->line, r->err, "duplicate key \"%s\"", dup->key);
 	/* A block ends where its last value does, not after the blanks and comments behind it. */
 	v->end = r->flow[r->depth] || !v->last ? byte_at(r, &e->end_mark) : v->last->end;
 	r->open = v->parent;

@@ -38,7 +38,7 @@ static const struct rk_opt options[] = {
 	{"show-secrets", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, show_secrets),
 		.help = "with --diff: show the values of Secrets"},
 	{"force-conflicts", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, force),
-		.help = "take fields over from whoever set them"},
+		.help = "take fields over from other field managers"},
 	{"adopt", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, adopt),
 		.help = "take fields over that were set with kubectl; what kubectl apply had set "
 			"and the input lacks goes"},

@@ -278,7 +278,7 @@ static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err
 	if (fstat(fd, &st) < 0)
 		return rk_err_set(err, RK_USAGE, "--secrets-fd %d: %s", fd, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return rk_err_set(err, RK_USAGE, "--secrets-fd %d is no file", fd);
+		return rk_err_set(err, RK_USAGE, "--secrets-fd %d is not a file", fd);
 	if (st.st_mode & 077)
 		return rk_err_set(
 			err, RK_CONFLICT, "--secrets-fd %d: others can read that file", fd);
@@ -427,7 +427,7 @@ static int secret_value(
 		return 0;
 	}
 	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET))
-		return rk_err_set(err, RK_USAGE, "%s is no secret of the configuration", name);
+		return rk_err_set(err, RK_USAGE, "%s is not a secret of the configuration", name);
 	return rk_setting_secret(s, k, value, err);
 }
 

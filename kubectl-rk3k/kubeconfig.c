@@ -158,7 +158,7 @@ static const struct rk_opt REMOVE_OPTS[] = {OPT_KUBECONFIG,
 	{.name = "ignore-not-found",
 		.kind = RK_OPT_FLAG,
 		AT(ignore),
-		.help = "an entry that is not there is no error"},
+		.help = "a missing entry is not an error"},
 	OPT_LOCK_WAIT, RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_OUT(struct opts, out),
 	RK_OPT_END};
 

@@ -59,10 +59,9 @@ static int parse_values(struct job *j, const char *text, struct rk_val **out, st
 		*out = rk_map(j->d);
 	if ((*out)->kind == RK_MAP)
 		return 0;
-	rk_err_set(
-		err, RK_CONFLICT, "HelmChartConfig %s/%s: spec.valuesContent is no map", NS, NAME);
-	return rk_err_hint(
-		err, "mend it by hand first: kubectl edit helmchartconfig -n %s %s", NS, NAME);
+	rk_err_set(err, RK_CONFLICT, "HelmChartConfig %s/%s: spec.valuesContent is not a map", NS,
+		NAME);
+	return rk_err_hint(err, "repair it first: kubectl edit helmchartconfig -n %s %s", NS, NAME);
 }
 
 static bool is_on(const struct rk_val *values)
@@ -82,8 +81,8 @@ static int check_path(const struct rk_val *values, struct rk_err *err)
 	if ((!c || c->kind == RK_MAP || c->kind == RK_NULL) &&
 		(!e || e->kind == RK_MAP || e->kind == RK_NULL))
 		return 0;
-	return rk_err_set(err, RK_CONFLICT, "HelmChartConfig %s/%s: controller.extraArgs is no map",
-		NS, NAME);
+	return rk_err_set(err, RK_CONFLICT,
+		"HelmChartConfig %s/%s: controller.extraArgs is not a map", NS, NAME);
 }
 
 /* --- writing --- */

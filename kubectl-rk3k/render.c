@@ -76,7 +76,7 @@ static int step_named(const char *name, const struct rk_step **step, struct rk_e
 	}
 	near = *step ? NULL : rk_nearest(name, known);
 	rk_err_set(err, RK_USAGE,
-		*step ? "step %.64s is a tool of its own" : "no step is called %.64s", name);
+		*step ? "step %.64s is a separate tool" : "no step is called %.64s", name);
 	if (near)
 		return rk_err_hint(err, "did you mean %s?", near);
 	return rk_err_hint(err, "steps are %s, or all", names.s);

@@ -121,7 +121,8 @@ static int check_name(const struct merge *m, const char *name, struct rk_err *er
 {
 	if (m->o->name || !rk_streq(name, "default"))
 		return 0;
-	rk_err_set(err, RK_USAGE, "%s uses the name \"default\", which says nothing", m->source);
+	rk_err_set(err, RK_USAGE, "%s uses the name \"default\", which identifies no cluster",
+		m->source);
 	return rk_err_hint(err, "give the entry a name: --name NAME");
 }
 
@@ -227,8 +228,7 @@ static int other_cluster(struct merge *m, const struct rk_kc_item *it, const str
 	rk_err_set(err, RK_CONFLICT,
 		"%s: there is a %s \"%s\" already, with another server (%s) and another CA", path,
 		kinds[it->kind], it->name, was);
-	return rk_err_hint(
-		err, "--force puts the new one in its place, --name gives it another name");
+	return rk_err_hint(err, "--force replaces it, --name gives the new one another name");
 }
 
 /* A context that this merge writes, or that is for a cluster it writes. */

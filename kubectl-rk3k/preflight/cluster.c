@@ -103,7 +103,8 @@ static void compare_cluster(struct flight *f, const struct rk_val *have, const s
 	restarts(f, have, want, "serverArgs", "the servers restart");
 	restarts(f, have, want, "secretMounts", "the servers restart");
 	restarts(f, have, want, "tlsSANs",
-		"the servers' certificate does not follow before the virtual cluster is made anew");
+		"the servers' certificate does not follow before the virtual cluster is created "
+		"again");
 }
 
 /* Secrets of a Cluster that is gone carry its old token: a new one would not come up. */
@@ -146,7 +147,7 @@ void check_cluster(struct flight *f)
 	compare_cluster(
 		f, rk_get(f->cluster, "spec", NULL), rk_get(rk_at(objects, 0), "spec", NULL));
 	if (f->stops + f->warnings == before)
-		row(f, OK, "cluster", "%s/%s is there, phase %s", rk_settings_ns(f->s),
+		row(f, OK, "cluster", "%s/%s exists, phase %s", rk_settings_ns(f->s),
 			rk_settings_cluster(f->s),
 			text_at(rk_get(f->cluster, "status", NULL), "phase", NULL));
 }

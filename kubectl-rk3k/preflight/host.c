@@ -190,7 +190,7 @@ static void check_left_crd(struct flight *f)
 	if (rk_streq(release, "k3k") && rk_streq(at, ns))
 		return;
 	row(f, STOP, "controller",
-		"CRD %s is there, but not of release %s/k3k, and helm will refuse to take it over; "
+		"CRD %s exists, but not of release %s/k3k, and helm will refuse to take it over; "
 		"label it app.kubernetes.io/managed-by=Helm and annotate it "
 		"meta.helm.sh/release-name=k3k meta.helm.sh/release-namespace=%s, or delete it if "
 		"no "

@@ -91,7 +91,7 @@ void check_ingress(struct flight *f)
 		row(f, STOP, "ingress", "the ingress controller of the host has no ready pod");
 	else if (!c.found)
 		row(f, WARN, "ingress",
-			"class %s is there, but no controller that rk3k knows; the last step will "
+			"class %s exists, but no controller that rk3k knows; the last step will "
 			"tell whether one answers",
 			want);
 	else
@@ -174,7 +174,8 @@ static void check_name(struct flight *f, const char *host, const struct rk_buf *
 		row(f, OK, "dns", "%s is %s", host, seen.s);
 	else
 		row(f, WARN, "dns",
-			"%s is %s, which is no address of the host's nodes, balancers or Ingresses",
+			"%s is %s, which is not an address of the host's nodes, balancers or "
+			"Ingresses",
 			host, seen.s);
 }
 

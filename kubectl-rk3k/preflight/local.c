@@ -124,7 +124,7 @@ static void check_ca_pair(struct flight *f)
 	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
 		return;
 	if (!rk_cert_is_ca(c))
-		row(f, STOP, "certificates", "CA_CERT_PATH: %s is no CA certificate",
+		row(f, STOP, "certificates", "CA_CERT_PATH: %s is not a CA certificate",
 			rk_cert_subject(c));
 	else if (rk_cert_check_key(c, key.s, key.len, &err) < 0)
 		row_trouble(f, "CA_KEY_PATH", &err);
@@ -187,7 +187,7 @@ static void check_private_ca(struct flight *f)
 	rk_auto_cert *c = cert_of(f, RK_KEY_PRIVATE_CA_PATH, &text);
 
 	if (c && !rk_cert_is_ca(c))
-		row(f, WARN, "certificates", "PRIVATE_CA_PATH: %s is no CA certificate",
+		row(f, WARN, "certificates", "PRIVATE_CA_PATH: %s is not a CA certificate",
 			rk_cert_subject(c));
 }
 

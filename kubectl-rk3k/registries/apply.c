@@ -97,7 +97,7 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 			"cluster %s/%s is ephemeral: the restart that this change brings loses all "
 			"that is in it",
 			ns, name);
-		return rk_err_hint(err, "say --yes-lose-data if it may");
+		return rk_err_hint(err, "use --yes-lose-data to allow it");
 	}
 	if (patch_one(j, j->host, &RK_CLUSTER, ns, name, cluster, patch, err) < 0)
 		return -1;
@@ -138,7 +138,7 @@ static int apply_all(struct job *j, struct rk_err *err)
 		apply_host(j, err) < 0)
 		return -1;
 	if (!cluster) {
-		rk_note("cluster %s/%s is not there yet; deploy makes it with these",
+		rk_note("cluster %s/%s does not exist yet; deploy creates it with these settings",
 			rk_settings_ns(j->s), rk_settings_cluster(j->s));
 		return 0;
 	}

@@ -343,7 +343,7 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 		rc = look_inside(l, hosts, &err);
 	}
 	if (rc < 0)
-		problem(l, "the inside cannot be seen: %s", err.msg);
+		problem(l, "cannot connect to the virtual cluster: %s", err.msg);
 	rk_kube_free(l->virt);
 	l->virt = NULL;
 	rk_k3k_access_release(&access);

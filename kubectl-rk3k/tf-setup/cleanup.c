@@ -247,7 +247,7 @@ static void find_all_lost(struct job *j)
 		find_lost(j, LOST_KUBECONFIG, drop_new_kubeconfig, "a token of a kubeconfig");
 	else
 		rk_warn("a token kubeconfig-... may exist in Rancher although its answer did not "
-			"arrive; it expires by itself");
+			"arrive; it expires without further action");
 	j->lost &= ~(unsigned)LOST_KUBECONFIG; /* it has no description by which to find it later */
 }
 

@@ -61,7 +61,8 @@ static int url_of_ingress(struct job *j, struct rk_err *err)
 		rc = rk_rancher_url(hosts.v[0], &j->url, err);
 	} else {
 		rk_err_set(err, RK_NOTFOUND,
-			"no address: Ingress %s/%s is not there or has no host", j->ns, names.name);
+			"no address: Ingress %s/%s does not exist or has no host", j->ns,
+			names.name);
 		rc = rk_err_hint(err, "give --url https://HOST");
 	}
 	rk_strv_release(&hosts);

@@ -65,7 +65,7 @@ doc() { # jq filter, then config's arguments
 	for key in HOSTNAME PVC_SIZE SERVER_COUNT TLS_SOURCE BOOTSTRAP_PW CLUSTER; do
 		assert_regex "$stderr" "rk3k-config: $key: "
 	done
-	assert_regex "$stderr" 'PVC_SIZE: "50GB" is no size; expected digits followed by Gi, Ti or Mi'
+	assert_regex "$stderr" 'PVC_SIZE: "50GB" is not a size; expected digits followed by Gi, Ti or Mi'
 	assert_regex "$stderr" '6 problems in the configuration'
 	refute_regex "$stderr" 'short'
 }
@@ -97,7 +97,7 @@ doc() { # jq filter, then config's arguments
 @test "config: keys of later days and CUSTOM_CA are answered with a warning" {
 	conf HOSTNAME=r.example.com CUSTOM_CA=x BACKUP_S3_ENDPOINT=s3.example.com
 	run -0 --separate-stderr "$config" -c deploy.conf
-	assert_regex "$stderr" 'warning: CUSTOM_CA is set, but does nothing'
+	assert_regex "$stderr" 'warning: CUSTOM_CA is set, but has no effect'
 	assert_regex "$stderr" 'warning: BACKUP_S3_ENDPOINT is set, but backups are not made yet'
 	assert_equal "$(jq 'has("CUSTOM_CA") or has("BACKUP_S3_ENDPOINT")' <<<"$output")" false
 }

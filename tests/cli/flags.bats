@@ -36,7 +36,7 @@ config_tells() {
 	assert_line --partial 'kind: Cluster'
 	run -7 "$RK3K_BIN/rk3k-deploy" -c deploy.conf --print --print=false
 	run -2 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --yes --yes=false </dev/null
-	assert_output --partial 'no terminal to ask on'
+	assert_output --partial 'no terminal to prompt on'
 	run -0 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --yes=false --dry-run=none --dry-run --only kubeconfig </dev/null
 	run -2 "$RK3K_BIN/rk3k-destroy" -c deploy.conf --dry-run --dry-run=none </dev/null
 }

@@ -85,7 +85,7 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 }
 
 @test "rk3k: a kubeconfig that is not there: one line, exit 3, for every command" {
-	FLAGS='--kubeconfig /nowhere' each refused 3 "cannot open /nowhere: No such file or directory; give a file"
+	FLAGS='--kubeconfig /nowhere' each refused 3 "cannot open /nowhere: No such file or directory; give an existing file"
 }
 
 @test "rk3k: no such context: one line, exit 3, for every command" {

@@ -541,7 +541,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_output '{"docker.io":{"auth":"dTpw","password":"p","username":"u"}}'
 	echo '{"credsStore":"../evil"}' >config.json
 	run -1 --separate-stderr reg render file --registry h --credentials config.json
-	assert_regex "$stderr" 'no name of a credential helper'
+	assert_regex "$stderr" 'not a valid name of a credential helper'
 }
 
 @test "registries: docker: a helper that is missing or fails is an error that names it" {
@@ -743,6 +743,6 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_output --regexp "^https://127.0.0.1:$first redirects to 127.0.0.1:$second: .*; PRIVATE_CA_PATH is not used for 127.0.0.1:$second, which was not named: add it to HELM_REPO_HOSTS"
 	run -1 --separate-stderr check "127.0.0.1:$first,127.0.0.1:$second"
 	run -0 jq -r '.[0] | .detail + "; " + .remedy' <<<"$output"
-	assert_output --regexp "redirects to 127.0.0.1:$second: .*it wants credentials; the login of 127.0.0.1:$first is not sent to 127.0.0.1:$second"
+	assert_output --regexp "redirects to 127.0.0.1:$second: .*credentials required; the login of 127.0.0.1:$first is not sent to 127.0.0.1:$second"
 	kill "$servers_PID"
 }

@@ -135,7 +135,7 @@ ingress host'
 	run -0 grep -A1 passthrough <(steps)
 	assert_output $'passthrough host\ncluster host'
 	run -2 --separate-stderr "$bin/rk3k-render" passthrough -c doc.json
-	assert_regex "$stderr" 'tool of its own'
+	assert_regex "$stderr" 'separate tool'
 }
 
 @test "render: every listed step yields objects, every other is exit 3" {

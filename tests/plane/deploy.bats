@@ -168,7 +168,7 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 		assert_output --partial "aborted"
 		# shellcheck disable=SC2086 # words of a command
 		run --separate-stderr -2 $question </dev/null
-		[[ $stderr == *"no terminal to ask on; say --yes"* ]]
+		[[ $stderr == *"no terminal to prompt on; use --yes"* ]]
 	done
 	sleep 0.5
 	run -0 writes

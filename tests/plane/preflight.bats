@@ -240,11 +240,11 @@ checked() { # CHECK [FLAG...]
 @test "preflight: charts: no credentials, wrong credentials, no CA: each in its words" {
 	conf "PRIVATE_CA_PATH=$CHART_CA" "HELM_REPO_HOSTS=${CHART_HTTP_PRIVATE#https://}" "RANCHER_REPO=$CHART_HTTP_PRIVATE"
 	run -0 checked charts
-	assert_line --partial "failed $CHART_HTTP_PRIVATE/index.yaml: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line --partial "failed $CHART_HTTP_PRIVATE/index.yaml: credentials required; set HELM_REPO_USER and HELM_REPO_PASS"
 	conf "PRIVATE_CA_PATH=$CHART_CA" "HELM_REPO_HOSTS=${CHART_HTTP_PRIVATE#https://}" "RANCHER_REPO=$CHART_HTTP_PRIVATE" \
 		"HELM_REPO_USER=$CHART_USER" HELM_REPO_PASS=wrong-password
 	run -0 checked charts
-	assert_line "failed $CHART_HTTP_PRIVATE/index.yaml: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed $CHART_HTTP_PRIVATE/index.yaml: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
 	refute_output --partial wrong-password
 	conf "HELM_REPO_HOSTS=${CHART_HTTP_PRIVATE#https://}" "RANCHER_REPO=$CHART_HTTP_PRIVATE"
 	run -0 checked charts
@@ -269,7 +269,7 @@ checked() { # CHECK [FLAG...]
 	host=${CHART_OCI#oci://}
 	conf "PRIVATE_REGISTRY=${host%%/*}" "PRIVATE_CA_PATH=$CHART_CA" "HELM_REPO_USER=$CHART_USER" HELM_REPO_PASS=wrong-password
 	run -0 checked registry
-	assert_output "failed registry ${host%%/*}: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_output "failed registry ${host%%/*}: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
 	conf "PRIVATE_REGISTRY=${host%%/*}" "HELM_REPO_USER=$CHART_USER" HELM_REPO_PASS=wrong-password
 	run -0 checked registry
 	assert_output --regexp '^failed .*see PRIVATE_CA_PATH'
@@ -332,7 +332,7 @@ checked() { # CHECK [FLAG...]
 	assert_line --regexp "^ok CN=ca signs Rancher's certificate"
 	conf "CA_CERT_PATH=$PKI/good.pem" "CA_KEY_PATH=$PKI/good.key"
 	run -0 checked certificates
-	assert_output --regexp 'failed CA_CERT_PATH: .*is no CA certificate'
+	assert_output --regexp 'failed CA_CERT_PATH: .*is not a CA certificate'
 	conf "CA_CERT_PATH=$PKI/ca.pem" "CA_KEY_PATH=$PKI/other.key"
 	run -0 checked certificates
 	assert_output --regexp 'failed CA_KEY_PATH: .*does not belong'
@@ -374,13 +374,13 @@ checked() { # CHECK [FLAG...]
 		bed kubectl wait --for=condition=Established crd/clusters.k3k.io
 		conf
 		run -0 checked controller
-		assert_line --regexp '^failed CRD clusters.k3k.io is there, but not of release k3k-system/k3k'
+		assert_line --regexp '^failed CRD clusters.k3k.io exists, but not of release k3k-system/k3k'
 	fi
 	bed kubectl create ns "$ns"
 	conf
 	"$bin/rk3k-render" cluster -c doc.json | bed kubectl apply -f -
 	run -0 checked cluster
-	assert_output --regexp "^ok $ns/rancher is there"
+	assert_output --regexp "^ok $ns/rancher exists"
 	conf PVC_SIZE=100Gi CLUSTER_CIDR=10.60.0.0/16 SERVICE_CIDR=10.61.0.0/16 STORAGE_CLASS=local SERVER_COUNT=3 K3S_VERSION=v1.35.0-k3s1
 	run -0 checked cluster
 	assert_line 'failed PVC_SIZE cannot be changed: spec.persistence.storageRequestSize is 50Gi, the configuration says 100Gi'

@@ -135,7 +135,7 @@ not_inside() {
 	# these look for what only a host has
 	cert-sync* | credential* | kubeconfig* | password | status | 'tf-setup revoke'*) refused 3 "give the host's context: --context NAME" "$@" ;;
 	'names cluster' | 'status -A') refused 3 "or this is not the host cluster; see the context" "$@" ;;
-	tf-setup*) refused 3 "Ingress rancher-k3k/rancher-k3k-ingress is not there or has no host; give --url" "$@" ;;
+	tf-setup*) refused 3 "Ingress rancher-k3k/rancher-k3k-ingress does not exist or has no host; give --url" "$@" ;;
 	*) refused 5 "is a virtual cluster, not its host; give the host's context: --context NAME" "$@" ;;
 	esac
 }

@@ -113,8 +113,8 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
 	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
 	run -0 rows "$output"
-	assert_line "failed registry $REGISTRY: registry $REGISTRY: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
-	assert_line "failed chart cert-manager v1.18.5: $CHART_HTTP_PRIVATE/index.yaml: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed chart cert-manager v1.18.5: $CHART_HTTP_PRIVATE/index.yaml: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
 	assert_line "ok chart k3k 1.0.2: $CHART_HTTP_PUBLIC"
 }
 
@@ -123,7 +123,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -1 --separate-stderr rk3k registries check -o json --registry "$REGISTRY" --ca "$CHART_CA" --credentials config.json
 	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
 	run -0 rows "$output"
-	assert_line "failed registry $REGISTRY: registry $REGISTRY: it refuses the credentials; log in anew: user me came from $PWD/config.json"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: the server rejected the credentials; log in again: user me came from $PWD/config.json"
 }
 
 @test "registries: check: a wrong CA, and none" {
@@ -146,7 +146,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -1 --separate-stderr rk3k registries check -o json --registry "$REGISTRY" --ca "$CHART_CA" \
 		--set "K3K_REPO=$CHART_HTTP_PUBLIC" --set K3K_VERSION=9.9.9
 	run -0 rows "$output"
-	assert_line "failed registry $REGISTRY: registry $REGISTRY: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+	assert_line "failed registry $REGISTRY: registry $REGISTRY: credentials required; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
 	assert_line "failed chart k3k 9.9.9: $CHART_HTTP_PUBLIC has chart k3k, but not version 9.9.9; push chart k3k 9.9.9 there, or set K3K_REPO or K3K_VERSION"
 }
 
@@ -253,8 +253,8 @@ realm_was_sent() {
 	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
 	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
 	run -0 rows "$output"
-	assert_line "failed registry $CHART_HARBOR: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
-	assert_line "failed chart rancher v2.14.1: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: it refuses the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed registry $CHART_HARBOR: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
+	assert_line "failed chart rancher v2.14.1: registry $CHART_HARBOR, at its token server: https://$CHART_HARBOR/service/token: the server rejected the credentials; see HELM_REPO_USER and HELM_REPO_PASS"
 }
 
 @test "registries: check: a token that allows nothing, with and without a login" {
@@ -262,12 +262,12 @@ realm_was_sent() {
 	token_conf "$CHART_HARBOR"
 	run -1 --separate-stderr rk3k registries check --images list -c doc.json -o json
 	run -0 rows "$output"
-	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: it refuses the credentials; the user may not pull there: give it the right to docker.io/secret/x"
+	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: the server rejected the credentials; the user may not pull there: give it the right to docker.io/secret/x"
 	# Such a registry lets everybody in, and then gives nothing.
 	run -1 --separate-stderr anonymous "$CHART_HARBOR" --images list
 	run -0 rows "$output"
-	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
-	assert_line "failed mirror docker.io: $CHART_HARBOR/docker.io/library/probe: it wants credentials; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: credentials required; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
+	assert_line "failed mirror docker.io: $CHART_HARBOR/docker.io/library/probe: credentials required; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
 }
 
 @test "registries: check: a token server on another host is not asked with a login it was not named for" {

@@ -116,7 +116,7 @@ controller_runs() {
 	assert_output ""
 	await configmap/a --for delete --timeout 0
 	assert_failure 4
-	assert_regex "$stderr" "nobody has deleted it"
+	assert_regex "$stderr" "was not deleted"
 	await "namespace/$NS" --for condition=Nonsense --timeout 0
 	assert_failure 4
 	assert_regex "$stderr" "no condition Nonsense"

@@ -74,7 +74,7 @@ static void conditions(void **state)
 	holds("exists", obj, true, "");
 	holds("exists", NULL, false, "is not there");
 	holds("delete", NULL, true, "");
-	holds("Delete", obj, false, "nobody has deleted it");
+	holds("Delete", obj, false, "was not deleted");
 	holds("ready", NULL, false, "is not there");
 }
 

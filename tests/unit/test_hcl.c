@@ -98,7 +98,7 @@ static void values_are_read(void **state)
 		{"", "(none)"},
 		{"# nothing", "(none)"},
 		{"\n\nb {\n}\n", "!t:3: expected NAME = value"},
-		{"a = \"x\"\n\na = \"y\"\n", "!t:3: this attribute is there twice"},
+		{"a = \"x\"\n\na = \"y\"\n", "!t:3: duplicate attribute"},
 		{"a = <<E", "!t:1: a heredoc has no end"},
 		{"a = \"x\n", "!t:1: a string has no end on its line"},
 		{"a = \"${\"\n", "!t:1: a string has no end on its line"},
@@ -127,7 +127,7 @@ static void nul_and_depth_are_refused(void **state)
 	rk_auto_free char *nul = get("a = \"\0\"", 8, "a"), *far = NULL;
 
 	(void)state;
-	assert_string_equal(nul, "!t:1: a NUL byte: this is no text");
+	assert_string_equal(nul, "!t:1: a NUL byte: not a text file");
 	rk_buf_puts(&deep, "a = ");
 	for (int i = 0; i < 100000; i++)
 		rk_buf_putc(&deep, '[');

@@ -1427,7 +1427,7 @@ static void bad_path(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	must_fail(&c, &(struct rk_http_req){.path = "/a b\r\nX: y"}, RK_USAGE, RK_REASON_NONE,
-		"no URL path");
+		"not a URL path");
 	assert_int_equal(s.count->requests, 0);
 }
 

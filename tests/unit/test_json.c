@@ -166,7 +166,7 @@ static void errors_name_source_line_and_cause(void **state)
 		{"[1\n 2]", "f.json:2: expected ',' or the closing bracket, found '2'"},
 		{"[1,\n[2,\n3", "f.json:3: JSON is cut off: the list of line 2 is not closed"},
 		{"{\"a\":\n\"b", "f.json:2: JSON is cut off inside a string"},
-		{"{\"a\":1,\n\"b\":2,\n\"a\":3}", "f.json:3: key \"a\" is there twice"},
+		{"{\"a\":1,\n\"b\":2,\n\"a\":3}", "f.json:3: duplicate key \"a\""},
 		{"[\n\"\\q\"]", "f.json:2: a string holds a bad escape"},
 		{"[\n1\n]\n]", "f.json:4: expected the end, found ']'"},
 		{"[\n@]", "f.json:2: expected a value or ']', found '@'"},

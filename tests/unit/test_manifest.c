@@ -108,9 +108,9 @@ static void mistakes_are_errors(void **state)
 	assert_fill("# ${a}: x\n\"${a}\": {}\n", "{\"a\":{}}",
 		"!m.yaml:2: ${a} inside text takes a string, a number or a boolean");
 	assert_fill("# ${a}: x\nb: 1\n\"${a}\": 2\n", "{\"a\":\"b\"}",
-		"!m.yaml:3: key \"b\" is there twice");
+		"!m.yaml:3: duplicate key \"b\"");
 	assert_fill("# ${a}: x\na: 1\na: \"${a}\"\n", "{\"a\":\"b\"}",
-		"!m.yaml:3: key \"a\" is there twice");
+		"!m.yaml:3: duplicate key \"a\"");
 }
 
 static void the_source_before_comes_back(void **state)

@@ -277,9 +277,9 @@ static void forms_of_names(void **state RK_UNUSED)
 	form(RK_KEY_HOSTNAME, "https://x.y", NULL, "not a name");
 	form(RK_KEY_HOSTNAME, "x.y:443", NULL, "port");
 	form(RK_KEY_HOSTNAME, "*.x.y", NULL, "wildcard");
-	form(RK_KEY_HOSTNAME, "a b", NULL, "no DNS name");
-	form(RK_KEY_HOSTNAME, "x.y.", NULL, "no DNS name");
-	form(RK_KEY_HOSTNAME, "-x.y", NULL, "no DNS name");
+	form(RK_KEY_HOSTNAME, "a b", NULL, "not a DNS name");
+	form(RK_KEY_HOSTNAME, "x.y.", NULL, "not a DNS name");
+	form(RK_KEY_HOSTNAME, "-x.y", NULL, "not a DNS name");
 	form(RK_KEY_HOSTNAME, "x\xff", NULL, "UTF-8");
 	form(RK_KEY_HELM_REPO_USER, "\xe0\xa0\x80\xf0\x90\x80\x80", "\xe0\xa0\x80\xf0\x90\x80\x80",
 		NULL);
@@ -289,12 +289,12 @@ static void forms_of_names(void **state RK_UNUSED)
 	form(RK_KEY_HOSTNAMES, "a.b, C.d ,,a.b", "a.b,c.d", NULL);
 	form(RK_KEY_HOSTNAMES, " , ", NULL, "names nothing");
 	form(RK_KEY_HOSTNAMES, "a.b,1.2.3.4", NULL, "\"1.2.3.4\" is an IP address");
-	form(RK_KEY_NAMESPACE, "Rancher", NULL, "no DNS label");
-	form(RK_KEY_CLUSTER, "a.b", NULL, "no DNS label");
-	form(RK_KEY_STORAGE_CLASS, "Fast", NULL, "no object name");
+	form(RK_KEY_NAMESPACE, "Rancher", NULL, "not a DNS label");
+	form(RK_KEY_CLUSTER, "a.b", NULL, "not a DNS label");
+	form(RK_KEY_STORAGE_CLASS, "Fast", NULL, "not an object name");
 	form(RK_KEY_ACME_EMAIL, "a+b@x.org", "a+b@x.org", NULL);
-	form(RK_KEY_ACME_EMAIL, "a@b", NULL, "no e-mail");
-	form(RK_KEY_ACME_EMAIL, "a@b@c.d", NULL, "no e-mail");
+	form(RK_KEY_ACME_EMAIL, "a@b", NULL, "not an e-mail");
+	form(RK_KEY_ACME_EMAIL, "a@b@c.d", NULL, "not an e-mail");
 }
 
 static void forms_of_registries(void **state RK_UNUSED)
@@ -336,10 +336,10 @@ static void forms_of_numbers(void **state RK_UNUSED)
 	form(RK_KEY_PVC_SIZE, "1Ti", "1Ti", NULL);
 	form(RK_KEY_PVC_SIZE, "500Mi", "500Mi", NULL);
 	form(RK_KEY_PVC_SIZE, "50", NULL, "digits followed by Gi, Ti or Mi");
-	form(RK_KEY_PVC_SIZE, "50G", NULL, "no size");
-	form(RK_KEY_PVC_SIZE, "50Ki", NULL, "no size");
-	form(RK_KEY_PVC_SIZE, "-1Gi", NULL, "no size");
-	form(RK_KEY_PVC_SIZE, "0Gi", NULL, "can have");
+	form(RK_KEY_PVC_SIZE, "50G", NULL, "not a size");
+	form(RK_KEY_PVC_SIZE, "50Ki", NULL, "not a size");
+	form(RK_KEY_PVC_SIZE, "-1Gi", NULL, "not a size");
+	form(RK_KEY_PVC_SIZE, "0Gi", NULL, "not a valid size");
 	form(RK_KEY_SERVER_COUNT, "3", "3", NULL);
 	form(RK_KEY_SERVER_COUNT, "2", NULL, "1|3");
 	form(RK_KEY_TLS_SOURCE, "letsencrypt", "letsEncrypt", NULL);
@@ -368,8 +368,8 @@ static void forms_of_numbers(void **state RK_UNUSED)
 		NULL,
 		"has 63 characters; expected lower-case letters, digits and dashes, at most 59");
 	form(RK_KEY_K3K_VERSION, "v1.1.0", "1.1.0", NULL);
-	form(RK_KEY_K3K_VERSION, "latest", NULL, "no version");
-	form(RK_KEY_RANCHER_VERSION, "v2.14.1 --set x", NULL, "no version");
+	form(RK_KEY_K3K_VERSION, "latest", NULL, "not a version");
+	form(RK_KEY_RANCHER_VERSION, "v2.14.1 --set x", NULL, "not a version");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16", "10.42.0.0/16", NULL);
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16,fd00::/56", "10.42.0.0/16,fd00::/56", NULL);
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/16,10.1.0.0/16", NULL, "one family");
@@ -389,7 +389,7 @@ static void forms_of_numbers(void **state RK_UNUSED)
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.1/16", NULL, "bits set");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0", NULL, "prefix");
 	form(RK_KEY_CLUSTER_CIDR, "10.42.0.0/33", NULL, "prefix");
-	form(RK_KEY_CLUSTER_CIDR, "10.42/16", NULL, "no network");
+	form(RK_KEY_CLUSTER_CIDR, "10.42/16", NULL, "not a network");
 	form(RK_KEY_PRIVATE_CA_PATH, "/nonexistent/ca.pem", NULL, "cannot be read");
 	form(RK_KEY_PRIVATE_CA_PATH, "/tmp", NULL, "directory");
 	form(RK_KEY_PRIVATE_CA_PATH, "/dev/null", NULL, "certificate");
@@ -446,7 +446,7 @@ static void one_against_the_other(void **state RK_UNUSED)
 		"has 6 characters");
 	whole("BOOTSTRAP_PW=admin1234567", false, "BOOTSTRAP_PW", "public default");
 	whole("HOSTNAMES=a.b,c.d", false, "HOSTNAME", "ignored");
-	whole("K3K_API_HOSTNAME=r.example.com", true, "K3K_API_HOSTNAME", "name of its own");
+	whole("K3K_API_HOSTNAME=r.example.com", true, "K3K_API_HOSTNAME", "separate name");
 	whole("TLS_SOURCE=secret", true, "TLS_SOURCE", "TLS_CERT_PATH");
 	whole("TLS_SOURCE=letsEncrypt", true, "ACME_EMAIL", "required");
 	whole("TLS_SOURCE=letsEncrypt\nACME_EMAIL=a@b.c", false, NULL, NULL);
@@ -467,7 +467,7 @@ static void one_against_the_other(void **state RK_UNUSED)
 	whole("HELM_REPO_USER=u\nHELM_REPO_PASS=p", false, "HELM_REPO_USER", "not used");
 	whole("HELM_REPO_USER=u\nHELM_REPO_PASS=p\nPRIVATE_REGISTRY=h", false, NULL, NULL);
 	whole("MIRROR_REGISTRIES_FILE=/dev/null", false, "MIRROR_REGISTRIES_FILE", "ignored");
-	whole("CUSTOM_CA=x", false, "CUSTOM_CA", "does nothing");
+	whole("CUSTOM_CA=x", false, "CUSTOM_CA", "has no effect");
 	whole("BACKUP_S3_ENDPOINT=x", false, "BACKUP_S3_ENDPOINT", "not made yet");
 	whole("CLUSTER_CIDR=10.0.0.0/8", true, "SERVICE_CIDR", "overlaps");
 	whole("SERVICE_CIDR=fd00::/112", true, "SERVICE_CIDR", "differ in their families");

@@ -347,7 +347,7 @@ static void duplicates_are_found_in_maps_of_any_size(void **state)
 		text.len--;
 		rk_buf_puts(&text, ",\n\"k1\":2}");
 		assert_int_equal(rk_json_parse(d, text.s, text.len, &v, &err), -1);
-		rk_auto_free char *want = rk_asprintf("line %d: key \"k1\" is there twice", n + 2);
+		rk_auto_free char *want = rk_asprintf("line %d: duplicate key \"k1\"", n + 2);
 		assert_string_equal(err.msg, want);
 	}
 }
