@@ -45,7 +45,8 @@ static int parse_keys(struct parser *p, const char *word, struct rk_err *err)
 		struct rk_flag *f = rk_flags_key(&p->flags, *s);
 
 		if (!f)
-			return rk_err_set(err, RK_USAGE, "unknown flag -%c in %s", *s, word);
+			return rk_err_set(err, RK_USAGE, "unknown flag -%c%s%s", *s,
+				word[2] ? " in " : "", word[2] ? word : "");
 		f->given = true;
 		if (s[1] == '=')
 			return rk_flag_set(f, name, s + 2, err);

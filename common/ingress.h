@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ingress - the host's door to Rancher: a Service that selects the k3k server pods and an Ingress
- * in front of it, in the seed's names, and what older scripts left behind under others.
+ * in front of it, in the seed's names, and what the rancher-k3k scripts left behind under others.
  *
  * Browser → host ingress controller (ends TLS with the copied certificate) → this Service → the
  * virtual cluster's own ingress controller on the server pods' 443 → Rancher. */

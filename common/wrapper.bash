@@ -118,7 +118,7 @@ next() {
 		[[ $flag != --? ]] || flag=${long[${flag:2}]-$flag} # kubectl's --v=6
 		take "$name" "${word#"$name"}"
 	else
-		name=${word:0:2} flag=${long[${word:1:1}]-$name in $word}
+		name=${word:0:2} flag=${long[${word:1:1}]-$name}
 		take_key "$name" "${word:2}"
 	fi
 }

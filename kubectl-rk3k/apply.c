@@ -40,10 +40,11 @@ static const struct rk_opt options[] = {
 	{"force-conflicts", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, force),
 		.help = "take fields over from other field managers"},
 	{"adopt", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, adopt),
-		.help = "take fields over that were set with kubectl; what kubectl apply had set "
-			"and the input lacks goes"},
+		.help = "take over fields that were set with kubectl; fields that kubectl apply "
+			"set "
+			"and the input lacks are removed"},
 	{"field-manager", .kind = RK_OPT_STR, .off = offsetof(struct opts, manager), .arg = "NAME",
-		.help = "name to own the fields under (default rk3k)"},
+		.help = "field manager (default: rk3k)"},
 	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
 		.help = "how long to wait for a new kind or a webhook to be served (default 1m)"},
 	RK_GROUP_OUT(struct opts, out),
@@ -415,19 +416,16 @@ static const struct rk_cmd cmd = {
 	.name = "apply",
 	.summary = "apply objects by server-side apply",
 	.description =
-		"Reads objects as YAML documents, JSON or Lists and applies them under the field "
-		"manager rk3k: Namespaces first, then CustomResourceDefinitions, then the rest in "
-		"the "
-		"order given. Input that is empty, damaged or cut off changes nothing. Each object "
-		"gives one line: created, configured or unchanged. One that fails does not stop "
-		"the "
-		"others.\n\n"
-		"A field that another manager set is left alone and the object refused, unless the "
-		"object carries the label app.kubernetes.io/managed-by=rk3k, or --adopt or "
-		"--force-conflicts says otherwise; what is taken over is said. An object with the "
-		"annotation rk3k.io/create-only: \"true\" is made when it is not there and left "
-		"alone "
-		"when it is.",
+		"Reads objects as YAML documents, JSON or Lists and applies them under the "
+		"field manager rk3k: Namespaces first, then CustomResourceDefinitions, then "
+		"the rest in the order given. Input that is empty, damaged or truncated "
+		"changes nothing. Each object prints one line: created, configured or "
+		"unchanged. An object that fails does not stop the others.\n\nAn object with "
+		"a field that another manager set is refused, unless it carries the label "
+		"app.kubernetes.io/managed-by=rk3k, or --adopt or --force-conflicts is set; "
+		"fields that are taken over are listed. An object with the annotation "
+		"rk3k.io/create-only: \"true\" is created when it does not exist, and "
+		"otherwise left alone.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,

@@ -45,8 +45,8 @@ static const struct rk_opt OPTS[] = {{.name = "from",
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
-		.help = "stay, and copy whenever either Secret changes; each line begins with "
-			"the time"},
+		.help = "keep running, and copy whenever either Secret changes; each line begins "
+			"with the time"},
 	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 

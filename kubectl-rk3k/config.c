@@ -559,7 +559,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 static const struct rk_verb VERBS[] = {
 	{.opts = OPTS,
 		.run = run,
-		.summary = "turn configuration into one checked document",
+		.summary = "validate the configuration and print it as one document",
 		.examples = "kubectl rk3k config -c deploy.conf -o table\n"
 			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render rancher"},
 	{.name = "get",

@@ -267,10 +267,11 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	return rc;
 }
 
-static const struct rk_opt OPTS[] = {{.name = "no-cache",
-					     .kind = RK_OPT_FLAG,
-					     .off = offsetof(struct opts, no_cache),
-					     .help = "ask the host each time"},
+static const struct rk_opt OPTS[] = {
+	{.name = "no-cache",
+		.kind = RK_OPT_FLAG,
+		.off = offsetof(struct opts, no_cache),
+		.help = "read the certificate from the host cluster each time, without the cache"},
 	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
 static const struct rk_verb VERBS[] = {

@@ -63,7 +63,8 @@ static const struct rk_opt options[] = {
 	{"grace-period", .kind = RK_OPT_INT, .off = offsetof(struct opts, grace), .arg = "SECONDS",
 		.help = "time for pods to end; -1: their own"},
 	{"ignore-not-found", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, ignore),
-		.help = "always so: what is not there is no failure"},
+		.help = "accepted for compatibility with kubectl; missing objects are never an "
+			"error"},
 	RK_OPT_DRY_RUN(struct opts, dry),
 	RK_GROUP_OUT(struct opts, out),
 	RK_GROUP_KUBE(struct opts, kube),
@@ -129,7 +130,8 @@ static int add_word(
 		 * group is rather a typing error */
 		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
 			return -1;
-		rk_aside("%s/%s: the server has no such kind, so it is not there", word, name);
+		rk_aside("%s/%s: the server does not serve this kind, so it does not exist", word,
+			name);
 		rk_err_clear(err);
 		return 0;
 	}
@@ -208,8 +210,8 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) < 0) {
 			if (err->code != RK_NOTFOUND)
 				return -1;
-			rk_aside("%s %s: the server has no such kind, so it is not there", kind,
-				name);
+			rk_aside("%s %s: the server does not serve this kind, so it does not exist",
+				kind, name);
 			rk_err_clear(err);
 			continue;
 		}
@@ -516,8 +518,8 @@ static int judge(struct run *r, struct rk_err *err)
 	if (first)
 		*err = *first;
 	else
-		rk_err_set(err, worst, "%zu of %zu objects are not gone, or cannot be told", bad,
-			r->n);
+		rk_err_set(err, worst, "%zu of %zu objects still exist or could not be checked",
+			bad, r->n);
 	return -1;
 }
 
@@ -578,7 +580,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 static const struct rk_verb verbs[] = {
 	{.args = "[TYPE/NAME... | TYPE NAME... | -l LABELS TYPE... | -f FILE]",
-		.summary = "delete objects and see them gone",
+		.summary = "delete objects and wait until they are gone",
 		.opts = options,
 		.max_args = -1,
 		.run = run,
@@ -592,24 +594,21 @@ static const struct rk_verb verbs[] = {
 
 static const struct rk_cmd cmd = {
 	.name = "delete",
-	.summary = "delete objects in order and see them gone",
-	.description = "Deletes the objects named, or read from files or standard input in the "
-		       "reverse of the "
-		       "order in which apply makes them: CustomResourceDefinitions after all else, "
-		       "Namespaces "
-		       "last. Then it watches until they are gone. Only the object found is "
-		       "deleted, never one "
-		       "that took its name meanwhile. What is not there is no failure and is said "
-		       "to be so.\n\n"
-		       "The end has three answers for each object: gone; still there, with the "
-		       "finalizers that "
-		       "hold it; cannot tell, with the reason.",
+	.summary = "delete objects in order and wait until they are gone",
+	.description =
+		"Deletes objects given by name, or read from files or standard input, in the "
+		"reverse of the order in which apply creates them: CustomResourceDefinitions "
+		"after everything else, Namespaces last. Then it watches until they are "
+		"gone. Only the object that was found is deleted, never one that took its "
+		"name meanwhile. A missing object is not an error, and is reported as not "
+		"found.\n\nEach object ends in one of three states: deleted; still existing, "
+		"with the finalizers that block it; unknown, with the reason.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
 	.exit_status =
-		"0 all gone. 4 something is still there. 1 it cannot be told. 5 a deletion was "
-		"refused.",
+		"0 all deleted. 4 something still exists. 1 the state could not be determined. 5 a "
+		"deletion was refused.",
 	.see_also = "kubectl-rk3k-apply(1), kubectl-rk3k-wait(1), kubectl-rk3k-destroy(1)",
 };
 

@@ -70,7 +70,7 @@ static const struct rk_opt OPTS_APPLY[] = {
 		.key = 'w',
 		.kind = RK_OPT_FLAG,
 		.off = offsetof(struct opts, watch),
-		.help = "stay, and put back whatever is deleted or changed"},
+		.help = "keep running, and restore whatever is deleted or changed"},
 	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
 
 struct job {
@@ -652,19 +652,19 @@ static const struct rk_verb VERBS[] = {
 			    "diff -f -\n"},
 	{.name = "apply",
 		CLUSTER_ARG,
-		.summary = "make the Service and the Ingress on the host what they should be",
+		.summary = "apply the Service and the Ingress to the host cluster",
 		.opts = OPTS_APPLY,
 		.run = apply,
 		.examples = "  kubectl rk3k ingress apply --host rancher.example.com --watch\n"},
 	{.name = "restore",
 		CLUSTER_ARG,
-		.summary = "make again what is missing of Service, Secret and Ingress",
+		.summary = "create the Service, Secret and Ingress where they are missing",
 		.opts = OPTS_RESTORE,
 		.run = restore},
 	{.name = "status",
 		CLUSTER_ARG,
-		.summary = "show whether Service, Secret and Ingress are there and the certificate "
-			   "fits",
+		.summary = "show whether Service, Secret and Ingress exist and the certificate "
+			   "matches",
 		.opts = OPTS_READ,
 		.run = status},
 	{.name = "delete",
@@ -676,12 +676,12 @@ static const struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "ingress",
-	.summary = "the host's Service and Ingress for Rancher",
-	.description =
-		"Rancher runs in a virtual cluster; browsers reach it through the host's ingress "
-		"controller. This tool makes, watches, restores and deletes the Service that "
-		"selects the k3k server pods and the Ingress in front of it. Without --host the "
-		"names are those of the Ingress that is there, else those Rancher itself has.",
+	.summary = "manage the host's Service and Ingress for Rancher",
+	.description = "Rancher runs in a virtual cluster; browsers reach it through the host "
+		       "cluster's ingress controller. This tool applies, watches, restores and "
+		       "deletes the Service that selects the k3k server pods and the Ingress in "
+		       "front of it. Without --host the host names are those of the existing "
+		       "Ingress, else those of Rancher's own Ingress.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 };

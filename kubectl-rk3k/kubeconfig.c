@@ -23,7 +23,7 @@ static void defaults(void *p)
 #define OPT_LOCK_WAIT                                                                       \
 	{                                                                                   \
 		.name = "lock-timeout", .kind = RK_OPT_DUR, AT(wait_ms), .arg = "DURATION", \
-		.help = "how long to wait for another's lock on the file; default 10s"      \
+		.help = "how long to wait for the lock of the file (default: 10s)"          \
 	}
 
 /* Of get, generate and export alike. */
@@ -72,17 +72,17 @@ static const struct rk_opt MAKE_OPTS[] = {
 		.name = "", .kind = RK_OPT_GROUP, .off = 0, .sub = MAKE_OPTS, \
 		.help = "Kubeconfig flags"                                    \
 	}
-#define OPT_HOLD                                                          \
-	{                                                                 \
-		.name = "hold", .kind = RK_OPT_FLAG, AT(hold),            \
-		.help = "stay, and keep a port-forward open until Ctrl-C" \
+#define OPT_HOLD                                                               \
+	{                                                                      \
+		.name = "hold", .kind = RK_OPT_FLAG, AT(hold),                 \
+		.help = "keep running with the port-forward open until Ctrl-C" \
 	}
 
 static const struct rk_opt GET_OPTS[] = {
 	{.name = "exec",
 		.kind = RK_OPT_FLAG,
 		AT(exec),
-		.help = "no key in the entry: kubectl asks `kubectl rk3k credential` each time"},
+		.help = "write no key: kubectl runs `kubectl rk3k credential` for each connection"},
 	OPT_HOLD, OPT_MAKE, RK_GROUP_SETTINGS(struct opts, settings),
 	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
 
@@ -101,7 +101,7 @@ static const struct rk_opt GENERATE_OPTS[] = {
 		.kind = RK_OPT_DAYS,
 		AT(days),
 		.arg = "DAYS",
-		.help = "how long the certificate is good; default 365"},
+		.help = "validity of the certificate in days (default: 365)"},
 	{.name = "expiration-days",
 		.kind = RK_OPT_DAYS,
 		AT(days),

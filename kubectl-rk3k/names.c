@@ -23,7 +23,7 @@ static const struct rk_opt options[] = {
 	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
 		.help = "only virtual clusters or namespaces with these labels"},
 	{"complete", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, complete),
-		.help = "answer as kubectl's completion wants it"},
+		.help = "answer in the form of kubectl's completion"},
 	RK_GROUP_KUBE(struct opts, kube),
 	RK_GROUP_VIRTUAL(struct opts, kube),
 	RK_OPT_END,

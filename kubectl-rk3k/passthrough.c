@@ -256,23 +256,23 @@ static int revert(void *opts, int argc RK_UNUSED, char **argv RK_UNUSED, struct 
 }
 
 static const struct rk_verb VERBS[] = {
-	{.name = "apply", .summary = "switch SSL passthrough on", .opts = OPTS, .run = apply},
+	{.name = "apply", .summary = "enable SSL passthrough", .opts = OPTS, .run = apply},
 	{.name = "revert",
-		.summary = "put the values back as they were before apply",
+		.summary = "restore the values from before apply",
 		.opts = REVERT_OPTS,
 		.run = revert},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {
 	.name = "passthrough",
-	.summary = "SSL passthrough of the host's rke2-ingress-nginx, on and back",
+	.summary = "enable or revert SSL passthrough in the host's rke2-ingress-nginx",
 	.description =
-		"The Kubernetes API of a virtual cluster can stand behind an Ingress of the host "
-		"(K3K_API_HOSTNAME) only when the ingress controller passes TLS through. On RKE2 "
-		"and Harvester that is a value of the HelmChartConfig "
-		"kube-system/rke2-ingress-nginx: "
-		"it is merged into the values that are there, which are kept in an annotation for "
-		"revert. Values that cannot be understood are refused, never guessed at.",
+		"The Kubernetes API of a virtual cluster can be served through an Ingress of "
+		"the host cluster (K3K_API_HOSTNAME) only when the ingress controller passes "
+		"TLS through. On RKE2 and Harvester this is a value of the HelmChartConfig "
+		"kube-system/rke2-ingress-nginx. apply merges it into the existing values, "
+		"which are kept in an annotation for revert. Values that cannot be parsed "
+		"are refused.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 };

@@ -81,9 +81,10 @@ static const struct rk_verb verbs[] = {
 static const struct rk_cmd cmd = {
 	.name = "password",
 	.summary = "print Rancher's first password",
-	.description = "Prints the bootstrap password of user admin to standard output, read from "
-		       "Secret bootstrap-secret in the virtual cluster. Rancher uses it for the "
-		       "first login alone; when that has taken place, a warning says so.",
+	.description =
+		"Prints the bootstrap password of user admin to standard output, read from "
+		"Secret bootstrap-secret in the virtual cluster. Rancher accepts it for the "
+		"first login only; a warning is printed when the first login has taken place.",
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,
 	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",

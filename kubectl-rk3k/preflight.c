@@ -17,12 +17,13 @@ static const struct rk_opt OPTS[] = {
 	{"ask", 0, RK_OPT_FLAG, offsetof(struct opts, ask),
 		.help = "ask on the terminal about restarts and lost data instead of failing"},
 	{"only", 0, RK_OPT_STR, offsetof(struct opts, only), .arg = "CHECK",
-		.help = "do this check alone: controller, hostname or namespace",
+		.help = "run only this check: controller, hostname or namespace",
 		.complete = "controller|hostname|namespace"},
 	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
-		.help = "only make sure that this cluster is a host and no virtual cluster"},
+		.help = "only check that this is a host cluster and not a virtual cluster"},
 	{"brief", 0, RK_OPT_FLAG, offsetof(struct opts, brief),
-		.help = "only count what is well, and show the rest, on standard error"},
+		.help = "print only the number of passed checks, and warnings and failures, on "
+			"standard error"},
 	RK_GROUP_SETTINGS(struct opts, settings),
 	RK_OPT_SORT_BY(struct opts, out),
 	RK_GROUP_OUT(struct opts, out),
@@ -195,18 +196,15 @@ static const struct rk_cmd CMD = {
 	.name = "preflight",
 	.summary = "find what would stop a deployment, before the first change",
 	.description =
-		"Reads deploy.conf or the document that `config` wrote and looks at everything a "
-		"deployment leans "
-		"on: "
-		"programs, certificates and keys, the host's API and your rights there, nodes, "
-		"storage "
-		"and ingress classes, networks that overlap, the k3k controller, what the "
-		"namespace allows (policy, Pod Security, quota, limits), host names that another "
-		"Rancher has, fields that cannot be changed any more, DNS, chart repositories and "
-		"the private registry. "
-		"Every problem is a line; nothing is changed.\n\n"
-		"A warning does not stop a deployment. What could not be determined is a warning, "
-		"and the check is then never ok.",
+		"Reads deploy.conf or the document that `config` wrote and checks everything "
+		"that a deployment requires: programs, certificates and keys, the host "
+		"cluster's API and your rights there, nodes, storage and ingress classes, "
+		"networks that overlap, the k3k controller, what the namespace allows "
+		"(policy, Pod Security, quota, limits), host names that another Rancher "
+		"uses, immutable fields, DNS, chart repositories and the private registry. "
+		"Every problem is one line; nothing is changed.\n\nA warning does not stop a "
+		"deployment. A check whose result could not be determined is a warning, "
+		"never ok.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.exit_status = "1: a check failed.",

@@ -163,7 +163,7 @@ static const struct rk_verb VERBS[] = {
 		.complete =
 			"namespace|registry|cluster|pdb|bootstrap|chart-auth|cert-manager|issuer|"
 			"rancher|rancher-ha|fqdn|ingress|all",
-		.summary = "turn configuration into the objects of a step",
+		.summary = "print the objects of a deployment step",
 		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k render all\n"
 			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render cluster | "
 			    "kubectl rk3k apply"},

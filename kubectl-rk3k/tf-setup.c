@@ -201,19 +201,20 @@ static const struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "tf-setup",
-	.summary = "from a running Rancher to terraform plan",
+	.summary = "prepare a directory for terraform from a running Rancher",
 	.description =
-		"Logs in to Rancher, makes an API token, finds the Harvester cluster, has its "
-		"kubeconfig made, and writes what terraform needs into the directory. A token or "
-		"kubeconfig at hand that still works is kept, and then no login is needed: a "
-		"second run changes nothing. In terraform.tfvars only the values of its own "
-		"attributes change.\n\n"
-		"TLS is always verified: with --ca-file, with the CA at /cacerts when its "
-		"fingerprint is given, else with the CA of the virtual cluster's Secrets tls-ca "
-		"or tls-rancher, or the system's. Passwords and tokens come from files, standard "
-		"input or the terminal. The session that was opened is closed again.\n\n"
-		"Without --url and without a cluster's name the host cluster is asked for "
-		"cluster rancher; with --url alone it is not asked at all.",
+		"Logs in to Rancher, creates an API token, finds the Harvester cluster, "
+		"generates its kubeconfig, and writes what terraform needs into the "
+		"directory. An existing token or kubeconfig that still works is kept, and "
+		"then no login is required: a second run changes nothing. In "
+		"terraform.tfvars only the attributes that this tool writes are "
+		"changed.\n\nTLS is always verified: with --ca-file, with the CA at /cacerts "
+		"when its fingerprint is given, else with the CA of the virtual cluster's "
+		"Secrets tls-ca or tls-rancher, or the system's. Passwords and tokens are "
+		"read from files, standard input or the terminal. The session that was "
+		"opened is closed again.\n\nWithout --url and without the name of a virtual "
+		"cluster, virtual cluster rancher of the host cluster is used; with --url "
+		"alone no host cluster is contacted.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = VERBS,

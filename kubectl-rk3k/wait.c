@@ -551,37 +551,28 @@ static const struct rk_verb verbs[] = {
 static const struct rk_cmd cmd = {
 	.name = "wait",
 	.summary = "wait for objects or for a step of a deployment",
-	.description = "With TYPE/NAME: waits until every object meets the condition, without "
-		       "asking again and "
-		       "again: the server tells. ready means what the kind means by it: a rollout "
-		       "is complete, "
-		       "a claim is bound, a Job has succeeded, a virtual cluster is Ready.\n\n"
-		       "With STEP: waits for a step of a deployment, with the settings of -c "
-		       "or of standard input. The steps are controller (the k3k controller runs), "
-		       "clusters (the servers of all virtual clusters run as the current "
-		       "controller has set them up), "
-		       "teardown (nothing is left "
-		       "of a virtual "
-		       "cluster that is being deleted; else exit 5), cluster (Ready, all "
-		       "servers run, "
-		       "the API answers), cert-manager, issuer, rancher, certificate, and url "
-		       "(https://HOST/ping "
-		       "answers under a verified certificate; see --resolve). It shows what is "
-		       "awaited with the "
-		       "elapsed time: phases, pods with their reasons, the chart's job and the "
-		       "last line of its "
-		       "log, the last event. A fault that stays is told at once, and waiting "
-		       "goes on, since "
-		       "most of them pass or can be mended meanwhile; --fail-fast ends there. When "
-		       "the time is "
-		       "up, the likely cause is named.",
+	.description =
+		"With TYPE/NAME: waits until every object meets the condition, by watching "
+		"and not by polling. ready means what the kind means by it: a rollout is "
+		"complete, a claim is bound, a Job has succeeded, a virtual cluster is "
+		"Ready.\n\nWith STEP: waits for a step of a deployment, with the settings of "
+		"-c or of standard input. The steps are controller (the k3k controller "
+		"runs), clusters (the servers of all virtual clusters run as the current "
+		"controller has set them up), teardown (a virtual cluster that is being "
+		"deleted has left nothing behind; exit 5 if it is not being deleted), "
+		"cluster (Ready, all servers run, the API answers), cert-manager, issuer, "
+		"rancher, certificate, and url (https://HOST/ping answers under a verified "
+		"certificate; see --resolve). Progress shows the elapsed time, phases, pods "
+		"with their reasons, the chart's job with the last line of its log, and the "
+		"last event. A persistent fault is reported at once; waiting continues, "
+		"since most faults pass or can be repaired meanwhile, unless --fail-fast is "
+		"set. After the timeout the likely cause is named.",
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status =
-		"3 what is waited for is not there when the time is up. 4 it is there and not as "
-		"it should be. 1 it cannot be told. 5 teardown of a virtual cluster that is not "
-		"being deleted.",
+	.exit_status = "3 not found when the timeout expired. 4 found, but the condition was not "
+		       "met. 1 the state could not be determined. 5 teardown of a virtual cluster "
+		       "that is not being deleted.",
 	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
 };
 

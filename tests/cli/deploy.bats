@@ -83,8 +83,8 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	done
 }
 
-# A file as the older scripts took it: all of their keys, in the forms that their users write.
-@test "deploy: the older scripts' deploy.conf is read as it is" {
+# A file as the rancher-k3k scripts took it: all of their keys, in the forms that their users write.
+@test "deploy: the rancher-k3k scripts' deploy.conf is read as it is" {
 	touch ca.pem
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null
 	chmod 600 ca.key

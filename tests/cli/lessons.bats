@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What went wrong in the older scripts and is not covered by another file; docs/lessons.md has the
+# What went wrong in the rancher-k3k scripts and is not covered by another file; docs/lessons.md has the
 # list of all. No cluster.
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
 

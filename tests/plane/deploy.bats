@@ -11,7 +11,7 @@ setup_file() {
 	local repo
 	repo=$(bed printenv CHART_HTTP_PUBLIC)
 	cat >"$CONF" <<-END
-		HOSTNAME="$HOST"   # as the older scripts wrote it
+		HOSTNAME="$HOST"   # as the rancher-k3k scripts wrote it
 		STORAGE_CLASS=local
 		PVC_SIZE=1Gi
 		K3K_REPO=$repo
@@ -435,7 +435,7 @@ generations() {
 	destroy -q >/dev/null
 }
 
-# The older scripts' charts, password in clear.
+# The the rancher-k3k scripts' charts, password in clear.
 scripts_charts() {
 	local repo
 	repo=$(bed printenv CHART_HTTP_PUBLIC)
@@ -462,7 +462,7 @@ scripts_charts() {
 	END
 }
 
-@test "deploy: what the older scripts made is adopted, their objects replaced" {
+@test "deploy: what the rancher-k3k scripts made is adopted, their objects replaced" {
 	controller_up
 	kubectl apply -f - >/dev/null <<-END
 		apiVersion: v1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What went wrong in the older scripts and needs an API server to show; docs/lessons.md has the list
+# What went wrong in the rancher-k3k scripts and needs an API server to show; docs/lessons.md has the list
 # of all. And identities and clusters that are not what they should be.
 # shellcheck disable=SC2154
 
