@@ -98,9 +98,11 @@ bool look_deployment(const struct rk_mirror *m, const char *name, struct report 
 enum verdict look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
 	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
 	struct report *r);
-/* When the part of an object that has this field ("f:spec") was last written, by the API server's
- * clock; 0: unknown. */
+/* When the part of an object that has this field ("f:spec"; NULL: any but the status) was last written,
+ * by the API server's clock; 0: unknown. */
 int64_t look_written(const struct rk_val *obj, const char *field);
+/* Its resourceVersion as a number, which is later when it is greater (KEP-5504); 0: it is not one. */
+int64_t look_version(const struct rk_val *obj);
 /* "; " between parts of a line. */
 void add_part(struct rk_buf *b, const char *fmt, ...) RK_PRINTF(2, 3);
 

@@ -167,29 +167,42 @@ int64_t look_written(const struct rk_val *obj, const char *field)
 	rk_each (m, rk_get(obj, "metadata", "managedFields", NULL)) {
 		int64_t t = rk_time_parse(rk_get_str(m, "time", NULL));
 
-		if (rk_get(m, "fieldsV1", field, NULL) &&
+		if ((!field || rk_get(m, "fieldsV1", field, NULL)) &&
 			!rk_streq(rk_get_str(m, "subresource", NULL), "status") && t > newest)
 			newest = t;
 	}
 	return newest;
 }
 
+int64_t look_version(const struct rk_val *obj)
+{
+	const char *text = rk_get_str(obj, "metadata", "resourceVersion", NULL);
+	int64_t n;
+
+	return text && rk_parse_int(text, 0, INT64_MAX, &n) ? n : 0;
+}
+
 /* The helm-controller writes the values into a Secret and then makes the Job again. A Secret that has
- * others, or that is younger than the Job, is of a change whose Job is still to come. Older
+ * others, or that is younger than the Job, is of a change whose Job is still to come. Times have whole
+ * seconds: within them, a Job that has not changed since the values were written is not their Job,
+ * unless the Secret's last write was another one. Older
  * helm-controllers keep them under other names: nothing is known then. */
 static bool values_fit(
 	const struct rk_val *chart, const struct rk_val *job, const struct rk_val *secret)
 {
 	const char *want = rk_get_str(chart, "spec", "valuesContent", NULL);
 	int64_t made = rk_time_parse(rk_get_str(job, "metadata", "creationTimestamp", NULL));
+	int64_t written = look_written(secret, "f:data");
 	rk_auto_buf have = RK_BUF_INIT_SECRET;
 
 	if (!rk_get(secret, "data", VALUES_KEY, NULL))
 		return true;
 	if (rk_need_base64(secret, &have, NULL, "data", VALUES_KEY, NULL) < 0)
 		return true;
-	return rk_streq(have.s, want ? want : "") &&
-	       look_written(secret, "f:data") <= made + SAME_PASS_S;
+	if (!rk_streq(have.s, want ? want : "") || written > made + SAME_PASS_S)
+		return false;
+	return written < made || look_written(secret, NULL) > written ||
+	       look_version(job) > look_version(secret);
 }
 
 /* The Job carries the chart's version and its `set` values; one that does not is of the spec

@@ -292,14 +292,6 @@ static int64_t controller_began(const struct rk_mirror *deploys, const struct rk
 	return began || !rk_get_int(deploy, 1, "spec", "replicas", NULL) ? began : BEING_REPLACED;
 }
 
-static int64_t version_of(const struct rk_val *obj)
-{
-	const char *text = rk_get_str(obj, "metadata", "resourceVersion", NULL);
-	int64_t n;
-
-	return text && rk_parse_int(text, 0, INT64_MAX, &n) ? n : 0;
-}
-
 /* Each pass of the controller ends with a new certificate in the kubeconfig Secret, after it has
  * written the StatefulSet. So a Secret that is older than the spec or than the controller is of the
  * pass before. The versions of the objects decide where they can; times have whole seconds. For a
@@ -314,7 +306,7 @@ static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secre
 		return false;
 	if (time(NULL) - (began > changed ? began : changed) > PENDING_S)
 		return true;
-	return pass >= began && (pass >= changed || version_of(secret) > version_of(cluster));
+	return pass >= began && (pass >= changed || look_version(secret) > look_version(cluster));
 }
 
 /* Whether a list of the pod's container has an item of that name, by key. */

@@ -176,6 +176,7 @@ static int hold(struct rk_err *err)
 static int run_child(char **argv, const char *path)
 {
 	sigset_t none;
+	int no;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigemptyset(&none);
@@ -184,8 +185,9 @@ static int run_child(char **argv, const char *path)
 	signal(SIGINT, SIG_DFL);
 	setenv("KUBECONFIG", path, 1);
 	execvp(argv[0], argv);
-	rk_warn("cannot run %s: %s", argv[0], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	no = errno;
+	rk_warn("cannot run %s: %s", argv[0], strerror(no));
+	return no == ENOENT ? 127 : 126;
 }
 
 /* Run a command with KUBECONFIG set to a private file; its exit code is ours. */

@@ -118,6 +118,7 @@ named([
 	"\($core)/secrets/k3k-rancher-bootstrap": (obj("v1"; "Secret"; "k3k-rancher-bootstrap"; "rancher-k3k") + {data: {bootstrap: "BOOTSTRAP"}}),
 	bootstrap: ({serverCA: $ca, clientCA: $ca, clientCAKey: $cakey} | map_values({Timestamp: "2026-01-01T00:00:00Z", Content: .})),
 	"/api/v1/namespaces/rancher-k3k": obj("v1"; "Namespace"; "rancher-k3k"; null),
+	"/api/v1/namespaces/kube-system/secrets": list("SecretList"; []),
 	"/api/v1/namespaces": list("NamespaceList"; [obj("v1"; "Namespace"; "rancher-k3k"; null)]),
 	"/api/v1/nodes": list("NodeList"; [node("down"; "False"; ["127.0.0.9"]), node("up"; "True"; ["fd00::1", "127.0.0.1"])]),
 	"/api/v1/services": list("ServiceList"; [service("x")]),
@@ -126,7 +127,7 @@ named([
 		[{metadata: {name: "nginx", annotations: {"ingressclass.kubernetes.io/is-default-class": "true"}}, spec: {controller: "k8s.io/ingress-nginx"}}]),
 	"/apis/networking.k8s.io/v1/ingressclasses/nginx": {metadata: {name: "nginx"}, spec: {controller: "k8s.io/ingress-nginx"}},
 	"/apis/storage.k8s.io/v1/storageclasses": list("StorageClassList";
-		[{metadata: {name: "local", annotations: {"storageclass.kubernetes.io/is-default-class": "true"}}, provisioner: "p", volumeBindingMode: "Immediate"}]),
+		[{metadata: {name: "local", resourceVersion: "7", annotations: {"storageclass.kubernetes.io/is-default-class": "true"}}, provisioner: "p", volumeBindingMode: "Immediate"}]),
 	"/apis/storage.k8s.io/v1/storageclasses/local": {metadata: {name: "local"}, provisioner: "p", volumeBindingMode: "Immediate"},
 	"/apis/cert-manager.io/v1/namespaces/cattle-system/certificaterequests": list("List"; [request("a"; "2026-01-01T00:00:00Z"), request("b"; "2026-01-02T00:00:00Z")]),
 	"/apis/acme.cert-manager.io/v1/namespaces/cattle-system/challenges": list("List"; [challenge]),

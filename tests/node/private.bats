@@ -117,7 +117,7 @@ check() { # SET... [-- FLAG...]
 	CONF=$BATS_TEST_TMPDIR/deploy.conf run --separate-stderr -4 deploy --skip-preflight --timeout 45s
 	public del
 	run -0 grep "cert-manager is not ready" <<<"$stderr"
-	assert_output --regexp "helm-install-cert-manager-.*$REGISTRY.*401 Unauthorized; correct HELM_REPO_USER and HELM_REPO_PASS, then: kubectl rk3k registries apply"
+	assert_output --regexp "helm-install-cert-manager-.*$REGISTRY.*401 Unauthorized; correct HELM_REPO_USER and HELM_REPO_PASS, .*then: kubectl rk3k registries apply"
 	rk3k destroy -c "$CONF" --yes -q >/dev/null
 }
 

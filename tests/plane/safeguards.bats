@@ -100,6 +100,7 @@ hold() {
 }
 
 @test "lease: held until the end, refused to others, then deleted" {
+	local rc=0
 	hold one
 	assert_regex "$(holder one)" '^[^ ]+@[^ ]+:[0-9]+$'
 	run --separate-stderr -5 rk3k lease hold one
@@ -111,7 +112,10 @@ hold() {
 	hold one --holder 'nightly backup'
 	assert_equal "$(holder one)" 'nightly backup'
 	kill -INT "$PID"
-	ended TERM 130
+	kill -TERM "$PID" || true # it may have ended already
+	within 2 gone "$PID"
+	wait "$PID" || rc=$?
+	assert_equal "$rc" 130
 	run -1 kubectl get lease one
 }
 

@@ -97,7 +97,7 @@ func ask(reader string, files []string) (map[string]map[string]answer, error) {
 
 // What rk3k alone refuses: a NUL, which ends a string in C; .inf where a later key takes its place; two
 // oddities of goyaml.v2 that libyaml does not have.
-var ours = []string{"NUL", "no number JSON has", "found unknown escape character", "while scanning a tag"}
+var ours = []string{"NUL", "not a JSON number", "found unknown escape character", "while scanning a tag"}
 
 // differences between what Go makes of the data and our answers.
 func differences(data []byte, answers map[string]answer) []string {
