@@ -231,7 +231,7 @@ each_wrong() {
 	answer 'GET /ping' 200 OK text/plain
 	setup_tf -1
 	one_line
-	told "does not say pong"
+	told "does not answer pong"
 	run -0 requests
 	refute_output --partial login
 }

@@ -519,7 +519,7 @@ chart() { # NAME EXIT-CODE|done
 	kubectl patch secret chart-values-rancher -n kube-system --type merge -p '{"stringData":{"HelmChartValuesContent":"a: 2"}}'
 	step rancher --timeout 1s
 	kubectl delete -n kube-system helmchart,job,pod,secret --all --wait=false
-	kubectl delete namespace cattle-system --wait=false
+	kubectl delete namespace cattle-system --timeout 30s # the next test makes it
 	assert_failure 4
 }
 
@@ -537,7 +537,7 @@ issue() { # NAME
 	kubectl create namespace cattle-system
 	step certificate --timeout 0
 	assert_failure 3
-	assert_regex "$stderr" "there is no Certificate $name"
+	assert_regex "$stderr" "no Certificate $name requests it"
 	kubectl apply -n cattle-system -f - <<-END
 		{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: $name}}
 	END
