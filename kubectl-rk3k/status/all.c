@@ -11,7 +11,8 @@
 struct all {
 	struct rk_table *table;
 	struct rk_doc *d;
-	struct rk_val *list; /* of Clusters */
+	struct rk_val *list; /* of Clusters, where all of them are printed or sorted; else NULL */
+	size_t seen;
 	struct rk_val *sets; /* of servers; NULL: no right to list them */
 	struct rk_buf state; /* what there is, and in which version */
 };
@@ -92,14 +93,34 @@ static bool wants_table(const struct opts *o)
 	return o->out.fmt == RK_FMT_TABLE || o->out.fmt == RK_FMT_WIDE;
 }
 
+static int one_cluster(void *arg, const struct rk_val *c, struct rk_err *err)
+{
+	struct all *a = arg;
+
+	(void)err;
+	a->seen++;
+	rk_buf_addf(&a->state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
+		rk_get_str(c, "metadata", "resourceVersion", NULL));
+	if (a->list)
+		rk_append(a->list, rk_copy(a->d, c));
+	else
+		add_row(a, c);
+	return 0;
+}
+
 static int list_clusters(
 	struct all *a, const struct opts *o, struct rk_kube *host, struct rk_err *err)
 {
 	struct rk_list_opts lo = {.labels = o->labels};
 
-	if (rk_kube_list_all(host, &RK_CLUSTER, NULL, &lo, a->d, &a->list, 0, err) < 0)
+	if (!wants_table(o) || o->out.sort_by)
+		a->list = rk_seq(a->d);
+	if (rk_kube_list(host, &RK_CLUSTER, NULL, &lo, one_cluster, a, NULL, err) < 0 ||
+		(o->out.sort_by && rk_jsonpath_sort(a->list, o->out.sort_by, err) < 0))
 		return -1;
-	return o->out.sort_by ? rk_jsonpath_sort(a->list, o->out.sort_by, err) : 0;
+	rk_each (c, wants_table(o) ? a->list : NULL)
+		add_row(a, c);
+	return 0;
 }
 
 /* Who may not list the StatefulSets still sees the Clusters. */
@@ -128,12 +149,12 @@ static void print_table(const struct view *w, const struct all *a)
 	static const char none[] = "No virtual clusters found";
 	struct rk_strv notes = {0};
 
-	if (!w->live && a->list->count)
+	if (!w->live && a->seen)
 		rk_table_print(a->table, (enum rk_fmt)w->o->out.fmt, !w->o->out.no_headers);
 	else if (!w->live)
 		rk_note("%s", none);
 	else {
-		if (!a->list->count)
+		if (!a->seen)
 			rk_strv_add(&notes, none);
 		rk_live_show(w->live, a->table, !w->o->out.no_headers, &notes);
 	}
@@ -179,11 +200,6 @@ static int show_all(struct view *w, struct rk_err *err)
 	rc = wants_table(o) ? list_servers(&a, w->host, err) : 0;
 	if (rc == 0)
 		rc = list_clusters(&a, o, w->host, err);
-	rk_each (c, rc == 0 ? a.list : NULL) {
-		rk_buf_addf(&a.state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
-			rk_get_str(c, "metadata", "resourceVersion", NULL));
-		add_row(&a, c);
-	}
 	if (rc == 0 && is_news(w, &a)) {
 		print_all(w, &a);
 		rk_buf_reset(&w->state);
