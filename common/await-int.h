@@ -37,7 +37,7 @@ struct await {
 	int64_t blind_since;
 	/* faults */
 	int64_t fault_since, fault_told;
-	struct rk_buf told;  /* what was told, a line each */
+	struct rk_buf told;  /* what was reported, a line each */
 	struct rk_buf shown; /* the line shown last */
 	/* for the steps */
 	bool seen_deleting;
@@ -63,7 +63,7 @@ struct step {
  * in order of the calls. */
 void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const char *labels);
-/* The same for what only helps to explain: no right to see it is no reason to give up. */
+/* The same for what only helps to explain: missing permission to see it does not end the wait. */
 void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const char *labels);
 /* Look again although nothing changed. */

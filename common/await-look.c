@@ -9,7 +9,7 @@
 #define SAME_PASS_S 2 /* Secret and Job are written one after the other */
 #define LOG_LINES   80
 #define LOG_MS	    5000  /* between two looks at a running job's log */
-#define ABSENT_MS   10000 /* nobody is about to make what is not there for so long */
+#define ABSENT_MS   10000 /* an object missing for so long is not about to be created */
 #define NO_JOB_MS   10000 /* a finished Job may have been cleaned away */
 #define LOG_SHOWN   200
 

@@ -9,7 +9,7 @@
 
 #define K3K_DEPLOY     "k3k"
 #define TRY_MS	       2000
-#define ABSENT_MS      10000 /* nobody is about to make what is not there for so long */
+#define ABSENT_MS      10000 /* an object missing for so long is not about to be created */
 #define PENDING_S      600   /* a change that a controller may still have to act on */
 #define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
 
@@ -158,7 +158,7 @@ static void cluster_start(struct await *w)
 	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
 }
 
-/* A cluster that nobody works on: the first thing to look at when nothing happens. */
+/* A cluster without a running controller: the first thing to look at when nothing happens. */
 static bool controller_down(const struct await *w, struct report *r)
 {
 	const struct rk_mirror *m = w->m[CL_CONTROLLER];
@@ -216,7 +216,7 @@ static void look_servers(const struct await *w, struct report *r)
 	char name[64];
 
 	look_claims(w, r);
-	/* the host pulls these, with logins of its own */
+	/* the host cluster pulls these, with separate logins */
 	if (look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
 		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
@@ -376,7 +376,7 @@ static bool is_current(const struct rk_val *cluster, const struct rk_val *set,
 }
 
 /* Watches of different kinds do not keep step with each other: the StatefulSet may be older here than
- * the Secret that was written after it. Whoever cannot read it has the watch. */
+ * the Secret that was written after it. Without permission to read it, the watch decides. */
 static bool is_still_ready(struct await *w, const struct rk_val *cluster, struct report *r)
 {
 	rk_auto_doc *d = rk_doc_new(false);

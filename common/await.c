@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The engine: mirrors change, the step is judged again, what is new is told. */
+/* The engine: caches change, the step is judged again, what is new is reported. */
 #include "await-int.h"
 
 #include <stdarg.h>
@@ -7,10 +7,10 @@
 #include "out.h"
 
 #define TICK_MS	  1000
-#define STAYS_MS  5000	/* a fault that lasts so long is told */
+#define STAYS_MS  5000	/* a fault that lasts so long is reported */
 #define RETELL_MS 20000 /* at least so long between two of them */
 #define LOOK_MS	  15000 /* with timeout 0: for the first answers */
-#define LOST_MS	  15000 /* nothing from inside for so long: look for another way in */
+#define LOST_MS	  15000 /* nothing from the virtual cluster for so long: find another address */
 
 void add_part(struct rk_buf *b, const char *fmt, ...)
 {
@@ -209,7 +209,7 @@ void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, con
 	w->extra[w->n - 1] = true;
 }
 
-/* --- the way in --- */
+/* --- the connection to the virtual cluster --- */
 
 /* Whether the Cluster does not exist or is being deleted; err then names it. An unknown state is not
  * absence: the wait goes on. */

@@ -2,7 +2,7 @@
 /* await - wait for a step of a deployment: event-driven, saying what is awaited, naming the likely
  * cause as soon as it is known and again when the time is up.
  *
- * A fault that is told is not the end: k3k comes out of a passing Failed by itself, an image may
+ * A reported fault is not the end: k3k recovers from a passing Failed, an image may
  * become available, helm tries again. Waiting ends when the step is done or the time is up. */
 #ifndef RK_AWAIT_H
 #define RK_AWAIT_H
@@ -31,8 +31,8 @@ struct rk_await_step {
 extern const struct rk_await_step rk_await_steps[]; /* ended by a NULL name */
 
 /* Wait. title (may be NULL) gets "virtual cluster ns/name" for messages. Errors: RK_USAGE (no such
- * step), RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited is not
- * there, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or nothing could be seen),
+ * step), RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
+ * exist, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or nothing could be seen),
  * 128+n on a signal. */
 int rk_await(const struct rk_await *a, const char *step, struct rk_err *err) RK_MUST_USE;
 /* What a step waits for, in words for messages, appended to out. */

@@ -42,7 +42,7 @@ static void resize(struct rk_buf *b, size_t want)
 	size_t alloc = b->alloc + b->alloc / 2 + 64;
 	char *s;
 
-	if (alloc < want) /* who asks for much at once knows how much */
+	if (alloc < want) /* a large request is exact: do not over-allocate */
 		alloc = want;
 	if (b->alloc && !b->secret) {
 		b->s = rk_realloc(b->s, alloc);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What OpenSSL decodes and crypto/x509 of Go does not (parser.go): looked for before a certificate is
- * passed on to Kubernetes, Rancher or helm, which would leave it out without a word. */
+ * passed on to Kubernetes, Rancher or helm, which would leave it out without a message. */
 #include "cert-int.h"
 
 #include <openssl/bn.h>

@@ -2,7 +2,7 @@
 /* PEM text from outside: read as people write it, and written again as every reader takes it.
  *
  * OpenSSL, Go and GnuTLS disagree on a byte order mark, blanks before a line, headers, TRUSTED
- * CERTIFICATE and two blocks on one line, and most pass over in silence what they do not read.
+ * CERTIFICATE and two blocks on one line, and most skip without a message what they do not read.
  * So no text is passed on as it was given: certificates are written again from their DER, and
  * a private key where only certificates belong is refused. */
 #include "cert-int.h"
@@ -308,7 +308,7 @@ int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *er
 	return 0;
 }
 
-/* Go passes over what it does not read: the CA would be missing without a word. */
+/* Go passes over what it does not read: the CA would be missing without a message. */
 static int check_go(const STACK_OF(X509) *list, struct rk_err *err)
 {
 	for (int i = 0; i < sk_X509_num(list); i++) {

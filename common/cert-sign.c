@@ -63,7 +63,7 @@ int cert_decode_key(const struct block *b, EVP_PKEY **out, struct rk_err *err)
 	return rk_err_set(err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
 }
 
-/* Parameters, certificates and the like before the key are passed over. */
+/* Other blocks before the key, such as parameters and certificates, are skipped. */
 int cert_find_key(const char *pem, size_t n, struct block *b, struct rk_err *err)
 {
 	struct pem in;
@@ -202,7 +202,7 @@ static bool add_exts(X509 *x, X509 *ca)
 		       add_ext(x, &ctx, NID_authority_key_identifier, "keyid"));
 }
 
-/* Ed25519 and its like bring their own digest. */
+/* Ed25519 and Ed448 bring their own digest. */
 static bool sign(X509 *x, EVP_PKEY *ca_key)
 {
 	char md[32];

@@ -68,7 +68,7 @@ void rk_cert_names(const struct rk_cert *c, struct rk_buf *out);
 /* A time for a message: "2026-01-31 12:00 UTC". */
 void rk_cert_date(int64_t t, char out[32]);
 
-/* Whether the PEM key belongs to the leaf. 0 when it does. Errors in words of their own:
+/* Whether the PEM key belongs to the leaf. 0 when it does. Errors:
  * RK_FAIL "is not a private key", "is encrypted", "does not belong to the certificate". */
 int rk_cert_check_key(
 	const struct rk_cert *c, const char *key_pem, size_t n, struct rk_err *err) RK_MUST_USE;
@@ -89,7 +89,7 @@ char *rk_cert_weakness(const struct rk_cert *c);
 
 /* Verify the chain against CA bundle ca_pem (only these anchors; NULL: the system's) for host (NULL:
  * any name), as crypto/x509 of Go does it for a server: the certificates behind the leaf are
- * intermediates in any order, each anchor is trusted by itself, also one that another CA issued. */
+ * intermediates in any order, each anchor is trusted alone, also one that another CA issued. */
 int rk_cert_verify(const struct rk_cert *c, const char *ca_pem, size_t n, const char *host,
 	struct rk_err *err) RK_MUST_USE;
 

@@ -32,13 +32,13 @@ int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err
 
 /* Read, judge, compare, write. At most three requests: source, target, and the apply when they
  * differ; rk_certcopy_source may take one more. Errors: RK_NOTFOUND (no source Secret, or no key in
- * it), RK_FAIL (not worth copying, in words of its own for each reason), RK_CONFLICT (another
+ * it), RK_FAIL (not worth copying; the message has the reason), RK_CONFLICT (another
  * owner's Secret under that name). */
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
 
 /* The Secret of Rancher's certificate in RK_CERTCOPY_FROM_NS: with several host names, or none
- * known, that which deploy has made for all of them, when it is there; else the chart's own. */
+ * known, that which deploy has made for all of them, when it exists; else the chart's own. */
 int rk_certcopy_source(struct rk_kube *virt, const struct rk_strv *hosts, const char **name,
 	struct rk_err *err) RK_MUST_USE;
 

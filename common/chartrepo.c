@@ -251,7 +251,7 @@ static int parse_token(const struct rk_http_res *res, char **token, struct rk_er
 	return 0;
 }
 
-/* Service and scope, as far as there are any, behind the query that the realm may have of its own. */
+/* Service and scope, as far as there are any, after the query that the realm may already have. */
 static void token_query(
 	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
 {
@@ -319,7 +319,7 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	return rk_err_wrap(err, "registry %s, at its token server", host);
 }
 
-/* After the first answer it is known how the registry wants to be asked: as we are, by Basic, or by
+/* After the first answer it is known how the registry must be asked: as we are, by Basic, or by
  * a token for each repository. */
 struct rk_registry {
 	char *host;

@@ -73,7 +73,7 @@ void rk_repo_remedy(const struct rk_settings *s, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err);
 
 /* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False, and
- * nothing in out, when it is not there or does not fit. */
+ * nothing in out, when it is missing or does not fit. */
 bool rk_challenge_param(const char *challenge, const char *name, char *out, size_t size);
 
 #endif

@@ -102,7 +102,7 @@ static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, co
 			add_table(f, t->sub, p, t->help);
 			continue;
 		}
-		if (is_named(f, t->name)) /* the tool gives this name a meaning of its own */
+		if (is_named(f, t->name)) /* the tool uses this name for another flag */
 			add_flag(&f->hidden, &f->nhidden, (struct rk_flag){.opt = t, .p = p});
 		else
 			add_flag(&f->v, &f->n,

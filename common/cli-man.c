@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-/* Text that roff prints as it stands: no escapes, no requests, dashes that can be copied. */
+/* Text that roff prints unchanged: no escapes, no requests, dashes that can be copied. */
 static void text(struct rk_buf *out, const char *s, size_t n)
 {
 	bool start = out->len == 0 || out->s[out->len - 1] == '\n';

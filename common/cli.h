@@ -110,7 +110,7 @@ struct rk_verb {
 	const struct rk_opt *opts;
 	int min_args, max_args; /* positionals; max <0: any number */
 	const char *complete;	/* what completes positionals, as in rk_opt */
-	/* argv: the positionals. Returns 0, -1 with err, or an exit code for an answer that is no
+	/* argv: the positionals. Returns 0, -1 with err, or an exit code for an answer that is not an
 	 * error and has been printed already (`--diff`: 1). */
 	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
 	const char *examples; /* lines, shown last in --help; may be NULL */

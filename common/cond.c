@@ -169,7 +169,7 @@ static bool daemons_ready(const struct rk_val *obj, struct rk_buf *why)
 	return false;
 }
 
-/* phase Failed is not final: the controller comes out of it by itself. */
+/* phase Failed is not final: the controller recovers from it. */
 static bool cluster_ready(const struct rk_val *obj, struct rk_buf *why)
 {
 	const char *phase = rk_get_str(obj, "status", "phase", NULL);

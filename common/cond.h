@@ -4,7 +4,7 @@
  *	condition=NAME[=VALUE]   status.conditions; VALUE is True when not given, any case
  *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready' (see jsonpath.h); without VALUE: one value,
  *	                         which is not empty
- *	exists, delete           the object is there, is not there
+ *	exists, delete           the object exists, does not exist
  *	ready                    what the kind means by it (a rollout is complete, a claim is
  *	                         bound, a k3k Cluster answers, a Job has succeeded, …)
  */
@@ -32,7 +32,7 @@ struct rk_cond {
 int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err) RK_MUST_USE;
 void rk_cond_release(struct rk_cond *c);
 
-/* Whether it holds for obj (NULL: there is none). When it does not, why gets what is there
+/* Whether it holds for obj (NULL: there is none). When it does not, why gets what exists
  * instead, in a few words. */
 bool rk_cond_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_buf *why);
 /* The same for "ready" alone. */

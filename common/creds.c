@@ -84,7 +84,7 @@ static char *host_of(struct rk_creds *c, const char *s, size_t n)
 	return host;
 }
 
-/* Scheme, user and query are cut off; what a registry's API has in its path is no path. */
+/* Scheme, user and query are cut off; the path of a registry's API does not count. */
 static void split(struct rk_creds *c, const char *address, const char **host, const char **path)
 {
 	const char *p = strstr(address, "://");
@@ -368,7 +368,7 @@ int rk_creds_parse(
 		"is expected");
 }
 
-/* helm writes its file in place, under a lock beside it; nobody waits for a dead lock long. */
+/* helm writes its file in place, under a lock beside it; the wait for an abandoned lock is short. */
 static int lock_shared(const char *path)
 {
 	const char *dot = strrchr(path, '.');

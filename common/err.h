@@ -19,7 +19,7 @@ enum rk_code {
 	RK_OK = 0,
 	RK_FAIL = 1,	 /* it failed, a check found something, something was left over */
 	RK_USAGE = 2,	 /* wrong usage */
-	RK_NOTFOUND = 3, /* not there: object, file, precondition */
+	RK_NOTFOUND = 3, /* not found: object, file, precondition */
 	RK_TIMEOUT = 4,	 /* timed out */
 	RK_CONFLICT = 5, /* conflict, or refused (403, another owner) */
 };

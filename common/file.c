@@ -352,7 +352,7 @@ static int write_all(int fd, const char *p, size_t n)
 
 #define ACL "system.posix_acl_access"
 
-/* Security labels and the like are for the system to give, and not everybody may set them. */
+/* The system assigns security labels, and not every user may set them. */
 static bool is_ours(const char *name)
 {
 	return rk_streq(name, ACL) || rk_prefix(name, "user.");
@@ -372,7 +372,7 @@ static int copy_attribute(const char *from, int to, const char *name)
 
 /* The ACL and the other extended attributes of the file that is replaced. Without its ACL the mode of
  * such a file would give its group what the ACL gave to somebody else; and one that the neighbour got
- * from its directory would give rights that nobody had. */
+ * from its directory would grant rights that did not exist before. */
 static int copy_attributes(const char *from, int to)
 {
 	ssize_t n = listxattr(from, NULL, 0);

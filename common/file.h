@@ -26,8 +26,8 @@ void rk_trim_secret(struct rk_buf *b);
  * a large file need not be in memory. */
 bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size_t n);
 
-/* Replace path by n bytes: neighbour file, fsync, rename. Follows symlinks, also to a file that is not
- * there yet; keeps mode, owner, ACL and extended attributes of an existing file, else creates with `mode`.
+/* Replace path by n bytes: neighbour file, fsync, rename. Follows symlinks, also to a file that does not
+ * exist yet; keeps mode, owner, ACL and extended attributes of an existing file, else creates with `mode`.
  * Neighbours that a killed program left beside it are removed. Missing parent directories are
  * created 0700. When bytes and mode are already so, nothing is written and *changed (may be
  * NULL) is false. Errors: RK_FAIL; where rename is impossible (bind mount, read-only directory)

@@ -9,7 +9,7 @@ static void put_utf8(struct rk_buf *out, uint32_t c)
 	rk_buf_put(out, o, rk_utf8_put(o, c));
 }
 
-/* $ and % double before a brace; behind one of their own kind that could be read in two ways, so
+/* $ and % double before a brace; behind the same character that could be read in two ways, so
  * there the character goes by its number. */
 static void quote_opener(struct rk_buf *out, const char *s, size_t i, size_t n)
 {

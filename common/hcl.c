@@ -236,7 +236,7 @@ static int skip_inside(struct scan *x, char closer, int depth)
 /* --- the body --- */
 
 /* From behind the = to the line's end: the value is from the first to the last piece in it that is
- * no comment. */
+ * not a comment. */
 static int scan_value(struct scan *x, struct attr *a)
 {
 	a->value = a->value_end = 0;

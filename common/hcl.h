@@ -3,7 +3,7 @@
  *
  * Only the bytes of the values that change are touched: comments, other attributes, heredocs,
  * order, CRLF and a byte order mark stay as they are. What is not `NAME = value` at the top level
- * (a block, a bracket without its partner, an attribute that is there twice) is refused with file
+ * (a block, a bracket without its partner, a duplicate attribute) is refused with file
  * and line, since terraform refuses it too.
  *
  * Source: HCL native syntax specification (hashicorp/hcl, hclsyntax/spec.md). */
@@ -37,7 +37,7 @@ struct rk_hcl_edit {
 };
 /* Edit text: a value that is that string already is left alone, any other is replaced, and new
  * attributes are appended as one group that `terraform fmt` leaves alone. out gets the whole text;
- * *changed may be NULL. Errors: as rk_hcl_get; RK_CONFLICT for an attribute that is there twice. */
+ * *changed may be NULL. Errors: as rk_hcl_get; RK_CONFLICT for a duplicate attribute. */
 int rk_hcl_edit(const char *text, size_t n, const char *source, const struct rk_hcl_edit *edit,
 	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* http-int - what the files of the http room share; nobody else includes it.
+/* http-int - what the files of the http room share; no other file includes it.
  *
  * http.c the client, http-proxy.c which proxy, http-xfer.c one request with its repeats (at once
  * or in a pool), http-error.c words for failures, http-pool.c many at once, http-wire.c upgrades. */

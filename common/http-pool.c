@@ -177,7 +177,7 @@ static bool expire(struct rk_pool *p)
 	return false;
 }
 
-/* Bytes have been handed on, and whoever got them may want to work on them now. */
+/* Bytes have been handed on, and their receiver may have work to do now. */
 static bool heard(struct rk_pool *p)
 {
 	bool any = false;

@@ -92,7 +92,7 @@ int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const
 
 /* While *stop is not 0 it is the number of a signal: no request is begun, and a running GET is given
  * up; one that changes something is carried through, so that its answer is known. The error's
- * code is then 128 + *stop. NULL: not any more. */
+ * code is then 128 + *stop. NULL: no longer. */
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop);
 
 /* How long one request may take. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The way into a virtual cluster: which address answers from here, under which name.
+/* The connection to a virtual cluster: which address answers from here, under which name.
  *
  * The Secret's server is the ClusterIP or the ingress host, never the node port (k3k 1.1.0,
  * observed), and the certificate never carries the node's address; but it always carries the
@@ -121,7 +121,7 @@ static int split_address(const char *given, char **host, int64_t *port, struct r
 	return 0;
 }
 
-/* A name the user gave may be in the certificate or not: tried by itself, then under the Service's. */
+/* A name the user gave may be in the certificate or not: tried first, then under the Service's. */
 static int add_given(struct search *s, struct rk_err *err)
 {
 	rk_auto_free char *host = NULL;
@@ -214,7 +214,7 @@ static void add_from_secret(struct search *s, const struct rk_val *config, bool 
 		add(s, ip ? RK_VIA_SERVICE : RK_VIA_INGRESS, host, port, false);
 }
 
-/* Who may read the Secret and nothing else gets the address in it. */
+/* With permission to read only the Secret, the address in it is used. */
 static int add_from_service(
 	struct search *s, const struct rk_val *config, struct rk_doc *d, struct rk_err *err)
 {
@@ -290,7 +290,7 @@ static struct candidate *best(struct search *s, bool *final)
 }
 
 /* The best candidate first and alone, for a moment: when it answers, its connection is the one that
- * is used afterwards, and nobody else was dialled. */
+ * is used afterwards, and no other was dialled. */
 static bool first_answers(struct search *s, struct rk_err *err)
 {
 	struct rk_http_req req = {.path = "/version", .timeout_ms = ALONE_MS};

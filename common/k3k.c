@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Names, references, and which side of the wall a connection is on. The way in: k3k-access.c. */
+/* Names, references, and whether a connection is to the host or to a virtual cluster. Connecting: k3k-access.c. */
 #include "k3k.h"
 
 #include "cert.h"

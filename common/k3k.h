@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* k3k - what the k3k controller promises: names, Secrets, Services, phases, server addresses;
- * and the way into a virtual cluster.
+ * and the connection to a virtual cluster.
  *
  * Source: k3k v1.0.2 to v1.2, observed on 1.1.0. Objects of cluster N are called k3k-N-suffix,
  * hashed when longer than 63 bytes. */
@@ -38,7 +38,7 @@ int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *
 	const char *name, const struct rk_val **chosen, struct rk_err *err) RK_MUST_USE;
 
 /* Decode one key of Secret k3k-CLUSTER-SUFFIX into out (make it a secret buffer). RK_NOTFOUND
- * tells "no such cluster" from "not there yet", with the cluster's phase. */
+ * tells "no such cluster" from "does not exist yet", with the cluster's phase. */
 int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
 	const char *key, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
@@ -77,7 +77,7 @@ void rk_k3k_access_release(struct rk_k3k_access *a); /* stops the forward */
  * ingress host; balancer; node port on a ready node; ClusterIP), try them in parallel under
  * the CA of the Secret, take the best that answers /version, else start a port-forward.
  * Where the certificate does not carry the dialled name, tls-server-name is k3k-N-service.
- * Errors: RK_NOTFOUND (no such cluster, Secret not there yet, saying the phase),
+ * Errors: RK_NOTFOUND (no such cluster, Secret does not exist yet, saying the phase),
  * RK_TIMEOUT/RK_FAIL (nothing answered: every candidate with its reason). */
 int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
 	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
@@ -111,8 +111,8 @@ void rk_disconnect(struct rk_connection *c);
 /* Say on stderr which cluster is about to be changed. */
 void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags);
 
-/* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like the inside of a k3k
- * cluster (its server is one of the addresses of a known virtual cluster, or its nodes are k3k
+/* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like a virtual cluster
+ * of k3k (its server is one of the addresses of a known virtual cluster, or its nodes are k3k
  * server pods and it has no k3k CRD) with the hint to switch context. */
 int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
 

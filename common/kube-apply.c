@@ -35,7 +35,7 @@ static const char *manager_of(const struct job *j)
 
 /* --- the body --- */
 
-/* What is no string would be left out; null is no value. */
+/* A value that is not a string would be left out; null is not a value. */
 static int check_string_data(const struct rk_val *obj, struct rk_err *err)
 {
 	const struct rk_val *sd = NULL;
@@ -49,7 +49,7 @@ static int check_string_data(const struct rk_val *obj, struct rk_err *err)
 	return 0;
 }
 
-/* Ownership of stringData sticks: a key left out later would stay in data for ever. */
+/* Ownership of stringData sticks: a key left out later would stay in data permanently. */
 static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
 {
 	const struct rk_val *sd = rk_get(obj, "stringData", NULL);
@@ -112,7 +112,7 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 
 /* --- the answer --- */
 
-/* What must not change once it is there, such as a generated password. */
+/* What must not change once it exists, such as a generated password. */
 static bool create_only(const struct job *j)
 {
 	return rk_streq(rk_get_str(j->body, "metadata", "annotations", "rk3k.io/create-only", NULL),
@@ -120,7 +120,7 @@ static bool create_only(const struct job *j)
 }
 
 /* Equal but for what every write touches. A dry run's answer keeps the old resourceVersion; a write
- * that changed nothing but who owns which field is no change to anybody. */
+ * that changed nothing but who owns which field is not a change. */
 static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct rk_val *b)
 {
 	const struct rk_val *in[] = {a, b};
@@ -305,7 +305,7 @@ static int write_object(struct job *j, bool force, struct rk_err *err)
 /* --- what `kubectl apply` made --- */
 
 /* Its fields are ours from here on, so that the apply drops those it does not have; else a value of
- * an older script, such as a password in clear, would stay for ever. */
+ * an older script, such as a password in clear, would stay permanently. */
 static int hand_over_once(struct job *j, struct rk_err *err)
 {
 	struct rk_val *p = rk_map(j->d), *meta = rk_map_at(j->d, p, "metadata", NULL);

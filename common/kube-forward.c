@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Port-forward: a child process listens on 127.0.0.1 and gives every client a process and a
- * WebSocket of its own, since v4.channel.k8s.io carries one TCP connection for each.
+/* Port-forward: a child process listens on 127.0.0.1 and gives every client a separate process and
+ * WebSocket, since v4.channel.k8s.io carries one TCP connection for each.
  *
  * Port i of the request has channel 2i for data and 2i+1 for errors; the server begins each with
  * the port number in two bytes. There is no half-close. */
@@ -19,7 +19,7 @@
 #define PROTOCOL  "v4.channel.k8s.io"
 #define CHUNK	  32768
 #define PING_MS	  30000
-#define LINGER_MS 5000	/* how long an answer may take after the client has said all */
+#define LINGER_MS 5000	/* how long an answer may take after the client has sent everything */
 #define STALL_MS  60000 /* and how long the pod may take no more of that */
 
 struct rk_forward {
@@ -29,8 +29,8 @@ struct rk_forward {
 
 /* --- one client --- */
 
-/* Each direction holds one message at most, and nothing is read that could not be held: who does not
- * read holds up whoever writes to him, and nobody else. */
+/* At most one message is buffered per direction, so that back-pressure reaches only the sender of
+ * that direction. */
 struct relay {
 	struct rk_ws *ws;
 	int fd;
@@ -226,8 +226,8 @@ static int listen_local(int *port, struct rk_err *err)
 	return fd;
 }
 
-/* One connection that is dropped again: no such pod and no permission are told here, where
- * somebody reads it. */
+/* One connection that is dropped again: no such pod and no permission are reported here, where
+ * the message is read. */
 static int try_once(
 	struct rk_kube *k, const char *ns, const char *pod, const char *path, struct rk_err *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kube-int - what the files of the kube room and loop share; nobody else includes it. */
+/* kube-int - what the files of the kube room and loop share; no other file includes it. */
 #ifndef RK_KUBE_INT_H
 #define RK_KUBE_INT_H
 
@@ -19,7 +19,7 @@ struct rk_kube {
 	struct rk_kube_found *found; /* kinds learned from the server */
 
 	char *ns;
-	int64_t creds_until;   /* exec credential: seconds since 1970, 0: for ever */
+	int64_t creds_until;   /* exec credential: seconds since 1970, 0: no limit */
 	int64_t token_read_ms; /* when the token file was last read */
 	bool alive;	       /* has answered before: a refusal is worth a retry */
 	enum rk_dry dry;

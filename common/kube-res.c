@@ -184,7 +184,7 @@ static const struct rk_res *found_add(
 	return &f->res;
 }
 
-/* APIResourceList of one group and version: remember every kind that is no subresource. */
+/* APIResourceList of one group and version: remember every kind that is not a subresource. */
 static void learn_list(struct rk_kube *k, const char *av, const struct rk_val *list)
 {
 	rk_each (it, rk_get(list, "resources", NULL)) {

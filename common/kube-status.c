@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a server's refusal means: the Status of the API machinery, decided by reason, then by
- * code, never by text; and bodies that are no Status (proxies, unknown API groups). */
+ * code, never by text; and bodies that are not a Status (proxies, unknown API groups). */
 #include "kube-int.h"
 #include "out.h"
 
@@ -240,7 +240,7 @@ static void group_hint(const char *api_version, const struct rk_kube *k, struct 
 	rk_err_hint(err, "install the CustomResourceDefinition or component that brings it");
 }
 
-/* A server says of an expired certificate only that nobody has come. False: it has not expired. */
+/* The API server answers an expired client certificate with a plain 401. False: it has not expired. */
 static bool expired(const struct rk_kube_about *a, struct rk_buf *text, struct rk_err *err)
 {
 	int64_t end = a->kube ? rk_target_expires(rk_kube_target(a->kube)) : 0;
@@ -357,7 +357,7 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 	}
 	finish(a, res->status,
 		find_verdict(res->status == 401 ? "Unauthorized" : NULL, res->status), text.s, err);
-	if (err && res->status == 404) /* said by nobody who could know what is there */
+	if (err && res->status == 404) /* the answer does not come from an API server */
 		err->code = RK_FAIL;
 	return -1;
 }

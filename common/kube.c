@@ -95,7 +95,7 @@ static void print_warning(const char *text)
 	rk_warn("%s", text);
 }
 
-/* Where the server's warnings and -v go unless the tool has said so. */
+/* Where the server's warnings and -v go unless the tool has set them. */
 static void set_hooks(void)
 {
 	if (!rk_kube_warning)

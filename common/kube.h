@@ -78,8 +78,8 @@ void rk_res_label(const struct rk_res *r, const char *ns, const char *name, stru
 /* GET one object into d. Absent: RK_NOTFOUND (reason NotFound). */
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. "Cannot
- * tell" stays an error. */
+/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. A state that
+ * could not be determined stays an error. */
 int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
@@ -89,7 +89,7 @@ struct rk_list_opts {
 	bool metadata_only;	     /* PartialObjectMetadataList */
 };
 /* List page by page; each is called for every item and may stop with <0 and err set. Each page
- * is parsed in an arena of its own, freed after the page. version (NULL or 64 bytes) gets the
+ * is parsed in a separate arena, freed after the page. version (NULL or 64 bytes) gets the
  * list's resourceVersion, from which a watch starts. A 410 in the middle goes
  * on with the token the server gives; version stays that of the first page. */
 int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
@@ -116,7 +116,7 @@ struct rk_apply_opts {
 	bool known;	      /* the caller has just read the object: spare the read */
 	const struct rk_val *current; /* with known: what it read, NULL for absent; in d */
 	struct rk_val **before;	      /* the object as it was, or NULL; in d */
-	/* Asked when the object is not there; -1 refuses. NULL: nobody is asked. */
+	/* Called when the object does not exist; -1 refuses. NULL: not called. */
 	int (*before_create)(struct rk_kube *k, struct rk_err *err);
 };
 /* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects

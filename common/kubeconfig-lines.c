@@ -92,7 +92,7 @@ static bool rest_blank(const struct lines *s, size_t p)
 }
 
 /* A quoted scalar on one line; *to is behind its closing quote. Double quotes only without
- * backslashes: whoever escapes gets the real parser. */
+ * backslashes: escapes are left to the real parser. */
 static bool quoted(const struct lines *s, size_t p, size_t *to)
 {
 	char q = s->t[p];

@@ -25,12 +25,12 @@ struct edit {
 /* Fill the list of splices, in any order; text and layout stay as they are. */
 void kc_plan(struct edit *e);
 
-/* What is wanted of an entry that is there, or NULL. */
+/* What is wanted of an existing entry, or NULL. */
 const struct rk_kc_item *kc_wanted(
 	const struct edit *e, enum rk_kc_kind k, const struct kc_item *old);
-/* How many of the entries that are there stay. */
+/* How many of the existing entries stay. */
 size_t kc_count_kept(const struct edit *e, enum rk_kc_kind k);
-/* Whether an entry of that name is there. */
+/* Whether an entry of that name exists. */
 bool kc_is_there(const struct edit *e, const struct rk_kc_item *w);
 /* Whether the entry `old` of e->t, in block style or not, has the value wanted. */
 bool kc_item_is(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kubeconfig-priv - what the files of the kubeconfig room share; nobody else includes this. */
+/* kubeconfig-priv - what the files of the kubeconfig room share; no other file includes it. */
 #ifndef RK_KUBECONFIG_PRIV_H
 #define RK_KUBECONFIG_PRIV_H
 

@@ -61,7 +61,7 @@ static int choose_cluster(const struct rk_kubeconfig *kc, const struct rk_kube_f
 	return 0;
 }
 
-/* A context's user that is not there means no credentials, as in kubectl; --user must be there. */
+/* A context's user that does not exist means no credentials, as in kubectl; --user must exist. */
 static int choose_user(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
 	struct choice *c, struct rk_err *err)
 {

@@ -79,7 +79,7 @@ struct kc_kept {
  * Everything outside the touched entries keeps its bytes: comments, order, CRLF, BOM, flow style,
  * JSON. Entries that have their value already are not touched. An empty text gives a new file.
  * The names of the result are counted and its new entries parsed back.
- * Errors: RK_CONFLICT (anchors in what is touched, names that are there twice), RK_FAIL (too
+ * Errors: RK_CONFLICT (anchors in what is touched, duplicate names), RK_FAIL (too
  * large); of the text nothing but release may be asked then. */
 int kc_edit(struct rk_buf *text, struct kc_layout *l, const char *name,
 	const struct rk_kc_edit *want, struct kc_kept *kept, struct rk_err *err) RK_MUST_USE;

@@ -262,7 +262,7 @@ static void add_header(struct rk_target *t, const char *name, const char *value)
 	rk_strv_add(&t->headers, rk_doc_printf(t->strings, "%s: %s", name, value));
 }
 
-/* As client-go: every byte that is no header character, and %, is percent-encoded. */
+/* As client-go: every byte that is not a header character, and %, is percent-encoded. */
 static void extra_name(struct rk_buf *out, const char *key)
 {
 	rk_buf_puts(out, "Impersonate-Extra-");

@@ -126,7 +126,7 @@ struct rk_kc_note {
 bool rk_kc_note(const struct rk_val *cluster, struct rk_kc_note *out);
 /* The note in place of all extensions of cluster. */
 void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc_note *n);
-/* Whether both are of one virtual cluster, even one that was made anew. Hosts count where both are
+/* Whether both are of one virtual cluster, even one that was created again. Hosts count where both are
  * noted. */
 bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b);
 
@@ -162,14 +162,14 @@ int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *
 	struct rk_doc *d, const struct rk_val **value, const char **path,
 	struct rk_err *err) RK_MUST_USE;
 /* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
- * earlier file and those without a name are there too. */
+ * earlier file and those without a name are included. */
 int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
 
 /* Edit in memory: everything outside the touched entries keeps its bytes, and entries that have
  * their value already are not touched. Refused (RK_CONFLICT): several documents, anchors in what
- * is touched, names that are there twice; the files can only be closed then. As kubectl: an entry that exists is changed in the file it counts in; a new one
+ * is touched, duplicate names; the files can only be closed then. As kubectl: an entry that exists is changed in the file it counts in; a new one
  * and current-context go to the explicit file, else the first that exists, else the last of the
  * list; current-context is cleared, and an entry taken out, in every file that has it. */
 int rk_kc_change(

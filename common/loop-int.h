@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* loop-int - what the loop and its watches share; nobody else includes it. */
+/* loop-int - what the loop and its watches share; no other file includes it. */
 #ifndef RK_LOOP_INT_H
 #define RK_LOOP_INT_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Keepers: one look after each burst of changes, one message for each failure. */
+/* Reconcilers: one run after each burst of changes, one message for each failure. */
 #include "loop-int.h"
 
 #define SETTLE_MS    100
@@ -38,7 +38,7 @@ static void tell(const struct rk_keeper *kp, char **told, const struct rk_err *e
 	*told = text;
 }
 
-/* A look that succeeds does not need the watch, and who has no right to watch is told once; then
+/* A look that succeeds does not need the watch, and a missing permission to watch is reported once; then
  * each new try of the watch brings a look. */
 static void tell_deaf(const struct rk_keeper *kp, struct ear *e)
 {

@@ -120,7 +120,7 @@ static void run_timers(struct rk_loop *l)
 	}
 }
 
-/* --- signals: the first stops the loop, the next goes to whoever handled it before --- */
+/* --- signals: the first stops the loop, the next goes to the previous handler --- */
 
 static volatile sig_atomic_t signalled;
 static int wake[2] = {-1, -1};
@@ -207,7 +207,7 @@ int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
 	rk_run_limit(before);
 	if (!l->mortal)
 		signals_off();
-	if (signalled) /* also when it came with the end: whoever goes on after that must know */
+	if (signalled) /* also when it came with the end: the caller must know */
 		return rk_err_set(err, 128 + signalled, "stopped by %s",
 			signalled == SIGINT ? "an interrupt" : "SIGTERM");
 	return r < 0 ? -1 : 0;

@@ -2,7 +2,7 @@
 /* loop - for what waits and what stays running: watches over many clusters, timers, signals.
  *
  * A watch is list + watch with resume: the callback sees the present objects as ADDED, then SYNCED
- * once, then changes. 410 means list again: objects that vanished meanwhile are told as DELETED.
+ * once, then changes. 410 means list again: objects that vanished meanwhile are reported as DELETED.
  * Broken streams come back with back-off (0.8 s doubling to 30 s, jitter); bookmarks and an
  * idle limit notice dead connections. Single-threaded: callbacks run inside rk_loop_run. */
 #ifndef RK_LOOP_H
@@ -48,11 +48,11 @@ void rk_loop_stop(struct rk_loop *l);
 /* Signals are not for rk_loop_run: they end the process at once, as they do outside of it. */
 void rk_loop_mortal(struct rk_loop *l);
 
-/* A keeper is what --watch makes of a tool: it looks at things as they are, and makes them what they
- * should be, whenever something may have changed.
+/* A keeper is a reconciler (level-triggered): it compares what exists with what should exist, and
+ * repairs the difference, whenever something may have changed.
  *
  * look is called at the start, 100 ms after the first of a burst of changes, and every_ms after
- * the last look (0: not). It reads what it needs anew: what changed is not told. When it fails it is
+ * the last look (0: not). It reads what it needs again: what changed is not passed. When it fails it is
  * called again after 1 s, doubling to 60 s, or with the next change. A failure is handed to
  * warn once until another follows or a look succeeds; so is that a watch is refused, which
  * then is tried again, with a look each time. look returns 0, -1 (failed), or 1: err is the end. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* mirror - a live copy of what a watch sees: the objects as they are now, for whoever judges several
+/* mirror - a live copy of what a watch sees: the objects as they are now, for callers that judge several
  * collections together. */
 #ifndef RK_MIRROR_H
 #define RK_MIRROR_H
@@ -15,7 +15,7 @@ struct rk_mirror *rk_mirror_new(struct rk_loop *l, struct rk_kube *k, const stru
 /* Free before the loop is. NULL is fine. */
 void rk_mirror_free(struct rk_mirror *m);
 
-/* The first list is complete: what is not in it is not there. */
+/* The first list is complete: what is not in it does not exist. */
 bool rk_mirror_synced(const struct rk_mirror *m);
 /* Why nothing comes at the moment, or NULL. With a kind the server does not have, reason is
  * NoSuchAPI: then there are no such objects either. */

@@ -40,7 +40,7 @@ enum rk_mark {
 	RK_MARK_HINT = 'h',
 };
 
-bool rk_out_marked(void); /* stderr is read by rk_voice, which wants marked lines */
+bool rk_out_marked(void); /* stderr is read by rk_voice, which expects marked lines */
 void rk_out_mark(enum rk_mark mark, const char *text);
 
 /* Print the tree by the template of rk_out_template; false when there is none. */

@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-/* A wait that says nothing for longer looks dead in a CI log. */
+/* A wait without output for longer looks dead in a CI log. */
 #define SILENCE_MAX 30
 
 struct rk_progress {
@@ -66,7 +66,7 @@ void rk_progress_show(struct rk_buf *b)
 	rk_buf_addf(b, " (%s)", age);
 }
 
-/* The text as it is now: the line rewritten, or a line of its own. */
+/* The text as it is now: the line rewritten, or a new line. */
 static void draw(struct rk_progress *p, bool changed)
 {
 	rk_auto_buf b = RK_BUF_INIT;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A file of its own, so that a tool that prints no trees does not link libyaml. */
+/* A separate file, so that a tool that prints no trees does not link libyaml. */
 #include "out-internal.h"
 
 void rk_print_val(enum rk_fmt fmt, const struct rk_val *v)

@@ -369,7 +369,7 @@ static void feed(struct voice *v, const char *s, size_t n)
 	}
 }
 
-/* What is left when the writers ended without a word, as by SIGKILL. */
+/* What is left when the writers were killed. */
 static void leave(struct voice *v)
 {
 	feed(v, "\n", 1);

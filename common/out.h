@@ -58,7 +58,7 @@ size_t rk_out_width(int fd);
 void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
 
 /* Append s with "***" for what looks like a secret: the password of a URL, a value of
- * "...password=" and its like, of a JSON member so named, of an Authorization header. */
+ * "...password=" and similar, of a JSON member so named, of an Authorization header. */
 void rk_mask(struct rk_buf *out, const char *s, size_t n);
 /* Append what another program said, line by line, each behind "who: " (nothing when who is empty),
  * masked and fit for a terminal. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What an answer means that is no success. */
+/* What an answer other than success means. */
 #include "rancher-int.h"
 #include "out.h"
 
@@ -94,7 +94,7 @@ int rk_rancher_page_error(const struct rk_http_res *res, const char *what, struc
 	return -1;
 }
 
-/* The query of where it sends us is its own business, and may hold what it was sent. */
+/* The query of the redirect may contain what was sent. */
 static int error_redirect(const struct rk_http_res *res, const char *what, const char *const *hide,
 	struct rk_err *err)
 {

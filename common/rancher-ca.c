@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A CA that nobody vouches for but its fingerprint. */
+/* A CA that only its fingerprint vouches for. */
 #include "rancher-int.h"
 #include "cert.h"
 
@@ -111,7 +111,7 @@ int rk_rancher_cacerts(struct rk_rancher *r, struct rk_buf *out, struct rk_err *
 	return 0;
 }
 
-/* Nobody vouches for the connection yet: the certificate that was refused is taken as the anchor
+/* The connection is not verified yet: the certificate that was refused is taken as the anchor
  * of one more request, which carries nothing of ours; the pin then decides about the answer. */
 int rk_rancher_pinned_ca(
 	const struct rk_rancher_conf *conf, const char *pin, struct rk_buf *out, struct rk_err *err)

@@ -141,7 +141,7 @@ static void keep_harvesters(struct rk_val *list)
 	}
 }
 
-/* Who may not list on the Kubernetes path sees on Norman's what is visible to him. */
+/* A user without permission to list on the Kubernetes path uses Norman's, which lists what is visible. */
 int rk_rancher_clusters(struct rk_rancher *r, bool harvester, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err)
 {

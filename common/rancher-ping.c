@@ -81,7 +81,7 @@ static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_pin
 	snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, p->err.msg);
 }
 
-/* Where the ingress controller says it is; an address that is no IP needs DNS, too. */
+/* The addresses that the ingress controller publishes; an address that is not an IP needs DNS, too. */
 static bool add_resolve(const struct rk_ping_conf *c, const struct rk_ping *p, const char *address,
 	struct rk_buf *out)
 {

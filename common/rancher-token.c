@@ -139,7 +139,8 @@ static int longest(struct rk_rancher *r, int64_t *ttl_ms, struct rk_err *err)
 	if (rk_rancher_setting(r, RK_RANCHER_MAX_TTL, &text, err) < 0) {
 		if (!err->http)
 			return -1;
-		rk_err_clear(err); /* who may not read it gets the server's default */
+		rk_err_clear(
+			err); /* without permission to read it, the token gets the server's default */
 		return 0;
 	}
 	if (rk_parse_int(text, 0, INT64_MAX / 60000, &minutes))

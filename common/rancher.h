@@ -75,7 +75,7 @@ void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop
 
 /* Ask /ping until it says pong under verification, at most for wait_ms, then the version. Waits
  * out what an ingress says while Rancher starts (refused, 404, 502, 503, 504). RK_TIMEOUT after
- * that; at once: TLS (err->reason), a redirect, a page that is no Rancher. */
+ * that; at once: TLS (err->reason), a redirect, a page that is not of Rancher. */
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
 const char *rk_rancher_version(const struct rk_rancher *r); /* "v2.13.0"; "" before */
 const char *rk_rancher_base(const struct rk_rancher *r);
@@ -83,7 +83,7 @@ const char *rk_rancher_base(const struct rk_rancher *r);
 /* The CA bundle the server advises, pinned: the answer of /cacerts counts only when the SHA-256 of
  * its text (what Rancher calls the CA checksum) or of one certificate in it is pin (hex, colons
  * and case do not matter); then only what the pin covers goes to out. Nothing secret is sent
- * before. Errors: RK_USAGE for a pin that is no SHA-256; RK_CONFLICT when it differs; RK_NOTFOUND
+ * before. Errors: RK_USAGE for a pin that is not a SHA-256; RK_CONFLICT when it differs; RK_NOTFOUND
  * when the server advises none. */
 int rk_rancher_pinned_ca(const struct rk_rancher_conf *conf, const char *pin, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
@@ -183,7 +183,7 @@ enum rk_rancher_access {
 int rk_rancher_try(struct rk_rancher *r, const char *id, const char *token,
 	enum rk_rancher_access *access, struct rk_buf *why, struct rk_err *err) RK_MUST_USE;
 
-/* What an answer that is no success means, as an error about `what`; pure. hide: strings that must
+/* What an answer other than success means, as an error about `what`; pure. hide: strings that must
  * not be quoted, ended by NULL. */
 int rk_rancher_error(const struct rk_http_res *res, const char *what, const char *const *hide,
 	struct rk_err *err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* registries - a private pull-through registry as containerd, helm and k3k want to hear of it.
+/* registries - a private pull-through registry as containerd, helm and k3k read it.
  *
  * quay.io/jetstack/x:1 is pulled from HOST/quay.io/jetstack/x:1: one mirror for each upstream
  * registry with a rewrite that puts the upstream's name in front of the path. Everything is built
@@ -22,7 +22,7 @@ struct rk_registries {
 	bool ca;		/* its CA is mounted at RK_REGISTRY_CA_PATH */
 };
 
-/* Append the mirrors that a registry has without a list of its own: docker.io, quay.io and ghcr.io,
+/* Append the mirrors that a registry has without a list: docker.io, quay.io and ghcr.io,
  * without host itself. The strings are constants. */
 void rk_mirrors_usual(const char *host, struct rk_strv *out);
 

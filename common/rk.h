@@ -80,7 +80,7 @@ bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 bool rk_label_ok(const char *s, size_t n);
 bool rk_subdomain_ok(const char *s);
 
-/* Functions nobody here may call; there is always one with a bound or a clear result. */
+/* Functions that must not be called; there is always one with a bound or a clear result. */
 #undef sprintf /* a macro of glibc's, with clang and _FORTIFY_SOURCE */
 #undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \

@@ -66,7 +66,7 @@ static RK_NORETURN void child(const struct rk_run *r, const struct pipes *p)
 	_exit(127);
 }
 
-/* The pipe holds all of it at once, so that nobody waits for anybody. */
+/* The pipe holds all of it at once, so that neither side waits for the other. */
 static int feed(const struct rk_run *r, struct pipes *p, struct rk_err *err)
 {
 	const char *s = r->in;
@@ -182,7 +182,7 @@ static int attend(struct look *l, struct pipes *pipes, pid_t pid, struct rk_err 
 	int64_t heard = 0;
 
 	while (*out >= 0 || !has_ended(pid)) {
-		/* while it may still write, its end is no news */
+		/* while it may still write, its end means nothing */
 		struct pollfd p[] = {{.fd = *out, .events = POLLIN},
 			{.fd = *said, .events = POLLIN},
 			{.fd = *out < 0 ? ends : -1, .events = POLLIN}};

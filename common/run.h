@@ -24,8 +24,8 @@ struct rk_run {
 };
 
 /* What ends every program at once while it is set: a point in time (rk_now_ms; 0: none), a number that
- * is no longer 0 once a signal has been noted (NULL: none). For whoever waits with a deadline, or has
- * signals only noted. Returns what was set before. */
+ * is no longer 0 once a signal has been noted (NULL: none). For callers that wait with a deadline, or only
+ * note signals. Returns what was set before. */
 struct rk_run_limit {
 	int64_t end_ms;
 	const volatile sig_atomic_t *signal;

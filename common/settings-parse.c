@@ -58,7 +58,7 @@ static bool bad(struct scan *c, const char *key, const char *what)
 	return false;
 }
 
-/* What a $ would do, or NULL when it stands for itself as in bash. */
+/* What a $ would do, or NULL when it is literal as in bash. */
 static const char *dollar(const struct scan *c, bool quoted)
 {
 	int next = peek2(c);
@@ -143,7 +143,7 @@ static const char *operator_of(const struct scan *c)
 	}
 }
 
-/* A backslash outside quotes: the next character stands for itself, a line break vanishes. */
+/* A backslash outside quotes: the next character is literal, a line break vanishes. */
 static void escaped(struct scan *c, struct rk_buf *out)
 {
 	c->p++;

@@ -303,7 +303,7 @@ static size_t digits(const char *s, size_t max)
 	return n <= max ? n : 0;
 }
 
-/* Skip "1.34.7"; NULL when it is not there. Every release of Kubernetes so far is one of 1. */
+/* Skip "1.34.7"; NULL when it is missing. Every release of Kubernetes so far is one of 1. */
 static const char *skip_release(const char *p)
 {
 	if (p[0] != 'v' || p[1] != '1' || p[2] != '.')

@@ -235,7 +235,7 @@ static bool is_flag_env(const char *name)
 	return false;
 }
 
-/* Tools of others may have variables of their own, so that only a near miss is a mistake. */
+/* Other tools may have separate variables, so that only a near miss is a mistake. */
 static void misspelt_env(const struct rk_settings *s, struct rk_problems *p)
 {
 	for (char **e = environ; e && *e; e++) {

@@ -170,13 +170,13 @@ void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
 /* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
 int rk_settings_assign(
 	struct rk_settings *s, const char *assignment, struct rk_err *err) RK_MUST_USE;
-/* Set a value; one of a weaker origin than what is there is dropped. value is copied. */
+/* Set a value; one of a weaker origin than the existing one is dropped. value is copied. */
 void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, enum rk_origin from);
 
 /* Fill defaults, bring every value into one form (host names in lower case, paths absolute, a +
  * behind a size cut off) and check all of them, each alone and against each other. */
 void rk_settings_check(struct rk_settings *s, struct rk_problems *p);
-/* One value alone, as it stands now; for prompts that ask again. */
+/* One value alone, as it is now; for prompts that ask again. */
 void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *p);
 
 /* Value, "" when empty, NULL when unset and without a default. Of a secret: NULL unless the value
@@ -268,7 +268,7 @@ bool rk_repo_is_oci(const char *repo);
 char *rk_repo_host(const char *repo);
 /* Credentials and the private CA go to the hosts the user named and to no other: those of
  * HELM_REPO_HOSTS and PRIVATE_REGISTRY; when both are unset, those of chart addresses that he set
- * and that are no public host we know of. */
+ * and that are not a known public host. */
 bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 /* The same for a chart repository's key. */
 bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
@@ -278,7 +278,7 @@ bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
  * meant for it; else a source or a helper program does not work. */
 int rk_settings_login(const struct rk_settings *s, const char *address, struct rk_login *out,
 	struct rk_err *err) RK_MUST_USE;
-/* Whether there are any. A source that does not work counts as yes, so that whoever needs it
+/* Whether there are any. A source that does not work counts as yes, so that the tool that needs it
  * fails with its reason. */
 bool rk_settings_has_login(const struct rk_settings *s, const char *address);
 

@@ -14,7 +14,7 @@ int step_namespace(
 
 	if (step_fill(d, "namespace", p, out, &obj, err) < 0)
 		return -1;
-	/* one that is there is somebody's: without our label destroy leaves it */
+	/* an existing one belongs to another owner: without our label destroy leaves it */
 	step_create_only(d, obj);
 	return 0;
 }

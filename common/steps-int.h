@@ -37,7 +37,7 @@ int step_put_namespace(struct rk_doc *d, const struct rk_settings *s, const char
 /* A Secret; data is a map for the caller to fill. */
 int step_put_secret(struct rk_doc *d, const struct rk_settings *s, const char *ns, const char *name,
 	const char *type, struct rk_val *out, struct rk_val **data, struct rk_err *err) RK_MUST_USE;
-/* It is made when it is not there, and left alone when it is. */
+/* It is created when it does not exist, and otherwise left alone. */
 void step_create_only(struct rk_doc *d, struct rk_val *obj);
 void step_put_data(struct rk_doc *d, struct rk_val *data, const char *key, const struct rk_buf *b);
 /* The certificates or the key of the file that a key names, as rk_setting_pem. */

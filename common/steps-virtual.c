@@ -47,7 +47,7 @@ int step_bootstrap(
 			d, s, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque", out, &data, err) < 0)
 		return -1;
 	step_put_data(d, data, "bootstrapPassword", &pw);
-	/* one that is there stays: Rancher reads it at its first start only */
+	/* an existing one stays: Rancher reads it at its first start only */
 	step_create_only(d, data->parent);
 	return 0;
 }
@@ -337,7 +337,7 @@ static int merge_features(
 	return 0;
 }
 
-/* The user's values; what rk3k sets by itself is refused there, so that neither silently wins. */
+/* The user's values; what rk3k sets is refused there, so that neither silently wins. */
 static int further_values(struct rk_doc *d, const struct rk_settings *s, struct rk_val *chart,
 	struct rk_val *set, struct rk_err *err)
 {

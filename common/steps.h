@@ -22,7 +22,7 @@ struct rk_step {
 	const char *summary;
 	/* NULL: always */
 	bool (*applies)(const struct rk_settings *s);
-	/* Append the objects to out. NULL: the step is a tool of its own. */
+	/* Append the objects to out. NULL: the step is a separate tool. */
 	int (*build)(struct rk_doc *d, const struct rk_settings *s, struct rk_val *out,
 		struct rk_err *err);
 };
@@ -33,7 +33,7 @@ bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s);
 
 /* The objects of a step as a SEQ in d, which should be secret. RK_NOTFOUND when the step has
  * nothing to do with these settings. Without BOOTSTRAP_PW the step bootstrap makes up a new
- * password each time: whoever applies it looks first whether the Secret exists. */
+ * password each time: its caller looks first whether the Secret exists. */
 int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct rk_step *step,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 

@@ -66,7 +66,7 @@ static struct chunk *chunk_new(size_t cap)
 	return c;
 }
 
-/* An oversized piece gets a chunk of its own, behind the one being filled. */
+/* An oversized piece gets a separate chunk, behind the one being filled. */
 static void *alloc_apart(struct rk_doc *d, size_t n)
 {
 	struct chunk *c = chunk_new(n);

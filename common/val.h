@@ -69,7 +69,7 @@ int64_t rk_get_int(const struct rk_val *v, int64_t def, ...) RK_SENTINEL;
 
 /* Checked reads: 0 and *out, or an error that names source, line and path and the type found
  * ("deploy.yaml:12: spec.servers: expected a number, found a string"). _need: missing or null is
- * RK_NOTFOUND; _want: missing or null leaves *out as it was. A step on the way that is no map is
+ * RK_NOTFOUND; _want: missing or null leaves *out as it was. A step on the way that is not a map is
  * an error too. Source is set by rk_doc_source; a source of one line is named without it. */
 int rk_need_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
 int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
@@ -107,19 +107,19 @@ struct rk_val *rk_base64_val(struct rk_doc *d, const void *p, size_t n);
 struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v);
 
 /* Put child under key of map, replacing a member of that name. child must not have a parent.
- * rk_set_str with a NULL string sets nothing: an optional field that is not there. */
+ * rk_set_str with a NULL string sets nothing: an optional field that is missing. */
 void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child);
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s);
 void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n);
 void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b);
 /* Walk down keys making maps where missing; returns the map. For rk_set on a deep path. A step
- * that exists and is no map is replaced. */
+ * that exists and is not a map is replaced. */
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...) RK_SENTINEL;
 void rk_append(struct rk_val *seq, struct rk_val *child);
 void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s);
 /* Take a member or item out of its parent (it stays in the arena). */
 void rk_remove(struct rk_val *child);
-/* Remove the member at the path if it is there. Returns whether it was. */
+/* Remove the member at the path if it exists. Returns whether it was. */
 bool rk_remove_at(struct rk_val *v, ...) RK_SENTINEL;
 /* Drop the const of a node of a doc the caller owns. */
 static inline struct rk_val *rk_mut(const struct rk_val *v)

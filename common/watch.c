@@ -9,7 +9,7 @@
 #define IDLE_MS	       90000 /* bookmarks come about once a minute */
 #define BACKOFF_MS     800
 #define BACKOFF_MAX_MS 30000
-#define ABSENT_MAX_MS  4000  /* a kind that is not there may be installed any moment */
+#define ABSENT_MAX_MS  4000  /* a kind that does not exist may be installed at any moment */
 #define KNOWN_MAX      20000 /* objects of one watch */
 #define STEADY_MS      5000  /* a stream that lived so long resets the back-off */
 
@@ -240,7 +240,7 @@ static void about(const struct rk_watch *w, struct rk_kube_about *a, struct rk_b
 		.ns = w->res.namespaced ? w->ns : NULL};
 }
 
-/* A refusal that will not mend itself is the user's to judge, and so is an answer that is not that of
+/* A persistent refusal is reported to the caller, and so is an answer that is not that of
  * an API server; all else is tried again. */
 static void refused(struct rk_watch *w, const struct rk_err *err)
 {
@@ -392,8 +392,8 @@ int rk_watch_feed(struct rk_watch_split *s, const char *p, size_t n,
 	return 0;
 }
 
-/* The stream ends here, and from its version it would only end here again: list anew. That the version
- * is too old is no trouble; all else is. */
+/* The stream ends here, and from its version it would only end here again: list again. That the version
+ * is too old is not a fault; all else is. */
 static void stream_refused(struct rk_watch *w, const struct rk_val *status)
 {
 	rk_auto_buf what = RK_BUF_INIT;

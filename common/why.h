@@ -6,7 +6,7 @@
 
 #include "val.h"
 
-/* How bad it is. FAULT does not mend by waiting, as far as one can see; it may still pass. */
+/* How bad it is. FAULT does not pass by waiting, as far as is known; it may still pass. */
 enum rk_why { RK_WHY_FINE, RK_WHY_BUSY, RK_WHY_FAULT };
 
 /* A pod: not scheduled and why, an image that cannot be pulled, a container that keeps ending, one

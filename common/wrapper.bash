@@ -75,7 +75,7 @@ help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/hel
 
 # --- the command line, read as common/cli.c reads it ---
 
-declare -A kinds=() long=() # of a long name what stands for its value; of a key its long name
+declare -A kinds=() long=() # of a long name its value's placeholder; of a key its long name
 words=() plain='' flag='' value=''
 
 # Every word goes to the tool's own_flag.
@@ -231,7 +231,7 @@ settings_words() {
 
 # --- questions and settings ---
 
-# Ask on a terminal; without one there is nobody to say yes.
+# Prompt on a terminal; without one the answer cannot be yes.
 confirm() {
 	local answer
 	[[ -z $yes && ${#dry[@]} -eq 0 ]] || return 0
@@ -375,7 +375,7 @@ on_signals() {
 	trap 'stopped 143' TERM
 }
 
-# What did not pass by itself fails again, until it is corrected.
+# A fault that does not pass fails again, until it is corrected.
 stopped() { # CODE
 	local again
 	again="$(program) rk3k ${ME#rk3k-}$given"
@@ -429,10 +429,10 @@ complete() { # WORD...
 	local word last at='' before='' nargs=0 given=()
 	[[ $# -gt 0 ]] || set -- ''
 	word=${*: -1}
-	die() { :; } # what is wrong in the words before is no matter here
+	die() { :; } # errors in the words before do not matter here
 	read_table
 	words=("$@")
-	[[ $word != - && $word != -- ]] || words[-1]=--none # of a flag nothing is there yet
+	[[ $word != - && $word != -- ]] || words[-1]=--none # nothing of the flag is typed yet
 	last=${words[-1]}
 	while next; do
 		before=$at at=$flag
@@ -452,7 +452,7 @@ complete() { # WORD...
 	fi
 }
 
-# What stands for an argument: of a flag such as --init [FILE], or in the line below Usage.
+# The placeholder of an argument: of a flag such as --init [FILE], or in the line below Usage.
 argument() {
 	case ${kinds[${before:-none}]-} in
 	'['[A-Z]*) echo "${kinds[$before]}" ;;

@@ -23,7 +23,7 @@ int rk_ws_send(struct rk_ws *ws, int channel, const void *p, size_t n) RK_MUST_U
 int rk_ws_ping(struct rk_ws *ws) RK_MUST_USE;
 /* 0: all is sent, 1: some of it waits until the descriptor is writable, -1: the connection is gone. */
 int rk_ws_flush(struct rk_ws *ws) RK_MUST_USE;
-/* The next whole message, if one is there: 1 and *msg (first byte: channel; valid until the next
+/* The next whole message, if one has arrived: 1 and *msg (first byte: channel; valid until the next
  * call), 0: none now, -1: closed or broken. Call until 0 before waiting on the descriptor. */
 int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n);
 

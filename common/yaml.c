@@ -171,7 +171,7 @@ static bool is_open(const struct reader *r, const struct rk_val *v)
 	return false;
 }
 
-/* Copy what an alias stands for into `to`; texts are shared. The bounds keep a few lines of
+/* Copy the value of an alias into `to`; texts are shared. The bounds keep a few lines of
  * aliases to aliases from filling memory, here or where the tree is written out. */
 static int expand(struct reader *r, const yaml_event_t *e, const struct rk_val *from,
 	struct rk_val *to, size_t depth)

@@ -107,7 +107,7 @@ static void print_objects(const struct run *r)
 
 /* --- --diff --- */
 
-/* What every write changes is no difference to a reader. */
+/* What every write changes is not a difference to a reader. */
 static void plain(struct rk_val *v)
 {
 	static const char *const meta[] = {
@@ -220,7 +220,7 @@ static bool needs_input(const struct run *r, const struct rk_val *obj, const str
 	return brought(r, obj) || in_input(r, "Namespace", ns ? ns : rk_kube_namespace(r->k));
 }
 
-/* What passes by itself: a kind just defined that is not served yet, a webhook that has just been
+/* Faults that pass: a kind just defined that is not served yet, a webhook that has just been
  * installed and does not answer yet. */
 static bool will_pass(const struct run *r, const struct rk_val *obj, const struct rk_err *err)
 {

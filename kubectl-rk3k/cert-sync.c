@@ -174,9 +174,10 @@ static int copy_once(struct job *j, struct rk_err *err)
 
 /* --- --watch --- */
 
-#define LOOK_MS 600000 /* a look even when no event came: a certificate can expire in silence */
+#define LOOK_MS \
+	600000 /* a look even when no event came: a certificate can expire without an event */
 
-/* No answer, or not the cluster that it was: the way in must be found anew. */
+/* No answer, or not the cluster that it was: the connection must be found again. */
 static bool is_lost(const struct rk_err *err)
 {
 	return err->http == 401 || (!err->http && err->reason);

@@ -233,7 +233,7 @@ static int read_all(
 }
 
 /* A deployment is taken down by its names, also when its certificates' files are long gone. The
- * host name stands for one: the document's form wants it, and nobody deletes by it. */
+ * host name is a placeholder: the document requires one, and nothing is deleted by it. */
 static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 {
 	static const enum rk_key names[] = {RK_KEY_NAMESPACE, RK_KEY_CLUSTER, RK_KEY_K3K_NAMESPACE,
@@ -400,7 +400,7 @@ static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 
 /* --- get --- */
 
-/* What opens the controller's chart repository; user NULL when nobody gave credentials for it. */
+/* What opens the controller's chart repository; user NULL when there are no credentials for it. */
 static int repo_login(const struct rk_settings *s, struct rk_login *l, struct rk_err *err)
 {
 	const char *repo = rk_setting(s, RK_KEY_K3K_REPO);

@@ -27,7 +27,7 @@ struct job {
 	char *cache; /* file, or NULL: none */
 };
 
-/* kubectl says in the environment which version it wants. */
+/* kubectl says in the environment which version it expects. */
 static int read_request(struct job *j, struct rk_err *err)
 {
 	const char *info = getenv("KUBERNETES_EXEC_INFO");
@@ -46,7 +46,7 @@ static int read_request(struct job *j, struct rk_err *err)
 		j->version, GROUP);
 }
 
-/* A context of the host that asks us in turn would do so for ever. */
+/* A context of the host that runs this plugin in turn would never end. */
 static int check_circle(const struct job *j, struct rk_err *err)
 {
 	if (!getenv(INSIDE)) {
@@ -140,7 +140,7 @@ static void find_cache(struct job *j)
 	j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
 }
 
-/* A process that asks a second time was refused with what it got the first time. */
+/* A process that asks again was refused with what it got before. */
 static bool cached(struct job *j)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
@@ -157,7 +157,7 @@ static bool cached(struct job *j)
 	       rk_get_int(v, 0, "by", NULL) != getppid();
 }
 
-/* No cache is no error. */
+/* A missing cache is not an error. */
 static void save(const struct job *j)
 {
 	struct rk_val *v = rk_map(j->d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* rk3k-delete: deletes objects named on the command line or read as YAML or JSON, in the reverse of
- * the order `apply` uses, and says for each whether it is gone, still there, or cannot be told. */
+ * the order `apply` uses, and reports for each whether it is deleted, still exists, or is unknown. */
 #include "rk.h"
 #include "cli.h"
 #include "k3k.h"
@@ -13,9 +13,9 @@
 
 enum state {
 	ASKED,	 /* nothing known yet */
-	ABSENT,	 /* was not there when we came */
+	ABSENT,	 /* did not exist at the start */
 	GOING,	 /* deletion accepted */
-	GONE,	 /* looked, and it is gone */
+	GONE,	 /* seen to be deleted */
 	REFUSED, /* the deletion failed; err says why */
 };
 
@@ -400,7 +400,7 @@ static void poll_item(void *arg)
 	look(w->r);
 }
 
-/* Whoever may delete need not be allowed to watch: then look every two seconds. */
+/* Permission to delete does not include permission to watch: then look every two seconds. */
 static bool on_fail(void *arg, const struct rk_err *err)
 {
 	struct watching *w = arg;
@@ -462,7 +462,7 @@ static int delete_all(struct run *r, struct rk_err *err)
 
 /* --- the end --- */
 
-/* The last look at what was not seen to go. Its answer counts: 4 still there, 1 cannot tell. */
+/* The last look at what was not seen to go. Its answer counts: 4 still exists, 1 unknown. */
 static int last_look(struct run *r, struct item *it)
 {
 	rk_auto_doc *d = rk_doc_new(false);

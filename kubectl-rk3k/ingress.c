@@ -287,7 +287,7 @@ static int apply_all(struct job *j, struct rk_err *err)
 	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
 }
 
-/* --- host names nobody gave: those served now, else those Rancher itself has --- */
+/* --- host names that were not given: those served now, else those of Rancher --- */
 
 static int hosts_on_host(struct job *j, struct rk_err *err)
 {
@@ -345,7 +345,7 @@ static int find_hosts(struct job *j, struct rk_err *err)
 
 #define LOOK_MS 600000 /* also when nothing was heard */
 
-/* Each time in a document of its own: this may go on for months. */
+/* Each time in a separate document: this may go on for months. */
 static int repair(void *arg, struct rk_err *err)
 {
 	struct job *j = arg;

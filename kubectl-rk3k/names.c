@@ -80,7 +80,7 @@ static void cluster_name(
 		out, rk_streq(ns, home) && !o->all ? name : rk_doc_printf(d, "%s/%s", ns, name));
 }
 
-/* Who may not look into every namespace sees the one that is meant. */
+/* Without permission to list all namespaces, fall back to the selected one. */
 static int clusters(const struct opts *o, struct rk_kube *k, struct rk_doc *d, struct rk_strv *out,
 	struct rk_err *err)
 {

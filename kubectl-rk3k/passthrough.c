@@ -49,7 +49,7 @@ static const char *note(const struct job *j, const char *key)
 
 /* --- the values --- */
 
-/* The values as a tree; no values at all are an empty map. What is no map is not ours to guess at. */
+/* The values as a tree; no values at all are an empty map. A value that is not a map is refused. */
 static int parse_values(struct job *j, const char *text, struct rk_val **out, struct rk_err *err)
 {
 	*out = NULL;
@@ -72,7 +72,7 @@ static bool is_on(const struct rk_val *values)
 	return rk_streq(v, "true");
 }
 
-/* A step on the way that is there but no map would be replaced: refuse instead. */
+/* A step on the way that exists but is not a map would be replaced: refuse instead. */
 static int check_path(const struct rk_val *values, struct rk_err *err)
 {
 	const struct rk_val *c = rk_get(values, "controller", NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* registries - private registries and chart hosts in, what containerd, helm and k3k must know of
- * them out: rendered, applied, compared with what is there, and tried for real. */
+ * them out: rendered, applied, compared with what exists, and tried for real. */
 #include "registries/tool.h"
 
 #define INPUT_OPTS                                                                        \

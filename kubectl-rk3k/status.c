@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* status - one look at a virtual cluster and its Rancher: the Cluster, its servers, the chart jobs,
- * both copies of the certificate, the way in, the kubeconfig. Reads only. */
+/* status - the state of a virtual cluster and its Rancher: the Cluster, its servers, the chart jobs,
+ * both copies of the certificate, the connection, the kubeconfig. Reads only. */
 #include "status/tool.h"
 
 #include "certcopy.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tf-setup - from a running Rancher to `terraform plan`: logs in, has a token and the Harvester
- * cluster's kubeconfig made where none is at hand that works, and writes terraform.tfvars and the
+ * cluster's kubeconfig made where no existing one works, and writes terraform.tfvars and the
  * kubeconfigs. In Rancher it changes nothing but tokens, and with --first-login the password and
  * server-url. */
 #include "tf-setup/tool.h"

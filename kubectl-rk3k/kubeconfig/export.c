@@ -101,7 +101,7 @@ static int try_address(const struct rk_buf *text, const struct opts *o, struct r
 	if (rk_kube_open_text(&k, text->s, text->len, "the result", &f, err) < 0)
 		return -1;
 	if (rk_kube_version(k, NULL, &why) == 0 || why.http)
-		return 0; /* whoever answers at all has shown the right certificate */
+		return 0; /* any answer shows the right certificate */
 	*err = why;
 	return rk_err_hint(err, "if the certificate carries another name, give it with "
 				"--tls-server-name; --no-probe "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* generate - an entry with a client certificate of its own, signed by the virtual cluster's CA. */
+/* generate - an entry with a separate client certificate, signed by the virtual cluster's CA. */
 #include "tool.h"
 
 #include "cert.h"

@@ -263,7 +263,7 @@ static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_er
 	return 0;
 }
 
-/* Another identity in place of the one that is there would change who the context acts as, or lose the
+/* Another identity in place of the existing one would change who the context acts as, or lose the
  * only credentials of an administrator. */
 static int check_identity(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
 	const struct rk_val *new, const char *path, struct rk_err *err)
@@ -297,7 +297,7 @@ static void keep_settings(struct merge *m, const struct rk_kc_item *it, const st
 	}
 }
 
-/* What is there under a name, or what this merge puts there. */
+/* What exists under a name, or what this merge puts there. */
 static const struct rk_val *value_of(
 	struct merge *m, enum rk_kc_kind kind, const char *name, bool wanted, const char **path)
 {
@@ -462,7 +462,7 @@ static bool is_secret(const struct rk_val *v)
 	       rk_streq(up->parent->key, "auth-provider");
 }
 
-/* Only that it is there, and whether it differs. */
+/* Only that it exists, and whether it differs. */
 static const char *shown(
 	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
 {
@@ -475,7 +475,7 @@ static const char *shown(
 	return less && differs ? rk_doc_printf(d, "%s (%s)", less, when) : less;
 }
 
-/* v is a copy of its own; other is what it is compared with. */
+/* v is a separate copy; other is what it is compared with. */
 static void mask(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *when)
 {
 	size_t i = 0;

@@ -40,10 +40,10 @@ void write_out(const struct rk_val *root, int format, struct rk_buf *out);
 /* To stdout, or into a file that only its owner can read. */
 int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
 
-/* Whether two cluster: maps are of one cluster. A virtual cluster that was made anew has another CA, and
+/* Whether two cluster: maps are of one cluster. A virtual cluster that was created again has another CA, and
  * maybe another address. */
 bool same_cluster(const struct rk_val *a, const struct rk_val *b);
-/* Whom a user: map logs in as, in a few words that two of the same identity share; NULL: nobody. No
+/* Whom a user: map logs in as, in a few words that two of the same identity share; NULL: no identity. No
  * secret is in it. path is the kubeconfig that its file names belong to, or NULL. */
 char *identity_of(const struct rk_val *user, const char *path);
 

@@ -33,7 +33,7 @@ static const char *owner(struct flight *f, const struct rk_val *obj)
 	return NULL;
 }
 
-/* One object that a step on the host will write. The Cluster has a check of its own. */
+/* One object that a step on the host will write. The Cluster has a separate check. */
 static void check_existing(struct flight *f, const struct rk_val *obj, size_t counts[2])
 {
 	const char *kind = rk_get_str(obj, "kind", NULL), *who;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* namespace - what keeps the servers out of an existing namespace: k3k's policy, Pod Security
- * Admission, quotas and limits. Each of them leaves the Cluster without pods and without a word. */
+ * Admission, quotas and limits. Each of them leaves the Cluster without pods and without a message. */
 #include "tool.h"
 
 #define POLICY_LABEL "policy.k3k.io/policy-name"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* apply: all of it in its place. */
+/* apply: all settings, on the host cluster and in the virtual cluster. */
 #include "tool.h"
 #include "steps.h"
 
@@ -45,7 +45,7 @@ static bool holds(const struct rk_val *obj, const struct rk_val *patch)
 	return true;
 }
 
-/* Only these fields, whoever made the rest of the object. */
+/* Only these fields; the rest of the object may have another owner. */
 static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const struct rk_val *obj, const struct rk_val *patch, struct rk_err *err)
 {
@@ -127,7 +127,7 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 		     : 0;
 }
 
-/* The inside comes before the Cluster, whose change restarts the servers; but servers that cannot
+/* The virtual cluster comes before the Cluster object, whose change restarts the servers; but servers that cannot
  * start for want of a registry must not keep it from them. */
 static int apply_all(struct job *j, struct rk_err *err)
 {

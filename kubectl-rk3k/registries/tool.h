@@ -31,7 +31,7 @@ struct job {
 /* --- job.c: settings and clusters --- */
 
 const char *str(const struct job *j, enum rk_key k); /* a setting; unset: "" */
-/* Standard input is read once; what names the option that wants it. */
+/* Standard input is read once; what names the option that requires it. */
 int take_stdin(struct job *j, const char *what, struct rk_err *err) RK_MUST_USE;
 /* Do fn on the settings that flags, document and ref ([NAMESPACE/]CLUSTER or NULL) make. */
 int with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),

@@ -123,7 +123,7 @@ static int list_clusters(
 	return 0;
 }
 
-/* Who may not list the StatefulSets still sees the Clusters. */
+/* Without permission to list the StatefulSets the Clusters are still shown. */
 static int list_servers(struct all *a, struct rk_kube *host, struct rk_err *err)
 {
 	struct rk_list_opts o = {.labels = "role=server"};

@@ -22,7 +22,7 @@ static void problem(struct look *l, const char *fmt, ...)
 	rk_append_str(l->d, l->problems, text);
 }
 
-/* Something on the host is not there. */
+/* Something on the host does not exist. */
 static void missing(struct look *l, const char *kind, const char *name)
 {
 	rk_auto_buf flags = RK_BUF_INIT;
@@ -318,7 +318,7 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 	return look_ca(l, err);
 }
 
-/* The way in; that there is none is a finding, not the end of the report. */
+/* The connection; that there is none is a finding, not the end of the report. */
 static void look_access(struct look *l, const struct rk_strv *hosts)
 {
 	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
@@ -349,7 +349,7 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 	rk_k3k_access_release(&access);
 }
 
-/* Whoever names Rancher's objects, or has the settings of its deployment, expects it. */
+/* A user who names Rancher's objects, or has the settings of its deployment, expects it. */
 static bool is_named(const struct opts *o)
 {
 	return o->settings.config || o->service || o->ingress || o->secret || o->from;

@@ -33,8 +33,8 @@ struct look {
 	bool host_secret;
 };
 
-/* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; that the
- * inside cannot be seen is one of the problems. */
+/* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; a failed
+ * connection to the virtual cluster is one of the problems. */
 int gather(struct look *l, struct rk_err *err);
 
 /* The report as -o wants it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a run made in Rancher and nobody got is deleted again, also when the answer that would have
+/* What a run made in Rancher and did not hand over is deleted again, also when the answer that would have
  * named it never came; what cannot be deleted is named, with the command that does it later. */
 #include "tool.h"
 #include "cert.h"

@@ -106,7 +106,7 @@ int tf_find_harvester(struct job *j, struct rk_err *err)
 struct parts {
 	const char *server, *token;
 	struct rk_buf ca; /* PEM; empty: the system's roots */
-	bool exec;	  /* kubeconfig-generate-token is off: the rancher CLI logs in by itself */
+	bool exec;	  /* kubeconfig-generate-token is off: the rancher CLI logs in */
 };
 
 static void parts_release(struct parts *p)

@@ -26,7 +26,7 @@ struct opts {
 	int output; /* enum output */
 };
 
-/* What may exist in Rancher although nobody was told its name. */
+/* What may exist in Rancher although its name was not reported. */
 enum lost { LOST_SESSION = 1, LOST_TOKEN = 2, LOST_KUBECONFIG = 4 };
 
 enum output { OUT_FILES, OUT_JSON, OUT_ENV, OUT_TFVARS };
@@ -49,7 +49,7 @@ struct job {
 	struct rk_buf ca; /* empty: the system's roots */
 	struct rk_rancher *r;
 	struct rk_rancher_token token; /* the one for terraform */
-	bool made, written;	       /* in this run; and whoever wants it has it */
+	bool made, written;	       /* in this run; and it was handed over */
 	const char *harvester, *harvester_name;
 	struct rk_buf kubeconfig; /* Harvester's, as it should be in its file */
 	bool minted, saved;	  /* in this run; and it is where it belongs */
@@ -63,7 +63,7 @@ struct job {
 	const volatile sig_atomic_t *signal; /* from tf_guard on */
 };
 
-/* --- hand.c: what is at hand --- */
+/* --- hand.c: what exists --- */
 char *tf_path(const struct opts *o, const char *name); /* in --dir; caller frees */
 /* Absence leaves out empty. */
 int tf_read_if_there(const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
@@ -84,12 +84,12 @@ void tf_guard(struct job *j);
 /* Has one come? Then an error with its code. */
 int tf_stopped(const struct job *j, struct rk_err *err) RK_MUST_USE;
 
-/* --- cleanup.c: taking back what nobody got --- */
+/* --- cleanup.c: taking back what was not handed over --- */
 void tf_new_run(char run[9]);
 /* A description that this run's tokens can be found by, and whether one was made from text. */
 void tf_describe(const struct job *j, const char *text, struct rk_buf *out);
 bool tf_is_described(const char *description, const char *text);
-/* Ask as whoever makes tokens in this run: the session, or the token that was given. */
+/* Ask as the maker of tokens in this run: the session, or the token that was given. */
 void tf_as_maker(struct job *j);
 /* Delete a token with its own value (may be NULL), else as the maker; a failure is a warning, and
  * the token counts as left behind. */
@@ -101,7 +101,7 @@ void tf_note_kubeconfig_tokens(struct job *j); /* j->before */
 /* The command that removes j->left and what is lost. */
 void tf_revoke_command(const struct job *j, struct rk_buf *out);
 void tf_shell_quote(struct rk_buf *out, const char *s);
-/* At the end, whatever happened: delete what nobody got, end the session, name what is left. */
+/* At the end, whatever happened: delete what was not handed over, end the session, name what is left. */
 void tf_leave(struct job *j, bool failed);
 
 /* --- session.c: log in, or use the token that was given --- */
@@ -135,7 +135,7 @@ void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text);
 int tf_put_output(struct job *j, struct rk_err *err) RK_MUST_USE;
 int tf_put_file(
 	const char *path, const struct rk_buf *text, mode_t mode, struct rk_err *err) RK_MUST_USE;
-/* A file that will hold a token is nobody else's to read. */
+/* A file that will hold a token is readable by its owner only. */
 int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err) RK_MUST_USE;
 int tf_put_module(struct job *j, struct rk_err *err) RK_MUST_USE;
 
