@@ -98,7 +98,7 @@ recording_helm() {
 	mkdir exec
 	ln -s "$BIN"/* exec
 	rm exec/rk3k-preflight
-	printf '#!/bin/sh\nexit 0\n' >exec/rk3k-preflight
+	printf '#!/bin/sh\nexec cat >/dev/null\n' >exec/rk3k-preflight
 	chmod +x exec/rk3k-preflight
 	export RK3K_EXEC_PATH=$PWD/exec
 	cat >helm <<-'END'

@@ -135,7 +135,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 @test "delete: a kind the server does not have: gone when it has a group, else a mistake" {
 	delete widget.nowhere.example.com/a
 	assert_success
-	assert_regex "$stderr" "no such kind"
+	assert_regex "$stderr" "does not serve this kind"
 	delete cluster.k3k.io/a
 	assert_success
 	delete widgit/a
