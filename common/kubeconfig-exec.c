@@ -298,10 +298,7 @@ static int take_pair(struct rk_target *t, const char *cert, const char *key, str
 	rk_buf_reset(&t->key);
 	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
 	rk_buf_put(&t->key, new_key.s, new_key.len);
-	t->conf.cert = t->cert.s;
-	t->conf.cert_len = t->cert.len;
-	t->conf.key = t->key.s;
-	t->conf.key_len = t->key.len;
+	kc_use_material(t);
 	return 0;
 }
 

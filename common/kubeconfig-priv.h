@@ -42,6 +42,8 @@ const struct kc_entry *kc_find(const struct kc_list *l, const char *name);
 /* String field of an entry (e may be NULL); "" and null count as unset: *out is NULL then. */
 int kc_str(const struct kc_entry *e, const char *key, const char **out, struct rk_err *err);
 
+/* Point conf at the CA, certificate and key that t holds; again after each change of those buffers. */
+void kc_use_material(struct rk_target *t);
 /* Bytes given as NAME-data (base64) or NAME (a file) of an entry, or the file of a flag, which
  * beats both. Nothing given: out stays empty. Both data and file: an error. */
 int kc_material(const struct kc_entry *e, const char *name, const char *flag, struct rk_buf *out,

@@ -279,11 +279,10 @@ static int take_namespace(struct rk_target *t, const struct kc_entry *ctx,
 	return pod_text(dir, "namespace", &t->ns, err);
 }
 
-static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
+void kc_use_material(struct rk_target *t)
 {
 	struct rk_http_conf *c = &t->conf;
 
-	c->base = t->server;
 	if (t->ca.len) {
 		c->ca = t->ca.s;
 		c->ca_len = t->ca.len;
@@ -294,6 +293,14 @@ static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
 		c->key = t->key.s;
 		c->key_len = t->key.len;
 	}
+}
+
+static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
+{
+	struct rk_http_conf *c = &t->conf;
+
+	c->base = t->server;
+	kc_use_material(t);
 	c->bearer = t->token;
 	c->headers = t->headers.v;
 	c->resolve = kc_keep(t, f->resolve);

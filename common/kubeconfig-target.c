@@ -18,6 +18,7 @@ int rk_target_check(struct rk_target *t, struct rk_err *err)
 			rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
 		return rk_err_wrap(err, "client certificate of user \"%s\"",
 			t->user ? t->user : "--client-certificate");
+	kc_use_material(t);
 	if (t->exec && kc_check_exec(t->exec, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
 	return 0;

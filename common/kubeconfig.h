@@ -79,7 +79,7 @@ void rk_target_release(struct rk_target *t);
 
 /* Make CA, certificate and key fit to be passed on (rk_cert_admit), and check what resolving leaves to the
  * first connection: that the client certificate fits its key and the exec plugin is described as
- * client-go requires it. For callers that pass a target on; no connection can be opened with it. */
+ * client-go requires it. For callers that pass a target on. */
 int rk_target_check(struct rk_target *t, struct rk_err *err) RK_MUST_USE;
 /* notAfter of the client certificate in seconds since 1970; 0: there is none. */
 int64_t rk_target_expires(const struct rk_target *t);
