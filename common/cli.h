@@ -69,7 +69,7 @@ struct rk_out_flags {
 };
 /* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
 extern const struct rk_opt rk_out_opts[];
-/* For tools that print what they did, line by line: RK_USAGE when -o wants a document. */
+/* For tools that print only lines of outcomes: RK_USAGE when -o asks for a document. */
 int rk_out_lines_only(const struct rk_out_flags *o, struct rk_err *err) RK_MUST_USE;
 #define RK_GROUP_KUBE(type, member)                                              \
 	{                                                                        \
@@ -161,8 +161,8 @@ void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_
 
 /* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
 const char *rk_nearest(const char *word, const char *const *names);
-/* The error (RK_USAGE) for the flag word "--name[=value]" that is none of names: the nearest of them, or
- * why there is no such flag on purpose. Returns -1. */
+/* The error (RK_USAGE) for an unknown flag "--name[=value]": it suggests the nearest of names, or explains
+ * why the flag is not supported. Returns -1. */
 int rk_unknown_flag(const char *word, const char *const *names, struct rk_err *err);
 
 /* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for

@@ -88,7 +88,7 @@ static void add_timed(struct rk_table *out, const char *time, const struct rk_ta
 	rk_table_cells(out, cells);
 }
 
-/* A row that was shown and is no more: its key, and "deleted". */
+/* A row whose object was deleted: its key, and "deleted". */
 static void add_gone(const struct rk_live *l, struct rk_table *out, const char *time, size_t before)
 {
 	rk_auto_free const char **cells = rk_calloc(out->n, sizeof(*cells));

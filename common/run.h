@@ -23,9 +23,8 @@ struct rk_run {
 	void (*said)(const char *who, const char *s, size_t n);
 };
 
-/* What ends every program at once while it is set: a point in time (rk_now_ms; 0: none), a number that
- * is no longer 0 once a signal has been noted (NULL: none). For callers that wait with a deadline, or only
- * note signals. Returns what was set before. */
+/* A limit for every program that is running: a deadline (rk_now_ms; 0: none), and a number that a signal
+ * handler makes nonzero (NULL: none). Either ends the program at once. Returns the previous limit. */
 struct rk_run_limit {
 	int64_t end_ms;
 	const volatile sig_atomic_t *signal;

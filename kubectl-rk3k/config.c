@@ -400,7 +400,7 @@ static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 
 /* --- get --- */
 
-/* What opens the controller's chart repository; user NULL when there are no credentials for it. */
+/* The login for the controller's chart repository; user is NULL when no credentials are set for it. */
 static int repo_login(const struct rk_settings *s, struct rk_login *l, struct rk_err *err)
 {
 	const char *repo = rk_setting(s, RK_KEY_K3K_REPO);

@@ -440,7 +440,7 @@ static void print_one(const struct rk_res *r, const char *name)
 	rk_printf("%s condition met\n", word.s);
 }
 
-/* A line for each object; of those that are gone there is no name. */
+/* One line per object; a selection that has no objects any longer prints "*". */
 static void print_met(const struct objects *w)
 {
 	for (size_t i = 0; i < w->n; i++) {

@@ -68,8 +68,8 @@ static void look_cluster(struct look *l, const struct rk_val *c)
 		problem(l, "the Cluster is %s: %s", phase, message ? message : "no message yet");
 }
 
-/* The newest warning about the servers, as far as events can be read: of a pod that is never created
- * there is no other trace. */
+/* The newest warning about the servers, as far as events can be read: a pod that is never created
+ * leaves only events. */
 static void last_warning(struct look *l, const char *set, struct rk_buf *out)
 {
 	struct rk_list_opts o = {.fields = "type=Warning"};
