@@ -1,7 +1,7 @@
 # rk3k - build, test, install. `make help` lists the targets; CONTRIBUTING.md has minutes for each.
 #
 # Sources are found by wildcard: a new tool is kubectl-rk3k/NAME.c (or an executable script
-# kubectl-rk3k/NAME), a new room common/NAME.c, a new manifest manifests/NAME.yaml, a new test
+# kubectl-rk3k/NAME), a new module common/NAME/*.c, a new manifest manifests/NAME.yaml, a new test
 # tests/unit/test_NAME.c or tests/{cli,plane}/NAME.bats. A tool of many verbs has further files in
 # kubectl-rk3k/NAME/.
 #
@@ -61,20 +61,24 @@ LINK      = $(CC) $(CFLAGS) $(RK_LDFLAGS) $(LDFLAGS)
 
 # --- what there is ---
 
-COMMON   := $(wildcard common/*.c)
+COMMON   := $(wildcard common/*/*.c)
 TOOLS_C  := $(filter-out kubectl-rk3k/rk3k.c,$(wildcard kubectl-rk3k/*.c))
 PARTS    := $(wildcard kubectl-rk3k/*/*.c)
 TOOLS_SH := $(filter-out %.c %.md $(TOOLS_C:.c=),$(wildcard kubectl-rk3k/*))
 UNIT     := $(wildcard tests/unit/test_*.c)
 FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 MANIFESTS := $(wildcard manifests/*.yaml)
-SHARED_SH := $(wildcard common/*.bash)
+SHARED_SH := $(wildcard common/*/*.bash)
+
+SHARED   := $(addprefix $(B)/libexec/,$(notdir $(SHARED_SH)))
 
 LIB      := $(B)/librk3k.a
+# The further files of tools, for their unit tests.
+PARTS_LIB := $(B)/tools.a
 LIB_OBJ  := $(COMMON:%.c=$(B)/obj/%.o) $(B)/obj/gen/manifests.o
 TOOLS    := $(sort $(TOOLS_C:kubectl-rk3k/%.c=%) $(TOOLS_SH:kubectl-rk3k/%=%))
 TOOL_BIN := $(TOOLS:%=$(B)/libexec/rk3k-%)
-LIBEXEC  := $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%) $(B)/libexec/tools.list
+LIBEXEC  := $(TOOL_BIN) $(SHARED) $(B)/libexec/tools.list
 PROGRAMS := $(B)/bin/kubectl-rk3k $(B)/bin/kubectl_complete-rk3k
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(B)/unit/%)
 READER   := $(B)/unit/kubeconfigs $(B)/unit/printer
@@ -99,11 +103,15 @@ $(B)/obj/gen/manifests.o: $(B)/gen/manifests.c $(B)/flags
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
 # The version belongs to one object only, so that a commit does not rebuild everything.
-$(B)/obj/common/version.o: $(B)/commit
-$(B)/obj/common/version.o: RK_CFLAGS += -DRK_VERSION='"$(VERSION)"' -DRK_COMMIT='"$(COMMIT)"' \
+$(B)/obj/common/base/version.o: $(B)/commit
+$(B)/obj/common/base/version.o: RK_CFLAGS += -DRK_VERSION='"$(VERSION)"' -DRK_COMMIT='"$(COMMIT)"' \
 	-DRK_DATE='"$(DATE)"'
 
 $(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(PARTS_LIB): $(PARTS:%.c=$(B)/obj/%.o)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -118,12 +126,12 @@ $(TOOLS_SH:kubectl-rk3k/%=$(B)/libexec/rk3k-%): $(B)/libexec/rk3k-%: kubectl-rk3
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
-$(B)/libexec/%.bash: common/%.bash
+$(SHARED): $(B)/libexec/%: $(SHARED_SH)
 	@mkdir -p $(@D)
-	install -m 644 $< $@
+	install -m 644 $(filter %/$*,$^) $@
 
 # What `kubectl rk3k --help` lists: each tool in its own words.
-$(B)/libexec/tools.list: $(TOOL_BIN) $(SHARED_SH:common/%=$(B)/libexec/%)
+$(B)/libexec/tools.list: $(TOOL_BIN) $(SHARED)
 	@for t in $(TOOLS); do s=$$($(B)/libexec/rk3k-$$t --summary) || exit 1; \
 		printf '%s\t%s\n' "$$t" "$$s"; done > $@
 
@@ -131,17 +139,17 @@ $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
 
-$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion $(SHARED_SH:common/%=$(B)/libexec/%)
+$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion $(SHARED)
 	@mkdir -p $(@D)
 	$< --print > $@ && chmod 755 $@
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(PARTS_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+	$(LINK) -o $@ $< $(PARTS_LIB) $(LIB) $(LDLIBS) -lcmocka
 
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB)
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(PARTS_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
+	$(LINK) -fsanitize=fuzzer -o $@ $< $(PARTS_LIB) $(LIB) $(LDLIBS)
 
 # The start of a new tool must not rot.
 $(B)/template: $(B)/obj/docs/template.o $(LIB)
@@ -150,7 +158,7 @@ $(B)/template: $(B)/obj/docs/template.o $(LIB)
 # The manifests go into the library as bytes.
 $(B)/gen/manifests.c: $(MANIFESTS) $(B)/manifests.names
 	@mkdir -p $(@D)
-	@{ echo '#include "yaml.h"'; \
+	@{ echo '#include "data/data.h"'; \
 	for f in $(MANIFESTS); do n=$$(basename $$f .yaml | tr -c 'a-z0-9\n' _); \
 		echo "static const unsigned char m_$$n[] = {"; \
 		od -An -v -tu1 $$f | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '0};'; done; \
@@ -179,7 +187,7 @@ $(TOOLS_C:kubectl-rk3k/%.c=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1
 	@mkdir -p $(@D)
 	$< __man > $@
 $(TOOLS_SH:kubectl-rk3k/%=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1: \
-		$(B)/libexec/rk3k-% $(SHARED_SH:common/%=$(B)/libexec/%) docs/usage-man.awk
+		$(B)/libexec/rk3k-% $(SHARED) docs/usage-man.awk
 	@mkdir -p $(@D)
 	$< --help | awk -v tool=$* -v summary="$$($< --summary)" -v date=$(DATE) \
 		-v version=$(VERSION) -f docs/usage-man.awk > $@
@@ -191,7 +199,7 @@ $(B)/man/kubectl-rk3k.1: docs/kubectl-rk3k.1.in $(B)/libexec/tools.list
 
 RUN = DEVELOPER=1 B=$(B) MAKE='$(MAKE)' tests/run
 
-##: unit           C tests of the rooms
+##: unit           C tests of the modules
 unit: $(UNIT_BIN)
 	@B=$(B) tests/run unit
 unit-bin: $(UNIT_BIN) $(READER)
@@ -238,7 +246,7 @@ deps:
 
 ##: check-headers  every header compiles alone
 check-headers: $(B)/gen/manifests.c
-	@for h in common/*.h; do \
+	@for h in common/*/*.h; do \
 		echo "#include \"$${h#common/}\"" | $(COMPILE) -fsyntax-only -x c - || exit 1; done
 ##: fmt            format C and shell; write the tables in README and ARCHITECTURE anew
 fmt: all

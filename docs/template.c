@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* template: prints the names of the Secrets of a namespace. Reads the cluster, writes one name a
  * line or objects; changes nothing. (Start of a new tool; CI compiles and runs it.) */
-#include "rk.h"
+#include "base/base.h"
 
-#include "cli.h"
-#include "kube.h"
-#include "val.h"
+#include "cli/cli.h"
+#include "kube/kube.h"
+#include "data/data.h"
 
 struct opts {
 	struct rk_kube_flags kube;

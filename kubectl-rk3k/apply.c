@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* rk3k-apply: reads objects (YAML, JSON, Lists), writes them by server-side apply, prints one line
  * for each. Nothing is written before all of the input has been read and looked at. */
-#include "rk.h"
-#include "cli.h"
-#include "cond.h"
-#include "diff.h"
-#include "k3k.h"
-#include "loop.h"
-#include "objects.h"
+#include "base/base.h"
+#include "cli/cli.h"
+#include "kube/kube.h"
+#include "out/out.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "data/data.h"
 
 #define RETRY_MS 500
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cert-sync - reads Rancher's TLS Secret in the virtual cluster, judges it, and writes it to the
  * host when it differs there. With --watch it stays and carries every renewal across. */
-#include "certcopy.h"
-#include "cli.h"
-#include "ingress.h"
-#include "k3k.h"
-#include "loop.h"
-#include "settings.h"
+#include "expose/expose.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "settings/settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;

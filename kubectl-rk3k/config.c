@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* config - deploy.conf, RK3K_<KEY>, --set and answers to prompts become one checked document on
  * stdout, which the other steps of a deployment read. Changes nothing in any cluster. */
-#include "rk.h"
+#include "base/base.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "cli.h"
-#include "file.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "os/os.h"
+#include "settings/settings.h"
 
 enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* credential - a kubectl credential plugin: reads the kubeconfig Secret of a virtual cluster through
  * the host cluster and answers with its client certificate. Changes nothing but its cache. */
-#include "cert.h"
-#include "cli.h"
-#include "file.h"
-#include "k3k.h"
+#include "tls/tls.h"
+#include "cli/cli.h"
+#include "os/os.h"
+#include "k3k/k3k.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* rk3k-delete: deletes objects named on the command line or read as YAML or JSON, in the reverse of
  * the order `apply` uses, and reports for each whether it is deleted, still exists, or is unknown. */
-#include "rk.h"
-#include "cli.h"
-#include "k3k.h"
-#include "loop.h"
-#include "objects.h"
-#include "run.h"
+#include "base/base.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "data/data.h"
+#include "os/os.h"
 
 #define BLIND_MS 60000
 #define POLL_MS	 2000
@@ -556,7 +556,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	struct run r = {.o = o};
 	int ret;
 
-	if (rk_out_lines_only(&o->out, err) < 0 || read_input(o, argc, &in, err) < 0)
+	if (rk_cli_lines_only(&o->out, err) < 0 || read_input(o, argc, &in, err) < 0)
 		return -1;
 	/* a credential plugin that hangs does not outlast --timeout either */
 	if (o->timeout_ms > 0)

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ingress - host names in, the host's Service and Ingress for Rancher out: rendered, applied,
  * restored where something is missing, watched, shown, deleted. */
-#include "certcopy.h"
-#include "cli.h"
-#include "exposure.h"
-#include "ingress.h"
-#include "k3k.h"
-#include "loop.h"
-#include "settings.h"
+#include "expose/expose.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "settings/settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -163,7 +161,7 @@ static int run_change(void *opts, int argc, char **argv,
 {
 	const struct opts *o = opts;
 
-	if (rk_out_lines_only(&o->out, err) < 0)
+	if (rk_cli_lines_only(&o->out, err) < 0)
 		return -1;
 	return with_job(opts, argc, argv, true, fn, err);
 }

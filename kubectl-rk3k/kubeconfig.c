@@ -172,26 +172,26 @@ static const struct rk_opt LIST_OPTS[] = {OPT_KUBECONFIG,
 static const struct rk_verb VERBS[] = {
 	{"get", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
 		"print the kubeconfig of a virtual cluster, or run a command with it", GET_OPTS, 0,
-		-1, "cluster", run_get,
+		-1, "cluster", kcfg_run_get,
 		"  kubectl rk3k kubeconfig get rancher | kubectl rk3k kubeconfig merge\n"
 		"  kubectl rk3k kubeconfig get rancher -- kubectl get nodes"},
 	{"generate", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
 		"the same with a new client certificate, signed by the virtual cluster's CA",
-		GENERATE_OPTS, 0, -1, "cluster", run_generate,
+		GENERATE_OPTS, 0, -1, "cluster", kcfg_run_generate,
 		"  kubectl rk3k kubeconfig generate rancher --cn jane --org viewers --days 30"},
 	{"export", "[FILE|-]", "one context as a kubeconfig that needs no other file", EXPORT_OPTS,
-		0, 1, "file", run_export,
+		0, 1, "file", kcfg_run_export,
 		"  kubectl rk3k kubeconfig export --context rancher-k3k -f rancher.yaml\n"
 		"  kubectl rk3k kubeconfig export - --server lb.example:6443 < k3s.yaml"},
 	{"merge", "[FILE]", "put the entries of a kubeconfig on stdin into ~/.kube/config",
-		MERGE_OPTS, 0, 1, "file", run_merge,
+		MERGE_OPTS, 0, 1, "file", kcfg_run_merge,
 		"  kubectl rk3k kubeconfig get rancher | kubectl rk3k kubeconfig merge "
 		"--set-current\n"
 		"  kubectl rk3k kubeconfig merge --diff < other.yaml"},
 	{"remove", "NAME|[NAMESPACE/]CLUSTER...", "take entries out of ~/.kube/config", REMOVE_OPTS,
-		1, -1, "context", run_remove, "  kubectl rk3k kubeconfig remove rancher-k3k"},
+		1, -1, "context", kcfg_run_remove, "  kubectl rk3k kubeconfig remove rancher-k3k"},
 	{"list", NULL, "list the contexts with server, virtual cluster and expiry", LIST_OPTS, 0, 0,
-		NULL, run_list, "  kubectl rk3k kubeconfig list --k3k -o wide"},
+		NULL, kcfg_run_list, "  kubectl rk3k kubeconfig list --k3k -o wide"},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {

@@ -2,9 +2,9 @@
 /* lease - holds a Lease for as long as the script that started it runs, so that two runs at once do not
  * undo each other's work: creates it, renews it, deletes it at the end.
  * Source: https://kubernetes.io/docs/concepts/architecture/leases/ */
-#include "cli.h"
-#include "k3k.h"
-#include "loop.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
 
 #include <signal.h>
 #include <sys/prctl.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* names: virtual clusters, contexts or namespaces, one name a line, for completion and loops.
  * Reads the kubeconfig and the cluster; changes nothing. */
-#include "rk.h"
+#include "base/base.h"
 
-#include "cli.h"
-#include "k3k.h"
-#include "kube.h"
-#include "kubeconfig.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "kube/kube.h"
+#include "kubeconfig/kubeconfig.h"
 
 #include <signal.h>
 #include <strings.h>

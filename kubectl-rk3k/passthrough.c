@@ -2,9 +2,9 @@
 /* passthrough - SSL passthrough of the host's rke2-ingress-nginx, which the Kubernetes API of a
  * virtual cluster behind an Ingress needs: reads and merges the HelmChartConfig's values, keeps
  * what was there in an annotation, and puts it back on revert. */
-#include "cli.h"
-#include "k3k.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "settings/settings.h"
 
 #define NS	   "kube-system"
 #define NAME	   "rke2-ingress-nginx"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* password: prints Rancher's first password. Reads Secret bootstrap-secret in the virtual cluster, writes
  * the password and a line feed to standard output; changes nothing. */
-#include "cli.h"
-#include "k3k.h"
-#include "rancher.h"
-#include "steps.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "rancher/rancher.h"
+#include "steps/steps.h"
 
 struct opts {
 	struct rk_kube_flags kube;

@@ -3,7 +3,7 @@
  * and certificates: every problem before the first change. Changes nothing. */
 #include "preflight/tool.h"
 
-#include "jsonpath.h"
+#include "data/data.h"
 
 static const struct rk_opt OPTS[] = {
 	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
@@ -37,14 +37,14 @@ static int check_one(struct flight *f, struct rk_err *err)
 	static const struct {
 		const char *name;
 		void (*check)(struct flight *f);
-	} checks[] = {{"controller", check_controller}, {"hostname", check_hostname},
-		{"namespace", check_namespace}};
+	} checks[] = {{"controller", pf_check_controller}, {"hostname", pf_check_hostname},
+		{"namespace", pf_check_namespace}};
 
 	for (size_t i = 0; i < RK_COUNT(checks); i++) {
 		if (!rk_streq(f->o->only, checks[i].name))
 			continue;
-		if (check_api(f)) {
-			find_cluster(f);
+		if (pf_check_api(f)) {
+			pf_find_cluster(f);
 			checks[i].check(f);
 		}
 		return 0;
@@ -55,27 +55,27 @@ static int check_one(struct flight *f, struct rk_err *err)
 
 static void check_all(struct flight *f)
 {
-	check_programs(f);
-	check_versions(f);
-	check_certificates(f);
-	check_objects(f);
-	if (check_api(f)) {
-		find_cluster(f);
-		check_controller(f);
-		check_rights(f);
-		check_namespace(f);
-		check_nodes(f);
-		check_storage(f);
-		check_networks(f);
-		check_ingress(f);
-		check_cluster(f);
-		check_hostname(f);
-		check_host_objects(f);
-		check_other_ingresses(f);
+	pf_check_programs(f);
+	pf_check_versions(f);
+	pf_check_certificates(f);
+	pf_check_objects(f);
+	if (pf_check_api(f)) {
+		pf_find_cluster(f);
+		pf_check_controller(f);
+		pf_check_rights(f);
+		pf_check_namespace(f);
+		pf_check_nodes(f);
+		pf_check_storage(f);
+		pf_check_networks(f);
+		pf_check_ingress(f);
+		pf_check_cluster(f);
+		pf_check_hostname(f);
+		pf_check_host_objects(f);
+		pf_check_other_ingresses(f);
 	}
-	check_dns(f);
-	check_charts(f);
-	check_registry(f);
+	pf_check_dns(f);
+	pf_check_charts(f);
+	pf_check_registry(f);
 }
 
 static void print_table(const struct flight *f)
@@ -95,13 +95,13 @@ static void print_brief(const struct flight *f)
 	size_t passed = 0;
 
 	rk_each (r, f->rows)
-		passed += rk_streq(rk_get_str(r, "result", NULL), results[OK]);
+		passed += rk_streq(rk_get_str(r, "result", NULL), pf_results[OK]);
 	rk_summary("Preflight", passed, f->warnings, f->stops);
 	rk_each (r, f->rows) {
 		const char *result = rk_get_str(r, "result", NULL);
-		bool stop = rk_streq(result, results[STOP]);
+		bool stop = rk_streq(result, pf_results[STOP]);
 
-		if (stop || rk_streq(result, results[WARN]))
+		if (stop || rk_streq(result, pf_results[WARN]))
 			rk_finding(
 				stop, rk_get_str(r, "check", NULL), rk_get_str(r, "detail", NULL));
 	}
@@ -120,7 +120,7 @@ static int print(const struct flight *f, struct rk_err *err)
 		return -1;
 	if (f->o->out.fmt == RK_FMT_NAME) {
 		rk_each (r, f->rows)
-			if (rk_streq(rk_get_str(r, "result", NULL), results[STOP]))
+			if (rk_streq(rk_get_str(r, "result", NULL), pf_results[STOP]))
 				rk_printf("%s\n", rk_get_str(r, "check", NULL));
 		return 0;
 	}

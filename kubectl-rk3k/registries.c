@@ -83,7 +83,7 @@ static const struct rk_verb VERBS[] = {
 		.summary =
 			"write registries.yaml, Secrets, ConfigMap and patches to standard output",
 		.opts = OPTS_RENDER,
-		.run = run_render,
+		.run = reg_run_render,
 		.examples =
 			"  kubectl rk3k registries render file --registry harbor.example.com "
 			"--credentials docker > registries.yaml\n"
@@ -94,13 +94,13 @@ static const struct rk_verb VERBS[] = {
 		.complete = "cluster",
 		.summary = "apply registry settings to the host cluster and the virtual cluster",
 		.opts = OPTS_APPLY,
-		.run = run_apply,
+		.run = reg_run_apply,
 		.examples =
 			"  kubectl rk3k config -c deploy.conf | kubectl rk3k registries apply\n"},
 	{.name = "check",
 		.summary = "speak to each registry and chart host, and look for what is needed",
 		.opts = OPTS_CHECK,
-		.run = run_check,
+		.run = reg_run_check,
 		.examples =
 			"  kubectl rk3k registries check -c settings.json\n"
 			"  kubectl rk3k bundle --list -c settings.json | kubectl rk3k registries "
@@ -111,7 +111,7 @@ static const struct rk_verb VERBS[] = {
 		.complete = "file",
 		.summary = "show the full names of images and where the servers pull them from",
 		.opts = OPTS_IMAGES,
-		.run = run_images,
+		.run = reg_run_images,
 		.examples =
 			"  kubectl rk3k registries images -c settings.json k3s-images.txt\n"
 			"  kubectl rk3k bundle --list -c settings.json | kubectl rk3k registries "
@@ -122,7 +122,7 @@ static const struct rk_verb VERBS[] = {
 		.complete = "cluster",
 		.summary = "compare the existing objects with those of apply; passwords are hidden",
 		.opts = OPTS_DIFF,
-		.run = run_diff},
+		.run = reg_run_diff},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* render - a configuration document on stdin becomes the objects of one step of a deployment on
  * stdout, for `apply`. Talks to no cluster. */
-#include "rk.h"
+#include "base/base.h"
 
-#include "cli.h"
-#include "steps.h"
+#include "cli/cli.h"
+#include "steps/steps.h"
 
 enum { OUT_YAML, OUT_JSON };
 
@@ -124,7 +124,7 @@ static int all_steps(const struct opts *o, const struct rk_settings *s, struct r
 			return -1;
 		rk_each (obj, objects)
 			if (!o->show_secrets)
-				rk_mask_secret(d, rk_mut(obj));
+				rk_step_mask_secret(d, rk_mut(obj));
 		if (o->fmt == OUT_YAML)
 			all_yaml(step, objects, &out);
 		while (o->fmt == OUT_JSON && objects->child) {

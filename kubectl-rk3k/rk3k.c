@@ -2,10 +2,10 @@
 /* kubectl-rk3k, the dispatcher: finds the tool that the first word names and becomes it. Of itself
  * it only lists the tools, completes their names and says which name was meant; it talks to no
  * cluster. Started by helm, it turns helm's variables into ours first. */
-#include "rk.h"
+#include "base/base.h"
 
-#include "cli.h"
-#include "file.h"
+#include "cli/cli.h"
+#include "os/os.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,10 +3,10 @@
  * both copies of the certificate, the connection, the kubeconfig. Reads only. */
 #include "status/tool.h"
 
-#include "certcopy.h"
-#include "k3k.h"
-#include "loop.h"
-#include "settings.h"
+#include "expose/expose.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "settings/settings.h"
 
 static const struct rk_opt OPTS[] = {
 	{.name = "service",
@@ -58,9 +58,9 @@ static const struct rk_opt OPTS[] = {
 static int look_once(struct look *l, struct rk_err *err)
 {
 	l->d = rk_doc_new(true);
-	if (gather(l, err) < 0)
+	if (st_gather(l, err) < 0)
 		return -1;
-	show(l);
+	st_show(l);
 	if (!l->problems->count)
 		return 0;
 	return rk_err_set(err, RK_FAIL, "%u thing%s not as %s should be in %s/%s",
@@ -79,13 +79,13 @@ static int show_change(void *arg, struct rk_err *err)
 	int rc;
 
 	l->d = rk_doc_new(true);
-	rc = gather(l, err);
+	rc = st_gather(l, err);
 	if (rc < 0 || (shown.report && rk_val_equal(shown.report, l->report))) {
 		rk_doc_free(l->d);
 		*l = shown;
 		return rc;
 	}
-	show(l);
+	st_show(l);
 	rk_doc_free(shown.d);
 	return rk_out_flush(err);
 }
@@ -179,7 +179,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (rc == 0 && !o->all)
 		rc = find(&l, argc ? argv[0] : NULL, at, s, names, err);
 	if (rc == 0)
-		rc = o->all	? list_all(o, host, err)
+		rc = o->all	? st_list_all(o, host, err)
 		     : o->watch ? watch(&l, err)
 				: look_once(&l, err);
 	rk_doc_free(l.d);

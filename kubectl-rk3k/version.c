@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* version: what this rk3k is and what it runs with. Reads nothing, writes a table or an object. */
-#include "rk.h"
+#include "base/base.h"
 
-#include "cli.h"
-#include "val.h"
+#include "cli/cli.h"
+#include "data/data.h"
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>

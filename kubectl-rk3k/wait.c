@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* rk3k-wait: waits for conditions of objects (as kubectl wait does, with the reasons), or for a step
  * of a deployment whose settings are on standard input. Reads the cluster, changes nothing. */
-#include "rk.h"
-#include "await.h"
-#include "cli.h"
-#include "cond.h"
-#include "k3k.h"
-#include "mirror.h"
-#include "objects.h"
-#include "run.h"
+#include "base/base.h"
+#include "wait/tool.h"
+#include "cli/cli.h"
+#include "kube/kube.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
+#include "data/data.h"
+#include "os/os.h"
 
 #define TICK_MS 1000
 #define POLL_MS 2000
@@ -82,7 +82,7 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_kube *host = NULL;
 	rk_auto_buf title = RK_BUF_INIT;
-	struct rk_await a = {.settings = s,
+	struct await_run a = {.settings = s,
 		.resolve = o->kube.resolve,
 		.timeout_ms = o->timeout_ms,
 		.fail_fast = o->fail_fast,
@@ -102,9 +102,9 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	if (!rk_streq(step, "url") && rk_k3k_guard_host(host, err) < 0)
 		return -1;
 	a.host = host;
-	rk_await_title(&a, step, &title);
+	await_title(&a, step, &title);
 	p = a.arg = rk_progress_begin("waiting for %s", title.s);
-	r = rk_await(&a, step, err);
+	r = await_run(&a, step, err);
 	rk_progress_end(p, r == 0, "%s", title.s);
 	return r;
 }
@@ -488,7 +488,7 @@ static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_e
 
 static bool is_step(int argc, char **argv)
 {
-	for (const struct rk_await_step *s = rk_await_steps; argc == 1 && s->name; s++)
+	for (const struct rk_await_step *s = await_steps; argc == 1 && s->name; s++)
 		if (!strcmp(argv[0], s->name))
 			return true;
 	return false;
@@ -500,7 +500,7 @@ static int no_such_step(const char *word, struct rk_err *err)
 	const char *names[16] = {NULL}, *near;
 	size_t n = 0;
 
-	for (const struct rk_await_step *s = rk_await_steps; s->name; s++) {
+	for (const struct rk_await_step *s = await_steps; s->name; s++) {
 		rk_buf_addf(&list, "%s%s", n ? ", " : "", s->name);
 		if (n + 1 < RK_COUNT(names))
 			names[n++] = s->name;

@@ -2,16 +2,16 @@
 /* entry - one cluster, user and context as a whole kubeconfig, and where it goes. */
 #include "tool.h"
 
-#include "file.h"
+#include "os/os.h"
 
-void entry_release(struct entry *e)
+void kcfg_entry_release(struct entry *e)
 {
 	free(e->ns);
 	free(e->cluster);
 	rk_doc_free(e->d);
 }
 
-void write_out(const struct rk_val *root, int format, struct rk_buf *out)
+void kcfg_write_out(const struct rk_val *root, int format, struct rk_buf *out)
 {
 	if (format == FORMAT_JSON)
 		rk_json_write(root, RK_JSON_PRETTY, out);
@@ -22,7 +22,7 @@ void write_out(const struct rk_val *root, int format, struct rk_buf *out)
 }
 
 /* To stdout, or into a file that only its owner can read. */
-int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err)
+int kcfg_put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err)
 {
 	if (!o->file) {
 		rk_print_buf(text);

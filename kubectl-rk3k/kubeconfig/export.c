@@ -2,7 +2,7 @@
 /* export - one context as a kubeconfig that needs no other file. */
 #include "tool.h"
 
-#include "file.h"
+#include "os/os.h"
 
 /* A plugin named relative to the old file must be found from anywhere. */
 static struct rk_val *export_exec(struct rk_doc *d, const struct rk_target *t)
@@ -39,7 +39,7 @@ static void export_parts(struct entry *e, const struct rk_kubeconfig *kc, const 
 	keep(d, e->cluster_map, cluster, "extensions");
 	if (t->ca.len)
 		rk_set(d, e->cluster_map, "certificate-authority-data",
-			rk_base64_val(d, t->ca.s, t->ca.len));
+			rk_val_base64(d, t->ca.s, t->ca.len));
 	if (t->conf.proxy)
 		rk_set_str(d, e->cluster_map, "proxy-url", t->conf.proxy);
 	rk_set_str(d, e->cluster_map, "server", t->server);
@@ -51,8 +51,8 @@ static void export_parts(struct entry *e, const struct rk_kubeconfig *kc, const 
 		rk_set(d, e->user_map, "auth-provider", rk_copy(d, t->auth_provider));
 	if (t->cert.len) {
 		rk_set(d, e->user_map, "client-certificate-data",
-			rk_base64_val(d, t->cert.s, t->cert.len));
-		rk_set(d, e->user_map, "client-key-data", rk_base64_val(d, t->key.s, t->key.len));
+			rk_val_base64(d, t->cert.s, t->cert.len));
+		rk_set(d, e->user_map, "client-key-data", rk_val_base64(d, t->key.s, t->key.len));
 	}
 	if (t->token)
 		rk_set_str(d, e->user_map, "token", t->token);
@@ -75,7 +75,7 @@ static void export_text(const struct entry *e, const struct rk_kubeconfig *kc,
 
 	rk_set_str(e->d, context, "namespace", t->ns);
 	keep(e->d, context, rk_kubeconfig_entry(kc, RK_KC_CONTEXTS, t->context), "extensions");
-	write_out(root, format, out);
+	kcfg_write_out(root, format, out);
 }
 
 static int load_source(
@@ -131,10 +131,10 @@ static int export(
 	if (rc == 0 && o->server && !o->no_probe)
 		rc = try_address(&text, o, err);
 	rk_target_release(&t);
-	return rc < 0 ? -1 : put_out(o, &text, err);
+	return rc < 0 ? -1 : kcfg_put_out(o, &text, err);
 }
 
-int run_export(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_export(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct entry e = {.d = rk_doc_new(true)};
 	struct rk_kubeconfig *kc = NULL;
@@ -143,6 +143,6 @@ int run_export(void *p, int argc, char **argv, struct rk_err *err)
 	if (rc == 0)
 		rc = export(p, &e, kc, err);
 	rk_kubeconfig_free(kc);
-	entry_release(&e);
+	kcfg_entry_release(&e);
 	return rc;
 }

@@ -2,7 +2,7 @@
 /* generate - an entry with a separate client certificate, signed by the virtual cluster's CA. */
 #include "tool.h"
 
-#include "cert.h"
+#include "tls/tls.h"
 
 static int content_of(
 	const struct rk_val *bootstrap, const char *name, const char **pem, struct rk_err *err)
@@ -43,10 +43,10 @@ static int sign(
 	if (rk_cert_admit(&served, false, err) < 0)
 		return rk_err_wrap(err, "serverCA");
 	rk_set(e->d, e->cluster_map, "certificate-authority-data",
-		rk_base64_val(e->d, served.s, served.len));
+		rk_val_base64(e->d, served.s, served.len));
 	e->user_map = rk_map(e->d);
-	rk_set(e->d, e->user_map, "client-certificate-data", rk_base64_val(e->d, cert.s, cert.len));
-	rk_set(e->d, e->user_map, "client-key-data", rk_base64_val(e->d, key.s, key.len));
+	rk_set(e->d, e->user_map, "client-certificate-data", rk_val_base64(e->d, cert.s, cert.len));
+	rk_set(e->d, e->user_map, "client-key-data", rk_val_base64(e->d, key.s, key.len));
 	tell_signed(o, orgs, &cert);
 	return 0;
 }
@@ -66,7 +66,7 @@ static int new_identity(
 	return 0;
 }
 
-int run_generate(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_generate(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 
@@ -74,5 +74,5 @@ int run_generate(void *p, int argc, char **argv, struct rk_err *err)
 		return rk_err_set(err, RK_USAGE, "--cn must not be empty");
 	if (o->days < 1 || o->days > 36500)
 		return rk_err_set(err, RK_USAGE, "--days must be from 1 to 36500");
-	return get_with(o, argc, argv, new_identity, err);
+	return kcfg_get_with(o, argc, argv, new_identity, err);
 }

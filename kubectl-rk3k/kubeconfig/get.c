@@ -2,7 +2,7 @@
 /* get - the kubeconfig of a virtual cluster, under an address that answers from here. */
 #include "tool.h"
 
-#include "file.h"
+#include "os/os.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -244,11 +244,11 @@ static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, 
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 
-	write_out(rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map),
+	kcfg_write_out(rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map),
 		command ? FORMAT_YAML : o->format, &text);
 	if (command)
 		return run_with(command, &text, err);
-	if (put_out(o, &text, err) < 0)
+	if (kcfg_put_out(o, &text, err) < 0)
 		return -1;
 	return o->hold ? hold_open(a, err) : 0;
 }
@@ -272,7 +272,7 @@ static const struct rk_val *taken(
 {
 	const struct rk_val *there = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, name);
 
-	return there && !same_cluster(there, e->cluster_map) ? there : NULL;
+	return there && !kcfg_same_cluster(there, e->cluster_map) ? there : NULL;
 }
 
 /* CLUSTER-k3k, so that one virtual cluster has one short name. Where another one has it, of another
@@ -324,7 +324,7 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 }
 
 /* get and generate; identity changes whose certificate is in the entry. */
-int get_with(const struct opts *o, int argc, char **argv,
+int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	int (*identity)(
 		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
 	struct rk_err *err)
@@ -358,11 +358,11 @@ int get_with(const struct opts *o, int argc, char **argv,
 	if (rc == 0)
 		rc = emit(o, &e, &a, command, err);
 	rk_k3k_access_release(&a);
-	entry_release(&e);
+	kcfg_entry_release(&e);
 	return rc;
 }
 
-int run_get(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_get(void *p, int argc, char **argv, struct rk_err *err)
 {
-	return get_with(p, argc, argv, NULL, err);
+	return kcfg_get_with(p, argc, argv, NULL, err);
 }

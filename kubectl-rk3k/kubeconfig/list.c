@@ -2,7 +2,7 @@
 /* list - the contexts with server, virtual cluster and expiry. */
 #include "tool.h"
 
-#include "jsonpath.h"
+#include "data/data.h"
 
 /* Entries of ours carry a note; older ones are known by their name. */
 static bool is_k3k(const struct rk_val *e)
@@ -48,7 +48,7 @@ static void print_table(const struct opts *o, const struct rk_val *seq)
 	rk_table_free(t);
 }
 
-int run_list(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_list(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 	struct rk_kubeconfig *kc = NULL;

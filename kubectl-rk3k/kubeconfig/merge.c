@@ -2,11 +2,11 @@
 /* merge - the entries of a kubeconfig on stdin go into the files that kubectl reads. */
 #include "tool.h"
 
-#include "diff.h"
-#include "file.h"
+#include "out/out.h"
+#include "os/os.h"
 
 /* Open the files for a change; a lock of another is waited for, and said. */
-int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err)
+int kcfg_open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err)
 {
 	struct rk_err first = RK_ERR_INIT;
 	bool lock = o->dry == RK_DRY_NONE && !o->diff;
@@ -268,7 +268,7 @@ static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_er
 static int check_identity(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
 	const struct rk_val *new, const char *path, struct rk_err *err)
 {
-	rk_auto_free char *was = identity_of(old, path), *now = identity_of(new, NULL);
+	rk_auto_free char *was = kcfg_identity_of(old, path), *now = kcfg_identity_of(new, NULL);
 	const char *what = kinds[it->kind];
 
 	if (!was || rk_streq(was, now))
@@ -322,7 +322,7 @@ static int check_context(struct merge *m, const struct rk_kc_item *it, const str
 	const struct rk_val *b = value_of(m, RK_KC_CLUSTERS, now, true, NULL);
 	const struct rk_val *x, *y;
 
-	if (a && b && !rk_streq(was, now) && !same_cluster(a, b))
+	if (a && b && !rk_streq(was, now) && !kcfg_same_cluster(a, b))
 		return other_cluster(m, it, a, b, path, err);
 	was = rk_get_str(old, "user", NULL);
 	now = rk_get_str(it->value, "user", NULL);
@@ -342,7 +342,7 @@ static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *er
 		return -1;
 	if (!old || rk_val_equal(old, it->value))
 		return 0;
-	if (it->kind == RK_KC_CLUSTERS && !same_cluster(old, it->value))
+	if (it->kind == RK_KC_CLUSTERS && !kcfg_same_cluster(old, it->value))
 		return other_cluster(m, it, old, it->value, path, err);
 	if (it->kind == RK_KC_USERS)
 		return check_user(m, it, err) < 0
@@ -581,14 +581,14 @@ static int trouble(struct rk_err *err)
 static int merge(struct merge *m, const char *path, struct rk_err *err)
 {
 	if (read_input(m, path, err) < 0 || check_input(m, err) < 0 || take_input(m, err) < 0 ||
-		open_locked(m->o, &m->files, err) < 0 || compare(m, err) < 0)
+		kcfg_open_locked(m->o, &m->files, err) < 0 || compare(m, err) < 0)
 		return m->o->diff ? trouble(err) : -1;
 	if (m->o->diff)
 		return print_diff(m);
 	return change(m, err);
 }
 
-int run_merge(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_merge(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct merge m = {.o = p, .d = rk_doc_new(true), .text = RK_BUF_INIT_SECRET};
 	int rc = merge(&m, argc ? argv[0] : "-", err);

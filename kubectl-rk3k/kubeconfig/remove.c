@@ -260,10 +260,10 @@ static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *e
 	return 0;
 }
 
-int run_remove(void *p, int argc, char **argv, struct rk_err *err)
+int kcfg_run_remove(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct removal r = {.o = p, .d = rk_doc_new(true)};
-	int rc = open_locked(p, &r.files, err);
+	int rc = kcfg_open_locked(p, &r.files, err);
 
 	if (rc == 0)
 		rc = remove_all(&r, argc, argv, err);

@@ -2,8 +2,8 @@
 /* same - whether two entries mean the same cluster, and the same identity. */
 #include "tool.h"
 
-#include "cert.h"
-#include "file.h"
+#include "tls/tls.h"
+#include "os/os.h"
 
 /* CA bytes of a cluster map: inline, or of a file; empty when there is none. */
 static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
@@ -17,7 +17,7 @@ static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
 		rk_buf_reset(out);
 }
 
-bool same_cluster(const struct rk_val *a, const struct rk_val *b)
+bool kcfg_same_cluster(const struct rk_val *a, const struct rk_val *b)
 {
 	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
 	struct rk_kc_note m, n;
@@ -106,7 +106,7 @@ static void add_exec(struct rk_buf *out, const struct rk_val *exec)
 	rk_buf_addf(out, "plugin %s with hash %.8s", command ? command : "", hash);
 }
 
-char *identity_of(const struct rk_val *user, const char *path)
+char *kcfg_identity_of(const struct rk_val *user, const char *path)
 {
 	static const char *const as[] = {"as", "as-uid", "as-groups", "as-user-extra"};
 	const char *token = rk_get_str(user, "token", NULL);

@@ -3,9 +3,9 @@
 #ifndef KUBECONFIG_TOOL_H
 #define KUBECONFIG_TOOL_H
 
-#include "cli.h"
-#include "k3k.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "settings/settings.h"
 
 #define ADMIN_CN  "system:admin" /* of the certificate that k3k keeps */
 #define INPUT_MAX ((size_t)64 << 20)
@@ -35,32 +35,32 @@ struct entry {
 	struct rk_val *cluster_map, *user_map;
 };
 
-void entry_release(struct entry *e);
-void write_out(const struct rk_val *root, int format, struct rk_buf *out);
+void kcfg_entry_release(struct entry *e);
+void kcfg_write_out(const struct rk_val *root, int format, struct rk_buf *out);
 /* To stdout, or into a file that only its owner can read. */
-int put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
+int kcfg_put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
 
 /* Whether two cluster: maps are of one cluster. A virtual cluster that was created again has another CA, and
  * maybe another address. */
-bool same_cluster(const struct rk_val *a, const struct rk_val *b);
+bool kcfg_same_cluster(const struct rk_val *a, const struct rk_val *b);
 /* Whom a user: map logs in as, in a few words that two of the same identity share; NULL: no identity. No
  * secret is in it. path is the kubeconfig that its file names belong to, or NULL. */
-char *identity_of(const struct rk_val *user, const char *path);
+char *kcfg_identity_of(const struct rk_val *user, const char *path);
 
 /* get and generate; identity changes whose certificate is in the entry. */
-int get_with(const struct opts *o, int argc, char **argv,
+int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	int (*identity)(
 		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
 	struct rk_err *err);
 
 /* Open the files for a change; a lock of another is waited for, and said. */
-int open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err);
+int kcfg_open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err);
 
-int run_get(void *p, int argc, char **argv, struct rk_err *err);
-int run_generate(void *p, int argc, char **argv, struct rk_err *err);
-int run_export(void *p, int argc, char **argv, struct rk_err *err);
-int run_merge(void *p, int argc, char **argv, struct rk_err *err);
-int run_remove(void *p, int argc, char **argv, struct rk_err *err);
-int run_list(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_get(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_generate(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_export(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_merge(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_remove(void *p, int argc, char **argv, struct rk_err *err);
+int kcfg_run_list(void *p, int argc, char **argv, struct rk_err *err);
 
 #endif

@@ -2,9 +2,8 @@
 /* charts - whether chart repositories and the private registry have what will be asked of them. */
 #include "tool.h"
 
-#include "chartrepo.h"
-#include "registries.h"
-#include "steps.h"
+#include "registry/registry.h"
+#include "steps/steps.h"
 
 #define HUB_MS 5000 /* it need not be reachable from here */
 
@@ -20,11 +19,12 @@ static void repo_failed(struct flight *f, const char *check, bool inside, const 
 		      err->reason == RK_REASON_BROKEN;
 	const char *hint;
 
-	rk_repo_remedy(f->s, address, a, err);
+	rk_settings_repo_remedy(f->s, address, a, err);
 	hint = err->hint;
 	if (unsure && inside && !*hint)
 		hint = "not reachable from here; it must be from the cluster";
-	row(f, unsure && inside ? WARN : STOP, check, "%s%s%s", err->msg, *hint ? "; " : "", hint);
+	pf_row(f, unsure && inside ? WARN : STOP, check, "%s%s%s", err->msg, *hint ? "; " : "",
+		hint);
 }
 
 static void check_chart(struct flight *f, const char *name, enum rk_key repo)
@@ -34,18 +34,18 @@ static void check_chart(struct flight *f, const char *name, enum rk_key repo)
 	struct rk_repo_access a;
 	bool inside = repo != RK_KEY_K3K_REPO;
 
-	if (rk_repo_access_for(f->s, str(f, repo), f->o->kube.resolve, &a, &ca, &err) < 0 ||
-		rk_repo_has_chart(str(f, repo), name, str(f, repo + 1), &a, &err) < 0)
-		repo_failed(f, "charts", inside, str(f, repo), &a, &err);
+	if (rk_settings_repo_access(f->s, pf_str(f, repo), f->o->kube.resolve, &a, &ca, &err) < 0 ||
+		rk_repo_has_chart(pf_str(f, repo), name, pf_str(f, repo + 1), &a, &err) < 0)
+		repo_failed(f, "charts", inside, pf_str(f, repo), &a, &err);
 	else
-		row(f, OK, "charts", "%s %s from %s%s", name, str(f, repo + 1), str(f, repo),
-			a.user ? ", with credentials" : "");
+		pf_row(f, OK, "charts", "%s %s from %s%s", name, pf_str(f, repo + 1),
+			pf_str(f, repo), a.user ? ", with credentials" : "");
 }
 
-void check_charts(struct flight *f)
+void pf_check_charts(struct flight *f)
 {
 	if (f->controller_current)
-		row(f, SKIP, "charts", "k3k %s: installed", str(f, RK_KEY_K3K_VERSION));
+		pf_row(f, SKIP, "charts", "k3k %s: installed", pf_str(f, RK_KEY_K3K_VERSION));
 	else
 		check_chart(f, "k3k", RK_KEY_K3K_REPO);
 	check_chart(f, "cert-manager", RK_KEY_CERTMANAGER_REPO);
@@ -66,10 +66,11 @@ static void check_mirrors(struct flight *f)
 
 		if (rk_image_parse(f->d, images.v[i], &image, NULL) < 0 ||
 			rk_streq(image.registry, said) ||
-			rk_image_mirrored(f->d, &image, str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors))
+			rk_image_mirrored(
+				f->d, &image, pf_str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors))
 			continue;
 		said = image.registry;
-		row(f, WARN, "registry",
+		pf_row(f, WARN, "registry",
 			"no mirror is for %s: cert-manager's images would come from there; add it "
 			"to MIRROR_REGISTRIES_FILE",
 			said);
@@ -87,19 +88,19 @@ static void check_k3s_image(struct flight *f, struct rk_registry *r)
 	struct rk_image image;
 	const char *there;
 
-	if (!is(f, RK_KEY_K3S_VERSION) ||
+	if (!pf_is(f, RK_KEY_K3S_VERSION) ||
 		rk_image_parse(f->d,
-			rk_doc_printf(f->d, "rancher/k3s:%s", str(f, RK_KEY_K3S_VERSION)), &image,
-			NULL) < 0 ||
+			rk_doc_printf(f->d, "rancher/k3s:%s", pf_str(f, RK_KEY_K3S_VERSION)),
+			&image, NULL) < 0 ||
 		rk_step_mirrors(f->d, f->s, &mirrors, NULL) < 0)
 		return;
-	there = rk_image_mirrored(f->d, &image, str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors);
+	there = rk_image_mirrored(f->d, &image, pf_str(f, RK_KEY_PRIVATE_REGISTRY), &mirrors);
 	if (there && rk_registry_manifest(r, there, image.reference, &err) < 0 &&
 		err.code == RK_NOTFOUND)
-		row(f, WARN, "registry",
+		pf_row(f, WARN, "registry",
 			"%s has no %s:%s: the servers start only if the nodes can pull it from "
 			"elsewhere; check K3S_VERSION",
-			str(f, RK_KEY_PRIVATE_REGISTRY), there, image.reference);
+			pf_str(f, RK_KEY_PRIVATE_REGISTRY), there, image.reference);
 	rk_strv_release(&mirrors);
 }
 
@@ -108,27 +109,28 @@ static void check_k3s_image(struct flight *f, struct rk_registry *r)
 static void check_public_image(struct flight *f)
 {
 	const struct rk_repo_access a = {.resolve = f->o->kube.resolve, .timeout_ms = HUB_MS};
-	const char *tag = str(f, RK_KEY_K3S_VERSION);
+	const char *tag = pf_str(f, RK_KEY_K3S_VERSION);
 	struct rk_err err = RK_ERR_INIT;
 
 	if (!*tag || (f->cluster && rk_streq(rk_get_str(f->cluster, "spec", "version", NULL), tag)))
 		return;
 	if (rk_registry_has("registry-1.docker.io", "rancher/k3s", tag, &a, &err) == 0) {
-		row(f, OK, "registry", "docker.io has rancher/k3s:%s", tag);
+		pf_row(f, OK, "registry", "docker.io has rancher/k3s:%s", tag);
 		return;
 	}
 	if (err.code == RK_NOTFOUND) {
-		row(f, STOP, "registry", "docker.io has no rancher/k3s:%s: check K3S_VERSION", tag);
+		pf_row(f, STOP, "registry", "docker.io has no rancher/k3s:%s: check K3S_VERSION",
+			tag);
 		return;
 	}
 	rk_err_wrap(&err, "whether docker.io has rancher/k3s:%s", tag);
-	unknown(f, "registry", &err);
+	pf_unknown(f, "registry", &err);
 }
 
-void check_registry(struct flight *f)
+void pf_check_registry(struct flight *f)
 {
 	rk_auto_registry *r = NULL;
-	const char *host = str(f, RK_KEY_PRIVATE_REGISTRY);
+	const char *host = pf_str(f, RK_KEY_PRIVATE_REGISTRY);
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a;
@@ -138,11 +140,11 @@ void check_registry(struct flight *f)
 		return;
 	}
 	check_mirrors(f);
-	if (rk_repo_access_for(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
+	if (rk_settings_repo_access(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
 		rk_registry_open(&r, host, &a, &err) < 0) {
 		repo_failed(f, "registry", true, host, &a, &err);
 		return;
 	}
-	row(f, OK, "registry", "%s lets us in", host);
+	pf_row(f, OK, "registry", "%s lets us in", host);
 	check_k3s_image(f, r);
 }

@@ -2,13 +2,13 @@
 /* cluster - the existing Cluster: what the settings would change of it, and what cannot be. */
 #include "tool.h"
 
-#include "steps.h"
+#include "steps/steps.h"
 
-void find_cluster(struct flight *f)
+void pf_find_cluster(struct flight *f)
 {
 	struct rk_val *c = NULL;
 
-	f->cluster_known = find(
+	f->cluster_known = pf_find(
 		f, "cluster", &RK_CLUSTER, rk_settings_ns(f->s), rk_settings_cluster(f->s), &c);
 	f->cluster = c;
 }
@@ -30,18 +30,19 @@ static void immutable(struct flight *f, const struct rk_val *have, const struct 
 	/* An unset field of the existing one can still be set; an unwanted one stays. */
 	if (!*h || !*w || rk_streq(h, w))
 		return;
-	row(f, STOP, "cluster",
+	pf_row(f, STOP, "cluster",
 		"%s cannot be changed: spec.%s%s%s is %s, the configuration says %s", key, a,
 		b ? "." : "", b ? b : "", h, w);
 }
 
 static void lose(struct flight *f, const char *from, const char *to)
 {
-	enum result r = consent(f, f->o->lose_data,
+	enum result r = pf_consent(f, f->o->lose_data,
 		"The storage is ephemeral, and another k3s wipes the virtual cluster. Go on?");
 
-	row(f, r, "cluster", "k3s %s to %s wipes the virtual cluster, whose storage is ephemeral%s",
-		from, to, r == STOP ? "; --yes-lose-data accepts this" : "");
+	pf_row(f, r, "cluster",
+		"k3s %s to %s wipes the virtual cluster, whose storage is ephemeral%s", from, to,
+		r == STOP ? "; --yes-lose-data accepts this" : "");
 }
 
 static void check_k3s_change(struct flight *f, const struct rk_val *have, const struct rk_val *want)
@@ -52,14 +53,15 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 
 	if (!*h)
 		h = text_at(rk_get(f->cluster, "status", NULL), "hostVersion", NULL);
-	if (!*w || rk_streq(h, w) || version_number(h) == version_number(w))
+	if (!*w || rk_streq(h, w) || pf_version_number(h) == pf_version_number(w))
 		return;
-	if (version_number(h) > version_number(w))
-		row(f, STOP, "cluster", "k3s cannot go back from %s to %s", h, w);
+	if (pf_version_number(h) > pf_version_number(w))
+		pf_row(f, STOP, "cluster", "k3s cannot go back from %s to %s", h, w);
 	else if (ephemeral)
 		lose(f, h, w);
 	else
-		row(f, WARN, "cluster", "k3s %s becomes %s: the servers restart one by one", h, w);
+		pf_row(f, WARN, "cluster", "k3s %s becomes %s: the servers restart one by one", h,
+			w);
 }
 
 static void restarts(struct flight *f, const struct rk_val *have, const struct rk_val *want,
@@ -68,7 +70,7 @@ static void restarts(struct flight *f, const struct rk_val *have, const struct r
 	const struct rk_val *h = rk_get(have, field, NULL), *w = rk_get(want, field, NULL);
 
 	if (w && !rk_val_equal(h, w))
-		row(f, WARN, "cluster", "spec.%s changes: %s", field, effect);
+		pf_row(f, WARN, "cluster", "spec.%s changes: %s", field, effect);
 }
 
 /* Each server is a member of etcd. */
@@ -77,13 +79,13 @@ static void check_servers(struct flight *f, const struct rk_val *have, const str
 	int64_t h = rk_get_int(have, 1, "servers", NULL), w = rk_get_int(want, 1, "servers", NULL);
 
 	if (w < h)
-		row(f, WARN, "cluster",
+		pf_row(f, WARN, "cluster",
 			"servers %lld to %lld: all restart, and the members that go leave etcd one "
 			"by one; with one server there is no copy of its data, and Rancher is away "
 			"whenever it restarts",
 			(long long)h, (long long)w);
 	else if (w > h)
-		row(f, WARN, "cluster",
+		pf_row(f, WARN, "cluster",
 			"servers %lld to %lld: the servers restart, and new members join etcd",
 			(long long)h, (long long)w);
 }
@@ -114,18 +116,18 @@ static void check_remains(struct flight *f)
 	char name[64];
 
 	rk_k3k_name(name, rk_settings_cluster(f->s), "bootstrap");
-	if (!find(f, "cluster", &RK_SECRET, rk_settings_ns(f->s), name, &token))
+	if (!pf_find(f, "cluster", &RK_SECRET, rk_settings_ns(f->s), name, &token))
 		return;
 	if (token)
-		row(f, WARN, "cluster",
+		pf_row(f, WARN, "cluster",
 			"Secret %s/%s is left of a deleted cluster; wait until it is gone",
 			rk_settings_ns(f->s), name);
 	else
-		row(f, OK, "cluster", "%s/%s will be created", rk_settings_ns(f->s),
+		pf_row(f, OK, "cluster", "%s/%s will be created", rk_settings_ns(f->s),
 			rk_settings_cluster(f->s));
 }
 
-void check_cluster(struct flight *f)
+void pf_check_cluster(struct flight *f)
 {
 	size_t before = f->stops + f->warnings;
 	struct rk_val *objects;
@@ -138,16 +140,16 @@ void check_cluster(struct flight *f)
 		return;
 	}
 	if (rk_get_str(f->cluster, "metadata", "deletionTimestamp", NULL)) {
-		row(f, STOP, "cluster", "%s/%s is being deleted; wait until it is gone",
+		pf_row(f, STOP, "cluster", "%s/%s is being deleted; wait until it is gone",
 			rk_settings_ns(f->s), rk_settings_cluster(f->s));
 		return;
 	}
 	if (rk_step_objects(f->d, f->s, rk_step_find("cluster"), &objects, &err) < 0)
-		return; /* said by check_objects */
+		return; /* said by pf_check_objects */
 	compare_cluster(
 		f, rk_get(f->cluster, "spec", NULL), rk_get(rk_at(objects, 0), "spec", NULL));
 	if (f->stops + f->warnings == before)
-		row(f, OK, "cluster", "%s/%s exists, phase %s", rk_settings_ns(f->s),
+		pf_row(f, OK, "cluster", "%s/%s exists, phase %s", rk_settings_ns(f->s),
 			rk_settings_cluster(f->s),
 			text_at(rk_get(f->cluster, "status", NULL), "phase", NULL));
 }

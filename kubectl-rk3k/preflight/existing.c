@@ -2,7 +2,7 @@
 /* existing - objects on the host under our names, and Ingresses with our hosts. */
 #include "tool.h"
 
-#include "steps.h"
+#include "steps/steps.h"
 
 /* --- what is there already --- */
 
@@ -42,11 +42,11 @@ static void check_existing(struct flight *f, const struct rk_val *obj, size_t co
 	const struct rk_res *r = rk_res_find(rk_get_str(obj, "apiVersion", NULL), kind);
 	struct rk_val *live;
 
-	if (!r || rk_streq(kind, "Cluster") || !find(f, "existing", r, ns, name, &live) || !live)
+	if (!r || rk_streq(kind, "Cluster") || !pf_find(f, "existing", r, ns, name, &live) || !live)
 		return;
 	who = owner(f, live);
 	if (who) {
-		row(f, STOP, "existing", "%s %s%s%s %s", kind, ns ? ns : "", ns ? "/" : "", name,
+		pf_row(f, STOP, "existing", "%s %s%s%s %s", kind, ns ? ns : "", ns ? "/" : "", name,
 			who);
 		return;
 	}
@@ -56,7 +56,7 @@ static void check_existing(struct flight *f, const struct rk_val *obj, size_t co
 		counts[1]++;
 }
 
-void check_host_objects(struct flight *f)
+void pf_check_host_objects(struct flight *f)
 {
 	size_t counts[2] = {0}, before = f->stops;
 
@@ -73,16 +73,17 @@ void check_host_objects(struct flight *f)
 	if (f->stops != before)
 		return;
 	if (counts[1])
-		row(f, WARN, "existing",
+		pf_row(f, WARN, "existing",
 			"%zu objects under our names were made by others and will be "
 			"taken over",
 			counts[1]);
 	else
-		row(f, OK, "existing", "%zu objects are ours, no other is in the way", counts[0]);
+		pf_row(f, OK, "existing", "%zu objects are ours, no other is in the way",
+			counts[0]);
 }
 
 /* Another Ingress with one of our names would share or take the traffic. */
-void check_other_ingresses(struct flight *f)
+void pf_check_other_ingresses(struct flight *f)
 {
 	static const char *const old[] = {"rancher-ingress", "rancher-k3k-ingress"};
 	rk_auto_buf hosts = RK_BUF_INIT;
@@ -92,12 +93,12 @@ void check_other_ingresses(struct flight *f)
 	for (size_t i = 0; i < names.n; i++)
 		rk_buf_addf(&hosts, " %s ", names.v[i]);
 	rk_strv_release(&names);
-	rk_each (ing, list(f, "existing", &RK_INGRESS, NULL, NULL)) {
+	rk_each (ing, pf_list(f, "existing", &RK_INGRESS, NULL, NULL)) {
 		const char *ns = rk_get_str(ing, "metadata", "namespace", NULL);
 		const char *name = rk_get_str(ing, "metadata", "name", NULL);
 
 		if (rk_streq(ns, rk_settings_ns(f->s)) &&
-			(rk_streq(name, str(f, RK_KEY_INGRESS_NAME)) || rk_streq(name, old[0]) ||
+			(rk_streq(name, pf_str(f, RK_KEY_INGRESS_NAME)) || rk_streq(name, old[0]) ||
 				rk_streq(name, old[1])))
 			continue;
 		rk_each (rule, rk_get(ing, "spec", "rules", NULL)) {
@@ -105,7 +106,7 @@ void check_other_ingresses(struct flight *f)
 			rk_auto_free char *word = rk_asprintf(" %s ", host ? host : "");
 
 			if (host && strstr(hosts.s, word))
-				row(f, STOP, "existing", "Ingress %s/%s routes %s already", ns,
+				pf_row(f, STOP, "existing", "Ingress %s/%s routes %s already", ns,
 					name, host);
 		}
 	}

@@ -4,11 +4,11 @@
 
 #include <stdarg.h>
 
-const char *const results[] = {"ok", "warning", "failed", "skipped"};
+const char *const pf_results[] = {"ok", "warning", "failed", "skipped"};
 
-void row(struct flight *f, enum result r, const char *check, const char *fmt, ...)
+void pf_row(struct flight *f, enum result r, const char *check, const char *fmt, ...)
 {
-	struct rk_val *row = rk_map(f->d);
+	struct rk_val *pf_row = rk_map(f->d);
 	char text[2048];
 	va_list ap;
 
@@ -20,45 +20,45 @@ void row(struct flight *f, enum result r, const char *check, const char *fmt, ..
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	rk_set_str(f->d, row, "check", check);
-	rk_set_str(f->d, row, "result", results[r]);
-	rk_set_str(f->d, row, "detail", text);
-	rk_append(f->rows, row);
+	rk_set_str(f->d, pf_row, "check", check);
+	rk_set_str(f->d, pf_row, "result", pf_results[r]);
+	rk_set_str(f->d, pf_row, "detail", text);
+	rk_append(f->rows, pf_row);
 	f->stops += r == STOP;
 	f->warnings += r == WARN;
 }
 
-void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err)
+void pf_row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err)
 {
-	row(f, r, check, "%s%s%s", err->msg, *err->hint ? "; " : "", err->hint);
+	pf_row(f, r, check, "%s%s%s", err->msg, *err->hint ? "; " : "", err->hint);
 }
 
-void unknown(struct flight *f, const char *check, const struct rk_err *err)
+void pf_unknown(struct flight *f, const char *check, const struct rk_err *err)
 {
-	row(f, WARN, check, "could not be determined: %s", err->msg);
+	pf_row(f, WARN, check, "could not be determined: %s", err->msg);
 	rk_strv_add(&f->unknown, check);
 }
 
-enum result consent(struct flight *f, bool flag, const char *question)
+enum result pf_consent(struct flight *f, bool flag, const char *question)
 {
 	struct rk_err err = RK_ERR_INIT;
 
 	return flag || (f->o->ask && rk_confirm(question, &err) == 1) ? WARN : STOP;
 }
 
-const char *str(const struct flight *f, enum rk_key k)
+const char *pf_str(const struct flight *f, enum rk_key k)
 {
 	const char *v = rk_setting(f->s, k);
 
 	return v ? v : "";
 }
 
-bool is(const struct flight *f, enum rk_key k)
+bool pf_is(const struct flight *f, enum rk_key k)
 {
 	return rk_setting_is(f->s, k);
 }
 
-void join(struct rk_buf *out, const char *text)
+void pf_join(struct rk_buf *out, const char *text)
 {
 	rk_buf_addf(out, "%s%s", out->len ? ", " : "", text);
 }
@@ -107,7 +107,7 @@ static int list_once(struct flight *f, const struct rk_res *r, const char *ns, c
 	return 0;
 }
 
-const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
+const struct rk_val *pf_list(struct flight *f, const char *check, const struct rk_res *r,
 	const char *ns, const char *labels)
 {
 	struct rk_err err = RK_ERR_INIT;
@@ -115,22 +115,22 @@ const struct rk_val *list(struct flight *f, const char *check, const struct rk_r
 
 	if (list_once(f, r, ns, labels, &out, &err) == 0)
 		return out;
-	unknown(f, check, &err);
+	pf_unknown(f, check, &err);
 	return NULL;
 }
 
-const struct rk_val *list_seen(struct flight *f, const char *check, const struct rk_res *r)
+const struct rk_val *pf_list_seen(struct flight *f, const char *check, const struct rk_res *r)
 {
 	struct rk_err err = RK_ERR_INIT;
 	const struct rk_val *out = NULL;
 
 	if (list_once(f, r, NULL, NULL, &out, &err) < 0 && err.http != 403)
-		unknown(f, check, &err);
+		pf_unknown(f, check, &err);
 	return out;
 }
 
 /* Absent: NULL and true. Unknown: a row and false. */
-bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
+bool pf_find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out)
 {
 	const struct asked *a = asked(f, r, ns, name, false);
@@ -138,7 +138,7 @@ bool find(struct flight *f, const char *check, const struct rk_res *r, const cha
 
 	*out = a ? a->v : NULL;
 	if (!a && rk_kube_find(f->k, r, ns, name, f->d, out, &err) < 0 && err.code != RK_NOTFOUND) {
-		unknown(f, check, &err);
+		pf_unknown(f, check, &err);
 		return false; /* RK_NOTFOUND: the kind itself does not exist */
 	}
 	if (!a)
@@ -147,7 +147,7 @@ bool find(struct flight *f, const char *check, const struct rk_res *r, const cha
 }
 
 /* The first three numbers of a version, as one that can be compared. */
-int64_t version_number(const char *v)
+int64_t pf_version_number(const char *v)
 {
 	int64_t n = 0;
 

@@ -5,17 +5,17 @@
 /* --- the host's API --- */
 
 /* Returns whether the cluster can be asked any further. */
-bool check_api(struct flight *f)
+bool pf_check_api(struct flight *f)
 {
 	rk_auto_buf version = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 
 	if (rk_kube_open(&f->k, &f->o->kube, &err) < 0 ||
 		rk_kube_version(f->k, &version, &err) < 0 || rk_k3k_guard_host(f->k, &err) < 0) {
-		row_err(f, STOP, "api", &err);
+		pf_row_err(f, STOP, "api", &err);
 		return false;
 	}
-	row(f, OK, "api", "context %s, %s, Kubernetes %s", rk_kube_context(f->k),
+	pf_row(f, OK, "api", "context %s, %s, Kubernetes %s", rk_kube_context(f->k),
 		rk_kube_server(f->k), version.s);
 	return true;
 }
@@ -40,7 +40,7 @@ static bool three(const struct flight *f)
 
 static bool by_ingress(const struct flight *f)
 {
-	return is(f, RK_KEY_K3K_API_HOSTNAME);
+	return pf_is(f, RK_KEY_K3K_API_HOSTNAME);
 }
 
 static const struct right RIGHTS[] = {
@@ -90,7 +90,7 @@ static const char *place_ns(const struct flight *f, enum place p)
 	case IN_NS:
 		return rk_settings_ns(f->s);
 	case IN_K3K:
-		return str(f, RK_KEY_K3K_NAMESPACE);
+		return pf_str(f, RK_KEY_K3K_NAMESPACE);
 	case IN_SYSTEM:
 		return "kube-system";
 	default:
@@ -130,7 +130,7 @@ static int allowed(struct flight *f, const struct right *r, struct rk_err *err)
 	return rk_get_bool(answer, false, "status", "allowed", NULL);
 }
 
-void check_rights(struct flight *f)
+void pf_check_rights(struct flight *f)
 {
 	rk_auto_buf missing = RK_BUF_INIT;
 	size_t n = 0;
@@ -141,7 +141,7 @@ void check_rights(struct flight *f)
 		int yes = !r->when || r->when(f) ? allowed(f, r, &err) : 2;
 
 		if (yes < 0) {
-			unknown(f, "rights", &err);
+			pf_unknown(f, "rights", &err);
 			return;
 		}
 		n += yes == 1;
@@ -152,9 +152,9 @@ void check_rights(struct flight *f)
 			place_ns(f, r->place) ? place_ns(f, r->place) : "");
 	}
 	if (missing.len)
-		row(f, STOP, "rights", "not allowed: %s", missing.s);
+		pf_row(f, STOP, "rights", "not allowed: %s", missing.s);
 	else
-		row(f, OK, "rights", "%zu permissions", n);
+		pf_row(f, OK, "rights", "%zu permissions", n);
 }
 
 /* --- the k3k controller --- */
@@ -180,16 +180,16 @@ static const char *controller_version(const struct rk_val *dep)
 static void check_left_crd(struct flight *f)
 {
 	static const char name[] = "clusters.k3k.io";
-	const char *ns = str(f, RK_KEY_K3K_NAMESPACE), *release, *at;
+	const char *ns = pf_str(f, RK_KEY_K3K_NAMESPACE), *release, *at;
 	struct rk_val *crd = NULL;
 
-	if (!find(f, "controller", &RK_CRD, NULL, name, &crd) || !crd)
+	if (!pf_find(f, "controller", &RK_CRD, NULL, name, &crd) || !crd)
 		return;
 	release = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-name", NULL);
 	at = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-namespace", NULL);
 	if (rk_streq(release, "k3k") && rk_streq(at, ns))
 		return;
-	row(f, STOP, "controller",
+	pf_row(f, STOP, "controller",
 		"CRD %s exists, but not of release %s/k3k, and helm will refuse to take it over; "
 		"label it app.kubernetes.io/managed-by=Helm and annotate it "
 		"meta.helm.sh/release-name=k3k meta.helm.sh/release-namespace=%s, or delete it if "
@@ -213,9 +213,9 @@ static void name_some(struct rk_buf *out, size_t n, const struct rk_val *cluster
 			rk_get_str(cluster, "metadata", "name", NULL));
 
 	if (n < 8)
-		join(out, name);
+		pf_join(out, name);
 	else if (n == 8)
-		join(out, "...");
+		pf_join(out, "...");
 }
 
 /* Whether a virtual cluster has servers that a controller could restart. */
@@ -228,7 +228,7 @@ static bool has_servers(struct flight *f, const struct rk_val *cluster)
 	if (!ns || !name || rk_get(cluster, "metadata", "deletionTimestamp", NULL))
 		return false;
 	rk_k3k_name(set, name, "server");
-	rk_each (s, list(f, "controller", &RK_STATEFULSET, NULL, "role=server"))
+	rk_each (s, pf_list(f, "controller", &RK_STATEFULSET, NULL, "role=server"))
 		if (rk_streq(rk_get_str(s, "metadata", "namespace", NULL), ns) &&
 			rk_streq(rk_get_str(s, "metadata", "name", NULL), set))
 			return true;
@@ -246,7 +246,7 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 	rk_auto_buf all = RK_BUF_INIT, lost = RK_BUF_INIT;
 	size_t n = 0, others = 0, losing = 0;
 
-	rk_each (c, list(f, "controller", &RK_CLUSTER, NULL, NULL)) {
+	rk_each (c, pf_list(f, "controller", &RK_CLUSTER, NULL, NULL)) {
 		const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
 		const char *name = rk_get_str(c, "metadata", "name", NULL);
 
@@ -261,18 +261,18 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 	if (n) {
 		rk_auto_free char *question =
 			rk_asprintf("%s: restart the servers of %s?", change, all.s);
-		enum result r = others ? consent(f, f->o->restart, question) : WARN;
+		enum result r = others ? pf_consent(f, f->o->restart, question) : WARN;
 
-		row(f, r, "controller", "%s, and the servers of %zu virtual cluster%s %s: %s%s",
+		pf_row(f, r, "controller", "%s, and the servers of %zu virtual cluster%s %s: %s%s",
 			change, n, n == 1 ? "" : "s", from ? "restart" : "may restart", all.s,
 			r == STOP ? "; --yes-restart-clusters accepts this" : "");
 	}
 	if (losing) {
 		rk_auto_free char *question =
 			rk_asprintf("%s: ephemeral storage, all data will be lost. Go on?", lost.s);
-		enum result r = consent(f, f->o->lose_data, question);
+		enum result r = pf_consent(f, f->o->lose_data, question);
 
-		row(f, r, "controller",
+		pf_row(f, r, "controller",
 			"%s: the storage is ephemeral, and this restart loses all data%s", lost.s,
 			r == STOP ? "; --yes-lose-data accepts this" : "");
 	}
@@ -281,22 +281,22 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 
 static void check_change(struct flight *f, const char *have, const char *want)
 {
-	bool back = version_number(have) > version_number(want);
+	bool back = pf_version_number(have) > pf_version_number(want);
 
 	if (back)
-		row(f, WARN, "controller",
+		pf_row(f, WARN, "controller",
 			"k3k %s is installed, and K3K_VERSION=%s would take it back; its CRDs stay "
 			"newer",
 			have, want);
 	if (!check_restarts(f, have, want) && !back)
-		row(f, OK, "controller", "k3k %s becomes %s", have, want);
+		pf_row(f, OK, "controller", "k3k %s becomes %s", have, want);
 }
 
-void check_controller(struct flight *f)
+void pf_check_controller(struct flight *f)
 {
-	const char *ns = str(f, RK_KEY_K3K_NAMESPACE), *want = str(f, RK_KEY_K3K_VERSION);
+	const char *ns = pf_str(f, RK_KEY_K3K_NAMESPACE), *want = pf_str(f, RK_KEY_K3K_VERSION);
 	const struct rk_val *deps =
-		list(f, "controller", &RK_DEPLOYMENT, NULL, "app.kubernetes.io/name=k3k");
+		pf_list(f, "controller", &RK_DEPLOYMENT, NULL, "app.kubernetes.io/name=k3k");
 	const struct rk_val *ours = NULL;
 	const char *have;
 
@@ -307,7 +307,7 @@ void check_controller(struct flight *f)
 			ours = dep;
 			continue;
 		}
-		row(f, STOP, "controller",
+		pf_row(f, STOP, "controller",
 			"a k3k controller runs in namespace %s already, and two would fight; set "
 			"K3K_NAMESPACE=%s",
 			at, at);
@@ -316,7 +316,7 @@ void check_controller(struct flight *f)
 		return;
 	if (!ours) {
 		if (!check_restarts(f, NULL, want))
-			row(f, OK, "controller", "k3k %s will be installed in %s", want, ns);
+			pf_row(f, OK, "controller", "k3k %s will be installed in %s", want, ns);
 		check_left_crd(f);
 		return;
 	}
@@ -324,7 +324,7 @@ void check_controller(struct flight *f)
 	/* the whole version: 1.2.0-rc1 is not 1.2.0-rc4 */
 	f->controller_current = rk_streq(have + (*have == 'v'), want);
 	if (f->controller_current)
-		row(f, OK, "controller", "k3k %s is installed", have);
+		pf_row(f, OK, "controller", "k3k %s is installed", have);
 	else
 		check_change(f, have, want);
 }

@@ -3,8 +3,8 @@
  * a configuration that differs only in them was rather meant for a second Rancher. */
 #include "tool.h"
 
-#include "ingress.h"
-#include "steps.h"
+#include "expose/expose.h"
+#include "steps/steps.h"
 
 static bool has(const struct rk_strv *v, const char *s)
 {
@@ -30,13 +30,13 @@ static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
 	for (const char *const *old = rk_ingress_old_services; *old; old++)
 		if (rk_streq(to, *old))
 			return true;
-	return rk_streq(to, str(f, RK_KEY_SERVICE_NAME));
+	return rk_streq(to, pf_str(f, RK_KEY_SERVICE_NAME));
 }
 
 /* The names of the host's Ingress. False: could not be determined, which has a row. */
 static bool names_on_host(struct flight *f, struct rk_strv *out)
 {
-	const struct rk_val *all = list(f, "hostname", &RK_INGRESS, NULL, NULL);
+	const struct rk_val *all = pf_list(f, "hostname", &RK_INGRESS, NULL, NULL);
 
 	rk_each (ing, all)
 		if (serves_rancher(f, ing))
@@ -74,21 +74,21 @@ static void compare(struct flight *f, const struct rk_strv *have, const struct r
 	bool renamed = false;
 
 	for (size_t i = 0; i < have->n; i++) {
-		join(&served, have->v[i]);
+		pf_join(&served, have->v[i]);
 		renamed |= !has(want, have->v[i]);
 	}
 	for (size_t i = 0; i < want->n; i++)
-		join(&wanted, want->v[i]);
+		pf_join(&wanted, want->v[i]);
 	if (!renamed)
-		row(f, OK, "hostname", "Rancher is served as %s", served.s);
+		pf_row(f, OK, "hostname", "Rancher is served as %s", served.s);
 	else if (f->o->rename_host)
-		row(f, WARN, "hostname",
+		pf_row(f, WARN, "hostname",
 			"Rancher is renamed from %s to %s; its setting server-url and the agents "
 			"of "
 			"downstream clusters keep the old name until you change them",
 			served.s, wanted.s);
 	else
-		row(f, STOP, "hostname",
+		pf_row(f, STOP, "hostname",
 			"the Rancher in %s/%s is served as %s, and the configuration says %s: for "
 			"a "
 			"second Rancher set another NAMESPACE and CLUSTER; to rename this one use "
@@ -96,7 +96,7 @@ static void compare(struct flight *f, const struct rk_strv *have, const struct r
 			rk_settings_ns(f->s), rk_settings_cluster(f->s), served.s, wanted.s);
 }
 
-void check_hostname(struct flight *f)
+void pf_check_hostname(struct flight *f)
 {
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_strv have = {0}, want = {0};
@@ -105,7 +105,7 @@ void check_hostname(struct flight *f)
 	rk_settings_hosts(f->s, &want);
 	if (known && !have.n && f->cluster && name_inside(f, &have, &err) < 0 &&
 		err.code != RK_NOTFOUND)
-		row(f, WARN, "hostname", "could not be determined: %s", err.msg);
+		pf_row(f, WARN, "hostname", "could not be determined: %s", err.msg);
 	if (have.n)
 		compare(f, &have, &want);
 	rk_strv_release(&have);

@@ -32,7 +32,7 @@ struct controllers {
 
 static void look_at_controllers(struct flight *f, const struct rk_res *r, struct controllers *c)
 {
-	rk_each (w, list(f, "ingress", r, NULL, CONTROLLERS)) {
+	rk_each (w, pf_list(f, "ingress", r, NULL, CONTROLLERS)) {
 		const char *name = rk_get_str(w, "metadata", "name", NULL);
 
 		c->found++;
@@ -47,29 +47,29 @@ static void check_passthrough(struct flight *f, const struct controllers *c)
 {
 	struct rk_val *config = NULL;
 
-	if (!is(f, RK_KEY_K3K_API_HOSTNAME))
+	if (!pf_is(f, RK_KEY_K3K_API_HOSTNAME))
 		return;
 	if (c->passthrough) {
-		row(f, OK, "passthrough", "the ingress controller passes TLS through");
+		pf_row(f, OK, "passthrough", "the ingress controller passes TLS through");
 		return;
 	}
-	if (!find(f, "passthrough", &RK_HELMCHARTCONFIG, "kube-system", "rke2-ingress-nginx",
+	if (!pf_find(f, "passthrough", &RK_HELMCHARTCONFIG, "kube-system", "rke2-ingress-nginx",
 		    &config))
 		return;
 	if (c->rke2 || config)
-		row(f, OK, "passthrough",
+		pf_row(f, OK, "passthrough",
 			"will be switched on in HelmChartConfig rke2-ingress-nginx");
 	else
-		row(f, WARN, "passthrough",
+		pf_row(f, WARN, "passthrough",
 			"K3K_API_HOSTNAME needs --enable-ssl-passthrough on the ingress "
 			"controller, and "
 			"it does not have it as far as can be seen");
 }
 
-void check_ingress(struct flight *f)
+void pf_check_ingress(struct flight *f)
 {
-	const char *want = str(f, RK_KEY_INGRESS_CLASS);
-	const struct rk_val *classes = list(f, "ingress", &RK_INGRESSCLASS, NULL, NULL);
+	const char *want = pf_str(f, RK_KEY_INGRESS_CLASS);
+	const struct rk_val *classes = pf_list(f, "ingress", &RK_INGRESSCLASS, NULL, NULL);
 	struct controllers c = {0};
 	rk_auto_buf names = RK_BUF_INIT;
 	bool found = false;
@@ -77,25 +77,25 @@ void check_ingress(struct flight *f)
 	if (!classes)
 		return;
 	rk_each (ic, classes) {
-		join(&names, rk_get_str(ic, "metadata", "name", NULL));
+		pf_join(&names, rk_get_str(ic, "metadata", "name", NULL));
 		found |= rk_streq(rk_get_str(ic, "metadata", "name", NULL), want);
 	}
 	if (!found) {
-		row(f, STOP, "ingress", "no ingress class %s; there %s %s", want,
+		pf_row(f, STOP, "ingress", "no ingress class %s; there %s %s", want,
 			names.len ? "is" : "are none", names.s);
 		return;
 	}
 	look_at_controllers(f, &RK_DAEMONSET, &c);
 	look_at_controllers(f, &RK_DEPLOYMENT, &c);
 	if (c.found && !c.ready)
-		row(f, STOP, "ingress", "the ingress controller of the host has no ready pod");
+		pf_row(f, STOP, "ingress", "the ingress controller of the host has no ready pod");
 	else if (!c.found)
-		row(f, WARN, "ingress",
+		pf_row(f, WARN, "ingress",
 			"class %s exists, but no controller that rk3k knows; the last step will "
 			"tell whether one answers",
 			want);
 	else
-		row(f, OK, "ingress", "class %s, %lld ready controller pods", want,
+		pf_row(f, OK, "ingress", "class %s, %lld ready controller pods", want,
 			(long long)c.ready);
 	check_passthrough(f, &c);
 }
@@ -113,15 +113,15 @@ static void ingress_addresses(struct flight *f, struct rk_buf *out)
 {
 	const struct rk_val *v;
 
-	v = list_seen(f, "dns", &RK_NODE);
+	v = pf_list_seen(f, "dns", &RK_NODE);
 	rk_each (n, v)
 		rk_each (a, rk_get(n, "status", "addresses", NULL))
 			add_address(out, rk_get_str(a, "address", NULL));
-	v = list_seen(f, "dns", &RK_SERVICE);
+	v = pf_list_seen(f, "dns", &RK_SERVICE);
 	rk_each (svc, v)
 		rk_each (a, rk_get(svc, "status", "loadBalancer", "ingress", NULL))
 			add_address(out, rk_get_str(a, "ip", NULL));
-	v = list_seen(f, "dns", &RK_INGRESS);
+	v = pf_list_seen(f, "dns", &RK_INGRESS);
 	rk_each (ing, v)
 		rk_each (a, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
 			add_address(out, rk_get_str(a, "ip", NULL));
@@ -145,41 +145,42 @@ static const char *resolved_by_flag(const struct flight *f, const char *host)
 
 static void check_name(struct flight *f, const char *host, const struct rk_buf *known)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *pf_list = NULL;
 	const char *given = resolved_by_flag(f, host);
 	rk_auto_buf seen = RK_BUF_INIT;
 	bool hit = false;
 	int rc;
 
 	if (given) {
-		row(f, OK, "dns", "%s is %s by --resolve", host, given);
+		pf_row(f, OK, "dns", "%s is %s by --resolve", host, given);
 		return;
 	}
-	rc = getaddrinfo(host, "443", &hints, &list);
+	rc = getaddrinfo(host, "443", &hints, &pf_list);
 	if (rc) {
-		row(f, WARN, "dns", "%s does not resolve here (%s): point it to the host's ingress",
-			host, gai_strerror(rc));
+		pf_row(f, WARN, "dns",
+			"%s does not resolve here (%s): point it to the host's ingress", host,
+			gai_strerror(rc));
 		return;
 	}
-	for (struct addrinfo *a = list; a; a = a->ai_next) {
+	for (struct addrinfo *a = pf_list; a; a = a->ai_next) {
 		char text[64] = "", word[72];
 
 		getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
 		snprintf(word, sizeof(word), " %s ", text);
 		hit |= strstr(known->s, word) != NULL;
-		join(&seen, text);
+		pf_join(&seen, text);
 	}
-	freeaddrinfo(list);
+	freeaddrinfo(pf_list);
 	if (hit || !known->len)
-		row(f, OK, "dns", "%s is %s", host, seen.s);
+		pf_row(f, OK, "dns", "%s is %s", host, seen.s);
 	else
-		row(f, WARN, "dns",
+		pf_row(f, WARN, "dns",
 			"%s is %s, which is not an address of the host's nodes, balancers or "
 			"Ingresses",
 			host, seen.s);
 }
 
-void check_dns(struct flight *f)
+void pf_check_dns(struct flight *f)
 {
 	rk_auto_buf known = RK_BUF_INIT;
 	struct rk_strv names = {0};

@@ -4,9 +4,9 @@
 
 #include <sys/stat.h>
 
-#include "cert.h"
-#include "file.h"
-#include "steps.h"
+#include "tls/tls.h"
+#include "os/os.h"
+#include "steps/steps.h"
 
 /* --- this machine --- */
 
@@ -29,24 +29,24 @@ static bool on_path(const char *program)
 	return false;
 }
 
-void check_programs(struct flight *f)
+void pf_check_programs(struct flight *f)
 {
 	const char *helm = getenv("HELM_BIN");
 
 	if (!on_path(helm && *helm ? helm : "helm"))
-		row(f, STOP, "programs", "helm is not on PATH: install Helm 3 or 4");
+		pf_row(f, STOP, "programs", "helm is not on PATH: install Helm 3 or 4");
 	else if (!on_path("kubectl"))
-		row(f, WARN, "programs",
+		pf_row(f, WARN, "programs",
 			"kubectl is not on PATH; rk3k does without, you will miss it");
 	else
-		row(f, OK, "programs", "helm and kubectl are on PATH");
+		pf_row(f, OK, "programs", "helm and kubectl are on PATH");
 }
 
 /* --- certificates --- */
 
 static void row_trouble(struct flight *f, const char *what, const struct rk_err *err)
 {
-	row(f, STOP, "certificates", "%s: %s%s%s", what, err->msg, *err->hint ? "; " : "",
+	pf_row(f, STOP, "certificates", "%s: %s%s%s", what, err->msg, *err->hint ? "; " : "",
 		err->hint);
 }
 
@@ -55,7 +55,7 @@ static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out
 	struct rk_err err = RK_ERR_INIT;
 
 	out->secret = secret;
-	if (rk_setting_pem(k, str(f, k), out, &err) == 0)
+	if (rk_setting_pem(k, pf_str(f, k), out, &err) == 0)
 		return true;
 	row_trouble(f, rk_settings_table[k].name, &err);
 	return false;
@@ -72,14 +72,14 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 	if (!pem(f, k, false, text))
 		return NULL;
 	if (rk_cert_parse(&c, text->s, text->len, &err) < 0) {
-		row(f, STOP, "certificates", "%s: %s", name, err.msg);
+		pf_row(f, STOP, "certificates", "%s: %s", name, err.msg);
 		return NULL;
 	}
 	rk_time_format(rk_cert_not_after(c), when);
 	if (rk_cert_not_after(c) < time(NULL))
-		row(f, STOP, "certificates", "%s: expired on %s", name, when);
+		pf_row(f, STOP, "certificates", "%s: expired on %s", name, when);
 	else if (rk_cert_not_after(c) < time(NULL) + 30 * 86400)
-		row(f, WARN, "certificates", "%s: expires on %s", name, when);
+		pf_row(f, WARN, "certificates", "%s: expires on %s", name, when);
 	return c;
 }
 
@@ -87,7 +87,7 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 static void warn_rootless(struct flight *f, enum rk_key k, const struct rk_cert *anchor)
 {
 	if (!rk_cert_has_root(anchor))
-		row(f, WARN, "certificates",
+		pf_row(f, WARN, "certificates",
 			"%s: no root CA in it, only %s: agents accept that, other programs may "
 			"not; append its root",
 			rk_settings_table[k].name, rk_cert_subject(anchor));
@@ -124,7 +124,7 @@ static void check_ca_pair(struct flight *f)
 	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
 		return;
 	if (!rk_cert_is_ca(c))
-		row(f, STOP, "certificates", "CA_CERT_PATH: %s is not a CA certificate",
+		pf_row(f, STOP, "certificates", "CA_CERT_PATH: %s is not a CA certificate",
 			rk_cert_subject(c));
 	else if (rk_cert_check_key(c, key.s, key.len, &err) < 0)
 		row_trouble(f, "CA_KEY_PATH", &err);
@@ -132,7 +132,7 @@ static void check_ca_pair(struct flight *f)
 		row_trouble(f, "CA_CERT_PATH", &err);
 	else if (leads_to(f, c, rk_steps_anchor(f->s),
 			 "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs"))
-		row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
+		pf_row(f, OK, "certificates", "%s signs Rancher's certificate", rk_cert_subject(c));
 }
 
 /* Rancher shows agents the CA of the settings; without one they know the system's alone. */
@@ -140,14 +140,14 @@ static bool is_trusted(struct flight *f, const struct rk_cert *c)
 {
 	struct rk_err err = RK_ERR_INIT;
 
-	if (is(f, RK_KEY_CA_ROOT_PATH))
+	if (pf_is(f, RK_KEY_CA_ROOT_PATH))
 		return leads_to(
 			f, c, RK_KEY_CA_ROOT_PATH, "CA_ROOT_PATH does not verify TLS_CERT_PATH");
 	if (rk_steps_anchor(f->s) != RK_KEY_COUNT)
 		return leads_to(f, c, rk_steps_anchor(f->s), "TLS_CERT_PATH");
 	if (rk_cert_verify(c, NULL, 0, NULL, &err) == 0)
 		return true;
-	if (is(f, RK_KEY_PRIVATE_CA_PATH))
+	if (pf_is(f, RK_KEY_PRIVATE_CA_PATH))
 		return leads_to(f, c, RK_KEY_PRIVATE_CA_PATH,
 			"PRIVATE_CA_PATH does not verify TLS_CERT_PATH");
 	rk_err_hint(&err,
@@ -176,9 +176,9 @@ static void check_leaf(struct flight *f)
 		return;
 	}
 	if (weak)
-		row(f, WARN, "certificates", "TLS_CERT_PATH: %s", weak);
+		pf_row(f, WARN, "certificates", "TLS_CERT_PATH: %s", weak);
 	if (is_trusted(f, c))
-		row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
+		pf_row(f, OK, "certificates", "TLS_CERT_PATH fits its key and covers every name");
 }
 
 static void check_private_ca(struct flight *f)
@@ -187,24 +187,25 @@ static void check_private_ca(struct flight *f)
 	rk_auto_cert *c = cert_of(f, RK_KEY_PRIVATE_CA_PATH, &text);
 
 	if (c && !rk_cert_is_ca(c))
-		row(f, WARN, "certificates", "PRIVATE_CA_PATH: %s is not a CA certificate",
+		pf_row(f, WARN, "certificates", "PRIVATE_CA_PATH: %s is not a CA certificate",
 			rk_cert_subject(c));
 }
 
-void check_certificates(struct flight *f)
+void pf_check_certificates(struct flight *f)
 {
-	if (is(f, RK_KEY_PRIVATE_CA_PATH))
+	if (pf_is(f, RK_KEY_PRIVATE_CA_PATH))
 		check_private_ca(f);
-	if (is(f, RK_KEY_CA_CERT_PATH))
+	if (pf_is(f, RK_KEY_CA_CERT_PATH))
 		check_ca_pair(f);
-	else if (is(f, RK_KEY_TLS_CERT_PATH))
+	else if (pf_is(f, RK_KEY_TLS_CERT_PATH))
 		check_leaf(f);
 	else
-		row(f, OK, "certificates", "Rancher's comes from %s", str(f, RK_KEY_TLS_SOURCE));
+		pf_row(f, OK, "certificates", "Rancher's comes from %s",
+			pf_str(f, RK_KEY_TLS_SOURCE));
 }
 
 /* Every step's objects can be built: files, secrets, mirror list. */
-void check_objects(struct flight *f)
+void pf_check_objects(struct flight *f)
 {
 	size_t n = 0, bad = 0;
 
@@ -219,39 +220,42 @@ void check_objects(struct flight *f)
 			n += objects->count;
 			continue;
 		}
-		row_err(f, STOP, "objects", &err);
+		pf_row_err(f, STOP, "objects", &err);
 		bad++;
 	}
 	if (!bad)
-		row(f, OK, "objects", "%zu objects can be made", n);
+		pf_row(f, OK, "objects", "%zu objects can be made", n);
 }
 
 /* --- versions --- */
 
 /* The chart refuses a Kubernetes from this minor version on: 2.9 below 1.31, then one for one. */
-void check_versions(struct flight *f)
+void pf_check_versions(struct flight *f)
 {
-	const char *rancher = str(f, RK_KEY_RANCHER_VERSION), *k3s = str(f, RK_KEY_K3S_VERSION);
-	int64_t r = version_number(rancher) / 100000 % 100000;
-	int64_t k = version_number(k3s) / 100000 % 100000;
+	const char *rancher = pf_str(f, RK_KEY_RANCHER_VERSION),
+		   *k3s = pf_str(f, RK_KEY_K3S_VERSION);
+	int64_t r = pf_version_number(rancher) / 100000 % 100000;
+	int64_t k = pf_version_number(k3s) / 100000 % 100000;
 
 	if (!*k3s) {
-		row(f, OK, "versions", "k3s follows the host");
-	} else if (version_number(rancher) / 10000000000 == 2 && r >= 9 && r <= 15 && k >= r + 22) {
-		row(f, STOP, "versions",
+		pf_row(f, OK, "versions", "k3s follows the host");
+	} else if (pf_version_number(rancher) / 10000000000 == 2 && r >= 9 && r <= 15 &&
+		   k >= r + 22) {
+		pf_row(f, STOP, "versions",
 			"Rancher %s wants a Kubernetes below 1.%lld, and K3S_VERSION is %s",
 			rancher, (long long)r + 22, k3s);
-	} else if (version_number(rancher) / 10000000000 == 2 && r >= 13 && r <= 15 && k < r + 19) {
-		row(f, WARN, "versions",
+	} else if (pf_version_number(rancher) / 10000000000 == 2 && r >= 13 && r <= 15 &&
+		   k < r + 19) {
+		pf_row(f, WARN, "versions",
 			"Rancher %s is not supported on a Kubernetes below 1.%lld, and K3S_VERSION "
 			"is %s",
 			rancher, (long long)r + 19, k3s);
 	} else {
-		row(f, OK, "versions", "Rancher %s on k3s %s", rancher, k3s);
+		pf_row(f, OK, "versions", "Rancher %s on k3s %s", rancher, k3s);
 	}
-	if (is(f, RK_KEY_PRIVATE_REGISTRY) &&
-		version_number(str(f, RK_KEY_K3K_VERSION)) < version_number("1.0.2"))
-		row(f, STOP, "versions",
+	if (pf_is(f, RK_KEY_PRIVATE_REGISTRY) &&
+		pf_version_number(pf_str(f, RK_KEY_K3K_VERSION)) < pf_version_number("1.0.2"))
+		pf_row(f, STOP, "versions",
 			"k3k %s mounts no registry files: K3K_VERSION 1.0.2 or newer",
-			str(f, RK_KEY_K3K_VERSION));
+			pf_str(f, RK_KEY_K3K_VERSION));
 }

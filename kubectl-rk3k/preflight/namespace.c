@@ -17,7 +17,7 @@ static const struct rk_res *kind_of(struct flight *f, const char *api, const cha
 	if (rk_kube_res(f->k, api, kind, &r, &err) == 0)
 		return r;
 	if (err.code != RK_NOTFOUND)
-		unknown(f, CHECK, &err);
+		pf_unknown(f, CHECK, &err);
 	return NULL;
 }
 
@@ -25,7 +25,7 @@ static const struct rk_res *kind_of(struct flight *f, const char *api, const cha
 static void check_level(struct flight *f, const char *whose, const char *level)
 {
 	if (level && !rk_streq(level, "privileged"))
-		row(f, STOP, CHECK,
+		pf_row(f, STOP, CHECK,
 			"%s enforces the Pod Security level %s, and the servers are privileged: "
 			"they would never be created",
 			whose, level);
@@ -38,10 +38,10 @@ static void check_policy(struct flight *f, const char *name)
 	struct rk_val *policy = NULL;
 	const char *mode;
 
-	if (!r || !find(f, CHECK, r, NULL, name, &policy))
+	if (!r || !pf_find(f, CHECK, r, NULL, name, &policy))
 		return;
 	if (!policy) {
-		row(f, STOP, CHECK,
+		pf_row(f, STOP, CHECK,
 			"namespace %s is bound to VirtualClusterPolicy %s, which does not exist: "
 			"create it, or remove the label " POLICY_LABEL,
 			rk_settings_ns(f->s), name);
@@ -49,7 +49,7 @@ static void check_policy(struct flight *f, const char *name)
 	}
 	mode = rk_get_str(policy, "spec", "allowedMode", NULL);
 	if (!rk_streq(mode, "virtual"))
-		row(f, STOP, CHECK,
+		pf_row(f, STOP, CHECK,
 			"VirtualClusterPolicy %s of namespace %s allows the mode %s only, and this "
 			"cluster has the mode virtual",
 			name, rk_settings_ns(f->s), mode ? mode : "shared");
@@ -95,11 +95,11 @@ static double number(const struct rk_val *map, const char *key, double otherwise
 static double needed(const struct flight *f, const char *resource)
 {
 	double servers = (double)rk_settings_servers(f->s), size = 0;
-	bool dynamic = rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic");
+	bool dynamic = rk_streq(pf_str(f, RK_KEY_STORAGE_TYPE), "dynamic");
 	rk_auto_free char *by_class = rk_asprintf(
-		"%s.storageclass.storage.k8s.io/requests.storage", str(f, RK_KEY_STORAGE_CLASS));
+		"%s.storageclass.storage.k8s.io/requests.storage", pf_str(f, RK_KEY_STORAGE_CLASS));
 
-	quantity(str(f, RK_KEY_PVC_SIZE), &size);
+	quantity(pf_str(f, RK_KEY_PVC_SIZE), &size);
 	if (rk_streq(resource, "pods") || rk_streq(resource, "count/pods"))
 		return servers;
 	if (rk_streq(resource, "requests.storage") || rk_streq(resource, by_class))
@@ -110,7 +110,7 @@ static double needed(const struct flight *f, const char *resource)
 	if (rk_streq(resource, "services") || rk_streq(resource, "count/services"))
 		return 3; /* k3k's two, and that behind the Ingress */
 	if (rk_streq(resource, "services.nodeports"))
-		return is(f, RK_KEY_K3K_API_HOSTNAME) ? 0 : servers > 1 ? 2 : 1;
+		return pf_is(f, RK_KEY_K3K_API_HOSTNAME) ? 0 : servers > 1 ? 2 : 1;
 	if (rk_streq(resource, "secrets") || rk_streq(resource, "count/secrets"))
 		return 6;
 	if (rk_streq(resource, "count/statefulsets.apps"))
@@ -157,7 +157,7 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 		if (!quantity(rk_str_loose(hard), &most))
 			continue;
 		if (need > most - taken)
-			row(f, STOP, CHECK,
+			pf_row(f, STOP, CHECK,
 				"ResourceQuota %s allows %s of %s and %s is in use: the virtual "
 				"cluster needs %s",
 				name, rk_str_loose(hard), hard->key,
@@ -165,10 +165,10 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 				strstr(hard->key, "storage") && !strstr(hard->key, "claims")
 					? rk_doc_printf(f->d, "%lld times %s",
 						  (long long)rk_settings_servers(f->s),
-						  str(f, RK_KEY_PVC_SIZE))
+						  pf_str(f, RK_KEY_PVC_SIZE))
 					: rk_doc_printf(f->d, "%.0f", need));
 		else if (lacks_default(hard->key, ranges))
-			row(f, STOP, CHECK,
+			pf_row(f, STOP, CHECK,
 				"ResourceQuota %s limits %s, and the servers set none: they would "
 				"never be created; add a LimitRange with defaults for containers",
 				name, hard->key);
@@ -180,10 +180,10 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 static void check_range(struct flight *f, const struct rk_val *range)
 {
 	const char *name = rk_get_str(range, "metadata", "name", NULL);
-	bool dynamic = rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic");
+	bool dynamic = rk_streq(pf_str(f, RK_KEY_STORAGE_TYPE), "dynamic");
 	double size = 0;
 
-	quantity(str(f, RK_KEY_PVC_SIZE), &size);
+	quantity(pf_str(f, RK_KEY_PVC_SIZE), &size);
 	rk_each (l, rk_get(range, "spec", "limits", NULL)) {
 		const char *type = rk_get_str(l, "type", NULL);
 		const struct rk_val *max = rk_get(l, "max", NULL);
@@ -192,12 +192,12 @@ static void check_range(struct flight *f, const struct rk_val *range)
 			if (dynamic &&
 				(size > number(max, "storage", size) ||
 					size < number(rk_get(l, "min", NULL), "storage", size)))
-				row(f, STOP, CHECK,
+				pf_row(f, STOP, CHECK,
 					"LimitRange %s does not allow volumes of PVC_SIZE %s", name,
-					str(f, RK_KEY_PVC_SIZE));
+					pf_str(f, RK_KEY_PVC_SIZE));
 		} else if (number(rk_get(l, "default", NULL), "memory",
 				   number(max, "memory", 4e9)) < 2e9) {
-			row(f, WARN, CHECK,
+			pf_row(f, WARN, CHECK,
 				"LimitRange %s leaves a server less than 2 GB of memory, which is "
 				"too "
 				"little for k3s and Rancher",
@@ -212,10 +212,10 @@ static const struct rk_val *list_kind(struct flight *f, const char *kind)
 {
 	const struct rk_res *r = kind_of(f, "v1", kind);
 
-	return r ? list(f, CHECK, r, rk_settings_ns(f->s), NULL) : NULL;
+	return r ? pf_list(f, CHECK, r, rk_settings_ns(f->s), NULL) : NULL;
 }
 
-void check_namespace(struct flight *f)
+void pf_check_namespace(struct flight *f)
 {
 	const char *ns = rk_settings_ns(f->s), *policy;
 	const struct rk_val *quotas, *ranges, *labels;
@@ -223,7 +223,7 @@ void check_namespace(struct flight *f)
 	struct rk_val *obj = NULL;
 	size_t before = f->stops + f->warnings;
 
-	if (!find(f, CHECK, &RK_NAMESPACE, NULL, ns, &obj) || !obj)
+	if (!pf_find(f, CHECK, &RK_NAMESPACE, NULL, ns, &obj) || !obj)
 		return; /* a new one has none of all this */
 	labels = rk_get(obj, "metadata", "labels", NULL);
 	policy = rk_get_str(labels, POLICY_LABEL, NULL);
@@ -240,5 +240,5 @@ void check_namespace(struct flight *f)
 			!rk_get(quota, "spec", "scopeSelector", NULL))
 			check_quota(f, quota, ranges);
 	if (f->stops + f->warnings == before)
-		row(f, OK, CHECK, "%s takes the servers", ns);
+		pf_row(f, OK, CHECK, "%s takes the servers", ns);
 }

@@ -2,7 +2,7 @@
 /* nodes - what the virtual cluster runs on: nodes, storage and networks of the host. */
 #include "tool.h"
 
-#include "cond.h"
+#include "kube/kube.h"
 
 /* --- nodes, storage --- */
 
@@ -12,9 +12,9 @@ static bool is_ready(const struct rk_val *node)
 	       !rk_get_bool(node, false, "spec", "unschedulable", NULL);
 }
 
-void check_nodes(struct flight *f)
+void pf_check_nodes(struct flight *f)
 {
-	const struct rk_val *nodes = list(f, "nodes", &RK_NODE, NULL, NULL);
+	const struct rk_val *nodes = pf_list(f, "nodes", &RK_NODE, NULL, NULL);
 	int64_t ready = 0, want = rk_settings_servers(f->s);
 
 	if (!nodes)
@@ -22,14 +22,15 @@ void check_nodes(struct flight *f)
 	rk_each (n, nodes)
 		ready += is_ready(n);
 	if (!ready)
-		row(f, STOP, "nodes", "none of %u nodes is ready and schedulable", nodes->count);
+		pf_row(f, STOP, "nodes", "none of %u nodes is ready and schedulable", nodes->count);
 	else if (ready < want)
-		row(f, WARN, "nodes",
+		pf_row(f, WARN, "nodes",
 			"%lld of %u nodes can take servers; %lld servers will share them, and etcd "
 			"loses its quorum with one node",
 			(long long)ready, nodes->count, (long long)want);
 	else
-		row(f, OK, "nodes", "%lld of %u nodes are ready", (long long)ready, nodes->count);
+		pf_row(f, OK, "nodes", "%lld of %u nodes are ready", (long long)ready,
+			nodes->count);
 }
 
 static bool is_default_class(const struct rk_val *sc)
@@ -39,36 +40,37 @@ static bool is_default_class(const struct rk_val *sc)
 		"true");
 }
 
-void check_storage(struct flight *f)
+void pf_check_storage(struct flight *f)
 {
-	const char *want = str(f, RK_KEY_STORAGE_CLASS), *def = NULL;
+	const char *want = pf_str(f, RK_KEY_STORAGE_CLASS), *def = NULL;
 	rk_auto_buf names = RK_BUF_INIT;
 	const struct rk_val *classes;
 	bool found = false;
 
-	if (!rk_streq(str(f, RK_KEY_STORAGE_TYPE), "dynamic")) {
-		row(f, WARN, "storage", "ephemeral: the virtual cluster is lost with its pods");
+	if (!rk_streq(pf_str(f, RK_KEY_STORAGE_TYPE), "dynamic")) {
+		pf_row(f, WARN, "storage", "ephemeral: the virtual cluster is lost with its pods");
 		return;
 	}
-	classes = list(f, "storage", &RK_STORAGECLASS, NULL, NULL);
+	classes = pf_list(f, "storage", &RK_STORAGECLASS, NULL, NULL);
 	if (!classes)
 		return;
 	rk_each (sc, classes) {
 		const char *name = rk_get_str(sc, "metadata", "name", NULL);
 
-		join(&names, name);
+		pf_join(&names, name);
 		found |= rk_streq(name, want);
 		def = is_default_class(sc) ? name : def;
 	}
 	if (*want && !found)
-		row(f, STOP, "storage", "no storage class %s; there %s %s", want,
+		pf_row(f, STOP, "storage", "no storage class %s; there %s %s", want,
 			names.len ? "is" : "are none", names.s);
 	else if (!*want && !def)
-		row(f, STOP, "storage", "no default storage class; set STORAGE_CLASS to one of: %s",
+		pf_row(f, STOP, "storage",
+			"no default storage class; set STORAGE_CLASS to one of: %s",
 			names.len ? names.s : "(there is none)");
 	else
-		row(f, OK, "storage", "%s%s, %s a server", *want ? want : def,
-			*want ? "" : " (the default)", str(f, RK_KEY_PVC_SIZE));
+		pf_row(f, OK, "storage", "%s%s, %s a server", *want ? want : def,
+			*want ? "" : " (the default)", pf_str(f, RK_KEY_PVC_SIZE));
 }
 
 /* --- networks --- */
@@ -77,7 +79,7 @@ static bool own_network(struct flight *f, enum rk_key k, const char *path)
 {
 	const char *have = f->cluster ? rk_get_str(f->cluster, "spec", path, NULL) : NULL;
 
-	return rk_streq(have, str(f, k));
+	return rk_streq(have, pf_str(f, k));
 }
 
 /* 10.0.0.1 as 10.0.0.1/32. */
@@ -95,12 +97,12 @@ static size_t one_network(struct flight *f, const char *whose, const char *net)
 	size_t n = 0;
 
 	for (size_t i = 0; i < RK_COUNT(ours); i++) {
-		if (!net || !rk_cidr_overlap(str(f, ours[i].k), net))
+		if (!net || !rk_cidr_overlap(pf_str(f, ours[i].k), net))
 			continue;
 		/* What the cluster runs with cannot be changed any more. */
-		row(f, own_network(f, ours[i].k, ours[i].path) ? WARN : STOP, "networks",
+		pf_row(f, own_network(f, ours[i].k, ours[i].path) ? WARN : STOP, "networks",
 			"%s %s overlaps with %s %s; choose another",
-			rk_settings_table[ours[i].k].name, str(f, ours[i].k), whose, net);
+			rk_settings_table[ours[i].k].name, pf_str(f, ours[i].k), whose, net);
 		n++;
 	}
 	return n;
@@ -108,7 +110,7 @@ static size_t one_network(struct flight *f, const char *whose, const char *net)
 
 static size_t node_networks(struct flight *f)
 {
-	const struct rk_val *nodes = list(f, "networks", &RK_NODE, NULL, NULL);
+	const struct rk_val *nodes = pf_list(f, "networks", &RK_NODE, NULL, NULL);
 	size_t n = 0;
 
 	rk_each (node, nodes) {
@@ -140,9 +142,9 @@ static const struct rk_val *service_cidrs(struct flight *f)
 		const struct rk_res *r;
 
 		if (rk_kube_res(f->k, versions[i], "ServiceCIDR", &r, &err) == 0)
-			return list_seen(f, "networks", r);
+			return pf_list_seen(f, "networks", r);
 		if (err.code != RK_NOTFOUND && err.http != 403)
-			unknown(f, "networks", &err);
+			pf_unknown(f, "networks", &err);
 	}
 	return NULL;
 }
@@ -160,7 +162,7 @@ static size_t service_networks(struct flight *f)
 			n += one_network(f, "the services of the host,", rk_str(cidr));
 	if (cidrs && cidrs->count)
 		return n;
-	if (!find(f, "networks", &RK_SERVICE, "default", "kubernetes", &svc) || !svc)
+	if (!pf_find(f, "networks", &RK_SERVICE, "default", "kubernetes", &svc) || !svc)
 		return 0;
 	addr = rk_get_str(svc, "spec", "clusterIP", NULL);
 	if (addr && !rk_streq(addr, "None")) {
@@ -205,33 +207,33 @@ static bool node_has_family(const struct rk_val *node, bool v6, size_t *others)
  * host cluster, has no address of. */
 static size_t families(struct flight *f)
 {
-	const struct rk_val *nodes = list(f, "networks", &RK_NODE, NULL, NULL);
+	const struct rk_val *nodes = pf_list(f, "networks", &RK_NODE, NULL, NULL);
 	size_t found = 0;
 
 	for (int v6 = 0; v6 <= 1; v6++) {
 		size_t others = 0;
 		bool has = false;
 
-		if (!has_family(str(f, RK_KEY_CLUSTER_CIDR), v6) &&
-			!has_family(str(f, RK_KEY_SERVICE_CIDR), v6))
+		if (!has_family(pf_str(f, RK_KEY_CLUSTER_CIDR), v6) &&
+			!has_family(pf_str(f, RK_KEY_SERVICE_CIDR), v6))
 			continue;
 		rk_each (node, nodes)
 			has = has || node_has_family(node, v6, &others);
 		if (has || !others)
 			continue;
-		row(f, STOP, "networks",
+		pf_row(f, STOP, "networks",
 			"CLUSTER_CIDR %s and SERVICE_CIDR %s need IPv%d, and no node of the host "
 			"cluster has an IPv%d address: k3s would not start",
-			str(f, RK_KEY_CLUSTER_CIDR), str(f, RK_KEY_SERVICE_CIDR), v6 ? 6 : 4,
+			pf_str(f, RK_KEY_CLUSTER_CIDR), pf_str(f, RK_KEY_SERVICE_CIDR), v6 ? 6 : 4,
 			v6 ? 6 : 4);
 		found++;
 	}
 	return found;
 }
 
-void check_networks(struct flight *f)
+void pf_check_networks(struct flight *f)
 {
 	if (families(f) + service_networks(f) + node_networks(f) == 0)
-		row(f, OK, "networks", "pods %s and services %s are free on the host",
-			str(f, RK_KEY_CLUSTER_CIDR), str(f, RK_KEY_SERVICE_CIDR));
+		pf_row(f, OK, "networks", "pods %s and services %s are free on the host",
+			pf_str(f, RK_KEY_CLUSTER_CIDR), pf_str(f, RK_KEY_SERVICE_CIDR));
 }

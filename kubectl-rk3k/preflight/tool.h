@@ -3,9 +3,9 @@
 #ifndef PREFLIGHT_TOOL_H
 #define PREFLIGHT_TOOL_H
 
-#include "cli.h"
-#include "k3k.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "settings/settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -16,7 +16,7 @@ struct opts {
 	bool host_only, rename_host, brief;
 };
 enum result { OK, WARN, STOP, SKIP };
-extern const char *const results[]; /* in words */
+extern const char *const pf_results[]; /* in words */
 
 /* What was asked for, since several checks look at the nodes, or at the Namespace: a list, or an object
  * (NULL: it does not exist). */
@@ -46,53 +46,54 @@ struct flight {
 /* --- the report --- */
 
 /* A check of which a part is unknown is never ok: its OK row is left out. */
-void row(struct flight *f, enum result r, const char *check, const char *fmt, ...) RK_PRINTF(4, 5);
+void pf_row(struct flight *f, enum result r, const char *check, const char *fmt, ...)
+	RK_PRINTF(4, 5);
 /* A part of the check could not be done: a warning. */
-void unknown(struct flight *f, const char *check, const struct rk_err *err);
+void pf_unknown(struct flight *f, const char *check, const struct rk_err *err);
 /* What needs consent: STOP, or WARN when the flag gives it, or the user when he is asked. */
-enum result consent(struct flight *f, bool flag, const char *question);
-void row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err);
+enum result pf_consent(struct flight *f, bool flag, const char *question);
+void pf_row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err);
 
 /* --- what every check asks --- */
 
-const char *str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
-bool is(const struct flight *f, enum rk_key k);
-void join(struct rk_buf *out, const char *text); /* with ", " between */
+const char *pf_str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
+bool pf_is(const struct flight *f, enum rk_key k);
+void pf_join(struct rk_buf *out, const char *text); /* with ", " between */
 /* A list of the host, asked for once, or NULL with a row that says why it cannot be had. */
-const struct rk_val *list(struct flight *f, const char *check, const struct rk_res *r,
+const struct rk_val *pf_list(struct flight *f, const char *check, const struct rk_res *r,
 	const char *ns, const char *labels);
 /* The whole of a list that only adds to what is known: without the right to see it no row is made. */
-const struct rk_val *list_seen(struct flight *f, const char *check, const struct rk_res *r);
+const struct rk_val *pf_list_seen(struct flight *f, const char *check, const struct rk_res *r);
 /* Absent: NULL and true. Unknown: a row and false. */
-bool find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
+bool pf_find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out);
 /* The first three numbers of a version, as one that can be compared. */
-int64_t version_number(const char *v);
+int64_t pf_version_number(const char *v);
 
 /* --- the checks; each adds its rows --- */
 
-void check_programs(struct flight *f);
-void check_versions(struct flight *f);
-void check_certificates(struct flight *f);
-void check_objects(struct flight *f);
+void pf_check_programs(struct flight *f);
+void pf_check_versions(struct flight *f);
+void pf_check_certificates(struct flight *f);
+void pf_check_objects(struct flight *f);
 
 /* Opens the connection. Returns whether the cluster can be asked any further. */
-bool check_api(struct flight *f);
-void check_controller(struct flight *f);
-void check_rights(struct flight *f);
-void check_namespace(struct flight *f); /* policy, admission and quotas of one that exists */
-void check_nodes(struct flight *f);
-void check_storage(struct flight *f);
-void check_networks(struct flight *f);
-void check_ingress(struct flight *f);
-void find_cluster(struct flight *f); /* for the checks that look at it */
-void check_cluster(struct flight *f);
-void check_hostname(struct flight *f);
-void check_host_objects(struct flight *f);
-void check_other_ingresses(struct flight *f);
+bool pf_check_api(struct flight *f);
+void pf_check_controller(struct flight *f);
+void pf_check_rights(struct flight *f);
+void pf_check_namespace(struct flight *f); /* policy, admission and quotas of one that exists */
+void pf_check_nodes(struct flight *f);
+void pf_check_storage(struct flight *f);
+void pf_check_networks(struct flight *f);
+void pf_check_ingress(struct flight *f);
+void pf_find_cluster(struct flight *f); /* for the checks that look at it */
+void pf_check_cluster(struct flight *f);
+void pf_check_hostname(struct flight *f);
+void pf_check_host_objects(struct flight *f);
+void pf_check_other_ingresses(struct flight *f);
 
-void check_dns(struct flight *f);
-void check_charts(struct flight *f);
-void check_registry(struct flight *f);
+void pf_check_dns(struct flight *f);
+void pf_check_charts(struct flight *f);
+void pf_check_registry(struct flight *f);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* apply: all settings, on the host cluster and in the virtual cluster. */
 #include "tool.h"
-#include "steps.h"
+#include "steps/steps.h"
 
 static void told(struct job *j, const struct rk_res *r, const char *name, enum rk_outcome outcome)
 {
@@ -66,7 +66,7 @@ static int apply_namespace(struct job *j, struct rk_err *err)
 		return -1;
 	if (ns)
 		return 0;
-	if (step_objects(j, "namespace", &objs, err) < 0)
+	if (reg_step_objects(j, "namespace", &objs, err) < 0)
 		return -1;
 	return apply_list(j, j->host, objs, err);
 }
@@ -75,7 +75,7 @@ static int apply_host(struct job *j, struct rk_err *err)
 {
 	struct rk_val *objs;
 
-	if (host_objects(j, &objs, err) < 0)
+	if (reg_host_objects(j, &objs, err) < 0)
 		return -1;
 	if (objs->count && apply_namespace(j, err) < 0)
 		return -1;
@@ -89,7 +89,7 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 
 	if (!rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
 		return 0;
-	if (cluster_patch(j, cluster, &patch, err) < 0)
+	if (reg_cluster_patch(j, cluster, &patch, err) < 0)
 		return -1;
 	if (!j->o->lose && !holds(cluster, patch) &&
 		rk_streq(rk_get_str(cluster, "spec", "persistence", "type", NULL), "ephemeral")) {
@@ -112,11 +112,11 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 {
 	struct rk_val *objs, *patch, *chart;
 
-	if (virtual_objects(j, &objs, err) < 0 || chart_patch(j, &patch, err) < 0)
+	if (reg_virtual_objects(j, &objs, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
 		return -1;
 	if (!objs->count && !patch)
 		return 0;
-	if (connect_virtual(j, err) < 0 || apply_list(j, j->virt, objs, err) < 0)
+	if (reg_connect_virtual(j, err) < 0 || apply_list(j, j->virt, objs, err) < 0)
 		return -1;
 	if (!patch)
 		return 0;
@@ -134,7 +134,7 @@ static int apply_all(struct job *j, struct rk_err *err)
 	struct rk_val *cluster;
 	int inside;
 
-	if (connect_host(j, err) < 0 || find_cluster(j, &cluster, err) < 0 ||
+	if (reg_connect_host(j, err) < 0 || reg_find_cluster(j, &cluster, err) < 0 ||
 		apply_host(j, err) < 0)
 		return -1;
 	if (!cluster) {
@@ -148,11 +148,11 @@ static int apply_all(struct job *j, struct rk_err *err)
 	return inside;
 }
 
-int run_apply(void *opts, int argc, char **argv, struct rk_err *err)
+int reg_run_apply(void *opts, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = opts;
 
-	if (rk_out_lines_only(&o->out, err) < 0)
+	if (rk_cli_lines_only(&o->out, err) < 0)
 		return -1;
-	return with_job(opts, argc ? argv[0] : NULL, apply_all, err);
+	return reg_with_job(opts, argc ? argv[0] : NULL, apply_all, err);
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* check: speak to each registry and chart host, and look for what is needed. */
 #include "tool.h"
-#include "chartrepo.h"
-#include "file.h"
-#include "jsonpath.h"
-#include "registries.h"
-#include "steps.h"
+#include "registry/registry.h"
+#include "os/os.h"
+#include "data/data.h"
+#include "steps/steps.h"
 
 enum state { OK, WARN, FAILED };
 static const char *const STATES[] = {"ok", "warning", "failed"};
@@ -38,20 +37,20 @@ static void row(struct checks *c, enum state state, const char *kind, const char
 static void failed(struct checks *c, const char *kind, const char *name, const char *address,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	rk_repo_remedy(c->j->s, address, a, err);
+	rk_settings_repo_remedy(c->j->s, address, a, err);
 	row(c, FAILED, kind, name, err->msg, err->hint);
 }
 
 static void check_chart(struct checks *c, const char *name, enum rk_key repo)
 {
-	const char *address = str(c->j, repo), *version = str(c->j, repo + 1);
+	const char *address = reg_str(c->j, repo), *version = reg_str(c->j, repo + 1);
 	rk_auto_free char *label = rk_asprintf("%s %s", name, version);
 	rk_auto_free char *detail = NULL;
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a = {0};
 
-	if (rk_repo_access_for(c->j->s, address, c->j->o->kube.resolve, &a, &ca, &err) < 0 ||
+	if (rk_settings_repo_access(c->j->s, address, c->j->o->kube.resolve, &a, &ca, &err) < 0 ||
 		rk_repo_has_chart(address, name, version, &a, &err) < 0) {
 		if (err.code == RK_NOTFOUND)
 			rk_err_hint(&err, "push chart %s %s there, or set %s or %s", name, version,
@@ -67,14 +66,15 @@ static void check_chart(struct checks *c, const char *name, enum rk_key repo)
 static void pull_remedy(struct checks *c, const char *path, struct rk_err *err)
 {
 	if (!c->access.user)
-		rk_repo_remedy(c->j->s, str(c->j, RK_KEY_PRIVATE_REGISTRY), &c->access, err);
+		rk_settings_repo_remedy(
+			c->j->s, reg_str(c->j, RK_KEY_PRIVATE_REGISTRY), &c->access, err);
 	else if (!err->hint[0] && err->code == RK_CONFLICT)
 		rk_err_hint(err, "the user may not pull there: give it the right to %s", path);
 }
 
 static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 {
-	const char *host = str(c->j, RK_KEY_PRIVATE_REGISTRY), *there;
+	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY), *there;
 	rk_auto_free char *detail = NULL;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_image image;
@@ -110,7 +110,7 @@ static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 /* A path from which a needed image came answers; another is asked for a list of tags. */
 static void check_mirror(struct checks *c, const char *mirror, size_t images)
 {
-	const char *host = str(c->j, RK_KEY_PRIVATE_REGISTRY);
+	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY);
 	rk_auto_free char *probe = rk_asprintf("%s/library/probe", mirror);
 	rk_auto_free char *detail = rk_asprintf("%s/%s", host, mirror);
 	struct rk_err err = RK_ERR_INIT;
@@ -127,7 +127,7 @@ static void check_mirror(struct checks *c, const char *mirror, size_t images)
 
 static int check_registry(struct checks *c, struct rk_err *e)
 {
-	const char *host = str(c->j, RK_KEY_PRIVATE_REGISTRY);
+	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY);
 	rk_auto_buf ca = RK_BUF_INIT;
 	rk_auto_free size_t *of_mirror = NULL;
 	struct rk_err err = RK_ERR_INIT;
@@ -137,7 +137,7 @@ static int check_registry(struct checks *c, struct rk_err *e)
 		return 0;
 	if (rk_step_mirrors(c->j->d, c->j->s, &c->mirrors, e) < 0)
 		return -1;
-	if (rk_repo_access_for(c->j->s, host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
+	if (rk_settings_repo_access(c->j->s, host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
 		rk_registry_open(&c->registry, host, a, &err) < 0) {
 		failed(c, "registry", host, host, a, &err);
 		return 0;
@@ -184,7 +184,7 @@ static int check_all(struct job *j, struct rk_err *err)
 	int rc = 0;
 
 	if (j->o->images)
-		rc = read_images(j, j->o->images, "--images", &c.images, err);
+		rc = reg_read_images(j, j->o->images, "--images", &c.images, err);
 	else
 		rk_step_images(j->d, j->s, &c.images);
 	if (rc == 0)
@@ -202,9 +202,9 @@ static int check_all(struct job *j, struct rk_err *err)
 	return rc;
 }
 
-int run_check(void *opts, int argc, char **argv, struct rk_err *err)
+int reg_run_check(void *opts, int argc, char **argv, struct rk_err *err)
 {
 	(void)argc;
 	(void)argv;
-	return with_job(opts, NULL, check_all, err);
+	return reg_with_job(opts, NULL, check_all, err);
 }

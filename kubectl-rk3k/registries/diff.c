@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* diff: what is there against what apply would make. */
 #include "tool.h"
-#include "diff.h"
-#include "steps.h"
+#include "out/out.h"
+#include "steps/steps.h"
 
 /* The content of a Secret as text that shows everything but passwords. */
 static void show_value(struct job *j, struct rk_val *out, const struct rk_val *v,
@@ -21,7 +21,7 @@ static void show_value(struct job *j, struct rk_val *out, const struct rk_val *v
 		if (p && rk_base64_decode(&peer, p, strlen(p), NULL) == 0 &&
 			rk_yaml_parse(j->d, peer.s, peer.len, &peer_tree, NULL) < 0)
 			peer_tree = NULL;
-		hide(j->d, tree, peer_tree, mark);
+		reg_hide(j->d, tree, peer_tree, mark);
 		rk_set(j->d, out, v->key, tree);
 	} else if (open) {
 		rk_set_str(j->d, out, v->key, text.s);
@@ -112,9 +112,9 @@ static int diff_cluster(struct job *j, const struct rk_val *cluster, struct rk_e
 
 	if (!rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
 		return 0;
-	if (cluster_patch(j, cluster, &patch, err) < 0)
+	if (reg_cluster_patch(j, cluster, &patch, err) < 0)
 		return -1;
-	named_patch(j, patch, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
+	reg_named_patch(j, patch, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
 		rk_settings_cluster(j->s));
 	diff_with(j, cluster, &RK_CLUSTER, rk_settings_ns(j->s), patch);
 	return 0;
@@ -124,11 +124,11 @@ static int diff_virtual(struct job *j, bool there, struct rk_err *err)
 {
 	struct rk_val *objs, *patch, *chart = NULL;
 
-	if (virtual_objects(j, &objs, err) < 0 || full_chart_patch(j, &patch, err) < 0)
+	if (reg_virtual_objects(j, &objs, err) < 0 || reg_full_chart_patch(j, &patch, err) < 0)
 		return -1;
 	if (!objs->count && !patch)
 		return 0;
-	if (there && connect_virtual(j, err) < 0)
+	if (there && reg_connect_virtual(j, err) < 0)
 		return -1;
 	if (diff_list(j, j->virt, objs, err) < 0)
 		return -1;
@@ -144,17 +144,17 @@ static int diff_all(struct job *j, struct rk_err *err)
 {
 	struct rk_val *cluster, *objs;
 
-	if (connect_host(j, err) < 0 || find_cluster(j, &cluster, err) < 0 ||
-		host_objects(j, &objs, err) < 0 || diff_list(j, j->host, objs, err) < 0 ||
+	if (reg_connect_host(j, err) < 0 || reg_find_cluster(j, &cluster, err) < 0 ||
+		reg_host_objects(j, &objs, err) < 0 || diff_list(j, j->host, objs, err) < 0 ||
 		diff_cluster(j, cluster, err) < 0 || diff_virtual(j, cluster, err) < 0)
 		return -1;
 	return j->changed ? 1 : 0;
 }
 
 /* 1 says that something differs, so that trouble has to be more. */
-int run_diff(void *opts, int argc, char **argv, struct rk_err *err)
+int reg_run_diff(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	int rc = with_job(opts, argc ? argv[0] : NULL, diff_all, err);
+	int rc = reg_with_job(opts, argc ? argv[0] : NULL, diff_all, err);
 
 	if (rc < 0 && err->code == RK_FAIL)
 		err->code = RK_USAGE;

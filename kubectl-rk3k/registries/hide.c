@@ -14,7 +14,7 @@ static bool hidden_key(const struct rk_val *v)
 }
 
 /* Passwords of registries.yaml or a docker config become a mark; equal ones the same. */
-void hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark)
+void reg_hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark)
 {
 	for (struct rk_val *c = v->child, *next; c; c = next) {
 		const struct rk_val *peer = c->key ? rk_member(other, c->key, c->klen) : NULL;
@@ -25,7 +25,7 @@ void hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const 
 
 			rk_set_str(d, v, key, rk_val_equal(c, peer) ? "(hidden)" : mark);
 		} else if (c->kind == RK_MAP || c->kind == RK_SEQ) {
-			hide(d, c, peer, mark);
+			reg_hide(d, c, peer, mark);
 		}
 	}
 }

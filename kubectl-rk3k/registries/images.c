@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /* images: the full names of images, and where the servers of a cluster pull each from. */
 #include "tool.h"
-#include "file.h"
-#include "jsonpath.h"
-#include "registries.h"
-#include "steps.h"
+#include "os/os.h"
+#include "data/data.h"
+#include "registry/registry.h"
+#include "steps/steps.h"
 
-int read_images(
+int reg_read_images(
 	struct job *j, const char *path, const char *what, struct rk_strv *out, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT;
 
-	if (rk_streq(path, "-") && take_stdin(j, what, err) < 0)
+	if (rk_streq(path, "-") && reg_take_stdin(j, what, err) < 0)
 		return -1;
 	if (rk_file_read(path, 4 << 20, &text, err) < 0)
 		return rk_err_wrap(err, "images");
@@ -23,7 +23,7 @@ int read_images(
  * go there; else NULL. */
 static const char *source(struct job *j, const char *name, const struct rk_strv *mirrors)
 {
-	const char *host = str(j, RK_KEY_PRIVATE_REGISTRY), *there;
+	const char *host = reg_str(j, RK_KEY_PRIVATE_REGISTRY), *there;
 	struct rk_image image;
 
 	if (!*host)
@@ -96,7 +96,7 @@ static int list_images(struct job *j, struct rk_err *err)
 	if (rc == 0 && !j->o->nfiles)
 		rc = known_images(j, &names, err);
 	for (int i = 0; i < j->o->nfiles && rc == 0; i++)
-		rc = read_images(j, j->o->files[i], "images", &names, err);
+		rc = reg_read_images(j, j->o->files[i], "images", &names, err);
 	if (rc == 0) {
 		if (names.n)
 			qsort(names.v, names.n, sizeof(*names.v), by_name);
@@ -107,11 +107,11 @@ static int list_images(struct job *j, struct rk_err *err)
 	return rc;
 }
 
-int run_images(void *opts, int argc, char **argv, struct rk_err *err)
+int reg_run_images(void *opts, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = opts;
 
 	o->files = argv;
 	o->nfiles = argc;
-	return with_job(o, NULL, list_images, err);
+	return reg_with_job(o, NULL, list_images, err);
 }

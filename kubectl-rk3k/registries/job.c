@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is wanted: document, flags, password; and the clusters it is wanted for. */
 #include "tool.h"
-#include "file.h"
+#include "os/os.h"
 
-const char *str(const struct job *j, enum rk_key k)
+const char *reg_str(const struct job *j, enum rk_key k)
 {
 	const char *v = rk_setting(j->s, k);
 
 	return v ? v : "";
 }
 
-int take_stdin(struct job *j, const char *what, struct rk_err *err)
+int reg_take_stdin(struct job *j, const char *what, struct rk_err *err)
 {
 	if (j->stdin_used)
 		return rk_err_set(err, RK_USAGE, "%s: standard input is read already", what);
@@ -23,7 +23,7 @@ static int read_password(struct job *j, struct rk_buf *out, struct rk_err *err)
 	const struct opts *o = j->o;
 	int ret;
 
-	if (o->password_stdin && take_stdin(j, "--password-stdin", err) < 0)
+	if (o->password_stdin && reg_take_stdin(j, "--password-stdin", err) < 0)
 		return -1;
 	if (o->password_stdin)
 		ret = rk_file_read("-", 64 << 10, out, err);
@@ -108,7 +108,7 @@ static int put_ref(struct job *j, const char *ref, struct rk_err *err)
 
 	if (!ref)
 		return 0;
-	if (rk_k3k_ref(ref, str(j, RK_KEY_NAMESPACE), &ns, &name, err) < 0)
+	if (rk_k3k_ref(ref, reg_str(j, RK_KEY_NAMESPACE), &ns, &name, err) < 0)
 		return -1;
 	if (*ns)
 		rk_settings_put(j->s, RK_KEY_NAMESPACE, ns, RK_FROM_FLAG);
@@ -127,7 +127,7 @@ static int job_init(struct job *j, const struct opts *o, const char *ref, struct
 	if (o->settings.allow_unknown)
 		rk_settings_allow_unknown(j->s);
 	if (o->settings.config || !by_flags(o)) {
-		if (rk_streq(file, "-") && take_stdin(j, "--config", err) < 0)
+		if (rk_streq(file, "-") && reg_take_stdin(j, "--config", err) < 0)
 			return -1;
 		if (!o->settings.config && isatty(STDIN_FILENO))
 			return rk_err_set(
@@ -149,7 +149,7 @@ static void job_release(struct job *j)
 	rk_settings_free(j->s);
 }
 
-int with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
+int reg_with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
 	struct rk_err *err)
 {
 	struct job j;
@@ -161,7 +161,7 @@ int with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_
 	return rc;
 }
 
-int find_cluster(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_find_cluster(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_err why = RK_ERR_INIT;
 
@@ -176,14 +176,14 @@ int find_cluster(struct job *j, struct rk_val **out, struct rk_err *err)
 	return -1;
 }
 
-int connect_host(struct job *j, struct rk_err *err)
+int reg_connect_host(struct job *j, struct rk_err *err)
 {
 	if (rk_kube_open(&j->host, &j->o->kube, err) < 0)
 		return -1;
 	return rk_k3k_guard_host(j->host, err);
 }
 
-int connect_virtual(struct job *j, struct rk_err *err)
+int reg_connect_virtual(struct job *j, struct rk_err *err)
 {
 	return rk_k3k_open(&j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s),
 		&j->access, err);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The objects, those that the steps of a deployment make, and the fields that refer to them. */
 #include "tool.h"
-#include "registries.h"
-#include "steps.h"
+#include "registry/registry.h"
+#include "steps/steps.h"
 
 /* Objects of a step, or an empty list when it does not apply. */
-int step_objects(struct job *j, const char *name, struct rk_val **out, struct rk_err *err)
+int reg_step_objects(struct job *j, const char *name, struct rk_val **out, struct rk_err *err)
 {
 	const struct rk_step *step = rk_step_find(name);
 
@@ -15,7 +15,7 @@ int step_objects(struct job *j, const char *name, struct rk_val **out, struct rk
 	return rk_step_objects(j->d, j->s, step, out, err);
 }
 
-const struct rk_val *named(const struct rk_val *list, const char *kind, const char *name)
+const struct rk_val *reg_named(const struct rk_val *list, const char *kind, const char *name)
 {
 	rk_each (obj, list)
 		if (rk_streq(rk_get_str(obj, "kind", NULL), kind) &&
@@ -24,20 +24,21 @@ const struct rk_val *named(const struct rk_val *list, const char *kind, const ch
 	return NULL;
 }
 
-int host_objects(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_host_objects(struct job *j, struct rk_val **out, struct rk_err *err)
 {
-	return step_objects(j, "registry", out, err);
+	return reg_step_objects(j, "registry", out, err);
 }
 
 /* What is applied inside: credentials and CA for charts, and the anchor Rancher shows its agents. */
-int virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_val *tls;
 	const struct rk_val *anchor;
 
-	if (step_objects(j, "chart-auth", out, err) < 0 || step_objects(j, "issuer", &tls, err) < 0)
+	if (reg_step_objects(j, "chart-auth", out, err) < 0 ||
+		reg_step_objects(j, "issuer", &tls, err) < 0)
 		return -1;
-	anchor = named(tls, "Secret", "tls-ca");
+	anchor = reg_named(tls, "Secret", "tls-ca");
 	if (anchor) {
 		rk_remove(rk_mut(anchor));
 		rk_append(*out, rk_mut(anchor));
@@ -55,9 +56,9 @@ static int wanted_spec(struct job *j, const struct rk_val **out, struct rk_err *
 {
 	struct rk_val *objs;
 
-	if (step_objects(j, "cluster", &objs, err) < 0)
+	if (reg_step_objects(j, "cluster", &objs, err) < 0)
 		return -1;
-	*out = rk_get(named(objs, "Cluster", NULL), "spec", NULL);
+	*out = rk_get(reg_named(objs, "Cluster", NULL), "spec", NULL);
 	return 0;
 }
 
@@ -145,7 +146,7 @@ static struct rk_val *merged_mounts(
 }
 
 /* {spec: {serverArgs, secretMounts}} over the Cluster as it is (or NULL). */
-int cluster_patch(
+int reg_cluster_patch(
 	struct job *j, const struct rk_val *cluster, struct rk_val **out, struct rk_err *err)
 {
 	const struct rk_val *want = NULL, *now = rk_get(cluster, "spec", NULL);
@@ -166,16 +167,16 @@ int cluster_patch(
 }
 
 /* {spec: {set: {systemDefaultRegistry}}} of Rancher's HelmChart, or NULL without a registry. */
-int chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	const char *value;
 	struct rk_val *objs;
 
 	*out = NULL;
-	if (step_objects(j, "rancher", &objs, err) < 0)
+	if (reg_step_objects(j, "rancher", &objs, err) < 0)
 		return -1;
-	value = rk_get_str(
-		named(objs, "HelmChart", "rancher"), "spec", "set", "systemDefaultRegistry", NULL);
+	value = rk_get_str(reg_named(objs, "HelmChart", "rancher"), "spec", "set",
+		"systemDefaultRegistry", NULL);
 	if (!value)
 		return 0;
 	*out = rk_map(j->d);
@@ -184,7 +185,7 @@ int chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 	return 0;
 }
 
-void named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
+void reg_named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
 	const char *ns, const char *name)
 {
 	struct rk_val *meta;
@@ -196,30 +197,31 @@ void named_patch(struct job *j, struct rk_val *patch, const char *api, const cha
 	rk_set_str(j->d, meta, "namespace", ns);
 }
 
-int full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_val *patch;
 
-	if (cluster_patch(j, NULL, &patch, err) < 0)
+	if (reg_cluster_patch(j, NULL, &patch, err) < 0)
 		return -1;
 	*out = rk_map(j->d);
-	named_patch(j, *out, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
+	reg_named_patch(j, *out, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
 		rk_settings_cluster(j->s));
 	rk_set(j->d, *out, "spec", rk_copy(j->d, rk_get(patch, "spec", NULL)));
 	return 0;
 }
 
-int full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_val *patch;
 
-	if (chart_patch(j, &patch, err) < 0)
+	if (reg_chart_patch(j, &patch, err) < 0)
 		return -1;
 	*out = NULL;
 	if (!patch)
 		return 0;
 	*out = rk_map(j->d);
-	named_patch(j, *out, RK_HELMCHART.api_version, RK_HELMCHART.kind, RK_CHART_NS, "rancher");
+	reg_named_patch(
+		j, *out, RK_HELMCHART.api_version, RK_HELMCHART.kind, RK_CHART_NS, "rancher");
 	rk_set(j->d, *out, "spec", rk_copy(j->d, rk_get(patch, "spec", NULL)));
 	return 0;
 }

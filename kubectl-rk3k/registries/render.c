@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* render: all of it, or one part, to standard output. */
 #include "tool.h"
-#include "chartrepo.h"
-#include "registries.h"
-#include "steps.h"
+#include "registry/registry.h"
+#include "steps/steps.h"
 
 static void emit(const struct job *j, const struct rk_val *v)
 {
@@ -39,9 +38,9 @@ static int registries_yaml(struct job *j, struct rk_val **out, struct rk_err *er
 	struct rk_val *objs;
 	const struct rk_val *secret;
 
-	if (host_objects(j, &objs, err) < 0)
+	if (reg_host_objects(j, &objs, err) < 0)
 		return -1;
-	secret = named(objs, "Secret", RK_REGISTRY_CONFIG_SECRET);
+	secret = reg_named(objs, "Secret", RK_REGISTRY_CONFIG_SECRET);
 	if (!secret) {
 		rk_err_set(err, RK_NOTFOUND, "no registries.yaml is needed: no private registry");
 		return rk_err_hint(err, "give --registry HOST or set PRIVATE_REGISTRY");
@@ -59,7 +58,7 @@ static int render_file(struct job *j, struct rk_err *err)
 	if (registries_yaml(j, &tree, err) < 0)
 		return -1;
 	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
-		hide(j->d, tree, NULL, "(hidden)");
+		reg_hide(j->d, tree, NULL, "(hidden)");
 	if (j->o->out.fmt == RK_FMT_JSON) {
 		rk_print_val(RK_FMT_JSON, tree);
 		return 0;
@@ -84,19 +83,19 @@ static int render_objects(struct job *j, int (*fn)(struct job *, struct rk_val *
 
 static int render_host(struct job *j, struct rk_err *err)
 {
-	return render_objects(j, host_objects, err);
+	return render_objects(j, reg_host_objects, err);
 }
 
 static int render_virtual(struct job *j, struct rk_err *err)
 {
-	return render_objects(j, virtual_objects, err);
+	return render_objects(j, reg_virtual_objects, err);
 }
 
 static int render_cluster(struct job *j, struct rk_err *err)
 {
 	struct rk_val *patch;
 
-	if (full_cluster_patch(j, &patch, err) < 0)
+	if (reg_full_cluster_patch(j, &patch, err) < 0)
 		return -1;
 	emit(j, patch);
 	return 0;
@@ -106,7 +105,7 @@ static int render_chart(struct job *j, struct rk_err *err)
 {
 	struct rk_val *patch;
 
-	if (full_chart_patch(j, &patch, err) < 0)
+	if (reg_full_chart_patch(j, &patch, err) < 0)
 		return -1;
 	if (!patch)
 		return rk_err_set(err, RK_NOTFOUND, "nothing to make without a private registry");
@@ -152,11 +151,11 @@ static int docker_config(struct job *j, struct rk_val **out, struct rk_err *err)
 
 	rk_map_at(j->d, config, "auths", NULL);
 	*out = config;
-	if (put_docker(j, config, str(j, RK_KEY_PRIVATE_REGISTRY), err) < 0)
+	if (put_docker(j, config, reg_str(j, RK_KEY_PRIVATE_REGISTRY), err) < 0)
 		return -1;
 	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
-		if (rk_repo_is_oci(str(j, CHARTS[i].repo)) &&
-			put_docker(j, config, str(j, CHARTS[i].repo), err) < 0)
+		if (rk_repo_is_oci(reg_str(j, CHARTS[i].repo)) &&
+			put_docker(j, config, reg_str(j, CHARTS[i].repo), err) < 0)
 			return -1;
 	return 0;
 }
@@ -174,7 +173,7 @@ static int put_repository(
 	rk_set_str(j->d, v, "username", l.user);
 	rk_set_str(j->d, v, "password", l.user ? l.password : NULL);
 	if (rk_settings_private_host(j->s, url) && rk_setting_is(j->s, RK_KEY_PRIVATE_CA_PATH))
-		rk_set_str(j->d, v, "caFile", str(j, RK_KEY_PRIVATE_CA_PATH));
+		rk_set_str(j->d, v, "caFile", reg_str(j, RK_KEY_PRIVATE_CA_PATH));
 	else
 		rk_set_str(j->d, v, "caFile", l.ca);
 	rk_append(list, v);
@@ -190,8 +189,9 @@ static int helm_repositories(struct job *j, struct rk_val **out, struct rk_err *
 	rk_set_str(j->d, *out, "apiVersion", "");
 	rk_set(j->d, *out, "repositories", list);
 	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
-		if (!rk_repo_is_oci(str(j, CHARTS[i].repo)) &&
-			put_repository(j, list, CHARTS[i].name, str(j, CHARTS[i].repo), err) < 0)
+		if (!rk_repo_is_oci(reg_str(j, CHARTS[i].repo)) &&
+			put_repository(j, list, CHARTS[i].name, reg_str(j, CHARTS[i].repo), err) <
+				0)
 			return -1;
 	return 0;
 }
@@ -206,7 +206,7 @@ static int render_login_file(struct job *j,
 	if (fn(j, &v, err) < 0)
 		return -1;
 	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
-		hide(j->d, v, NULL, "(hidden)");
+		reg_hide(j->d, v, NULL, "(hidden)");
 	rk_json_write(v, RK_JSON_PRETTY, &b);
 	rk_print_buf(&b);
 	return 0;
@@ -227,31 +227,31 @@ static int render_all(struct job *j, struct rk_err *err)
 {
 	struct rk_val *all = rk_seq(j->d), *objs, *patch;
 
-	if (host_objects(j, &objs, err) < 0)
+	if (reg_host_objects(j, &objs, err) < 0)
 		return -1;
 	move_all(objs, all);
-	if (virtual_objects(j, &objs, err) < 0)
+	if (reg_virtual_objects(j, &objs, err) < 0)
 		return -1;
 	move_all(objs, all);
 	if (!all->count && !rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY)) {
 		rk_err_set(err, RK_NOTFOUND, "neither a private registry nor a private chart host");
 		return rk_err_hint(err, "give --registry HOST, or set HELM_REPO_HOSTS");
 	}
-	if (full_cluster_patch(j, &patch, err) < 0)
+	if (reg_full_cluster_patch(j, &patch, err) < 0)
 		return -1;
 	rk_append(all, patch);
-	if (full_chart_patch(j, &patch, err) < 0)
+	if (reg_full_chart_patch(j, &patch, err) < 0)
 		return -1;
 	if (patch)
 		rk_append(all, patch);
 	rk_each (obj, all)
 		if (!j->o->show_secrets)
-			rk_mask_secret(j->d, rk_mut(obj));
+			rk_step_mask_secret(j->d, rk_mut(obj));
 	emit_list(j, all);
 	return 0;
 }
 
-int run_render(void *opts, int argc, char **argv, struct rk_err *err)
+int reg_run_render(void *opts, int argc, char **argv, struct rk_err *err)
 {
 	static const struct {
 		const char *name;
@@ -263,7 +263,7 @@ int run_render(void *opts, int argc, char **argv, struct rk_err *err)
 
 	for (size_t i = 0; i < RK_COUNT(parts); i++)
 		if (rk_streq(what, parts[i].name))
-			return with_job(opts, NULL, parts[i].fn, err);
+			return reg_with_job(opts, NULL, parts[i].fn, err);
 	rk_err_set(err, RK_USAGE, "no part is called %.64s", what);
 	return rk_err_hint(err, "parts are all, file, host, virtual, cluster, chart, docker, helm");
 }

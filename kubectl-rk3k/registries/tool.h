@@ -3,9 +3,9 @@
 #ifndef REGISTRIES_TOOL_H
 #define REGISTRIES_TOOL_H
 
-#include "cli.h"
-#include "k3k.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "k3k/k3k.h"
+#include "settings/settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -30,54 +30,54 @@ struct job {
 
 /* --- job.c: settings and clusters --- */
 
-const char *str(const struct job *j, enum rk_key k); /* a setting; unset: "" */
+const char *reg_str(const struct job *j, enum rk_key k); /* a setting; unset: "" */
 /* Standard input is read once; what names the option that requires it. */
-int take_stdin(struct job *j, const char *what, struct rk_err *err) RK_MUST_USE;
+int reg_take_stdin(struct job *j, const char *what, struct rk_err *err) RK_MUST_USE;
 /* Do fn on the settings that flags, document and ref ([NAMESPACE/]CLUSTER or NULL) make. */
-int with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
+int reg_with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
 	struct rk_err *err) RK_MUST_USE;
-int connect_host(struct job *j, struct rk_err *err) RK_MUST_USE;    /* j->host */
-int connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt, j->access */
+int reg_connect_host(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->host */
+int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt, j->access */
 /* Absent: NULL and 0. With err NULL a failure is not told. */
-int find_cluster(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+int reg_find_cluster(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
 /* --- objects.c: all of j->d --- */
 
 /* Objects of a step, or an empty list when it does not apply. */
-int step_objects(
+int reg_step_objects(
 	struct job *j, const char *name, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* The first of a kind, by name unless that is NULL; or NULL. */
-const struct rk_val *named(const struct rk_val *list, const char *kind, const char *name);
-int host_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-int virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+const struct rk_val *reg_named(const struct rk_val *list, const char *kind, const char *name);
+int reg_host_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* {spec: {serverArgs, secretMounts}} over the Cluster as it is (or NULL). */
-int cluster_patch(struct job *j, const struct rk_val *cluster, struct rk_val **out,
+int reg_cluster_patch(struct job *j, const struct rk_val *cluster, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
 /* {spec: {set: {systemDefaultRegistry}}} of Rancher's HelmChart, or NULL without a registry. */
-int chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-void named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
+int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+void reg_named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
 	const char *ns, const char *name);
 /* The same two with kind and name; the Cluster's over nothing. */
-int full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-int full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+int reg_full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+int reg_full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
 /* Passwords of registries.yaml or a docker config become a mark; those that other has too become
  * "(hidden)". */
-void hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark);
+void reg_hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark);
 
 /* --- images.c --- */
 
 /* Append the full names of the images listed in a file, "-" for stdin; what: the option or argument
  * that names it. Strings live in j->d. */
-int read_images(struct job *j, const char *path, const char *what, struct rk_strv *out,
+int reg_read_images(struct job *j, const char *path, const char *what, struct rk_strv *out,
 	struct rk_err *err) RK_MUST_USE;
 
 /* --- the verbs --- */
 
-int run_render(void *opts, int argc, char **argv, struct rk_err *err);
-int run_apply(void *opts, int argc, char **argv, struct rk_err *err);
-int run_diff(void *opts, int argc, char **argv, struct rk_err *err);
-int run_images(void *opts, int argc, char **argv, struct rk_err *err);
-int run_check(void *opts, int argc, char **argv, struct rk_err *err);
+int reg_run_render(void *opts, int argc, char **argv, struct rk_err *err);
+int reg_run_apply(void *opts, int argc, char **argv, struct rk_err *err);
+int reg_run_diff(void *opts, int argc, char **argv, struct rk_err *err);
+int reg_run_images(void *opts, int argc, char **argv, struct rk_err *err);
+int reg_run_check(void *opts, int argc, char **argv, struct rk_err *err);
 
 #endif

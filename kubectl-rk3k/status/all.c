@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* all - every virtual cluster of the host, a line each: one list of Clusters, one of StatefulSets. */
-#include "cond.h"
-#include "jsonpath.h"
-#include "k3k.h"
-#include "loop.h"
+#include "kube/kube.h"
+#include "data/data.h"
+#include "k3k/k3k.h"
+#include "watch/watch.h"
 #include "tool.h"
 
 #define LOOK_MS 30000 /* servers become ready without an event of the Cluster */
@@ -229,7 +229,7 @@ static int watch_all(struct view *w, struct rk_err *err)
 	return rc;
 }
 
-int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err)
+int st_list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err)
 {
 	struct view w = {o, host, NULL, RK_BUF_INIT};
 	int rc = o->watch ? watch_all(&w, err) : show_all(&w, err);

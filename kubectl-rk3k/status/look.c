@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* look - what is to be seen of one virtual cluster, from the host and from inside. */
-#include "certcopy.h"
-#include "cond.h"
-#include "helmchart.h"
-#include "k3k.h"
+#include "expose/expose.h"
+#include "kube/kube.h"
+#include "k3k/k3k.h"
 #include "tool.h"
-#include "why.h"
 
 #include <stdarg.h>
 
@@ -82,7 +80,7 @@ static void last_warning(struct look *l, const char *set, struct rk_buf *out)
 		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
 
 		if (name && strstr(name, set) && !rk_why_noise(e) &&
-			(!newest || rk_event_time(e) >= rk_event_time(newest)))
+			(!newest || rk_kube_event_time(e) >= rk_kube_event_time(newest)))
 			newest = e;
 	}
 	if (newest) {
@@ -355,7 +353,7 @@ static bool is_named(const struct opts *o)
 	return o->settings.config || o->service || o->ingress || o->secret || o->from;
 }
 
-int gather(struct look *l, struct rk_err *err)
+int st_gather(struct look *l, struct rk_err *err)
 {
 	struct rk_val *c;
 	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);

@@ -133,7 +133,7 @@ static void print_table(const struct look *l)
 		rk_note("%s", rk_str(p));
 }
 
-void show(const struct look *l)
+void st_show(const struct look *l)
 {
 	switch (l->o->out.fmt) {
 	case RK_FMT_JSON:

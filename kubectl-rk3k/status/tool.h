@@ -3,9 +3,9 @@
 #ifndef STATUS_TOOL_H
 #define STATUS_TOOL_H
 
-#include "cli.h"
-#include "exposure.h"
-#include "settings.h"
+#include "cli/cli.h"
+#include "expose/expose.h"
+#include "settings/settings.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -35,13 +35,13 @@ struct look {
 
 /* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; a failed
  * connection to the virtual cluster is one of the problems. */
-int gather(struct look *l, struct rk_err *err);
+int st_gather(struct look *l, struct rk_err *err);
 
 /* The report as -o wants it. */
-void show(const struct look *l);
+void st_show(const struct look *l);
 
 /* -A: a line for each virtual cluster, from one pass over their list; with --watch again whenever
  * one changes. */
-int list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err);
+int st_list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err);
 
 #endif

@@ -2,7 +2,7 @@
 /* What a run made in Rancher and did not hand over is deleted again, also when the answer that would have
  * named it never came; what cannot be deleted is named, with the command that does it later. */
 #include "tool.h"
-#include "cert.h"
+#include "tls/tls.h"
 
 #include <ctype.h>
 

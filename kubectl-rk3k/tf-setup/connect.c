@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The clusters, Rancher's address, and a connection that is verified before anything is sent. */
 #include "tool.h"
-#include "cert.h"
-#include "ingress.h"
+#include "tls/tls.h"
+#include "expose/expose.h"
 
 /* --- the clusters --- */
 

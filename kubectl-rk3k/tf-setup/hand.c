@@ -34,13 +34,13 @@ static int read_tfvars(struct job *j, struct rk_err *err)
 
 	if (tf_read_if_there(j->tfvars, &text, err) < 0)
 		return -1;
-	if (rk_hcl_get(text.s, text.len, j->tfvars, "rancher_url", &url, NULL, err) < 0 ||
-		rk_hcl_get(text.s, text.len, j->tfvars, "rancher_token", &token, NULL, err) < 0 ||
-		rk_hcl_get(text.s, text.len, j->tfvars, "rancher_ca_certs", &j->old_ca, NULL, err) <
+	if (tf_hcl_get(text.s, text.len, j->tfvars, "rancher_url", &url, NULL, err) < 0 ||
+		tf_hcl_get(text.s, text.len, j->tfvars, "rancher_token", &token, NULL, err) < 0 ||
+		tf_hcl_get(text.s, text.len, j->tfvars, "rancher_ca_certs", &j->old_ca, NULL, err) <
 			0 ||
-		rk_hcl_get(text.s, text.len, j->tfvars, "harvester_cluster_id", &id, NULL, err) <
+		tf_hcl_get(text.s, text.len, j->tfvars, "harvester_cluster_id", &id, NULL, err) <
 			0 ||
-		rk_hcl_get(text.s, text.len, j->tfvars, "harvester_kubeconfig", &kc, NULL, err) < 0)
+		tf_hcl_get(text.s, text.len, j->tfvars, "harvester_kubeconfig", &kc, NULL, err) < 0)
 		return -1;
 	if (url.len && rk_rancher_url(url.s, &j->old_url, NULL) < 0)
 		rk_warn("%s: rancher_url is not the address of a Rancher", j->tfvars);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The Harvester cluster and its kubeconfig. */
 #include "tool.h"
-#include "cert.h"
+#include "tls/tls.h"
 
 static void list_names(const struct rk_val *list, struct rk_buf *out)
 {

@@ -46,7 +46,7 @@ static int compose_tfvars(
 {
 	struct rk_hcl_item items[TFVARS_KEYS];
 	rk_auto_buf note = RK_BUF_INIT;
-	struct rk_hcl_edit edit = {.items = items,
+	struct tf_hcl_edit edit = {.items = items,
 		.n = tfvars_items(j, items),
 		.mark = MARK,
 		.head = "# Holds a token of Rancher: do not commit this file.\n"};
@@ -54,7 +54,7 @@ static int compose_tfvars(
 	rk_buf_addf(&note, MARK "%s ", j->token.name);
 	tf_describe_expiry(&j->token, &note);
 	edit.note = note.s;
-	return rk_hcl_edit(now->s, now->len, j->tfvars, &edit, out, NULL, err);
+	return tf_hcl_edit(now->s, now->len, j->tfvars, &edit, out, NULL, err);
 }
 
 static int put_tfvars(struct job *j, struct rk_err *err)

@@ -126,7 +126,7 @@ static int undetermined(struct job *j, struct rk_err *err)
 static int forget(struct job *j, bool token, bool kubeconfig, struct rk_err *err)
 {
 	struct rk_hcl_item gone[2];
-	struct rk_hcl_edit edit = {.items = gone};
+	struct tf_hcl_edit edit = {.items = gone};
 	rk_auto_buf now = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
 
 	if (token) {
@@ -138,7 +138,7 @@ static int forget(struct job *j, bool token, bool kubeconfig, struct rk_err *err
 	if (!edit.n || access(j->tfvars, F_OK) < 0)
 		return 0;
 	if (tf_read_if_there(j->tfvars, &now, err) < 0 ||
-		rk_hcl_edit(now.s, now.len, j->tfvars, &edit, &text, NULL, err) < 0)
+		tf_hcl_edit(now.s, now.len, j->tfvars, &edit, &text, NULL, err) < 0)
 		return -1;
 	return tf_put_secret_file(j->tfvars, &text, err);
 }
@@ -294,8 +294,8 @@ static int read_given(struct job *j, struct given *g, struct rk_err *err)
 		read_export(text.s, "RANCHER_TOKEN_KEY", &g->token);
 		read_export(text.s, "RANCHER_URL", &g->url);
 	} else if (strchr(text.s, '=')) {
-		if (rk_hcl_get(text.s, text.len, path, "rancher_token", &g->token, NULL, err) < 0 ||
-			rk_hcl_get(text.s, text.len, path, "rancher_url", &g->url, NULL, err) < 0)
+		if (tf_hcl_get(text.s, text.len, path, "rancher_token", &g->token, NULL, err) < 0 ||
+			tf_hcl_get(text.s, text.len, path, "rancher_url", &g->url, NULL, err) < 0)
 			return -1;
 	} else {
 		rk_buf_put(&g->token, text.s, strcspn(text.s, "\r\n"));

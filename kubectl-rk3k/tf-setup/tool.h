@@ -3,11 +3,11 @@
 #ifndef TF_SETUP_TOOL_H
 #define TF_SETUP_TOOL_H
 
-#include "cli.h"
-#include "file.h"
+#include "cli/cli.h"
+#include "os/os.h"
 #include "hcl.h"
-#include "k3k.h"
-#include "rancher.h"
+#include "k3k/k3k.h"
+#include "rancher/rancher.h"
 
 #define TFVARS	     "terraform.tfvars"
 #define KC_K3K	     "kubeconfig-k3k.yaml"

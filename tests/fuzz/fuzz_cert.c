@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The cert room on outside bytes: PEM as it is, anything else as DER of a certificate or a key. */
-#include "cert.h"
+#include "tls/tls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes as a source of logins, and as an image: no crash; nothing is found for a host that the
  * text does not name; an image that is taken is taken again in its full form, as the same. */
-#include "creds.h"
-#include "registries.h"
+#include "registry/registry.h"
 #include "must.h"
 
 #include <ctype.h>

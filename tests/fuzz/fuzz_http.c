@@ -3,12 +3,13 @@
  * What is kept of them has bounds; credentials and CA go to the hosts they are for, and to no
  * other; no token is quoted, and no password that the answer does not hold itself. What libcurl
  * would do on the wire is done here. */
-#include "chartrepo.h"
-#include "http-int.h"
-#include "kube-int.h"
-#include "rancher.h"
+#include "settings/settings.h"
+#include "http/internal.h"
+#include "kube/internal.h"
+#include "rancher/rancher.h"
 #include "must.h"
 
+#include <stdarg.h>
 #include <strings.h>
 
 #define PASSWORD "pw-7f3a-never"

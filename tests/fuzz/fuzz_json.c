@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whatever the JSON reader takes must come back equal from JSON and from YAML. */
-#include "val.h"
+#include "data/data.h"
 
 #include <math.h>
 

@@ -2,8 +2,8 @@
 /* Any bytes as a kubeconfig: reading must not crash; the two scanners must agree; an edit must
  * leave every other entry's bytes alone and be done once; as that of a virtual cluster it leads to
  * the address found and carries the note. */
-#include "k3k.h"
-#include "kubeconfig-scan.h"
+#include "k3k/k3k.h"
+#include "kubeconfig/internal.h"
 #include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

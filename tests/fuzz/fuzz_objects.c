@@ -2,12 +2,10 @@
 /* Any text as objects from a pipe: what is taken is whole, comes once, and is taken again; what is
  * asked of each is answered, with a reason when the answer is no; the path of every value leads to
  * it. */
-#include "cond.h"
-#include "helmchart.h"
-#include "jsonpath.h"
-#include "kube-int.h"
-#include "objects.h"
-#include "why.h"
+#include "kube/kube.h"
+#include "k3k/k3k.h"
+#include "data/data.h"
+#include "kube/internal.h"
 #include "must.h"
 
 #define PATHS_MAX 200 /* values looked for in one object */
@@ -33,7 +31,7 @@ static void look(const struct rk_val *v)
 	MUST((rk_why_pvc(v, &pvc) == RK_WHY_FINE) == !pvc.len);
 	MUST((rk_why_cluster(v, &all, &all) == RK_WHY_FINE) == !all.len);
 	rk_why_event(v, &all);
-	MUST(rk_event_time(v) >= 0);
+	MUST(rk_kube_event_time(v) >= 0);
 	ask(v, "condition=Ready=True");
 	ask(v, "jsonpath={.status.conditions[?(@.type==\"\")].status}");
 	ask(v, "jsonpath=.spec.a[0]['b']=x");

@@ -2,8 +2,8 @@
 /* A configuration of any bytes, as a file and as a document: no crash, a bounded number of messages,
  * no secret in them; a secret that was read is read back the same from the file that carries it on,
  * and a document that is loaded and written loads as the same. */
-#include "registries.h"
-#include "settings.h"
+#include "registry/registry.h"
+#include "settings/settings.h"
 #include "must.h"
 
 #define SECRET "Qz7-never-said"

@@ -2,8 +2,8 @@
 /* What a server sends in pieces: the lines of a watch; the answer to a request for a WebSocket and
  * the frames behind it. However it is cut, the same is understood; nothing is said twice, and what
  * goes back is well-formed. The connection below the WebSocket is ours. */
-#include "loop-int.h"
-#include "ws.h"
+#include "watch/internal.h"
+#include "kube/internal.h"
 #include "must.h"
 
 #include <fcntl.h>

@@ -2,13 +2,13 @@
 /* Any text as each of the small words that rk3k reads: numbers, durations, times, base64, names,
  * addresses, conditions, parameters of a manifest. What is taken is in its bounds and comes back
  * the same; what is printed is fit for a terminal. */
-#include "cli.h"
-#include "cond.h"
-#include "jsonpath.h"
-#include "k3k.h"
-#include "out.h"
-#include "rancher.h"
-#include "settings-priv.h"
+#include "cli/cli.h"
+#include "kube/kube.h"
+#include "data/data.h"
+#include "k3k/k3k.h"
+#include "out/out.h"
+#include "rancher/rancher.h"
+#include "settings/internal.h"
 #include "must.h"
 
 #define YEAR_10000 INT64_C(253402300800)

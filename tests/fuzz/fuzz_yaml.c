@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whatever the YAML reader takes must come back equal from YAML and from JSON, and its positions
  * must lie where they should. */
-#include "val.h"
+#include "data/data.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -330,8 +330,9 @@ inside() {
 		"get /api/v1/namespaces/$NS/services/k3k-rancher-service 200" "get /version 200"
 }
 
-# assert_asked < TABLE: the same, in whatever order: several lists are asked for at once.
-assert_asked() { diff -u <(sed '/^$/d' | sort) <(audit_uris | sort); }
+# assert_asked < TABLE: the same in any order, since several lists are requested at once. The API server
+# refuses the first list of a new kind with 429 while its storage starts; the repetition counts.
+assert_asked() { diff -u <(sed '/^$/d' | sort) <(audit_uris | grep -v ' 429$' | sort); }
 
 # waits STEP < TABLE
 waits() {

@@ -2,8 +2,8 @@
 /* What our readers make of the files named as arguments, for tests/env/standin/cmd/kubeconfigs, which
  * compares it with what Go's make of them. Two lines a file: FILE, "yaml" or "config", "ok" and the
  * tree as JSON, or "refused" and why; parted by tabs. */
-#include "file.h"
-#include "kubeconfig.h"
+#include "os/os.h"
+#include "kubeconfig/kubeconfig.h"
 
 static void show(const char *path, const char *what, int rc, const struct rk_val *v,
 	const struct rk_err *err)

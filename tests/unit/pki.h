@@ -3,7 +3,7 @@
 #ifndef RK_TEST_PKI_H
 #define RK_TEST_PKI_H
 
-#include "rk.h"
+#include "base/base.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

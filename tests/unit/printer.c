@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Prints the JSON or YAML of standard input by the template of its argument, for a test that compares
  * what kubectl makes of it. */
-#include "file.h"
-#include "out.h"
+#include "os/os.h"
+#include "out/out.h"
 
 static int print(const char *text, struct rk_err *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cert.h"
+#include "tls/tls.h"
 #include "pki.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "chartrepo.h"
+#include "settings/settings.h"
 #include "pki.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli-internal.h"
+#include "cli/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cond and why: what holds, what is ready, and what is said when it is not. */
-#include "cond.h"
-#include "out.h"
-#include "why.h"
+#include "kube/kube.h"
+#include "out/out.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -241,8 +240,9 @@ static void claims_and_events(void **state)
 				      "involvedObject: {kind: Pod, name: p}}"),
 		&out));
 	assert_string_equal(out.s, "FailedMount on pod/p: no");
-	assert_int_equal(rk_event_time(yaml("{eventTime: '1970-01-01T00:01:00.000001Z'}")), 60);
-	assert_int_equal(rk_event_time(yaml("{lastTimestamp: null}")), 0);
+	assert_int_equal(
+		rk_kube_event_time(yaml("{eventTime: '1970-01-01T00:01:00.000001Z'}")), 60);
+	assert_int_equal(rk_kube_event_time(yaml("{lastTimestamp: null}")), 0);
 }
 
 /* A healthy first deployment shows these for seconds; after a minute they are a fault. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "creds.h"
+#include "registry/registry.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include "registries.h"
-#include "run.h"
+#include "os/os.h"
 
 /* What is found for an address in a source: "user:password", "<token>:…" or "none". */
 static void found(const char *text, const char *address, const char *want)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exposure.h"
+#include "expose/expose.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

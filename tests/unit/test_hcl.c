@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hcl.h"
+#include "../../kubectl-rk3k/tf-setup/hcl.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@ static char *quoted(const char *s, size_t n)
 {
 	rk_auto_buf b = RK_BUF_INIT;
 
-	rk_hcl_quote(&b, s, n);
+	tf_hcl_quote(&b, s, n);
 	return rk_buf_detach(&b);
 }
 
@@ -54,7 +54,7 @@ static char *get(const char *text, size_t n, const char *name)
 	bool found;
 
 	memcpy(exact, text, n);
-	if (rk_hcl_get(exact, n, "t", name, &out, &found, &err) < 0)
+	if (tf_hcl_get(exact, n, "t", name, &out, &found, &err) < 0)
 		return rk_asprintf("!%s", err.msg);
 	return found ? rk_buf_detach(&out) : rk_strdup("(none)");
 }
@@ -137,7 +137,7 @@ static void nul_and_depth_are_refused(void **state)
 
 static char *edit(const char *text, const struct rk_hcl_item *items, size_t n, bool *changed)
 {
-	struct rk_hcl_edit e = {.items = items,
+	struct tf_hcl_edit e = {.items = items,
 		.n = n,
 		.mark = "# ours: ",
 		.note = "# ours: new",
@@ -145,7 +145,7 @@ static char *edit(const char *text, const struct rk_hcl_item *items, size_t n, b
 	rk_auto_buf out = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 
-	assert_int_equal(rk_hcl_edit(text, strlen(text), "t", &e, &out, changed, &err), 0);
+	assert_int_equal(tf_hcl_edit(text, strlen(text), "t", &e, &out, changed, &err), 0);
 	return rk_buf_detach(&out);
 }
 
@@ -197,11 +197,11 @@ static void attributes_are_taken_out(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(cases); i++) {
-		struct rk_hcl_edit e = {.items = items, .n = 2, .mark = "# ours: "};
+		struct tf_hcl_edit e = {.items = items, .n = 2, .mark = "# ours: "};
 		rk_auto_buf out = RK_BUF_INIT;
 
 		assert_int_equal(
-			rk_hcl_edit(cases[i].in, strlen(cases[i].in), "t", &e, &out, NULL, NULL),
+			tf_hcl_edit(cases[i].in, strlen(cases[i].in), "t", &e, &out, NULL, NULL),
 			0);
 		assert_string_equal(out.s, cases[i].out);
 	}

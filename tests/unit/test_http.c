@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The server is a child process that forks for each connection; what it does is said by the path.
  * Counters live in memory shared with it. */
-#include "http.h"
-#include "cert.h"
+#include "http/http.h"
+#include "tls/tls.h"
 #include "pki.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The http room against nginx, which speaks HTTP/2 as the servers in front of Rancher do. */
-#include "http.h"
+#include "http/http.h"
 #include "pki.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Unit tests of jsonpath; tests/cli/output.bats compares it with kubectl. */
-#include "jsonpath.h"
+#include "data/data.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

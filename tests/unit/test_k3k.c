@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "k3k.h"
+#include "k3k/k3k.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

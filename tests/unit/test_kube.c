@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kube room without a server: what a Status means, paths, words, the split of a watch. */
-#include "kube-int.h"
-#include "loop-int.h"
+#include "kube/internal.h"
+#include "watch/internal.h"
 #include "pki.h"
 
 #include <setjmp.h>

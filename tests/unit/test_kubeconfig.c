@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reading and resolving kubeconfigs, and running credential plugins. */
-#include "file.h"
-#include "kubeconfig.h"
-#include "run.h"
-#include "out.h"
+#include "os/os.h"
+#include "kubeconfig/kubeconfig.h"
+#include "out/out.h"
 #include "pki.h"
 
 #include <fcntl.h>

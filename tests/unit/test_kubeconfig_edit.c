@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "file.h"
-#include "kubeconfig-scan.h"
+#include "os/os.h"
+#include "kubeconfig/internal.h"
 
 #define NEW_BLOCK "- cluster:\n    server: https://new:1\n  name: new\n"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* objects: what is taken, what is refused before anything is written; diff. */
-#include "diff.h"
-#include "objects.h"
+#include "out/out.h"
+#include "data/data.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

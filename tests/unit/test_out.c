@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "out.h"
+#include "out/out.h"
 
 #include <fcntl.h>
 #include <pty.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "rancher.h"
+#include "rancher/rancher.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "settings.h"
+#include "settings/settings.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "file.h"
+#include "os/os.h"
 
 /* A self-signed certificate; its key was thrown away. */
 static const char PEM[] = "-----BEGIN CERTIFICATE-----\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "val.h"
-#include "tree.h"
+#include "data/data.h"
+#include "data/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -179,7 +179,7 @@ static void base64_members_are_decoded(void **state)
 	assert_int_equal(rk_need_base64(v, &out, &err, "data", "bad", NULL), -1);
 	assert_true(rk_prefix(err.msg, "Secret a/b: data.bad: "));
 	assert_null(strstr(err.msg, "a%"));
-	assert_string_equal(rk_str(rk_base64_val(d, "hi\0", 3)), "aGkA");
+	assert_string_equal(rk_str(rk_val_base64(d, "hi\0", 3)), "aGkA");
 }
 
 static void equality_ignores_the_order_of_keys(void **state)

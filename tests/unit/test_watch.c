@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A watch against a server that follows a script: pages, chunks, 410 in both its forms, refusals,
  * rubbish, broken streams; timers, signals, and what a keeper makes of all that. Each connection answers one line of the script and is closed. */
-#include "kube-int.h"
-#include "loop.h"
+#include "kube/internal.h"
+#include "watch/watch.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

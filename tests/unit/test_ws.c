@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* WebSocket frames, as RFC 6455 has them, and a port-forward over them. */
-#include "kube-int.h"
+#include "kube/internal.h"
 #include "pki.h"
-#include "ws.h"
+#include "kube/kube.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "val.h"
+#include "data/data.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/* rk - what every file of rk3k starts with: attributes, scope cleanup, banned functions.
+ *
+ * Cleanup by scope: a variable declared with rk_auto_X is released when its block is left.
+ * Initialise it at the declaration. Handing over is visible: *out = rk_steal(&p). */
+#ifndef RK_BASE_H
+#define RK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RK_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define RK_MUST_USE	     __attribute__((warn_unused_result))
+#define RK_SENTINEL	     __attribute__((sentinel))
+#define RK_NORETURN	     __attribute__((noreturn))
+#define RK_UNUSED	     __attribute__((unused))
+#define RK_COUNT(a)	     (sizeof(a) / sizeof((a)[0]))
+
+/* Give the pointer away: returns *p and leaves NULL, so that scope cleanup does nothing. */
+#define rk_steal(p)                                    \
+	__extension__({                                \
+		__typeof__(*(p)) rk_steal_tmp_ = *(p); \
+		*(p) = NULL;                           \
+		rk_steal_tmp_;                         \
+	})
+
+static inline void rk_cleanup_free_(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void rk_cleanup_close_(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+#define rk_auto_free  __attribute__((cleanup(rk_cleanup_free_), unused))
+#define rk_auto_close __attribute__((cleanup(rk_cleanup_close_), unused))
+
+static inline bool rk_streq(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+static inline bool rk_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool rk_suffix(const char *s, const char *suffix);
+
+/* Allocation that never fails: out of memory ends the process with one line and exit 1,
+ * as in git and util-linux; nothing in rk3k can go on usefully without memory. */
+void *rk_malloc(size_t n);
+void *rk_calloc(size_t n, size_t size);
+void *rk_realloc(void *p, size_t n);
+char *rk_strdup(const char *s);
+char *rk_strndup(const char *s, size_t n);
+char *rk_asprintf(const char *fmt, ...) RK_PRINTF(1, 2);
+
+/* Overwrite n bytes so that the compiler cannot leave it out (explicit_bzero). */
+void rk_wipe(void *p, size_t n);
+
+/* Free a string that held a secret: wipes strlen(s) bytes first. NULL is fine. */
+void rk_free_secret(char *s);
+
+/* The one strict number parser: takes the whole of s as a decimal in [min, max].
+ * Returns false, leaving *out alone, for anything else (blanks, sign without digits, overflow). */
+bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
+
+/* Whether the n bytes of s are a label (RFC 1123, as names of namespaces have to be), and whether s is
+ * a subdomain: labels with dots between, as names of most other objects have to be. */
+bool rk_label_ok(const char *s, size_t n);
+bool rk_subdomain_ok(const char *s);
+
+/* Functions that must not be called; there is always one with a bound or a clear result. */
+#undef sprintf /* a macro of glibc's, with clang and _FORTIFY_SOURCE */
+#undef vsprintf
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \
+	asctime mktemp tmpnam gets atoi atol system popen
+
+/* Milliseconds of the monotonic clock. */
+int64_t rk_now_ms(void);
+
+/* A list of strings: v is NULL or NULL-terminated with n entries. The strings are not copied. */
+struct rk_strv {
+	const char **v;
+	size_t n;
+};
+void rk_strv_add(struct rk_strv *v, const char *s);
+void rk_strv_release(struct rk_strv *v); /* the list, not the strings */
+
+/* "0.1.0" */
+extern const char rk_version[];
+extern const char rk_commit[]; /* of git, or "unknown" */
+extern const char rk_date[];   /* of the commit */
+
+/* err - one error value: what failed, on what, why, what to do next, and the exit code.
+ *
+ * The caller owns a struct rk_err on its stack. Nothing in it is allocated, so a forgotten
+ * error cannot leak. A function that can fail takes `struct rk_err *err` last and returns 0
+ * or -1; every setter returns -1, so that failing is one line:
+ *
+ *	return rk_err_set(err, RK_NOTFOUND, "no kubeconfig at %s", path);
+ *
+ * Context is added in front on the way up with rk_err_wrap(). Secrets never go into a message.
+ * Messages are cut, never overrun; control characters are replaced when printed. */
+
+/* Kinds of failure; the value is the exit code (documented in every man page). */
+enum rk_code {
+	RK_OK = 0,
+	RK_FAIL = 1,	 /* it failed, a check found something, something was left over */
+	RK_USAGE = 2,	 /* wrong usage */
+	RK_NOTFOUND = 3, /* not found: object, file, precondition */
+	RK_TIMEOUT = 4,	 /* timed out */
+	RK_CONFLICT = 5, /* conflict, or refused (403, another owner) */
+};
+
+/* Why it failed, as far as programs decide by it; never by the text. */
+enum rk_reason {
+	RK_REASON_NONE, /* no more is known than the code and the HTTP status */
+	/* No answer came: */
+	RK_REASON_RESOLVE,     /* DNS does not know the name */
+	RK_REASON_REFUSED,     /* the connection was refused */
+	RK_REASON_UNREACHABLE, /* no route, or another failure to connect */
+	RK_REASON_TIMEOUT,
+	RK_REASON_TLS,	  /* certificates, or the handshake */
+	RK_REASON_PROXY,  /* the proxy refused */
+	RK_REASON_BROKEN, /* the connection was reset, or the answer cut off */
+	/* An answer that cannot be used: */
+	RK_REASON_TOO_LARGE,
+	RK_REASON_UNEXPECTED, /* not what was requested */
+	RK_REASON_REDIRECT,
+	RK_REASON_STATUS,	 /* an HTTP status without a meaning here */
+	RK_REASON_FOREIGN_TOKEN, /* another host asks for the registry's credentials */
+	/* The reason of a Kubernetes Status: */
+	RK_REASON_NOT_FOUND,
+	RK_REASON_NO_SUCH_API, /* the server does not serve the kind */
+	RK_REASON_EXISTS,
+	RK_REASON_CONFLICT,
+	RK_REASON_FORBIDDEN,
+	RK_REASON_UNAUTHORIZED,
+	RK_REASON_EXPIRED, /* a resourceVersion too old to continue from */
+	RK_REASON_INVALID,
+	RK_REASON_WEBHOOK, /* an admission webhook could not be called */
+	/* Of a file: */
+	RK_REASON_LOCKED, /* another process holds its lock */
+};
+
+struct rk_err {
+	int code; /* enum rk_code, or 128+n for signal n */
+	int http; /* HTTP status the failure came with, else 0 */
+	enum rk_reason reason;
+	char msg[1536];	 /* one line: what, on what, why */
+	char hint[1024]; /* what to do next, or "" */
+};
+
+#define RK_ERR_INIT \
+	{           \
+		0   \
+	}
+
+/* Set the error. Returns -1. err may be NULL: the caller does not want to know. */
+int rk_err_set(struct rk_err *err, int code, const char *fmt, ...) RK_PRINTF(3, 4);
+
+/* Set from errno: the message is followed by ": " and strerror. ENOENT gives RK_NOTFOUND,
+ * EACCES/EPERM/EROFS RK_FAIL. Returns -1. */
+int rk_err_sys(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Put context in front: "context: message". Keeps code, reason and hint. Returns -1. */
+int rk_err_wrap(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Set or replace the hint: what the user should do next, a sentence without a full stop. Returns -1. */
+int rk_err_hint(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Set the reason. Returns -1. */
+int rk_err_reason(struct rk_err *err, enum rk_reason reason);
+
+/* What a command in advice must have to concern the same cluster as this process: the connection flags of
+ * this command line, each with a blank before it, or "". rk_here is for our tools ("see: kubectl rk3k
+ * status -A%s"), rk_here_kubectl for kubectl, rk_here_settings for tools that use the settings, too.
+ * Valid for the life of the process. */
+const char *rk_here(void);
+const char *rk_here_kubectl(void);
+const char *rk_here_settings(void);
+/* Set by cli, once, from the command line; the strings are the caller's and stay. */
+void rk_here_set(const char *ours, const char *kubectl, const char *settings);
+
+/* Forget the error, to try something else. */
+void rk_err_clear(struct rk_err *err);
+
+/* buf - growable byte string with a hard cap.
+ *
+ * Invariant: b->s is never NULL and always NUL-terminated; b->s[b->len] == 0. The bytes may
+ * hold NUL themselves; b->len counts. A cap keeps a server from filling memory through a
+ * callback. A secret buffer wipes what it drops, when it grows and when it is released. */
+
+struct rk_err;
+
+struct rk_buf {
+	char *s;
+	size_t len;
+	size_t alloc; /* 0: s points to a static empty string */
+	size_t max;   /* largest len; 0 means RK_BUF_MAX */
+	bool secret;
+};
+
+#define RK_BUF_MAX ((size_t)256 << 20)
+
+extern char rk_buf_empty[1];
+#define RK_BUF_INIT               \
+	{                         \
+		.s = rk_buf_empty \
+	}
+#define RK_BUF_INIT_SECRET                        \
+	{                                         \
+		.s = rk_buf_empty, .secret = true \
+	}
+
+void rk_buf_init(struct rk_buf *b, size_t max);
+
+/* Free the contents (wiped when secret) and make the buffer empty again. */
+void rk_buf_release(struct rk_buf *b);
+
+/* Set len to 0; the memory stays (wiped when secret). */
+void rk_buf_reset(struct rk_buf *b);
+
+/* Append n bytes, copied. Errors: RK_FAIL when the cap would be passed; b is unchanged then. */
+int rk_buf_add(struct rk_buf *b, const void *p, size_t n, struct rk_err *err) RK_MUST_USE;
+
+/* The same for text that rk3k itself makes and that cannot reach the cap: passing it is a bug
+ * and ends the process. */
+void rk_buf_put(struct rk_buf *b, const void *p, size_t n);
+void rk_buf_puts(struct rk_buf *b, const char *s);
+void rk_buf_putc(struct rk_buf *b, char c);
+void rk_buf_addf(struct rk_buf *b, const char *fmt, ...) RK_PRINTF(2, 3);
+
+/* Make room for n more bytes and return the place to write them; set len with rk_buf_grow(). */
+char *rk_buf_reserve(struct rk_buf *b, size_t n);
+void rk_buf_grow(struct rk_buf *b, size_t n);
+
+/* Hand the string over: the caller frees it (rk_free_secret for a secret one); b is empty. */
+char *rk_buf_detach(struct rk_buf *b);
+
+/* Base64 (RFC 4648, with padding). Decoding skips blanks and line breaks and refuses all else; spare
+ * bits at the end are ignored, as in Go. */
+void rk_base64(struct rk_buf *out, const void *p, size_t n);
+int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err *err) RK_MUST_USE;
+
+/* Length (1 to 4) of the valid UTF-8 sequence at s, its code point in *cp; 0: invalid. */
+size_t rk_utf8(const char *s, size_t n, uint32_t *cp);
+/* The sequence of a code point (up to U+10FFFF) to o, which has room for 4 bytes; its length. */
+size_t rk_utf8_put(char *o, uint32_t c);
+/* Whether a character could deceive a reader: C1 controls, line separators, and what turns the
+ * direction of writing (Unicode's bidi controls). Not the ASCII controls. */
+bool rk_deceptive(uint32_t cp);
+
+/* Percent-encode everything but RFC 3986 unreserved characters. */
+void rk_urlencode(struct rk_buf *out, const char *s);
+
+static inline void rk_cleanup_buf_(struct rk_buf *b)
+{
+	rk_buf_release(b);
+}
+#define rk_auto_buf __attribute__((cleanup(rk_cleanup_buf_))) struct rk_buf
+
+/* --- times --- */
+
+/* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
+void rk_age(int64_t seconds, char out[16]);
+/* RFC 3339 UTC of a time, into out[32]; and back: -1 for anything else. */
+void rk_time_format(int64_t t, char out[32]);
+int64_t rk_time_parse(const char *s);
+/* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for
+ * what does not fit. Used by options and settings. */
+bool rk_parse_duration(const char *s, int64_t *ms);
+/* The same with a unit d of 24 hours, which Go does not have: 90d, 1d12h. For how long something
+ * is kept or valid, where people count in days. */
+bool rk_parse_life(const char *s, int64_t *ms);
+
+/* Whether version v ("1.1.0", "v1.1.0-rc2") is major.minor or newer. */
+bool rk_version_at_least(const char *v, int64_t major, int64_t minor);
+
+#endif

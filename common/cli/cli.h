@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cli - one option table per tool drives parsing, --help, completion and the man page.
+ *
+ * Parsing is kubectl's: --f=v, --f v, -n v, -nv, -n=v, bundled short flags, flags and positionals
+ * mixed, -- ends flags, _ equals - in long names, the last of a repeated scalar wins, unknown
+ * flags are one line with the nearest name and exit 2. --help goes to stdout, exit 0.
+ * An option with .env takes that variable when the flag is absent (flag > env > default). */
+#ifndef RK_CLI_H
+#define RK_CLI_H
+
+#include "out/out.h"
+#include "kube/kube.h"
+
+enum rk_opt_kind {
+	RK_OPT_FLAG,   /* bool */
+	RK_OPT_STR,    /* const char * */
+	RK_OPT_INT,    /* int64_t */
+	RK_OPT_DUR,    /* int64_t milliseconds; Go durations: 90s, 5m, 1h30m, bare 0 */
+	RK_OPT_LIST,   /* struct rk_strv; repeatable; not split */
+	RK_OPT_CSV,    /* struct rk_strv; repeatable and split at commas */
+	RK_OPT_ENUM,   /* int: index into choices "a|b|c" */
+	RK_OPT_COUNT,  /* int: -vvv or -v=3 */
+	RK_OPT_SECS,   /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
+	RK_OPT_DAYS,   /* int64_t days: 90, 90d, 2160h */
+	RK_OPT_LIFE,   /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
+	RK_OPT_NAME,   /* as RK_OPT_STR, and not empty */
+	RK_OPT_OUTPUT, /* struct rk_out_flags: RK_OPT_ENUM for its fmt, or a template */
+	RK_OPT_GROUP,  /* sub: a table whose offsets are relative to off; help: its heading */
+};
+
+/* What a value has to be the name of; anything else is a usage error, before any request. */
+enum rk_opt_names {
+	RK_NAMES_ANYTHING,
+	RK_NAMES_NAMESPACE, /* a label; of Services, too */
+	RK_NAMES_OBJECT,    /* a subdomain */
+	RK_NAMES_REF,	    /* "[NAMESPACE/]OBJECT" */
+	RK_NAMES_HOST,	    /* each of a list; "*." may stand before it */
+};
+
+struct rk_opt {
+	const char *name;	  /* long name without dashes; NULL ends the table */
+	char key;		  /* short, or 0 */
+	uint8_t kind;		  /* enum rk_opt_kind */
+	uint16_t off;		  /* offsetof in the tool's struct opts */
+	const char *arg;	  /* placeholder: "NAME", "FILE", "DURATION" */
+	const char *help;	  /* one sentence without full stop */
+	const char *choices;	  /* RK_OPT_ENUM: "none|client|server" */
+	const char *optional;	  /* value when given without one (--dry-run); only after = else */
+	const char *env;	  /* environment variable, or NULL */
+	const struct rk_opt *sub; /* RK_OPT_GROUP */
+	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
+				   * "namespace", or fixed words "a|b"; NULL: nothing */
+	uint8_t names;		  /* enum rk_opt_names */
+	bool dry; /* makes every connection one that changes nothing (rk_kube_set_dry): of
+		   * RK_OPT_ENUM its value is the mode, RK_OPT_FLAG is a server dry run */
+};
+#define RK_OPT_END           \
+	{                    \
+		.name = NULL \
+	}
+
+/* Groups shared by the tools: struct rk_kube_flags, struct rk_out_flags. */
+extern const struct rk_opt rk_opts_kube[]; /* --kubeconfig --context --cluster --user -n -s … */
+struct rk_out_flags {
+	int fmt; /* enum rk_fmt; RK_FMT_JSON also for a template, which rk_print_val obeys */
+	bool no_headers;
+	const char *template; /* "jsonpath=TEMPLATE" and similar, or NULL */
+	const char *sort_by;  /* RK_OPT_SORT_BY; rk_jsonpath_sort takes it */
+};
+/* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
+extern const struct rk_opt rk_opts_out[];
+/* For tools that print only lines of outcomes: RK_USAGE when -o asks for a document. */
+int rk_cli_lines_only(const struct rk_out_flags *o, struct rk_err *err) RK_MUST_USE;
+#define RK_GROUP_KUBE(type, member)                                              \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_opts_kube, .help = "Connection flags"                  \
+	}
+extern const struct rk_opt rk_opts_virtual[]; /* --virtual, for tools that rk_connect */
+#define RK_GROUP_VIRTUAL(type, member)                                           \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_opts_virtual, .help = "Connection flags"               \
+	}
+#define RK_GROUP_OUT(type, member)                                               \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_opts_out, .help = "Output flags"                       \
+	}
+/* For tools that print a list. */
+#define RK_OPT_SORT_BY(type, member)                                                          \
+	{                                                                                     \
+		.name = "sort-by", .kind = RK_OPT_STR, .off = offsetof(type, member.sort_by), \
+		.arg = "PATH", .help = "sort the list by this JSONPath, for example .name"    \
+	}
+#define RK_OPT_DRY_RUN(type, member)                                                   \
+	{                                                                              \
+		.name = "dry-run", .kind = RK_OPT_ENUM, .off = offsetof(type, member), \
+		.optional = "client", .choices = "none|client|server", .dry = true,    \
+		.help = "show what would be done without doing it"                     \
+	}
+
+/* A verb (`kubeconfig get`). Without an option that is a dry run it can only read from a cluster: its
+ * connections refuse to send a write. One without a name is the tool itself: the only verb, or what runs
+ * when the first positional names no other. All verbs of a tool share one struct opts. */
+struct rk_verb {
+	const char *name;    /* NULL: the tool itself */
+	const char *args;    /* "[CLUSTER]" for the usage line */
+	const char *summary; /* one line */
+	const struct rk_opt *opts;
+	int min_args, max_args; /* positionals; max <0: any number */
+	const char *complete;	/* what completes positionals, as in rk_opt */
+	/* argv: the positionals. Returns 0, -1 with err, or an exit code for an answer that is not an
+	 * error and has been printed already (`--diff`: 1). */
+	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
+	const char *examples; /* lines, shown last in --help; may be NULL */
+};
+
+struct rk_cmd {
+	const char *name;	 /* "cert-sync"; usage says "kubectl rk3k cert-sync" */
+	const char *summary;	 /* one line, for lists */
+	const char *description; /* paragraphs for --help and the man page */
+	size_t opts_size;
+	void (*defaults)(void *opts); /* fill non-zero defaults; may be NULL */
+	const struct rk_verb *verbs;  /* ended by .run == NULL */
+	const char *files;	      /* man page section FILES; may be NULL */
+	const char *exit_status;      /* extra lines for EXIT STATUS; may be NULL */
+	const char *see_also;
+};
+
+/* The whole of main: fds 0-2 open, no core dumps, signals, parse, run, flush stdout, print the
+ * error and hint, exit code. Also answers --help, --version, --summary, __complete WORDS…
+ * (conventions of kubectl_complete-*), and __man (roff on stdout). Every tool also has -v, -q and
+ * --color. SIGPIPE is ignored from here on: a child that is started gets the default back. */
+int rk_main(const struct rk_cmd *cmd, int argc, char **argv);
+
+/* The two ends of rk_main, for the dispatcher, which has no table. name: the prefix of
+ * messages ("rk3k-cert-sync"). rk_finish takes what run() returned, flushes stdout, prints the error,
+ * removes temporaries and returns the exit code; with err->code 128+n it dies by signal n. */
+void rk_init(const char *name);
+int rk_finish(int ret, struct rk_err *err);
+
+/* "kubectl rk3k", or "helm rk3k" when helm started us. */
+const char *rk_usage_prefix(void);
+
+/* The parsing alone, for tests: fills opts (zeroed, opts_size bytes), sets *verb and leaves the
+ * positionals in argv[0..*nargs). Errors: RK_USAGE. --help is not treated here: *help is set.
+ * rk_cli_release frees the lists in opts. */
+int rk_cli_parse(const struct rk_cmd *cmd, void *opts, int argc, char **argv,
+	const struct rk_verb **verb, int *nargs, bool *help, struct rk_err *err) RK_MUST_USE;
+void rk_cli_release(const struct rk_cmd *cmd, const struct rk_verb *verb, void *opts);
+/* What --help, __man and __complete print. verb NULL: the tool as a whole. */
+void rk_cli_help(
+	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out);
+void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out);
+/* Choices and the directive go to out. What only a cluster or a kubeconfig knows must be asked for:
+ * ask_for is then "cluster" and the connection flags typed so far; its strings live as long as
+ * the process. */
+void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
+	struct rk_strv *ask_for);
+
+/* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
+const char *rk_nearest(const char *word, const char *const *names);
+/* The error (RK_USAGE) for an unknown flag "--name[=value]": it suggests the nearest of names, or explains
+ * why the flag is not supported. Returns -1. */
+int rk_unknown_flag(const char *word, const char *const *names, struct rk_err *err);
+
+extern const char rk_date[]; /* of the commit, "2025-01-31" */
+
+#endif

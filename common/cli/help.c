@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+
+const char *const rk_exit_codes[] = {
+	"0",
+	"done; also when a question was declined",
+	"1",
+	"failed, a check found something, or something was left over",
+	"2",
+	"wrong usage",
+	"3",
+	"not found: an object, a file, a precondition",
+	"4",
+	"timed out",
+	"5",
+	"conflict, or refused",
+	"128+n",
+	"ended by signal n",
+	NULL,
+};
+
+bool rk_block_next(const char **s, struct rk_block *b)
+{
+	const char *p = *s;
+
+	while (*p == '\n')
+		p++;
+	b->s = p;
+	b->pre = *p == ' ';
+	while (*p && *p != '\n' && (*p == ' ') == b->pre) {
+		p += strcspn(p, "\n");
+		b->n = (size_t)(p - b->s);
+		p += *p == '\n';
+	}
+	*s = p;
+	return p != b->s;
+}
+
+static size_t chars(const char *s, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return count;
+}
+
+/* The words of s, beginning at column col, broken at width; further lines begin at indent. */
+static void fill(struct rk_buf *out, const char *s, size_t n, size_t indent, size_t width)
+{
+	const char *end = s + n;
+	size_t col = indent;
+
+	for (;;) {
+		size_t len, w;
+
+		while (s < end && (*s == ' ' || *s == '\n'))
+			s++;
+		if (s == end)
+			break;
+		for (len = 0; s + len < end && s[len] != ' ' && s[len] != '\n'; len++)
+			;
+		w = chars(s, len);
+		if (col > indent && col + 1 + w > width) {
+			rk_buf_addf(out, "\n%*s", (int)indent, "");
+			col = indent;
+		} else if (col > indent) {
+			rk_buf_putc(out, ' ');
+			col++;
+		}
+		rk_buf_put(out, s, len);
+		col += w;
+		s += len;
+	}
+	rk_buf_putc(out, '\n');
+}
+
+static void prose(struct rk_buf *out, const char *text, size_t width)
+{
+	struct rk_block b;
+	bool first = true;
+
+	while (rk_block_next(&text, &b)) {
+		if (!first)
+			rk_buf_putc(out, '\n');
+		first = false;
+		if (b.pre)
+			rk_buf_addf(out, "%.*s\n", (int)b.n, b.s);
+		else
+			fill(out, b.s, b.n, 0, width < 100 ? width : 100);
+	}
+}
+
+void rk_opt_spelling(const struct rk_opt *o, struct rk_buf *out)
+{
+	const char *arg = o->arg ? o->arg : o->kind == RK_OPT_ENUM ? "" : "VALUE";
+
+	rk_buf_addf(out, "--%s", o->name);
+	if (o->kind == RK_OPT_FLAG || o->kind == RK_OPT_COUNT)
+		return;
+	if (o->kind == RK_OPT_ENUM && !o->arg)
+		arg = o->choices;
+	rk_buf_addf(out, o->optional ? "[=%s]" : " %s", arg);
+}
+
+void rk_opt_text(const struct rk_opt *o, struct rk_buf *out)
+{
+	rk_buf_puts(out, o->help ? o->help : "");
+	if ((o->kind == RK_OPT_ENUM && o->arg) || o->kind == RK_OPT_OUTPUT)
+		rk_buf_addf(out, ": %s", o->choices);
+	if (o->kind == RK_OPT_OUTPUT)
+		rk_buf_puts(out, "|jsonpath=TEMPLATE|custom-columns=HEADER:PATH,...");
+	if (o->optional)
+		rk_buf_addf(out, "; %s when given without a value", o->optional);
+	if (o->env)
+		rk_buf_addf(out, " ($%s)", o->env);
+}
+
+static void help_flag(struct rk_buf *out, const struct rk_opt *o, size_t width)
+{
+	enum { column = 32 };
+	rk_auto_buf left = RK_BUF_INIT, text = RK_BUF_INIT;
+
+	rk_buf_addf(&left, o->key ? "  -%c, " : "      ", o->key);
+	rk_opt_spelling(o, &left);
+	rk_opt_text(o, &text);
+	if (left.len + 2 > column)
+		rk_buf_addf(out, "%s\n%*s", left.s, column, "");
+	else
+		rk_buf_addf(out, "%-*s", column, left.s);
+	fill(out, text.s, text.len, column, width);
+}
+
+static void help_flags(struct rk_buf *out, const struct rk_verb *verb, size_t width)
+{
+	rk_auto_flags f = {0};
+	const char *heading = "";
+
+	rk_flags_init(&f, verb, NULL, NULL);
+	for (size_t i = 0; i < f.n; i++) {
+		const char *h = f.v[i].heading;
+
+		if (h != heading && !rk_streq(h, heading))
+			rk_buf_addf(out, "\n%s:\n", h ? h : "Flags");
+		heading = h;
+		help_flag(out, f.v[i].opt, width);
+	}
+}
+
+void rk_verb_synopsis(const struct rk_cmd *cmd, const struct rk_verb *v, struct rk_buf *out)
+{
+	rk_buf_addf(out, "%s %s", rk_usage_prefix(), cmd->name);
+	if (v->name)
+		rk_buf_addf(out, " %s", v->name);
+	if (v->args && *v->args)
+		rk_buf_addf(out, " %s", v->args);
+	rk_buf_puts(out, " [flags]");
+}
+
+static void usage_lines(struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *only)
+{
+	rk_buf_puts(out, "\nUsage:\n");
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
+		if (only && v != only)
+			continue;
+		rk_buf_puts(out, "  ");
+		rk_verb_synopsis(cmd, v, out);
+		rk_buf_putc(out, '\n');
+	}
+}
+
+static void help_verbs(struct rk_buf *out, const struct rk_cmd *cmd)
+{
+	rk_buf_puts(out, "\nVerbs:\n");
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
+		if (v->name)
+			rk_buf_addf(out, "  %-14s %s\n", v->name, v->summary ? v->summary : "");
+	rk_buf_addf(
+		out, "\nThe flags of a verb: %s %s VERB --help\n", rk_usage_prefix(), cmd->name);
+}
+
+static void help_examples(struct rk_buf *out, const struct rk_verb *v)
+{
+	const char *s = v->examples;
+	size_t indent = s ? strspn(s, " ") : 0; /* of the first line, taken from all */
+
+	while (s && *s) {
+		size_t n = strspn(s, " ");
+
+		s += n < indent ? n : indent;
+		n = strcspn(s, "\n");
+		rk_buf_addf(out, n ? "  %.*s\n" : "\n", (int)n, s);
+		s += n + (s[n] == '\n');
+	}
+}
+
+static void help_all_examples(
+	struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *only)
+{
+	bool any = false;
+
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
+		if (!v->examples || (only && v != only))
+			continue;
+		if (!any)
+			rk_buf_puts(out, "\nExamples:\n");
+		any = true;
+		help_examples(out, v);
+	}
+}
+
+void rk_cli_help(
+	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out)
+{
+	const char *summary = verb && verb->summary ? verb->summary : cmd->summary;
+	const struct rk_verb *flags_of = verb ? verb : rk_verb_find(cmd, NULL);
+
+	rk_buf_addf(out, "%s - %s\n", verb && verb->name ? verb->name : cmd->name, summary);
+	usage_lines(out, cmd, verb);
+	if (cmd->description && (!verb || !verb->name)) {
+		rk_buf_putc(out, '\n');
+		prose(out, cmd->description, width);
+	}
+	if (!verb && rk_verb_named(cmd))
+		help_verbs(out, cmd);
+	help_flags(out, flags_of, width);
+	rk_buf_puts(out, "\nExit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
+			 "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
+	if (cmd->exit_status)
+		prose(out, cmd->exit_status, width);
+	help_all_examples(out, cmd, verb);
+}

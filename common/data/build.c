@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Building and changing trees. */
+#include "internal.h"
+
+#include <assert.h>
+#include <stdarg.h>
+
+struct rk_val *rk_map(struct rk_doc *d)
+{
+	return rk_tree_node(d, RK_MAP);
+}
+
+struct rk_val *rk_seq(struct rk_doc *d)
+{
+	return rk_tree_node(d, RK_SEQ);
+}
+
+struct rk_val *rk_null(struct rk_doc *d)
+{
+	return rk_tree_node(d, RK_NULL);
+}
+
+static struct rk_val *scalar(struct rk_doc *d, enum rk_kind kind, const char *s, size_t n)
+{
+	struct rk_val *v = rk_tree_node(d, kind);
+
+	v->s = s;
+	v->len = n;
+	return v;
+}
+
+struct rk_val *rk_stringn(struct rk_doc *d, const char *s, size_t n)
+{
+	return scalar(d, RK_STR, rk_doc_strndup(d, s, n), n);
+}
+
+struct rk_val *rk_string(struct rk_doc *d, const char *s)
+{
+	return rk_stringn(d, s, strlen(s));
+}
+
+struct rk_val *rk_number(struct rk_doc *d, int64_t n)
+{
+	const char *s = rk_doc_printf(d, "%lld", (long long)n);
+
+	return scalar(d, RK_NUM, s, strlen(s));
+}
+
+struct rk_val *rk_boolean(struct rk_doc *d, bool b)
+{
+	const char *s = b ? "true" : "false";
+
+	return scalar(d, RK_BOOL, s, strlen(s));
+}
+
+struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n)
+{
+	rk_auto_buf b = {.s = rk_buf_empty, .secret = rk_doc_is_secret(d)};
+
+	rk_base64(&b, p, n);
+	return rk_stringn(d, b.s, b.len);
+}
+
+static struct rk_val *copy_one(struct rk_doc *d, const struct rk_val *v)
+{
+	struct rk_val *c = rk_tree_node(d, v->kind);
+
+	c->quoted = v->quoted;
+	c->line = v->line;
+	c->len = v->len;
+	if (v->s)
+		c->s = rk_doc_strndup(d, v->s, v->len);
+	return c;
+}
+
+struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
+{
+	struct rk_val *c = copy_one(d, v);
+
+	rk_each (it, v) {
+		struct rk_val *child = rk_copy(d, it);
+
+		if (it->key) {
+			child->key = rk_doc_strndup(d, it->key, it->klen);
+			child->klen = it->klen;
+		}
+		rk_tree_link(c, child);
+	}
+	return c;
+}
+
+static void unlink_child(struct rk_val *child)
+{
+	struct rk_val *parent = child->parent;
+	struct rk_val *prev = NULL;
+
+	for (struct rk_val *it = parent->child; it != child; it = it->next)
+		prev = it;
+	if (prev)
+		prev->next = child->next;
+	else
+		parent->child = child->next;
+	if (parent->last == child)
+		parent->last = prev;
+	parent->count--;
+	child->parent = child->next = NULL;
+}
+
+void rk_remove(struct rk_val *child)
+{
+	if (!child->parent)
+		return;
+	unlink_child(child);
+	child->key = NULL;
+	child->klen = 0;
+}
+
+/* Put child in the place of old, so that the order of the members stays. */
+static void replace(struct rk_val *old, struct rk_val *child)
+{
+	struct rk_val *parent = old->parent;
+
+	for (struct rk_val **p = &parent->child; *p; p = &(*p)->next) {
+		if (*p == old) {
+			*p = child;
+			break;
+		}
+	}
+	child->parent = parent;
+	child->next = old->next;
+	if (parent->last == old)
+		parent->last = child;
+	old->parent = old->next = NULL;
+	old->key = NULL;
+	old->klen = 0;
+}
+
+void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child)
+{
+	size_t klen = strlen(key);
+	struct rk_val *old = rk_mut(rk_member(map, key, klen));
+
+	assert(map->kind == RK_MAP && !child->parent);
+	child->key = rk_doc_strndup(d, key, klen);
+	child->klen = (uint32_t)klen;
+	if (old)
+		replace(old, child);
+	else
+		rk_tree_link(map, child);
+}
+
+void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s)
+{
+	if (s)
+		rk_set(d, map, key, rk_string(d, s));
+}
+
+void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n)
+{
+	rk_set(d, map, key, rk_number(d, n));
+}
+
+void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b)
+{
+	rk_set(d, map, key, rk_boolean(d, b));
+}
+
+struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...)
+{
+	const char *key;
+	va_list ap;
+
+	va_start(ap, v);
+	while ((key = va_arg(ap, const char *))) {
+		struct rk_val *next = rk_mut(rk_member(v, key, strlen(key)));
+
+		if (!next || next->kind != RK_MAP) {
+			next = rk_map(d);
+			rk_set(d, v, key, next);
+		}
+		v = next;
+	}
+	va_end(ap);
+	return v;
+}
+
+void rk_append(struct rk_val *seq, struct rk_val *child)
+{
+	assert(seq->kind == RK_SEQ && !child->parent);
+	rk_tree_link(seq, child);
+}
+
+void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s)
+{
+	rk_append(seq, rk_string(d, s));
+}
+
+bool rk_remove_at(struct rk_val *v, ...)
+{
+	struct rk_val *it;
+	va_list ap;
+
+	va_start(ap, v);
+	it = rk_mut(rk_tree_find(v, ap));
+	va_end(ap);
+	if (!it || it == v)
+		return false;
+	rk_remove(it);
+	return true;
+}

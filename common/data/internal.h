@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tree - what the parsers and writers of val share; tools include val.h instead. */
+#ifndef RK_DATA_INTERNAL_H
+#define RK_DATA_INTERNAL_H
+
+#include <stdarg.h>
+
+#include "data/data.h"
+
+/* Values that a text of n bytes may hold. A node takes 96 bytes and the shortest value two: without this
+ * a tree would take fifty times the memory of its text. What Kubernetes writes has more than ten
+ * bytes a value; the constant leaves small texts alone. */
+static inline size_t rk_tree_values_max(size_t n)
+{
+	return ((size_t)256 << 10) + n / 8;
+}
+
+bool rk_doc_is_secret(const struct rk_doc *d);
+
+/* Set the source's name (not copied) and return the one before. */
+const char *rk_tree_source(struct rk_doc *d, const char *name);
+
+/* A node without parent; a root also carries the doc's source name into error messages. */
+struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind);
+struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
+
+/* "SOURCE:LINE: " of v, from the nearest node above it that a parser marked. */
+void rk_tree_place(const struct rk_val *v, struct rk_buf *out);
+
+/* Member by keys, as rk_get. */
+const struct rk_val *rk_tree_find(const struct rk_val *v, va_list ap);
+
+static inline bool rk_tree_key_is(const struct rk_val *v, const char *key, size_t klen)
+{
+	return v->klen == klen && memcmp(v->key, key, klen) == 0;
+}
+
+/* Of a BOOL. */
+static inline bool rk_tree_true(const struct rk_val *v)
+{
+	return v->s[0] == 't';
+}
+
+/* Append child (no parent yet) to a SEQ or, with its key already set, to a MAP. */
+void rk_tree_link(struct rk_val *parent, struct rk_val *child);
+
+/* The later one of two members with the same key, or NULL. O(n log n) in the worst case. */
+const struct rk_val *rk_tree_duplicate(const struct rk_val *map);
+
+/* The members of a map in byte order of their keys; v->count entries, the caller frees. */
+const struct rk_val **rk_tree_sorted(const struct rk_val *map);
+
+/* RK_FAIL "SOURCE:LINE: what", "SOURCE: what" for line 0, "line N: what" without a source.
+ * Returns -1. */
+int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
+	RK_PRINTF(4, 5);
+
+/* The error for more than rk_tree_values_max, reason TooLarge. Returns -1. */
+int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err);
+
+/* --- YAML's plain scalars --- */
+
+/* What a plain scalar is to kubectl's reader. */
+enum rk_plain {
+	RK_PLAIN_STR,
+	RK_PLAIN_NULL,
+	RK_PLAIN_TRUE,
+	RK_PLAIN_FALSE,
+	RK_PLAIN_NUM,
+	RK_PLAIN_INF /* .inf, .nan: numbers that JSON does not have */
+};
+
+/* Longest number; anything longer is a string. */
+enum { RK_NUM_MAX = 500 };
+
+/* For RK_PLAIN_NUM num gets the number in JSON's notation; it has RK_NUM_MAX + 32 bytes. */
+enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num);
+
+#endif

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a plain scalar means. kubectl, helm and the controllers read YAML with sigs.k8s.io/yaml,
+ * whose resolve.go (goyaml.v2) is followed here: YAML 1.1 words, Go's integer notations, dates
+ * and sexagesimal numbers are strings. */
+#include "data/data.h"
+#include "internal.h"
+
+#include <ctype.h>
+#include <math.h>
+
+struct word {
+	const char *s;
+	enum rk_plain is;
+};
+
+/* Each in three spellings: as here, Capitalised, UPPER. */
+static const struct word words[] = {
+	{"~", RK_PLAIN_NULL},
+	{"null", RK_PLAIN_NULL},
+	{"y", RK_PLAIN_TRUE},
+	{"yes", RK_PLAIN_TRUE},
+	{"true", RK_PLAIN_TRUE},
+	{"on", RK_PLAIN_TRUE},
+	{"n", RK_PLAIN_FALSE},
+	{"no", RK_PLAIN_FALSE},
+	{"false", RK_PLAIN_FALSE},
+	{"off", RK_PLAIN_FALSE},
+	{".nan", RK_PLAIN_INF},
+	{".inf", RK_PLAIN_INF},
+	{"+.inf", RK_PLAIN_INF},
+	{"-.inf", RK_PLAIN_INF},
+};
+
+static const struct word *find_word(const char *s, size_t n)
+{
+	for (size_t i = 0; i < RK_COUNT(words); i++) {
+		if (strlen(words[i].s) == n && strncasecmp(s, words[i].s, n) == 0)
+			return &words[i];
+	}
+	return NULL;
+}
+
+/* Of "null" the reader takes null, Null and NULL, but not nULL; ".NaN" is the odd one out. */
+static bool is_spelling(const char *s, size_t n)
+{
+	size_t first = 0, upper = 0;
+
+	while (first < n && !isalpha((unsigned char)s[first]))
+		first++;
+	for (size_t i = first; i < n; i++)
+		upper += isupper((unsigned char)s[i]) != 0;
+	return upper == 0 || upper == n - first ||
+	       (upper == 1 && isupper((unsigned char)s[first])) ||
+	       (n == 4 && memcmp(s, ".NaN", 4) == 0);
+}
+
+/* --- numbers: underscores are skipped, wherever they stand --- */
+
+struct cur {
+	const char *p, *end;
+};
+
+static int peek(struct cur *c)
+{
+	while (c->p < c->end && *c->p == '_')
+		c->p++;
+	return c->p < c->end ? (unsigned char)*c->p : -1;
+}
+
+static int take_any(struct cur *c, const char *set)
+{
+	int ch = peek(c);
+
+	if (ch <= 0 || !strchr(set, ch))
+		return 0;
+	c->p++;
+	return ch;
+}
+
+static int digit_value(int ch)
+{
+	if (ch >= '0' && ch <= '9')
+		return ch - '0';
+	ch |= 0x20;
+	return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : 99;
+}
+
+/* The rest as one or more digits of the base, up to max. */
+static bool magnitude(struct cur c, unsigned base, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+	bool any = false;
+
+	for (; peek(&c) >= 0; c.p++, any = true) {
+		uint64_t digit = (uint64_t)digit_value(peek(&c));
+
+		if (digit >= base || v > (max - digit) / base)
+			return false;
+		v = v * base + digit;
+	}
+	*out = v;
+	return any;
+}
+
+/* 0x1F, 0o17, 0b11 and the old octal 017, within the range of Go's integers. */
+static bool based(struct cur c, int sign, char *num)
+{
+	uint64_t max = sign == '-' ? (uint64_t)INT64_MAX + 1 : sign ? INT64_MAX : UINT64_MAX;
+	unsigned base = 8;
+	uint64_t v;
+	int ch;
+
+	if (!take_any(&c, "0"))
+		return false;
+	ch = take_any(&c, "xXoObB") | 0x20;
+	if (ch == 'x')
+		base = 16;
+	else if (ch == 'b')
+		base = 2;
+	if (base == 2 && !sign && c.p[-1] == 'b') /* a slip of the reader: 0b+1 is 1 */
+		sign = take_any(&c, "+-");
+	if (!magnitude(c, base, max, &v))
+		return false;
+	snprintf(num, RK_NUM_MAX, "%s%llu", sign == '-' && v ? "-" : "", (unsigned long long)v);
+	return true;
+}
+
+static size_t copy_digits(struct cur *c, char **o)
+{
+	const char *start = *o;
+	int ch;
+
+	while ((ch = take_any(c, "0123456789")))
+		*(*o)++ = (char)ch;
+	return (size_t)(*o - start);
+}
+
+static bool exponent(struct cur *c, char **o)
+{
+	int ch = take_any(c, "eE");
+
+	if (!ch)
+		return true;
+	*(*o)++ = (char)ch;
+	ch = take_any(c, "+-");
+	if (ch)
+		*(*o)++ = (char)ch;
+	return copy_digits(c, o) > 0;
+}
+
+/* [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? as a JSON number. */
+static bool decimal(struct cur c, int sign, char *num)
+{
+	char *o = num;
+	char *dot;
+	size_t whole, fraction = 0;
+
+	if (sign == '-')
+		*o++ = '-';
+	while (take_any(&c, "0"))
+		*o = '0'; /* leading zeros count as one, which the next digit replaces */
+	whole = *o == '0';
+	if (copy_digits(&c, &o) == 0)
+		*o++ = '0';
+	else
+		whole = 1;
+	dot = o;
+	if (take_any(&c, ".")) {
+		*o++ = '.';
+		fraction = copy_digits(&c, &o);
+		if (fraction == 0)
+			o = dot;
+	}
+	if ((!whole && !fraction) || !exponent(&c, &o) || peek(&c) >= 0)
+		return false;
+	*o = '\0';
+	return true;
+}
+
+/* Go's rule for its literals: an underscore only between two digits. */
+static bool go_underscores(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '_' && (i == 0 || i + 1 == n || !isdigit((unsigned char)s[i - 1]) ||
+					   !isdigit((unsigned char)s[i + 1])))
+			return false;
+	}
+	return true;
+}
+
+static bool number(const char *s, size_t n, char *num)
+{
+	struct cur c = {s, s + n};
+	int sign;
+
+	memset(num, 0, 2);
+	if (*s == '.') /* here Go's ParseFloat decides alone */
+		return go_underscores(s, n) && decimal(c, 0, num);
+	sign = *s == '+' || *s == '-' ? *s : 0;
+	if (sign)
+		c.p++;
+	return based(c, sign, num) || decimal(c, sign, num);
+}
+
+enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num)
+{
+	const struct word *w;
+
+	if (n == 0)
+		return RK_PLAIN_NULL;
+	w = find_word(s, n);
+	if (w && is_spelling(s, n))
+		return w->is;
+	if (!strchr("+-.0123456789", *s) || n > RK_NUM_MAX)
+		return RK_PLAIN_STR;
+	if (!number(s, n, num) || isinf(strtod(num, NULL))) /* Go's ParseFloat fails on 1e999 */
+		return RK_PLAIN_STR;
+	return RK_PLAIN_NUM;
+}
+
+/* --- the way back --- */
+
+/* Dates and sexagesimal numbers, and a little more than these: quotes do no harm. */
+static bool looks_like_time(const char *s, size_t n)
+{
+	bool colon = false;
+	size_t i = 0;
+
+	if (n >= 6 && s[4] == '-' && isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[5]))
+		return true;
+	for (; i < n && strchr("0123456789_:.+-", s[i]); i++)
+		colon |= s[i] == ':';
+	return i == n && colon;
+}
+
+/* Another reader may set no bound to the length or the value. */
+static bool looks_like_number(const char *s, size_t n)
+{
+	char num[RK_NUM_MAX + 32];
+
+	return strchr("+-.0123456789", *s) && (n > RK_NUM_MAX || number(s, n, num));
+}
+
+static bool means_something(const char *s, size_t n)
+{
+	if (find_word(s, n) || looks_like_number(s, n))
+		return true;
+	if ((n == 1 && *s == '=') || (n == 2 && memcmp(s, "<<", 2) == 0))
+		return true;
+	return looks_like_time(s, n);
+}
+
+static bool starts_like_syntax(const char *s, size_t n)
+{
+	if (strchr(" \t,[]{}#&*!|>'\"%@`?:", *s))
+		return true;
+	if (*s == '-' && (n == 1 || s[1] == ' '))
+		return true;
+	return n >= 3 && (memcmp(s, "---", 3) == 0 || memcmp(s, "...", 3) == 0);
+}
+
+static bool is_printable(uint32_t cp)
+{
+	return cp >= ' ' && cp != 0x7f && !rk_deceptive(cp) && cp != 0xfeff && cp != 0xfffe &&
+	       cp != 0xffff;
+}
+
+static bool has_syntax(const char *s, size_t n)
+{
+	for (size_t i = 0, len; i < n; i += len) {
+		uint32_t cp;
+
+		len = rk_utf8(s + i, n - i, &cp);
+		if (len == 0 || !is_printable(cp))
+			return true;
+		if (cp == ':' && (i + 1 == n || s[i + 1] == ' '))
+			return true;
+		if (cp == '#' && i && s[i - 1] == ' ')
+			return true;
+	}
+	return s[n - 1] == ' ';
+}
+
+bool rk_yaml_plain_ok(const char *s, size_t n)
+{
+	return n && !starts_like_syntax(s, n) && !has_syntax(s, n) && !means_something(s, n);
+}

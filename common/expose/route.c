@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "expose/expose.h"
+
+#define ADDRESSES_MAX 2 /* of the Ingress that are tried: a dead one costs seconds */
+
+static const struct rk_res res_slice = {
+	"discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true};
+
+void rk_exposure_release(struct rk_exposure *x)
+{
+	free(rk_steal(&x->pings));
+	rk_strv_release(&x->hosts);
+	rk_strv_release(&x->addresses);
+}
+
+/* --- the objects --- */
+
+static int64_t ready_endpoints(const struct rk_val *slices)
+{
+	int64_t n = 0;
+
+	rk_each (slice, slices)
+		rk_each (e, rk_get(slice, "endpoints", NULL))
+			n += rk_get_bool(e, true, "conditions", "ready", NULL);
+	return n;
+}
+
+static const char *class_of(const struct rk_val *ingress, bool *by_object)
+{
+	const char *class = rk_get_str(ingress, "spec", "ingressClassName", NULL);
+
+	*by_object = class != NULL;
+	return class ? class
+		     : rk_get_str(ingress, "metadata", "annotations", "kubernetes.io/ingress.class",
+			       NULL);
+}
+
+void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
+	const struct rk_val *ingress, const struct rk_val *slices)
+{
+	bool by_object;
+
+	x->service = service;
+	x->ingress = ingress;
+	x->class = class_of(ingress, &by_object);
+	x->endpoints = slices ? ready_endpoints(slices) : -1;
+	rk_ingress_hosts(ingress, &x->hosts);
+	rk_each (l, rk_get(ingress, "status", "loadBalancer", "ingress", NULL)) {
+		const char *ip = rk_get_str(l, "ip", NULL);
+
+		if (ip && x->addresses.n < ADDRESSES_MAX)
+			rk_strv_add(&x->addresses, ip);
+	}
+}
+
+/* 0 with *denied when the caller may not read it. */
+static int allowed(int rc, bool *denied, struct rk_err *err)
+{
+	*denied = rc < 0 && err->http == 403;
+	if (!*denied)
+		return rc;
+	rk_err_clear(err);
+	return 0;
+}
+
+static int find_class(
+	struct rk_exposure *x, struct rk_kube *host, struct rk_doc *d, struct rk_err *err)
+{
+	struct rk_val *class = NULL;
+	bool by_object, denied;
+
+	class_of(x->ingress, &by_object);
+	if (!by_object)
+		return 0;
+	if (allowed(rk_kube_find(host, &RK_INGRESSCLASS, NULL, x->class, d, &class, err), &denied,
+		    err) < 0)
+		return -1;
+	if (!denied)
+		x->class_state = class ? RK_CLASS_FOUND : RK_CLASS_MISSING;
+	return 0;
+}
+
+int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns,
+	const struct rk_ingress *names, struct rk_doc *d, struct rk_err *err)
+{
+	rk_auto_free char *labels = rk_asprintf("kubernetes.io/service-name=%s", names->service);
+	struct rk_list_opts o = {.labels = labels};
+	struct rk_val *svc, *ing, *slices = NULL;
+	struct rk_err own = RK_ERR_INIT;
+	bool denied = false;
+
+	if (!err)
+		err = &own;
+	*x = (struct rk_exposure){.ns = ns, .names = names};
+	if (rk_kube_find(host, &RK_INGRESS, ns, names->name, d, &ing, err) < 0 ||
+		rk_kube_find(host, &RK_SERVICE, ns, names->service, d, &svc, err) < 0)
+		return -1;
+	if (svc && allowed(rk_kube_list_all(host, &res_slice, ns, &o, d, &slices, 0, err), &denied,
+			   err) < 0)
+		return -1;
+	rk_exposure_judge(x, svc, ing, denied ? NULL : slices);
+	return ing ? find_class(x, host, d, err) : 0;
+}
+
+/* --- the URL --- */
+
+void rk_exposure_ask(struct rk_exposure *x, const struct rk_ping_conf *c)
+{
+	struct rk_ping_conf conf = *c;
+
+	conf.addresses = &x->addresses;
+	free(x->pings);
+	x->pings = x->hosts.n ? rk_calloc(x->hosts.n, sizeof(*x->pings)) : NULL;
+	for (size_t i = 0; i < x->hosts.n; i++)
+		rk_rancher_ping(&conf, x->hosts.v[i], &x->pings[i]);
+}
+
+/* --- what is reported --- */
+
+static bool leads_to_service(const struct rk_exposure *x)
+{
+	rk_each (rule, rk_get(x->ingress, "spec", "rules", NULL))
+		rk_each (path, rk_get(rule, "http", "paths", NULL))
+			if (rk_streq(rk_get_str(path, "backend", "service", "name", NULL),
+				    x->names->service))
+				return true;
+	return false;
+}
+
+static const char *service_state(const struct rk_exposure *x)
+{
+	return !x->service ? "missing" : !x->endpoints ? "no endpoints" : "exists";
+}
+
+static const char *ingress_state(const struct rk_exposure *x)
+{
+	return !x->ingress			    ? "missing"
+	       : x->class_state == RK_CLASS_MISSING ? "not served"
+	       : !leads_to_service(x)		    ? "wrong service"
+						    : "exists";
+}
+
+static struct rk_val *entry(struct rk_doc *d, const char *name, const char *state)
+{
+	struct rk_val *v = rk_map(d);
+
+	rk_set_str(d, v, "name", name);
+	rk_set_str(d, v, "state", state);
+	return v;
+}
+
+static struct rk_val *service_entry(const struct rk_exposure *x, struct rk_doc *d)
+{
+	struct rk_val *v = entry(d, x->names->service, service_state(x));
+
+	if (!x->service || x->endpoints < 0)
+		return v;
+	rk_set_int(d, v, "endpoints", x->endpoints);
+	rk_set_str(d, v, "detail",
+		rk_doc_printf(
+			d, "%d ready endpoint%s", (int)x->endpoints, x->endpoints == 1 ? "" : "s"));
+	return v;
+}
+
+static struct rk_val *ingress_entry(const struct rk_exposure *x, struct rk_doc *d)
+{
+	struct rk_val *v = entry(d, x->names->name, ingress_state(x)), *at = rk_seq(d);
+	rk_auto_buf detail = RK_BUF_INIT;
+
+	if (!x->ingress)
+		return v;
+	if (x->class)
+		rk_set_str(d, v, "class", x->class);
+	rk_buf_addf(&detail, "class %s", x->class ? x->class : "not set");
+	for (size_t i = 0; i < x->addresses.n; i++) {
+		rk_append_str(d, at, x->addresses.v[i]);
+		rk_buf_addf(&detail, "%s%s", i ? ", " : ", at ", x->addresses.v[i]);
+	}
+	rk_set(d, v, "addresses", at);
+	rk_set_str(d, v, "detail", detail.s);
+	return v;
+}
+
+static struct rk_val *url_entry(const struct rk_ping *p, struct rk_doc *d)
+{
+	struct rk_val *v = rk_map(d);
+
+	rk_set_str(d, v, "url", rk_doc_printf(d, "https://%s", p->host));
+	rk_set_str(d, v, "state", rk_ping_word(p->state));
+	if (p->status)
+		rk_set_int(d, v, "status", p->status);
+	if (p->address[0])
+		rk_set_str(d, v, "address", p->address);
+	if (p->state == RK_PING_ANSWERS && p->address[0])
+		rk_set_str(
+			d, v, "detail", rk_doc_printf(d, "https://%s at %s", p->host, p->address));
+	else
+		rk_set_str(d, v, "detail",
+			p->state == RK_PING_ANSWERS ? rk_doc_printf(d, "https://%s", p->host)
+						    : p->why);
+	return v;
+}
+
+struct rk_val *rk_exposure_report(const struct rk_exposure *x, struct rk_doc *d)
+{
+	struct rk_val *v = rk_map(d), *urls = rk_seq(d);
+
+	rk_set(d, v, "service", service_entry(x, d));
+	rk_set(d, v, "ingress", ingress_entry(x, d));
+	for (size_t i = 0; x->pings && i < x->hosts.n; i++)
+		rk_append(urls, url_entry(&x->pings[i], d));
+	rk_set(d, v, "urls", urls);
+	return v;
+}
+
+/* Returns whether it answers. */
+static bool tell_url(
+	const struct rk_ping *p, void (*tell)(void *arg, bool problem, const char *text), void *arg)
+{
+	char text[1200];
+
+	if (p->state == RK_PING_FAILS)
+		snprintf(text, sizeof(text), "%s%s%s", p->why, p->address[0] ? "; asked at " : "",
+			p->address);
+	else if (p->state == RK_PING_UNKNOWN)
+		snprintf(text, sizeof(text), "unknown whether Rancher answers: %s", p->why);
+	else if (p->address[0])
+		snprintf(text, sizeof(text), "Rancher answers at %s, but not by name from here: %s",
+			p->address, p->detour);
+	else
+		return true;
+	tell(arg, p->state == RK_PING_FAILS, text);
+	return p->state == RK_PING_ANSWERS;
+}
+
+void rk_exposure_tell(const struct rk_exposure *x,
+	void (*tell)(void *arg, bool problem, const char *text), void *arg)
+{
+	bool answers = x->pings && x->hosts.n;
+	char text[400];
+
+	for (size_t i = 0; x->pings && i < x->hosts.n; i++)
+		answers = tell_url(&x->pings[i], tell, arg) && answers;
+	if (answers)
+		return;
+	if (x->service && !x->endpoints) {
+		snprintf(text, sizeof(text),
+			"Service %s/%s has no ready endpoint: no server pod of %s is ready", x->ns,
+			x->names->service, x->names->cluster);
+		tell(arg, true, text);
+	}
+	if (x->ingress && x->class_state == RK_CLASS_MISSING) {
+		snprintf(text, sizeof(text),
+			"IngressClass %s not found: no controller serves Ingress %s/%s", x->class,
+			x->ns, x->names->name);
+		tell(arg, true, text);
+	} else if (x->ingress && !leads_to_service(x)) {
+		snprintf(text, sizeof(text), "Ingress %s/%s does not lead to Service %s", x->ns,
+			x->names->name, x->names->service);
+		tell(arg, true, text);
+	}
+}

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+#include "tls/tls.h"
+
+#include <arpa/inet.h>
+
+#define CONNECT_MS 10000
+#define REQUEST_MS 30000
+
+/* --- a client --- */
+
+bool rk_http_printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+static char *secret_dup(const char *s)
+{
+	return s ? rk_strdup(s) : NULL;
+}
+
+/* libcurl sees what we have read ourselves and written again: it would ask for the passphrase of
+ * an encrypted key. */
+static int ident_new(struct rk_ident **out, const char *cert, size_t cert_len, const char *key,
+	size_t key_len, struct rk_err *err)
+{
+	struct rk_ident *id;
+
+	*out = NULL;
+	if (!cert || !cert_len)
+		return 0;
+	id = rk_calloc(1, sizeof(*id));
+	id->refs = 1;
+	id->cert = (struct rk_buf)RK_BUF_INIT;
+	id->key = (struct rk_buf)RK_BUF_INIT_SECRET;
+	rk_buf_put(&id->cert, cert, cert_len);
+	if (key)
+		rk_buf_put(&id->key, key, key_len);
+	if (rk_cert_admit_tls(&id->cert, true, err) < 0 ||
+		(key && rk_cert_admit_tls_key(&id->key, err) < 0)) {
+		rk_ident_unref(id);
+		return rk_err_wrap(err, "the client certificate");
+	}
+	*out = id;
+	return 0;
+}
+
+struct rk_ident *rk_ident_ref(struct rk_ident *id)
+{
+	if (id)
+		id->refs++;
+	return id;
+}
+
+void rk_ident_unref(struct rk_ident *id)
+{
+	if (!id || --id->refs)
+		return;
+	rk_buf_release(&id->cert);
+	rk_buf_release(&id->key);
+	free(id);
+}
+
+bool rk_http_is_ip(const char *s)
+{
+	unsigned char a[16];
+
+	return inet_pton(AF_INET, s, a) == 1 || inet_pton(AF_INET6, s, a) == 1;
+}
+
+/* --- the address --- */
+
+struct url {
+	CURLU *u;
+	char *scheme, *host, *port, *path;
+};
+
+static void url_release(struct url *u)
+{
+	curl_free(u->scheme);
+	curl_free(u->host);
+	curl_free(u->port);
+	curl_free(u->path);
+	curl_url_cleanup(u->u);
+}
+
+static bool url_has(CURLU *u, CURLUPart part)
+{
+	char *s = NULL;
+	bool has = curl_url_get(u, part, &s, 0) == CURLUE_OK;
+
+	curl_free(s);
+	return has;
+}
+
+static int url_parse(struct url *u, const char *base, struct rk_err *err)
+{
+	CURLUcode r;
+
+	u->u = curl_url();
+	if (!u->u)
+		abort();
+	r = base && rk_http_printable(base)
+		    ? curl_url_set(u->u, CURLUPART_URL, base, CURLU_NON_SUPPORT_SCHEME)
+		    : CURLUE_MALFORMED_INPUT;
+	if (r != CURLUE_OK || curl_url_get(u->u, CURLUPART_SCHEME, &u->scheme, 0) != CURLUE_OK ||
+		curl_url_get(u->u, CURLUPART_HOST, &u->host, 0) != CURLUE_OK ||
+		curl_url_get(u->u, CURLUPART_PATH, &u->path, 0) != CURLUE_OK)
+		return rk_err_set(err, RK_USAGE,
+			"%.200s is not an address like https://host:6443%s%s",
+			base ? base : "nothing", r == CURLUE_OK ? "" : ": ",
+			r == CURLUE_OK ? "" : curl_url_strerror(r));
+	if (!rk_streq(u->scheme, "https") && !rk_streq(u->scheme, "http"))
+		return rk_err_set(err, RK_USAGE, "%.200s is not an https address", base);
+	if (url_has(u->u, CURLUPART_USER) || url_has(u->u, CURLUPART_PASSWORD))
+		return rk_err_set(
+			err, RK_USAGE, "the address of %s holds a user name or password", u->host);
+	if (url_has(u->u, CURLUPART_QUERY) || url_has(u->u, CURLUPART_FRAGMENT))
+		return rk_err_set(err, RK_USAGE, "%.200s holds a query or a fragment", base);
+	curl_url_get(u->u, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT);
+	return 0;
+}
+
+static char *unbracket(const char *host)
+{
+	size_t n = strlen(host);
+
+	return *host == '[' && n > 2 ? rk_strndup(host + 1, n - 2) : rk_strdup(host);
+}
+
+/* A dot in front would make OpenSSL accept the certificate of any host below. */
+static bool name_ok(const char *s)
+{
+	return *s && *s != '.' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") ==
+		       strlen(s);
+}
+
+static void set_urls(struct rk_http *h, const struct url *u, const char *name)
+{
+	size_t path = strlen(u->path);
+	const char *port =
+		rk_streq(u->port, rk_streq(u->scheme, "https") ? "443" : "80") ? "" : u->port;
+	const char *colon = *port ? ":" : "";
+	bool v6 = name && strchr(name, ':');
+	char *to;
+
+	while (path && u->path[path - 1] == '/')
+		path--;
+	h->shown =
+		rk_asprintf("%s://%s%s%s%.*s", u->scheme, u->host, colon, port, (int)path, u->path);
+	h->host = unbracket(u->host);
+	h->name = rk_strdup(name ? name : h->host);
+	if (!name) {
+		h->url = rk_strdup(h->shown);
+		return;
+	}
+	h->url = rk_asprintf("%s://%s%s%s%s%s%.*s", u->scheme, v6 ? "[" : "", name, v6 ? "]" : "",
+		colon, port, (int)path, u->path);
+	h->host_header = rk_asprintf("Host: %s%s%s", u->host, colon, port);
+	to = rk_asprintf("::%s:%s", u->host, u->port);
+	h->connect_to = curl_slist_append(NULL, to);
+	free(to);
+}
+
+static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
+{
+	__attribute__((cleanup(url_release))) struct url u = {0};
+	const char *name = c->tls_server_name && *c->tls_server_name ? c->tls_server_name : NULL;
+
+	if (url_parse(&u, c->base, err) < 0)
+		return -1;
+	if (name && !name_ok(name))
+		return rk_err_set(err, RK_USAGE, "tls-server-name %.100s is not a host name", name);
+	if (*u.host == '.')
+		return rk_err_set(err, RK_USAGE, "invalid host name \"%.100s\"", u.host);
+	if (name && rk_streq(name, u.host))
+		name = NULL;
+	set_urls(h, &u, rk_streq(u.scheme, "https") ? name : NULL);
+	h->plain = rk_streq(u.scheme, "http");
+	if (h->plain && !(c->allow_http && rk_http_is_loopback(h->host))) {
+		rk_err_set(err, RK_CONFLICT, "%s is not encrypted: refused", h->shown);
+		return rk_err_hint(err, "use the https:// address");
+	}
+	return rk_http_set_proxy(h,
+		c->proxy && *c->proxy ? c->proxy : rk_http_env_proxy(u.scheme, h->host, u.port),
+		err);
+}
+
+static const char *arch(void)
+{
+#if defined(__x86_64__)
+	return "amd64";
+#elif defined(__aarch64__)
+	return "arm64";
+#elif defined(__riscv)
+	return "riscv64";
+#elif defined(__s390x__)
+	return "s390x";
+#elif defined(__powerpc64__)
+	return "ppc64le";
+#else
+	return "unknown";
+#endif
+}
+
+static int set_headers(struct rk_http *h, const char *const *headers, struct rk_err *err)
+{
+	size_t n = 0;
+
+	while (headers && headers[n])
+		n++;
+	h->headers = rk_calloc(n + 1, sizeof(*h->headers));
+	for (size_t i = 0; i < n; i++) {
+		if (!strchr(headers[i], ':') || !rk_http_printable(headers[i]))
+			return rk_err_set(
+				err, RK_USAGE, "header %zu is not of the form Name: value", i + 1);
+		h->headers[i] = rk_strdup(headers[i]);
+	}
+	return 0;
+}
+
+/* Entries apart by blanks, as --resolve takes them; curl's list holds one each. */
+static struct curl_slist *resolve_list(const char *text)
+{
+	struct curl_slist *list = NULL;
+
+	while (text && *(text += strspn(text, " "))) {
+		size_t n = strcspn(text, " ");
+		rk_auto_free char *one = rk_strndup(text, n);
+
+		list = curl_slist_append(list, one);
+		text += n;
+	}
+	return list;
+}
+
+static int not_admitted(const struct rk_http *h, const char *what, struct rk_err *err)
+{
+	if (what)
+		rk_err_wrap(err, "%s", what);
+	rk_err_reason(err, RK_REASON_TLS);
+	return rk_err_wrap(err, "%s", h->shown);
+}
+
+static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
+{
+	if (set_server(h, c, err) < 0 || set_headers(h, c->headers, err) < 0)
+		return -1;
+	if (c->bearer && !rk_http_printable(c->bearer))
+		return rk_err_set(
+			err, RK_USAGE, "the token holds a line break or another control character");
+	if ((c->user && !rk_http_printable(c->user)) ||
+		(c->password && !rk_http_printable(c->password)))
+		return rk_err_set(err, RK_USAGE, "user name or password hold a control character");
+	if (c->user_agent && !rk_http_printable(c->user_agent))
+		return rk_err_set(err, RK_USAGE, "the user agent holds a control character");
+	if (c->ca) {
+		rk_buf_put(&h->ca, c->ca, c->ca_len);
+		if (rk_cert_admit_tls(&h->ca, false, err) < 0)
+			return not_admitted(h, "the CA", err);
+	}
+	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0)
+		return not_admitted(h, NULL, err);
+	h->bearer = secret_dup(c->bearer);
+	h->user = secret_dup(c->user);
+	h->password = secret_dup(c->password);
+	h->agent = c->user_agent ? rk_strdup(c->user_agent)
+				 : rk_asprintf("rk3k/%s (linux/%s)", rk_version, arch());
+	h->resolve = resolve_list(c->resolve);
+	h->connect_ms = c->connect_ms > 0 ? c->connect_ms : CONNECT_MS;
+	h->request_ms = c->request_ms > 0 ? c->request_ms : REQUEST_MS;
+	h->may_send = c->may_send;
+	h->may_send_arg = c->may_send_arg;
+	return 0;
+}
+
+int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk_err *err)
+{
+	rk_auto_http *h = rk_calloc(1, sizeof(*h));
+
+	*out = NULL;
+	rk_buf_init(&h->ca, 0);
+	rk_buf_init(&h->peer, 0);
+	if (set_all(h, conf, err) < 0)
+		return -1;
+	*out = rk_steal(&h);
+	return 0;
+}
+
+void rk_http_free(struct rk_http *h)
+{
+	if (!h)
+		return;
+	curl_easy_cleanup(h->easy);
+	curl_slist_free_all(h->connect_to);
+	curl_slist_free_all(h->resolve);
+	rk_buf_release(&h->ca);
+	rk_buf_release(&h->peer);
+	rk_ident_unref(h->ident);
+	rk_free_secret(h->bearer);
+	rk_free_secret(h->user);
+	rk_free_secret(h->password);
+	rk_free_secret(h->proxy);
+	for (size_t i = 0; h->headers && h->headers[i]; i++)
+		rk_free_secret(h->headers[i]);
+	free(h->headers);
+	free(h->proxy_shown);
+	free(h->proxy_host);
+	free(h->shown);
+	free(h->url);
+	free(h->host);
+	free(h->name);
+	free(h->host_header);
+	free(h->agent);
+	free(h);
+}
+
+void rk_http_set_bearer(struct rk_http *h, const char *token)
+{
+	if (token && !rk_http_printable(token))
+		return;
+	rk_free_secret(h->bearer);
+	h->bearer = secret_dup(token);
+}
+
+static void drop_connections(struct rk_http *h)
+{
+	curl_easy_cleanup(h->easy);
+	h->easy = NULL;
+}
+
+int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
+	size_t key_len, struct rk_err *err)
+{
+	struct rk_ident *id;
+
+	if (ident_new(&id, cert, cert_len, key, key_len, err) < 0)
+		return -1;
+	drop_connections(h);
+	rk_ident_unref(h->ident);
+	h->ident = id;
+	return 0;
+}
+
+void rk_http_res_release(struct rk_http_res *r)
+{
+	rk_buf_release(&r->body);
+	rk_buf_release(&r->warnings);
+}
+
+void rk_http_res_reset(struct rk_http_res *r)
+{
+	r->status = 0;
+	r->content_type[0] = r->location[0] = r->authenticate[0] = 0;
+	r->retry_after = -1;
+	rk_buf_reset(&r->body);
+	rk_buf_reset(&r->warnings);
+}
+
+/* --- one request --- */
+
+int64_t rk_http_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool pause_ms(int64_t ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	return nanosleep(&t, NULL) == 0; /* a signal ends it: then no further try */
+}
+
+static int run(struct rk_xfer *x, struct rk_err *err)
+{
+	CURLcode rc;
+	int64_t ms;
+	bool ok;
+
+	for (;;) {
+		rk_xfer_rearm(x);
+		rc = rk_xfer_outcome(x, curl_easy_perform(x->easy));
+		ok = rk_xfer_answered(x, rc);
+		rk_xfer_trace(x, rc, ok);
+		ms = rk_xfer_again_in(x, rc, ok);
+		if (ms < 0 || rk_http_stopped(x->h) || !pause_ms(ms))
+			break;
+		x->tries++;
+		x->waited += ms;
+	}
+	if (!ok)
+		rk_xfer_explain(x, rc, err);
+	if (rk_xfer_silent(x, rc))
+		drop_connections(x->h);
+	return ok ? 0 : -1;
+}
+
+void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
+{
+	h->stop = stop;
+}
+
+int64_t rk_http_request_ms(const struct rk_http *h)
+{
+	return h->request_ms;
+}
+
+static int stopped(const struct rk_http *h, struct rk_err *err)
+{
+	int sig = rk_http_stopped(h);
+
+	rk_err_clear(err);
+	return rk_err_set(err, 128 + sig, "%s: ended by signal %d", h->shown, sig);
+}
+
+bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req)
+{
+	return !h->may_send || h->may_send(h->may_send_arg, req);
+}
+
+int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err)
+{
+	struct rk_xfer x = {0};
+	int r;
+
+	if (!rk_http_may_send(h, req))
+		return rk_err_set(err, RK_FAIL, "%s: internal error: a %s request was not sent",
+			h->shown, req->method ? req->method : "POST");
+	if (rk_http_stopped(h))
+		return stopped(h, err);
+	rk_xfer_prepare(&x, h, req, res);
+	if (!h->easy)
+		h->easy = rk_xfer_easy(&x);
+	x.easy = h->easy;
+	rk_xfer_bind(x.easy, &x);
+	r = run(&x, err);
+	if (h->easy) {
+		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+		curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL);
+	}
+	rk_xfer_release(&x);
+	return r < 0 && rk_http_stopped(h) ? stopped(h, err) : r;
+}
+
+int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)
+{
+	*out = NULL;
+	if (!h->peer.len)
+		return rk_err_set(err, RK_NOTFOUND, "%s: no certificate seen yet", h->shown);
+	if (rk_cert_parse_der(out, h->peer.s, h->peer.len, err) < 0)
+		return rk_err_wrap(err, "%s", h->shown);
+	return 0;
+}

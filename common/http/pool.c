@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+
+#define FRESH_MS 60000
+
+struct rk_pool {
+	CURLM *multi;
+	struct rk_xfer *list;
+	bool busy; /* inside libcurl: its callbacks may not change the list of its transfers */
+};
+
+struct rk_pool *rk_pool_new(void)
+{
+	struct rk_pool *p = rk_calloc(1, sizeof(*p));
+
+	p->multi = curl_multi_init();
+	if (!p->multi)
+		abort();
+	curl_multi_setopt(p->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	return p;
+}
+
+static void copy_body(struct rk_xfer *x)
+{
+	rk_buf_init(&x->own_body, 0);
+	if (!x->body)
+		return;
+	x->own_body.secret = true;
+	rk_buf_put(&x->own_body, x->body, x->body_len);
+	x->body = x->own_body.s;
+}
+
+struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
+	const struct rk_xfer_cb *cb)
+{
+	struct rk_xfer *x = rk_calloc(1, sizeof(*x));
+
+	if (!rk_http_may_send(h, req))
+		abort();
+	x->own_res = (struct rk_http_res)RK_HTTP_RES_INIT;
+	x->cb = *cb;
+	rk_xfer_prepare(x, h, req, &x->own_res);
+	copy_body(x);
+	x->easy = rk_xfer_easy(x);
+	rk_xfer_bind(x->easy, x);
+	x->pool = p;
+	x->next = p->list;
+	if (p->list)
+		p->list->prev = x;
+	p->list = x;
+	return x;
+}
+
+static void xfer_free(struct rk_xfer *x)
+{
+	if (x->state == RK_XFER_RUNNING)
+		curl_multi_remove_handle(x->pool->multi, x->easy);
+	if (x->prev)
+		x->prev->next = x->next;
+	else
+		x->pool->list = x->next;
+	if (x->next)
+		x->next->prev = x->prev;
+	curl_easy_cleanup(x->easy);
+	rk_xfer_release(x);
+	rk_buf_release(&x->own_body);
+	rk_http_res_release(&x->own_res);
+	free(x);
+}
+
+void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x)
+{
+	if (x->state == RK_XFER_ENDED)
+		return; /* its done() is running */
+	if (p->busy)
+		x->cancelled = true;
+	else
+		xfer_free(x);
+}
+
+void rk_pool_free(struct rk_pool *p)
+{
+	if (!p)
+		return;
+	while (p->list)
+		xfer_free(p->list);
+	curl_multi_cleanup(p->multi);
+	free(p);
+}
+
+static void start(struct rk_xfer *x)
+{
+	CURL *e = x->easy;
+
+	rk_xfer_rearm(x);
+	RK_SET(CURLOPT_FRESH_CONNECT, rk_http_now() < x->h->fresh_until ? 1L : 0L);
+	x->state = RK_XFER_RUNNING;
+	if (curl_multi_add_handle(x->pool->multi, x->easy) != CURLM_OK)
+		abort();
+}
+
+/* x waited in vain: its connection may be lost, though the kernel knows nothing of it, as behind a
+ * balancer whose server is gone. Then nothing new goes there for a while. The connection itself ends
+ * with its last stream, since HTTP/2 would keep it. */
+static void hang_up(const struct rk_xfer *x)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	x->h->fresh_until = rk_http_now() + FRESH_MS;
+	for (const struct rk_xfer *y = x->pool->list; y; y = y->next)
+		if (y != x && y->h == x->h && y->state == RK_XFER_RUNNING)
+			return;
+	curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (fd != CURL_SOCKET_BAD)
+		shutdown(fd, SHUT_RDWR);
+}
+
+static void finish(struct rk_xfer *x, CURLcode rc)
+{
+	struct rk_err err = RK_ERR_INIT;
+	bool ok = rk_xfer_answered(x, rc) || x->stopped;
+	int64_t ms;
+
+	rk_xfer_trace(x, rc, ok);
+	ms = rk_xfer_again_in(x, rc, ok);
+	if (rk_xfer_silent(x, rc))
+		hang_up(x);
+	curl_multi_remove_handle(x->pool->multi, x->easy);
+	if (ms >= 0) {
+		x->tries++;
+		x->waited += ms;
+		x->wake = rk_http_now() + ms;
+		x->state = RK_XFER_WAITING;
+		return;
+	}
+	x->state = RK_XFER_ENDED;
+	if (!ok)
+		rk_xfer_explain(x, rc, &err);
+	if (x->cb.done)
+		x->cb.done(x->cb.arg, x->res, ok ? NULL : &err);
+	xfer_free(x);
+}
+
+/* Start what is due and drop what was cancelled. Returns ms until the next thing is due. */
+static int64_t tend(struct rk_pool *p, int64_t ms)
+{
+	int64_t now = rk_http_now();
+	struct rk_xfer *next;
+
+	for (struct rk_xfer *x = p->list; x; x = next) {
+		next = x->next;
+		if (x->cancelled)
+			xfer_free(x);
+		else if (x->state == RK_XFER_NEW || (x->state == RK_XFER_WAITING && x->wake <= now))
+			start(x);
+		else if (x->state == RK_XFER_WAITING && x->wake - now < ms)
+			ms = x->wake - now;
+		else if (x->state == RK_XFER_RUNNING && x->req.idle_ms > 0 &&
+			 x->last + x->req.idle_ms - now < ms)
+			ms = x->last + x->req.idle_ms - now;
+	}
+	return ms < 0 ? 0 : ms;
+}
+
+static bool expire(struct rk_pool *p)
+{
+	int64_t now = rk_http_now();
+
+	for (struct rk_xfer *x = p->list; x; x = x->next) {
+		if (x->state != RK_XFER_RUNNING || x->req.idle_ms <= 0 || x->cancelled ||
+			now - x->last < x->req.idle_ms)
+			continue;
+		x->idle = true;
+		finish(x, CURLE_OPERATION_TIMEDOUT);
+		return true; /* the callback may have changed the list */
+	}
+	return false;
+}
+
+/* Bytes have been handed on, and their receiver may have work to do now. */
+static bool heard(struct rk_pool *p)
+{
+	bool any = false;
+
+	for (struct rk_xfer *x = p->list; x; x = x->next) {
+		any |= x->heard;
+		x->heard = false;
+	}
+	return any;
+}
+
+/* Returns whether anything happened: a transfer ended, or bytes came. */
+static bool drive(struct rk_pool *p)
+{
+	int running, left;
+	bool any;
+	CURLMsg *m;
+
+	p->busy = true;
+	curl_multi_perform(p->multi, &running);
+	p->busy = false;
+	any = heard(p);
+	while ((m = curl_multi_info_read(p->multi, &left))) {
+		struct rk_xfer *x = NULL;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
+		if (x->cancelled)
+			xfer_free(x);
+		else
+			finish(x, rk_xfer_outcome(x, m->data.result));
+		any = true;
+	}
+	while (expire(p))
+		any = true;
+	return any;
+}
+
+static int count(const struct rk_pool *p)
+{
+	int n = 0;
+
+	for (const struct rk_xfer *x = p->list; x; x = x->next)
+		n += !x->cancelled;
+	return n;
+}
+
+int rk_pool_poll(struct rk_pool *p, int64_t ms, int extra_fd)
+{
+	struct curl_waitfd fd = {.fd = extra_fd, .events = CURL_WAIT_POLLIN};
+	bool extra = extra_fd >= 0;
+
+	ms = tend(p, ms < 0 || ms > 3600000 ? 3600000 : ms);
+	if (!drive(p)) {
+		curl_multi_poll(p->multi, extra ? &fd : NULL, extra, (int)ms, NULL);
+		tend(p, 0);
+		drive(p);
+	}
+	return count(p);
+}

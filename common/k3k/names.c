@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Names, references, and whether a connection is to the host or to a virtual cluster. Connecting: k3k-access.c. */
+#include "k3k.h"
+
+#include "tls/tls.h"
+#include "out/out.h"
+
+#define NAME_MAX_LEN 63
+
+/* k3k's SafeConcatName: 64 bytes and more are cut at 57 and given 5 digits of their SHA-256, or
+ * cut at 56 and given 6 where the 57th byte may not end a name part. */
+void rk_k3k_name(char out[64], const char *cluster, const char *suffix)
+{
+	bool has = suffix && *suffix;
+	rk_auto_free char *full =
+		rk_asprintf("k3k-%s%s%s", cluster, has ? "-" : "", has ? suffix : "");
+	char hash[65];
+	int keep;
+
+	if (strlen(full) <= NAME_MAX_LEN) {
+		memcpy(out, full, strlen(full) + 1);
+		return;
+	}
+	rk_sha256_hex(full, strlen(full), hash);
+	keep = (full[56] >= 'a' && full[56] <= 'z') || (full[56] >= '0' && full[56] <= '9') ? 57
+											    : 56;
+	snprintf(out, 64, "%.*s-%.*s", keep, full, 62 - keep, hash);
+}
+
+int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, struct rk_err *err)
+{
+	const char *slash = strchr(ref, '/');
+
+	*ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(ns_default);
+	*name = rk_strdup(slash ? slash + 1 : ref);
+	if (rk_label_ok(*ns, strlen(*ns)) && rk_label_ok(*name, strlen(*name)))
+		return 0;
+	free(rk_steal(ns));
+	free(rk_steal(name));
+	rk_err_set(err, RK_USAGE, "\"%s\" names no virtual cluster", ref);
+	return rk_err_hint(
+		err, "write NAME or NAMESPACE/NAME in lower case, as kubectl shows them");
+}
+
+/* --- which one is meant --- */
+
+static const char *ns_of(const struct rk_val *c)
+{
+	return rk_get_str(c, "metadata", "namespace", NULL);
+}
+
+struct match {
+	const struct rk_val *first, *usual; /* usual: of the default name */
+	size_t n;
+};
+
+static struct match find_matches(const struct rk_val *clusters, const char *ns, const char *name)
+{
+	struct match m = {0};
+
+	rk_each (c, clusters) {
+		const char *is = rk_get_str(c, "metadata", "name", NULL);
+
+		if (!is || !ns_of(c) || (ns && !rk_streq(ns_of(c), ns)) ||
+			(name && !rk_streq(is, name)))
+			continue;
+		if (!m.n++)
+			m.first = c;
+		if (!name && rk_streq(is, RK_K3K_CLUSTER) && (ns || rk_streq(ns_of(c), RK_K3K_NS)))
+			m.usual = c;
+	}
+	return m;
+}
+
+static int several(const struct rk_val *clusters, const char *ns, const char *name, size_t n,
+	struct rk_err *err)
+{
+	rk_auto_buf list = RK_BUF_INIT;
+
+	rk_each (c, clusters) {
+		const char *is = rk_get_str(c, "metadata", "name", NULL);
+
+		if (is && ns_of(c) && (!ns || rk_streq(ns_of(c), ns)) &&
+			(!name || rk_streq(is, name)) && list.len < 300)
+			rk_buf_addf(&list, "%s%s/%s", list.len ? ", " : "", ns_of(c), is);
+	}
+	rk_err_set(err, RK_CONFLICT, "%zu virtual clusters%s%s match: %s%s", n,
+		name ? " named " : "", name ? name : "", list.s, list.len < 300 ? "" : ", ...");
+	return rk_err_hint(err, "give one as NAMESPACE/NAME");
+}
+
+int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *context_ns,
+	const char *name, const struct rk_val **chosen, struct rk_err *err)
+{
+	/* the default namespace is a preference among clusters of one name, no place to look alone */
+	const char *const places[] = {
+		ns_flag ? ns_flag : context_ns, name && !ns_flag ? RK_K3K_NS : NULL};
+
+	*chosen = NULL;
+	for (size_t i = 0; i <= RK_COUNT(places); i++) {
+		bool everywhere = i == RK_COUNT(places);
+		struct match m;
+
+		if (everywhere ? ns_flag != NULL : !places[i])
+			continue;
+		m = find_matches(clusters, everywhere ? NULL : places[i], name);
+		*chosen = m.usual ? m.usual : m.n == 1 ? m.first : NULL;
+		if (*chosen)
+			return 0;
+		if (m.n > 1)
+			return several(clusters, everywhere ? NULL : places[i], name, m.n, err);
+	}
+	return 0;
+}
+
+/* The Clusters that the caller may see; 0 and NULL when that is none of them. */
+static int list_clusters(struct rk_kube *host, const char *ns, const char *context_ns,
+	const char *field, struct rk_doc *d, struct rk_val **all, struct rk_err *err)
+{
+	struct rk_list_opts o = {.metadata_only = true, .fields = field};
+
+	*all = NULL;
+	if (rk_kube_list_all(host, &RK_CLUSTER, ns, &o, d, all, 0, err) == 0)
+		return 0;
+	if (err->http == 403 && !ns && context_ns)
+		return list_clusters(host, context_ns, NULL, field, d, all, err);
+	if (err->http != 403 && err->code != RK_NOTFOUND)
+		return -1;
+	rk_err_clear(err);
+	*all = NULL;
+	return 0;
+}
+
+int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, char **ns,
+	char **name, struct rk_err *err)
+{
+	const char *home = ns_flag ? ns_flag : RK_K3K_NS;
+	const char *context_ns = ns_flag ? NULL : rk_kube_target(host)->ns;
+	rk_auto_free char *field = NULL, *own_ns = NULL, *own_name = NULL;
+	rk_auto_doc *d = rk_doc_new(false);
+	const struct rk_val *chosen;
+	struct rk_val *all;
+	struct rk_err own = RK_ERR_INIT;
+
+	*ns = *name = NULL;
+	if (!err)
+		err = &own;
+	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, home, &own_ns, &own_name, err) < 0)
+		return -1;
+	if (!ref || (!strchr(ref, '/') && !ns_flag)) {
+		field = ref ? rk_asprintf("metadata.name=%s", own_name) : NULL;
+		if (list_clusters(host, ns_flag, context_ns, field, d, &all, err) < 0 ||
+			rk_k3k_pick(all, ns_flag, context_ns, ref ? own_name : NULL, &chosen, err) <
+				0)
+			return -1;
+		if (chosen) {
+			*ns = rk_strdup(ns_of(chosen));
+			*name = rk_strdup(rk_get_str(chosen, "metadata", "name", NULL));
+			if (!rk_streq(*ns, home) && !rk_streq(*ns, context_ns))
+				rk_note("virtual cluster %s/%s", *ns, *name);
+			return 0;
+		}
+	}
+	*ns = rk_steal(&own_ns);
+	*name = rk_steal(&own_name);
+	return 0;
+}
+
+const char *rk_k3k_via_word(enum rk_k3k_via v)
+{
+	static const char *const words[] = {"given server", "ingress", "load balancer", "node port",
+		"cluster address", "port-forward"};
+
+	return words[v];
+}
+
+/* The context of a virtual cluster was used where that of its host is needed; the note in its entry
+ * says which one that is. Returns -1. */
+static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_err *err)
+{
+	const struct rk_target *t = rk_kube_target(k);
+
+	rk_err_set(err, code, "context \"%s\" (%s) is the virtual cluster %s, not its host cluster",
+		rk_kube_context(k), rk_kube_server(k), t->virtual_cluster);
+	if (t->host_contexts)
+		return rk_err_hint(
+			err, "use the host cluster's context: --context %s", t->host_contexts);
+	return rk_err_hint(err, "use the host cluster's context%s%s: --context NAME",
+		t->host ? ", for " : "", t->host ? t->host : "");
+}
+
+int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err)
+{
+	bool serves;
+
+	if (rk_kube_find(host, &RK_CLUSTER, ns, cluster, d, out, err) < 0) {
+		if (err && err->code == RK_NOTFOUND && rk_kube_target(host)->virtual_cluster)
+			return not_the_host(host, RK_NOTFOUND, err);
+		if (err && err->code == RK_NOTFOUND)
+			rk_err_hint(err, "k3k is not installed here: is %s the right context?",
+				rk_kube_context(host));
+		return -1;
+	}
+	if (*out)
+		return 0;
+	if (rk_kube_serves(host, "k3k.io", &serves, err) < 0) /* to a GET by name both are 404 */
+		return -1;
+	if (!serves) {
+		if (rk_kube_target(host)->virtual_cluster)
+			return not_the_host(host, RK_NOTFOUND, err);
+		rk_err_set(err, RK_NOTFOUND, "k3k is not installed on %s (context %s)",
+			rk_kube_server(host), rk_kube_context(host));
+		return rk_err_hint(err, "give the host's context: --context NAME");
+	}
+	rk_err_set(err, RK_NOTFOUND, "no virtual cluster %s/%s on %s", ns, cluster,
+		rk_kube_server(host));
+	return rk_err_hint(err, "see: kubectl rk3k status -A%s", rk_here());
+}
+
+/* --- the Secrets of a cluster --- */
+
+static int not_there(struct rk_kube *host, const char *ns, const char *cluster, const char *secret,
+	struct rk_doc *d, struct rk_err *err)
+{
+	const char *phase, *message;
+	struct rk_val *c;
+
+	if (rk_k3k_get(host, ns, cluster, d, &c, err) < 0)
+		return -1;
+	phase = rk_get_str(c, "status", "phase", NULL);
+	message = rk_get_str(rk_at(rk_get(c, "status", "conditions", NULL), 0), "message", NULL);
+	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s has no Secret %s yet: it is %s%s%s", ns,
+		cluster, secret, phase ? phase : "not seen by the k3k controller",
+		message ? ", " : "", message ? message : "");
+	return rk_err_hint(err,
+		"wait for it: kubectl rk3k wait cluster.k3k.io/%s -n %s "
+		"--for=condition=Ready%s",
+		cluster, ns, rk_here());
+}
+
+int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
+	const char *key, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *secret;
+	char name[64];
+
+	rk_k3k_name(name, cluster, suffix);
+	if (rk_kube_find(host, &RK_SECRET, ns, name, d, &secret, err) < 0)
+		return -1;
+	if (!secret)
+		return not_there(host, ns, cluster, name, d, err);
+	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
+		return rk_err_wrap(err, "Secret %s/%s", ns, name);
+	return 0;
+}
+
+/* --- connecting as the flags say --- */
+
+int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	rk_auto_free char *ns = NULL, *name = NULL;
+
+	*c = (struct rk_connection){.access = RK_K3K_ACCESS_INIT};
+	if (rk_kube_open(&c->host, flags, err) < 0)
+		return -1;
+	if (!flags->virtual_cluster) {
+		c->kube = c->host;
+		return 0;
+	}
+	/* -n is meant inside; the host's comes with NS/NAME */
+	if (rk_k3k_choose(c->host, NULL, flags->virtual_cluster, &ns, &name, err) < 0)
+		return -1;
+	if (rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err) < 0)
+		return -1;
+	if (flags->ns)
+		rk_kube_set_namespace(c->kube, flags->ns);
+	return 0;
+}
+
+void rk_disconnect(struct rk_connection *c)
+{
+	if (c->kube != c->host)
+		rk_kube_free(c->kube);
+	rk_kube_free(c->host);
+	rk_k3k_access_release(&c->access);
+	c->kube = c->host = NULL;
+}
+
+void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags)
+{
+	const char *context = rk_kube_context(c->host);
+
+	if (rk_voice_is_named())
+		return;
+	if (flags->virtual_cluster)
+		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
+			rk_kube_server(c->kube));
+	else if (*context)
+		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
+	else
+		rk_note("server %s", rk_kube_server(c->kube));
+}
+
+/* --- guard --- */
+
+static int is_k3k_node(void *arg, const struct rk_val *node, struct rk_err *err)
+{
+	const char *name = rk_get_str(node, "metadata", "name", NULL);
+
+	(void)err;
+	if (name && rk_prefix(name, "k3k-") &&
+		(strstr(name, "-server-") || strstr(name, "-agent-")))
+		*(bool *)arg = true;
+	return 0;
+}
+
+/* Without the right to ask, the rights of the command itself will be refused soon enough. */
+static int unless_forbidden(int rc, struct rk_err *err)
+{
+	if (rc == 0 || err->http != 403)
+		return rc;
+	rk_err_clear(err);
+	return 0;
+}
+
+int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
+{
+	struct rk_list_opts o = {.limit = 50, .metadata_only = true};
+	bool serves, inside = false;
+
+	if (unless_forbidden(rk_kube_serves(k, "k3k.io", &serves, err), err) < 0)
+		return -1;
+	if (serves)
+		return 0;
+	if (unless_forbidden(
+		    rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, err), err) < 0)
+		return -1;
+	if (!inside)
+		return 0;
+	if (rk_kube_target(k)->virtual_cluster)
+		return not_the_host(k, RK_CONFLICT, err);
+	rk_err_set(err, RK_CONFLICT, "context %s (%s) is a virtual cluster, not its host",
+		rk_kube_context(k), rk_kube_server(k));
+	return rk_err_hint(err, "give the host's context: --context NAME");
+}

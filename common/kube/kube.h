@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kube - the Kubernetes API: get, list in pages, apply server-side, patch, delete.
+ *
+ * One struct rk_kube is one cluster seen by one identity, over one connection. Errors carry the
+ * Status' reason and code: 404 is RK_NOTFOUND if an API says it, 409 and 403 RK_CONFLICT,
+ * 504/timeouts RK_TIMEOUT, all else RK_FAIL; the message names the object and the server. Decide
+ * by err->reason and err->http, never by text. */
+#ifndef RK_KUBE_H
+#define RK_KUBE_H
+
+#include "data/data.h"
+#include "kubeconfig/kubeconfig.h"
+
+#define RK_FIELD_MANAGER "rk3k"
+
+struct rk_kube;
+
+/* Connect lazily with what kubeconfig and flags say. */
+int rk_kube_open(
+	struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
+/* The same from kubeconfig bytes in memory (a virtual cluster's). flags may be NULL. */
+int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, const char *name,
+	const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
+void rk_kube_free(struct rk_kube *k);
+static inline void rk_cleanup_kube_(struct rk_kube **k)
+{
+	rk_kube_free(*k);
+}
+#define rk_auto_kube __attribute__((cleanup(rk_cleanup_kube_))) struct rk_kube
+
+/* Whether connections may change anything. CLIENT: only reads are sent; whatever would write reads
+ * instead, and answers what would happen. SERVER: writes are sent with dryRun=All, so that the server
+ * checks them and keeps nothing. A request that would change something all the same is an internal
+ * error and is not sent. */
+enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
+/* The mode of every connection that this process opens from here on; rk_main sets it from the options
+ * of the command, to CLIENT for a command without --dry-run. */
+void rk_kube_set_dry(enum rk_dry dry);
+const char *rk_dry_word(int dry); /* what follows an outcome: "", " (dry run)", … */
+
+const char *rk_kube_server(const struct rk_kube *k);
+const char *rk_kube_context(const struct rk_kube *k);	/* "" in a pod */
+const char *rk_kube_namespace(const struct rk_kube *k); /* of the context or -n, else "default" */
+void rk_kube_set_namespace(struct rk_kube *k, const char *ns);
+const struct rk_target *rk_kube_target(const struct rk_kube *k);
+struct rk_http *rk_kube_http(struct rk_kube *k);
+
+/* A kind of object and where it lives. */
+struct rk_res {
+	const char *api_version; /* "v1", "apps/v1" */
+	const char *kind;
+	const char *plural;
+	bool namespaced;
+};
+/* Kinds rk3k itself deals with. */
+extern const struct rk_res RK_NAMESPACE, RK_NODE, RK_POD, RK_SECRET, RK_CONFIGMAP, RK_SERVICE,
+	RK_EVENT, RK_PVC, RK_DEPLOYMENT, RK_STATEFULSET, RK_DAEMONSET, RK_JOB, RK_INGRESS,
+	RK_INGRESSCLASS, RK_STORAGECLASS, RK_PDB, RK_CRD, RK_CLUSTER, RK_HELMCHART,
+	RK_HELMCHARTCONFIG, RK_CERTIFICATE, RK_ISSUER, RK_LEASE;
+/* Built-in entry for apiVersion+kind, or NULL. */
+const struct rk_res *rk_res_find(const char *api_version, const char *kind);
+/* The same, asking the server's discovery for a kind not known (one request per group, kept in
+ * k). RK_NOTFOUND when the server has no such kind, saying which CRD is missing. */
+int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
+	const struct rk_res **out, struct rk_err *err) RK_MUST_USE;
+/* Whether the server has an API group, "k3k.io". That it could not be determined is an error. */
+int rk_kube_serves(struct rk_kube *k, const char *group, bool *out, struct rk_err *err) RK_MUST_USE;
+/* Request path; ns NULL: all namespaces or cluster scope; name NULL: the collection. */
+void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
+/* The kind behind a word people type: Kind, plural, singular, short name, "clusters.k3k.io",
+ * "deploy.v1.apps". Asks the server for what is not built in. RK_NOTFOUND when there is none. */
+int rk_kube_res_word(struct rk_kube *k, const char *word, const struct rk_res **out,
+	struct rk_err *err) RK_MUST_USE;
+/* kubectl's "type[.group]/name", as in `secret/x` and `cluster.k3k.io/x`. */
+void rk_res_word(const struct rk_res *r, const char *name, struct rk_buf *out);
+/* "secret/x in namespace n" for messages. */
+void rk_res_label(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
+
+/* GET one object into d. Absent: RK_NOTFOUND (reason NotFound). */
+int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. A state that
+ * could not be determined stays an error. */
+int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+struct rk_list_opts {
+	const char *labels, *fields; /* selectors, or NULL */
+	int limit;		     /* page size, 0: 500 */
+	bool metadata_only;	     /* PartialObjectMetadataList */
+};
+/* List page by page; each is called for every item and may stop with <0 and err set. Each page
+ * is parsed in a separate arena, freed after the page. version (NULL or 64 bytes) gets the
+ * list's resourceVersion, from which a watch starts. A 410 in the middle goes
+ * on with the token the server gives; version stays that of the first page. */
+int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_list_opts *o,
+	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
+	char *version, struct rk_err *err) RK_MUST_USE;
+/* The whole list as a SEQ in d, bounded to max items (0: 10000). */
+int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out, size_t max,
+	struct rk_err *err) RK_MUST_USE;
+
+enum rk_outcome { RK_CREATED, RK_CONFIGURED, RK_UNCHANGED, RK_DELETED, RK_ABSENT };
+const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … */
+
+struct rk_apply_opts {
+	bool force;	      /* take fields over from other managers */
+	bool adopt;	      /* take them over from kubectl in any of its forms: what upstream's
+			      * scripts made. What `kubectl apply` had set becomes ours whole, as
+			      * with kubectl's own --server-side: what obj lacks of it goes */
+	const char *manager;  /* NULL: RK_FIELD_MANAGER */
+	const char *hint;     /* said with a conflict; NULL: the usual */
+	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
+	struct rk_buf *gone;  /* gets what went so: ".spec.set.a, ..." */
+	bool known;	      /* the caller has just read the object: spare the read */
+	const struct rk_val *current; /* with known: what it read, NULL for absent; in d */
+	struct rk_val **before;	      /* the object as it was, or NULL; in d */
+	/* Called when the object does not exist; -1 refuses. NULL: not called. */
+	int (*before_create)(struct rk_kube *k, struct rk_err *err);
+};
+/* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
+ * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
+ * A conflict on an object of ours (label app.kubernetes.io/managed-by=rk3k), with force, or with
+ * adopt over kubectl alone, is repeated once by force and told in taken; any other is
+ * RK_CONFLICT, naming fields and managers. result may be NULL. Repeated while a server that answered before refuses connections (a restart). */
+int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
+	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
+	struct rk_err *err) RK_MUST_USE;
+
+/* PATCH with "application/merge-patch+json" (or another type). In a client dry run result is the
+ * object as it is. */
+int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
+	struct rk_err *err) RK_MUST_USE;
+/* POST; an object of that name that exists is RK_CONFLICT (reason AlreadyExists). In a client dry run
+ * result is obj. */
+int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d,
+	struct rk_val **result, struct rk_err *err) RK_MUST_USE;
+
+struct rk_delete_opts {
+	const char *uid;	 /* precondition, or NULL */
+	const char *version;	 /* resourceVersion, another precondition, or NULL */
+	const char *propagation; /* NULL: "Background" */
+	int64_t grace;		 /* seconds, <0: the object's own */
+};
+/* DELETE; absence is RK_ABSENT, not an error. Everything goes in the body (a body makes the
+ * server ignore the query). "Gone" is another question: rk_kube_find says. */
+int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
+	const struct rk_delete_opts *o, enum rk_outcome *outcome, struct rk_err *err) RK_MUST_USE;
+
+/* What GET /version answered, into version ("v1.34.1") when it is not NULL. An answer that is not that of a
+ * Kubernetes API is an error. */
+int rk_kube_version(struct rk_kube *k, struct rk_buf *version, struct rk_err *err) RK_MUST_USE;
+/* Whether an answer to GET /version is that of a Kubernetes API; version may be NULL. */
+bool rk_kube_is_version(const struct rk_http_res *res, struct rk_buf *version);
+/* Any request; res is the raw answer, a status >= 400 is an error as above. */
+int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
+	struct rk_err *err) RK_MUST_USE;
+/* Last n lines of a pod's log (container NULL: the only one; previous: of the last run). */
+int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
+	bool previous, int lines, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
+/* Gets the Warning headers of the server, each text once. NULL: rk_warn. */
+extern void (*rk_kube_warning)(const char *text);
+
+/* Port-forward to a pod over a WebSocket: listens on 127.0.0.1, one connection to the pod for each
+ * client, served by a child process until rk_forward_stop or the parent's end. */
+struct rk_forward;
+int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns, const char *pod,
+	int pod_port, int *local_port, struct rk_err *err) RK_MUST_USE;
+void rk_forward_stop(struct rk_forward *f);
+
+/* ws - WebSocket (RFC 6455) to the Kubernetes API, with its channel protocols: the first byte of
+ * each message is the channel. For port-forward (v4.channel.k8s.io) and exec (v5). */
+
+struct rk_ws;
+
+/* Connect and upgrade, with new credentials after a 401. A refusal is the Status' error; what names the
+ * object for it. err is needed. */
+int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
+	const char *what, struct rk_err *err) RK_MUST_USE;
+/* Says goodbye (code 1000) and closes. */
+void rk_ws_free(struct rk_ws *ws);
+int rk_ws_fd(const struct rk_ws *ws);
+
+/* Send one binary message, a ping; nothing here waits. What the connection does not take now is
+ * kept and goes with rk_ws_flush: who sends more before that needs more memory. -1: the connection
+ * is gone. */
+int rk_ws_send(struct rk_ws *ws, int channel, const void *p, size_t n) RK_MUST_USE;
+int rk_ws_ping(struct rk_ws *ws) RK_MUST_USE;
+/* 0: all is sent, 1: some of it waits until the descriptor is writable, -1: the connection is gone. */
+int rk_ws_flush(struct rk_ws *ws) RK_MUST_USE;
+/* The next whole message, if one has arrived: 1 and *msg (first byte: channel; valid until the next
+ * call), 0: none now, -1: closed or broken. Call until 0 before waiting on the descriptor. */
+int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n);
+
+/* --- pure parts, for tests --- */
+struct rk_ws_frame {
+	int opcode;
+	bool fin;
+	size_t head, len; /* bytes of the header, of the payload */
+};
+/* Read a server's frame header at p: 1 whole, 0 more bytes needed, -1 against the protocol
+ * (masked, reserved bits, larger than max). */
+int rk_ws_frame(const unsigned char *p, size_t n, size_t max, struct rk_ws_frame *out);
+/* Append a client's frame: opcode, masked with the 4 bytes given. */
+void rk_ws_put(
+	struct rk_buf *out, int opcode, const void *p, size_t n, const unsigned char mask[4]);
+/* The Sec-WebSocket-Accept that answers a key, into out[29]. */
+void rk_ws_accept(const char *key, char out[29]);
+
+/* cond - what is waited for: a condition of an object, in kubectl's words and two of ours.
+ *
+ *	condition=NAME[=VALUE]   status.conditions; VALUE is True when not given, any case
+ *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready' (see jsonpath.h); without VALUE: one value,
+ *	                         which is not empty
+ *	exists, delete           the object exists, does not exist
+ *	ready                    what the kind means by it (a rollout is complete, a claim is
+ *	                         bound, a k3k Cluster answers, a Job has succeeded, …)
+ */
+
+enum rk_cond_kind {
+	RK_COND_CONDITION,
+	RK_COND_JSONPATH,
+	RK_COND_EXISTS,
+	RK_COND_DELETE,
+	RK_COND_READY
+};
+
+struct rk_cond {
+	enum rk_cond_kind kind;
+	char *name;  /* of the condition, or the path */
+	char *value; /* NULL: none was given */
+	struct rk_jsonpath *path;
+};
+
+/* RK_USAGE for anything else. */
+int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err) RK_MUST_USE;
+void rk_cond_release(struct rk_cond *c);
+
+/* Whether it holds for obj (NULL: there is none). When it does not, why gets what exists
+ * instead, in a few words. */
+bool rk_cond_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_buf *why);
+/* The same for "ready" alone. */
+bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why);
+
+/* A condition's entry in status.conditions, or NULL. */
+const struct rk_val *rk_condition(const struct rk_val *obj, const char *type);
+
+/* why - what keeps pods, volumes, charts and a virtual cluster from coming up, in a few words each.
+ * Pure: objects in, text out. Source: the diagnosis table in docs, from real failures of k3k. */
+
+/* How bad it is. FAULT does not pass by waiting, as far as is known; it may still pass. */
+enum rk_why { RK_WHY_FINE, RK_WHY_BUSY, RK_WHY_FAULT };
+
+/* A pod: not scheduled and why, an image that cannot be pulled, a container that keeps ending, one
+ * that is being created or not ready. Appends "NAME: text". */
+enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out);
+/* A claim that is not bound, with its StorageClass. */
+enum rk_why rk_why_pvc(const struct rk_val *pvc, struct rk_buf *out);
+/* A Cluster's phase and message; hint (may be NULL) gets what to do about messages that are known.
+ * A passing "Failed" is BUSY. */
+enum rk_why rk_why_cluster(const struct rk_val *cluster, struct rk_buf *out, struct rk_buf *hint);
+
+/* "FailedMount on pod/x: text"; whether it is a warning. */
+bool rk_why_event(const struct rk_val *event, struct rk_buf *out);
+/* Whether a warning is of those that a healthy start shows, too, and younger than RK_YOUNG_S. */
+bool rk_why_noise(const struct rk_val *event);
+/* Whether an RFC 3339 time is less than RK_YOUNG_S ago; not so for none. */
+#define RK_YOUNG_S 60
+bool rk_is_young(const char *time_text);
+/* When it was last seen, seconds since 1970. */
+int64_t rk_kube_event_time(const struct rk_val *event);
+
+/* --- for modules that send their own requests, as watch --- */
+
+/* What an answer may be. */
+enum rk_form {
+	RK_FORM_ANY,	 /* a JSON object; the caller checks its kind */
+	RK_FORM_OBJECT,	 /* an object of the kind, with name and namespace */
+	RK_FORM_REVIEW,	 /* an object of the kind, which has no name */
+	RK_FORM_LIST,	 /* a list of such objects */
+	RK_FORM_DELETED, /* a Status of success, or the object */
+};
+
+/* What a request is about, for messages, and what its answer must be. */
+struct rk_kube_about {
+	const char *what;	    /* "secret/x in namespace n" */
+	const struct rk_kube *kube; /* named by its server, and whose identity; or NULL */
+	const char *api_version;    /* of the kind asked for, or NULL */
+	bool secret;		    /* values in the server's text are cut away */
+	/* What a good answer is, for rk_kube_check. */
+	enum rk_form form;
+	bool metadata_only;	  /* PartialObjectMetadata in place of the kind */
+	const struct rk_res *res; /* not for RK_FORM_ANY */
+	const char *ns;		  /* NULL: any */
+	const char *name;	  /* NULL: any */
+};
+
+/* "unexpected answer from SERVER for WHAT: why", reason Unexpected. Returns -1. */
+int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const char *fmt, ...)
+	RK_PRINTF(3, 4);
+/* Whether v is an object of that kind, or the error above. */
+int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char *api_version,
+	const char *kind, struct rk_err *err);
+/* Whether v is what a asks for: form, kind, name, namespace, items; or the error above. */
+int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err);
+
+/* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */
+int rk_kube_status(
+	const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err);
+int rk_kube_status_val(
+	const struct rk_kube_about *a, int code, const struct rk_val *status, struct rk_err *err);
+
+/* Refuse a path that a server would read as another one than meant, since a name or version in it is
+ * ".", ".." or has a slash or percent sign: RK_FAIL, as client-go's IsValidPathSegmentName. */
+int rk_kube_check_path(const char *what, const char *path, struct rk_err *err) RK_MUST_USE;
+
+/* The body of a good answer, parsed into d and checked: what is believed of a server goes through
+ * here, or through rk_kube_check for the events of a watch. */
+int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+/* Renew what is about to expire (exec credential, token file); cheap when nothing is. */
+int rk_kube_fresh(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
+/* After a 401: run the plugin or read the file again. 1: there is something new to try,
+ * 0: there is not, -1: error. */
+int rk_kube_renew(struct rk_kube *k, struct rk_err *err);
+
+/* Append "?name=value" or "&name=value" with the value encoded. */
+void rk_query_add(struct rk_buf *path, const char *name, const char *value);
+
+/* Lists: Accept header, path of a page, and what items leave out. */
+const char *rk_list_accept(const struct rk_list_opts *o);
+void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,
+	const char *token, struct rk_buf *path);
+/* What one list may cost. A server that gives a token for another page with every page, be it a fault or
+ * an attack, would else never come to an end. */
+struct rk_list_bound {
+	size_t items, sparse; /* sparse: pages with fewer items than asked for, and a token */
+	int64_t begun_ms, request_ms; /* request_ms 0: no bound on the time */
+};
+/* Whether the list may go on after this page; else why is set. before: the token it was asked with. */
+bool rk_list_bound(struct rk_list_bound *b, const struct rk_list_opts *o, const struct rk_val *page,
+	const struct rk_buf *before, char *why, size_t size);
+void rk_list_complete(struct rk_doc *d, const struct rk_res *r, const struct rk_val *item);
+
+#endif

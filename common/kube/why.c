@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/kube.h"
+
+#include "out/out.h"
+
+#include <ctype.h>
+
+#define TEXT_MAX 300
+
+static const char *name_of(const struct rk_val *v)
+{
+	const char *s = rk_get_str(v, "metadata", "name", NULL);
+
+	return s ? s : "?";
+}
+
+/* A byte that goes on with a character of UTF-8. */
+static bool inside(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Of a long text its two ends: containerd and helm say the cause last. */
+static void put_text(struct rk_buf *out, const char *lead, const char *text)
+{
+	size_t n = text ? strlen(text) : 0, head = TEXT_MAX / 3, tail = TEXT_MAX * 2 / 3;
+
+	if (n > TEXT_MAX) {
+		for (; head && inside(text[head]); head--)
+			;
+		for (; tail && inside(text[n - tail]); tail--)
+			;
+		rk_buf_addf(out, "%s%.*s ... %s", lead, (int)head, text, text + n - tail);
+	} else if (n) {
+		rk_buf_addf(out, "%s%s", lead, text);
+	}
+}
+
+static bool is_any(const char *s, const char *const *words)
+{
+	for (; s && *words; words++)
+		if (!strcmp(s, *words))
+			return true;
+	return false;
+}
+
+bool rk_is_young(const char *time_text)
+{
+	int64_t t = rk_time_parse(time_text);
+
+	return t > 0 && time(NULL) - t < RK_YOUNG_S;
+}
+
+/* What every start shows for a moment: a volume that is being made, a probe that comes too early. */
+bool rk_why_noise(const struct rk_val *event)
+{
+	static const char *const reasons[] = {"Unhealthy", "FailedScheduling", "FailedMount",
+		"ErrInitIssuer", "ProvisioningFailed", NULL};
+	const char *first = rk_get_str(event, "firstTimestamp", NULL);
+
+	if (!is_any(rk_get_str(event, "reason", NULL), reasons))
+		return false;
+	return rk_is_young(first ? first : rk_get_str(event, "eventTime", NULL));
+}
+
+/* --- pods --- */
+
+static enum rk_why image_fault(const struct rk_val *cs, const char *msg, struct rk_buf *out)
+{
+	const char *image = rk_get_str(cs, "image", NULL);
+
+	rk_buf_addf(out, "cannot pull image %s", image && *image ? image : "?");
+	put_text(out, ": ", msg);
+	return RK_WHY_FAULT;
+}
+
+static enum rk_why ended(const struct rk_val *cs, const struct rk_val *last, struct rk_buf *out)
+{
+	const char *name = rk_get_str(cs, "name", NULL), *reason = rk_get_str(last, "reason", NULL);
+
+	rk_buf_addf(out, "container %s keeps ending: exit code %lld", name ? name : "?",
+		(long long)rk_get_int(last, -1, "exitCode", NULL));
+	if (reason && strcmp(reason, "Error") != 0)
+		rk_buf_addf(out, " (%s)", reason);
+	rk_buf_addf(out, ", %lld restarts", (long long)rk_get_int(cs, 0, "restartCount", NULL));
+	put_text(out, ": ", rk_get_str(last, "message", NULL));
+	return RK_WHY_FAULT;
+}
+
+static enum rk_why why_waiting(
+	const struct rk_val *cs, const struct rk_val *waiting, struct rk_buf *out)
+{
+	static const char *const image[] = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
+		"ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", NULL};
+	static const char *const config[] = {
+		"CreateContainerConfigError", "CreateContainerError", "RunContainerError", NULL};
+	const char *reason = rk_get_str(waiting, "reason", NULL);
+	const char *msg = rk_get_str(waiting, "message", NULL);
+	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
+
+	if (is_any(reason, image))
+		return image_fault(cs, msg, out);
+	if (is_any(reason, config)) {
+		rk_buf_puts(out, reason);
+		put_text(out, ": ", msg);
+		return RK_WHY_FAULT;
+	}
+	if (rk_streq(reason, "CrashLoopBackOff") && last)
+		return ended(cs, last, out);
+	rk_buf_puts(out, reason ? reason : "waiting");
+	put_text(out, ": ", msg);
+	return rk_streq(reason, "CrashLoopBackOff") ? RK_WHY_FAULT : RK_WHY_BUSY;
+}
+
+static enum rk_why why_container(const struct rk_val *cs, bool init, struct rk_buf *out)
+{
+	const struct rk_val *state = rk_get(cs, "state", NULL);
+	const struct rk_val *over = rk_get(state, "terminated", NULL);
+	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
+
+	if (rk_get(state, "waiting", NULL))
+		return why_waiting(cs, rk_get(state, "waiting", NULL), out);
+	if (over && rk_get_int(over, 0, "exitCode", NULL) != 0)
+		return ended(cs, over, out);
+	if (over || init || rk_get_bool(cs, false, "ready", NULL))
+		return RK_WHY_FINE;
+	if (last && rk_get_int(cs, 0, "restartCount", NULL) > 1 &&
+		rk_get_int(last, 0, "exitCode", NULL) != 0)
+		return ended(cs, last, out);
+	rk_buf_puts(out, "running, not ready yet");
+	return RK_WHY_BUSY;
+}
+
+static enum rk_why why_containers(const struct rk_val *pod, struct rk_buf *out)
+{
+	static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
+	enum rk_why worst = RK_WHY_FINE;
+
+	for (size_t i = 0; i < RK_COUNT(lists); i++)
+		rk_each (cs, rk_get(pod, "status", lists[i], NULL)) {
+			rk_auto_buf text = RK_BUF_INIT;
+			enum rk_why w = why_container(cs, i == 0, &text);
+
+			if (w <= worst)
+				continue;
+			worst = w;
+			rk_buf_reset(out);
+			rk_buf_puts(out, text.s);
+		}
+	return worst;
+}
+
+static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
+{
+	const char *phase = rk_get_str(pod, "status", "phase", NULL);
+	const struct rk_val *scheduled = rk_condition(pod, "PodScheduled");
+	enum rk_why w;
+
+	if (rk_get_str(pod, "metadata", "deletionTimestamp", NULL)) {
+		rk_buf_puts(out, "ending");
+		return RK_WHY_BUSY;
+	}
+	if (rk_streq(phase, "Succeeded"))
+		return RK_WHY_FINE;
+	if (rk_streq(rk_get_str(scheduled, "status", NULL), "False")) {
+		rk_buf_puts(out, "no node takes it");
+		put_text(out, ": ", rk_get_str(scheduled, "message", NULL));
+		return rk_is_young(rk_get_str(scheduled, "lastTransitionTime", NULL))
+			       ? RK_WHY_BUSY
+			       : RK_WHY_FAULT;
+	}
+	w = why_containers(pod, out);
+	if (w == RK_WHY_FINE && rk_streq(phase, "Failed")) {
+		rk_buf_puts(out, "failed");
+		put_text(out, ": ", rk_get_str(pod, "status", "message", NULL));
+		return RK_WHY_FAULT;
+	}
+	if (w == RK_WHY_FINE && rk_streq(phase, "Pending")) {
+		rk_buf_puts(out, "pending");
+		return RK_WHY_BUSY;
+	}
+	return w;
+}
+
+enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+	enum rk_why w = judge_pod(pod, &text);
+
+	if (w != RK_WHY_FINE)
+		rk_buf_addf(out, "%s: %s", name_of(pod), text.s);
+	return w;
+}
+
+/* --- volumes --- */
+
+enum rk_why rk_why_pvc(const struct rk_val *pvc, struct rk_buf *out)
+{
+	const char *phase = rk_get_str(pvc, "status", "phase", NULL);
+	const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
+
+	if (rk_streq(phase, "Bound"))
+		return RK_WHY_FINE;
+	rk_buf_addf(out, "volume claim %s is not bound (", name_of(pvc));
+	if (class)
+		rk_buf_addf(out, "StorageClass %s)", class);
+	else
+		rk_buf_puts(out, "no StorageClass, and the cluster has no default)");
+	return rk_streq(phase, "Lost") || !class ? RK_WHY_FAULT : RK_WHY_BUSY;
+}
+
+/* --- the virtual cluster --- */
+
+static const struct {
+	const char *phase; /* NULL: any */
+	const char *text;  /* part of the message */
+	enum rk_why why;
+	const char *hint;
+} known[] = {
+	{NULL, "k3k-kubelet-node", RK_WHY_FAULT,
+		"a ClusterRoleBinding of the k3k chart is missing: install the chart again"},
+	{NULL, "port is already allocated", RK_WHY_FAULT,
+		"the node port is taken: choose another, or none, in spec.expose"},
+	{NULL, "provided port is already allocated", RK_WHY_FAULT,
+		"the node port is taken: choose another, or none, in spec.expose"},
+	{NULL, "ports: Required value", RK_WHY_FAULT,
+		"both ports of the Service are switched off in spec.expose"},
+	{NULL, "VirtualClusterPolicy", RK_WHY_FAULT,
+		"create the policy, or remove the label policy.k3k.io/policy-name from the "
+		"namespace"},
+	{NULL, "not found", RK_WHY_BUSY, NULL}, /* the controller's cache lags: passes */
+	{"Pending", "", RK_WHY_FAULT,
+		"the controller refuses these settings: correct them and apply again"},
+};
+
+enum rk_why rk_why_cluster(const struct rk_val *cluster, struct rk_buf *out, struct rk_buf *hint)
+{
+	const char *phase = rk_get_str(cluster, "status", "phase", NULL);
+	const char *msg = rk_get_str(rk_condition(cluster, "Ready"), "message", NULL);
+
+	if (rk_is_ready(cluster, out))
+		return RK_WHY_FINE;
+	for (size_t i = 0; i < RK_COUNT(known); i++)
+		if ((!known[i].phase || rk_streq(phase, known[i].phase)) && msg &&
+			strstr(msg, known[i].text)) {
+			if (hint && known[i].hint)
+				rk_buf_puts(hint, known[i].hint);
+			return known[i].why;
+		}
+	return RK_WHY_BUSY;
+}
+
+/* --- events --- */
+
+int64_t rk_kube_event_time(const struct rk_val *event)
+{
+	static const char *const fields[] = {"lastTimestamp", "eventTime", "firstTimestamp"};
+	int64_t t = rk_time_parse(rk_get_str(event, "series", "lastObservedTime", NULL));
+
+	for (size_t i = 0; t < 0 && i < RK_COUNT(fields); i++)
+		t = rk_time_parse(rk_get_str(event, fields[i], NULL));
+	return t < 0 ? 0 : t;
+}
+
+bool rk_why_event(const struct rk_val *event, struct rk_buf *out)
+{
+	const char *kind = rk_get_str(event, "involvedObject", "kind", NULL);
+	const char *name = rk_get_str(event, "involvedObject", "name", NULL);
+	const char *reason = rk_get_str(event, "reason", NULL);
+
+	rk_buf_addf(out, "%s on ", reason ? reason : "event");
+	for (const char *p = kind ? kind : "object"; *p; p++)
+		rk_buf_putc(out, (char)tolower((unsigned char)*p));
+	rk_buf_addf(out, "/%s", name ? name : "?");
+	put_text(out, ": ", rk_get_str(event, "message", NULL));
+	return rk_streq(rk_get_str(event, "type", NULL), "Warning");
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Credential plugins: client.authentication.k8s.io v1 and v1beta1, as client-go runs them. */
+#include "tls/tls.h"
+#include "internal.h"
+#include "out/out.h"
+#include "os/os.h"
+
+#define GROUP "client.authentication.k8s.io/"
+
+/* --- taking the description out of the kubeconfig --- */
+
+static int take_cluster(
+	struct rk_target *t, const struct kc_entry *c, struct rk_val *m, struct rk_err *err)
+{
+	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
+	struct rk_doc *d = t->exec_doc;
+
+	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
+	rk_set_str(d, m, "server", t->server);
+	for (size_t i = 0; i < RK_COUNT(same); i++) {
+		const struct rk_val *v = rk_get(c->v, same[i], NULL);
+
+		if (v && v->kind != RK_NULL)
+			rk_set(d, m, same[i], rk_copy(d, v));
+	}
+	if (t->ca.len)
+		rk_set(d, m, "certificate-authority-data", rk_val_base64(d, t->ca.s, t->ca.len));
+	rk_each (x, rk_get(c->v, "extensions", NULL))
+		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
+			rk_get(x, "extension", NULL))
+			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
+	return 0;
+}
+
+int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
+	const struct rk_val *exec, struct rk_err *err)
+{
+	const char *command;
+	bool info = false;
+
+	if (rk_want_bool(exec, &info, err, "provideClusterInfo", NULL) < 0)
+		return -1;
+	command = rk_get_str(exec, "command", NULL);
+	if (!user->file->dir && command && strchr(command, '/') && *command != '/')
+		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative exec command %s",
+			user->file->path, user->name, command);
+	t->exec_doc = rk_doc_new(true);
+	rk_doc_source(t->exec_doc, user->file->path);
+	t->exec = rk_copy(t->exec_doc, exec);
+	t->exec_dir = user->file->dir ? rk_strdup(user->file->dir) : NULL;
+	if (info && cluster) {
+		struct rk_val *m = rk_map(t->exec_doc);
+
+		t->exec_cluster = m;
+		return take_cluster(t, cluster, m, err);
+	}
+	return 0;
+}
+
+/* --- what to run --- */
+
+struct plugin {
+	const char *version, *command;
+	char *path; /* what is executed */
+	bool interactive;
+	struct rk_strv argv, env;
+};
+
+int kc_check_exec(const struct rk_val *x, struct rk_err *err)
+{
+	static const char *const modes[] = {"Never", "IfAvailable", "Always"};
+	const char *version = "", *command = "", *mode = "", *name;
+	bool known = false;
+
+	if (rk_want_str(x, &version, err, "apiVersion", NULL) < 0 ||
+		rk_want_str(x, &command, err, "command", NULL) < 0 ||
+		rk_want_str(x, &mode, err, "interactiveMode", NULL) < 0)
+		return -1;
+	if (strcmp(version, GROUP "v1") != 0 && strcmp(version, GROUP "v1beta1") != 0)
+		return rk_err_set(err, RK_FAIL, "exec: apiVersion \"%s\" is not %sv1 or v1beta1",
+			version, GROUP);
+	if (!*command)
+		return rk_err_set(err, RK_FAIL, "exec: no command");
+	if (!*mode && strcmp(version, GROUP "v1") == 0)
+		return rk_err_set(
+			err, RK_FAIL, "exec: interactiveMode must be given with %s", version);
+	for (size_t i = 0; i < RK_COUNT(modes); i++)
+		known = known || strcmp(mode, modes[i]) == 0;
+	if (*mode && !known)
+		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode \"%s\"", mode);
+	rk_each (e, rk_get(x, "env", NULL)) {
+		name = rk_get_str(e, "name", NULL);
+		if (!name || !*name || strchr(name, '='))
+			return rk_err_set(
+				err, RK_FAIL, "exec: env: bad name \"%s\"", name ? name : "");
+	}
+	return 0;
+}
+
+static int read_mode(const struct rk_val *x, struct plugin *p, struct rk_err *err)
+{
+	const char *mode = rk_get_str(x, "interactiveMode", NULL);
+
+	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
+	if (!rk_streq(mode, "Always") || p->interactive)
+		return 0;
+	rk_err_set(err, RK_FAIL, "exec: %s must talk to a person, and stdin is not a terminal",
+		p->command);
+	return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
+}
+
+static int read_argv(const struct rk_val *x, struct plugin *p, struct rk_err *err)
+{
+	const struct rk_val *args = NULL;
+
+	if (rk_want_seq(x, &args, err, "args", NULL) < 0)
+		return -1;
+	rk_strv_add(&p->argv, p->path);
+	rk_each (a, args) {
+		if (!rk_str(a))
+			return rk_err_set(err, RK_FAIL, "exec: args: expected a list of strings");
+		rk_strv_add(&p->argv, a->s);
+	}
+	return 0;
+}
+
+static void env_set(struct rk_strv *env, const char *pair)
+{
+	size_t n = (size_t)(strchr(pair, '=') - pair) + 1;
+
+	for (size_t i = 0; i < env->n; i++) {
+		if (strncmp(env->v[i], pair, n) == 0) {
+			env->v[i] = pair;
+			return;
+		}
+	}
+	rk_strv_add(env, pair);
+}
+
+/* The caller's, then `env`, then KUBERNETES_EXEC_INFO; later ones win. */
+static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, const char *info,
+	struct rk_err *err)
+{
+	const struct rk_val *list = NULL;
+
+	for (char **e = environ; *e; e++)
+		rk_strv_add(&p->env, *e);
+	if (rk_want_seq(x, &list, err, "env", NULL) < 0)
+		return -1;
+	rk_each (e, list) {
+		const char *name = "", *value = "";
+
+		if (rk_want_str(e, &name, err, "name", NULL) < 0 ||
+			rk_want_str(e, &value, err, "value", NULL) < 0)
+			return -1;
+		env_set(&p->env, rk_doc_printf(d, "%s=%s", name, value));
+	}
+	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info));
+	return 0;
+}
+
+static void exec_info(const struct rk_target *t, const struct plugin *p, struct rk_buf *out)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *m = rk_map(d), *spec;
+
+	rk_set_str(d, m, "kind", "ExecCredential");
+	rk_set_str(d, m, "apiVersion", p->version);
+	spec = rk_map_at(d, m, "spec", NULL);
+	if (t->exec_cluster)
+		rk_set(d, spec, "cluster", rk_copy(d, t->exec_cluster));
+	rk_set_bool(d, spec, "interactive", p->interactive);
+	rk_json_write(m, RK_JSON_COMPACT, out);
+	if (!out->len || out->s[out->len - 1] != '\n')
+		rk_buf_putc(out, '\n');
+}
+
+/* With a slash it belongs to the kubeconfig's directory, without one to PATH; never to the current
+ * directory, where anybody may have put something. NULL: not found. */
+static char *find_program(const struct rk_target *t, struct rk_doc *d, const char *command)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(command, '/'))
+		return *command != '/' && t->exec_dir
+			       ? rk_doc_printf(d, "%s/%s", t->exec_dir, command)
+			       : rk_doc_strndup(d, command, strlen(command));
+	for (size_t n; path && *path; path += n + (path[n] == ':')) {
+		char *full;
+
+		n = strcspn(path, ":");
+		full = rk_doc_printf(d, "%.*s/%s", (int)n, path, command);
+		if (*path == '/' && access(full, X_OK) == 0)
+			return full;
+	}
+	return NULL;
+}
+
+/* installHint comes from a file: control characters could play with the terminal. */
+static void clean(char *to, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size; s++)
+		to[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
+	to[n] = 0;
+}
+
+static void add_install_hint(const struct rk_target *t, struct rk_err *err)
+{
+	const char *hint = rk_get_str(t->exec, "installHint", NULL);
+	char text[400];
+
+	if (!hint)
+		return;
+	clean(text, sizeof(text), hint);
+	rk_err_hint(err, "%s", text);
+}
+
+static int not_found(const struct rk_target *t, const char *command, struct rk_err *err)
+{
+	rk_err_set(
+		err, RK_NOTFOUND, "credential plugin %s cannot be run: not found on PATH", command);
+	add_install_hint(t, err);
+	return -1;
+}
+
+static int read_plugin(
+	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
+{
+	rk_auto_buf info = RK_BUF_INIT_SECRET;
+
+	if (kc_check_exec(t->exec, err) < 0)
+		return -1;
+	p->version = rk_get_str(t->exec, "apiVersion", NULL);
+	p->command = rk_get_str(t->exec, "command", NULL);
+	p->path = find_program(t, d, p->command);
+	if (!p->path)
+		return not_found(t, p->command, err);
+	if (read_mode(t->exec, p, err) < 0 || read_argv(t->exec, p, err) < 0)
+		return -1;
+	exec_info(t, p, &info);
+	return read_env(t->exec, d, p, info.s, err);
+}
+
+/* --- running it --- */
+
+/* A person may have to log in meanwhile; --request-timeout makes it shorter. */
+#define LOGIN_MS 300000
+
+/* Named as errors name it. */
+static void said(const char *who, const char *s, size_t n)
+{
+	const char *slash = strrchr(who, '/');
+
+	rk_out_said(slash ? slash + 1 : who, s, n);
+}
+
+static int run_plugin(
+	const struct rk_target *t, const struct plugin *p, struct rk_buf *out, struct rk_err *err)
+{
+	bool unstarted = false;
+	struct rk_run r = {.argv = p->argv.v,
+		.env = p->env.v,
+		.keep_stdin = p->interactive,
+		/* one that asks at the terminal has it for itself */
+		.said = p->interactive ? NULL : said,
+		.timeout_ms = t->conf.request_ms > 0 ? t->conf.request_ms : LOGIN_MS,
+		.unstarted = &unstarted};
+	int status = 0;
+
+	if (rk_run(&r, out, &status, err) < 0) {
+		if (unstarted)
+			add_install_hint(t, err);
+		return rk_err_wrap(err, "credential plugin");
+	}
+	if (status)
+		return rk_err_set(err, RK_FAIL, "credential plugin %s failed with exit code %d",
+			p->path, status);
+	return 0;
+}
+
+/* --- reading its answer --- */
+
+static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
+{
+	rk_auto_buf new_cert = RK_BUF_INIT, new_key = RK_BUF_INIT_SECRET;
+	rk_auto_cert *c = NULL;
+
+	rk_buf_puts(&new_cert, cert);
+	rk_buf_puts(&new_key, key);
+	if (rk_cert_admit(&new_cert, false, err) < 0 || rk_cert_admit_key(&new_key, err) < 0 ||
+		rk_cert_parse(&c, new_cert.s, new_cert.len, err) < 0 ||
+		rk_cert_check_key(c, new_key.s, new_key.len, err) < 0)
+		return rk_err_wrap(err, "its client certificate");
+	rk_buf_reset(&t->cert);
+	rk_buf_reset(&t->key);
+	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
+	rk_buf_put(&t->key, new_key.s, new_key.len);
+	kc_use_material(t);
+	return 0;
+}
+
+static int take_new_token(struct rk_target *t, const char *token, struct rk_err *err)
+{
+	if (strchr(token, ' '))
+		return rk_err_set(err, RK_FAIL, "its token holds a blank");
+	if (kc_check_token("its token", token, err) < 0)
+		return -1;
+	rk_free_secret(t->token);
+	t->token = rk_strdup(token);
+	t->conf.bearer = t->token;
+	return 0;
+}
+
+static int take_status(
+	struct rk_target *t, const struct rk_val *status, int64_t *expires, struct rk_err *err)
+{
+	const char *token = "", *cert = "", *key = "", *when = NULL;
+
+	if (rk_want_str(status, &token, err, "token", NULL) < 0 ||
+		rk_want_str(status, &cert, err, "clientCertificateData", NULL) < 0 ||
+		rk_want_str(status, &key, err, "clientKeyData", NULL) < 0 ||
+		rk_want_str(status, &when, err, "expirationTimestamp", NULL) < 0)
+		return -1;
+	if (!*token && !*cert && !*key)
+		return rk_err_set(err, RK_FAIL, "it gave neither a token nor a certificate");
+	if (!*cert != !*key)
+		return rk_err_set(err, RK_FAIL, "it gave a certificate or a key, but not both");
+	if (when && (*expires = rk_time_parse(when)) < 0)
+		return rk_err_set(err, RK_FAIL, "its expirationTimestamp is not a time");
+	if (*token && take_new_token(t, token, err) < 0)
+		return -1;
+	return *cert ? take_pair(t, cert, key, err) : 0;
+}
+
+static int take_answer(struct rk_target *t, const struct plugin *p, const struct rk_buf *b,
+	int64_t *expires, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *root = NULL;
+	const struct rk_val *status = NULL;
+	const char *kind = "", *version = "";
+
+	rk_doc_source(d, "its output");
+	if (rk_json_parse(d, b->s, b->len, &root, NULL) < 0 &&
+		rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
+		return -1;
+	if (!root || root->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
+	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
+		rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
+		rk_want_map(root, &status, err, "status", NULL) < 0)
+		return -1;
+	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, p->version) != 0)
+		return rk_err_set(err, RK_FAIL,
+			"it answered %s %s where %s ExecCredential was asked",
+			*version ? version : "no apiVersion,", *kind ? kind : "no kind",
+			p->version);
+	if (!status)
+		return rk_err_set(err, RK_FAIL, "its answer has no status");
+	return take_status(t, status, expires, err);
+}
+
+int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	struct plugin p = {0};
+	int rc = -1;
+
+	*expires = 0;
+	if (!t->exec)
+		return rk_err_set(err, RK_FAIL, "no credential plugin to run");
+	if (read_plugin(t, d, &p, err) < 0) {
+		rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
+	} else if (run_plugin(t, &p, &out, err) == 0) {
+		rc = take_answer(t, &p, &out, expires, err);
+		if (rc < 0)
+			rk_err_wrap(err, "credential plugin %s", p.path);
+	}
+	rk_strv_release(&p.argv);
+	rk_strv_release(&p.env);
+	return rc;
+}

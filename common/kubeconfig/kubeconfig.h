@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kubeconfig - find, merge, resolve and edit kubeconfig files as kubectl does.
+ *
+ * Reading follows client-go's clientcmd: --kubeconfig alone; else the files of $KUBECONFIG, first
+ * definition of a name wins whole, first non-empty current-context; else ~/.kube/config; in a
+ * pod, the service account. Relative paths belong to the file the entry came from.
+ * Refused: insecure-skip-tls-verify and http:// servers, with the command that pins the CA. */
+#ifndef RK_KUBECONFIG_H
+#define RK_KUBECONFIG_H
+
+#include "data/data.h"
+#include "http/http.h"
+
+/* The flags every tool shares with kubectl; all NULL/0 when not given. */
+struct rk_kube_flags {
+	const char *kubeconfig, *context, *cluster, *user, *ns;
+	const char *server, *tls_server_name, *certificate_authority;
+	const char *client_certificate, *client_key, *token_file;
+	const char *as, *as_uid;
+	struct rk_strv as_groups;
+	const char *resolve; /* host:port:address */
+	int64_t request_timeout_ms;
+	const char *virtual_cluster; /* --virtual [NS/]NAME: act inside it; see rk_connect */
+};
+
+/* The tree of one kubeconfig in d, when kubectl would load it: read as kubectl reads YAML, with every
+ * field of the type that client-go has for it and no name twice in a list. *out is NULL for an empty
+ * text. name is the file's, for messages: "FILE:12: users[0].user.exec.args[1]: ...". */
+int rk_kubeconfig_read(struct rk_doc *d, const char *text, size_t n, const char *name,
+	const struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+struct rk_kubeconfig; /* the merged view of all files */
+
+/* Load as clientcmd would. explicit may be NULL. All missing: an empty configuration (then only
+ * in-cluster or --server can work). Errors name the file. */
+int rk_kubeconfig_load(
+	struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err) RK_MUST_USE;
+/* The same from bytes; relative paths in it are refused. name is for messages. */
+int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, const char *name,
+	struct rk_err *err) RK_MUST_USE;
+void rk_kubeconfig_free(struct rk_kubeconfig *kc);
+
+enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
+#define RK_KC_NKINDS 3
+
+/* What belongs under cluster:, context: or user: of the entry that counts, or NULL. */
+const struct rk_val *rk_kubeconfig_entry(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name);
+
+/* Where to connect and who to be: everything resolved and read into memory. */
+struct rk_target {
+	char *context, *cluster, *user, *ns; /* names; NULL when there is none (in-cluster) */
+	struct rk_http_conf conf;	     /* points into this struct */
+	char *server;
+	struct rk_buf ca, cert, key; /* PEM; key is secret */
+	char *token, *token_file;    /* secret; file re-read about every minute */
+	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
+	const struct rk_val *exec, *exec_cluster;
+	char *exec_dir;			    /* directory for a relative command */
+	const struct rk_val *auth_provider; /* as in the user's entry, or NULL */
+	const struct rk_val *as;	    /* impersonation as a user's entry has it, or NULL */
+	bool in_cluster;
+	/* of an entry that `kubeconfig get` wrote, else NULL: the virtual cluster NS/NAME it is for; its
+	 * host's URL; the contexts that lead there, as words: "a", "a or b" */
+	char *virtual_cluster, *host, *host_contexts;
+	/* private to kubeconfig.c: */
+	struct rk_strv headers;
+	struct rk_doc *strings;
+};
+/* Resolve context/cluster/user with the flags on top. Errors: RK_NOTFOUND (context, cluster,
+ * no configuration at all), RK_CONFLICT (insecure, http://), RK_FAIL (contradictions, damaged
+ * data), each naming the entry and file. Does not run exec plugins. */
+int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
+	struct rk_target *out, struct rk_err *err) RK_MUST_USE;
+/* The same with the service account's directory in a pod given; NULL: the well-known one. */
+int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
+	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
+void rk_target_release(struct rk_target *t);
+
+/* Make CA, certificate and key fit to be passed on (rk_cert_admit), and check what resolving leaves to the
+ * first connection: that the client certificate fits its key and the exec plugin is described as
+ * client-go requires it. For callers that pass a target on. */
+int rk_target_check(struct rk_target *t, struct rk_err *err) RK_MUST_USE;
+/* notAfter of the client certificate in seconds since 1970; 0: there is none. */
+int64_t rk_target_expires(const struct rk_target *t);
+
+/* Run the exec plugin (client.authentication.k8s.io v1, v1beta1) and put its token or
+ * certificate into t; *expires in seconds since 1970, 0: never. */
+int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err) RK_MUST_USE;
+
+/* Log in with the target's auth-provider: "oidc" gives its id-token as long as it has not expired. rk3k
+ * does not refresh it, as kubectl does. RK_FAIL: expired, or another provider, all of which
+ * Kubernetes has removed. */
+int rk_target_provider(struct rk_target *t, struct rk_err *err) RK_MUST_USE;
+
+/* Whether two servers' entries are the same cluster (server and CA compared). For guards. */
+bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b);
+/* Its two halves: URLs with case, default port and final slash evened out; CA bundles by their
+ * first certificate. */
+bool rk_kubeconfig_same_url(const char *a, const char *b);
+bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t blen);
+
+/* A kubeconfig in d with one entry: cluster and user (what belongs under cluster: and user:, taken
+ * over), context and current context, all of this name. */
+struct rk_val *rk_kubeconfig_compose(
+	struct rk_doc *d, const char *name, struct rk_val *cluster, struct rk_val *user);
+
+/* Have the certificates and the key that a cluster and a user (either may be NULL) carry inline
+ * written again, fit to be passed on: rk_cert_admit, rk_cert_admit_key. */
+int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Extension of a cluster that its exec plugin gets as its configuration (client-go). */
+#define RK_KC_EXEC_EXTENSION "client.authentication.k8s.io/exec"
+/* One extension, value being taken over, in place of all those of cluster. */
+void rk_kc_set_extension(
+	struct rk_doc *d, struct rk_val *cluster, const char *name, struct rk_val *value);
+
+/* Which virtual cluster an entry is for, as `kubeconfig get` notes it in an extension of the cluster;
+ * kubectl keeps extensions when it rewrites a file. */
+struct rk_kc_note {
+	const char *ns, *cluster;
+	const char *host; /* URL of the host's API server; NULL: not noted */
+};
+/* The note in what belongs under cluster: of an entry, as its strings; false: there is none. */
+bool rk_kc_note(const struct rk_val *cluster, struct rk_kc_note *out);
+/* The note in place of all extensions of cluster. */
+void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc_note *n);
+/* Whether both are of one virtual cluster, even one that was created again. Hosts count where both are
+ * noted. */
+bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b);
+
+/* --- editing: only the bytes of the named entries change --- */
+
+/* One entry to write in place of that of its name, else at the end of its list; or, with
+ * value NULL, to take out. */
+struct rk_kc_item {
+	enum rk_kc_kind kind;
+	const char *name;
+	const struct rk_val *value; /* what belongs under cluster:, context: or user: */
+};
+struct rk_kc_edit {
+	const struct rk_kc_item *items;
+	size_t n;
+	const char *current; /* set current-context; NULL: leave; "": clear */
+};
+/* The files of the load list, read for editing: locked first when lock is set (waiting up to
+ * wait_ms for another's lock), then read. Missing files count as empty. */
+struct rk_kc_files;
+int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, int wait_ms,
+	struct rk_err *err) RK_MUST_USE;
+void rk_kc_close(struct rk_kc_files *f); /* and unlock */
+static inline void rk_cleanup_kc_(struct rk_kc_files **f)
+{
+	rk_kc_close(*f);
+}
+#define rk_auto_kc __attribute__((cleanup(rk_cleanup_kc_))) struct rk_kc_files
+
+/* The entry that counts (that of the first file having the name), parsed into d; NULL when
+ * there is none. path (may be NULL) is the file it is in. */
+int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *name,
+	struct rk_doc *d, const struct rk_val **value, const char **path,
+	struct rk_err *err) RK_MUST_USE;
+/* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
+ * earlier file and those without a name are included. */
+int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
+
+/* Edit in memory: everything outside the touched entries keeps its bytes, and entries that have
+ * their value already are not touched. Refused (RK_CONFLICT): several documents, anchors in what
+ * is touched, duplicate names; the files can only be closed then. As kubectl: an entry that exists is changed in the file it counts in; a new one
+ * and current-context go to the explicit file, else the first that exists, else the last of the
+ * list; current-context is cleared, and an entry taken out, in every file that has it. */
+int rk_kc_change(
+	struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err) RK_MUST_USE;
+/* Write the files that changed. Errors: as rk_file_replace; RK_CONFLICT when a file holds something
+ * else than what was read, which a lock cannot prevent of those who do not ask for it. *changed
+ * may be NULL. */
+int rk_kc_write(struct rk_kc_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
+
+/* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,
+ * current, virtualCluster ("NS/NAME"), host (its URL), expires (of the client certificate, RFC 3339), file} in d;
+ * what is not known is left out. */
+int rk_kubeconfig_list(const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+#endif

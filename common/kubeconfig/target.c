@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A server and an identity, once resolved: sound, expired, the same as another? */
+#include <ctype.h>
+
+#include "tls/tls.h"
+#include "internal.h"
+
+int rk_target_check(struct rk_target *t, struct rk_err *err)
+{
+	rk_auto_cert *cert = NULL;
+
+	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
+			t->cluster ? t->cluster : "--certificate-authority");
+	if (t->cert.len &&
+		(rk_cert_admit(&t->cert, false, err) < 0 || rk_cert_admit_key(&t->key, err) < 0 ||
+			rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
+			rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
+		return rk_err_wrap(err, "client certificate of user \"%s\"",
+			t->user ? t->user : "--client-certificate");
+	kc_use_material(t);
+	if (t->exec && kc_check_exec(t->exec, err) < 0)
+		return rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
+	return 0;
+}
+
+/* One value of base64, in place. */
+static int admit_value(struct rk_doc *d, struct rk_val *map, const char *key,
+	int (*admit)(struct rk_buf *pem, struct rk_err *err), struct rk_err *err)
+{
+	const char *data = rk_get_str(map, key, NULL);
+	rk_auto_buf pem = RK_BUF_INIT_SECRET;
+
+	if (!data || !*data)
+		return 0;
+	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 || admit(&pem, err) < 0)
+		return rk_err_wrap(err, "%s", key);
+	rk_set(d, map, key, rk_val_base64(d, pem.s, pem.len));
+	return 0;
+}
+
+static int admit_certs(struct rk_buf *pem, struct rk_err *err)
+{
+	return rk_cert_admit(pem, false, err);
+}
+
+int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user, struct rk_err *err)
+{
+	if (admit_value(d, cluster, "certificate-authority-data", admit_certs, err) < 0 ||
+		admit_value(d, user, "client-certificate-data", admit_certs, err) < 0)
+		return -1;
+	return admit_value(d, user, "client-key-data", rk_cert_admit_key, err);
+}
+
+int64_t rk_target_expires(const struct rk_target *t)
+{
+	rk_auto_cert *cert = NULL;
+
+	if (!t->cert.len || rk_cert_parse(&cert, t->cert.s, t->cert.len, NULL) < 0)
+		return 0;
+	return rk_cert_not_after(cert);
+}
+
+void rk_target_release(struct rk_target *t)
+{
+	free(t->context);
+	free(t->cluster);
+	free(t->user);
+	free(t->ns);
+	free(t->server);
+	free(t->token_file);
+	free(t->exec_dir);
+	rk_free_secret(t->token);
+	rk_buf_release(&t->ca);
+	rk_buf_release(&t->cert);
+	rk_buf_release(&t->key);
+	rk_doc_free(t->exec_doc);
+	rk_strv_release(&t->headers);
+	rk_doc_free(t->strings);
+	*t = (struct rk_target){.ca = RK_BUF_INIT, .cert = RK_BUF_INIT, .key = RK_BUF_INIT_SECRET};
+}
+
+/* --- the same cluster? --- */
+
+/* https://HOST:PORT/PATH as "host:port/path": lower case, port always there, no slash at the end. */
+static void canonical(struct rk_buf *out, const char *url)
+{
+	const char *p = strstr(url, "://"), *end;
+	bool colon = false;
+
+	p = p ? p + 3 : url;
+	end = p + strcspn(p, "/?#");
+	for (const char *q = p; q < end; q++) {
+		colon = *q == ':' ? true : *q == ']' ? false : colon;
+		rk_buf_putc(out, (char)tolower((unsigned char)*q));
+	}
+	if (*p == '[' && end[-1] == ']')
+		colon = false;
+	if (!colon)
+		rk_buf_puts(out, ":443");
+	rk_buf_puts(out, end);
+	while (out->len && out->s[out->len - 1] == '/')
+		out->s[--out->len] = 0;
+}
+
+bool rk_kubeconfig_same_url(const char *a, const char *b)
+{
+	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
+
+	if (!a || !b)
+		return false;
+	canonical(&x, a);
+	canonical(&y, b);
+	return strcmp(x.s, y.s) == 0;
+}
+
+/* Bundles compared by their first certificate: order of the rest and blanks do not matter. */
+bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t blen)
+{
+	rk_auto_cert *x = NULL, *y = NULL;
+
+	if (!alen || !blen)
+		return alen == blen;
+	if (rk_cert_parse(&x, a, alen, NULL) < 0 || rk_cert_parse(&y, b, blen, NULL) < 0)
+		return alen == blen && memcmp(a, b, alen) == 0;
+	return strcmp(rk_cert_fingerprint(x), rk_cert_fingerprint(y)) == 0;
+}
+
+bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b)
+{
+	return rk_kubeconfig_same_url(a->server, b->server) &&
+	       rk_kubeconfig_same_ca(a->ca.s, a->ca.len, b->ca.s, b->ca.len);
+}

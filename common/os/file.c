@@ -1,0 +1,723 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+/* --- what must vanish at exit and on signals --- */
+
+/* The list is changed by the main flow only; the signal handler just reads it, so an entry is put in
+ * and taken out by one pointer store, when it is complete and before it is freed. */
+struct vanishing {
+	struct vanishing *volatile next;
+	char path[];
+};
+static struct vanishing *volatile vanish; /* the last one first */
+static volatile sig_atomic_t vanish_pid;
+
+void rk_file_vanish(const char *path)
+{
+	size_t n = strlen(path) + 1;
+	struct vanishing *v = rk_malloc(sizeof(*v) + n);
+
+	memcpy(v->path, path, n);
+	v->next = vanish;
+	vanish_pid = getpid();
+	atomic_signal_fence(memory_order_release);
+	vanish = v;
+}
+
+static void vanish_forget(const char *path)
+{
+	struct vanishing *v;
+
+	for (struct vanishing *volatile *p = &vanish; (v = *p); p = &v->next) {
+		if (strcmp(v->path, path) != 0)
+			continue;
+		*p = v->next;
+		free(v);
+		return;
+	}
+}
+
+static void hold_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, old);
+}
+
+/* errno stays. */
+static void release_signals(const sigset_t *old)
+{
+	int e = errno;
+
+	sigprocmask(SIG_SETMASK, old, NULL);
+	errno = e;
+}
+
+/* Make what must vanish, with no signal between its birth and its entry in the list. What make says,
+ * -1: nothing was made. */
+static int make_vanishing(char *path, int (*make)(char *path))
+{
+	sigset_t old;
+	int made;
+
+	hold_signals(&old);
+	made = make(path);
+	if (made >= 0)
+		rk_file_vanish(path);
+	release_signals(&old);
+	return made;
+}
+
+/* A forked child inherits the list but not the duty. */
+static void vanish_all(void)
+{
+	if (vanish_pid != getpid())
+		return;
+	for (const struct vanishing *v = vanish; v; v = v->next)
+		if (unlink(v->path) < 0 && (errno == EISDIR || errno == EPERM))
+			rmdir(v->path);
+}
+
+void rk_file_cleanup(void)
+{
+	struct vanishing *v;
+
+	vanish_all();
+	while ((v = vanish)) {
+		vanish = v->next;
+		free(v);
+	}
+}
+
+static volatile sig_atomic_t noting, noted;
+
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	if (noting && !noted) {
+		noted = sig;
+		rk_file_handle_signals(); /* SA_RESETHAND took the handler away */
+		errno = saved;
+		return;
+	}
+	vanish_all(); /* free() is not for handlers */
+	errno = saved;
+	raise(sig); /* SA_RESETHAND: now it kills, and the caller sees the signal */
+}
+
+void rk_file_handle_signals(void)
+{
+	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+	for (size_t i = 0; i < RK_COUNT(sigs); i++) {
+		struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+
+		sigfillset(&sa.sa_mask); /* one at a time: the second one counts as that */
+		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue; /* nohup and background jobs keep their choice */
+		sigaction(sigs[i], &sa, NULL);
+	}
+}
+
+const volatile sig_atomic_t *rk_file_note_signals(void)
+{
+	noting = 1;
+	return &noted;
+}
+
+/* --- reading --- */
+
+#define READ_SIZE ((size_t)65536)
+
+static int read_fd(int fd, const char *name, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		(size_t)st.st_size <= max)
+		rk_buf_reserve(out, (size_t)st.st_size + READ_SIZE);
+	for (;;) {
+		char *p = rk_buf_reserve(out, READ_SIZE);
+		ssize_t n = read(fd, p, READ_SIZE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return rk_err_sys(err, "cannot read %s", name);
+		if (n == 0)
+			return 0;
+		rk_buf_grow(out, (size_t)n);
+		if (out->len > max)
+			return rk_err_set(err, RK_FAIL, "%s is larger than %zu bytes", name, max);
+	}
+}
+
+static int open_checked(const char *path, bool private, struct rk_err *err)
+{
+	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int got;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return rk_err_sys(err, "cannot open %s", path);
+	if (S_ISDIR(st.st_mode))
+		return rk_err_set(err, RK_FAIL, "%s is a directory", path);
+	if (private && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		rk_err_set(err, RK_CONFLICT, "%s holds a secret but others can read it (mode %03o)",
+			path, (unsigned)st.st_mode & 0777);
+		return rk_err_hint(err, "run: chmod 600 %s", path);
+	}
+	got = fd;
+	fd = -1;
+	return got;
+}
+
+static int read_path(
+	const char *path, bool private, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	rk_auto_close int fd = -1;
+
+	if (rk_streq(path, "-"))
+		return read_fd(STDIN_FILENO, "standard input", max, out, err);
+	fd = open_checked(path, private, err);
+	return fd < 0 ? -1 : read_fd(fd, path, max, out, err);
+}
+
+int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	return read_path(path, false, max, out, err);
+}
+
+int rk_file_read_private(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
+{
+	return read_path(path, true, max, out, err);
+}
+
+void rk_trim_secret(struct rk_buf *b)
+{
+	if (b->len >= 3 && !memcmp(b->s, "\xEF\xBB\xBF", 3)) {
+		memmove(b->s, b->s + 3, b->len - 3);
+		b->len -= 3;
+		rk_wipe(b->s + b->len, 3);
+	}
+	while (b->len && strchr("\r\n", b->s[b->len - 1]))
+		b->s[--b->len] = '\0';
+	b->s[b->len] = '\0';
+}
+
+bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size_t n)
+{
+	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	rk_auto_buf piece = RK_BUF_INIT_SECRET;
+	const char *want = p;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size != size)
+		return false;
+	while (n) {
+		char *s = rk_buf_reserve(&piece, READ_SIZE);
+		ssize_t got = pread(fd, s, n < READ_SIZE ? n : READ_SIZE, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0 || memcmp(s, want, (size_t)got) != 0)
+			return false;
+		want += got;
+		at += (size_t)got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+/* --- paths --- */
+
+#define LINKS_MAX 40 /* as many as the kernel follows */
+
+char *rk_path_resolve(const char *path, const char *dir)
+{
+	const char *home = getenv("HOME");
+
+	if (rk_prefix(path, "~/") && home && *home)
+		return rk_asprintf("%s/%s", home, path + 2);
+	if (*path == '/' || !dir)
+		return rk_strdup(path);
+	return rk_asprintf("%s/%s", dir, path);
+}
+
+static char *dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return rk_strdup(".");
+	return slash == path ? rk_strdup("/") : rk_strndup(path, (size_t)(slash - path));
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *rk_exe_dir(void)
+{
+	rk_auto_free char *exe = realpath("/proc/self/exe", NULL);
+
+	return exe ? dir_of(exe) : rk_strdup(".");
+}
+
+/* What the link at path points to, or NULL. */
+static char *read_link(const char *path)
+{
+	rk_auto_free char *dir = dir_of(path);
+	char to[PATH_MAX];
+	ssize_t n = readlink(path, to, sizeof(to) - 1);
+
+	if (n <= 0)
+		return NULL;
+	to[n] = 0;
+	return *to == '/' ? rk_strdup(to) : rk_asprintf("%s/%s", dir, to);
+}
+
+/* The file a write goes to: links followed, also where the last of them points to nothing yet, as
+ * open() does for kubectl. NULL and errno when they lead nowhere. */
+static char *real_target(const char *path)
+{
+	rk_auto_free char *at = rk_strdup(path);
+
+	for (int i = 0; i <= LINKS_MAX; i++) {
+		char *to = realpath(at, NULL);
+
+		if (to || errno == ELOOP)
+			return to;
+		to = read_link(at);
+		if (!to)
+			return rk_steal(&at);
+		free(at);
+		at = to;
+	}
+	errno = ELOOP;
+	return NULL;
+}
+
+static int make_dirs(const char *dir, struct rk_err *err)
+{
+	rk_auto_free char *d = rk_strdup(dir);
+
+	for (char *p = d + 1;; p++) {
+		char c = *p;
+
+		if (c && c != '/')
+			continue;
+		*p = 0;
+		if (mkdir(d, 0700) < 0 && errno != EEXIST)
+			return rk_err_sys(err, "cannot make directory %s", d);
+		*p = c;
+		if (!c)
+			return 0;
+	}
+}
+
+/* --- replacing --- */
+
+#define NEIGHBOUR ".rk3k-"
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+#define ACL "system.posix_acl_access"
+
+/* The system assigns security labels, and not every user may set them. */
+static bool is_ours(const char *name)
+{
+	return rk_streq(name, ACL) || rk_prefix(name, "user.");
+}
+
+static int copy_attribute(const char *from, int to, const char *name)
+{
+	ssize_t n = getxattr(from, name, NULL, 0);
+	rk_auto_buf value = RK_BUF_INIT_SECRET;
+
+	if (n >= 0)
+		n = getxattr(from, name, rk_buf_reserve(&value, (size_t)n), (size_t)n);
+	if (n < 0)
+		return errno == ENODATA ? 0 : -1;
+	return fsetxattr(to, name, value.s, (size_t)n, 0) == 0 || !is_ours(name) ? 0 : -1;
+}
+
+/* The ACL and the other extended attributes of the file that is replaced. Without its ACL the mode of
+ * such a file would give its group what the ACL gave to somebody else; and one that the neighbour got
+ * from its directory would grant rights that did not exist before. */
+static int copy_attributes(const char *from, int to)
+{
+	ssize_t n = listxattr(from, NULL, 0);
+	rk_auto_buf names = RK_BUF_INIT;
+
+	if (fremovexattr(to, ACL) < 0 && errno != ENODATA && errno != ENOTSUP)
+		return -1;
+	if (n > 0)
+		n = listxattr(from, rk_buf_reserve(&names, (size_t)n + 1), (size_t)n);
+	if (n < 0)
+		return errno == ENOTSUP ? 0 : -1;
+	rk_buf_grow(&names, n > 0 ? (size_t)n : 0);
+	for (const char *name = names.s; name < names.s + names.len; name += strlen(name) + 1)
+		if (copy_attribute(from, to, name) < 0)
+			return -1;
+	return 0;
+}
+
+/* Fill the neighbour: mode and owner first, so that the bytes are never more open than the file
+ * they replace; an owner that cannot be kept is an error, not a silent change. */
+static int fill_neighbour(
+	int fd, const void *p, size_t n, mode_t mode, const struct stat *old, const char *target)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) < 0)
+		return -1;
+	if (old && (now.st_uid != old->st_uid || now.st_gid != old->st_gid) &&
+		fchown(fd, old->st_uid, old->st_gid) < 0)
+		return -1;
+	if (old && copy_attributes(target, fd) < 0)
+		return -1;
+	if (fchmod(fd, old ? old->st_mode & 07777 : mode) < 0)
+		return -1;
+	return write_all(fd, p, n) < 0 || fsync(fd) < 0 ? -1 : 0;
+}
+
+static void sync_dir(const char *dir)
+{
+	rk_auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		fsync(fd); /* best effort: the rename itself is already atomic */
+}
+
+/* Locked as long as it is open, so that remove_left leaves it alone; one that it has removed before
+ * it was locked is made again. */
+static int make_neighbour(char *template)
+{
+	size_t n = strlen(template) - 6;
+
+	for (;;) {
+		struct stat st;
+		int fd = mkostemp(template, O_CLOEXEC);
+
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink)
+			return fd;
+		close(fd);
+		memcpy(template + n, "XXXXXX", 6);
+	}
+}
+
+static int rename_over(const char *tmp, const char *target, struct rk_err *err)
+{
+	if (rename(tmp, target) == 0)
+		return 0;
+	if (errno == EBUSY || errno == EXDEV) {
+		rk_err_set(err, RK_CONFLICT,
+			"cannot replace %s: it is a mount point, so it cannot be renamed over",
+			target);
+		return rk_err_hint(err, "mount the directory instead of the file");
+	}
+	return rk_err_sys(err, "cannot replace %s", target);
+}
+
+/* Remove neighbours that a killed program has left: they hold what the file holds, keys included. A
+ * living one is locked. */
+static void remove_left(const char *target, const char *dir)
+{
+	rk_auto_free char *prefix = rk_asprintf("%s" NEIGHBOUR, base_of(target));
+	size_t n = strlen(prefix);
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		rk_auto_free char *path = NULL;
+		rk_auto_close int fd = -1;
+		struct stat st;
+
+		if (strncmp(e->d_name, prefix, n) != 0 || strlen(e->d_name) != n + 6)
+			continue;
+		path = rk_asprintf("%s/%s", dir, e->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int replace(
+	const char *target, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+{
+	rk_auto_free char *dir = dir_of(target);
+	rk_auto_free char *tmp = rk_asprintf("%s" NEIGHBOUR "XXXXXX", target);
+	rk_auto_close int fd = -1;
+	struct stat st;
+	bool exists = stat(target, &st) == 0;
+	int rc = -1;
+
+	if (exists && !S_ISREG(st.st_mode))
+		return rk_err_set(err, RK_FAIL, "%s is not a regular file", target);
+	if (exists && rk_file_holds(target, n, 0, p, n))
+		return 0;
+	if (make_dirs(dir, err) < 0)
+		return -1;
+	remove_left(target, dir);
+	fd = make_vanishing(tmp, make_neighbour);
+	if (fd < 0) {
+		rk_err_sys(err, "cannot write beside %s", target);
+		return rk_err_hint(err, "make the directory %s writable", dir);
+	}
+	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL, target) < 0)
+		rk_err_sys(err, "cannot write %s", target);
+	else
+		rc = rename_over(tmp, target, err);
+	if (rc < 0)
+		unlink(tmp);
+	vanish_forget(tmp);
+	if (rc < 0)
+		return -1;
+	sync_dir(dir);
+	*changed = true;
+	return 0;
+}
+
+int rk_file_replace(
+	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+{
+	rk_auto_free char *target = real_target(path);
+	bool ignored;
+
+	changed = changed ? changed : &ignored;
+	*changed = false;
+	if (!target)
+		return rk_err_sys(err, "cannot write %s", path);
+	return replace(target, p, n, mode, changed, err);
+}
+
+/* --- clientcmd's lock --- */
+
+struct rk_lock {
+	size_t n;
+	char *path[];
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int make_lock(char *path)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static int lock_one(char *lock, int wait_ms, struct rk_err *err)
+{
+	rk_auto_free char *dir = dir_of(lock);
+
+	if (make_dirs(dir, err) < 0)
+		return -1;
+	for (int waited = 0;; waited += 50) {
+		if (make_vanishing(lock, make_lock) >= 0)
+			return 0;
+		if (errno != EEXIST)
+			return rk_err_sys(err, "cannot make the lock %s", lock);
+		if (waited >= wait_ms) {
+			rk_err_set(err, RK_CONFLICT, "%s is held by another process", lock);
+			rk_err_reason(err, RK_REASON_LOCKED);
+			return rk_err_hint(
+				err, "if no kubectl or rk3k is running, remove it: rm -f %s", lock);
+		}
+		usleep(50000);
+	}
+}
+
+/* Two spellings of one file must not block each other. */
+static bool same_lock(const char *x, const char *y)
+{
+	rk_auto_free char *dx = dir_of(x), *dy = dir_of(y);
+	struct stat a, b;
+
+	return strcmp(base_of(x), base_of(y)) == 0 && stat(dx, &a) == 0 && stat(dy, &b) == 0 &&
+	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* All lock names: each path as spelled, and its real path when that differs; sorted, unique. */
+static size_t lock_names(const char *const *paths, size_t n, char **names)
+{
+	size_t count = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		rk_auto_free char *real = real_target(paths[i]);
+
+		names[count++] = rk_asprintf("%s.lock", paths[i]);
+		if (real && strcmp(real, paths[i]) != 0)
+			names[count++] = rk_asprintf("%s.lock", real);
+	}
+	qsort(names, count, sizeof(*names), by_bytes);
+	for (size_t i = 0; i < count; i++) {
+		bool twin = false;
+
+		for (size_t k = 0; k < kept && !twin; k++)
+			twin = same_lock(names[i], names[k]);
+		if (twin)
+			free(names[i]);
+		else
+			names[kept++] = names[i];
+	}
+	return kept;
+}
+
+int rk_file_lock(
+	struct rk_lock **out, const char *const *paths, size_t n, int wait_ms, struct rk_err *err)
+{
+	struct rk_lock *l = rk_calloc(1, sizeof(*l) + 2 * n * sizeof(l->path[0]));
+	char **names = rk_calloc(2 * n + 1, sizeof(*names));
+	size_t count = lock_names(paths, n, names), i;
+	int rc = 0;
+
+	*out = NULL;
+	for (i = 0; i < count && rc == 0; i++) {
+		rc = lock_one(names[i], wait_ms, err);
+		if (rc == 0)
+			l->path[l->n++] = rk_strdup(names[i]);
+	}
+	for (i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	if (rc < 0) {
+		rk_file_unlock(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
+void rk_file_unlock(struct rk_lock *l)
+{
+	if (!l)
+		return;
+	while (l->n > 0) {
+		char *p = l->path[--l->n];
+		sigset_t old;
+
+		/* a signal in between would unlink the next owner's lock */
+		hold_signals(&old);
+		unlink(p);
+		vanish_forget(p);
+		release_signals(&old);
+		free(p);
+	}
+	free(l);
+}
+
+/* --- temporary directory --- */
+
+static int make_dir(char *template)
+{
+	return mkdtemp(template) ? 0 : -1;
+}
+
+static void close_all_but(int fd)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+
+	for (int i = 0; i < (max > 0 && max < 4096 ? max : 4096); i++)
+		if (i != fd)
+			close(i);
+}
+
+static void remove_all_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	rmdir(dir);
+}
+
+/* Waits for the end of the pipe, which comes when its other end's process has ended. */
+static RK_NORETURN void guard(const char *dir, int fd)
+{
+	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	char c;
+
+	for (size_t i = 0; i < RK_COUNT(sigs); i++)
+		signal(sigs[i], SIG_IGN);
+	setsid();
+	close_all_but(fd);
+	while (read(fd, &c, 1) < 0 && errno == EINTR)
+		;
+	remove_all_in(dir);
+	_exit(0);
+}
+
+/* SIGKILL runs no handler, so a separate process removes the directory afterwards. */
+static int start_guard(const char *dir, struct rk_err *err)
+{
+	int fds[2]; /* the second stays open until the end */
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return rk_err_sys(err, "pipe");
+	pid = fork();
+	if (pid == 0)
+		guard(dir, fds[0]);
+	close(fds[0]);
+	return pid < 0 ? rk_err_sys(err, "fork") : 0;
+}
+
+int rk_file_tempdir(char **path, struct rk_err *err)
+{
+	const char *dirs[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm", getenv("TMPDIR"), "/tmp"};
+
+	*path = NULL;
+	for (size_t i = 0; i < RK_COUNT(dirs); i++) {
+		rk_auto_free char *p = NULL;
+
+		if (!dirs[i] || !*dirs[i])
+			continue;
+		p = rk_asprintf("%s/rk3k-XXXXXX", dirs[i]);
+		if (make_vanishing(p, make_dir) < 0)
+			continue;
+		if (start_guard(p, err) < 0)
+			return -1;
+		*path = rk_steal(&p);
+		return 0;
+	}
+	return rk_err_sys(err, "cannot make a temporary directory in /dev/shm or /tmp");
+}

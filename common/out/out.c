@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+static struct {
+	const char *name;
+	int verbosity;
+	bool quiet, marked;
+	enum rk_color color;
+	bool stamped;
+} out = {.name = "rk3k"};
+
+/* Ours, so that it can be wiped: a kubeconfig goes through it. */
+static char stdout_buf[1 << 16];
+
+void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color)
+{
+	out.name = name;
+	out.verbosity = verbosity;
+	out.quiet = quiet;
+	out.color = color;
+	out.stamped = false;
+	out.marked = rk_streq(getenv(RK_VOICE_ENV), RK_VOICE_MARKS) && !isatty(STDERR_FILENO);
+	setvbuf(stdout, stdout_buf, _IOLBF, sizeof(stdout_buf));
+}
+
+bool rk_quiet(void)
+{
+	return out.quiet;
+}
+
+int rk_verbosity(void)
+{
+	return out.verbosity;
+}
+
+bool rk_out_marked(void)
+{
+	return out.marked;
+}
+
+/* --- text made harmless --- */
+
+void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
+{
+	static const char replacement[] = "\357\277\275";
+
+	while (n) {
+		uint32_t cp = 0;
+		size_t len = rk_utf8(s, n, &cp);
+
+		if (!len || rk_deceptive(cp)) {
+			rk_buf_puts(b, replacement);
+			len = len ? len : 1;
+		} else if (cp == '\n') {
+			rk_buf_puts(b, nl);
+		} else if (cp == '\t') {
+			rk_buf_putc(b, ' ');
+		} else if (cp < 0x20 || cp == 0x7f) {
+			rk_buf_putc(b, '^');
+			rk_buf_putc(b, (char)(cp ^ 0x40));
+		} else {
+			rk_buf_put(b, s, len);
+		}
+		s += len;
+		n -= len;
+	}
+}
+
+/* --- stdout --- */
+
+/* The reader of the pipe has seen enough: end as any filter does. */
+static void closed_pipe(void)
+{
+	rk_file_cleanup();
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
+static int write_errno; /* of the first write that failed */
+static bool note_closed_pipe;
+
+void rk_out_note_closed_pipe(void)
+{
+	note_closed_pipe = true;
+}
+
+static void write_failed(void)
+{
+	if (errno == EPIPE && !note_closed_pipe)
+		closed_pipe();
+	if (!write_errno)
+		write_errno = errno;
+}
+
+static void put(const char *s, size_t n)
+{
+	/* glibc returns n for a line it could not flush. */
+	if (n && (fwrite(s, 1, n, stdout) != n || ferror(stdout)))
+		write_failed();
+}
+
+void rk_print(const char *s)
+{
+	put(s, strlen(s));
+}
+
+void rk_print_buf(const struct rk_buf *b)
+{
+	put(b->s, b->len);
+}
+
+/* One conversion of a format: text becomes fit for a terminal and stays on its line. */
+static void put_one(struct rk_buf *b, const char *spec, va_list *ap)
+{
+	size_t n = strlen(spec);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+
+	if (spec[n - 1] == '%') {
+		rk_buf_putc(b, '%');
+	} else if (spec[n - 1] == 's') {
+		const char *s = va_arg(*ap, const char *);
+
+		rk_printable(&text, s ? s : "", s ? strlen(s) : 0, "^J");
+		rk_buf_addf(b, spec, text.s);
+	} else if (n > 2 && strchr("lzjt", spec[n - 2])) {
+		rk_buf_addf(b, spec, va_arg(*ap, long));
+	} else {
+		rk_buf_addf(b, spec, va_arg(*ap, int));
+	}
+}
+
+static void format(struct rk_buf *b, const char *fmt, va_list *ap)
+{
+	while (*fmt) {
+		size_t n = strcspn(fmt, "%");
+		char spec[16];
+
+		rk_buf_put(b, fmt, n);
+		fmt += n;
+		if (!*fmt)
+			return;
+		n = 1 + strspn(fmt + 1, "-0123456789lzjt") + 1;
+		snprintf(spec, sizeof(spec), "%.*s", (int)n, fmt);
+		put_one(b, spec, ap);
+		fmt += n;
+	}
+}
+
+void rk_printf(const char *fmt, ...)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	va_list ap;
+
+	va_start(ap, fmt);
+	format(&text, fmt, &ap);
+	va_end(ap);
+	rk_print_buf(&text);
+}
+
+static struct rk_err failed = RK_ERR_INIT;
+
+void rk_out_failed(const struct rk_err *err)
+{
+	failed = *err;
+}
+
+void rk_out_stamp(void)
+{
+	out.stamped = true;
+}
+
+void rk_event(const char *fmt, ...)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	char time[RK_STAMP_MAX];
+	va_list ap;
+
+	if (out.stamped) {
+		rk_out_stamp_now(false, time);
+		rk_buf_addf(&text, "%s ", time);
+	}
+	va_start(ap, fmt);
+	format(&text, fmt, &ap);
+	va_end(ap);
+	rk_print_buf(&text);
+}
+
+int rk_out_flush(struct rk_err *err)
+{
+	if (fflush(stdout) != 0)
+		write_failed();
+	rk_wipe(stdout_buf, sizeof(stdout_buf));
+	if (failed.code && err) {
+		*err = failed;
+		failed = (struct rk_err)RK_ERR_INIT;
+		return -1;
+	}
+	if (!write_errno)
+		return 0;
+	errno = write_errno;
+	write_errno = 0; /* said once */
+	if (errno == EPIPE)
+		return rk_err_set(err, 128 + SIGPIPE, "the reader of standard output is gone");
+	return rk_err_sys(err, "write error");
+}
+
+/* --- stderr --- */
+
+bool rk_out_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || !*term || rk_streq(term, "dumb");
+}
+
+bool rk_out_tty(void)
+{
+	return isatty(STDERR_FILENO) && !rk_out_dumb();
+}
+
+bool rk_out_color(void)
+{
+	if (out.color != RK_COLOR_AUTO)
+		return out.color == RK_COLOR_ALWAYS;
+	return rk_out_tty() && !getenv("NO_COLOR");
+}
+
+size_t rk_out_width(int fd)
+{
+	struct winsize w;
+	const char *columns = getenv("COLUMNS");
+	int64_t n;
+
+	if (!isatty(fd))
+		return 0;
+	if (columns && rk_parse_int(columns, 20, 1000, &n))
+		return (size_t)n;
+	if (ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col >= 20)
+		return w.ws_col;
+	return 80;
+}
+
+void rk_out_err(const struct rk_buf *b)
+{
+	const char *s = b->s;
+	size_t n = b->len;
+
+	while (n) {
+		ssize_t w = write(STDERR_FILENO, s, n);
+
+		if (w < 0 && errno != EINTR)
+			return;
+		if (w > 0) {
+			s += w;
+			n -= (size_t)w;
+		}
+	}
+}
+
+/* One message, whole in one write, so that lines of several processes do not mix. */
+static void say(const char *lead, const char *fmt, va_list ap)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+	char *text = NULL;
+	int n = vasprintf(&text, fmt, ap);
+
+	if (n < 0)
+		return;
+	rk_progress_hide(&line);
+	if (rk_out_tty())
+		rk_live_hide(&line);
+	rk_buf_puts(&line, lead);
+	rk_printable(&line, text, (size_t)n, "\n  ");
+	rk_buf_putc(&line, '\n');
+	if (rk_out_tty())
+		rk_live_show_again(&line);
+	rk_progress_show(&line);
+	rk_out_err(&line);
+	free(text);
+}
+
+static void say_named(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
+{
+	rk_auto_free char *lead = NULL;
+	char time[RK_STAMP_MAX] = "";
+
+	if (out.stamped)
+		rk_out_stamp_now(false, time);
+	lead = out.marked ? rk_asprintf("%c%c", RK_MARK, mark)
+			  : rk_asprintf("%s%s%s: %s", time, out.stamped ? " " : "", out.name, what);
+	say(lead, fmt, ap);
+}
+
+void rk_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet)
+		return;
+	va_start(ap, fmt);
+	say_named(RK_MARK_NOTE, "", fmt, ap);
+	va_end(ap);
+}
+
+void rk_aside(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet || out.marked)
+		return;
+	va_start(ap, fmt);
+	say_named(RK_MARK_NOTE, "", fmt, ap);
+	va_end(ap);
+}
+
+void rk_out_mark(enum rk_mark mark, const char *text)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+
+	rk_buf_addf(&line, "%c%c", RK_MARK, mark);
+	rk_printable(&line, text, strlen(text), " ");
+	rk_buf_putc(&line, '\n');
+	rk_out_err(&line);
+}
+
+void rk_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.quiet)
+		return;
+	va_start(ap, fmt);
+	if (out.marked)
+		say_named(RK_MARK_NOTE, "", fmt, ap);
+	else
+		say("", fmt, ap);
+	va_end(ap);
+}
+
+void rk_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_named(RK_MARK_WARNING, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void rk_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!out.verbosity)
+		return;
+	va_start(ap, fmt);
+	say_named(RK_MARK_NOTE, "debug: ", fmt, ap);
+	va_end(ap);
+}
+
+void rk_debug_line(const char *line)
+{
+	rk_debug("%s", line);
+}
+
+void rk_out_error(const struct rk_err *err)
+{
+	rk_auto_buf line = RK_BUF_INIT;
+
+	if (!err->msg[0])
+		return;
+	if (out.marked) {
+		rk_out_mark(RK_MARK_ERROR, err->msg);
+		if (err->hint[0])
+			rk_out_mark(RK_MARK_HINT, err->hint);
+		return;
+	}
+	rk_progress_hide(&line);
+	rk_buf_addf(&line, "%s: ", out.name);
+	rk_printable(&line, err->msg, strlen(err->msg), " ");
+	if (err->hint[0]) {
+		rk_buf_puts(&line, "; ");
+		rk_printable(&line, err->hint, strlen(err->hint), " ");
+	}
+	rk_buf_putc(&line, '\n');
+	rk_out_err(&line);
+}
+
+/* --- questions --- */
+
+static volatile sig_atomic_t ask_signal;
+
+static void on_ask_signal(int sig)
+{
+	ask_signal = sig;
+}
+
+static const int ask_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+
+/* While the echo is off, a signal must first turn it on again: it is noted, ends the wait for a key,
+ * and the old handler has it afterwards (as OpenSSH's readpassphrase does). It is let in only
+ * while we wait, or it could come just before the wait and be forgotten in it. */
+struct held_signals {
+	struct sigaction old[RK_COUNT(ask_signals)];
+	sigset_t mask;
+};
+
+static void hold_signals(struct held_signals *h)
+{
+	struct sigaction sa = {.sa_handler = on_ask_signal};
+	sigset_t held;
+
+	ask_signal = 0;
+	sigemptyset(&held);
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaddset(&held, ask_signals[i]);
+	sigprocmask(SIG_BLOCK, &held, &h->mask);
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaction(ask_signals[i], &sa, &h->old[i]);
+}
+
+static void release_signals(const struct held_signals *h)
+{
+	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
+		sigaction(ask_signals[i], &h->old[i], NULL);
+	sigprocmask(SIG_SETMASK, &h->mask, NULL);
+	if (ask_signal)
+		raise(ask_signal);
+	ask_signal = 0;
+}
+
+/* Until there is something to read; false when a signal came. mask: the signals held meanwhile. */
+static bool wait_for_key(int tty, const sigset_t *mask)
+{
+	struct pollfd p = {.fd = tty, .events = POLLIN};
+
+	while (ppoll(&p, 1, NULL, mask) < 0)
+		if (errno != EINTR || ask_signal)
+			return false;
+	return true;
+}
+
+/* A line without its end; false at end of input or on a signal. */
+static bool read_line(int tty, const sigset_t *mask, struct rk_buf *answer)
+{
+	char c;
+	ssize_t n = 0;
+
+	while (wait_for_key(tty, mask) && (n = read(tty, &c, 1)) == 1 && c != '\n')
+		if (answer->len < 4096)
+			rk_buf_putc(answer, c);
+	return n == 1 && c == '\n';
+}
+
+static bool put_question(int tty, const char *question)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+
+	rk_progress_hide(&text);
+	rk_printable(&text, question, strlen(question), " ");
+	rk_buf_putc(&text, ' ');
+	return write(tty, text.s, text.len) == (ssize_t)text.len;
+}
+
+static bool ask_shown(int tty, const char *question, struct rk_buf *answer)
+{
+	return put_question(tty, question) && read_line(tty, NULL, answer);
+}
+
+/* The echo goes off before the question is seen, and comes back whatever happens. */
+static bool ask_hidden(int tty, const char *question, struct rk_buf *answer)
+{
+	struct held_signals held;
+	struct termios shown, hidden;
+	bool ok, echo = tcgetattr(tty, &shown) == 0;
+
+	hidden = shown;
+	hidden.c_lflag &= (tcflag_t)~ECHO;
+	hold_signals(&held);
+	if (echo)
+		tcsetattr(tty, TCSAFLUSH, &hidden);
+	ok = put_question(tty, question) && read_line(tty, &held.mask, answer);
+	if (echo)
+		tcsetattr(tty, TCSAFLUSH, &shown);
+	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
+		ok = false;
+	release_signals(&held);
+	return ok;
+}
+
+int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err)
+{
+	rk_auto_close int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (tty < 0)
+		return rk_err_set(err, RK_USAGE, "no terminal to ask on: %s", question);
+	rk_buf_reset(answer);
+	if (!(hidden ? ask_hidden : ask_shown)(tty, question, answer))
+		return rk_err_set(err, RK_FAIL, "no answer to: %s", question);
+	return 0;
+}
+
+int rk_confirm(const char *question, struct rk_err *err)
+{
+	rk_auto_buf answer = RK_BUF_INIT;
+	rk_auto_free char *text = rk_asprintf("%s [y/N]", question);
+
+	if (rk_ask(text, false, &answer, err) < 0)
+		return err && err->code == RK_USAGE
+			       ? rk_err_hint(err, "use --yes to skip this prompt")
+			       : -1;
+	return rk_streq(answer.s, "y") || rk_streq(answer.s, "Y") || rk_streq(answer.s, "yes");
+}
+
+void rk_out_stamp_now(bool brief, char stamp[RK_STAMP_MAX])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n;
+
+	if (!localtime_r(&now, &tm)) {
+		rk_time_format(now, stamp);
+		return;
+	}
+	n = strftime(stamp, RK_STAMP_MAX - 2, brief ? "%H:%M:%S" : "%Y-%m-%dT%H:%M:%S%z", &tm);
+	if (brief || n < 5)
+		return;
+	memmove(stamp + n - 1, stamp + n - 2, 3); /* +0100 becomes +01:00 */
+	stamp[n - 2] = ':';
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+/* -o jsonpath and -o custom-columns: a tree printed by a template of the user's. */
+#include "internal.h"
+
+#include "os/os.h"
+#include "data/data.h"
+
+enum { COLUMNS_MAX = 64, FILE_MAX = 1 << 14 };
+
+/* What was asked for; one in a process, as there is one standard output. */
+static struct {
+	struct rk_jsonpath *path; /* of jsonpath */
+	bool as_json, headers;
+	size_t n; /* of custom-columns */
+	char *head[COLUMNS_MAX];
+	struct rk_jsonpath *column[COLUMNS_MAX];
+} template;
+
+bool rk_out_is_template(const char *text, bool *known)
+{
+	static const char *const names[] = {"jsonpath", "jsonpath-as-json", "jsonpath-file",
+		"custom-columns", "custom-columns-file", "go-template", "go-template-file",
+		"template", "templatefile"};
+	size_t n = strcspn(text, "=");
+
+	for (size_t i = 0; i < RK_COUNT(names); i++) {
+		*known = i < 5;
+		if (strlen(names[i]) == n && strncmp(names[i], text, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* --- reading --- */
+
+/* "HEADER:PATH". */
+static int add_column(const char *spec, size_t n, struct rk_err *err)
+{
+	rk_auto_free char *text = rk_strndup(spec, n);
+	char *colon = strchr(text, ':');
+
+	if (template.n == COLUMNS_MAX)
+		return rk_err_set(
+			err, RK_USAGE, "custom-columns: more than %d columns", COLUMNS_MAX);
+	if (!colon || colon == text || !colon[1])
+		return rk_err_set(err, RK_USAGE,
+			"custom-columns: \"%.100s\" is not HEADER:PATH, for example NAME:.name",
+			text);
+	if (rk_jsonpath_parse_one(colon + 1, &template.column[template.n], err) < 0)
+		return -1;
+	template.head[template.n++] = rk_strndup(text, (size_t)(colon - text));
+	return 0;
+}
+
+/* A comma inside of brackets or quotes belongs to the path. */
+static size_t column_len(const char *s)
+{
+	int depth = 0;
+	char quote = 0;
+	size_t i;
+
+	for (i = 0; s[i] && (s[i] != ',' || depth > 0 || quote); i++) {
+		if (quote)
+			quote = s[i] == quote ? 0 : quote;
+		else if (s[i] == '"' || s[i] == '\'')
+			quote = s[i];
+		else
+			depth += (s[i] == '[') - (s[i] == ']');
+	}
+	return i;
+}
+
+static int read_columns(const char *spec, struct rk_err *err)
+{
+	for (;;) {
+		size_t n = column_len(spec);
+
+		if (add_column(spec, n, err) < 0)
+			return -1;
+		if (!spec[n])
+			return 0;
+		spec += n + 1;
+	}
+}
+
+/* Of the file the first line holds the headers and the second the paths, apart by blanks. */
+static int read_columns_file(char *text, struct rk_err *err)
+{
+	char *save[2] = {NULL}, *head = strtok_r(text, "\n", &save[0]);
+	char *paths = strtok_r(NULL, "\n", &save[0]), *h, *p;
+
+	h = head ? strtok_r(head, " \t\r", &save[0]) : NULL;
+	p = paths ? strtok_r(paths, " \t\r", &save[1]) : NULL;
+	for (; h && p;
+		h = strtok_r(NULL, " \t\r", &save[0]), p = strtok_r(NULL, " \t\r", &save[1])) {
+		rk_auto_free char *spec = rk_asprintf("%s:%s", h, p);
+
+		if (add_column(spec, strlen(spec), err) < 0)
+			return -1;
+	}
+	if (!template.n || h || p)
+		return rk_err_set(err, RK_USAGE,
+			"custom-columns-file: expected a line of headers and a line of as many "
+			"paths");
+	return 0;
+}
+
+int rk_out_template(const char *text, bool headers, struct rk_err *err)
+{
+	const char *value = strchr(text, '=');
+	bool columns = rk_prefix(text, "custom-columns");
+	rk_auto_buf file = RK_BUF_INIT;
+
+	template.headers = headers;
+	template.as_json = rk_prefix(text, "jsonpath-as-json");
+	if (!value || !value[1]) {
+		rk_err_set(
+			err, RK_USAGE, "-o %.*s: no template given", (int)strcspn(text, "="), text);
+		return rk_err_hint(err, "for example -o %s",
+			columns ? "custom-columns=NAME:.name" : "jsonpath='{.name}'");
+	}
+	value++;
+	if (rk_prefix(text, "jsonpath-file=") || rk_prefix(text, "custom-columns-file=")) {
+		if (rk_file_read(value, FILE_MAX, &file, err) < 0)
+			return -1;
+		if (columns)
+			return read_columns_file(file.s, err);
+		value = file.s;
+	}
+	return columns ? read_columns(value, err) : rk_jsonpath_parse(value, &template.path, err);
+}
+
+/* --- printing --- */
+
+/* As a script gets it; on a terminal no value can move the cursor. */
+static void print_raw(const struct rk_buf *b)
+{
+	rk_auto_buf safe = RK_BUF_INIT_SECRET;
+
+	for (const char *s = b->s, *end = b->s + b->len; s < end;) {
+		const char *tab = memchr(s, '\t', (size_t)(end - s));
+		size_t n = (size_t)((tab ? tab : end) - s);
+
+		rk_printable(&safe, s, n, "\n");
+		if (tab)
+			rk_buf_putc(&safe, '\t');
+		s += n + 1;
+	}
+	rk_print_buf(isatty(STDOUT_FILENO) ? &safe : b);
+}
+
+static int print_path(const struct rk_val *v, struct rk_err *err)
+{
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *all = rk_seq(d);
+	struct rk_found found = {0};
+	int r;
+
+	if (!template.as_json) {
+		r = rk_jsonpath_print(template.path, v, &b, err);
+	} else {
+		r = rk_jsonpath_find(template.path, v, &found, err);
+		for (size_t i = 0; r == 0 && i < found.n; i++)
+			rk_append(all, rk_copy(d, found.v[i]));
+		rk_json_write(all, RK_JSON_PRETTY, &b);
+		rk_found_release(&found);
+	}
+	if (r == 0)
+		print_raw(&b);
+	return r;
+}
+
+static int print_row(struct rk_table *t, const struct rk_val *v, struct rk_err *err)
+{
+	struct rk_buf cells[COLUMNS_MAX];
+	const char *text[COLUMNS_MAX] = {NULL};
+	int r = 0;
+
+	for (size_t i = 0; i < template.n; i++) {
+		struct rk_found found = {0};
+
+		cells[i] = (struct rk_buf)RK_BUF_INIT_SECRET;
+		if (r == 0)
+			r = rk_jsonpath_find(template.column[i], v, &found, err);
+		for (size_t j = 0; r == 0 && j < found.n; j++) {
+			rk_buf_puts(&cells[i], j ? "," : "");
+			rk_jsonpath_text(found.v[j], &cells[i]);
+		}
+		text[i] = found.n ? cells[i].s : NULL;
+		rk_found_release(&found);
+	}
+	if (r == 0)
+		rk_table_cells(t, text);
+	for (size_t i = 0; i < template.n; i++)
+		rk_buf_release(&cells[i]);
+	return r;
+}
+
+/* The list that a tree is, or has under one of these names, or the tree alone. */
+static const struct rk_val *rows_of(const struct rk_val *v)
+{
+	static const char *const names[] = {"items", "checks"};
+
+	for (size_t i = 0; i < RK_COUNT(names); i++) {
+		const struct rk_val *rows = rk_get(v, names[i], NULL);
+
+		if (rows && rows->kind == RK_SEQ)
+			return rows;
+	}
+	return v->kind == RK_SEQ ? v : NULL;
+}
+
+static int print_columns(const struct rk_val *v, struct rk_err *err)
+{
+	struct rk_table *t = rk_table_new((const char *const *)template.head, template.n);
+	const struct rk_val *rows = rows_of(v);
+	int r = rows ? 0 : print_row(t, v, err);
+
+	rk_each (row, rows)
+		if (r == 0)
+			r = print_row(t, row, err);
+	if (r == 0)
+		rk_table_print(t, RK_FMT_TABLE, template.headers);
+	rk_table_free(t);
+	return r;
+}
+
+bool rk_print_by_template(const struct rk_val *v)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	if (!template.path && !template.n)
+		return false;
+	if ((template.path ? print_path(v, &err) : print_columns(v, &err)) < 0)
+		rk_out_failed(&err);
+	return true;
+}

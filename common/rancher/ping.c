@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Asks https://HOST/ping, and tells a bad answer from one that cannot be had from this machine. */
+#include "rancher.h"
+
+#include "tls/tls.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+
+#define CONNECT_MS 3000
+#define ANSWER_MS  5000
+#define BODY_MAX   ((size_t)1 << 16)
+
+/* Whether no server has been reached: DNS, routing or a firewall between here and there. */
+static bool is_unreached(const struct rk_err *err, const struct rk_http *h)
+{
+	static const enum rk_reason reasons[] = {
+		RK_REASON_RESOLVE, RK_REASON_UNREACHABLE, RK_REASON_PROXY};
+	struct rk_cert *seen = NULL;
+
+	for (size_t i = 0; i < RK_COUNT(reasons); i++)
+		if (err->reason == reasons[i])
+			return true;
+	if (err->reason != RK_REASON_TIMEOUT)
+		return false;
+	if (!h || rk_http_peer(h, &seen, NULL) < 0)
+		return true;
+	rk_cert_free(seen); /* a handshake took place, then nothing came */
+	return false;
+}
+
+static void explain(struct rk_ping *p, const char *fmt, ...) RK_PRINTF(2, 3);
+
+static void explain(struct rk_ping *p, const char *fmt, ...)
+{
+	int n = snprintf(p->why, sizeof(p->why), "https://%.253s: ", p->host);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->why + n, sizeof(p->why) - (size_t)n, fmt, ap);
+	va_end(ap);
+}
+
+static void judge(struct rk_ping *p, const struct rk_http_res *res)
+{
+	p->status = res->status;
+	p->state = RK_PING_FAILS;
+	if (res->status == 200 && rk_prefix(res->body.s, "pong")) {
+		p->state = RK_PING_ANSWERS;
+		p->why[0] = '\0';
+	} else if (res->status == 404)
+		explain(p, "the ingress controller knows no such host (404)");
+	else if (res->status == 502 || res->status == 503 || res->status == 504)
+		explain(p, "the ingress controller reaches nothing behind it (%d)", res->status);
+	else if (res->status >= 300 && res->status < 400)
+		explain(p, "/ping redirects to %.300s", res->location);
+	else
+		explain(p, "/ping answers HTTP %d, and not as Rancher does", res->status);
+}
+
+static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_ping *p)
+{
+	rk_auto_free char *base = rk_asprintf("https://%s", p->host);
+	struct rk_http_conf conf = {.base = base,
+		.ca = c->ca_len ? c->ca : NULL,
+		.ca_len = c->ca_len,
+		.resolve = resolve,
+		.connect_ms = c->connect_ms ? c->connect_ms : CONNECT_MS,
+		.request_ms = c->request_ms ? c->request_ms : ANSWER_MS};
+	struct rk_http_req req = {.path = "/ping", .accept = "*/*", .max = BODY_MAX};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
+
+	p->err = (struct rk_err)RK_ERR_INIT;
+	p->status = 0;
+	if (rk_http_new(&h, &conf, &p->err) == 0 && rk_http_do(h, &req, &res, &p->err) == 0) {
+		judge(p, &res);
+		return;
+	}
+	p->state = is_unreached(&p->err, h) ? RK_PING_UNKNOWN : RK_PING_FAILS;
+	snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, p->err.msg);
+}
+
+/* The addresses that the ingress controller publishes; an address that is not an IP needs DNS, too. */
+static bool add_resolve(const struct rk_ping_conf *c, const struct rk_ping *p, const char *address,
+	struct rk_buf *out)
+{
+	unsigned char ip[16];
+	bool v6 = inet_pton(AF_INET6, address, ip) == 1;
+
+	if (!v6 && inet_pton(AF_INET, address, ip) != 1)
+		return false;
+	rk_buf_addf(out, "%s%s%s:443:%s%s%s", c->resolve ? c->resolve : "", c->resolve ? " " : "",
+		p->host, v6 ? "[" : "", address, v6 ? "]" : "");
+	return true;
+}
+
+void rk_rancher_ping(const struct rk_ping_conf *c, const char *host, struct rk_ping *p)
+{
+	char why[sizeof(p->why)];
+
+	*p = (struct rk_ping){.host = host};
+	ask(c, c->resolve, p);
+	for (size_t i = 0; c->addresses && i < c->addresses->n && p->state == RK_PING_UNKNOWN;
+		i++) {
+		rk_auto_buf resolve = RK_BUF_INIT;
+		struct rk_ping again = {.host = host};
+
+		if (!add_resolve(c, p, c->addresses->v[i], &resolve))
+			continue;
+		ask(c, resolve.s, &again);
+		if (again.state == RK_PING_UNKNOWN)
+			continue;
+		memcpy(why, p->why, sizeof(why));
+		*p = again;
+		snprintf(p->detour, sizeof(p->detour), "%.300s", why);
+		snprintf(p->address, sizeof(p->address), "%s", c->addresses->v[i]);
+	}
+}
+
+const char *rk_ping_word(enum rk_ping_state s)
+{
+	static const char *const words[] = {"unknown", "answers", "fails"};
+
+	return words[s];
+}

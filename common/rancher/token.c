@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+/* API tokens of both kinds. */
+#include "internal.h"
+#include "out/out.h"
+
+#define EXT	   "ext/"
+#define MAKE	   "make an API token"
+#define EXT_TOKENS "/apis/ext.cattle.io/v1/tokens"
+
+void rk_rancher_token_release(struct rk_rancher_token *t)
+{
+	rk_free_secret(t->value);
+	free(t->name);
+	free(t->description);
+	*t = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+}
+
+static bool is_token_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.';
+}
+
+char *rk_rancher_token_name(const char *value)
+{
+	const char *p = value + (rk_prefix(value, EXT) ? strlen(EXT) : 0), *colon = strchr(p, ':');
+
+	if (!colon || colon == p || !colon[1])
+		return NULL;
+	for (const char *c = p; *c; c++)
+		if (c != colon && !is_token_char(*c))
+			return NULL;
+	return rk_strndup(value, (size_t)(colon - value));
+}
+
+/* --- parsing --- */
+
+static const char *if_set(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+/* When it ends: the server's word, else reckoned, since a new Norman token has no expiresAt yet. */
+static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
+{
+	int64_t t = if_set(at) ? rk_time_parse(at) : -1;
+
+	if (t >= 0)
+		return t;
+	if (ttl_ms == 0)
+		return RK_RANCHER_NEVER;
+	return created_ms > 0 && ttl_ms > 0 ? (created_ms + ttl_ms) / 1000 : RK_RANCHER_UNKNOWN;
+}
+
+static int no_token(struct rk_err *err)
+{
+	return rk_err_set(err, RK_FAIL, "the answer is not a token");
+}
+
+static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
+{
+	const char *name = NULL, *bearer = NULL, *secret = NULL, *about = NULL, *ends = NULL;
+	const char *cluster = NULL;
+	bool enabled = true, expired = false;
+
+	if (rk_want_bool(v, &t->current, err, "status", "current", NULL) < 0)
+		return -1;
+	if (rk_want_str(v, &name, err, "metadata", "name", NULL) < 0 ||
+		rk_want_str(v, &bearer, err, "status", "bearerToken", NULL) < 0 ||
+		rk_want_str(v, &secret, err, "status", "value", NULL) < 0 ||
+		rk_want_str(v, &about, err, "spec", "description", NULL) < 0 ||
+		rk_want_str(v, &cluster, err, "spec", "clusterName", NULL) < 0 ||
+		rk_want_str(v, &ends, err, "status", "expiresAt", NULL) < 0 ||
+		rk_want_int(v, &t->ttl_ms, err, "spec", "ttl", NULL) < 0 ||
+		rk_want_bool(v, &enabled, err, "spec", "enabled", NULL) < 0 ||
+		rk_want_bool(v, &expired, err, "status", "expired", NULL) < 0)
+		return -1;
+	if (!if_set(name))
+		return no_token(err);
+	t->name = rk_asprintf(EXT "%s", name);
+	if (if_set(bearer))
+		t->value = rk_strdup(bearer);
+	else if (if_set(secret)) /* 2.12 has no bearerToken */
+		t->value = rk_asprintf(EXT "%s:%s", name, secret);
+	t->description = rk_strdup(about ? about : "");
+	t->expires = expiry(ends, 0, t->ttl_ms);
+	t->scoped = if_set(cluster) != NULL;
+	t->live = enabled && !expired;
+	return 0;
+}
+
+static int parse_norman(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
+{
+	const char *name = NULL, *id = NULL, *token = NULL, *about = NULL, *ends = NULL;
+	const char *cluster = NULL;
+	bool enabled = true, expired = false;
+	int64_t created_ms = 0;
+
+	if (rk_want_str(v, &name, err, "name", NULL) < 0 ||
+		rk_want_str(v, &id, err, "id", NULL) < 0 ||
+		rk_want_str(v, &token, err, "token", NULL) < 0 ||
+		rk_want_str(v, &about, err, "description", NULL) < 0 ||
+		rk_want_str(v, &cluster, err, "clusterId", NULL) < 0 ||
+		rk_want_str(v, &ends, err, "expiresAt", NULL) < 0 ||
+		rk_want_int(v, &created_ms, err, "createdTS", NULL) < 0 ||
+		rk_want_int(v, &t->ttl_ms, err, "ttl", NULL) < 0 ||
+		rk_want_bool(v, &enabled, err, "enabled", NULL) < 0 ||
+		rk_want_bool(v, &t->current, err, "current", NULL) < 0 ||
+		rk_want_bool(v, &expired, err, "expired", NULL) < 0)
+		return -1;
+	name = if_set(name) ? name : if_set(id);
+	if (!name)
+		return no_token(err);
+	t->name = rk_strdup(name);
+	t->value = if_set(token) ? rk_strdup(token) : NULL;
+	t->description = rk_strdup(about ? about : "");
+	t->expires = expiry(ends, created_ms, t->ttl_ms);
+	t->scoped = if_set(cluster) != NULL;
+	t->live = enabled && !expired && t->ttl_ms >= 0;
+	return 0;
+}
+
+int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out, struct rk_err *err)
+{
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	return rk_get(v, "metadata", NULL) ? parse_ext(v, out, err) : parse_norman(v, out, err);
+}
+
+/* --- making, reading, deleting --- */
+
+/* The longest the server gives, as Norman wants it: 0 means 90 days or the maximum, depending on
+ * the version, so the maximum is asked for by its number. */
+static int longest(struct rk_rancher *r, int64_t *ttl_ms, struct rk_err *err)
+{
+	rk_auto_free char *text = NULL;
+	int64_t minutes;
+
+	*ttl_ms = 0;
+	if (rk_rancher_setting(r, RK_RANCHER_MAX_TTL, &text, err) < 0) {
+		if (!err->http)
+			return -1;
+		rk_err_clear(
+			err); /* without permission to read it, the token gets the server's default */
+		return 0;
+	}
+	if (rk_parse_int(text, 0, INT64_MAX / 60000, &minutes))
+		*ttl_ms = minutes * 60000;
+	return 0;
+}
+
+static int make_norman(struct rk_rancher *r, const char *description, int64_t ttl_ms,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *body = rk_map(d);
+
+	rk_set_str(d, body, "type", "token");
+	rk_set_str(d, body, "description", description);
+	rk_set_int(d, body, "ttl", ttl_ms);
+	return rk_rancher_json(r, "POST", "/v3/tokens", body, MAKE, d, out, err);
+}
+
+static int make_ext(struct rk_rancher *r, const char *description, int64_t ttl_ms, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *body = rk_map(d), *spec = rk_map_at(d, body, "spec", NULL);
+
+	rk_set_str(d, body, "apiVersion", "ext.cattle.io/v1");
+	rk_set_str(d, body, "kind", "Token");
+	rk_set_str(d, spec, "description", description);
+	rk_set_int(d, spec, "ttl", ttl_ms);
+	return rk_rancher_json(r, "POST", EXT_TOKENS, body, MAKE, d, out, err);
+}
+
+static bool uses_ext(const struct rk_rancher *r)
+{
+	return r->token && rk_prefix(r->token, EXT);
+}
+
+int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
+	struct rk_rancher_token *out, bool *maybe, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_free char *name = NULL;
+	struct rk_val *v;
+	int rc;
+
+	*maybe = false;
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	if (ttl_ms <= 0 && longest(r, &ttl_ms, err) < 0)
+		return -1;
+	rc = make_norman(r, description, ttl_ms, d, &v, err);
+	if (rc < 0 && (rk_rancher_lacks(err) || (err->http == 401 && uses_ext(r)))) {
+		rk_err_clear(err);
+		rc = make_ext(r, description, ttl_ms, d, &v, err);
+	}
+	*maybe = rc == 0 || rk_rancher_maybe_done(err);
+	if (rc < 0)
+		return -1;
+	if (rk_rancher_token_parse(v, out, err) < 0)
+		return rk_rancher_malformed(r, MAKE, err);
+	name = out->value ? rk_rancher_token_name(out->value) : NULL;
+	if (!rk_streq(name, out->name))
+		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds none", r->base, MAKE);
+	*maybe = false;
+	return 0;
+}
+
+static char *token_path(const char *name)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+	bool ext = rk_prefix(name, EXT);
+
+	rk_buf_puts(&path, ext ? EXT_TOKENS "/" : "/v3/tokens/");
+	rk_urlencode(&path, name + (ext ? strlen(EXT) : 0));
+	return rk_buf_detach(&path);
+}
+
+int rk_rancher_token_get(
+	struct rk_rancher *r, const char *name, struct rk_rancher_token *out, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_free char *path = token_path(name), *what = rk_asprintf("read token %s", name);
+	struct rk_val *v;
+
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
+		return -1;
+	if (rk_rancher_token_parse(v, out, err) < 0)
+		return rk_rancher_malformed(r, what, err);
+	if (!rk_streq(out->name, name)) {
+		rk_rancher_token_release(out);
+		return rk_err_set(err, RK_FAIL,
+			"%s: %s: unexpected answer: it is about another token", r->base, what);
+	}
+	return 0;
+}
+
+static int delete_at(
+	struct rk_rancher *r, const char *path, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_free char *what = rk_asprintf("delete token %s", name);
+	int rc = rk_rancher_call(r, "DELETE", path, NULL, what, &res, err);
+
+	if (gone)
+		*gone = rc < 0 && res.status == 404;
+	if (rc < 0 && res.status == 404) {
+		rk_err_clear(err);
+		return 0;
+	}
+	return rc;
+}
+
+int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_free char *path = token_path(name);
+
+	return delete_at(r, path, name, gone, err);
+}
+
+/* Norman shows everyone only his own tokens; the management cluster's API obeys RBAC instead. */
+int rk_rancher_token_delete_any(
+	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+
+	if (rk_prefix(name, EXT))
+		return rk_rancher_token_delete(r, name, gone, err);
+	rk_buf_puts(&path, "/apis/management.cattle.io/v3/tokens/");
+	rk_urlencode(&path, name);
+	return delete_at(r, path.s, name, gone, err);
+}
+
+/* --- listing --- */
+
+static int add_token(
+	struct rk_doc *d, struct rk_val *list, const struct rk_val *it, struct rk_err *err)
+{
+	struct rk_rancher_token t;
+	struct rk_val *v = rk_map(d);
+	int rc = rk_rancher_token_parse(it, &t, err);
+
+	if (rc == 0) {
+		rk_set_str(d, v, "name", t.name);
+		rk_set_str(d, v, "description", t.description);
+		rk_set_bool(d, v, "current", t.current);
+		rk_append(list, v);
+	}
+	rk_rancher_token_release(&t);
+	return rc;
+}
+
+static int list_at(struct rk_rancher *r, const char *path, const char *key, struct rk_doc *d,
+	struct rk_val *list, struct rk_err *err)
+{
+	static const char what[] = "list tokens";
+	const struct rk_val *items = NULL;
+	struct rk_val *v;
+
+	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
+		return -1;
+	if (rk_want_seq(v, &items, err, key, NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	rk_each (it, items)
+		if (add_token(d, list, it, err) < 0)
+			return rk_rancher_malformed(r, what, err);
+	return 0;
+}
+
+/* Norman's list has no pages in practice: limit is ignored there. One of the two APIs is enough. */
+int rk_rancher_tokens(
+	struct rk_rancher *r, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	struct rk_err ext = RK_ERR_INIT;
+	int norman;
+
+	*out = rk_seq(d);
+	norman = list_at(r, "/v3/tokens", "data", d, *out, err);
+	if (norman < 0 && !err->http)
+		return -1;
+	if (list_at(r, EXT_TOKENS, "items", d, *out, &ext) < 0)
+		return norman;
+	rk_err_clear(err);
+	return 0;
+}

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/registry.h"
+
+#include <strings.h>
+
+#include "os/os.h"
+#include "data/data.h"
+
+bool rk_repo_is_oci(const char *repo)
+{
+	return repo && strncasecmp(repo, "oci://", 6) == 0;
+}
+
+char *rk_repo_host(const char *repo)
+{
+	const char *p = repo ? strstr(repo, "://") : NULL;
+	char *host;
+	size_t n;
+
+	p = p ? p + 3 : repo;
+	if (!p)
+		return NULL;
+	n = strcspn(p, "/?#");
+	if (!n)
+		return NULL;
+	host = rk_strndup(p, n);
+	for (char *c = host; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + 32);
+	return host;
+}
+
+#define INDEX_MAX    ((size_t)128 << 20)
+#define MANIFEST_MAX ((size_t)8 << 20)
+#define HOPS_MAX     5
+
+static const char MANIFESTS[] = "application/vnd.oci.image.manifest.v1+json, "
+				"application/vnd.oci.image.index.v1+json, "
+				"application/vnd.docker.distribution.manifest.v2+json, "
+				"application/vnd.docker.distribution.manifest.list.v2+json";
+
+static int client(struct rk_http **out, const char *base, const struct rk_repo_access *a,
+	bool credentials, const char *bearer, struct rk_err *err)
+{
+	struct rk_http_conf conf = {.base = base,
+		.ca = a->ca,
+		.ca_len = a->ca_len,
+		.resolve = a->resolve,
+		.bearer = bearer,
+		.connect_ms = 5000,
+		.request_ms = a->timeout_ms ? a->timeout_ms : 15000};
+
+	if (credentials) {
+		conf.user = a->user;
+		conf.password = a->password;
+	}
+	return rk_http_new(out, &conf, err);
+}
+
+/* Judge a status; what names the thing asked for. */
+static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, const char *what,
+	struct rk_err *err)
+{
+	if (res->status == 200)
+		return 0;
+	if (res->status == 401 || res->status == 403) {
+		rk_err_set(err, RK_CONFLICT, "%s: %s", what,
+			!a->user ? "credentials required" : "the server rejected the credentials");
+	} else if (res->status == 404) {
+		rk_err_set(err, RK_NOTFOUND, "%s: not there", what);
+	} else if (res->status >= 300 && res->status < 400) {
+		rk_err_set(err, RK_FAIL, "%s: redirects to %.200s", what, res->location);
+		rk_err_reason(err, RK_REASON_REDIRECT);
+	} else {
+		rk_err_set(err, RK_FAIL, "%s: answers %d", what, res->status);
+		rk_err_reason(err, RK_REASON_STATUS);
+	}
+	if (err)
+		err->http = res->status;
+	return -1;
+}
+
+/* --- HTTP --- */
+
+static const char *without_v(const char *v)
+{
+	return *v == 'v' ? v + 1 : v;
+}
+
+/* helm refuses an index without apiVersion, too. */
+static int unexpected(const char *from, const char *why, struct rk_err *err)
+{
+	rk_err_set(err, RK_FAIL, "unexpected answer from %s: %s", from, why);
+	return rk_err_hint(err, "check the address: another service may answer there");
+}
+
+static bool is_kind(const struct rk_val *v, enum rk_kind kind)
+{
+	return v && v->kind == kind;
+}
+
+static int look_up(const struct rk_buf *index, const char *repo, const char *chart,
+	const char *version, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	const struct rk_val *versions;
+	struct rk_val *root;
+
+	rk_doc_source(d, "index.yaml");
+	if (rk_yaml_parse(d, index->s, index->len, &root, err) < 0)
+		return rk_err_wrap(err, "%s", repo);
+	if (!rk_get_str(root, "apiVersion", NULL) ||
+		!is_kind(rk_get(root, "entries", NULL), RK_MAP))
+		return unexpected(repo, "index.yaml is not the index of a chart repository", err);
+	versions = rk_get(root, "entries", chart, NULL);
+	if (versions && (!is_kind(versions, RK_SEQ) || !is_kind(versions->child, RK_MAP)))
+		return unexpected(repo, "its index has no list of versions of the chart", err);
+	if (!versions)
+		return rk_err_set(err, RK_NOTFOUND, "%s has no chart %s", repo, chart);
+	rk_each (v, versions) {
+		const char *have = rk_str_loose(rk_get(v, "version", NULL));
+
+		if (have && rk_streq(without_v(have), without_v(version)))
+			return 0;
+	}
+	return rk_err_set(
+		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
+}
+
+static int get_index(const char *url, const struct rk_repo_access *a, struct rk_http_res *res,
+	struct rk_err *err)
+{
+	const char *host = strstr(url, "://") + 3, *path = host + strcspn(host, "/?#");
+	rk_auto_free char *base = rk_strndup(url, (size_t)(path - url));
+	struct rk_http_req req = {.path = path, .accept = "*/*", .max = INDEX_MAX, .retry = true};
+	rk_auto_http *h = NULL;
+
+	return client(&h, base, a, true, NULL, err) < 0 ? -1 : rk_http_do(h, &req, res, err);
+}
+
+/* Where a repository has moved to, as helm goes there; the login stays behind when that is another
+ * host, and the CA unless the host was named. */
+static char *moved_to(const char *from, const struct rk_http_res *res, struct rk_repo_access *a)
+{
+	const char *to = res->location;
+	bool plain = true;
+	rk_auto_free char *own = rk_repo_host(from), *host = NULL;
+	char *url;
+
+	for (const char *p = to; *p; p++)
+		plain = plain && *p > ' ' && *p < 0x7f;
+	if (res->status < 301 || res->status > 308 || !plain ||
+		strlen(to) + 1 >= sizeof(res->location))
+		return NULL;
+	if (to[0] == '/' && to[1] != '/')
+		return rk_asprintf("https://%s%s", own, to);
+	if (!rk_prefix(to, "https://") || !(host = rk_repo_host(to)))
+		return NULL;
+	url = rk_strdup(to);
+	if (rk_streq(host, own))
+		return url;
+	a->user = a->password = NULL;
+	if (!a->trusts || !a->trusts(a->arg, host))
+		a->ca = NULL;
+	return url;
+}
+
+/* What failed where a repository redirects to: neither its login nor its CA is to blame, which did not
+ * go along. */
+static int failed_there(const char *repo, const char *url, const struct rk_repo_access *at,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *host = rk_repo_host(url), *own = rk_repo_host(repo);
+
+	if (!err || rk_streq(host, own))
+		return -1;
+	if (err->reason == RK_REASON_TLS && a->ca && !at->ca) {
+		rk_err_reason(err, RK_REASON_REDIRECT);
+		rk_err_hint(err,
+			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
+			"HELM_REPO_HOSTS",
+			host);
+	} else if (err->code == RK_CONFLICT && a->user && !at->user) {
+		rk_err_hint(err,
+			"the login of %.100s is not sent to %.100s: set the address of the "
+			"repository to that host",
+			own, host);
+	}
+	return rk_err_wrap(err, "%s redirects to %s", repo, host);
+}
+
+static int http_chart(const char *repo, const char *chart, const char *version,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *url = rk_asprintf("%s/index.yaml", repo);
+	struct rk_repo_access at = *a;
+
+	for (int hop = 0;; hop++) {
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		char *next;
+
+		if (get_index(url, &at, &res, err) < 0)
+			return failed_there(repo, url, &at, a, err);
+		next = hop < HOPS_MAX ? moved_to(url, &res, &at) : NULL;
+		if (!next)
+			return judge(&res, &at, url, err) < 0
+				       ? failed_there(repo, url, &at, a, err)
+				       : look_up(&res.body, repo, chart, version, err);
+		free(url);
+		url = next;
+	}
+}
+
+/* --- OCI --- */
+
+bool rk_challenge_param(const char *challenge, const char *name, char *out, size_t size)
+{
+	const char *p = strchr(challenge, ' ');
+	size_t k = strlen(name);
+
+	out[0] = '\0';
+	while (p && *p) {
+		const char *key;
+		size_t n = 0;
+		bool quoted, wanted;
+
+		p += strspn(p, " ,\t");
+		key = p;
+		p += strcspn(p, "=");
+		if (*p != '=')
+			return false;
+		wanted = (size_t)(p - key) == k && !strncasecmp(key, name, k);
+		p++;
+		quoted = *p == '"';
+		p += quoted;
+		for (; *p && !(quoted ? *p == '"' : *p == ','); p++) {
+			if (quoted && *p == '\\' && p[1])
+				p++;
+			if (wanted && n < size)
+				out[n] = *p;
+			n++;
+		}
+		if (wanted) {
+			out[n < size ? n : 0] = '\0';
+			return n < size;
+		}
+		p += *p == '"';
+	}
+	return false;
+}
+
+static bool may_send(const struct rk_repo_access *a, const char *registry, const char *realm)
+{
+	rk_auto_free char *host = rk_repo_host(realm), *own = rk_repo_host(registry);
+
+	return host && (rk_streq(host, own) || (a->trusts && a->trusts(a->arg, host)));
+}
+
+static int parse_token(const struct rk_http_res *res, char **token, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *root;
+	const char *t;
+
+	rk_doc_source(d, "token server");
+	if (rk_json_parse(d, res->body.s, res->body.len, &root, err) < 0)
+		return -1;
+	t = rk_get_str(root, "token", NULL);
+	if (!t)
+		t = rk_get_str(root, "access_token", NULL);
+	if (!t || !*t)
+		return rk_err_set(err, RK_FAIL, "the token server gave no token");
+	*token = rk_strdup(t);
+	return 0;
+}
+
+/* Service and scope, as far as there are any, after the query that the realm may already have. */
+static void token_query(
+	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
+{
+	char service[200];
+
+	rk_buf_puts(out, realm + strcspn(realm, "?"));
+	if (rk_challenge_param(challenge, "service", service, sizeof(service))) {
+		rk_buf_puts(out, out->len ? "&service=" : "?service=");
+		rk_urlencode(out, service);
+	}
+	if (scope) {
+		rk_buf_puts(out, out->len ? "&scope=" : "?scope=");
+		rk_urlencode(out, scope);
+	}
+}
+
+static int ask_token(const char *realm, const char *query, const struct rk_repo_access *a,
+	char **token, struct rk_err *err)
+{
+	rk_auto_free char *base = rk_strndup(realm, strcspn(realm, "?"));
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
+	struct rk_http_req req = {.path = query, .retry = true, .max = 1 << 20};
+
+	res.body.secret = true;
+	if (client(&h, base, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
+		judge(&res, a, realm, err) < 0)
+		return -1;
+	return parse_token(&res, token, err);
+}
+
+/* Bearer authentication: fetch a token where the challenge says. A server that was not named gets
+ * neither credentials nor the CA, which is not for it: it has to be one that everybody trusts. */
+static int fetch_token(const char *host, const char *challenge, const char *scope,
+	const struct rk_repo_access *a, char **token, struct rk_err *err)
+{
+	char realm[300];
+	rk_auto_buf query = RK_BUF_INIT;
+	struct rk_repo_access to = *a;
+	bool named;
+
+	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
+		!rk_prefix(realm, "https://"))
+		return rk_err_set(
+			err, RK_FAIL, "registry %s names no token server over https", host);
+	named = may_send(a, host, realm);
+	if (a->user && !named) {
+		rk_err_set(err, RK_FAIL,
+			"registry %s leaves tokens to %.200s, which was not named as "
+			"a host for the credentials",
+			host, realm);
+		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
+		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
+	}
+	if (!named)
+		to.ca = NULL;
+	token_query(realm, challenge, scope, &query);
+	if (ask_token(realm, query.s, &to, token, err) == 0)
+		return 0;
+	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
+		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
+		rk_err_hint(err, "PRIVATE_CA_PATH counts for it only when it is named in "
+				 "HELM_REPO_HOSTS");
+	}
+	return rk_err_wrap(err, "registry %s, at its token server", host);
+}
+
+/* After the first answer it is known how the registry must be asked: as we are, by Basic, or by
+ * a token for each repository. */
+struct rk_registry {
+	char *host;
+	const struct rk_repo_access *a;
+	struct rk_http *http;
+	char *scope; /* that the client's token is for */
+	enum { PLAIN, BASIC, TOKEN } how;
+};
+
+void rk_registry_free(struct rk_registry *r)
+{
+	if (!r)
+		return;
+	rk_http_free(r->http);
+	free(r->host);
+	free(r->scope);
+	free(r);
+}
+
+/* What the challenge asks for. 1: ask again, 0: nothing new to say, -1. */
+static int answer_challenge(struct rk_registry *r, const char *base, const char *challenge,
+	const char *scope, struct rk_err *err)
+{
+	char *token = NULL;
+
+	if (!strncasecmp(challenge, "bearer ", 7)) {
+		if (fetch_token(r->host, challenge, scope, r->a, &token, err) < 0)
+			return -1;
+		rk_http_set_bearer(r->http, token);
+		rk_free_secret(token);
+		free(r->scope);
+		r->scope = rk_strdup(scope ? scope : "");
+		r->how = TOKEN;
+		return 1;
+	}
+	if (!r->a->user || r->how == BASIC)
+		return 0;
+	rk_http_free(r->http);
+	r->http = NULL;
+	r->how = BASIC;
+	return client(&r->http, base, r->a, true, NULL, err) < 0 ? -1 : 1;
+}
+
+/* One request: without credentials at first, then as the challenge asks. */
+static int registry_get(struct rk_registry *r, const char *method, const char *path,
+	const char *scope, const char *what, struct rk_http_res *out, struct rk_err *err)
+{
+	struct rk_http_req req = {.method = method,
+		.path = path,
+		.accept = MANIFESTS,
+		.max = MANIFEST_MAX,
+		.retry = true};
+	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
+	int more;
+
+	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
+		return -1;
+	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
+		rk_http_set_bearer(r->http, NULL);
+	if (rk_http_do(r->http, &req, out, err) < 0)
+		return -1;
+	if (out->status != 401)
+		return judge(out, r->a, what, err);
+	more = answer_challenge(r, base, out->authenticate, scope, err);
+	if (more <= 0)
+		return more < 0 ? -1 : judge(out, r->a, what, err);
+	if (rk_http_do(r->http, &req, out, err) < 0)
+		return -1;
+	return judge(out, r->a, what, err);
+}
+
+/* What a registry answers well: its root says little, a manifest has one of the types asked for. */
+static bool is_registrys(const char *path, const struct rk_http_res *res)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *v = NULL;
+
+	if (strstr(path, "/manifests/"))
+		return rk_prefix(res->content_type, "application/vnd.");
+	if (!strstr(path, "/tags/"))
+		return !rk_prefix(res->content_type, "text/html");
+	return rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0 &&
+	       rk_get_str(v, "name", NULL) && rk_get(v, "tags", NULL);
+}
+
+/* One request, whose answer is a registry's. */
+static int registry_ask(struct rk_registry *r, const char *method, const char *path,
+	const char *scope, const char *what, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	if (registry_get(r, method, path, scope, what, &res, err) < 0)
+		return -1;
+	return is_registrys(path, &res) ? 0 : unexpected(what, "it is not a registry's", err);
+}
+
+static struct rk_registry *new_registry(const char *host, const struct rk_repo_access *a)
+{
+	struct rk_registry *r = rk_calloc(1, sizeof(*r));
+
+	r->host = rk_strdup(host);
+	r->a = a;
+	return r;
+}
+
+int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
+	struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("registry %s", host);
+	struct rk_registry *r = new_registry(host, a);
+
+	if (registry_ask(r, "GET", "/v2/", NULL, what, err) < 0) {
+		rk_registry_free(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+int rk_registry_enter(const char *host, const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_registry *r = NULL;
+
+	return rk_registry_open(&r, host, a, err);
+}
+
+int rk_registry_manifest(
+	struct rk_registry *r, const char *repository, const char *reference, struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf(
+		"%s/%s%s%s", r->host, repository, strchr(reference, ':') ? "@" : ":", reference);
+	rk_auto_free char *path = rk_asprintf("/v2/%s/manifests/%s", repository, reference);
+	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
+
+	return registry_ask(r, "HEAD", path, scope, what, err);
+}
+
+int rk_registry_has(const char *host, const char *repository, const char *reference,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_registry *r = new_registry(host, a);
+
+	return rk_registry_manifest(r, repository, reference, err);
+}
+
+int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err)
+{
+	rk_auto_free char *what = rk_asprintf("%s/%s", r->host, repository);
+	rk_auto_free char *path = rk_asprintf("/v2/%s/tags/list?n=1", repository);
+	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
+
+	return registry_ask(r, "GET", path, scope, what, err);
+}
+
+/* oci://host/path/chart; helm writes the + of a version as _ in a tag. */
+static int oci_chart(
+	const char *repo, const char *version, const struct rk_repo_access *a, struct rk_err *err)
+{
+	rk_auto_free char *host = rk_repo_host(repo), *tag = rk_strdup(version);
+	const char *path = strchr(strstr(repo, "://") + 3, '/');
+	rk_auto_registry *r = NULL;
+
+	if (!host || !path)
+		return rk_err_set(err, RK_USAGE, "%s names no chart", repo);
+	for (char *p = tag; *p; p++)
+		*p = *p == '+' ? '_' : *p;
+	if (rk_registry_open(&r, host, a, err) < 0)
+		return -1;
+	return rk_registry_manifest(r, path + 1, tag, err);
+}
+
+int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
+	const struct rk_repo_access *a, struct rk_err *err)
+{
+	if (rk_repo_is_oci(repo))
+		return oci_chart(repo, version, a, err);
+	return http_chart(repo, chart, version, a, err);
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/registry.h"
+
+#include <strings.h>
+
+static bool has(const struct rk_strv *v, const char *s)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (rk_streq(v->v[i], s))
+			return true;
+	return false;
+}
+
+static bool only(const char *s, const char *set)
+{
+	return *s && s[strspn(s, set)] == '\0';
+}
+
+#define DIGIT "0123456789"
+#define LOWER "abcdefghijklmnopqrstuvwxyz" DIGIT
+
+/* host, host:port or [v6]:port, by its characters; enough to keep paths and schemes out. */
+static bool registry_ok(const char *s)
+{
+	bool v6 = *s == '[';
+	size_t n = v6 ? strcspn(s, "]") + 1 : strcspn(s, ":");
+	const char *port = s + n;
+
+	if (strlen(s) > 255 || n > strlen(s) || (v6 && n < 4))
+		return false;
+	if (*port && (*port != ':' || !only(port + 1, DIGIT) || strlen(port) > 6))
+		return false;
+	if (v6)
+		return strspn(s + 1, "0123456789abcdef:.") == n - 2;
+	return n && strspn(s, LOWER "-.") == n && !strchr(".-", *s) && !strchr(".-", s[n - 1]);
+}
+
+/* Whether the first part of an image's name can be this registry: "team" in team/x cannot, it is a
+ * user of docker.io. */
+static bool names_registry(const char *s, size_t n)
+{
+	return *s == '[' || memchr(s, '.', n) || memchr(s, ':', n) ||
+	       (n == 9 && !memcmp(s, "localhost", 9));
+}
+
+/* The names that Docker Hub has had; containerd knows no mirror under the old one (k3s#9839). */
+static const char *registry_name(const char *s)
+{
+	return rk_streq(s, "index.docker.io") ? "docker.io" : s;
+}
+
+/* One host, in whatever case, and with the port that https has anyway or not. */
+static bool same_host(const char *a, const char *b)
+{
+	size_t an = strlen(a) - (rk_suffix(a, ":443") ? 4 : 0);
+	size_t bn = strlen(b) - (rk_suffix(b, ":443") ? 4 : 0);
+
+	return an == bn && !strncasecmp(a, b, an);
+}
+
+/* --- lists in text files --- */
+
+struct lines {
+	const char *p, *end;
+	const char *name; /* of the file */
+	unsigned n;	  /* number of the current line */
+};
+
+static struct lines lines_of(const char *text, size_t n, const char *name)
+{
+	bool bom = n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3);
+
+	return (struct lines){.p = text + (bom ? 3 : 0), .end = text + n, .name = name};
+}
+
+/* The next line's words: lines end with LF, CRLF or CR, or with the file; # begins a comment.
+ * 1: a line (words may be empty), 0: no more, -1: not a text file. */
+static int next_line(struct lines *l, struct rk_doc *d, struct rk_strv *words, struct rk_err *err)
+{
+	const char *start = l->p, *stop = start;
+	char *line, *left;
+
+	words->n = 0;
+	if (start >= l->end)
+		return 0;
+	l->n++;
+	while (stop < l->end && *stop != '\n' && *stop != '\r')
+		stop++;
+	l->p = stop + 1;
+	if (stop + 1 < l->end && stop[0] == '\r' && stop[1] == '\n')
+		l->p++;
+	if (memchr(start, '\0', (size_t)(stop - start))) {
+		rk_err_set(err, RK_FAIL, "%s:%u: not text in UTF-8", l->name, l->n);
+		return rk_err_hint(err, "save the file as UTF-8");
+	}
+	line = rk_doc_strndup(d, start, (size_t)(stop - start));
+	line[strcspn(line, "#")] = '\0';
+	for (char *w = strtok_r(line, " \t", &left); w; w = strtok_r(NULL, " \t", &left))
+		rk_strv_add(words, w);
+	return 1;
+}
+
+static char *lower(struct rk_doc *d, const char *s)
+{
+	char *out = rk_doc_strndup(d, s, strlen(s));
+
+	for (char *p = out; *p; p++)
+		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+	return out;
+}
+
+static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word, const char *host,
+	struct rk_strv *out, struct rk_err *err)
+{
+	const char *mirror = registry_name(lower(d, word));
+
+	if (rk_streq(mirror, "*")) {
+		rk_err_set(err, RK_FAIL,
+			"%s:%u: * cannot be mirrored: the path in the private registry contains "
+			"the name of the upstream registry",
+			l->name, l->n);
+		return rk_err_hint(err, "list the registries by name, one per line");
+	}
+	if (!registry_ok(mirror) || !names_registry(mirror, strlen(mirror)))
+		return rk_err_set(err, RK_FAIL,
+			"%s:%u: invalid registry name \"%.80s\"; expected a name such as quay.io",
+			l->name, l->n, word);
+	if (host && same_host(mirror, host)) {
+		rk_err_set(err, RK_FAIL,
+			"%s:%u: \"%.80s\" is the private registry itself: its images would be "
+			"pulled from %s/%s/...",
+			l->name, l->n, word, host, mirror);
+		return rk_err_hint(err, "remove the line: images of that name need no mirror");
+	}
+	if (out->n >= 1000)
+		return rk_err_set(err, RK_FAIL, "%s: more than 1000 registries", l->name);
+	if (!has(out, mirror))
+		rk_strv_add(out, mirror);
+	return 0;
+}
+
+int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
+	const char *host, struct rk_strv *out, struct rk_err *err)
+{
+	struct lines l = lines_of(text, n, name);
+	struct rk_strv words = {0};
+	int rc;
+
+	while ((rc = next_line(&l, d, &words, err)) > 0) {
+		if (words.n > 1)
+			rc = rk_err_set(err, RK_FAIL,
+				"%s:%u: more than one word on the line; expected one registry "
+				"per line",
+				name, l.n);
+		else if (words.n)
+			rc = add_mirror(&l, d, words.v[0], host, out, err);
+		if (rc < 0)
+			break;
+	}
+	rk_strv_release(&words);
+	return rc;
+}
+
+void rk_mirrors_usual(const char *host, struct rk_strv *out)
+{
+	static const char *const usual[] = {"docker.io", "quay.io", "ghcr.io"};
+
+	for (size_t i = 0; i < RK_COUNT(usual); i++)
+		if (!same_host(usual[i], host))
+			rk_strv_add(out, usual[i]);
+}
+
+static struct rk_val *mirror_entry(struct rk_doc *d, const char *host, const char *upstream)
+{
+	struct rk_val *m = rk_map(d), *endpoints = rk_seq(d);
+
+	rk_append_str(d, endpoints, rk_doc_printf(d, "https://%s", host));
+	rk_set(d, m, "endpoint", endpoints);
+	rk_set_str(
+		d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$", rk_doc_printf(d, "%s/$1", upstream));
+	return m;
+}
+
+struct rk_val *rk_registries_tree(struct rk_doc *d, const struct rk_registries *r)
+{
+	struct rk_val *tree = rk_map(d), *config = rk_map(d);
+
+	for (size_t i = 0; i < r->mirrors.n; i++)
+		rk_set(d, rk_map_at(d, tree, "mirrors", NULL), r->mirrors.v[i],
+			mirror_entry(d, r->host, r->mirrors.v[i]));
+	if (r->ca)
+		rk_set_str(d, rk_map_at(d, config, "tls", NULL), "ca_file", RK_REGISTRY_CA_PATH);
+	if (r->login.token) {
+		rk_set_str(d, rk_map_at(d, config, "auth", NULL), "identity_token", r->login.token);
+	} else if (r->login.user) {
+		struct rk_val *auth = rk_map_at(d, config, "auth", NULL);
+
+		rk_set_str(d, auth, "username", r->login.user);
+		rk_set_str(d, auth, "password", r->login.password);
+	}
+	if (config->count)
+		rk_set(d, rk_map_at(d, tree, "configs", NULL), r->host, config);
+	return tree->count ? tree : NULL;
+}
+
+void rk_docker_config(
+	struct rk_doc *d, struct rk_val *tree, const char *host, const struct rk_login *l)
+{
+	rk_auto_buf both = RK_BUF_INIT_SECRET;
+	struct rk_val *a = rk_map_at(d, tree, "auths", host, NULL);
+
+	rk_set_str(d, a, "username", l->user);
+	rk_set_str(
+		d, a, l->token ? "identitytoken" : "password", l->token ? l->token : l->password);
+	if (l->token)
+		return;
+	rk_buf_addf(&both, "%s:%s", l->user, l->password);
+	rk_set(d, a, "auth", rk_val_base64(d, both.s, both.len));
+}
+
+static void mount(struct rk_doc *d, struct rk_val *mounts, const char *secret, const char *path,
+	const char *key)
+{
+	struct rk_val *m = rk_map(d);
+
+	rk_set_str(d, m, "secretName", secret);
+	rk_set_str(d, m, "mountPath", path);
+	rk_set_str(d, m, "subPath", key);
+	rk_set_str(d, m, "role", "all");
+	rk_append(mounts, m);
+}
+
+struct rk_val *rk_registries_mounts(struct rk_doc *d, bool ca)
+{
+	struct rk_val *mounts = rk_seq(d);
+
+	mount(d, mounts, RK_REGISTRY_CONFIG_SECRET, RK_REGISTRY_CONFIG_PATH, "registries.yaml");
+	if (ca)
+		mount(d, mounts, RK_REGISTRY_CA_SECRET, RK_REGISTRY_CA_PATH, "ca.crt");
+	return mounts;
+}
+
+/* --- images --- */
+
+#define LETTER LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
+
+/* What may stand between two letters of a repository: one dot, one or two underscores, dashes. */
+static size_t separator(const char *s)
+{
+	size_t dashes = strspn(s, "-");
+
+	if (dashes)
+		return dashes;
+	return *s == '.' ? 1 : *s == '_' ? 1 + (s[1] == '_') : 0;
+}
+
+/* Words of lower-case letters, as the distribution specification has them; what could leave its
+ * place in a URL is not among them. */
+static bool repository_ok(const char *s)
+{
+	if (strlen(s) > 255)
+		return false;
+	for (;;) {
+		size_t n = strspn(s, LOWER), sep;
+
+		if (!n)
+			return false;
+		s += n;
+		if (!*s)
+			return true;
+		sep = *s == '/' ? 1 : separator(s);
+		if (!sep)
+			return false;
+		s += sep;
+	}
+}
+
+static bool tag_ok(const char *s)
+{
+	return only(s, LETTER) && !strchr(".-", *s) && strlen(s) <= 128;
+}
+
+static bool digest_ok(const char *s)
+{
+	static const struct {
+		const char *name;
+		size_t digits;
+	} algorithms[] = {{"sha256:", 64}, {"sha384:", 96}, {"sha512:", 128}};
+
+	for (size_t i = 0; i < RK_COUNT(algorithms); i++)
+		if (rk_prefix(s, algorithms[i].name))
+			return strlen(s + 7) == algorithms[i].digits &&
+			       only(s + 7, "0123456789abcdef");
+	return false;
+}
+
+/* Length of the registry in front of a name, 0 for none. */
+static size_t registry_part(const char *s)
+{
+	size_t n = strcspn(s, "/");
+
+	return s[n] && n && names_registry(s, n) ? n : 0;
+}
+
+int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err)
+{
+	size_t n = registry_part(text);
+	char *rest = rk_doc_strndup(d, text + (n ? n + 1 : 0), strlen(text) - (n ? n + 1 : 0));
+	char *at = strchr(rest, '@'), *slash, *colon;
+	bool ok = true;
+
+	out->registry = n ? registry_name(rk_doc_strndup(d, text, n)) : "docker.io";
+	out->reference = "latest";
+	if (at)
+		*at = '\0';
+	slash = strrchr(rest, '/');
+	colon = strchr(slash ? slash : rest, ':');
+	if (colon) {
+		*colon = '\0';
+		out->reference = colon + 1;
+		ok = tag_ok(out->reference);
+	}
+	if (at) {
+		out->reference = at + 1;
+		ok = ok && digest_ok(out->reference);
+	}
+	out->repository = rest;
+	if (rk_streq(out->registry, "docker.io") && !slash)
+		out->repository = rk_doc_printf(d, "library/%s", rest);
+	if (!ok || !registry_ok(out->registry) || !repository_ok(out->repository))
+		return rk_err_set(err, RK_FAIL, "invalid image name \"%.200s\"", text);
+	return 0;
+}
+
+static const char *with_reference(struct rk_doc *d, const char *path, const char *reference)
+{
+	return rk_doc_printf(d, "%s%c%s", path, strchr(reference, ':') ? '@' : ':', reference);
+}
+
+const char *rk_image_name(struct rk_doc *d, const struct rk_image *image)
+{
+	return with_reference(
+		d, rk_doc_printf(d, "%s/%s", image->registry, image->repository), image->reference);
+}
+
+/* Another column of the line is passed over (platforms, the sources in Rancher's own lists), but
+ * not a second image. */
+static bool second_image(struct rk_doc *d, const char *first, const char *word)
+{
+	struct rk_image image;
+
+	return strchr(word, ':') && !rk_prefix(word, "sha256:") &&
+	       (strchr(word, '/') || !strchr(first, '/')) &&
+	       rk_image_parse(d, word, &image, NULL) == 0;
+}
+
+static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_strv *words,
+	struct rk_strv *out, struct rk_err *err)
+{
+	bool ours = words->n > 1 && rk_streq(words->v[0], "image");
+	const char *word = words->v[ours], *name;
+	struct rk_image image;
+
+	if (words->n > 1 && rk_streq(words->v[0], "chart"))
+		return 0;
+	if (rk_image_parse(d, word, &image, err) < 0)
+		return rk_err_wrap(err, "%s:%u", l->name, l->n);
+	for (size_t i = ours + 1U; i < words->n; i++)
+		if (second_image(d, word, words->v[i]))
+			return rk_err_set(err, RK_FAIL,
+				"%s:%u: two images on one line, \"%.200s\" and \"%.200s\"; "
+				"expected one per line",
+				l->name, l->n, word, words->v[i]);
+	name = rk_image_name(d, &image);
+	if (out->n >= 10000)
+		return rk_err_set(err, RK_FAIL, "%s: more than 10000 images", l->name);
+	if (!has(out, name))
+		rk_strv_add(out, name);
+	return 0;
+}
+
+int rk_images_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
+	struct rk_strv *out, struct rk_err *err)
+{
+	struct lines l = lines_of(text, n, name);
+	struct rk_strv words = {0};
+	int rc;
+
+	while ((rc = next_line(&l, d, &words, err)) > 0)
+		if (words.n && (rc = add_image(&l, d, &words, out, err)) < 0)
+			break;
+	rk_strv_release(&words);
+	return rc;
+}
+
+/* --- where an image is pulled from --- */
+
+const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, const char *host,
+	const struct rk_strv *mirrors)
+{
+	if (rk_streq(image->registry, host))
+		return image->repository;
+	/* k3s and Rancher put their system-default-registry, HOST/docker.io, before these. */
+	if (!has(mirrors, image->registry) && (!rk_streq(image->registry, "docker.io") ||
+						      !rk_prefix(image->repository, "rancher/")))
+		return NULL;
+	return rk_doc_printf(d, "%s/%s", image->registry, image->repository);
+}
+
+const char *rk_image_source(struct rk_doc *d, const struct rk_image *image, const char *host,
+	const struct rk_strv *mirrors)
+{
+	const char *there = rk_image_mirrored(d, image, host, mirrors);
+
+	return there ? with_reference(d, rk_doc_printf(d, "%s/%s", host, there), image->reference)
+		     : NULL;
+}

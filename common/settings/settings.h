@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/* settings - deploy.conf, RK3K_<KEY> and flags become one checked set of values.
+ *
+ * ONE table names every key: what it is, its default, what it may hold. The configuration file is
+ * the shell-assignment subset of upstream's scripts (KEY=value, quotes, escapes, comments,
+ * `export KEY=`). It is read, never executed: whatever would need a shell is an error with file
+ * and line. Flag > prompt > RK3K_<KEY> > file > default; unset and empty are different where a key
+ * says so; the shell's own HOSTNAME is never looked at.
+ *
+ * Between the tools the values travel as one document that holds no secret: a secret is a
+ * reference to the file (or descriptor) and key where it stands. */
+#ifndef RK_SETTINGS_H
+#define RK_SETTINGS_H
+
+#include "data/data.h"
+#include "registry/registry.h"
+#include "cli/cli.h"
+
+/* In the order in which they are asked for and written. */
+enum rk_key {
+	RK_KEY_HOSTNAME,
+	RK_KEY_HOSTNAMES,
+	RK_KEY_K3K_API_HOSTNAME,
+	RK_KEY_CUSTOM_CA,
+	RK_KEY_BOOTSTRAP_PW,
+	RK_KEY_PVC_SIZE,
+	RK_KEY_STORAGE_CLASS,
+	RK_KEY_STORAGE_TYPE,
+	RK_KEY_SERVER_COUNT,
+	RK_KEY_CERTMANAGER_REPO,
+	RK_KEY_CERTMANAGER_VERSION,
+	RK_KEY_RANCHER_REPO,
+	RK_KEY_RANCHER_VERSION,
+	RK_KEY_K3K_REPO,
+	RK_KEY_K3K_VERSION,
+	RK_KEY_K3S_VERSION,
+	RK_KEY_PRIVATE_REGISTRY,
+	RK_KEY_MIRROR_REGISTRIES_FILE,
+	RK_KEY_REGISTRY_FALLBACK,
+	RK_KEY_PRIVATE_CA_PATH,
+	RK_KEY_CA_CERT_PATH,
+	RK_KEY_CA_KEY_PATH,
+	RK_KEY_CA_ROOT_PATH,
+	RK_KEY_HELM_AUTH_NEEDED,
+	RK_KEY_HELM_REPO_USER,
+	RK_KEY_HELM_REPO_PASS,
+	RK_KEY_HELM_REPO_HOSTS,
+	RK_KEY_CREDENTIALS,
+	RK_KEY_TLS_SOURCE,
+	RK_KEY_TLS_CERT_PATH,
+	RK_KEY_TLS_KEY_PATH,
+	RK_KEY_ACME_EMAIL,
+	RK_KEY_ACME_CLASS,
+	RK_KEY_ACME_ENVIRONMENT,
+	RK_KEY_NAMESPACE,
+	RK_KEY_CLUSTER,
+	RK_KEY_K3K_NAMESPACE,
+	RK_KEY_AGENT_COUNT,
+	RK_KEY_NODE_SELECTOR,
+	RK_KEY_SERVER_RESOURCES_CPU,
+	RK_KEY_SERVER_RESOURCES_MEMORY,
+	RK_KEY_FLEET,
+	RK_KEY_RANCHER_VALUES_FILE,
+	RK_KEY_CLUSTER_CIDR,
+	RK_KEY_SERVICE_CIDR,
+	RK_KEY_INGRESS_CLASS,
+	RK_KEY_INGRESS_NAME,
+	RK_KEY_SERVICE_NAME,
+	RK_KEY_TLS_SECRET,
+	RK_KEY_KUBECONFIG_NAME,
+	RK_KEY_CONFIRM,
+	RK_KEY_BACKUP_S3_ENDPOINT,
+	RK_KEY_BACKUP_S3_BUCKET,
+	RK_KEY_BACKUP_VAULT_S3_PATH,
+	RK_KEY_BACKUP_VAULT_ENCRYPTION_PATH,
+	RK_KEY_BACKUP_S3_CA_PATH,
+	RK_KEY_BACKUP_SCHEDULE,
+	RK_KEY_BACKUP_RETENTION,
+	RK_KEY_VAULT_ADDR,
+	RK_KEY_COUNT
+};
+
+enum rk_set_kind {
+	RK_SET_TEXT,
+	RK_SET_HOST,	   /* a DNS name */
+	RK_SET_HOSTS,	   /* comma list of DNS names, the first is the primary */
+	RK_SET_REGISTRY,   /* host, host:port or [v6]:port */
+	RK_SET_REGISTRIES, /* comma list of these */
+	RK_SET_CHOICE,	   /* one of form's words, separated by | */
+	RK_SET_YESNO,
+	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
+	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
+	RK_SET_VERSION,
+	RK_SET_FILE,	 /* an existing file */
+	RK_SET_SOURCES,	 /* comma list of docker, helm and existing files */
+	RK_SET_K3S,	 /* an image tag of rancher/k3s */
+	RK_SET_CIDR,	 /* IPv4 or IPv6 network, or one of each with a comma */
+	RK_SET_LABEL,	 /* DNS label, at most 63 */
+	RK_SET_CLUSTER,	 /* DNS label that k3k can build its names from */
+	RK_SET_NAME,	 /* DNS subdomain */
+	RK_SET_COUNT,	 /* a number from 0 to 100 */
+	RK_SET_QUANTITY, /* 2, 500m, 4Gi */
+	RK_SET_LABELS,	 /* comma list of KEY=VALUE */
+	RK_SET_EMAIL,
+	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
+};
+
+#define RK_SETF_SECRET 0x01u /* never in the document, nor on a command line */
+#define RK_SETF_ASK    0x02u /* among the questions of --prompt-all */
+#define RK_SETF_EMPTY  0x04u /* empty is a value; elsewhere it means the default */
+
+struct rk_setting {
+	const char *name;
+	uint8_t kind;	  /* enum rk_set_kind */
+	uint8_t flags;	  /* RK_SETF_* */
+	const char *def;  /* NULL: none */
+	const char *form; /* accepted form, for messages; the words of a CHOICE */
+	const char *help; /* what it is, one line */
+};
+extern const struct rk_setting rk_settings_table[RK_KEY_COUNT];
+
+/* Entry of a name, or RK_KEY_COUNT. */
+enum rk_key rk_setting_find(const char *name);
+/* The known name nearest to a mistyped one, or NULL. */
+const char *rk_setting_nearest(const char *name);
+
+/* --- what is wrong --- */
+
+struct rk_problem {
+	bool fatal; /* else a warning */
+	char *key;  /* "PVC_SIZE", or "" */
+	char *text; /* one line; never holds a secret */
+};
+struct rk_problems {
+	struct rk_problem *v;
+	size_t n, fatal;
+	size_t unknown; /* of the fatal ones: keys that are not in the table */
+};
+void rk_problem_add(struct rk_problems *p, bool fatal, const char *key, const char *fmt, ...)
+	RK_PRINTF(4, 5);
+void rk_problems_release(struct rk_problems *p);
+#define rk_auto_problems __attribute__((cleanup(rk_problems_release))) struct rk_problems
+
+/* --- the values --- */
+
+enum rk_origin { RK_FROM_DEFAULT, RK_FROM_FILE, RK_FROM_ENV, RK_FROM_PROMPT, RK_FROM_FLAG };
+
+struct rk_settings;
+
+struct rk_settings *rk_settings_new(void);
+void rk_settings_free(struct rk_settings *s); /* wipes */
+static inline void rk_cleanup_settings_(struct rk_settings **s)
+{
+	rk_settings_free(*s);
+}
+#define rk_auto_settings __attribute__((cleanup(rk_cleanup_settings_))) struct rk_settings
+
+/* Keys that are not in the table, here and in the environment, are warnings from now on and no
+ * longer fatal: for a file that other programs read, too. */
+void rk_settings_allow_unknown(struct rk_settings *s);
+/* Parse the text of a configuration file; bad lines and unknown keys go to p with NAME:LINE. */
+void rk_settings_parse(
+	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
+/* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets that stand in
+ * an ordinary file are later referred to there. A file with secrets that others can read is a warning. */
+int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems *p,
+	struct rk_err *err) RK_MUST_USE;
+/* Take RK3K_<KEY> of every known key. A variable that is only nearly one goes to p. */
+void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
+/* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
+int rk_settings_assign(
+	struct rk_settings *s, const char *assignment, struct rk_err *err) RK_MUST_USE;
+/* Set a value; one of a weaker origin than the existing one is dropped. value is copied. */
+void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, enum rk_origin from);
+
+/* Fill defaults, bring every value into one form (host names in lower case, paths absolute, a +
+ * behind a size cut off) and check all of them, each alone and against each other. */
+void rk_settings_check(struct rk_settings *s, struct rk_problems *p);
+/* One value alone, as it is now; for prompts that ask again. */
+void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *p);
+
+/* Value, "" when empty, NULL when unset and without a default. Of a secret: NULL unless the value
+ * itself is here (given by file, environment or prompt in this process). */
+const char *rk_setting(const struct rk_settings *s, enum rk_key k);
+/* Set and not empty (also for a secret that is only referred to). */
+bool rk_setting_is(const struct rk_settings *s, enum rk_key k);
+bool rk_setting_yes(const struct rk_settings *s, enum rk_key k);
+enum rk_origin rk_setting_from(const struct rk_settings *s, enum rk_key k);
+/* Items of a comma list; the strings belong to s, the list to the caller. */
+void rk_setting_list(const struct rk_settings *s, enum rk_key k, struct rk_strv *out);
+
+/* --- the document --- */
+
+/* Write the secrets that no file can be named for (environment, prompts, stdin) as assignments:
+ * the content of the file behind --secrets-fd. Empty when there is none. */
+void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out);
+/* The document as a MAP: every key that has a value, lists and numbers as such, secrets as
+ * {file, key}, or {env} when secrets_file is NULL and the environment holds it; and a map
+ * `derived` for scripts, which readers ignore. RK_USAGE when a secret has no place. */
+int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_doc *d,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+/* Back from a document. Unknown keys and wrong types are errors; values are checked again, the
+ * first problem is the error. */
+int rk_settings_load(
+	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
+/* Read a file or "-" and load it: a document, or a deploy.conf with RK3K_<KEY> over it, whose
+ * warnings are then printed. RK_USAGE: a key is not known. */
+int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
+/* What names a deployment and its objects, from a document or from a deploy.conf itself ("-": stdin)
+ * with RK3K_<KEY> over it; all other keys may be wrong or missing. For who only looks. */
+int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
+
+/* --- the flags of every tool that needs settings --- */
+
+struct rk_settings_flags {
+	const char *config; /* -c; NULL: not given */
+	struct rk_strv set; /* --set */
+	bool allow_unknown;
+};
+extern const struct rk_opt rk_settings_opts[];
+#define RK_GROUP_SETTINGS(type, member)                                          \
+	{                                                                        \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
+		.sub = rk_settings_opts, .help = "Settings flags"                \
+	}
+/* Load what the flags say, else what comes on standard input. RK_USAGE when that is a terminal. */
+int rk_settings_open(
+	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err) RK_MUST_USE;
+/* For tools that can do without: *given tells whether -c was there; then only the names that
+ * rk_settings_load_names takes are checked. */
+int rk_settings_open_names(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
+	struct rk_err *err) RK_MUST_USE;
+/* The same for tools that write: all of the settings are checked. */
+int rk_settings_open_given(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
+	struct rk_err *err) RK_MUST_USE;
+/* Take the deploy.conf of the working directory when -c was not given. Returns whether it was. */
+bool rk_settings_find(struct rk_settings_flags *f);
+
+/* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */
+int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
+	struct rk_err *err) RK_MUST_USE;
+
+/* Read the PEM file of a key that names certificates or a private key, fit to be passed on: as
+ * rk_cert_admit or, for CA_KEY_PATH and TLS_KEY_PATH, rk_cert_admit_key. Errors name the file. */
+int rk_setting_pem(
+	enum rk_key k, const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+
+/* --- what follows from the values (after rk_settings_check or _load) --- */
+
+/* All Rancher host names, the first is the primary. */
+void rk_settings_hosts(const struct rk_settings *s, struct rk_strv *out);
+const char *rk_settings_primary(const struct rk_settings *s);
+int64_t rk_settings_servers(const struct rk_settings *s);
+/* Namespace and name. */
+const char *rk_settings_ns(const struct rk_settings *s);
+const char *rk_settings_cluster(const struct rk_settings *s);
+/* Secret in cattle-system whose certificate covers all host names. */
+const char *rk_settings_tls_source_secret(const struct rk_settings *s);
+/* Whether two networks (or comma lists of them) share an address. */
+bool rk_cidr_overlap(const char *a, const char *b);
+/* Credentials and the private CA go to the hosts the user named and to no other: those of
+ * HELM_REPO_HOSTS and PRIVATE_REGISTRY; when both are unset, those of chart addresses that he set
+ * and that are not a known public host. */
+bool rk_settings_private_host(const struct rk_settings *s, const char *host);
+/* The same for a chart repository's key. */
+bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
+
+/* The credentials for an address: the pair HELM_REPO_USER and HELM_REPO_PASS for a private host,
+ * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: none are
+ * meant for it; else a source or a helper program does not work. */
+int rk_settings_login(const struct rk_settings *s, const char *address, struct rk_login *out,
+	struct rk_err *err) RK_MUST_USE;
+/* Whether there are any. A source that does not work counts as yes, so that the tool that needs it
+ * fails with its reason. */
+bool rk_settings_has_login(const struct rk_settings *s, const char *address);
+
+/* --- chart repositories --- */
+
+/* Credentials and CA for an address, when they are meant for its host. ca keeps the bundle, s and
+ * ca must outlive *a. Errors: what is meant for it cannot be read. */
+int rk_settings_repo_access(const struct rk_settings *s, const char *address, const char *resolve,
+	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err) RK_MUST_USE;
+/* Advise what to do about an error of these functions for that address: sets err's hint, unless
+ * there is nothing better to say than what it has. */
+void rk_settings_repo_remedy(const struct rk_settings *s, const char *address,
+	const struct rk_repo_access *a, struct rk_err *err);
+
+#endif

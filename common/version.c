@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/* One object that a commit changes, so that the others stay built. */
-#include "cli.h"
-
-const char rk_version[] = RK_VERSION;
-const char rk_commit[] = RK_COMMIT;
-const char rk_date[] = RK_DATE;

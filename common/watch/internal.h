@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* what the loop and its watches share; no other file includes it. */
+#ifndef RK_WATCH_INTERNAL_H
+#define RK_WATCH_INTERNAL_H
+
+#include "watch/watch.h"
+
+/* A watch is worked on between polls, killed, then swept. */
+struct rk_pool *rk_loop_pool(struct rk_loop *l);
+struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
+	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
+void rk_watch_link(struct rk_watch *w, struct rk_watch *next);
+struct rk_watch *rk_watch_next(const struct rk_watch *w);
+void rk_watch_work(struct rk_watch *w);
+void rk_watch_arm(struct rk_watch *w);
+void rk_watch_kill(struct rk_watch *w);
+/* Free the dead of the list; returns its new head. */
+struct rk_watch *rk_watch_sweep(struct rk_watch *list);
+
+/* What a watch knows of its objects: enough to tell a change, a successor, a disappearance. */
+struct rk_known {
+	char *key, *uid, *version; /* key: "namespace/name" */
+	unsigned round;		   /* the list that last held it */
+	struct rk_known *next;
+};
+struct rk_known_tab {
+	struct rk_known **v;
+	size_t n, count;
+};
+/* Where the entry of key is, or would be; good until the next call that adds. */
+struct rk_known **rk_known_at(struct rk_known_tab *t, const char *key);
+void rk_known_add(struct rk_known_tab *t, struct rk_known **at, const char *key, const char *uid);
+/* Take *at out and free it; *at is then the one behind it. */
+void rk_known_drop(struct rk_known_tab *t, struct rk_known **at);
+void rk_known_clear(struct rk_known_tab *t);
+
+/* The split of a watch's byte stream into its lines: line is called for each whole one, its end
+ * left out, empty ones left out. -1 when line said so or one is longer than max. */
+struct rk_watch_split {
+	struct rk_buf part; /* the line begun and not ended */
+	size_t max;
+};
+int rk_watch_feed(struct rk_watch_split *s, const char *p, size_t n,
+	int (*line)(void *arg, const char *p, size_t n), void *arg);
+
+#endif

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The loop: timers, signals, and watches as small state machines over the pool's transfers.
+ *
+ * Callbacks of the pool only take bytes in; lists and events are worked on between polls, so
+ * that a callback of a watch may send requests, start and stop watches. */
+#include "internal.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+struct rk_timer {
+	int64_t due;
+	void (*fn)(void *arg);
+	void *arg;
+	struct rk_timer *next;
+};
+
+struct rk_loop {
+	struct rk_pool *pool;
+	struct rk_timer *timers;
+	struct rk_watch *watches;
+	bool stop, mortal;
+};
+
+struct rk_loop *rk_loop_new(void)
+{
+	struct rk_loop *l = rk_calloc(1, sizeof(*l));
+
+	l->pool = rk_pool_new();
+	return l;
+}
+
+void rk_loop_free(struct rk_loop *l)
+{
+	if (!l)
+		return;
+	for (struct rk_watch *w = l->watches; w; w = rk_watch_next(w))
+		rk_watch_kill(w);
+	l->watches = rk_watch_sweep(l->watches);
+	while (l->timers) {
+		struct rk_timer *t = l->timers;
+
+		l->timers = t->next;
+		free(t);
+	}
+	rk_pool_free(l->pool);
+	free(l);
+}
+
+struct rk_pool *rk_loop_pool(struct rk_loop *l)
+{
+	return l->pool;
+}
+
+/* --- watches --- */
+
+struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
+	bool (*fail)(void *arg, const struct rk_err *err), void *arg)
+{
+	struct rk_watch *w = rk_watch_new(l, k, r, ns, o, fn, fail, arg);
+
+	rk_watch_link(w, l->watches);
+	l->watches = w;
+	return w;
+}
+
+void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w)
+{
+	(void)l;
+	if (w)
+		rk_watch_kill(w);
+}
+
+/* --- timers, ordered by due --- */
+
+void rk_loop_cancel(struct rk_loop *l, void (*fn)(void *arg), void *arg)
+{
+	for (struct rk_timer **p = &l->timers; *p;) {
+		struct rk_timer *t = *p;
+
+		if (t->fn == fn && t->arg == arg) {
+			*p = t->next;
+			free(t);
+		} else {
+			p = &t->next;
+		}
+	}
+}
+
+void rk_loop_after(struct rk_loop *l, int64_t ms, void (*fn)(void *arg), void *arg)
+{
+	int64_t due = rk_now_ms() + (ms > 0 ? ms : 0);
+	struct rk_timer **p, *t;
+
+	for (t = l->timers; t; t = t->next)
+		if (t->fn == fn && t->arg == arg && t->due <= due)
+			return;
+	rk_loop_cancel(l, fn, arg);
+	t = rk_calloc(1, sizeof(*t));
+	*t = (struct rk_timer){.due = due, .fn = fn, .arg = arg};
+	for (p = &l->timers; *p && (*p)->due <= due; p = &(*p)->next)
+		;
+	t->next = *p;
+	*p = t;
+}
+
+static void run_timers(struct rk_loop *l)
+{
+	int64_t now = rk_now_ms();
+
+	while (!l->stop && l->timers && l->timers->due <= now) {
+		struct rk_timer *t = l->timers;
+
+		l->timers = t->next;
+		t->fn(t->arg);
+		free(t);
+	}
+}
+
+/* --- signals: the first stops the loop, the next goes to the previous handler --- */
+
+static volatile sig_atomic_t signalled;
+static int wake[2] = {-1, -1};
+static struct sigaction before_int, before_term;
+
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	signalled = sig;
+	sigaction(SIGINT, &before_int, NULL);
+	sigaction(SIGTERM, &before_term, NULL);
+	if (wake[1] >= 0 && write(wake[1], "", 1) < 0) {
+		/* the pipe is full: it is awake already */
+	}
+	errno = saved;
+}
+
+static int signals_on(struct rk_err *err)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
+		return rk_err_sys(err, "pipe");
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, &before_int);
+	sigaction(SIGTERM, &sa, &before_term);
+	return 0;
+}
+
+static void signals_off(void)
+{
+	char c;
+
+	sigaction(SIGINT, &before_int, NULL);
+	sigaction(SIGTERM, &before_term, NULL);
+	while (read(wake[0], &c, 1) > 0)
+		;
+}
+
+/* --- running --- */
+
+static int64_t next_wait(const struct rk_loop *l, int64_t end)
+{
+	int64_t until = rk_now_ms() + 60000;
+
+	if (l->timers && l->timers->due < until)
+		until = l->timers->due;
+	if (end && end < until)
+		until = end;
+	until -= rk_now_ms();
+	return until > 0 ? until : 0;
+}
+
+static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
+{
+	run_timers(l);
+	for (struct rk_watch *w = l->watches; w && !l->stop; w = rk_watch_next(w))
+		rk_watch_work(w);
+	l->watches = rk_watch_sweep(l->watches);
+	if (l->stop)
+		return 1;
+	if (end && rk_now_ms() >= end)
+		return rk_err_set(err, RK_TIMEOUT, "timed out");
+	rk_pool_poll(l->pool, next_wait(l, end), wake[0]);
+	return 0;
+}
+
+int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
+{
+	int64_t end = deadline_ms > 0 ? rk_now_ms() + deadline_ms : 0;
+	struct rk_run_limit before = {0};
+	int r;
+
+	l->stop = false;
+	signalled = 0;
+	if (!l->mortal && signals_on(err) < 0)
+		return -1;
+	/* a credential plugin that is run to renew a credential must not outlast the loop */
+	before = rk_run_limit((struct rk_run_limit){end, l->mortal ? NULL : &signalled});
+	do
+		r = turn(l, end, err);
+	while (r == 0 && !signalled);
+	rk_run_limit(before);
+	if (!l->mortal)
+		signals_off();
+	if (signalled) /* also when it came with the end: the caller must know */
+		return rk_err_set(err, 128 + signalled, "stopped by %s",
+			signalled == SIGINT ? "an interrupt" : "SIGTERM");
+	return r < 0 ? -1 : 0;
+}
+
+void rk_loop_mortal(struct rk_loop *l)
+{
+	l->mortal = true;
+}
+
+void rk_loop_stop(struct rk_loop *l)
+{
+	l->stop = true;
+}

@@ -1,0 +1,992 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What each step waits for. */
+#include "tool.h"
+
+#include "kube/kube.h"
+#include "os/os.h"
+#include "k3k/k3k.h"
+#include "steps/steps.h"
+
+#define K3K_DEPLOY     "k3k"
+#define TRY_MS	       2000
+#define ABSENT_MS      10000 /* an object missing for so long is not about to be created */
+#define PENDING_S      600   /* a change that a controller may still have to act on */
+#define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
+
+const struct rk_await_step await_steps[] = {
+	{"controller", "the k3k controller runs"},
+	{"teardown", "nothing is left of a virtual cluster that is being deleted; one that is not "
+		     "is refused"},
+	{"clusters",
+		"the servers of all virtual clusters run as the current k3k controller has set "
+		"them up; those that never ran are not waited for"},
+	{"cluster",
+		"the virtual cluster is Ready, its servers run, its API answers and takes charts"},
+	{"cert-manager", "cert-manager is installed and runs"},
+	{"issuer", "the CA issuer is ready"},
+	{"rancher", "Rancher is installed and runs"},
+	{"certificate", "Rancher's certificate has been issued"},
+	{"url", "https://HOST/ping answers under a verified certificate, for every host name"},
+	{0},
+};
+
+static const char *ns_of(const struct await *w)
+{
+	return rk_settings_ns(w->a->settings);
+}
+
+static const char *k3k_ns(const struct await *w)
+{
+	return rk_setting(w->a->settings, RK_KEY_K3K_NAMESPACE);
+}
+
+static const char *cluster_of(const struct await *w)
+{
+	return rk_settings_cluster(w->a->settings);
+}
+
+/* --- controller --- */
+
+enum { CTL_DEPLOY, CTL_PODS, CTL_EVENTS };
+
+static const char *controller_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the k3k controller";
+}
+
+static int64_t controller_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 240;
+}
+
+static void controller_start(struct await *w)
+{
+	await_mirror(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_EVENT, k3k_ns(w), NULL, NULL);
+}
+
+/* Its Deployment has the release's name, which is another where Harvester's add-on has made it. */
+static const struct rk_val *controller_in(const struct rk_mirror *m)
+{
+	const struct rk_val *found = rk_mirror_find(m, NULL, K3K_DEPLOY);
+
+	rk_mirror_each(d, m)
+	{
+		const char *app =
+			rk_get_str(d, "metadata", "labels", "app.kubernetes.io/name", NULL);
+
+		if (!found && rk_streq(app, "k3k"))
+			found = d;
+	}
+	return found;
+}
+
+static const char *controller_name(const struct rk_val *deploy)
+{
+	const char *name = rk_get_str(deploy, "metadata", "name", NULL);
+
+	return name ? name : K3K_DEPLOY;
+}
+
+static enum verdict controller_judge(struct await *w, struct report *r)
+{
+	const struct rk_val *deploy = controller_in(w->m[CTL_DEPLOY]);
+
+	if (!deploy) {
+		r->code = RK_NOTFOUND;
+		await_add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY,
+			k3k_ns(w));
+		rk_buf_addf(&r->hint, "install it with: kubectl rk3k deploy --only controller%s",
+			rk_here_settings());
+		return WAITING;
+	}
+	if (await_look_deployment(w->m[CTL_DEPLOY], controller_name(deploy), r))
+		return DONE;
+	await_look_pods(w->m[CTL_PODS], NULL, r);
+	await_look_trouble(w, w->m[CTL_EVENTS], NULL, r);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
+	return WAITING;
+}
+
+/* --- cluster --- */
+
+enum {
+	CL_CLUSTER,
+	CL_PODS,
+	CL_SETS,
+	CL_CLAIMS,
+	CL_EVENTS,
+	CL_CONTROLLER,
+	CL_CLASSES,
+	CL_SECRET,
+	CL_CONTROLLER_PODS
+};
+
+static const char *cluster_noun(const struct rk_settings *s)
+{
+	static char noun[192];
+
+	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s),
+		rk_settings_cluster(s));
+	return noun;
+}
+
+static int64_t cluster_limit(const struct rk_settings *s)
+{
+	return rk_settings_servers(s) > 1 ? 660 : 360;
+}
+
+static void cluster_start(struct await *w)
+{
+	rk_auto_free char *labels = rk_asprintf("cluster=%s", cluster_of(w));
+	char set[64];
+
+	rk_k3k_name(set, cluster_of(w), "server");
+	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_extra(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
+	await_extra(w, w->a->host, &RK_STATEFULSET, ns_of(w), set, NULL);
+	await_extra(w, w->a->host, &RK_PVC, ns_of(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_EVENT, ns_of(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
+	rk_k3k_name(set, cluster_of(w), "kubeconfig");
+	await_extra(w, w->a->host, &RK_SECRET, ns_of(w), set, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
+}
+
+/* A cluster without a running controller: the first thing to look at when nothing happens. */
+static bool controller_down(const struct await *w, struct report *r)
+{
+	const struct rk_mirror *m = w->m[CL_CONTROLLER];
+	const struct rk_val *deploy = rk_mirror_error(m) ? NULL : controller_in(m);
+	const char *name = controller_name(deploy);
+	rk_auto_buf why = RK_BUF_INIT;
+
+	if (rk_mirror_error(m) || rk_is_ready(deploy, &why))
+		return false;
+	await_add_part(&r->fault,
+		"the k3k controller does not run: deployment %s in namespace %s %s", name,
+		k3k_ns(w), why.s);
+	rk_buf_addf(&r->hint, "see why with: kubectl describe deployment %s -n %s%s", name,
+		k3k_ns(w), rk_here_kubectl());
+	return true;
+}
+
+static bool class_exists(const struct rk_mirror *m, const char *name)
+{
+	return rk_mirror_error(m) || !rk_mirror_synced(m) || rk_mirror_find(m, NULL, name);
+}
+
+static void look_claims(const struct await *w, struct report *r)
+{
+	char set[64];
+
+	rk_k3k_name(set, cluster_of(w), "server");
+	rk_mirror_each(pvc, w->m[CL_CLAIMS])
+	{
+		rk_auto_buf text = RK_BUF_INIT;
+		const char *name = rk_get_str(pvc, "metadata", "name", NULL);
+		const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
+		enum rk_why why = rk_why_pvc(pvc, &text);
+		bool missing = class && !class_exists(w->m[CL_CLASSES], class);
+
+		if (why == RK_WHY_FINE || !name || !strstr(name, set))
+			continue;
+		await_add_part(&r->line, "%s", text.s);
+		if (!r->fault.len && (missing || why == RK_WHY_FAULT)) {
+			await_add_part(&r->fault, "%s%s", text.s,
+				missing ? ": there is no such StorageClass" : "");
+			rk_buf_reset(&r->hint);
+			rk_buf_addf(&r->hint,
+				"set STORAGE_TYPE=ephemeral, or STORAGE_CLASS to one of: kubectl "
+				"get storageclass%s",
+				rk_here_kubectl());
+		}
+	}
+}
+
+static void look_servers(const struct await *w, struct report *r)
+{
+	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0, warning;
+	rk_auto_buf event = RK_BUF_INIT;
+	char name[64];
+
+	look_claims(w, r);
+	/* the host cluster pulls these, with separate logins */
+	if (await_look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
+		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
+		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
+	rk_k3k_name(name, cluster_of(w), "server"); /* also in the names of its pods and claims */
+	warning = await_look_event(w, w->m[CL_EVENTS], name, cluster_of(w), &event);
+	if (!event.len)
+		return;
+	await_add_part(&r->line, "last %s: %s", warning ? "warning" : "event", event.s);
+	if (set && bare && strstr(event.s, "FailedCreate") && !r->fault.len)
+		await_add_part(&r->fault, "no server pod can be made: %s", event.s);
+}
+
+/* --- whether what is seen is of the current spec and controller; k3k has no observedGeneration --- */
+
+static bool has_labels(const struct rk_val *obj, const struct rk_val *wanted)
+{
+	rk_each (l, wanted) {
+		const struct rk_val *have =
+			rk_member(rk_get(obj, "metadata", "labels", NULL), l->key, l->klen);
+
+		if (!rk_streq(rk_str(have), rk_str(l)))
+			return false;
+	}
+	return true;
+}
+
+/* When a pod's container started: by the node's clock, but not after the node reported it, which is
+ * by the API server's. */
+static int64_t started(const struct rk_val *pod)
+{
+	int64_t t = rk_time_parse(
+			rk_get_str(rk_at(rk_get(pod, "status", "containerStatuses", NULL), 0),
+				"state", "running", "startedAt", NULL)),
+		reported = 0;
+
+	rk_each (m, rk_get(pod, "metadata", "managedFields", NULL)) {
+		int64_t at = rk_time_parse(rk_get_str(m, "time", NULL));
+
+		if (rk_streq(rk_get_str(m, "subresource", NULL), "status") && at > reported)
+			reported = at;
+	}
+	return reported > 0 && reported < t ? reported : t;
+}
+
+enum { BEING_REPLACED = -1, UNKNOWN_TIME = 0 };
+
+/* When the controller of today began to work, which it does by reconciling every Cluster; one that
+ * is being replaced is not the last. */
+static int64_t controller_began(const struct rk_mirror *deploys, const struct rk_mirror *pods)
+{
+	const struct rk_val *deploy = rk_mirror_error(deploys) ? NULL : controller_in(deploys);
+	const struct rk_val *status = rk_get(deploy, "status", NULL);
+	int64_t began = UNKNOWN_TIME;
+
+	if (!deploy)
+		return UNKNOWN_TIME;
+	if (rk_get_int(status, 0, "observedGeneration", NULL) <
+			rk_get_int(deploy, 0, "metadata", "generation", NULL) ||
+		rk_get_int(status, 0, "updatedReplicas", NULL) !=
+			rk_get_int(status, 0, "replicas", NULL))
+		return BEING_REPLACED;
+	if (rk_mirror_error(pods))
+		return UNKNOWN_TIME;
+	rk_mirror_each(pod, pods)
+	{
+		int64_t t = started(pod);
+
+		if (t > 0 && (!began || t < began) &&
+			!rk_get_str(pod, "metadata", "deletionTimestamp", NULL) &&
+			has_labels(pod, rk_get(deploy, "spec", "selector", "matchLabels", NULL)))
+			began = t;
+	}
+	return began || !rk_get_int(deploy, 1, "spec", "replicas", NULL) ? began : BEING_REPLACED;
+}
+
+/* Each pass of the controller ends with a new certificate in the kubeconfig Secret, after it has
+ * written the StatefulSet. So a Secret that is older than the spec or than the controller is of the
+ * pass before. The versions of the objects decide where they can; times have whole seconds. For a
+ * controller that would keep the certificate, what is long ago is not waited for. */
+static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secret, int64_t began)
+{
+	int64_t pass = await_look_written(secret, "f:data"),
+		changed = await_look_written(cluster, "f:spec");
+
+	if (!pass)
+		return true; /* nothing to decide by */
+	if (began == BEING_REPLACED)
+		return false;
+	if (time(NULL) - (began > changed ? began : changed) > PENDING_S)
+		return true;
+	return pass >= began &&
+	       (pass >= changed || await_look_version(secret) > await_look_version(cluster));
+}
+
+/* Whether a list of the pod's container has an item of that name, by key. */
+static bool has_named(const struct rk_val *list, const char *key, const char *name)
+{
+	rk_each (e, list)
+		if (rk_streq(rk_get_str(e, key, NULL), name))
+			return true;
+	return false;
+}
+
+/* The script that starts k3s has the arguments as one text, or the container has them one by one. */
+static bool has_args(const struct rk_val *container, const struct rk_val *wanted)
+{
+	rk_auto_buf text = RK_BUF_INIT, args = RK_BUF_INIT;
+
+	rk_each (a, rk_get(container, "command", NULL))
+		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
+	rk_each (a, rk_get(container, "args", NULL))
+		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
+	rk_each (a, wanted)
+		rk_buf_addf(&args, "%s%s", args.len ? " " : "", rk_str(a) ? rk_str(a) : "");
+	return !args.len || strstr(text.s, args.s);
+}
+
+/* Whether the StatefulSet is the one that the spec describes, as far as rk3k writes the spec. A pass
+ * that began before a change and ended after it leaves the one before. The image's tag is the
+ * version; a Cluster without one has the host's. */
+static bool fits_spec(const struct rk_val *cluster, const struct rk_val *set)
+{
+	const struct rk_val *spec = rk_get(cluster, "spec", NULL);
+	const struct rk_val *pod = rk_get(set, "spec", "template", "spec", NULL);
+	const struct rk_val *c = rk_at(rk_get(pod, "containers", NULL), 0);
+	const char *version = rk_get_str(spec, "version", NULL), *mount;
+	const char *image = rk_get_str(c, "image", NULL);
+	const char *tag = image ? strrchr(image, ':') : NULL;
+	int64_t replicas = rk_get_int(set, 1, "spec", "replicas", NULL);
+
+	if (version && tag && !rk_streq(tag + 1, version))
+		return false;
+	if (rk_get_int(spec, replicas, "servers", NULL) != replicas ||
+		!has_args(c, rk_get(spec, "serverArgs", NULL)))
+		return false;
+	rk_each (e, rk_get(spec, "serverEnvs", NULL))
+		if (!has_named(rk_get(c, "env", NULL), "name", rk_get_str(e, "name", NULL)))
+			return false;
+	rk_each (m, rk_get(spec, "secretMounts", NULL)) {
+		mount = rk_get_str(m, "mountPath", NULL);
+		if (!rk_streq(rk_get_str(m, "role", NULL), "agent") && mount &&
+			!has_named(rk_get(c, "volumeMounts", NULL), "mountPath", mount))
+			return false;
+	}
+	return true;
+}
+
+static bool is_current(const struct rk_val *cluster, const struct rk_val *set,
+	const struct rk_val *secret, int64_t began, struct report *r)
+{
+	if (began == BEING_REPLACED) {
+		await_add_part(&r->line, "the k3k controller is being replaced");
+		return false;
+	}
+	if (is_acted_on(cluster, secret, began) && fits_spec(cluster, set))
+		return true;
+	await_add_part(&r->line, "the k3k controller has not acted on the change yet");
+	return false;
+}
+
+/* Watches of different kinds do not keep step with each other: the StatefulSet may be older here than
+ * the Secret that was written after it. Without permission to read it, the watch decides. */
+static bool is_still_ready(struct await *w, const struct rk_val *cluster, struct report *r)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *set;
+	char name[64];
+
+	rk_k3k_name(name, cluster_of(w), "server");
+	if (rk_kube_get(w->a->host, &RK_STATEFULSET, ns_of(w), name, d, &set, NULL) < 0)
+		return true;
+	if (fits_spec(cluster, set) && rk_is_ready(set, &why))
+		return true;
+	await_add_part(&r->line, "servers: %s", why.len ? why.s : "the change is not in them yet");
+	return false;
+}
+
+static bool servers_ready(const struct await *w, const struct rk_val *cluster, struct report *r)
+{
+	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	int64_t want = rk_settings_servers(w->a->settings);
+	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
+	rk_auto_buf why = RK_BUF_INIT;
+	const struct rk_val *secret =
+		rk_mirror_error(w->m[CL_SECRET]) ? NULL : rk_mirror_at(w->m[CL_SECRET], 0);
+
+	if (rk_mirror_error(w->m[CL_SETS]))
+		return true;
+	if (ready < want) {
+		await_add_part(&r->line, "%lld of %lld servers are ready", (long long)ready,
+			(long long)want);
+		return false;
+	}
+	if (!is_current(cluster, set, secret,
+		    controller_began(w->m[CL_CONTROLLER], w->m[CL_CONTROLLER_PODS]), r))
+		return false;
+	if (rk_is_ready(set, &why))
+		return true;
+	await_add_part(&r->line, "servers: %s", why.s);
+	return false;
+}
+
+/* Charts are the next to be applied, and the helm-controller brings their API only after the server
+ * is ready. */
+static int takes_charts(struct rk_kube *virt, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_list_opts o = {.metadata_only = true};
+	struct rk_val *charts;
+
+	return rk_kube_list_all(virt, &RK_HELMCHART, RK_HELMCHART_NS, &o, d, &charts, 0, err);
+}
+
+/* Ready says only that the last reconcile went through: ask the API itself. */
+static bool api_answers(struct await *w, struct report *r)
+{
+	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	struct rk_kube *virt = NULL;
+	struct rk_err err = RK_ERR_INIT;
+	int got = -1;
+
+	if (rk_now_ms() >= w->next_try) {
+		got = rk_k3k_open(&virt, w->a->host, ns_of(w), cluster_of(w), &access, &err);
+		if (got == 0)
+			got = takes_charts(virt, &err);
+		rk_kube_free(virt);
+		rk_k3k_access_release(&access);
+		w->next_try = rk_now_ms() + TRY_MS;
+		rk_buf_reset(&w->answer);
+		rk_buf_puts(&w->answer, err.msg);
+	}
+	if (got < 0) {
+		await_add_part(&r->line, "Ready, its API is not ready yet: %s", w->answer.s);
+		await_soon(w, TRY_MS);
+	}
+	return got == 0;
+}
+
+/* Deleted while we wait, or just before: its end is waited for, so that what is applied next does not
+ * meet what is left of it. */
+static enum verdict deleting(struct await *w, const struct rk_val *c, struct report *r)
+{
+	w->seen_deleting = true;
+	await_add_part(&r->line, "it is being deleted");
+	rk_each (f, rk_get(c, "metadata", "finalizers", NULL))
+		await_add_part(&r->line, "held by finalizer %s", rk_str(f) ? rk_str(f) : "?");
+	controller_down(w, r);
+	await_look_pods(w->m[CL_PODS], NULL, r);
+	return WAITING;
+}
+
+static enum verdict no_cluster(struct await *w, struct report *r)
+{
+	if (w->seen_deleting) {
+		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and is gone now",
+			cluster_noun(w->a->settings));
+		rk_err_hint(&r->dead, "create it again with: kubectl rk3k deploy%s",
+			rk_here_settings());
+		return DEAD;
+	}
+	r->code = RK_NOTFOUND;
+	await_add_part(&r->line, "there is no Cluster of that name");
+	rk_buf_addf(&r->hint,
+		"correct NAMESPACE and CLUSTER of the settings, or create it with: kubectl rk3k "
+		"deploy%s",
+		rk_here_settings());
+	if (rk_now_ms() - w->began < ABSENT_MS)
+		return WAITING;
+	rk_err_set(&r->dead, RK_NOTFOUND, "there is no %s", cluster_noun(w->a->settings));
+	rk_err_hint(&r->dead, "%s", r->hint.s);
+	return DEAD;
+}
+
+static enum verdict cluster_judge(struct await *w, struct report *r)
+{
+	const struct rk_val *c = rk_mirror_at(w->m[CL_CLUSTER], 0);
+	rk_auto_buf text = RK_BUF_INIT, hint = RK_BUF_INIT;
+	enum rk_why why;
+
+	if (!c)
+		return no_cluster(w, r);
+	if (rk_get_str(c, "metadata", "deletionTimestamp", NULL))
+		return deleting(w, c, r);
+	why = rk_why_cluster(c, &text, &hint);
+	if (why == RK_WHY_FINE && servers_ready(w, c, r) && api_answers(w, r) &&
+		is_still_ready(w, c, r))
+		return DONE;
+	if (text.len)
+		await_add_part(&r->line, "%s", text.s);
+	if (why == RK_WHY_FAULT) {
+		await_add_part(&r->fault, "%s", text.s);
+		rk_buf_puts(&r->hint, hint.s);
+	}
+	if (why != RK_WHY_FINE && !controller_down(w, r) &&
+		rk_streq(rk_get_str(c, "status", "phase", NULL), "Failed") &&
+		rk_now_ms() - w->began > SERVER_READY_S * 1000)
+		await_add_part(&r->fault, "%s", text.s);
+	look_servers(w, r);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s",
+			ns_of(w));
+	return WAITING;
+}
+
+/* --- clusters: what another controller restarts --- */
+
+enum { CS_CLUSTERS, CS_SETS, CS_SECRETS, CS_CONTROLLER, CS_CONTROLLER_PODS };
+
+static const char *clusters_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the servers of all virtual clusters";
+}
+
+static int64_t clusters_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 660;
+}
+
+static void clusters_start(struct await *w)
+{
+	await_mirror(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
+	await_mirror(w, w->a->host, &RK_STATEFULSET, NULL, NULL, "role=server");
+	await_extra(w, w->a->host, &RK_SECRET, NULL, NULL, NULL);
+	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
+}
+
+/* One that never came up, or that is being deleted, is not waited for. */
+static bool is_awaited(
+	const struct await *w, const struct rk_val *cluster, const struct rk_val **secret)
+{
+	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	char object[64];
+
+	if (!ns || !name || rk_get_str(cluster, "metadata", "deletionTimestamp", NULL))
+		return false;
+	rk_k3k_name(object, name, "kubeconfig");
+	*secret = rk_mirror_error(w->m[CS_SECRETS]) ? NULL
+						    : rk_mirror_find(w->m[CS_SECRETS], ns, object);
+	return *secret || rk_mirror_error(w->m[CS_SECRETS]);
+}
+
+static bool cluster_runs(const struct await *w, const struct rk_val *cluster,
+	const struct rk_val *secret, int64_t began, struct rk_buf *why)
+{
+	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
+	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	char object[64];
+
+	rk_buf_addf(why, "%s/%s: ", ns, name);
+	if (!is_acted_on(cluster, secret, began)) {
+		rk_buf_puts(why, "the k3k controller has not acted on it yet");
+		return false;
+	}
+	rk_k3k_name(object, name, "server");
+	return rk_is_ready(rk_mirror_find(w->m[CS_SETS], ns, object), why) &&
+	       rk_is_ready(cluster, why);
+}
+
+/* Watches of different kinds do not keep step: the servers as the API server has them now. */
+static bool all_sets_ready(struct await *w, struct report *r)
+{
+	struct rk_list_opts o = {.labels = "role=server"};
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *sets = NULL;
+
+	if (rk_kube_list_all(w->a->host, &RK_STATEFULSET, NULL, &o, d, &sets, 0, NULL) < 0)
+		return true;
+	rk_each (set, sets) {
+		const char *owner = rk_get_str(
+			rk_at(rk_get(set, "metadata", "ownerReferences", NULL), 0), "name", NULL);
+		const char *ns = rk_get_str(set, "metadata", "namespace", NULL);
+		const struct rk_val *secret,
+			*c = owner ? rk_mirror_find(w->m[CS_CLUSTERS], ns, owner) : NULL;
+
+		rk_buf_reset(&why);
+		if (c && is_awaited(w, c, &secret) && !rk_is_ready(set, &why)) {
+			await_add_part(&r->line, "%s/%s: %s", ns, owner, why.s);
+			await_soon(w, TRY_MS);
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum verdict clusters_judge(struct await *w, struct report *r)
+{
+	int64_t began = controller_began(w->m[CS_CONTROLLER], w->m[CS_CONTROLLER_PODS]);
+	size_t left = 0;
+
+	if (began == BEING_REPLACED && rk_mirror_count(w->m[CS_CLUSTERS])) {
+		await_add_part(&r->line, "the k3k controller is being replaced");
+		await_look_pods(w->m[CS_CONTROLLER_PODS], NULL, r);
+	}
+	rk_mirror_each(c, w->m[CS_CLUSTERS])
+	{
+		const struct rk_val *secret;
+		rk_auto_buf why = RK_BUF_INIT;
+
+		if (!is_awaited(w, c, &secret) || cluster_runs(w, c, secret, began, &why))
+			continue;
+		if (left++ < 3)
+			await_add_part(&r->line, "%s", why.s);
+	}
+	if (!left && all_sets_ready(w, r))
+		return DONE;
+	if (left > 3)
+		await_add_part(&r->line, "and %zu more", left - 3);
+	rk_buf_puts(&r->hint, "see them with: kubectl rk3k status -A");
+	return WAITING;
+}
+
+/* --- teardown --- */
+
+enum { TD_CLUSTER, TD_PODS, TD_SECRETS };
+
+static const char *teardown_noun(const struct rk_settings *s)
+{
+	static char noun[224];
+
+	snprintf(noun, sizeof(noun), "the end of virtual cluster %s/%s", rk_settings_ns(s),
+		rk_settings_cluster(s));
+	return noun;
+}
+
+static int64_t teardown_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 300;
+}
+
+static void teardown_start(struct await *w)
+{
+	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", cluster_of(w));
+
+	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_mirror(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
+	await_mirror(w, w->a->host, &RK_SECRET, ns_of(w), NULL, NULL);
+}
+
+/* Secrets that the Cluster owns: an old token among them would break the next one of its name. */
+static size_t owned_secrets(const struct await *w)
+{
+	size_t n = 0;
+
+	rk_mirror_each(s, w->m[TD_SECRETS])
+		rk_each (o, rk_get(s, "metadata", "ownerReferences", NULL)) n +=
+		rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
+		rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
+	return n;
+}
+
+static enum verdict teardown_judge(struct await *w, struct report *r)
+{
+	const struct rk_val *c = rk_mirror_at(w->m[TD_CLUSTER], 0);
+	size_t pods = rk_mirror_count(w->m[TD_PODS]), secrets = owned_secrets(w);
+
+	bool ends = rk_get_str(c, "metadata", "deletionTimestamp", NULL) != NULL;
+
+	w->seen_deleting |= ends;
+	if (c && !ends && w->seen_deleting)
+		return DONE; /* the next one of its name */
+	if (c && !ends) {
+		rk_err_set(&r->dead, RK_CONFLICT, "virtual cluster %s/%s is not being deleted",
+			ns_of(w), cluster_of(w));
+		rk_err_hint(&r->dead, "delete it with: kubectl rk3k destroy%s", rk_here_settings());
+		return DEAD;
+	}
+	if (!c && !pods && !secrets)
+		return DONE;
+	if (c)
+		await_add_part(&r->line, "the Cluster is being deleted");
+	if (pods)
+		await_add_part(&r->line, "%zu server pods are left", pods);
+	if (secrets && !c)
+		await_add_part(&r->line, "%zu of its Secrets are left", secrets);
+	rk_buf_addf(&r->hint,
+		"the k3k controller must run to release finalizers; see: kubectl get "
+		"clusters.k3k.io,pods -n %s -o yaml%s",
+		ns_of(w), rk_here_kubectl());
+	return WAITING;
+}
+
+/* --- charts --- */
+
+enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EVENTS, CH_VALUES };
+
+static void chart_start(struct await *w, const char *chart, const char *ns)
+{
+	rk_auto_free char *labels = rk_asprintf("%s=%s", RK_HELMCHART_LABEL, chart);
+	rk_auto_free char *values = rk_asprintf("chart-values-%s", chart);
+
+	await_mirror(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
+	await_mirror(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
+	await_mirror(w, w->virt, &RK_POD, RK_HELMCHART_NS, NULL, labels);
+	await_mirror(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
+	await_extra(w, w->virt, &RK_EVENT, RK_HELMCHART_NS, NULL, NULL);
+	await_extra(w, w->virt, &RK_SECRET, RK_HELMCHART_NS, values, NULL);
+}
+
+/* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
+ * the Job that changed them. */
+static bool still_rolled_out(struct await *w, const char *ns, const char *name, struct report *r)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_val *deploy;
+
+	if (rk_kube_get(w->virt, &RK_DEPLOYMENT, ns, name, d, &deploy, NULL) < 0 ||
+		rk_is_ready(deploy, &why))
+		return true;
+	await_add_part(&r->line, "deployment %s: %s", name, why.s);
+	await_soon(w, TRY_MS);
+	return false;
+}
+
+/* deployments: names, NULL-terminated. */
+static enum verdict chart_judge(struct await *w, const char *chart, const char *ns,
+	const char *const *deployments, struct report *r)
+{
+	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
+	enum verdict v = await_look_chart(
+		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
+	bool all = true;
+
+	for (size_t i = 0; v == DONE && deployments[i]; i++)
+		all = await_look_deployment(w->m[CH_DEPLOYS], deployments[i], r) && all;
+	for (size_t i = 0; v == DONE && all && deployments[i]; i++)
+		all = still_rolled_out(w, ns, deployments[i], r);
+	if (v == DONE && all)
+		return DONE;
+	await_look_pods(w->m[CH_PODS], NULL, r);
+	await_look_pull(w, r->fault.s, r);
+	await_look_trouble(w, w->m[CH_EVENTS], NULL, r);
+	if (v != DONE)
+		await_look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s%s", ns_of(w),
+			cluster_of(w), rk_here_settings());
+	return WAITING;
+}
+
+static const char *cert_manager_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "cert-manager";
+}
+
+static int64_t cert_manager_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 900;
+}
+
+static void cert_manager_start(struct await *w)
+{
+	chart_start(w, "cert-manager", "cert-manager");
+}
+
+/* Without its webhook answering, no Issuer or Certificate can be written. */
+static enum verdict cert_manager_judge(struct await *w, struct report *r)
+{
+	static const char *const names[] = {"cert-manager", "cert-manager-webhook", NULL};
+
+	return chart_judge(w, "cert-manager", "cert-manager", names, r);
+}
+
+static const char *rancher_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "Rancher";
+}
+
+static int64_t rancher_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 1050;
+}
+
+static void rancher_start(struct await *w)
+{
+	chart_start(w, "rancher", RK_CATTLE_NS);
+}
+
+static enum verdict rancher_judge(struct await *w, struct report *r)
+{
+	static const char *const names[] = {"rancher", NULL};
+
+	return chart_judge(w, "rancher", RK_CATTLE_NS, names, r);
+}
+
+/* --- issuer and certificate --- */
+
+static int64_t issuer_limit(const struct rk_settings *s)
+{
+	(void)s;
+	return 120;
+}
+
+static const char *issuer_noun(const struct rk_settings *s)
+{
+	(void)s;
+	return "the CA issuer";
+}
+
+static void issuer_start(struct await *w)
+{
+	await_mirror(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, "ca-issuer", NULL);
+}
+
+/* With a certificate of one's own there is no Issuer, and nothing to wait for. */
+static enum verdict issuer_judge(struct await *w, struct report *r)
+{
+	rk_auto_buf why = RK_BUF_INIT;
+	const struct rk_val *issuer = rk_mirror_at(w->m[0], 0);
+
+	if (!rk_setting_is(w->a->settings, RK_KEY_CA_CERT_PATH) || rk_is_ready(issuer, &why))
+		return DONE;
+	if (!issuer)
+		r->code = RK_NOTFOUND;
+	await_add_part(&r->line, "issuer ca-issuer in %s: %s", RK_CATTLE_NS, why.s);
+	if (issuer && rk_condition(issuer, "Ready"))
+		await_add_part(&r->fault, "issuer ca-issuer: %s", why.s);
+	rk_buf_puts(&r->hint, "check CA_CERT_PATH and CA_KEY_PATH: the pair must fit and be a CA");
+	return WAITING;
+}
+
+enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES, CE_ISSUERS };
+
+static const struct rk_res res_request = {
+	"cert-manager.io/v1", "CertificateRequest", "certificaterequests", true};
+static const struct rk_res res_challenge = {
+	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
+
+static int64_t certificate_limit(const struct rk_settings *s)
+{
+	return rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt") ? 600 : 180;
+}
+
+static const char *certificate_noun(const struct rk_settings *s)
+{
+	static char noun[128];
+
+	snprintf(noun, sizeof(noun), "certificate %s", rk_settings_tls_source_secret(s));
+	return noun;
+}
+
+static void certificate_start(struct await *w)
+{
+	const char *name = rk_settings_tls_source_secret(w->a->settings);
+
+	await_mirror(w, w->virt, &RK_SECRET, RK_CATTLE_NS, name, NULL);
+	await_mirror(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
+	await_extra(w, w->virt, &res_request, RK_CATTLE_NS, NULL, NULL);
+	await_extra(w, w->virt, &res_challenge, RK_CATTLE_NS, NULL, NULL);
+	await_extra(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, NULL, NULL);
+}
+
+/* An issuer that is not ready itself, as one that cannot register with ACME, issues nothing. */
+static void look_issuer(const struct await *w, const struct rk_val *cert, struct report *r)
+{
+	const char *name = rk_get_str(cert, "spec", "issuerRef", "name", NULL);
+	const struct rk_val *issuer = name ? rk_mirror_find(w->m[CE_ISSUERS], NULL, name) : NULL;
+	const struct rk_val *ready = rk_condition(issuer, "Ready");
+	const char *why = rk_get_str(ready, "message", NULL);
+
+	if (!ready || rk_streq(rk_get_str(ready, "status", NULL), "True"))
+		return;
+	await_add_part(&r->line, "issuer %s is not ready: %.300s", name, why ? why : "");
+	if (rk_streq(rk_get_str(ready, "reason", NULL), "ErrInitIssuer") &&
+		rk_is_young(rk_get_str(ready, "lastTransitionTime", NULL)))
+		return; /* its Secret comes a moment later */
+	await_add_part(&r->fault, "issuer %s is not ready: %.300s", name, why ? why : "");
+	if (rk_get(issuer, "spec", "acme", NULL))
+		rk_buf_puts(&r->hint, "the virtual cluster must reach the ACME server, and that "
+				      "accept ACME_EMAIL");
+}
+
+/* Why a Certificate does not come: its newest request, and what ACME says. */
+static void look_requests(const struct await *w, const char *cert, struct report *r)
+{
+	const struct rk_val *newest = NULL;
+	const struct rk_val *ready;
+
+	rk_mirror_each(q, w->m[CE_REQUESTS])
+	{
+		const char *owner = rk_get_str(
+			rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name", NULL);
+		const char *t = rk_get_str(q, "metadata", "creationTimestamp", NULL);
+		const char *b = rk_get_str(newest, "metadata", "creationTimestamp", NULL);
+
+		if (rk_streq(owner, cert) && (!newest || (t && b && strcmp(t, b) >= 0)))
+			newest = q;
+	}
+	ready = rk_condition(newest, "Ready");
+	if (rk_get_str(ready, "message", NULL))
+		await_add_part(&r->line, "request: %.300s", rk_get_str(ready, "message", NULL));
+	if (rk_streq(rk_get_str(ready, "reason", NULL), "Failed"))
+		await_add_part(&r->fault, "the request for certificate %s failed: %.300s", cert,
+			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL)
+							   : "");
+	rk_mirror_each(ch, w->m[CE_CHALLENGES])
+	{
+		const char *why = rk_get_str(ch, "status", "reason", NULL);
+		const char *host = rk_get_str(ch, "spec", "dnsName", NULL);
+
+		if (why && *why && !r->fault.len)
+			await_add_part(&r->fault, "ACME cannot verify %s: %.300s",
+				host ? host : "the name", why);
+	}
+}
+
+static bool has_pair(const struct rk_val *secret)
+{
+	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL);
+	const char *key = rk_get_str(secret, "data", "tls.key", NULL);
+
+	return crt && *crt && key && *key;
+}
+
+static enum verdict certificate_judge(struct await *w, struct report *r)
+{
+	const char *name = rk_settings_tls_source_secret(w->a->settings);
+	const struct rk_val *cert = rk_mirror_at(w->m[CE_CERT], 0);
+	const struct rk_val *secret = rk_mirror_at(w->m[CE_SECRET], 0);
+	rk_auto_buf why = RK_BUF_INIT;
+	bool issued = !cert || rk_is_ready(cert, &why);
+
+	if (has_pair(secret) && issued)
+		return DONE;
+	if (!secret)
+		await_add_part(&r->line, "secret %s in %s is not there", name, RK_CATTLE_NS);
+	else if (!has_pair(secret))
+		await_add_part(
+			&r->line, "secret %s in %s holds no certificate yet", name, RK_CATTLE_NS);
+	if (cert && why.len)
+		await_add_part(&r->line, "Certificate: %s", why.s);
+	else if (!cert && !secret)
+		await_add_part(&r->line, "no Certificate %s requests it", name);
+	look_issuer(w, cert, r);
+	look_requests(w, name, r);
+	if (!secret && !cert)
+		r->code = RK_NOTFOUND;
+	rk_buf_addf(&r->hint,
+		"%ssee it inside the virtual cluster with: kubectl describe certificate,"
+		"certificaterequest -n %s",
+		r->hint.len ? "; " : "", RK_CATTLE_NS);
+	return WAITING;
+}
+
+const struct step await_table[] = {
+	{"controller", false, controller_noun, controller_limit, controller_start,
+		controller_judge},
+	{"teardown", false, teardown_noun, teardown_limit, teardown_start, teardown_judge},
+	{"clusters", false, clusters_noun, clusters_limit, clusters_start, clusters_judge},
+	{"cluster", false, cluster_noun, cluster_limit, cluster_start, cluster_judge},
+	{"cert-manager", true, cert_manager_noun, cert_manager_limit, cert_manager_start,
+		cert_manager_judge},
+	{"issuer", true, issuer_noun, issuer_limit, issuer_start, issuer_judge},
+	{"rancher", true, rancher_noun, rancher_limit, rancher_start, rancher_judge},
+	{"certificate", true, certificate_noun, certificate_limit, certificate_start,
+		certificate_judge},
+	{"url", true, await_url_noun, await_url_limit, await_url_start, await_url_judge},
+	{0},
+};

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/* await - wait for a step of a deployment: event-driven, saying what is awaited, naming the likely
+ * cause as soon as it is known and again when the time is up.
+ *
+ * A reported fault is not the end: k3k recovers from a passing Failed, an image may
+ * become available, helm tries again. Waiting ends when the step is done or the time is up. */
+#ifndef RK_WAIT_TOOL_H
+#define RK_WAIT_TOOL_H
+
+#include "kube/kube.h"
+#include "watch/watch.h"
+#include "k3k/k3k.h"
+#include "settings/settings.h"
+
+struct await_run {
+	struct rk_kube *host;
+	const struct rk_settings *settings;
+	const char *resolve; /* host:port:address for step url, or NULL */
+	int64_t timeout_ms;  /* <0: the step's own; 0: look once */
+	bool fail_fast;	     /* end with RK_FAIL at the first fault that stays */
+	/* All may be NULL. line: what is awaited now, whenever it changes; fault: a trouble that
+	 * has stayed for some seconds, each text once; tick: about once a second. */
+	void (*line)(void *arg, const char *text);
+	void (*fault)(void *arg, const char *text);
+	void (*tick)(void *arg);
+	void *arg;
+};
+
+struct rk_await_step {
+	const char *name;
+	const char *summary;
+};
+extern const struct rk_await_step await_steps[]; /* ended by a NULL name */
+
+/* Wait. title (may be NULL) gets "virtual cluster ns/name" for messages. Errors: RK_USAGE (no such
+ * step), RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
+ * exist, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or nothing could be seen),
+ * 128+n on a signal. */
+int await_run(const struct await_run *a, const char *step, struct rk_err *err) RK_MUST_USE;
+/* What a step waits for, in words for messages, appended to out. */
+void await_title(const struct await_run *a, const char *step, struct rk_buf *out);
+
+/* Between the engine that waits and its steps. */
+
+enum verdict { WAITING, DONE, DEAD };
+
+/* What a look has found. */
+struct report {
+	struct rk_buf line;  /* what is awaited now */
+	struct rk_buf fault; /* trouble that does not look like passing, or empty */
+	struct rk_buf hint;  /* what to do about it, or empty */
+	int code;	     /* of the error when the time is up; 0: RK_TIMEOUT */
+	struct rk_err dead;  /* with DEAD */
+};
+
+#define MIRRORS_MAX 9
+
+struct await {
+	const struct await_run *a;
+	const struct step *step;
+	struct rk_loop *loop;
+	struct rk_kube *virt; /* of steps that look inside */
+	struct rk_k3k_access access;
+	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
+	struct rk_mirror *own;	 /* of steps that look inside: the Cluster on the host cluster */
+	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */
+	size_t n;
+	int64_t began, deadline;
+	struct report last;
+	bool done, lost;
+	int64_t blind_since;
+	/* faults */
+	int64_t fault_since, fault_told;
+	struct rk_buf told;  /* what was reported, a line each */
+	struct rk_buf shown; /* the line shown last */
+	/* for the steps */
+	bool seen_deleting;
+	int64_t next_try; /* of a request a step repeats */
+	int64_t restarts; /* of the chart's container, when its log was read */
+	int64_t log_read, no_job_since;
+	struct rk_buf log_cause, log_line;
+	struct rk_buf answer, answer_fault, answer_hint; /* of the last try */
+	struct rk_buf ca;
+	bool ca_known;
+};
+
+struct step {
+	const char *name;
+	bool virt;
+	const char *(*noun)(const struct rk_settings *s); /* NULL: the name is enough */
+	int64_t (*limit_s)(const struct rk_settings *s);
+	void (*start)(struct await *w);
+	enum verdict (*judge)(struct await *w, struct report *r);
+};
+
+/* Add a mirror; NULL name: all of them, of Secrets then the metadata alone. Steps use fixed indexes
+ * in order of the calls. */
+void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const char *labels);
+/* The same for what only helps to explain: missing permission to see it does not end the wait. */
+void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const char *name, const char *labels);
+/* Look again although nothing changed. */
+void await_soon(struct await *w, int64_t ms);
+
+extern const struct step await_table[];
+
+/* await-url.c */
+const char *await_url_noun(const struct rk_settings *s);
+int64_t await_url_limit(const struct rk_settings *s);
+void await_url_start(struct await *w);
+enum verdict await_url_judge(struct await *w, struct report *r);
+
+/* --- await-look.c: parts of a look that several steps share --- */
+
+/* Worst trouble among the pods of a mirror (prefix NULL: any name): a FAULT goes to r->fault, what is
+ * busy to the line. */
+enum rk_why await_look_pods(const struct rk_mirror *m, const char *prefix, struct report *r);
+/* The newest event since the wait began, of objects whose name has part in it or is name (both NULL:
+ * any); a warning before all others, and whether it is one. */
+bool await_look_event(const struct await *w, const struct rk_mirror *m, const char *part,
+	const char *name, struct rk_buf *out);
+/* That event as part of the line; a warning that an image cannot be pulled is a fault as well. */
+void await_look_trouble(
+	const struct await *w, const struct rk_mirror *m, const char *part, struct report *r);
+/* What to do about an image of the private registry that cannot be pulled, to r->hint. */
+void await_look_pull(const struct await *w, const char *text, struct report *r);
+/* Whether a Deployment is rolled out; else the line says what is missing. */
+bool await_look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
+/* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:
+ * charts, jobs, pods of kube-system, and the Secret of the chart's values. */
+enum verdict await_look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
+	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
+	struct report *r);
+/* When the part of an object that has this field ("f:spec"; NULL: any but the status) was last written,
+ * by the API server's clock; 0: unknown. */
+int64_t await_look_written(const struct rk_val *obj, const char *field);
+/* Its resourceVersion as a number, which is later when it is greater (KEP-5504); 0: it is not one. */
+int64_t await_look_version(const struct rk_val *obj);
+/* "; " between parts of a line. */
+void await_add_part(struct rk_buf *b, const char *fmt, ...) RK_PRINTF(2, 3);
+
+#endif
