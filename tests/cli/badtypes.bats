@@ -250,7 +250,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	bad 4 'secrets|pods' wait teardown -c "$PWD/doc.json" --timeout 0 -q
 }
 
-@test "wait clusters: wrong types in Clusters, StatefulSets, Secrets, the controller and its pods" {
+@test "wait clusters: wrong types in Clusters, StatefulSets, Secrets and pods" {
 	objects "$ready |"' .["/api/v1/secrets"] = .["/api/v1/namespaces/rancher-k3k/secrets"] |
 		.["/api/v1/secrets"].items[0].metadata += {name: "k3k-rancher-kubeconfig", namespace: "rancher-k3k"}'
 	bad 4 'v1/(clusters|statefulsets|secrets)$|k3k-system' wait clusters -c "$PWD/doc.json" --timeout 0 -q
@@ -266,7 +266,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	bad 4 'cert-manager.io' wait certificate -c "$PWD/doc.json" --timeout 0 -q
 }
 
-@test "wait issuer, url: wrong types in the issuer, and in what leads to the address" {
+@test "wait issuer, url: wrong types in the issuer and in the objects of the address" {
 	bad 4 'issuers' wait issuer -c "$PWD/ca.json" --timeout 0 -q
 	bad 4 'ingresses|secrets' wait url -c "$PWD/doc.json" --timeout 0 -q --resolve rancher.example.com:443:127.0.0.1
 }
@@ -301,7 +301,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 	bad 0 'k3k.io|helmcharts/' registries apply -c "$PWD/doc.json" --registry 127.0.0.1:1
 }
 
-@test "registries check: wrong types in a repository's index and in the answers of a token server" {
+@test "registries check: wrong types in an index and in a token server's answers" {
 	local charts=https://127.0.0.1:@PORT@/charts
 	(umask 077 && echo word >word)
 	bad 1 '/charts/|/token|/v2/' registries check --registry 127.0.0.1:@PORT@ --ca "$PWD/tls.crt" --user @TOKEN@ \

@@ -199,7 +199,7 @@ keys_refused() { # TEXT FILE
 	[[ $(jq -r '.items[].data["tls.key"] | values' <<<"$output") == "$(b64 tls.key)" ]]
 }
 
-@test "certificates: one file may hold client certificate and key, as the kubelet's does" {
+@test "certificates: one file may have client certificate and key, like the kubelet's" {
 	kubeconfig "$PWD/tls.crt" "$PWD/key.pem" "$PWD/key.pem" >"$HOME/named"
 	run -0 --separate-stderr "$BIN/rk3k-kubeconfig" export -o json "$HOME/named"
 	[[ $(jq -r '.users[0].user["client-certificate-data"]' <<<"$output") == "$(b64 tls.crt)" ]]
@@ -215,7 +215,7 @@ keys_refused() { # TEXT FILE
 
 # --- from a cluster --------------------------------------------------------------
 
-@test "certificates: an encrypted key in the virtual cluster's kubeconfig Secret is refused" {
+@test "certificates: an encrypted key in the cluster's kubeconfig Secret is refused" {
 	for key in encrypted.key legacy.key; do
 		serve '.kubeconfig.users[0].user["client-key-data"] = $text' "$key"
 		export KUBECONFIG=$HOME/host
@@ -311,7 +311,7 @@ preflight() {
 	mapfile -t lines <<<"$output"
 }
 
-@test "preflight: the chain of TLS_CERT_PATH must lead to a CA that Rancher shows its agents" {
+@test "preflight: the chain of TLS_CERT_PATH must end at a CA that agents get" {
 	chain
 	serve
 	good='ok TLS_CERT_PATH fits its key and covers every name'
@@ -358,7 +358,7 @@ preflight() {
 
 # --- expired ---------------------------------------------------------------------
 
-@test "credential, kubeconfig get, status: an expired client certificate is not passed on" {
+@test "credential, kubeconfig get, status: refuse an expired client certificate" {
 	openssl x509 -in tls.crt -signkey tls.key -days -1 -out old.crt 2>/dev/null
 	serve '.kubeconfig.users[0].user["client-certificate-data"] = $text' old.crt
 	export KUBECONFIG=$HOME/host
@@ -376,7 +376,7 @@ preflight() {
 
 # --- against Go ------------------------------------------------------------------
 
-@test "certificates: Go reads and verifies what is passed on and taken, and nothing else" {
+@test "certificates: accepted exactly when Go reads and verifies them" {
 	local unit build
 	build=$(cd "$BIN/.." && pwd)
 	unit=$build/unit/test_cert

@@ -53,7 +53,7 @@ setup() {
 	assert [ $((SECONDS - start)) -le 8 ]
 }
 
-@test "completion: an unknown tool completes nothing and says nothing" {
+@test "completion: an unknown tool completes nothing and prints nothing" {
 	run --separate-stderr kubectl-rk3k __complete nosuchtool ''
 	assert_output ''
 	assert_equal "$stderr" ''
@@ -193,7 +193,7 @@ shells_ready() {
 	assert [ ! -e bin/kubectl_complete-rk3k ]
 }
 
-@test "install-completion: a file of somebody else's stays" {
+@test "install-completion: does not replace a file that it did not write" {
 	mkdir bin
 	echo theirs >bin/kubectl_complete-rk3k
 	run -5 kubectl-rk3k install-completion "$PWD/bin"

@@ -107,7 +107,7 @@ doc() { # jq filter, then config's arguments
 	assert_regex "$stderr" 'nowhere.conf'
 }
 
-@test "config: the document holds no secret, only where it stands" {
+@test "config: the document has the location of each secret, not the secret" {
 	conf HOSTNAME=r.example.com "BOOTSTRAP_PW='my secret word'"
 	run -0 "$config" -c deploy.conf
 	refute_output --partial 'my secret word'
@@ -148,7 +148,7 @@ doc() { # jq filter, then config's arguments
 	refute_regex "$stderr" 123456789012
 }
 
-@test "config: --secrets-fd refuses what others can read and what is no file" {
+@test "config: --secrets-fd refuses what others can read and what is not a file" {
 	: >open
 	chmod 644 open
 	exec {fd}<>open
@@ -165,7 +165,7 @@ doc() { # jq filter, then config's arguments
 	assert_regex "$stderr" 'did you mean PVC_SIZE'
 }
 
-@test "config: init writes every key, refuses to overwrite, and is a valid configuration" {
+@test "config: init writes every key, a valid configuration, and does not overwrite" {
 	run -0 "$config" --init
 	run -5 --separate-stderr "$config" init
 	assert_regex "$stderr" 'deploy.conf exists already'
@@ -185,7 +185,7 @@ doc() { # jq filter, then config's arguments
 	[ ! -e - ]
 }
 
-@test "config: a document is read back and stays the same" {
+@test "config: a document is read back unchanged" {
 	conf HOSTNAMES=a.example.com,b.example.com SERVER_COUNT=3 TLS_SOURCE=letsEncrypt \
 		ACME_EMAIL=me@example.com BOOTSTRAP_PW=123456789012
 	"$config" -c deploy.conf >one
@@ -249,7 +249,7 @@ doc() { # jq filter, then config's arguments
 	run -0 grep -c r.example.com out
 }
 
-@test "config: never asks when stdin is no terminal" {
+@test "config: does not prompt when stdin is not a terminal" {
 	run -1 timeout 5 "$config" </dev/null
 	run -1 timeout 5 "$config" -c /dev/null < <(sleep 1)
 }
@@ -320,7 +320,7 @@ takes_settings() { # STDIN FLAG...
 	run -2 "$bin/rk3k-render" cluster -c deploy.conf --set NOTHING=1
 }
 
-@test "config: --names-only wants no host name and no file" {
+@test "config: --names-only requires neither a host name nor a file" {
 	conf CLUSTER=blue PRIVATE_CA_PATH=/gone.pem PVC_SIZE=junk HELM_AUTH_NEEDED=yes
 	run -0 "$config" -c deploy.conf --names-only
 	run -0 "$config" get NAMESPACE CLUSTER INGRESS_NAME K3K_REPO_PRIVATE <<<"$output"

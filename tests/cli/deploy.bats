@@ -60,7 +60,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	run -0 grep -c 'hostname: asked.example.com' out
 }
 
-@test "deploy: CONFIRM other than yes stops before the first look, --yes goes over it" {
+@test "deploy: CONFIRM other than yes stops before the first request, unless --yes" {
 	echo CONFIRM=no >>deploy.conf
 	deploy -0 -c deploy.conf
 	assert_equal "$stderr" "rk3k-deploy: aborted: CONFIRM is no, not yes"
@@ -69,7 +69,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	RK3K_CONFIRM=yes deploy -3 -c deploy.conf
 }
 
-@test "deploy: a step that is none is wrong usage, and the steps are told" {
+@test "deploy: an unknown step is wrong usage, and the error lists the steps" {
 	local flag
 	for flag in --only --from; do
 		deploy -2 -c deploy.conf "$flag" nothing
@@ -136,7 +136,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	assert_line --regexp 'rancher.example.org'
 }
 
-@test "deploy, destroy: advice names the host that was meant" {
+@test "deploy, destroy: hints name the selected host cluster" {
 	program exec/rk3k-preflight <<<:
 	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'[[ $1 == url ]]'
@@ -151,7 +151,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	[[ $stderr == *'kubectl rk3k password rancher-k3k/rancher' ]]
 }
 
-@test "deploy: a budget of three servers that cannot be looked for is not taken for absent" {
+@test "deploy: a budget whose existence is unknown is not treated as absent" {
 	program exec/rk3k-preflight <<<:
 	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'exit "$WAIT"'
@@ -173,7 +173,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	assert_output --partial '3 not found'
 }
 
-@test "destroy: a namespace is not deleted when it cannot be told whose it is" {
+@test "destroy: a namespace is not deleted when its owner could not be determined" {
 	program exec/rk3k-preflight <<<:
 	program exec/rk3k-lease <<<'echo held'
 	program exec/rk3k-wait <<<'echo "rk3k-wait: cannot tell" >&2 && exit "$WAIT"'
@@ -276,7 +276,7 @@ terminal() { run "$1" "$BATS_TEST_DIRNAME/../terminal" "${@:2}" || {
 	assert_regex "${lines[3]}" '^✓ nothing to change: rancher-k3k/rancher serves https://rancher\.example\.com   [0-9]+s$'
 }
 
-@test "deploy: a fault on a terminal has its error, the hint, and the command that goes on" {
+@test "deploy: a failure on a terminal shows error, hint and the command to resume" {
 	speakers
 	speaker wait <<-'END'
 		[[ $1 == cluster ]] || exit 0
@@ -319,7 +319,7 @@ terminal() { run "$1" "$BATS_TEST_DIRNAME/../terminal" "${@:2}" || {
 	refute_output --partial $'\036'
 }
 
-@test "deploy: colours on a terminal where they are wanted" {
+@test "deploy: colours on a terminal unless they are switched off" {
 	speakers
 	RAW=1 terminal -0 -- "$RK3K_BIN/rk3k-deploy" -c deploy.conf
 	assert_output --partial $'\e[32m✓\e[0m nothing'

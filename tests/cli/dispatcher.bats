@@ -71,7 +71,7 @@ echo_tool() { # PATH
 	assert_equal "$stderr" 'rk3k: there is no tool "zzzzzz"; kubectl rk3k --help lists them'
 }
 
-@test "rk3k: a path is no tool" {
+@test "rk3k: a path is not the name of a tool" {
 	echo_tool "$PWD/rk3k-evil"
 	run -2 kubectl-rk3k "../../..$PWD/evil"
 	run -2 kubectl-rk3k ''

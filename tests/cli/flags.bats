@@ -27,7 +27,7 @@ config_tells() {
 	done
 }
 
-@test "shell tools: what is said last counts, also false" {
+@test "shell tools: the last of repeated flags counts, also false" {
 	echo HOSTNAME=rancher.example.com >deploy.conf
 	program exec/rk3k-preflight <<<'[[ $1 == --host-only ]] || exit 7'
 	program exec/rk3k-kubeconfig <<<:
@@ -48,7 +48,7 @@ config_tells() {
 	run -2 "$RK3K_BIN/rk3k-controller" install -- uninstall
 }
 
-@test "shell tools: wrong usage is told in the words of the tools in C" {
+@test "shell tools: wrong usage has the same errors as in the tools in C" {
 	local wrong want
 	for wrong in --nope=1 --nope -Z -q- -c --config --set --quiet=maybe -q=maybe extra - --color=pink '--color pink' \
 		--color '--yes --nope' '-- -c' --context; do

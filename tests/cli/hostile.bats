@@ -160,7 +160,7 @@ harmless() {
 		! grep -qE '^[-+ ]?context/forged' <<<"$output"
 }
 
-@test "hostile: names in lines, tables, diffs, JSON and YAML forge no line and no escape" {
+@test "hostile: names forge no line and no escape in tables, diffs, JSON and YAML" {
 	hostile_names
 	export KUBECONFIG=$PWD/names
 	run -0 --separate-stderr rk3k names context
@@ -195,7 +195,7 @@ harmless() {
 	harmless
 }
 
-@test "hostile: what a credential plugin or helper says is shown as its words, without secrets" {
+@test "hostile: output of a credential plugin or helper is quoted, without secrets" {
 	printf '#!/bin/sh\nprintf "\\033]0;w\\a https://u:topsecret@h/\\n" >&2\nexit 1\n' >plugin
 	cp plugin docker-credential-x
 	chmod +x plugin docker-credential-x

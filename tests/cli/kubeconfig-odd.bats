@@ -49,7 +49,7 @@ refuses() {
 
 @test "kubeconfig list: what kubectl loads is listed" { each ok lists; }
 
-@test "kubeconfig list: what kubectl refuses is refused, with file and reason" { each bad refuses; }
+@test "kubeconfig list: refuses what kubectl refuses, with file and reason" { each bad refuses; }
 
 # One entry's odd spelling is no reason to refuse another one; a layout that cannot be edited is said.
 merged_into() {

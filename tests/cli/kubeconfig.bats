@@ -92,7 +92,7 @@ contexts() { "$TOOL" list -o name; }
 	[ ! -e "$CONFIG.lock" ]
 }
 
-@test "kubeconfig merge: every other byte stays, and a second merge changes nothing" {
+@test "kubeconfig merge: keeps every other byte, and a second merge changes nothing" {
 	own_file
 	kubeconfig new >"$BATS_TEST_TMPDIR/in"
 	cp "$CONFIG" "$BATS_TEST_TMPDIR/before"
@@ -110,7 +110,7 @@ contexts() { "$TOOL" list -o name; }
 	cmp "$CONFIG" "$BATS_TEST_TMPDIR/before"
 }
 
-@test "kubeconfig merge: mode and inode's owner are kept, a symlink stays one" {
+@test "kubeconfig merge: keeps mode, owner and a symbolic link" {
 	own_file
 	chmod 640 "$CONFIG"
 	mv "$CONFIG" "$HOME/real"
@@ -132,7 +132,7 @@ contexts() { "$TOOL" list -o name; }
 	[ "$(jq -r '.[] | .name, .cluster, .user' <<<"$output" | sort -u)" = mine ]
 }
 
-@test "kubeconfig merge: another server and CA needs --force, a new address of the same CA does not" {
+@test "kubeconfig merge: another server and CA needs --force, a new address does not" {
 	kubeconfig x https://one.example | "$TOOL" merge -q
 	kubeconfig x https://two.example | "$TOOL" merge -q
 	kubeconfig x https://three.example other >"$BATS_TEST_TMPDIR/in"
@@ -150,7 +150,7 @@ note() {
 	sed "s|^    server:|    extensions: [{name: rk3k, extension: {namespace: $1, cluster: $2${3:+, host: \"$3\"}}}]\\n&|"
 }
 
-@test "kubeconfig merge: a virtual cluster made anew needs no --force, that of another host does" {
+@test "kubeconfig merge: another host's cluster needs --force, one recreated does not" {
 	kubeconfig x https://one.example | note team rancher https://host.example | "$TOOL" merge -q
 	kubeconfig x https://two.example other | note team rancher https://HOST.example:443/ | "$TOOL" merge -q
 	grep -q two.example "$CONFIG"
@@ -292,7 +292,7 @@ note() {
 	[[ "$output" == *'the id-token of its auth-provider'*'is not a JWT'* ]]
 }
 
-@test "kubeconfig merge: empty, cut-off and foreign input is refused, nothing is written" {
+@test "kubeconfig merge: refuses empty, cut-off and foreign input, writes nothing" {
 	own_file
 	cp "$CONFIG" "$BATS_TEST_TMPDIR/before"
 	kubeconfig new >"$BATS_TEST_TMPDIR/whole"
@@ -312,7 +312,7 @@ note() {
 	cmp "$CONFIG" "$BATS_TEST_TMPDIR/before"
 }
 
-@test "kubeconfig merge, remove: --kubeconfig - is no file to change" {
+@test "kubeconfig merge, remove: refuse --kubeconfig -" {
 	kubeconfig new >"$BATS_TEST_TMPDIR/in"
 	run --separate-stderr -2 "$TOOL" merge --kubeconfig - "$BATS_TEST_TMPDIR/in"
 	[[ $stderr == *"cannot be changed"* ]]
@@ -447,7 +447,7 @@ with_mounts() { # SCRIPT
 	[[ "$output" == *"No space left"* ]]
 }
 
-@test "kubeconfig merge: a read-only home is said, list still works" {
+@test "kubeconfig merge: a read-only home is an error, list still works" {
 	kubeconfig new >"$BATS_TEST_TMPDIR/in"
 	own_file
 	run -1 with_mounts "
@@ -487,7 +487,7 @@ with_mounts() { # SCRIPT
 		.contexts[0].context.extensions[0].extension, .users[0].user.extensions[0].extension]' <<<"$output")" = '[true,{"b":1},"d",["f"]]' ]
 }
 
-@test "kubeconfig: RK3K_SERVER is the host's address, --server that of the virtual cluster" {
+@test "kubeconfig: RK3K_SERVER is the host's address, --server the virtual cluster's" {
 	kubeconfig one https://127.0.0.1:1 | "$TOOL" merge -q --set-current
 	RK3K_SERVER=https://127.0.0.1:2 run -1 "$TOOL" get rancher --server v.example
 	[[ "$output" == *"https://127.0.0.1:2: "*refused* ]]
@@ -509,7 +509,7 @@ with_mounts() { # SCRIPT
 	[ "$(ls -A "$HOME/.kube")" = config ]
 }
 
-@test "kubeconfig remove: what others use stays, the active context is cleared and said" {
+@test "kubeconfig remove: keeps what others use, clears and reports the current context" {
 	mkdir -p "$HOME/.kube"
 	cat >"$CONFIG" <<-END
 		clusters:
@@ -567,7 +567,7 @@ users:
 	[[ "$output" == *"\"$name\" is not a host name"* ]]
 }
 
-@test "kubeconfig remove: what is not there is exit 3, or nothing with --ignore-not-found" {
+@test "kubeconfig remove: not found is exit 3, and 0 with --ignore-not-found" {
 	own_file
 	run -3 "$TOOL" remove nope
 	[[ "$output" == *'no entry "nope"'* ]]

@@ -65,7 +65,7 @@ for d in yaml.safe_load_all(sys.stdin): print(d[\"apiVersion\"], d[\"kind\"], d[
 	done
 }
 
-@test "config: a source of certificates that cannot work is refused with what is missing" {
+@test "config: an incomplete source of certificates is refused with what is missing" {
 	run -1 conf TLS_SOURCE=letsEncrypt
 	assert_output --partial 'ACME_EMAIL: is required with TLS_SOURCE=letsEncrypt'
 	run -1 conf TLS_SOURCE=secret
@@ -74,7 +74,7 @@ for d in yaml.safe_load_all(sys.stdin): print(d[\"apiVersion\"], d[\"kind\"], d[
 	assert_output --partial 'rancher|letsEncrypt|secret'
 }
 
-@test "render: registry: without a list of mirrors, containerd still gets the CA and the login" {
+@test "render: registry: without a list of mirrors, containerd gets CA and login" {
 	local registries
 	conf "${harbor[@]}"
 	registries=$(objects registry | jq -r '.items[] | select(.metadata.name == "k3s-registry-config") |
@@ -119,7 +119,7 @@ recording_helm() {
 	kubeconfig 127.0.0.1:1
 }
 
-@test "controller: helm gets the password in a file without a name, and the CA as a file" {
+@test "controller: helm gets password (in a file without a name) and CA as files" {
 	recording_helm
 	conf "${harbor[@]}" K3K_REPO=https://harbor.example.com/chartrepo/k3k
 	run -0 "$BIN/rk3k-controller" install <doc.json
@@ -180,7 +180,7 @@ $(<ca-file)"
 	refute_output --partial ca.pem
 }
 
-@test "controller: helm gets the host that the tools reach, however that was said" {
+@test "controller: helm uses the same host cluster as the tools, by flag or variable" {
 	recording_helm
 	conf
 	cat >other <<-'END'
@@ -219,7 +219,7 @@ print(d["clusters"][0]["cluster"]["server"], u.get("token"), u.get("as"))')" "$1
 	refute_output --partial long-enough-password
 }
 
-@test "rk3k: no tool can be told not to verify, and no kubeconfig either" {
+@test "rk3k: no flag and no kubeconfig switches verification off" {
 	local tool
 	kubeconfig 127.0.0.1:1 ', insecure-skip-tls-verify: true'
 	for tool in status cert-sync apply delete wait kubeconfig ingress tf-setup; do
@@ -234,7 +234,7 @@ print(d["clusters"][0]["cluster"]["server"], u.get("token"), u.get("as"))')" "$1
 	done
 }
 
-@test "deploy: one that fails leaves no file behind, and says no password" {
+@test "deploy: a failure leaves no file behind and prints no password" {
 	local before
 	before=$(find /dev/shm -name "rk3k-*")
 	kubeconfig 127.0.0.1:1

@@ -22,7 +22,7 @@ tool() { run --separate-stderr rk3k "$@"; }
 	done
 }
 
-@test "apply: bad input is refused before a cluster is looked for" {
+@test "apply: bad input is refused before the first request" {
 	tool apply <<<'apiVersion: v1'
 	assert_failure 1
 	assert_regex "$stderr" 'standard input:.*kind'
@@ -36,7 +36,7 @@ tool() { run --separate-stderr rk3k "$@"; }
 	assert_equal "${#stderr_lines[@]}" 1
 }
 
-@test "apply: nothing of a Secret is said when the input is damaged" {
+@test "apply: an error about damaged input shows nothing of a Secret" {
 	tool apply <<-'END'
 		apiVersion: v1
 		kind: Secret
@@ -47,7 +47,7 @@ tool() { run --separate-stderr rk3k "$@"; }
 	refute_regex "$stderr" hunter
 }
 
-@test "apply: a Secret's stringData that is no string is refused, not left out" {
+@test "apply: a Secret's stringData that is not a string is refused, not left out" {
 	cat >"$HOME/config" <<-'END'
 		current-context: here
 		contexts: [{name: here, context: {cluster: here}}]

@@ -84,7 +84,7 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 	each refused 3 "no context in $HOME/.kube/config; give --kubeconfig FILE or set KUBECONFIG"
 }
 
-@test "rk3k: a kubeconfig that is not there: one line, exit 3, for every command" {
+@test "rk3k: a missing kubeconfig: one line, exit 3, for every command" {
 	FLAGS='--kubeconfig /nowhere' each refused 3 "cannot open /nowhere: No such file or directory; give an existing file"
 }
 
@@ -94,14 +94,14 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 		"no context \"nope\" in $HOME/.kube/config; see those there are with: kubectl config get-contexts"
 }
 
-@test "rk3k: an unverified server: one line, exit 5, what pins its CA, for every command" {
+@test "rk3k: an unverified server: one line, exit 5, how to pin its CA, every command" {
 	kubeconfig https://127.0.0.1:1 ', insecure-skip-tls-verify: true'
 	each refused 5 'kubectl config set-cluster here --certificate-authority=CA.pem --embed-certs'
 	kubeconfig http://127.0.0.1:1
 	each refused 5 'server http://127.0.0.1:1 is not an https:// address; use'
 }
 
-@test "rk3k: nobody listens: one line, exit 1, the address, for every command" {
+@test "rk3k: connection refused: one line, exit 1, the address, for every command" {
 	kubeconfig https://127.0.0.1:1
 	each refused 1 'https://127.0.0.1:1: connection refused: nothing listens there; check the address and port'
 }
@@ -123,7 +123,7 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 	assert_equal "$(xargs <inside)" "apply delete names wait"
 }
 
-@test "rk3k: Ctrl-C ends every command at once, in silence, when a server does not answer" {
+@test "rk3k: Ctrl-C ends every command at once, without output, when a server is silent" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=silent \
 		-addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.crt 2>/dev/null
 	each echo >commands

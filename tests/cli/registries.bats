@@ -53,7 +53,7 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 
 # --- charts ---
 
-@test "registries: 1 2 public cert-manager: whole YAML, nothing left open, no credentials (A)" {
+@test "registries: 1 2 public cert-manager: complete YAML, no credentials (A)" {
 	conf
 	run -0 chart cert-manager '[.spec.repo, .spec.chart, .spec.version, .spec.authSecret, .spec.repoCAConfigMap] | tojson'
 	assert_output '["https://charts.jetstack.io","cert-manager","v1.18.5",null,null]'
@@ -61,13 +61,13 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 	refute_output --regexp '[$][{]|__'
 }
 
-@test "registries: 3 4 5 6 private cert-manager over HTTP: credentials and the CA's name (B)" {
+@test "registries: 3 4 5 6 private cert-manager over HTTP: credentials and CA (B)" {
 	private "CERTMANAGER_REPO=$http"
 	run -0 chart cert-manager '[.spec.authSecret.name, .spec.repoCAConfigMap.name, .spec.dockerRegistrySecret] | tojson'
 	assert_output '["helm-repo-auth","helm-repo-ca",null]'
 }
 
-@test "registries: 7 8 Rancher, public and private, is whole YAML without placeholders (C D)" {
+@test "registries: 7 8 Rancher, public and private: no placeholder is left (C D)" {
 	conf RANCHER_VERSION=v2.13.2 BOOTSTRAP_PW=admin1234567890
 	run -0 chart rancher '[.. | strings | select(test("\\$\\{|__[A-Z]"))] | length'
 	assert_output 0
@@ -105,7 +105,7 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 	assert_output oci://harbor.example.com/helm/rancher
 }
 
-@test "registries: 13 14 15 16 OCI cert-manager: whole address, no repo, no authSecret, the CA (G)" {
+@test "registries: 13 14 15 16 OCI cert-manager: address, no repo or authSecret, CA (G)" {
 	private CERTMANAGER_REPO=oci://harbor.example.com/helm/cert-manager
 	run -0 chart cert-manager '[.spec.chart, .spec.repo, .spec.authSecret, .spec.repoCAConfigMap.name] | tojson'
 	assert_output '["oci://harbor.example.com/helm/cert-manager",null,null,"helm-repo-ca"]'
@@ -117,7 +117,7 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 	assert_output '["oci://harbor.example.com/helm/rancher",null,"helm-oci-auth"]'
 }
 
-@test "registries: 18 public OCI cert-manager gets nothing, whatever credentials there are (I)" {
+@test "registries: 18 public OCI cert-manager gets no credentials at all (I)" {
 	private CERTMANAGER_REPO=oci://ghcr.io/jetstack/cert-manager
 	run -0 chart cert-manager '.spec | [has("dockerRegistrySecret"), has("authSecret"), has("repoCAConfigMap")] | tojson'
 	assert_output '[false,false,false]'
@@ -133,7 +133,7 @@ private() { conf PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HEL
 	assert_output '["Secret/helm-oci-auth","ConfigMap/helm-repo-ca"]'
 }
 
-@test "registries: 21 helm gets password and CA in a file, for the private host alone (K)" {
+@test "registries: 21 helm gets password and CA in a file, only for private hosts (K)" {
 	private "CERTMANAGER_REPO=$http"
 	run -0 jq -c '.repositories[] | select(.name == "cert-manager") | del(.caFile)' <(reg render helm -c doc.json)
 	assert_output "{\"name\":\"cert-manager\",\"password\":\"testpass\",\"url\":\"$http\",\"username\":\"testuser\"}"
@@ -171,7 +171,7 @@ fake_helm() {
 	export HELM_BIN=$PWD/bin/helm
 }
 
-@test "bundle: 22 the CA goes to helm for private OCI hosts, the password never to its arguments (L)" {
+@test "bundle: 22 helm gets the CA for private OCI hosts, its arguments no password (L)" {
 	fake_helm
 	{ printf '\xEF\xBB\xBF# ours\r\n' && sed 's/$/\r/' "$CA"; } >odd.pem
 	private RANCHER_REPO=oci://harbor.example.com/helm/rancher PRIVATE_CA_PATH=odd.pem
@@ -201,7 +201,7 @@ fake_helm() {
 	assert_output ''
 }
 
-@test "bundle: what helm says is shown as its words, without secrets and control characters" {
+@test "bundle: output of helm is quoted, without secrets and control characters" {
 	conf
 	program bin/helm <<-'END'
 		printf 'bad \033[31mred\033]0;x\007 https://u:topsecret@h/x\r\nAuthorization: Basic topsecret\n' >&2
@@ -292,7 +292,7 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	run -1 grep '^template x.*\.tgz .*\.tgz' helm.log
 }
 
-@test "bundle: a file that is not there is exit 3, and no flag is taken that it does not obey" {
+@test "bundle: a missing file is exit 3, and a flag without effect is refused" {
 	fake_helm
 	conf
 	run -3 "$bin/rk3k-bundle" --list -c nowhere.json
@@ -336,13 +336,13 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	assert_output '["mirrors","configs"]'
 }
 
-@test "registries: 31 32 33 a port stays; without CA and login no configs (P)" {
+@test "registries: 31 32 33 keeps a port; without CA and login no configs (P)" {
 	conf PRIVATE_REGISTRY=registry.example.com:5000 MIRROR_REGISTRIES_FILE=mirrors
 	run -0 yaml '[.mirrors["docker.io"].endpoint[0], has("configs")] | tojson'
 	assert_output '["https://registry.example.com:5000",false]'
 }
 
-@test "registries: the rewrite leads each path to its place" {
+@test "registries: the rewrite maps each path" {
 	conf PRIVATE_REGISTRY=h MIRROR_REGISTRIES_FILE=mirrors
 	reg render file -c doc.json >r.yaml
 	run -0 python3 -c 'import re, yaml
@@ -412,7 +412,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 }
 
 # bats test_tags=slow
-@test "registries: credentials with every special character arrive unharmed, whatever their source" {
+@test "registries: credentials with special characters from every source are unchanged" {
 	local n=0
 	while IFS= read -r -d '' pw; do
 		n=$((n + 1))
@@ -441,7 +441,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 
 # --- the Cluster ---
 
-@test "registries: 34 35 36 37 38 the Cluster mounts Secret and CA for all, once, inside spec (Q)" {
+@test "registries: 34 35 36 37 38 the Cluster mounts Secret and CA for all, once (Q)" {
 	private MIRROR_REGISTRIES_FILE=mirrors PVC_SIZE=10Gi STORAGE_CLASS=harvester-longhorn
 	run -0 cluster '[.spec.secretMounts[] | [.secretName, .mountPath, .subPath, .role]] | tojson'
 	assert_output '[["k3s-registry-config","/etc/rancher/k3s/registries.yaml","registries.yaml","all"],["k3s-registry-ca","/etc/rancher/k3s/tls/ca.crt","ca.crt","all"]]'
@@ -481,7 +481,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_output '{"set":{"systemDefaultRegistry":"h/docker.io"}}'
 }
 
-@test "registries: a bundle of several CAs stays whole wherever it goes" {
+@test "registries: a bundle of several CAs is complete in every file" {
 	private "PRIVATE_CA_PATH=$BUNDLE" "CERTMANAGER_REPO=$http"
 	run -0 jq -r '.items[] | select(.metadata.name == "k3s-registry-ca") | .data["ca.crt"] | @base64d' <(reg render host -c doc.json -o json)
 	assert_output "$(<"$BUNDLE")"
@@ -677,7 +677,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_regex "$stderr" '\.docker/config.json'
 }
 
-@test "registries: a password is taken from nobody's command line and from no open file" {
+@test "registries: no password from the command line or from a readable file" {
 	run -2 --separate-stderr reg render --registry h --set HELM_REPO_PASS=x
 	run -2 --separate-stderr reg render --registry h --password x
 	printf x >pw
@@ -706,7 +706,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	run -2 --separate-stderr reg check --registry h:port:x
 }
 
-@test "registries: check: a redirect to a host that was not named is not blamed on the CA" {
+@test "registries: check: a redirect to an unnamed host is not reported as a CA fault" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout tls.key -out tls.pem \
 		-subj /CN=x -addext subjectAltName=IP:127.0.0.1 2>/dev/null
 	coproc servers { exec python3 - 3>&- <<-'END'; }

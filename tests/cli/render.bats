@@ -130,7 +130,7 @@ fqdn virtual
 ingress host'
 }
 
-@test "render: a name for the API adds the step passthrough, which is a tool of its own" {
+@test "render: a name for the API adds the step passthrough, a separate tool" {
 	conf K3K_API_HOSTNAME=api.example.com
 	run -0 grep -A1 passthrough <(steps)
 	assert_output $'passthrough host\ncluster host'
@@ -193,7 +193,7 @@ ingress host'
 	run -1 "$bin/rk3k-render" rancher -c doc.json
 }
 
-@test "render: refuses what is no configuration document" {
+@test "render: refuses what is not a configuration document" {
 	for text in '' '{}' '[]' 'HOSTNAME=x y' 'PVC_SIZE=1Gi' '{"apiVersion":"rk3k.io/v1","kind":"Settings"' \
 		'{"apiVersion":"rk3k.io/v1","kind":"Settings","HOSTNAME":"x y"}'; do
 		run -1 --separate-stderr "$bin/rk3k-render" cluster <<<"$text"
@@ -202,7 +202,7 @@ ingress host'
 	done
 }
 
-@test "render: everything carries our labels, but the chart's Deployment, of which only the strategy is ours" {
+@test "render: every object has our labels, except the chart's Deployment" {
 	conf SERVER_COUNT=3 HOSTNAMES=rancher.example.com,b.example.com "${harbor[@]}" \
 		"CA_CERT_PATH=$PKI/ca.pem" "CA_KEY_PATH=$PKI/ca.key" "PRIVATE_CA_PATH=$PKI/ca.pem" \
 		RANCHER_REPO=oci://harbor.example.com/rancher CLUSTER=blue
@@ -235,7 +235,7 @@ ingress host'
 	done
 }
 
-@test "render: an unset password is made up, long and new each time" {
+@test "render: an unset password is generated, long and new each time" {
 	conf
 	one=$(obj bootstrap Secret bootstrap-secret '.data.bootstrapPassword | @base64d')
 	two=$(obj bootstrap Secret bootstrap-secret '.data.bootstrapPassword | @base64d')
@@ -245,7 +245,7 @@ ingress host'
 
 # --- the Cluster ---
 
-@test "render: cluster: without an API name a node port, and no names in the certificate" {
+@test "render: cluster: without an API name, a node port and no certificate names" {
 	conf
 	run -0 obj cluster Cluster rancher '[.spec.expose, .spec.tlsSANs] | tojson'
 	assert_output '[{"nodePort":{"etcdPort":0}},null]'
@@ -370,7 +370,7 @@ ingress host'
 	assert_output false
 }
 
-@test "render: charts: two OCI hosts, each with an entry of its own" {
+@test "render: charts: two OCI hosts, each with a separate entry" {
 	conf HELM_REPO_USER=u HELM_REPO_PASS=p HELM_REPO_HOSTS=two.example.com:5000 \
 		PRIVATE_REGISTRY=one.example.com CERTMANAGER_REPO=oci://one.example.com/cert-manager \
 		RANCHER_REPO=oci://two.example.com:5000/charts/rancher
@@ -448,7 +448,7 @@ registries() { # FILTER over registries.yaml
 	assert_output '[{"mountPath":"/etc/rancher/k3s/registries.yaml","role":"all","secretName":"k3s-registry-config","subPath":"registries.yaml"},{"mountPath":"/etc/rancher/k3s/tls/ca.crt","role":"all","secretName":"k3s-registry-ca","subPath":"ca.crt"}]'
 }
 
-@test "render: registry: a port stays, no configs without CA and user (case P)" {
+@test "render: registry: keeps a port, no configs without CA and user (case P)" {
 	conf PRIVATE_REGISTRY=registry.example.com:5000
 	run -0 registries '.mirrors["docker.io"].endpoint[0], has("configs")'
 	assert_output $'https://registry.example.com:5000\nfalse'

@@ -96,7 +96,7 @@ each_wrong() {
 	no_session
 }
 
-@test "tf-setup: what may be null or empty is no error" {
+@test "tf-setup: fields that may be null or empty are not an error" {
 	local match at
 	while read -r match at; do
 		wrong "${match/+/ }" "$at" null
@@ -116,7 +116,7 @@ each_wrong() {
 	END
 }
 
-@test "tf-setup: an answer that is no JSON object is told in one line" {
+@test "tf-setup: an answer that is not a JSON object is an error of one line" {
 	local match body
 	for match in 'GET /rancherversion' 'POST /v1-public/login' 'POST /v3/tokens' 'GET /v3/tokens/' \
 		'GET /apis/management' 'POST /v3/clusters/'; do
@@ -131,7 +131,7 @@ each_wrong() {
 	done
 }
 
-@test "tf-setup: a version that is no string, and one that is missing" {
+@test "tf-setup: a version that is not a string, and one that is missing" {
 	answer 'GET /rancherversion' 200 '{"Version":213}' text/plain
 	setup_tf -1
 	one_line
@@ -227,7 +227,7 @@ each_wrong() {
 	told "refused"
 }
 
-@test "tf-setup: something else that answers /ping is no Rancher" {
+@test "tf-setup: another server that answers /ping is not taken for Rancher" {
 	answer 'GET /ping' 200 OK text/plain
 	setup_tf -1
 	one_line
@@ -238,7 +238,7 @@ each_wrong() {
 
 # --- the CA ---
 
-@test "tf-setup: a server that advises no CA is told, when a fingerprint was given" {
+@test "tf-setup: an empty /cacerts is reported when a fingerprint was given" {
 	switch no-cacerts=1
 	run -3 --separate-stderr tf --url "$URL" --resolve "$RESOLVE" --password-file ../password \
 		--ca-fingerprint "$(sha256sum <"$CA" | cut -d' ' -f1)"
@@ -260,14 +260,14 @@ each_wrong() {
 	told "expires $(date -u -d '+180 days' +%Y-%m-%d)"
 }
 
-@test "tf-setup: a user who may not read the maximum gets what the server gives" {
+@test "tf-setup: without permission to read the maximum, the server's default is used" {
 	answer 'GET /v3/settings/auth-token-max-ttl-minutes' 403 '{"code":"Forbidden"}'
 	setup_tf -0
 	run -0 tokens
 	assert_line --regexp ' api 7776000000$'
 }
 
-@test "tf-setup: a token that is dead at birth is an error, and taken back" {
+@test "tf-setup: a token that is created expired is an error and is deleted" {
 	wrong 'GET /v3/tokens/' expired true
 	setup_tf -1
 	one_line
@@ -358,7 +358,7 @@ each_wrong() {
 
 # --- clusters ---
 
-@test "tf-setup: a user who sees no cluster is told so, exit 0" {
+@test "tf-setup: a user without visible clusters gets a warning, exit 0" {
 	switch harvesters=none
 	setup_tf -0
 	told "none that this user can see" "there are: none"
@@ -555,7 +555,7 @@ ends_with() { # SIGNAL
 	assert_equal "$rc" $((128 + $(kill -l "$1")))
 }
 
-@test "tf-setup: a signal while Rancher is asked takes back token, kubeconfig and session" {
+@test "tf-setup: a signal during a request deletes token, kubeconfig and session" {
 	local signal
 	for signal in INT TERM HUP; do
 		switch slow=5m slow-at=/k8s/clusters
@@ -571,7 +571,7 @@ ends_with() { # SIGNAL
 	done
 }
 
-@test "tf-setup: a signal during the login is heeded once its answer is there" {
+@test "tf-setup: a signal during the login takes effect once the answer has arrived" {
 	switch slow=5m
 	start
 	within 10 held

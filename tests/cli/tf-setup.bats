@@ -94,7 +94,7 @@ setup_file() {
 	assert_line --regexp ' api 7776000000$'
 }
 
-@test "tf-setup: --ttl is what the token gets, and clamping is said" {
+@test "tf-setup: --ttl sets the token's lifetime, and clamping is reported" {
 	setup_tf -0 --ttl 240h
 	run -0 tokens
 	assert_line --regexp ' api 864000000$'
@@ -140,7 +140,7 @@ setup_file() {
 	nothing_left
 }
 
-@test "tf-setup: a disabled user is told so" {
+@test "tf-setup: a disabled user is named as the cause" {
 	switch disabled=1
 	setup_tf -5
 	told "user admin is disabled"
@@ -174,7 +174,7 @@ setup_file() {
 	no_session
 }
 
-@test "tf-setup: a revoked token without a way to log in is told, and the file stays" {
+@test "tf-setup: a revoked token without a login is reported, and the file is kept" {
 	setup_tf -0
 	ask -X POST "$URL/standin/expire"
 	local before
@@ -184,7 +184,7 @@ setup_file() {
 	assert_equal "$(cat terraform.tfvars)" "$before"
 }
 
-@test "tf-setup: a web page is no Rancher" {
+@test "tf-setup: a web page is not taken for Rancher" {
 	switch 'page=<html><title>Sign in</title></html>'
 	setup_tf -1
 	told "web page, not Rancher's API"
@@ -310,7 +310,7 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$1" | cut -d= -f2;
 	nothing_left
 }
 
-@test "tf-setup: no right to the kubeconfig is told, and nothing is left" {
+@test "tf-setup: missing permission for the kubeconfig is reported, nothing is left" {
 	switch fail-kubeconfig=1
 	setup_tf -5
 	told "must be an owner of the cluster"
@@ -378,7 +378,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	assert_line "kubeconfig-harvester.yaml unchanged"
 }
 
-@test "tf-setup: a kubeconfig that leads elsewhere is told" {
+@test "tf-setup: a kubeconfig of another server is reported" {
 	switch setting.server-url=https://old.test
 	setup_tf -0
 	told "leads to https://old.test/k8s/clusters/c-m-2x68d8qw"
@@ -455,7 +455,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	assert_file_contains kubeconfig-harvester.yaml "$URL/k8s"
 }
 
-@test "tf-setup: a new password that Rancher refuses is told in its words, without the password" {
+@test "tf-setup: Rancher's reason for refusing a new password, without the password" {
 	switch password=bootstrap-word
 	(umask 077 && echo bootstrap-word >../boot)
 	echo kurz >../password
@@ -465,7 +465,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	nothing_left
 }
 
-@test "tf-setup: a given token is used and stays" {
+@test "tf-setup: a given token is used and kept" {
 	setup_tf -0 --description elsewhere
 	(umask 077 && token_value >../token)
 	mkdir new
@@ -515,7 +515,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	assert_equal "$(ls -A)" ''
 }
 
-@test "tf-setup: only what holds stays in the tfvars" {
+@test "tf-setup: only current values remain in the tfvars" {
 	setup_tf -0 -o tfvars
 	refute_output --partial harvester_kubeconfig
 	setup_tf -0
@@ -703,7 +703,7 @@ revoke() { run --separate-stderr "$1" tf revoke --resolve "$RESOLVE" "${@:2}"; }
 	assert_output ''
 }
 
-@test "tf-setup revoke: --token-file accepts the output of -o json, env, tfvars, or a token" {
+@test "tf-setup revoke: --token-file accepts -o json, env, tfvars, or a token" {
 	local format
 	umask 077
 	for format in json env tfvars plain; do

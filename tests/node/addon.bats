@@ -49,7 +49,7 @@ print(*unknown(*[yaml.safe_load(open(f)) for f in sys.argv[1:]]))
 	assert_output ""
 }
 
-@test "harvester-addon: deploy uses the controller that it brings, and destroy leaves it" {
+@test "harvester-addon: deploy uses the add-on's controller, destroy keeps it" {
 	local conf=$BATS_TEST_TMPDIR/deploy.conf
 	kubectl delete crd/{clusters,virtualclusterpolicies}.k3k.io --ignore-not-found >/dev/null # of another release
 	# Harvester's helm-controller gives the release the name of the add-on.

@@ -29,7 +29,7 @@ setup_file() {
 	[[ $stderr == *"Rancher answers at https://rancher.example.com"* ]]
 }
 
-@test "deploy: everything runs in containers, the virtual cluster's pods inside its server pod" {
+@test "deploy: the virtual cluster's pods are containers inside its server pod" {
 	run -0 kubectl get pods -A -o json
 	assert_equal "$(jq -r '[.items[].status.containerStatuses[] | .containerID | startswith("containerd://")] | all' <<<"$output")" true
 	assert_equal "$(jq -r '.items | length' <<<"$output")" 2

@@ -16,7 +16,7 @@ teardown_file() { "$ENV_DIR/down" "$RK3K_TESTBED" 3>&-; }
 
 setup() { plane_home; }
 
-@test "node-up: with the programs and images in the cache it takes less than two minutes" {
+@test "node-up: takes less than two minutes with programs and images in the cache" {
 	((UP_SECONDS < 120))
 }
 
@@ -43,7 +43,7 @@ pull_fails() {
 	[[ $(kubectl get pod none -o 'jsonpath={.status.containerStatuses[0].state.waiting.reason}') == *ImagePull* ]]
 }
 
-@test "down: no process, mount, cgroup or network of a bed with pods stays" {
+@test "down: leaves no process, mount, cgroup or network of a bed with pods" {
 	local ns
 	ns=$(<"$RK3K_TESTBED/id")
 	assert_file_exist "/run/netns/$ns"

@@ -72,19 +72,19 @@ check() { # SET... [-- FLAG...]
 	assert_line --regexp "^chart +cert-manager v[0-9.]+ +ok +oci://$REGISTRY/charts/cert-manager, with credentials"
 }
 
-@test "registries check: a wrong password is said with registry, chart and setting" {
+@test "registries check: a wrong password is reported with registry, chart and setting" {
 	run -1 check -- --user charts --password-file "$WORD"
 	assert_line --regexp "^registry +$REGISTRY +failed .*credentials.*HELM_REPO_PASS"
 	assert_line --regexp "^chart +k3k 1.0.2 +failed +https://10.90.0.21.*credentials.*HELM_REPO_PASS"
 }
 
-@test "registries check: a wrong CA is said with registry, chart and setting" {
+@test "registries check: a wrong CA is reported with registry, chart and setting" {
 	run -1 check "PRIVATE_CA_PATH=$OTHER_CA"
 	assert_line --regexp "^registry +$REGISTRY +failed .*issued by CN=private charts CA.*PRIVATE_CA_PATH"
 	assert_line --regexp "^chart +cert-manager v[0-9.]+ +failed .*$REGISTRY.*PRIVATE_CA_PATH"
 }
 
-@test "registries check: a missing image is said with its whole name and what to do" {
+@test "registries check: a missing image is reported with its full name and a hint" {
 	echo docker.io/rancher/rancher:v9.9.9 >"$BATS_TEST_TMPDIR/images"
 	run -1 check -- --images "$BATS_TEST_TMPDIR/images"
 	assert_line --regexp "^image +docker.io/rancher/rancher:v9.9.9 +failed +$REGISTRY/docker.io/rancher/rancher:v9.9.9: not there; push it"
@@ -101,13 +101,13 @@ check() { # SET... [-- FLAG...]
 	run ! kubectl get namespace rancher-k3k
 }
 
-@test "deploy: an image that no registry has is said with pod, image and setting" {
+@test "deploy: an image that no registry has is reported with pod, image and setting" {
 	run --separate-stderr -4 deploy --set K3S_VERSION=v1.34.1-k3s9 --skip-preflight --timeout 15s
 	[[ $stderr == *"k3k-rancher-server-0"*"rancher/k3s:v1.34.1-k3s9"*"check K3S_VERSION, the registry and its credentials"* ]]
 	rk3k destroy -c "$CONF" --yes -q >/dev/null
 }
 
-@test "deploy: a login that only the virtual cluster's containerd finds wrong is said with registry and setting" {
+@test "deploy: a login that containerd rejects is reported with registry and setting" {
 	local repo
 	public replace
 	repo=$(bed printenv CHART_HTTP_PUBLIC)
@@ -121,7 +121,7 @@ check() { # SET... [-- FLAG...]
 	rk3k destroy -c "$CONF" --yes -q >/dev/null
 }
 
-@test "deploy: an image that the virtual cluster does not find in the registry is said with its name and what to do" {
+@test "deploy: an image missing in the registry is reported with its name and a hint" {
 	local tags=$RK3K_TESTBED/charts/registry/docker/registry/v2/repositories/docker.io/rancher/rancher/_manifests/tags
 	mv "$tags/v2.13.2" "$BATS_TEST_TMPDIR"
 	run --separate-stderr deploy --set RANCHER_VERSION=2.13.2 --timeout 30s

@@ -99,7 +99,7 @@ installs_archive() {
 	run ! "$HELM" rk3k version
 }
 
-@test "helm rk3k: the archive installs over http, runs alone, and goes again" {
+@test "helm rk3k: the archive is installed over http, runs alone, and is removed" {
 	each installs_archive
 }
 
@@ -115,7 +115,7 @@ maps_flags() {
 	assert_output "rk3k-deploy context= server= ca= as=/ ns= token= in-env="
 }
 
-@test "helm rk3k: helm's flags for the cluster become ours; the token leaves the environment" {
+@test "helm rk3k: uses helm's cluster flags; the token is not in the environment" {
 	each maps_flags
 }
 

@@ -191,7 +191,7 @@ secret() { # NAME KEY=VALUE...
 	assert_regex "$stderr" 'took over \.data\.a \(manager other\)'
 }
 
-@test "apply: --adopt takes over what kubectl made, and says so" {
+@test "apply: --adopt takes over what kubectl made, and reports it" {
 	kubectl create -f - <<<"$(config_map x theirs)"
 	apply <<<"$(config_map x ours)"
 	assert_failure 5
@@ -203,7 +203,7 @@ secret() { # NAME KEY=VALUE...
 	assert_output "configmap/x unchanged"
 }
 
-@test "apply: --adopt: what kubectl apply alone had set goes, and is said; what others set stays" {
+@test "apply: --adopt: removes fields of kubectl apply, keeps those of others" {
 	local ours
 	ours=$(config_map x ours | sed '/^  name/a\  labels: {a: b}')
 	kubectl apply -f - >/dev/null <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"},
@@ -242,7 +242,7 @@ secret() { # NAME KEY=VALUE...
 	assert_requests <<<"get /api/v1/namespaces/$NS/secrets/s 200"
 }
 
-@test "apply: a key left out of a Secret's stringData is gone" {
+@test "apply: a key left out of a Secret's stringData is removed" {
 	apply <<<"$(secret s 'a: one' 'b: two')"
 	apply <<<"$(secret s 'a: one')"
 	run kubectl get secret s -o jsonpath='{.data}'
@@ -277,7 +277,7 @@ gadget() { # SPEC
 	printf '{"apiVersion":"rk3k.test/v1","kind":"Gadget","metadata":{"name":"w"},"spec":%s}' "$1"
 }
 
-@test "apply: the last member of a custom resource's map goes, the map stays" {
+@test "apply: removes the last member of a custom resource's map, keeps the map" {
 	kubectl apply -f - >/dev/null <<-END
 		apiVersion: apiextensions.k8s.io/v1
 		kind: CustomResourceDefinition
@@ -361,7 +361,7 @@ gadget() { # SPEC
 	assert_regex "$stderr" 'forbidden: .*cannot patch resource "configmaps"'
 }
 
-@test "apply: wrong context, no namespace, nobody there" {
+@test "apply: wrong context, no namespace, connection refused" {
 	apply --context nope <<<"$(config_map x 1)"
 	assert_failure 3
 	assert_regex "$stderr" nope

@@ -165,7 +165,7 @@ sync() { run --separate-stderr "$@" rk3k cert-sync "$NS/rancher" --host "$HOST";
 	assert_equal "$(jq -r '.outcome' <<<"$output")" created
 }
 
-@test "cert-sync: --watch carries a renewal and mends what is deleted" {
+@test "cert-sync: --watch copies a renewal and restores what is deleted" {
 	give "$BATS_TEST_TMPDIR/a"
 	background "$BATS_TEST_TMPDIR/out" cert-sync "$NS/rancher" --host "$HOST" --watch
 	within 10 kubectl get secret -n "$NS" tls-rancher-ingress

@@ -84,7 +84,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 	assert_failure
 }
 
-@test "delete: what is still there is said with the finalizer that holds it, exit 4" {
+@test "delete: what still exists is reported with the finalizer that blocks it, exit 4" {
 	held a
 	delete configmap/a --timeout 1s
 	assert_failure 4
@@ -132,7 +132,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 	assert_output ""
 }
 
-@test "delete: a kind the server does not have: gone when it has a group, else a mistake" {
+@test "delete: an unknown kind is not found when it has a group, else an error" {
 	delete widget.nowhere.example.com/a
 	assert_success
 	assert_regex "$stderr" "does not serve this kind"
@@ -195,7 +195,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 }
 
 # The last ones: the controllers need a while to come back afterwards.
-@test "delete: API server away: cannot tell, exit 1, and never 'deleted'" {
+@test "delete: API server down: could not be determined, exit 1, and never 'deleted'" {
 	held a
 	delete configmap/a --wait=false
 	assert_output 'configmap "a" deletion accepted'

@@ -80,7 +80,7 @@ private_login() {
 	run --separate-stderr -0 rk3k status
 }
 
-@test "deploy: a certificate of our own" {
+@test "deploy: a given certificate" {
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj / \
 		-addext "subjectAltName=DNS:$HOST" -keyout "$T/own.key" -out "$T/own.csr" 2>/dev/null
 	openssl x509 -req -in "$T/own.csr" -CA "$T/ca.crt" -CAkey "$T/ca.key" -days 20 \
@@ -96,7 +96,7 @@ private_login() {
 	assert_output "$(openssl x509 -in "$T/own.crt" -noout -fingerprint)"
 }
 
-@test "deploy: Let's Encrypt: an ACME server that cannot be reached is named as the cause" {
+@test "deploy: Let's Encrypt: an unreachable ACME server is named as the cause" {
 	mapfile -t lines < <(public)
 	conf TLS_SOURCE=letsEncrypt ACME_EMAIL=me@example.com "${lines[@]}"
 	run --separate-stderr -4 rk3k deploy -c "$T/deploy.conf" --timeout 40s --skip-preflight
@@ -128,7 +128,7 @@ rke2_values() { # VALUES
 
 values() { kubectl get helmchartconfig -n kube-system rke2-ingress-nginx -o 'jsonpath={.spec.valuesContent}'; }
 
-@test "deploy: the API under a name of its own, through the host's ingress; destroy puts its values back" {
+@test "deploy: the API under a separate name by the host's ingress; destroy reverts it" {
 	local api=api.example.com before=$'controller:\n  kind: DaemonSet # ours\n'
 	mapfile -t lines < <(public)
 	rke2_values "$before"
@@ -153,7 +153,7 @@ values() { kubectl get helmchartconfig -n kube-system rke2-ingress-nginx -o 'jso
 	kubectl delete crd helmchartconfigs.helm.cattle.io >/dev/null
 }
 
-@test "controller: in a namespace of one's own, from a repository that docker's logins open" {
+@test "controller: in another namespace, from a repository with docker's login" {
 	local oci host
 	oci=$(var CHART_OCI)
 	host=${oci#oci://}

@@ -98,7 +98,7 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	assert_equal "$(jq -r '.["current-context"]' <<<"$output")" default
 }
 
-@test "deploy: another host's entry of the same name stays, and destroy leaves it alone" {
+@test "deploy, destroy: keep another host's kubeconfig entry of the same name" {
 	local mine=$BATS_TEST_TMPDIR/config host=$PLANE_KUBECONFIG name
 	rk3k kubeconfig export --context default --name rancher-k3k >"$mine"
 	rk3k kubeconfig get rancher --name other | sed 's|host: .*|host: https://b.example|' >"$mine.other"
@@ -155,7 +155,7 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	[[ $stderr == *"== ingress"* && $stderr != *"== cert-sync"* && $stderr != *"== kubeconfig"* ]]
 }
 
-@test "deploy, destroy: asked on a terminal, no is an answer; without one --yes is missed" {
+@test "deploy, destroy: prompt on a terminal, require --yes without one" {
 	local tool question
 	audit_mark
 	for tool in deploy destroy; do
@@ -202,7 +202,7 @@ host_objects() {
 		grep -vE '^(ControllerRevision|ServiceAccount .*/default$|ConfigMap .*/kube-root-ca.crt$)' | sort
 }
 
-@test "destroy: puts the host back as it was before deploy, and a second time is fine" {
+@test "destroy: restores the host as it was before deploy, and can be run again" {
 	run --separate-stderr -0 destroy
 	host_objects >"$BATS_TEST_TMPDIR/before"
 	cp "$PLANE_KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
@@ -319,7 +319,7 @@ no_secrets_left() { [[ -z $(find /dev/shm -name 'rk3k-*') ]]; }
 	run --separate-stderr -0 deploy
 }
 
-@test "deploy: a chart that cannot be installed is told with helm's own reason" {
+@test "deploy: a chart that cannot be installed is reported with helm's reason" {
 	run --separate-stderr -4 deploy --skip-preflight --only rancher --set RANCHER_VERSION=9.9.9 --timeout 15s
 	[[ $stderr == *9.9.9* || $stderr == *"not found"* ]]
 	run --separate-stderr -0 deploy --only rancher
@@ -350,7 +350,7 @@ no_secrets_left() { [[ -z $(find /dev/shm -name 'rk3k-*') ]]; }
 
 strategy() { inside get deployment -n cattle-system rancher -o 'jsonpath={.spec.strategy.rollingUpdate}'; }
 
-@test "deploy: three servers get budgets and three Rancher pods, none of which goes early; one gets none" {
+@test "deploy: three servers get budgets and three Rancher pods; one server gets none" {
 	run --separate-stderr -0 deploy --set SERVER_COUNT=3
 	assert_line "deployment.apps/rancher configured"
 	run -0 kubectl get pdb -n rancher-k3k -o 'jsonpath={.items[*].spec.minAvailable}'
@@ -390,7 +390,7 @@ generations() {
 	assert_equal "$(generations)" "$before"
 }
 
-@test "deploy: fewer servers: what that does to etcd, and a question that no and Ctrl-D decline" {
+@test "deploy: fewer servers: effect on etcd, and a prompt that Ctrl-D declines" {
 	local answer before
 	before=$(generations)
 	for answer in n EOF; do

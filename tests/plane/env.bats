@@ -67,7 +67,7 @@ web() {
 }
 
 # bats test_tags=quick
-@test "bed: a pod has its environment, its volumes, and a root of its own" {
+@test "bed: a pod has its environment, its volumes, and a separate root" {
 	k create secret generic login --from-literal=password='p w"d'
 	pod one 'echo "$PW|$ME|$(cat /in/password)|$(hostname)"; touch /etc/made-by-pod; test -s /var/run/secrets/kubernetes.io/serviceaccount/token' \
 		'env: [{name: PW, valueFrom: {secretKeyRef: {name: login, key: password}}}, {name: ME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
@@ -130,7 +130,7 @@ web() {
 	phase_is missing Pending
 }
 
-@test "bed: a pod waits for a Secret that is not there" {
+@test "bed: a pod waits for a missing Secret" {
 	pod later 'exec sleep 600' 'volumeMounts: [{name: in, mountPath: /in}]' 'volumes: [{name: in, secret: {secretName: late}}]'
 	said() { k get events --field-selector involvedObject.name=later | grep FailedMount | grep '"late" not found'; }
 	within 20 said
@@ -169,7 +169,7 @@ web() {
 	assert_line first
 }
 
-@test "bed: a claim's data outlives the pod and goes with the claim" {
+@test "bed: a claim's data outlives the pod and is deleted with the claim" {
 	k apply -f - <<-'END'
 		apiVersion: v1
 		kind: PersistentVolumeClaim
@@ -202,7 +202,7 @@ web() {
 	k wait --for=delete pod/held --timeout=10s
 }
 
-@test "bed: an Ingress of class nginx serves the Secret's certificate over an HTTPS backend" {
+@test "bed: an Ingress of class nginx serves the Secret's certificate" {
 	local d=$BATS_TEST_TMPDIR name
 	for name in front.test back.test; do
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$name" \

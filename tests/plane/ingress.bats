@@ -54,7 +54,7 @@ service/rancher-k3k-traefik"
 	assert_output a.example.com
 }
 
-@test "ingress apply: an Ingress of that other name that leads elsewhere stays" {
+@test "ingress apply: keeps an Ingress of the older name with another backend" {
 	kubectl create ingress rancher-ingress -n "$NS" --rule='a.example.com/*=somewhere:80' >/dev/null
 	run --separate-stderr -0 ingress apply --host b.example.com
 	run -0 kubectl get ingress -n "$NS" rancher-ingress -o name

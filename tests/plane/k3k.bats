@@ -36,7 +36,7 @@ image() { kubectl get deployment -n k3k-system k3k -o 'jsonpath={.spec.template.
 
 # --- another version --------------------------------------------------------------
 
-@test "controller: another version restarts all clusters, and is installed when they run again" {
+@test "controller: another version restarts all clusters and waits for them" {
 	local one two
 	kubectl create namespace one >/dev/null
 	kubectl create namespace two >/dev/null
@@ -89,7 +89,7 @@ policy() { # NAME SPEC
 	apply_cluster "NAMESPACE=$1"
 }
 
-@test "wait, status: the policy of the namespace that keeps a cluster from coming up is named" {
+@test "wait, status: a namespace policy that blocks a cluster is named" {
 	policy mode '{allowedMode: shared}'
 	policy level '{allowedMode: virtual, podSecurityAdmissionLevel: baseline}'
 	policy quota '{allowedMode: virtual, quota: {hard: {pods: "0"}}}'
@@ -108,7 +108,7 @@ policy() { # NAME SPEC
 	kubectl delete namespace mode level quota missing --wait=false >/dev/null
 }
 
-@test "status: the reserved name, and a name that is too long for pods, are named as the cause" {
+@test "status: a reserved name, and one too long for pods, is named as the cause" {
 	local long=rancher-of-the-development-department-four # 42
 	kubectl create namespace names >/dev/null
 	kubectl label namespace names policy.k3k.io/policy-name=names >/dev/null

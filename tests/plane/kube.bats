@@ -39,7 +39,7 @@ plugin() {
 	kubectl config set-context default --user plugin >/dev/null
 }
 
-@test "kube: after a 401 the credential program is run once more, and the request repeated" {
+@test "kube: after a 401 the credential plugin runs again and the request is repeated" {
 	within 20 kubectl get serviceaccount default
 	plugin 1
 	apply <<<"$(config_map a)"
@@ -57,7 +57,7 @@ plugin() {
 	assert_equal "$(wc -l <"$RUNS")" 2
 }
 
-@test "kube: a warning of the server is said once" {
+@test "kube: a warning of the server is printed once" {
 	apply <<-END
 		{apiVersion: v1, kind: Endpoints, metadata: {name: a}}
 		---

@@ -122,7 +122,7 @@ list nodes -/- 200"
 	[[ "$stderr" == *"not tried"* ]]
 }
 
-@test "kubeconfig get --hold: the forward stays until Ctrl-C" {
+@test "kubeconfig get --hold: the forward remains open until Ctrl-C" {
 	far true
 	# shellcheck disable=SC2016 # for the inner shell
 	far bash -c 'echo $$ >"$HOME/pid" && trap "" HUP && exec "$@"' - "$RK3K_BIN/rk3k-kubeconfig" get kc/hidden --hold \
@@ -140,7 +140,7 @@ list nodes -/- 200"
 	assert_line --partial "holding the port-forward"
 }
 
-@test "kubeconfig get: what is not there is told apart" {
+@test "kubeconfig get: reports which object was not found" {
 	run -3 kc get kc/nope
 	assert_output --partial "no virtual cluster kc/nope"
 	assert_equal "${#lines[@]}" 1
@@ -161,7 +161,7 @@ list nodes -/- 200"
 	assert_equal "${#lines[@]}" 1
 }
 
-@test "kubeconfig get: who may read the Secret alone gets the address in it" {
+@test "kubeconfig get: with permission for the Secret alone, the address in it is used" {
 	kubectl create role one-secret -n kc --verb=get --resource=secrets \
 		--resource-name=k3k-rancher-kubeconfig >/dev/null
 	kubectl create rolebinding one-secret -n kc --role=one-secret --user=jane >/dev/null
@@ -183,7 +183,7 @@ list nodes -/- 200"
 	assert_output --partial "set-cluster"
 }
 
-@test "kubeconfig generate: a certificate of its own for a person and groups" {
+@test "kubeconfig generate: a separate certificate for a user and groups" {
 	run -0 --separate-stderr kc generate kc/rancher --cn jane --org viewers --org team:a --days 2
 	[[ "$stderr" == *"signed CN=jane, O=viewers, O=team:a, expires "* ]]
 	printf '%s\n' "$output" >"$PLANE_HOME/jane"

@@ -30,7 +30,7 @@ back() { bed plane start "$OWN" >/dev/null; }
 
 ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.resourceVersion}'; }
 
-@test "deploy, destroy: the virtual cluster's own context is refused, and nothing is written" {
+@test "deploy, destroy: the virtual cluster's context is refused, nothing is written" {
 	local tool
 	kubectl delete crd clusters.k3k.io --ignore-not-found >/dev/null
 	kubectl create -f - <<<'{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "k3k-rancher-server-0"}}'
@@ -51,7 +51,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	kubectl delete node k3k-rancher-server-0
 }
 
-@test "destroy: a list that fails is not an empty one: the controller stays" {
+@test "destroy: a list that fails is not an empty one: the controller is kept" {
 	served
 	printf '#!/bin/sh\necho "$*" >>%s/helm.log\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/helm"
 	chmod +x "$BATS_TEST_TMPDIR/helm"
@@ -69,7 +69,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	assert_output --partial "uninstall k3k"
 }
 
-@test "destroy: what is left is said and is exit 1; what cannot be seen is not gone" {
+@test "destroy: what is left is reported, exit 1; unknown is not deleted" {
 	served
 	configuration
 	rk3k ingress apply "$NS/rancher" --host a.example.com -q >/dev/null
@@ -86,7 +86,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	assert_line --regexp '^other virtual clusters +cannot tell$'
 }
 
-@test "destroy: what another virtual cluster of the host needs stays, and is not missed" {
+@test "destroy: keeps what another virtual cluster of the host needs" {
 	local step
 	served
 	own_crd helm.cattle.io v1 HelmChartConfig helmchartconfigs
@@ -106,7 +106,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	run ! kubectl get helmchartconfig -n kube-system rke2-ingress-nginx
 }
 
-@test "destroy: a namespace that was there before deploy stays, one that deploy made goes" {
+@test "destroy: keeps a namespace from before deploy, deletes one that deploy made" {
 	served
 	configuration
 	kubectl create configmap mine >/dev/null
@@ -226,7 +226,7 @@ every() { # CODE TEXT
 	one_line "$@" wait cluster.k3k.io/rancher --for=exists --timeout=2s -q
 }
 
-@test "status and others: an identity that has expired is said to have, in one line" {
+@test "status and others: an expired identity is reported in one line" {
 	served
 	local dir=$BATS_TEST_TMPDIR
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /O=system:masters/CN=late \
@@ -238,7 +238,7 @@ every() { # CODE TEXT
 	every 1 "certificate of context default expired on 20"
 }
 
-@test "status and others: a token that the server does not know is said to be none, in one line" {
+@test "status and others: a token unknown to the server is reported in one line" {
 	served
 	kubectl config set-credentials stranger --token nobody-has-this-token >/dev/null
 	kubectl config set-context default --user stranger >/dev/null
@@ -258,7 +258,7 @@ every() { # CODE TEXT
 	assert_output ""
 }
 
-@test "status and others: an unverified server is refused, in one line that says what pins it" {
+@test "status and others: an unverified server is refused, with how to pin its CA" {
 	kubectl config set-cluster own --server "https://$OWN_ADDRESS:6443" --insecure-skip-tls-verify >/dev/null
 	kubectl config set-context default --cluster own >/dev/null
 	own_audit
@@ -267,7 +267,7 @@ every() { # CODE TEXT
 	assert_output ""
 }
 
-@test "status and others: nobody there is said with the address, in one line" {
+@test "status and others: connection refused is reported with the address, in one line" {
 	kubectl config set-cluster own --server "https://$OWN_ADDRESS:1" >/dev/null
 	kubectl config set-context default --cluster own >/dev/null
 	every 1 "$OWN_ADDRESS:1"

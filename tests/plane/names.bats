@@ -90,7 +90,7 @@ cluster() { # NAMESPACE NAME
 	assert_line kube-system
 }
 
-@test "names: who may see one namespace only sees that" {
+@test "names: with permission for one namespace, lists that one" {
 	kubectl create serviceaccount one -n "$NS" >/dev/null
 	kubectl create role see -n rancher-k3k --verb=list --resource=clusters.k3k.io \
 		--dry-run=client -o yaml | kubectl apply -f - >/dev/null

@@ -81,7 +81,7 @@ give() { # VALUES
 	refute_output --partial passthrough
 }
 
-@test "passthrough revert: what somebody else switched on stays" {
+@test "passthrough revert: keeps what was enabled before" {
 	give $'controller:\n  extraArgs:\n    enable-ssl-passthrough: "true"\n'
 	rk3k passthrough apply
 	run --separate-stderr -0 rk3k passthrough revert

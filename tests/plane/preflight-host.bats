@@ -68,7 +68,7 @@ cluster() { # NAMESPACE STORAGE
 	kubectl delete clusters.k3k.io -A --all >/dev/null
 }
 
-@test "preflight: a controller installed again names the clusters whose servers may restart" {
+@test "preflight: reinstalling the controller names the clusters that may restart" {
 	kubectl delete deployment k3k -n k3k-system --ignore-not-found >/dev/null
 	cluster "$NS-b" ephemeral
 	run -0 checked controller --only controller
@@ -149,7 +149,7 @@ cluster() { # NAMESPACE STORAGE
 	assert_line --regexp '^warning LimitRange range leaves a server less than 2 GB of memory'
 }
 
-@test "preflight: with few rights nothing is ok that could not be looked at" {
+@test "preflight: with few permissions, nothing unchecked is reported as ok" {
 	own_account get namespaces
 	rk3k preflight -c deploy.conf -o json >report.json 2>/dev/null || [[ $? -eq 1 ]]
 	run -0 jq -r '[.checks[] | select(.detail | startswith("could not be determined")) | .check] as $u |

@@ -137,7 +137,7 @@ checked() { # CHECK [FLAG...]
 	assert_output --regexp '^warning ephemeral'
 }
 
-@test "preflight: ingress class missing; passthrough wanted" {
+@test "preflight: ingress class missing; passthrough required" {
 	conf INGRESS_CLASS=nope
 	run -0 checked ingress
 	assert_output 'failed no ingress class nope; there is nginx'
@@ -207,7 +207,7 @@ checked() { # CHECK [FLAG...]
 
 # --- charts and registry ---
 
-@test "preflight: charts: a chart or version that is not there" {
+@test "preflight: charts: a missing chart or version" {
 	conf RANCHER_VERSION=v9.9.9
 	run -0 checked charts
 	assert_line "failed $CHART_HTTP_PUBLIC has chart rancher, but not version v9.9.9"
@@ -286,7 +286,7 @@ checked() { # CHECK [FLAG...]
 	refute_output --partial 'no mirror'
 }
 
-@test "preflight: registry: without a private one, Docker Hub is asked for the servers' image, once" {
+@test "preflight: registry: without a private one, one request to Docker Hub" {
 	conf K3S_VERSION=v1.34.7-k3s1
 	run -0 checked registry
 	assert_output --regexp '^warning could not be determined: whether docker.io has rancher/k3s:v1.34.7-k3s1: .*registry-1.docker.io'
@@ -368,7 +368,7 @@ checked() { # CHECK [FLAG...]
 	assert_line "failed Ingress $ns-other/web routes rancher.example.test already"
 }
 
-@test "preflight: the existing Cluster: what cannot change is named, what restarts is said" {
+@test "preflight: the existing Cluster: names immutable fields and restarts" {
 	if ! bed kubectl get crd clusters.k3k.io; then
 		bed kubectl apply -f "$ENV_DIR/charts/k3k/templates/crds/k3k.io_clusters.yaml"
 		bed kubectl wait --for=condition=Established crd/clusters.k3k.io
@@ -394,7 +394,7 @@ checked() { # CHECK [FLAG...]
 	assert_output 'failed k3s cannot go back from v1.34.7-k3s1 to v1.33.1-k3s1'
 }
 
-@test "preflight: a version change on ephemeral storage wipes, and is refused unless accepted" {
+@test "preflight: a version change on ephemeral storage is refused unless accepted" {
 	bed kubectl create ns "$ns"
 	conf STORAGE_TYPE=ephemeral
 	"$bin/rk3k-render" cluster -c doc.json | bed kubectl apply -f -

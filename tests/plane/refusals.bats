@@ -52,7 +52,7 @@ s = der[6 + der[3]:]
 print(text + "." + coded(b"".join(n.lstrip(b"\0").rjust(32, b"\0") for n in (r, s))))' "$OWN/pki/sa.key"
 }
 
-@test "rk3k: no rights: one line, exit 5, which right, and what to do, for every command" {
+@test "rk3k: missing permission: one line, exit 5, which and what to do, every command" {
 	unset HELM_BIN
 	own_account '' ''
 	own_audit
@@ -101,7 +101,7 @@ denied() {
 	assert_output "$PLANE_KUBECONFIG"
 }
 
-@test "rk3k: another CA: one line, exit 1, what is trusted, and no request, for every command" {
+@test "rk3k: another CA: one line, exit 1, the trusted CA, no request, every command" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=other \
 		-keyout key -out ca 2>/dev/null
 	kubectl config set-cluster own --server "https://$OWN_ADDRESS:6443" --certificate-authority ca >/dev/null
@@ -117,7 +117,7 @@ another_ca() {
 		[[ $SAID == *"is not among the trusted CAs; the CA given is not this server's: fetch its CA or kubeconfig again"* ]]
 }
 
-@test "rk3k: the virtual cluster's own context: one line, what to give instead, and nothing written, for every command" {
+@test "rk3k: the virtual cluster's context: one line and no change, every command" {
 	kubectl delete crd clusters.k3k.io --ignore-not-found >/dev/null
 	kubectl create -f - <<<'{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "k3k-rancher-server-0"}}'
 	kubectl create namespace rancher-k3k >/dev/null

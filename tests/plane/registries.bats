@@ -85,7 +85,7 @@ check() { rk3k registries check --images "$WORK/list" -c "${DOC:-$WORK/doc.json}
 # Rows as "state kind name: detail; remedy".
 rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then "; " + .remedy else "" end)"' <<<"$1"; }
 
-@test "registries: check finds everything in its place" {
+@test "registries: check: everything is ok" {
 	run -0 --separate-stderr check -o json
 	run -0 rows "$output"
 	assert_line "ok registry $REGISTRY: lets us in, with credentials"
@@ -109,7 +109,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	assert_line "failed image gcr.io/x/y:1: no mirror is for gcr.io: it would come from there; add the registry to MIRROR_REGISTRIES_FILE"
 }
 
-@test "registries: check: a wrong password is told for each host, with the remedy" {
+@test "registries: check: a wrong password is reported for each host, with a hint" {
 	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
 	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
 	run -0 rows "$output"
@@ -142,7 +142,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -0 --separate-stderr check --ca both.pem
 }
 
-@test "registries: check: without credentials, and a chart that is not there" {
+@test "registries: check: without credentials, and a missing chart" {
 	run -1 --separate-stderr rk3k registries check -o json --registry "$REGISTRY" --ca "$CHART_CA" \
 		--set "K3K_REPO=$CHART_HTTP_PUBLIC" --set K3K_VERSION=9.9.9
 	run -0 rows "$output"
@@ -150,7 +150,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	assert_line "failed chart k3k 9.9.9: $CHART_HTTP_PUBLIC has chart k3k, but not version 9.9.9; push chart k3k 9.9.9 there, or set K3K_REPO or K3K_VERSION"
 }
 
-@test "registries: 25 check: credentials reach the hosts they were given for and no other" {
+@test "registries: 25 check: credentials are sent to their hosts and to no other" {
 	local from
 	from=$(wc -l <"$CHART_ACCESS_LOG")
 	conf "CERTMANAGER_REPO=$CHART_OCI_PUBLIC/cert-manager"
@@ -186,7 +186,7 @@ server.serve_forever()' "$1" "$2" "$RK3K_TESTBED/charts/public" >moved.log 3>&- 
 	within 10 curl -s --cacert "$CHART_PUBLIC_CA" --resolve "charts.public.test:443:$1" https://charts.public.test/
 }
 
-@test "registries: check: a chart repository that has moved is followed, as by helm, without its login" {
+@test "registries: check: follows a moved chart repository as helm does, without login" {
 	local from repo=https://charts.public.test
 	moved 127.77.0.61 "$CHART_HTTP_PUBLIC"
 	conf "K3K_REPO=$repo" PRIVATE_REGISTRY= PRIVATE_CA_PATH= HELM_REPO_HOSTS=charts.public.test \
@@ -231,7 +231,7 @@ realm_was_sent() {
 		jq -r --arg s "$CHART_REALM" 'select(.server == $s).authorization' | sort -u
 }
 
-@test "registries: check: a token server on the registry's own host lets us in, as it does skopeo and helm" {
+@test "registries: check: a token server on the registry's host accepts our login" {
 	token_conf "$CHART_HARBOR"
 	run -0 --separate-stderr check -o json
 	run -0 rows "$output"
@@ -248,7 +248,7 @@ realm_was_sent() {
 	assert_line 'name: rancher'
 }
 
-@test "registries: check: a wrong password at the token server names registry, server and remedy" {
+@test "registries: check: a wrong password at the token server names both hosts" {
 	token_conf "$CHART_HARBOR"
 	run -1 --separate-stderr check -o json --user "$CHART_USER" --password-file <(printf wrong-password)
 	[[ $stderr != *wrong-password* && $output != *wrong-password* ]]
@@ -270,7 +270,7 @@ realm_was_sent() {
 	assert_line "failed mirror docker.io: $CHART_HARBOR/docker.io/library/probe: credentials required; set HELM_REPO_USER and HELM_REPO_PASS, or log in and set CREDENTIALS"
 }
 
-@test "registries: check: a token server on another host is not asked with a login it was not named for" {
+@test "registries: check: a token server on an unnamed host gets no login" {
 	token_conf "$CHART_GITLAB"
 	run -1 --separate-stderr check -o json
 	run -0 rows "$output"
@@ -279,7 +279,7 @@ realm_was_sent() {
 	assert_output ''
 }
 
-@test "registries: check: a token server that was named gets login and CA; a wrong CA names both hosts" {
+@test "registries: check: a named token server gets login and CA" {
 	token_conf "$CHART_GITLAB" "HELM_REPO_HOSTS=$CHART_REALM"
 	run -1 --separate-stderr check -o json
 	run -0 rows "$output"
@@ -292,7 +292,7 @@ realm_was_sent() {
 	assert_output sent
 }
 
-@test "registries: check: without a login a token server on another host is verified by the system's CAs" {
+@test "registries: check: an unnamed token server is verified by the system's CAs" {
 	token_conf "$CHART_GITLAB"
 	run -1 --separate-stderr anonymous "$CHART_GITLAB"
 	run -0 rows "$output"
@@ -320,7 +320,7 @@ realm_was_sent() {
 	assert_output ''
 }
 
-@test "registries: 23 24 43 44 45 the login files make helm's own way in" {
+@test "registries: 23 24 43 44 45 helm logs in by the login files" {
 	local home=$PWD/h
 	mkdir h
 	rk3k registries render helm -c "$WORK/doc.json" >h/repositories.yaml
@@ -358,7 +358,7 @@ realm_was_sent() {
 	assert_line 'image quay.io/jetstack/cert-manager-webhook:v1.18.5'
 }
 
-@test "bundle: saves all of it, pushes it where the mirrors look, and check finds it there" {
+@test "bundle: saves and pushes everything, and registries check finds it" {
 	local image images
 	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --from "$OPEN" --save "$PWD/b.tar"
 	assert_output --regexp '^saved [0-9]+ images and 3 charts'
@@ -389,7 +389,7 @@ realm_was_sent() {
 	run -0 --separate-stderr rk3k bundle -q -c doc.json --push "$PWD/b.tar"
 }
 
-@test "bundle: a registry that does not let us in is named" {
+@test "bundle: a registry that refuses the login is named" {
 	run -0 --separate-stderr rk3k bundle -q -c "$WORK/doc.json" --from "$OPEN" --save "$PWD/b"
 	conf HELM_REPO_PASS=wrong-password "RANCHER_REPO=$CHART_OCI_PUBLIC/rancher" "CERTMANAGER_REPO=$CHART_HTTP_PUBLIC"
 	run -1 rk3k bundle -q -c doc.json --push "$PWD/b"

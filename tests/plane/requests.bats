@@ -62,7 +62,7 @@ setup() { own_home; }
 	END
 }
 
-@test "status, ingress status: exact requests: class and endpoints of what is served, once" {
+@test "status, ingress status: exact requests: class and endpoints, once each" {
 	run --separate-stderr -0 rk3k ingress apply "$NS/rancher" --host a.example.com
 	own_audit
 	run --separate-stderr -1 rk3k ingress status "$NS/rancher"
@@ -122,7 +122,7 @@ setup() { own_home; }
 	END
 }
 
-@test "ingress restore, delete: exact requests: only what is missing is made; absent is a 404" {
+@test "ingress restore, delete: exact requests: only what is missing is created" {
 	run --separate-stderr -0 rk3k ingress apply "$NS/rancher" --host a.example.com
 	kubectl create secret generic tls-rancher-ingress >/dev/null
 	own_audit
@@ -305,7 +305,7 @@ setup() { own_home; }
 	assert_requests </dev/null
 }
 
-@test "kubeconfig export, preflight --host-only: exact requests: none; what the server is" {
+@test "kubeconfig export, preflight --host-only: exact requests: none; two" {
 	own_audit
 	run --separate-stderr -0 rk3k kubeconfig export
 	assert_requests </dev/null
@@ -426,7 +426,7 @@ watches() {
 }
 has_asked() { [[ $(audit_uris | sort -u | wc -l) -ge $1 ]]; }
 
-@test "cert-sync, ingress apply, status: --watch: exact requests: lists, watches, a look" {
+@test "cert-sync, ingress apply, status: --watch: exact requests: lists and watches" {
 	local core=/api/v1/namespaces/$NS net=/apis/networking.k8s.io/v1/namespaces/$NS one=fieldSelector=metadata.name
 	local k3k=/apis/k3k.io/v1beta1/namespaces/$NS apps=/apis/apps/v1/namespaces cattle=/api/v1/namespaces/cattle-system
 	local chart=labelSelector=helmcharts.helm.cattle.io/chart

@@ -49,7 +49,7 @@ served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }
 	assert_output --regexp '^failed .*served as a.example.com, b.example.com, and .* says b.example.com, c.example.com:'
 }
 
-@test "preflight: the host name of the rancher-k3k scripts' Ingress, and of one that is not exposed" {
+@test "preflight: the host name of the rancher-k3k scripts' Ingress" {
 	rk3k ingress render "$NS/rancher" --host a.example.com --service rancher-traefik --ingress rancher-ingress |
 		sed '/rk3k/d' | kubectl apply -f - >/dev/null
 	run -0 hostname_check HOSTNAME=b.example.com
@@ -177,7 +177,7 @@ is_renewed() { [[ $(renewed "$1") != "$2" ]]; }
 }
 
 # bats test_tags=quick
-@test "deploy, destroy: the second of two at once says who is at work, and changes nothing" {
+@test "deploy, destroy: a second run at the same time names the first, exit 5" {
 	printf '%s\n' "NAMESPACE=$NS" HOSTNAME=a.example.com >deploy.conf
 	hold rk3k-rancher --holder jane@laptop:4711
 	own_audit
@@ -195,7 +195,7 @@ is_renewed() { [[ $(renewed "$1") != "$2" ]]; }
 	run -1 kubectl get lease rk3k-rancher
 }
 
-@test "apply: what is to be created once is never written over, however many come at once" {
+@test "apply: a create-only object is never overwritten by parallel runs" {
 	local i pids=()
 	for i in {1..6}; do
 		printf '%s\n' 'apiVersion: v1' 'kind: Secret' \

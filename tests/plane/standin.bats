@@ -118,7 +118,7 @@ nothing_left() {
 	assert_equal "$(jq -r '.metadata.ownerReferences[0].kind' <<<"$output")" Cluster
 }
 
-@test "k3k-standin: every reconcile issues a new certificate, and the old ones go on working" {
+@test "k3k-standin: each reconcile issues a new certificate, old ones remain valid" {
 	secret_key k3k-rancher-kubeconfig kubeconfig.yaml >"$INNER"
 	run -0 inner config view -o json
 	local ip
@@ -132,7 +132,7 @@ nothing_left() {
 	assert_equal "$(jq -rc '.status.userInfo | .username, .groups[0]' <<<"$output" | xargs)" "system:admin system:masters"
 }
 
-@test "k3k-standin: the certificate of the API lacks the node's address but not the Service's name" {
+@test "k3k-standin: the API's certificate has the Service's name, not the node's" {
 	local port
 	port=$(host get svc k3k-rancher-service -o jsonpath='{.spec.ports[?(@.name=="k3s-server-port")].nodePort}')
 	run -1 inner --server "https://$HOST_ADDRESS:$port" get --raw /readyz
@@ -141,7 +141,7 @@ nothing_left() {
 	assert_output ok
 }
 
-@test "k3k-standin: the bootstrap Secret signs clients with the client CA, not with the server CA" {
+@test "k3k-standin: the bootstrap Secret's client CA signs clients" {
 	local boot ca
 	boot=$(secret_key k3k-rancher-bootstrap bootstrap)
 	for ca in server client; do
@@ -204,7 +204,7 @@ helm_charts() {
 	END
 }
 
-@test "charts: cert-manager over HTTPS and Rancher over OCI end in a certificate and a served /ping" {
+@test "charts: cert-manager over HTTPS and Rancher over OCI serve /ping" {
 	local oci=${CHART_OCI#oci://}
 	inner -n kube-system create secret generic helm-repo-auth --type=kubernetes.io/basic-auth \
 		--from-literal=username="$CHART_USER" --from-file=password="$CHART_PASSWORD_FILE"
@@ -229,7 +229,7 @@ helm_charts() {
 	assert_equal "$(jq -r .Version <<<"$output")" v2.14.1
 }
 
-@test "charts: a bootstrap-secret that is there wins over the chart's value" {
+@test "charts: an existing bootstrap-secret takes precedence over the chart's value" {
 	local password
 	run -0 inner -n cattle-system get secret bootstrap-secret -o json
 	password=$(jq -r '.data.bootstrapPassword' <<<"$output")
@@ -255,7 +255,7 @@ helm_charts() {
 	assert_line "200 sent"
 }
 
-@test "charts-server: the private repository wants credentials and its own CA" {
+@test "charts-server: the private repository requires credentials and a separate CA" {
 	run -1 bed helm repo add private "$CHART_HTTP_PRIVATE" --ca-file "$CHART_CA"
 	assert_output --partial "401 Unauthorized"
 	run -1 bed helm repo add private "$CHART_HTTP_PRIVATE" --username "$CHART_USER" --password-stdin <"$CHART_PASSWORD_FILE"
@@ -268,7 +268,7 @@ helm_charts() {
 	assert_output --partial "basic credential not found"
 }
 
-@test "k3s-standin: a restarted pod goes on with its data and its CA" {
+@test "k3s-standin: a restarted pod keeps its data and its CA" {
 	local old
 	old=$(host get pod k3k-rancher-server-0 -o jsonpath='{.metadata.uid}')
 	host delete pod k3k-rancher-server-0 --wait=false
@@ -280,7 +280,7 @@ helm_charts() {
 	within 30 inner --request-timeout=2s -n cattle-system get secret tls-rancher-ingress
 }
 
-@test "k3s-standin: a server that loses its API server ends and is started again in its pod" {
+@test "k3s-standin: a server without its API server ends and is restarted" {
 	local uid
 	uid=$(host get pod k3k-rancher-server-0 -o jsonpath='{.metadata.uid}')
 	serves() { host logs k3k-rancher-server-0 | grep -q ' serves '; }
@@ -349,7 +349,7 @@ helm_charts() {
 	bed helm upgrade k3k k3k --repo "$CHART_HTTP_PUBLIC" --version 1.0.2 -n k3k-system --wait --timeout 60s
 }
 
-@test "k3k-standin: two clusters of the same ranges live side by side, one with three servers" {
+@test "k3k-standin: two clusters with the same networks run side by side" {
 	cluster second '{mode: virtual, servers: 3, persistence: {type: ephemeral}, tlsSANs: [api.example.test],
 		expose: {ingress: {ingressClassName: nginx, annotations: {nginx.ingress.kubernetes.io/ssl-passthrough: "true"}}}}' |
 		host apply -f -

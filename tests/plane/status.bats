@@ -140,7 +140,7 @@ answering() {
 	assert_success
 }
 
-@test "status: what is missing is told with the command that makes it, names and all" {
+@test "status: what is missing is reported with the complete command that creates it" {
 	complete
 	status "$NS/rancher" --ingress gate --secret copy
 	assert_failure 1
@@ -164,7 +164,7 @@ answering() {
 	assert_success
 }
 
-@test "status, cert-sync, ingress restore: with several host names the certificate of all of them counts" {
+@test "status, cert-sync, ingress restore: the certificate of all host names counts" {
 	complete
 	certificate "$BATS_TEST_TMPDIR/b" a.example.com
 	tls cattle-system tls-rancher-ingress "$BATS_TEST_TMPDIR/b" # the chart's, of the primary name
@@ -259,7 +259,7 @@ answering() {
 	[[ $stderr == *"IngressClass gone not found: no controller serves Ingress $NS/rancher-k3k-ingress"* ]]
 }
 
-@test "status: a virtual cluster without Rancher is well, and says so" {
+@test "status: a virtual cluster without Rancher is not a problem" {
 	complete
 	kubectl delete deployment rancher -n cattle-system >/dev/null
 	status "$NS/rancher"
@@ -273,7 +273,7 @@ answering() {
 	[[ $stderr == *"Rancher is not deployed"*"no Ingress $NS/rancher-k3k-ingress"* ]]
 }
 
-@test "status: a name without a namespace is the one that there is, as are -n and the context's" {
+@test "status: a name without a namespace finds the only cluster, as does -n" {
 	own_virtual four-$BASHPID
 	run --separate-stderr -1 rk3k status "four-$BASHPID"
 	assert_line --regexp "^cluster +.*$NS/four-$BASHPID"

@@ -214,7 +214,7 @@ controller_runs() {
 	assert_equal "$rc" 130
 }
 
-@test "wait: controller: not there, then running" {
+@test "wait: controller: not found, then running" {
 	doc=$(settings)
 	kubectl delete namespace k3k-system --ignore-not-found
 	step controller --timeout 0
@@ -391,7 +391,7 @@ event() { # TYPE REASON KIND NAME MESSAGE
 		kubectl create -f -
 }
 
-@test "wait: cluster: the last event of its servers and claims is shown, a warning before others" {
+@test "wait: cluster: shows the last event of servers and claims, warnings first" {
 	local pod=k3k-rancher-server-0
 	doc=$(settings)
 	controller_runs
@@ -438,7 +438,7 @@ event() { # TYPE REASON KIND NAME MESSAGE
 	assert_regex "$stderr" "there is no Cluster of that name"
 }
 
-@test "wait: teardown: refused of a cluster that lives, and until the server pods are gone" {
+@test "wait: teardown: refused for an existing cluster; waits for the server pods" {
 	doc=$(settings)
 	step teardown --timeout 0
 	assert_success
@@ -487,7 +487,7 @@ chart() { # NAME EXIT-CODE|done
 	END
 }
 
-@test "wait: rancher: a failing chart is told at once with its reason; --fail-fast ends there" {
+@test "wait: rancher: reports a failing chart at once with its reason; --fail-fast ends" {
 	doc=$(settings)
 	cluster rancher
 	way_in rancher
@@ -499,7 +499,7 @@ chart() { # NAME EXIT-CODE|done
 	assert_regex "${stderr_lines[-1]}" "the install of chart rancher keeps failing"
 }
 
-@test "wait: rancher: a Job of the values before is not taken for that of the present ones" {
+@test "wait: rancher: a Job of earlier values is not taken for the current one" {
 	doc=$(settings)
 	cluster rancher
 	way_in rancher
@@ -584,7 +584,7 @@ issue() { # NAME
 	wait
 }
 
-@test "wait: API server away to the end: cannot tell" {
+@test "wait: API server down until the timeout: could not be determined" {
 	bed plane stop "$OWN" kube-apiserver >/dev/null
 	await configmap/a --for delete --timeout 3s
 	bed plane start "$OWN" >/dev/null

@@ -70,7 +70,7 @@ left_nothing() { # WORDS-BEFORE
 	assert_equal "$(<"$OUT")" "$1"
 }
 
-@test "status: --watch shows what goes and what comes" {
+@test "status: --watch shows deleted and new rows" {
 	served
 	watch_status
 	within 10 shown valid
@@ -83,7 +83,7 @@ left_nothing() { # WORDS-BEFORE
 	ended TERM 143
 }
 
-@test "status -A: --watch shows each that comes, changes or goes, and not else" {
+@test "status -A: --watch shows each new, changed or deleted row and no other" {
 	background "$OUT" status -A --watch --no-headers
 	within 10 grep -E "^$TIME +$NS +rancher .* Unknown" "$OUT"
 	kubectl label cluster rancher no=matter >/dev/null # not shown
@@ -157,7 +157,7 @@ left_nothing() { # WORDS-BEFORE
 	done
 }
 
-@test "cert-sync, ingress, status: --watch ends at once with a signal, and leaves nothing" {
+@test "cert-sync, ingress, status: --watch ends at once with a signal" {
 	local tool words
 	for tool in sync ingress status; do
 		"watch_$tool"
@@ -187,7 +187,7 @@ left_nothing() { # WORDS-BEFORE
 	done
 }
 
-@test "cert-sync, status: --watch goes on after the API server's restart" {
+@test "cert-sync, status: --watch continues after the API server's restart" {
 	local sync
 	watch_sync
 	within 10 carried a
@@ -207,7 +207,7 @@ left_nothing() { # WORDS-BEFORE
 }
 
 # The virtual cluster was made anew: other credentials, another CA, another address.
-@test "cert-sync: --watch that is refused inside finds the way in anew, and says so once" {
+@test "cert-sync: --watch reconnects when the virtual cluster refuses it, one message" {
 	local inside=$BATS_TEST_TMPDIR/inside
 	kubectl create serviceaccount inside >/dev/null
 	kubectl create clusterrolebinding "$NS" --clusterrole=cluster-admin --serviceaccount="$NS:inside" >/dev/null
