@@ -116,9 +116,11 @@ $(PARTS_LIB): $(PARTS:%.c=$(B)/obj/%.o)
 	$(AR) rcs $@ $^
 
 parts_of = $(patsubst %.c,$(B)/obj/%.o,$(filter kubectl-rk3k/$(1)/%,$(PARTS)))
+# The long texts of a tool are docs/help/NAME.txt, linked into it as bytes.
+help_of = $(patsubst docs/help/%.txt,$(B)/obj/gen/help/%.o,$(wildcard docs/help/$(1).txt))
 .SECONDEXPANSION:
 $(TOOLS_C:kubectl-rk3k/%.c=$(B)/libexec/rk3k-%): $(B)/libexec/rk3k-%: \
-		$(B)/obj/kubectl-rk3k/%.o $$(call parts_of,$$*) $(LIB) $(B)/parts.names
+		$(B)/obj/kubectl-rk3k/%.o $$(call parts_of,$$*) $$(call help_of,$$*) $(LIB) $(B)/parts.names
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(LDLIBS_$*)
 
@@ -152,8 +154,16 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(PARTS_LIB) $(LIB)
 	$(LINK) -fsanitize=fuzzer -o $@ $< $(PARTS_LIB) $(LIB) $(LDLIBS)
 
 # The start of a new tool must not rot.
-$(B)/template: $(B)/obj/docs/template.o $(LIB)
-	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
+$(B)/template: $(B)/obj/docs/template.o $(B)/obj/gen/help/template.o $(LIB)
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+$(B)/gen/help/%.c: docs/help/%.txt
+	@mkdir -p $(@D)
+	@{ echo '#include "cli/cli.h"'; echo 'const char rk_help[] = {'; \
+	od -An -v -td1 $< | sed 's/ *\(-*[0-9][0-9]*\)/\1,/g'; echo '0};'; } > $@
+$(B)/obj/gen/help/%.o: $(B)/gen/help/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 # The manifests go into the library as bytes.
 $(B)/gen/manifests.c: $(MANIFESTS) $(B)/manifests.names

@@ -14,11 +14,10 @@ struct opts {
 };
 
 static const struct rk_opt options[] = {
-	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, selector), .arg = "LABELS",
-		.help = "only objects with these labels"},
-	RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube),
-	RK_OPT_END,
+	OPT_STR("selector", selector, "LABELS", "only objects with these labels", .key = 'l'),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
+	OPT_END,
 };
 
 /* Pure: the tree in, text out. This is what a unit test would call. */
@@ -66,19 +65,14 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_verb verbs[] = {
-	{.summary = "list the Secrets of a namespace",
-		.opts = options,
-		.run = run,
-		.examples = "kubectl rk3k template -n rancher-k3k\n"
-			    "kubectl rk3k template -l owner=helm -o name"},
+	{.summary = "list the Secrets of a namespace", .opts = options, .run = run},
 	{.run = NULL},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "template",
 	.summary = "list the Secrets of a namespace",
-	.description = "What it reads, what it writes, what it changes, in that order.\n\n"
-		       "Further paragraphs for what a user must know before trusting it.",
+	.help = rk_help, /* docs/help/template.txt */
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,
 };

@@ -14,8 +14,8 @@ struct opts {
 };
 
 static const struct rk_opt options[] = {
-	RK_GROUP_OUT(struct opts, out),
-	RK_OPT_END,
+	OPT_GROUP_OUT(out),
+	OPT_END,
 };
 
 struct fact {
@@ -69,19 +69,14 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_verb verbs[] = {
-	{.summary = "show the version of rk3k and of its libraries",
-		.opts = options,
-		.run = run,
-		.examples = "kubectl rk3k version\nkubectl rk3k version -o json"},
+	{.summary = "show the version of rk3k and of its libraries", .opts = options, .run = run},
 	{.run = NULL},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "version",
 	.summary = "show the version of rk3k and of its libraries",
-	.description =
-		"Version, commit and date of rk3k, and the versions of the libraries it runs "
-		"with. With -o name only the version itself.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,
 };

@@ -54,10 +54,69 @@ struct rk_opt {
 	bool dry; /* makes every connection one that changes nothing (rk_kube_set_dry): of
 		   * RK_OPT_ENUM its value is the mode, RK_OPT_FLAG is a server dry run */
 };
-#define RK_OPT_END           \
-	{                    \
-		.name = NULL \
+/* The rows of a table. member is a member of OPT_STRUCT and must have the type of its kind; after the
+ * help come further fields, such as .key = 'l' or .complete = "file".
+ *
+ *	OPT_STR("selector", selector, "LABELS", "only objects with these labels", .key = 'l'),
+ *	OPT_GROUP_KUBE(kube),
+ *	OPT_END,
+ *
+ * OPT_STRUCT is `struct opts` unless a file defines another before it includes this header. */
+#ifndef OPT_STRUCT
+#define OPT_STRUCT struct opts
+#endif
+#define RK_OPT_OFF_(member, type)                                                    \
+	(offsetof(OPT_STRUCT, member) +                                              \
+		0 * sizeof(char[__builtin_types_compatible_p(                        \
+					__typeof__(((OPT_STRUCT *)0)->member), type) \
+					? 1                                          \
+					: -1]))
+#define RK_OPT_(kind_, name_, member, type, arg_, ...)                                       \
+	{                                                                                    \
+		.name = name_, .kind = kind_, .off = RK_OPT_OFF_(member, type), .arg = arg_, \
+		.help = __VA_ARGS__                                                          \
 	}
+#define OPT_FLAG(name, member, ...) RK_OPT_(RK_OPT_FLAG, name, member, bool, NULL, __VA_ARGS__)
+#define OPT_STR(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_STR, name, member, const char *, arg, __VA_ARGS__)
+#define OPT_NAME(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_NAME, name, member, const char *, arg, __VA_ARGS__)
+#define OPT_INT(name, member, arg, ...) RK_OPT_(RK_OPT_INT, name, member, int64_t, arg, __VA_ARGS__)
+#define OPT_DUR(name, member, ...) \
+	RK_OPT_(RK_OPT_DUR, name, member, int64_t, "DURATION", __VA_ARGS__)
+#define OPT_SECS(name, member, ...) \
+	RK_OPT_(RK_OPT_SECS, name, member, int64_t, "DURATION", __VA_ARGS__)
+#define OPT_LIFE(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_LIFE, name, member, int64_t, arg, __VA_ARGS__)
+#define OPT_DAYS(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_DAYS, name, member, int64_t, arg, __VA_ARGS__)
+#define OPT_LIST(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_LIST, name, member, struct rk_strv, arg, __VA_ARGS__)
+#define OPT_CSV(name, member, arg, ...) \
+	RK_OPT_(RK_OPT_CSV, name, member, struct rk_strv, arg, __VA_ARGS__)
+#define OPT_COUNT(name, member, arg, ...) RK_OPT_(RK_OPT_COUNT, name, member, int, arg, __VA_ARGS__)
+#define OPT_ENUM(name, member, choices_, ...) \
+	RK_OPT_(RK_OPT_ENUM, name, member, int, NULL, __VA_ARGS__, .choices = choices_)
+#define OPT_GROUP(table, member, heading)                                              \
+	{                                                                              \
+		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(OPT_STRUCT, member), \
+		.sub = table, .help = heading                                          \
+	}
+#define OPT_GROUP_KUBE(member)	  OPT_GROUP(rk_opts_kube, member, "Connection flags")
+#define OPT_GROUP_VIRTUAL(member) OPT_GROUP(rk_opts_virtual, member, "Connection flags")
+#define OPT_GROUP_OUT(member)	  OPT_GROUP(rk_opts_out, member, "Output flags")
+/* For tools that print a list; member: the struct rk_out_flags. */
+#define OPT_SORT_BY(member)                        \
+	OPT_STR("sort-by", member.sort_by, "PATH", \
+		"sort the list by this JSONPath, for example .name")
+#define OPT_DRY_RUN(member)                               \
+	OPT_ENUM("dry-run", member, "none|client|server", \
+		"show what would be done without doing it", .optional = "client", .dry = true)
+#define OPT_END      \
+	{            \
+		NULL \
+	}
+#define RK_OPT_END OPT_END
 
 /* Groups shared by the tools: struct rk_kube_flags, struct rk_out_flags. */
 extern const struct rk_opt rk_opts_kube[]; /* --kubeconfig --context --cluster --user -n -s … */
@@ -126,7 +185,12 @@ struct rk_cmd {
 	const char *files;	      /* man page section FILES; may be NULL */
 	const char *exit_status;      /* extra lines for EXIT STATUS; may be NULL */
 	const char *see_also;
+	/* The five texts above and the verbs' examples, as in docs/help/NAME.txt: paragraphs of the
+	 * description, then sections that begin with a line "Files:", "Exit status:", "See also:",
+	 * "Examples:" or, of a verb, "Examples VERB:". rk_help is the file of this tool. */
+	const char *help;
 };
+extern const char rk_help[];
 
 /* The whole of main: fds 0-2 open, no core dumps, signals, parse, run, flush stdout, print the
  * error and hint, exit code. Also answers --help, --version, --summary, __complete WORDS…

@@ -179,18 +179,20 @@ static void help_verbs(struct rk_buf *out, const struct rk_cmd *cmd)
 		out, "\nThe flags of a verb: %s %s VERB --help\n", rk_usage_prefix(), cmd->name);
 }
 
-static void help_examples(struct rk_buf *out, const struct rk_verb *v)
+void rk_verb_examples(const struct rk_verb *v, int indent, struct rk_buf *out)
 {
 	const char *s = v->examples;
-	size_t indent = s ? strspn(s, " ") : 0; /* of the first line, taken from all */
+	size_t own = s ? strspn(s, " ") : 0, blank = 0; /* own: of the first line, taken from all */
 
-	while (s && *s) {
-		size_t n = strspn(s, " ");
-
-		s += n < indent ? n : indent;
+	for (size_t n; s && *s; s += n + (s[n] == '\n')) {
+		n = strspn(s, " ");
+		s += n < own ? n : own;
 		n = strcspn(s, "\n");
-		rk_buf_addf(out, n ? "  %.*s\n" : "\n", (int)n, s);
-		s += n + (s[n] == '\n');
+		blank += n == 0;
+		for (; n && blank; blank--)
+			rk_buf_putc(out, '\n');
+		if (n)
+			rk_buf_addf(out, "%*s%.*s\n", indent, "", (int)n, s);
 	}
 }
 
@@ -205,7 +207,7 @@ static void help_all_examples(
 		if (!any)
 			rk_buf_puts(out, "\nExamples:\n");
 		any = true;
-		help_examples(out, v);
+		rk_verb_examples(v, 2, out);
 	}
 }
 

@@ -84,6 +84,14 @@ int rk_verb_word(const struct rk_cmd *cmd, int argc, char **argv);
 int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *c, int argc,
 	char **argv, const struct rk_verb **verb, int *nargs, struct rk_err *err);
 
+/* Take the texts of cmd->help into cmd, whose verbs are then a copy. */
+struct rk_texts {
+	char *text;
+	struct rk_verb *verbs;
+};
+void rk_cli_texts(struct rk_cmd *cmd, struct rk_texts *t);
+void rk_cli_texts_release(struct rk_texts *t);
+
 /* A piece of prose: lines that begin with a blank are kept (pre), others are filled. */
 struct rk_block {
 	const char *s;
@@ -99,6 +107,9 @@ void rk_opt_spelling(const struct rk_opt *o, struct rk_buf *out);
 void rk_opt_text(const struct rk_opt *o, struct rk_buf *out);
 /* "kubectl rk3k kubeconfig get [CLUSTER] [flags]". */
 void rk_verb_synopsis(const struct rk_cmd *cmd, const struct rk_verb *v, struct rk_buf *out);
+
+/* The examples of a verb, each line behind `indent` blanks. */
+void rk_verb_examples(const struct rk_verb *v, int indent, struct rk_buf *out);
 
 /* Pairs of exit code and meaning, ended by NULL. */
 extern const char *const rk_exit_codes[];

@@ -141,7 +141,7 @@ static int use_output(const struct rk_out_flags *out, struct rk_err *err)
 	return out->template ? rk_out_template(out->template, !out->no_headers, err) : 0;
 }
 
-int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
+static int main_of(const struct rk_cmd *cmd, int argc, char **argv)
 {
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_common c = {0};
@@ -172,5 +172,17 @@ int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
 		ret = rk_finish(ret, &err);
 	}
 	rk_cli_release(cmd, verb, opts);
+	return ret;
+}
+
+int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
+{
+	struct rk_cmd with_texts = *cmd;
+	struct rk_texts t;
+	int ret;
+
+	rk_cli_texts(&with_texts, &t);
+	ret = main_of(&with_texts, argc, argv);
+	rk_cli_texts_release(&t);
 	return ret;
 }

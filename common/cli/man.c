@@ -216,18 +216,17 @@ static void examples(struct rk_buf *out, const struct rk_cmd *cmd)
 	bool any = false;
 
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		size_t n = v->examples ? strlen(v->examples) : 0;
+		rk_auto_buf lines = RK_BUF_INIT;
 
-		if (!n)
+		rk_verb_examples(v, 0, &lines);
+		if (!lines.len)
 			continue;
 		if (!any)
 			section(out, "EXAMPLES");
 		rk_buf_puts(out, any ? ".PP\n.nf\n" : ".nf\n");
 		any = true;
-		while (n && v->examples[n - 1] == '\n')
-			n--;
-		text(out, v->examples, n);
-		rk_buf_puts(out, "\n.fi\n");
+		words(out, lines.s);
+		rk_buf_puts(out, ".fi\n");
 	}
 }
 
@@ -235,7 +234,7 @@ static void see_also(struct rk_buf *out, const struct rk_cmd *cmd)
 {
 	section(out, "SEE ALSO");
 	if (cmd->see_also) {
-		words(out, cmd->see_also);
+		text(out, cmd->see_also, strcspn(cmd->see_also, "\n"));
 		rk_buf_puts(out, ",\n");
 	}
 	rk_buf_puts(out, "kubectl\\-rk3k(1)\n");

@@ -20,7 +20,7 @@ flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=non
 	HOST_FLAGS='      --kubeconfig FILE, --context NAME, --as USER, --request-timeout DURATION
       --resolve HOST:PORT:ADDRESS   connect to ADDRESS for HOST:PORT; repeatable'
 	COMMON_FLAGS='  -q, --quiet            only results and errors
-  -v, --verbose[=LEVEL]  say more on stderr; repeatable
+  -v, --verbose[=LEVEL]  print more on stderr; repeatable
       --color auto|always|never   colour on stderr; auto obeys NO_COLOR
       --version          show the version
   -h, --help             show this help'

@@ -218,6 +218,7 @@ struct rk_settings_flags {
 	bool allow_unknown;
 };
 extern const struct rk_opt rk_settings_opts[];
+#define OPT_GROUP_SETTINGS(member) OPT_GROUP(rk_settings_opts, member, "Settings flags")
 #define RK_GROUP_SETTINGS(type, member)                                          \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
