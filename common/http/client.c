@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* A client: its settings, checked and copied, and one request at a time. */
 #include "internal.h"
 #include "tls/tls.h"
 
@@ -6,8 +7,6 @@
 
 #define CONNECT_MS 10000
 #define REQUEST_MS 30000
-
-/* --- a client --- */
 
 bool rk_http_printable(const char *s)
 {
@@ -48,13 +47,6 @@ static int ident_new(struct rk_ident **out, const char *cert, size_t cert_len, c
 	return 0;
 }
 
-struct rk_ident *rk_ident_ref(struct rk_ident *id)
-{
-	if (id)
-		id->refs++;
-	return id;
-}
-
 void rk_ident_unref(struct rk_ident *id)
 {
 	if (!id || --id->refs)
@@ -87,17 +79,10 @@ static void url_release(struct url *u)
 	curl_url_cleanup(u->u);
 }
 
-static bool url_has(CURLU *u, CURLUPart part)
-{
-	char *s = NULL;
-	bool has = curl_url_get(u, part, &s, 0) == CURLUE_OK;
-
-	curl_free(s);
-	return has;
-}
-
 static int url_parse(struct url *u, const char *base, struct rk_err *err)
 {
+	static const CURLUPart refused[] = {
+		CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
 	CURLUcode r;
 
 	u->u = curl_url();
@@ -115,20 +100,19 @@ static int url_parse(struct url *u, const char *base, struct rk_err *err)
 			r == CURLUE_OK ? "" : curl_url_strerror(r));
 	if (!rk_streq(u->scheme, "https") && !rk_streq(u->scheme, "http"))
 		return rk_err_set(err, RK_USAGE, "%.200s is not an https address", base);
-	if (url_has(u->u, CURLUPART_USER) || url_has(u->u, CURLUPART_PASSWORD))
-		return rk_err_set(
-			err, RK_USAGE, "the address of %s holds a user name or password", u->host);
-	if (url_has(u->u, CURLUPART_QUERY) || url_has(u->u, CURLUPART_FRAGMENT))
-		return rk_err_set(err, RK_USAGE, "%.200s holds a query or a fragment", base);
+	for (size_t i = 0; i < RK_COUNT(refused); i++) {
+		char *s = NULL;
+
+		if (curl_url_get(u->u, refused[i], &s, 0) != CURLUE_OK)
+			continue;
+		curl_free(s);
+		return i < 2 ? rk_err_set(err, RK_USAGE,
+				       "the address of %s holds a user name or password", u->host)
+			     : rk_err_set(
+				       err, RK_USAGE, "%.200s holds a query or a fragment", base);
+	}
 	curl_url_get(u->u, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT);
 	return 0;
-}
-
-static char *unbracket(const char *host)
-{
-	size_t n = strlen(host);
-
-	return *host == '[' && n > 2 ? rk_strndup(host + 1, n - 2) : rk_strdup(host);
 }
 
 /* A dot in front would make OpenSSL accept the certificate of any host below. */
@@ -139,37 +123,13 @@ static bool name_ok(const char *s)
 		       strlen(s);
 }
 
-static void set_urls(struct rk_http *h, const struct url *u, const char *name)
-{
-	size_t path = strlen(u->path);
-	const char *port =
-		rk_streq(u->port, rk_streq(u->scheme, "https") ? "443" : "80") ? "" : u->port;
-	const char *colon = *port ? ":" : "";
-	bool v6 = name && strchr(name, ':');
-	char *to;
-
-	while (path && u->path[path - 1] == '/')
-		path--;
-	h->shown =
-		rk_asprintf("%s://%s%s%s%.*s", u->scheme, u->host, colon, port, (int)path, u->path);
-	h->host = unbracket(u->host);
-	h->name = rk_strdup(name ? name : h->host);
-	if (!name) {
-		h->url = rk_strdup(h->shown);
-		return;
-	}
-	h->url = rk_asprintf("%s://%s%s%s%s%s%.*s", u->scheme, v6 ? "[" : "", name, v6 ? "]" : "",
-		colon, port, (int)path, u->path);
-	h->host_header = rk_asprintf("Host: %s%s%s", u->host, colon, port);
-	to = rk_asprintf("::%s:%s", u->host, u->port);
-	h->connect_to = curl_slist_append(NULL, to);
-	free(to);
-}
-
 static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
 {
 	__attribute__((cleanup(url_release))) struct url u = {0};
 	const char *name = c->tls_server_name && *c->tls_server_name ? c->tls_server_name : NULL;
+	rk_auto_free char *port = NULL;
+	size_t path, host;
+	bool https;
 
 	if (url_parse(&u, c->base, err) < 0)
 		return -1;
@@ -177,17 +137,33 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 		return rk_err_set(err, RK_USAGE, "tls-server-name %.100s is not a host name", name);
 	if (*u.host == '.')
 		return rk_err_set(err, RK_USAGE, "invalid host name \"%.100s\"", u.host);
-	if (name && rk_streq(name, u.host))
-		name = NULL;
-	set_urls(h, &u, rk_streq(u.scheme, "https") ? name : NULL);
-	h->plain = rk_streq(u.scheme, "http");
+
+	https = rk_streq(u.scheme, "https");
+	port = rk_streq(u.port, https ? "443" : "80") ? rk_strdup("") : rk_asprintf(":%s", u.port);
+	for (path = strlen(u.path); path && u.path[path - 1] == '/';)
+		path--;
+	host = strlen(u.host);
+	h->shown = rk_asprintf("%s://%s%s%.*s", u.scheme, u.host, port, (int)path, u.path);
+	h->host = *u.host == '[' && host > 2 ? rk_strndup(u.host + 1, host - 2) : rk_strdup(u.host);
+	if (!https || !name || rk_streq(name, u.host)) {
+		h->name = rk_strdup(h->host);
+		h->url = rk_strdup(h->shown);
+	} else { /* the name to verify stands in the URL; the connection goes to the host */
+		bool v6 = strchr(name, ':');
+		rk_auto_free char *to = rk_asprintf("::%s:%s", u.host, u.port);
+
+		h->name = rk_strdup(name);
+		h->url = rk_asprintf("%s://%s%s%s%s%.*s", u.scheme, v6 ? "[" : "", name,
+			v6 ? "]" : "", port, (int)path, u.path);
+		h->host_header = rk_asprintf("Host: %s%s", u.host, port);
+		h->connect_to = curl_slist_append(NULL, to);
+	}
+	h->plain = !https;
 	if (h->plain && !(c->allow_http && rk_http_is_loopback(h->host))) {
 		rk_err_set(err, RK_CONFLICT, "%s is not encrypted: refused", h->shown);
 		return rk_err_hint(err, "use the https:// address");
 	}
-	return rk_http_set_proxy(h,
-		c->proxy && *c->proxy ? c->proxy : rk_http_env_proxy(u.scheme, h->host, u.port),
-		err);
+	return rk_http_set_proxy(h, c->proxy, u.scheme, u.port, err);
 }
 
 static const char *arch(void)
@@ -207,49 +183,9 @@ static const char *arch(void)
 #endif
 }
 
-static int set_headers(struct rk_http *h, const char *const *headers, struct rk_err *err)
+/* What goes into a request as it is. */
+static int check_text(const struct rk_http_conf *c, struct rk_err *err)
 {
-	size_t n = 0;
-
-	while (headers && headers[n])
-		n++;
-	h->headers = rk_calloc(n + 1, sizeof(*h->headers));
-	for (size_t i = 0; i < n; i++) {
-		if (!strchr(headers[i], ':') || !rk_http_printable(headers[i]))
-			return rk_err_set(
-				err, RK_USAGE, "header %zu is not of the form Name: value", i + 1);
-		h->headers[i] = rk_strdup(headers[i]);
-	}
-	return 0;
-}
-
-/* Entries apart by blanks, as --resolve takes them; curl's list holds one each. */
-static struct curl_slist *resolve_list(const char *text)
-{
-	struct curl_slist *list = NULL;
-
-	while (text && *(text += strspn(text, " "))) {
-		size_t n = strcspn(text, " ");
-		rk_auto_free char *one = rk_strndup(text, n);
-
-		list = curl_slist_append(list, one);
-		text += n;
-	}
-	return list;
-}
-
-static int not_admitted(const struct rk_http *h, const char *what, struct rk_err *err)
-{
-	if (what)
-		rk_err_wrap(err, "%s", what);
-	rk_err_reason(err, RK_REASON_TLS);
-	return rk_err_wrap(err, "%s", h->shown);
-}
-
-static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
-{
-	if (set_server(h, c, err) < 0 || set_headers(h, c->headers, err) < 0)
-		return -1;
 	if (c->bearer && !rk_http_printable(c->bearer))
 		return rk_err_set(
 			err, RK_USAGE, "the token holds a line break or another control character");
@@ -258,19 +194,47 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 		return rk_err_set(err, RK_USAGE, "user name or password hold a control character");
 	if (c->user_agent && !rk_http_printable(c->user_agent))
 		return rk_err_set(err, RK_USAGE, "the user agent holds a control character");
+	for (size_t i = 0; c->headers && c->headers[i]; i++)
+		if (!strchr(c->headers[i], ':') || !rk_http_printable(c->headers[i]))
+			return rk_err_set(
+				err, RK_USAGE, "header %zu is not of the form Name: value", i + 1);
+	return 0;
+}
+
+static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
+{
+	const char *r = c->resolve;
+	size_t n = 0;
+
+	if (set_server(h, c, err) < 0 || check_text(c, err) < 0)
+		return -1;
+	while (c->headers && c->headers[n])
+		n++;
+	h->headers = rk_calloc(n + 1, sizeof(*h->headers));
+	for (size_t i = 0; i < n; i++)
+		h->headers[i] = rk_strdup(c->headers[i]);
 	if (c->ca) {
 		rk_buf_put(&h->ca, c->ca, c->ca_len);
-		if (rk_cert_admit_tls(&h->ca, false, err) < 0)
-			return not_admitted(h, "the CA", err);
+		if (rk_cert_admit_tls(&h->ca, false, err) < 0) {
+			rk_err_wrap(err, "%s: the CA", h->shown);
+			return rk_err_reason(err, RK_REASON_TLS);
+		}
 	}
-	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0)
-		return not_admitted(h, NULL, err);
+	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0) {
+		rk_err_wrap(err, "%s", h->shown);
+		return rk_err_reason(err, RK_REASON_TLS);
+	}
 	h->bearer = secret_dup(c->bearer);
 	h->user = secret_dup(c->user);
 	h->password = secret_dup(c->password);
 	h->agent = c->user_agent ? rk_strdup(c->user_agent)
 				 : rk_asprintf("rk3k/%s (linux/%s)", rk_version, arch());
-	h->resolve = resolve_list(c->resolve);
+	while (r && *(r += strspn(r, " "))) {
+		rk_auto_free char *one = rk_strndup(r, strcspn(r, " "));
+
+		h->resolve = curl_slist_append(h->resolve, one);
+		r += strlen(one);
+	}
 	h->connect_ms = c->connect_ms > 0 ? c->connect_ms : CONNECT_MS;
 	h->request_ms = c->request_ms > 0 ? c->request_ms : REQUEST_MS;
 	h->may_send = c->may_send;
@@ -352,54 +316,28 @@ void rk_http_res_release(struct rk_http_res *r)
 	rk_buf_release(&r->warnings);
 }
 
-void rk_http_res_reset(struct rk_http_res *r)
-{
-	r->status = 0;
-	r->content_type[0] = r->location[0] = r->authenticate[0] = 0;
-	r->retry_after = -1;
-	rk_buf_reset(&r->body);
-	rk_buf_reset(&r->warnings);
-}
-
 /* --- one request --- */
-
-int64_t rk_http_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static bool pause_ms(int64_t ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	return nanosleep(&t, NULL) == 0; /* a signal ends it: then no further try */
-}
 
 static int run(struct rk_xfer *x, struct rk_err *err)
 {
-	CURLcode rc;
-	int64_t ms;
-	bool ok;
-
 	for (;;) {
+		struct timespec t;
+		int64_t ms;
+
 		rk_xfer_rearm(x);
-		rc = rk_xfer_outcome(x, curl_easy_perform(x->easy));
-		ok = rk_xfer_answered(x, rc);
-		rk_xfer_trace(x, rc, ok);
-		ms = rk_xfer_again_in(x, rc, ok);
-		if (ms < 0 || rk_http_stopped(x->h) || !pause_ms(ms))
+		ms = rk_xfer_ended(x, curl_easy_perform(x->easy));
+		t = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+		/* a signal ends the pause: then there is no further try */
+		if (ms < 0 || rk_http_stopped(x->h) || nanosleep(&t, NULL) < 0)
 			break;
 		x->tries++;
 		x->waited += ms;
 	}
-	if (!ok)
-		rk_xfer_explain(x, rc, err);
-	if (rk_xfer_silent(x, rc))
+	if (!x->answered)
+		rk_xfer_explain(x, err);
+	if (x->silent)
 		drop_connections(x->h);
-	return ok ? 0 : -1;
+	return x->answered ? 0 : -1;
 }
 
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
@@ -436,11 +374,8 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
 			h->shown, req->method ? req->method : "POST");
 	if (rk_http_stopped(h))
 		return stopped(h, err);
-	rk_xfer_prepare(&x, h, req, res);
-	if (!h->easy)
-		h->easy = rk_xfer_easy(&x);
-	x.easy = h->easy;
-	rk_xfer_bind(x.easy, &x);
+	rk_xfer_prepare(&x, h, req, res, h->easy);
+	h->easy = x.easy;
 	r = run(&x, err);
 	if (h->easy) {
 		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* what the files of the http module share; no other file includes it.
- *
- * http.c the client, http-proxy.c which proxy, http-xfer.c one request with its repeats (at once
- * or in a pool), http-error.c words for failures, http-pool.c many at once, http-wire.c upgrades. */
+/* What the files of the http module share: client.c the client, proxy.c which proxy, transfer.c one
+ * request with its retries (at once or in a pool), error.c texts of failures, pool.c many requests at
+ * once, upgrade.c connections for another protocol. */
 #ifndef RK_HTTP_INTERNAL_H
 #define RK_HTTP_INTERNAL_H
 
@@ -15,7 +14,6 @@ struct rk_ident {
 	int refs;
 	struct rk_buf cert, key;
 };
-struct rk_ident *rk_ident_ref(struct rk_ident *id);
 void rk_ident_unref(struct rk_ident *id);
 
 struct rk_http {
@@ -40,7 +38,7 @@ struct rk_http {
 	bool (*may_send)(const void *arg, const struct rk_http_req *req); /* or NULL */
 	const void *may_send_arg;
 	CURL *easy;	     /* of rk_http_do, kept for its connections */
-	int64_t fresh_until; /* a pool's transfers take new connections till then */
+	int64_t fresh_until; /* a pool's transfers take new connections until then */
 	struct rk_buf peer;  /* DER of what the server showed last */
 };
 
@@ -60,16 +58,19 @@ struct rk_xfer {
 	struct rk_http_res *res, own_res;
 	struct rk_xfer_cb cb;
 	bool too_large, stopped, delivered, idle, cancelled;
-	bool heard;	      /* bytes were handed on since rk_pool_poll looked */
+	bool received;	      /* bytes were passed on since rk_pool_poll last checked */
 	bool shaking;	      /* the TLS handshake began */
 	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
-	bool framed;	      /* it says where the body ends */
-	bool asked, again;    /* it was sent; libcurl wanted to send it once more, and may not */
-	int tries;	      /* repeats so far */
+	bool sent_once;	      /* the request was sent */
+	bool resent;	      /* libcurl wanted to send it once more, which was refused */
+	int tries;	      /* retries so far */
 	int64_t waited, wake; /* pauses so far; when to start again */
-	int64_t begun, last;  /* of this try; last byte seen */
-	/* what the handshake saw */
+	int64_t begun, last;  /* of this try; last byte received */
+	/* how the try ended: rk_xfer_ended */
+	CURLcode rc;
+	bool answered, silent;
+	/* what the handshake found */
 	int verdict;		/* X509_V_… */
 	struct rk_buf leaf, at; /* DER of a leaf refused and of the certificate at fault */
 	char errbuf[CURL_ERROR_SIZE];
@@ -79,7 +80,7 @@ struct rk_xfer {
 	enum rk_xfer_state state;
 };
 
-/* Set an option of easy handle e; a value libcurl cannot take shows when it connects. */
+/* Set an option of easy handle e; a value that libcurl rejects becomes an error when it connects. */
 #define RK_SET(opt, value)                                       \
 	do {                                                     \
 		CURLcode set_ = curl_easy_setopt(e, opt, value); \
@@ -87,56 +88,45 @@ struct rk_xfer {
 			abort();                                 \
 	} while (0)
 
-/* --- http.c --- */
+/* --- client.c --- */
 bool rk_http_is_ip(const char *s);
 bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req);
 bool rk_http_printable(const char *s); /* no control characters: fit for a header */
-int64_t rk_http_now(void);
-void rk_http_res_reset(struct rk_http_res *r);
-
-/* --- http-proxy.c --- */
-
-bool rk_http_is_loopback(const char *host);
-/* Proxy of the environment for this server, or NULL. Source: golang.org/x/net/http/httpproxy. */
-const char *rk_http_env_proxy(const char *scheme, const char *host, const char *port);
-/* Set h->proxy and h->proxy_shown; proxy NULL: none. RK_USAGE for an unknown scheme. */
-int rk_http_set_proxy(struct rk_http *h, const char *proxy, struct rk_err *err) RK_MUST_USE;
-
-/* --- http-xfer.c --- */
-
-/* Fill a zeroed x for req; res is the place of the answer. Then bind an easy handle to it. */
-void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
-	struct rk_http_res *res);
-/* A handle with all that stays the same for the requests of a client. */
-CURL *rk_xfer_easy(struct rk_xfer *x);
-void rk_xfer_bind(CURL *e, struct rk_xfer *x);
-int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */
-void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
-void rk_xfer_release(struct rk_xfer *x);
-
-/* libcurl's result, corrected: not every answer it is content with is a whole one. */
-CURLcode rk_xfer_outcome(const struct rk_xfer *x, CURLcode rc);
-/* Whether it waited in vain, without a byte: nothing new is to go where it went. */
-bool rk_xfer_silent(const struct rk_xfer *x, CURLcode rc);
-/* Whether there is an answer; sets res->status. */
-bool rk_xfer_answered(struct rk_xfer *x, CURLcode rc);
-/* Pause in ms before the next try, or -1: this is the end. */
-int64_t rk_xfer_again_in(const struct rk_xfer *x, CURLcode rc, bool has_status);
-void rk_xfer_trace(const struct rk_xfer *x, CURLcode rc, bool has_status);
-
 static inline int rk_http_stopped(const struct rk_http *h)
 {
 	return h->stop ? *h->stop : 0;
 }
+
+/* --- proxy.c --- */
+bool rk_http_is_loopback(const char *host);
+/* Set h->proxy, h->proxy_shown and h->proxy_host: the named proxy, else that of the environment for
+ * this server, else none. RK_USAGE for an unknown scheme. */
+int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, const char *port,
+	struct rk_err *err) RK_MUST_USE;
+
+/* --- transfer.c --- */
+
+/* Fill a zeroed x for req; the answer goes to res. easy: a handle to use again, or NULL for a new
+ * one, which becomes x->easy. */
+void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
+	struct rk_http_res *res, CURL *easy);
+int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */
+void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
+/* After each try, with libcurl's result: sets rc, answered (there is an HTTP status, in res) and
+ * silent (not one byte came: nothing new may use its connection). Returns the pause in ms before the
+ * next try, or -1 after the last. */
+int64_t rk_xfer_ended(struct rk_xfer *x, CURLcode rc);
+void rk_xfer_release(struct rk_xfer *x);
+
 bool rk_xfer_safe(const struct rk_xfer *x);	    /* GET or HEAD */
 bool rk_xfer_alert(const struct rk_xfer *x);	    /* the server ended it with a TLS alert */
 long rk_xfer_proxy_status(const struct rk_xfer *x); /* of a CONNECT refused, else 0 */
 long rk_xfer_info(const struct rk_xfer *x, CURLINFO what);
-bool rk_http_broken(CURLcode rc); /* the connection broke, as opposed to never came about */
+bool rk_http_broken(CURLcode rc); /* an existing connection broke */
 
-/* --- http-error.c --- */
+/* --- error.c --- */
 
-/* Say why there was no answer. Returns -1. */
-int rk_xfer_explain(struct rk_xfer *x, CURLcode rc, struct rk_err *err);
+/* Set err to why there was no answer (x->rc). Returns -1. */
+int rk_xfer_explain(struct rk_xfer *x, struct rk_err *err);
 
 #endif

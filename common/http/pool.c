@@ -20,16 +20,6 @@ struct rk_pool *rk_pool_new(void)
 	return p;
 }
 
-static void copy_body(struct rk_xfer *x)
-{
-	rk_buf_init(&x->own_body, 0);
-	if (!x->body)
-		return;
-	x->own_body.secret = true;
-	rk_buf_put(&x->own_body, x->body, x->body_len);
-	x->body = x->own_body.s;
-}
-
 struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
 	const struct rk_xfer_cb *cb)
 {
@@ -38,11 +28,13 @@ struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct
 	if (!rk_http_may_send(h, req))
 		abort();
 	x->own_res = (struct rk_http_res)RK_HTTP_RES_INIT;
+	x->own_body = (struct rk_buf)RK_BUF_INIT_SECRET;
 	x->cb = *cb;
-	rk_xfer_prepare(x, h, req, &x->own_res);
-	copy_body(x);
-	x->easy = rk_xfer_easy(x);
-	rk_xfer_bind(x->easy, x);
+	rk_xfer_prepare(x, h, req, &x->own_res, NULL);
+	if (x->body) {
+		rk_buf_put(&x->own_body, x->body, x->body_len);
+		x->body = x->own_body.s;
+	}
 	x->pool = p;
 	x->next = p->list;
 	if (p->list)
@@ -93,20 +85,20 @@ static void start(struct rk_xfer *x)
 	CURL *e = x->easy;
 
 	rk_xfer_rearm(x);
-	RK_SET(CURLOPT_FRESH_CONNECT, rk_http_now() < x->h->fresh_until ? 1L : 0L);
+	RK_SET(CURLOPT_FRESH_CONNECT, rk_now_ms() < x->h->fresh_until ? 1L : 0L);
 	x->state = RK_XFER_RUNNING;
 	if (curl_multi_add_handle(x->pool->multi, x->easy) != CURLM_OK)
 		abort();
 }
 
-/* x waited in vain: its connection may be lost, though the kernel knows nothing of it, as behind a
- * balancer whose server is gone. Then nothing new goes there for a while. The connection itself ends
- * with its last stream, since HTTP/2 would keep it. */
+/* x got no answer at all: its connection may be lost without the kernel knowing, as behind a balancer
+ * whose server was stopped. Nothing new goes there for a while. The connection itself ends with its
+ * last stream, since HTTP/2 would keep it. */
 static void hang_up(const struct rk_xfer *x)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
-	x->h->fresh_until = rk_http_now() + FRESH_MS;
+	x->h->fresh_until = rk_now_ms() + FRESH_MS;
 	for (const struct rk_xfer *y = x->pool->list; y; y = y->next)
 		if (y != x && y->h == x->h && y->state == RK_XFER_RUNNING)
 			return;
@@ -118,33 +110,30 @@ static void hang_up(const struct rk_xfer *x)
 static void finish(struct rk_xfer *x, CURLcode rc)
 {
 	struct rk_err err = RK_ERR_INIT;
-	bool ok = rk_xfer_answered(x, rc) || x->stopped;
-	int64_t ms;
+	int64_t ms = rk_xfer_ended(x, rc);
 
-	rk_xfer_trace(x, rc, ok);
-	ms = rk_xfer_again_in(x, rc, ok);
-	if (rk_xfer_silent(x, rc))
+	if (x->silent)
 		hang_up(x);
 	curl_multi_remove_handle(x->pool->multi, x->easy);
 	if (ms >= 0) {
 		x->tries++;
 		x->waited += ms;
-		x->wake = rk_http_now() + ms;
+		x->wake = rk_now_ms() + ms;
 		x->state = RK_XFER_WAITING;
 		return;
 	}
 	x->state = RK_XFER_ENDED;
-	if (!ok)
-		rk_xfer_explain(x, rc, &err);
+	if (!x->answered)
+		rk_xfer_explain(x, &err);
 	if (x->cb.done)
-		x->cb.done(x->cb.arg, x->res, ok ? NULL : &err);
+		x->cb.done(x->cb.arg, x->res, x->answered ? NULL : &err);
 	xfer_free(x);
 }
 
-/* Start what is due and drop what was cancelled. Returns ms until the next thing is due. */
-static int64_t tend(struct rk_pool *p, int64_t ms)
+/* Start what is due and free what was cancelled. Returns ms until the next thing is due. */
+static int64_t start_due(struct rk_pool *p, int64_t ms)
 {
-	int64_t now = rk_http_now();
+	int64_t now = rk_now_ms();
 	struct rk_xfer *next;
 
 	for (struct rk_xfer *x = p->list; x; x = next) {
@@ -162,80 +151,65 @@ static int64_t tend(struct rk_pool *p, int64_t ms)
 	return ms < 0 ? 0 : ms;
 }
 
-static bool expire(struct rk_pool *p)
+/* A transfer that has received nothing for too long, or NULL. */
+static struct rk_xfer *find_idle(const struct rk_pool *p)
 {
-	int64_t now = rk_http_now();
+	int64_t now = rk_now_ms();
 
-	for (struct rk_xfer *x = p->list; x; x = x->next) {
-		if (x->state != RK_XFER_RUNNING || x->req.idle_ms <= 0 || x->cancelled ||
-			now - x->last < x->req.idle_ms)
-			continue;
-		x->idle = true;
-		finish(x, CURLE_OPERATION_TIMEDOUT);
-		return true; /* the callback may have changed the list */
-	}
-	return false;
+	for (struct rk_xfer *x = p->list; x; x = x->next)
+		if (x->state == RK_XFER_RUNNING && x->req.idle_ms > 0 && !x->cancelled &&
+			now - x->last >= x->req.idle_ms)
+			return x;
+	return NULL;
 }
 
-/* Bytes have been handed on, and their receiver may have work to do now. */
-static bool heard(struct rk_pool *p)
-{
-	bool any = false;
-
-	for (struct rk_xfer *x = p->list; x; x = x->next) {
-		any |= x->heard;
-		x->heard = false;
-	}
-	return any;
-}
-
-/* Returns whether anything happened: a transfer ended, or bytes came. */
+/* Returns whether anything happened: a transfer ended, or bytes were passed on, whose receiver may
+ * have work to do now. */
 static bool drive(struct rk_pool *p)
 {
+	struct rk_xfer *x;
 	int running, left;
-	bool any;
+	bool any = false;
 	CURLMsg *m;
 
 	p->busy = true;
 	curl_multi_perform(p->multi, &running);
 	p->busy = false;
-	any = heard(p);
+	for (x = p->list; x; x = x->next) {
+		any |= x->received;
+		x->received = false;
+	}
 	while ((m = curl_multi_info_read(p->multi, &left))) {
-		struct rk_xfer *x = NULL;
-
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
 		if (x->cancelled)
 			xfer_free(x);
 		else
-			finish(x, rk_xfer_outcome(x, m->data.result));
+			finish(x, m->data.result);
 		any = true;
 	}
-	while (expire(p))
+	while ((x = find_idle(p))) { /* again from the start: the callback may change the list */
+		x->idle = true;
+		finish(x, CURLE_OPERATION_TIMEDOUT);
 		any = true;
+	}
 	return any;
-}
-
-static int count(const struct rk_pool *p)
-{
-	int n = 0;
-
-	for (const struct rk_xfer *x = p->list; x; x = x->next)
-		n += !x->cancelled;
-	return n;
 }
 
 int rk_pool_poll(struct rk_pool *p, int64_t ms, int extra_fd)
 {
 	struct curl_waitfd fd = {.fd = extra_fd, .events = CURL_WAIT_POLLIN};
 	bool extra = extra_fd >= 0;
+	int n = 0;
 
-	ms = tend(p, ms < 0 || ms > 3600000 ? 3600000 : ms);
+	ms = start_due(p, ms < 0 || ms > 3600000 ? 3600000 : ms);
 	if (!drive(p)) {
 		curl_multi_poll(p->multi, extra ? &fd : NULL, extra, (int)ms, NULL);
-		tend(p, 0);
+		start_due(p, 0);
 		drive(p);
 	}
-	return count(p);
+	for (const struct rk_xfer *x = p->list; x; x = x->next)
+		n += !x->cancelled;
+	return n;
 }

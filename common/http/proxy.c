@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which proxy, if any: named, or from the environment by the rules of Go's net/http, which differ
- * from libcurl's (loopback is never proxied, NO_PROXY takes networks and ports). */
+/* Which proxy, if any: the one named, or that of the environment by the rules of Go's net/http. They
+ * differ from libcurl's: loopback is never proxied, an entry of NO_PROXY may have a port, "*" may be one
+ * of many, ".name" is not the name itself, and it is the server's host that is compared, not the name
+ * that its certificate must have. libcurl 7.88 does not tell, either, what it decided.
+ * Source: golang.org/x/net/http/httpproxy */
 #include "internal.h"
 
 #include <arpa/inet.h>
@@ -24,23 +27,15 @@ static const char *env_any(const char *a, const char *b)
 	return v && *v ? v : getenv(b);
 }
 
-static bool in_network(const char *host, const char *cidr, size_t n)
+static bool in_network(const char *host, char *cidr)
 {
 	unsigned char net[16], addr[16];
-	char text[64], *slash;
-	int family, bits = 0;
+	char *slash = strchr(cidr, '/');
+	int family = strchr(cidr, ':') ? AF_INET6 : AF_INET, bits = 0;
 	int64_t len;
 
-	if (n >= sizeof(text))
-		return false;
-	memcpy(text, cidr, n);
-	text[n] = 0;
-	slash = strchr(text, '/');
-	if (!slash)
-		return false;
 	*slash = 0;
-	family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	if (inet_pton(family, text, net) != 1 || inet_pton(family, host, addr) != 1 ||
+	if (inet_pton(family, cidr, net) != 1 || inet_pton(family, host, addr) != 1 ||
 		!rk_parse_int(slash + 1, 0, family == AF_INET ? 32 : 128, &len))
 		return false;
 	for (; bits + 8 <= len; bits += 8)
@@ -49,83 +44,49 @@ static bool in_network(const char *host, const char *cidr, size_t n)
 	return bits == len || (net[bits / 8] ^ addr[bits / 8]) >> (8 - (len - bits)) == 0;
 }
 
-/* host, host:port, [v6], [v6]:port or a bare v6: cut the port off. */
-static void cut_port(const char **e, size_t *n, const char **port, size_t *port_len)
+/* One entry of NO_PROXY: *, a network, or an address or name with an optional port. A name covers
+ * itself and all below it, .name and *.name only what is below. */
+static bool exempt(const char *host, const char *port, char *e)
 {
-	const char *end = *e + *n, *colon = memchr(*e, ':', *n);
+	char *colon = strrchr(e, ':'), *end = *e == '[' ? strchr(e, ']') : NULL;
+	size_t h = strlen(host), n;
 
-	*port = NULL;
-	if (**e == '[' && memchr(*e, ']', *n)) {
-		*e += 1;
-		*n = (size_t)((const char *)memchr(*e, ']', *n - 1) - *e);
-		colon = *e + *n + 1;
-		if (colon >= end || *colon != ':')
-			return;
-	} else if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1))) {
-		return;
-	} else {
-		*n = (size_t)(colon - *e);
-	}
-	*port = colon + 1;
-	*port_len = (size_t)(end - *port);
-}
-
-/* name covers itself and all below it, .name and *.name only what is below. */
-static bool in_domain(const char *host, const char *name, size_t n)
-{
-	size_t h = strlen(host);
-
-	if (n > 1 && name[0] == '*' && name[1] == '.') {
-		name++;
-		n--;
-	}
-	if (h == n && strncasecmp(host, name, n) == 0)
+	if (strchr(e, '/'))
+		return in_network(host, e);
+	if (rk_streq(e, "*"))
 		return true;
-	if (!n || rk_http_is_ip(host) || h <= n || strncasecmp(host + h - n, name, n) != 0)
-		return false;
-	return *name == '.' || host[h - n - 1] == '.';
-}
-
-/* One entry of NO_PROXY: *, network, or an address or name with an optional port. */
-static bool exempt(const char *host, const char *port, const char *e, size_t n)
-{
-	const char *its_port;
-	size_t port_len = 0;
-
-	if (n == 1 && *e == '*')
-		return true;
-	if (in_network(host, e, n))
-		return true;
-	cut_port(&e, &n, &its_port, &port_len);
-	if (its_port && (port_len != strlen(port) || memcmp(its_port, port, port_len) != 0))
-		return false;
-	return in_domain(host, e, n);
-}
-
-static bool no_proxy(const char *host, const char *port)
-{
-	const char *p = env_any("NO_PROXY", "no_proxy");
-
-	while (p && *p) {
-		size_t n;
-
-		p += strspn(p, ", \t");
-		n = strcspn(p, ", \t");
-		if (n && exempt(host, port, p, n))
-			return true;
-		p += n;
+	if (end)
+		*end++ = 0, e++;
+	if (colon && (end ? colon == end : strchr(e, ':') == colon)) { /* else an IPv6 address */
+		*colon = 0;
+		if (!rk_streq(colon + 1, port))
+			return false;
 	}
-	return false;
+	e += rk_prefix(e, "*.");
+	n = strlen(e);
+	if (strcasecmp(host, e) == 0)
+		return true;
+	return n && h > n && !rk_http_is_ip(host) && strcasecmp(host + h - n, e) == 0 &&
+	       (*e == '.' || host[h - n - 1] == '.');
 }
 
-const char *rk_http_env_proxy(const char *scheme, const char *host, const char *port)
+static const char *env_proxy(const char *scheme, const char *host, const char *port)
 {
-	const char *p = rk_streq(scheme, "https") ? env_any("HTTPS_PROXY", "https_proxy")
-						  : env_any("HTTP_PROXY", "http_proxy");
+	const char *proxy = rk_streq(scheme, "https") ? env_any("HTTPS_PROXY", "https_proxy")
+						      : env_any("HTTP_PROXY", "http_proxy");
+	const char *not = env_any("NO_PROXY", "no_proxy");
 
-	if (!p || !*p || rk_http_is_loopback(host) || no_proxy(host, port))
+	if (!proxy || !*proxy || rk_http_is_loopback(host))
 		return NULL;
-	return p;
+	while (not &&*(not += strspn(not, ", \t"))) {
+		size_t n = strcspn(not, ", \t");
+		rk_auto_free char *entry = rk_strndup(not, n);
+
+		if (exempt(host, port, entry))
+			return NULL;
+		not += n;
+	}
+	return proxy;
 }
 
 /* The host that the certificate of an https proxy must name, without brackets. */
@@ -146,37 +107,29 @@ static char *https_host(const char *proxy)
 }
 
 /* Go's socks5 lets the proxy look names up, which libcurl calls socks5h. */
-int rk_http_set_proxy(struct rk_http *h, const char *proxy, struct rk_err *err)
+int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, const char *port,
+	struct rk_err *err)
 {
-	const char *at, *rest;
-	size_t n;
+	const char *rest, *at;
+	rk_auto_free char *kind = NULL;
 
+	if (!proxy || !*proxy)
+		proxy = env_proxy(scheme, h->host, port);
 	if (!proxy) {
 		h->proxy = rk_strdup("");
 		return 0;
 	}
 	rest = strstr(proxy, "://");
-	n = rest ? (size_t)(rest - proxy) : 0;
+	kind = rest ? rk_strndup(proxy, (size_t)(rest - proxy)) : rk_strdup("http");
 	rest = rest ? rest + 3 : proxy;
 	at = strrchr(rest, '@');
-	h->proxy_shown = rk_asprintf("%.*s://%s", rest == proxy ? 4 : (int)n,
-		rest == proxy ? "http" : proxy, at ? at + 1 : rest);
-	if (rest == proxy)
-		h->proxy = rk_asprintf("http://%s", proxy);
-	else if (n == 6 && strncasecmp(proxy, "socks5", n) == 0)
-		h->proxy = rk_asprintf("socks5h://%s", rest);
-	else if ((n == 4 && strncasecmp(proxy, "http", n) == 0) ||
-		 (n == 5 && strncasecmp(proxy, "https", n) == 0) ||
-		 (n == 7 && strncasecmp(proxy, "socks5h", n) == 0))
-		h->proxy = rk_strdup(proxy);
-	else
+	h->proxy_shown = rk_asprintf("%s://%s", kind, at ? at + 1 : rest);
+	if (strcasecmp(kind, "socks5") != 0 && strcasecmp(kind, "socks5h") != 0 &&
+		strcasecmp(kind, "http") != 0 && strcasecmp(kind, "https") != 0)
 		return rk_err_set(err, RK_USAGE, "the proxy %s is neither http, https nor socks5",
 			h->proxy_shown);
-	if (n == 5 && strncasecmp(proxy, "https", n) == 0) {
-		h->proxy_host = https_host(proxy);
-		if (!h->proxy_host)
-			return rk_err_set(
-				err, RK_USAGE, "the proxy %s is not a valid URL", h->proxy_shown);
-	}
+	h->proxy = rk_asprintf("%s://%s", strcasecmp(kind, "socks5") == 0 ? "socks5h" : kind, rest);
+	if (strcasecmp(kind, "https") == 0 && !(h->proxy_host = https_host(proxy)))
+		return rk_err_set(err, RK_USAGE, "the proxy %s is not a valid URL", h->proxy_shown);
 	return 0;
 }

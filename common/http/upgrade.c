@@ -23,20 +23,18 @@ int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 	static const struct rk_http_req req = {.path = "/", .accept = "*/*"};
 	struct rk_wire *w = rk_calloc(1, sizeof(*w));
 	CURL *e;
-	CURLcode rc;
 
 	*out = NULL;
 	w->res = (struct rk_http_res)RK_HTTP_RES_INIT;
-	rk_xfer_prepare(&w->x, h, &req, &w->res);
-	w->x.easy = e = rk_xfer_easy(&w->x);
-	rk_xfer_bind(e, &w->x);
+	rk_xfer_prepare(&w->x, h, &req, &w->res, NULL);
+	e = w->x.easy;
 	RK_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	RK_SET(CURLOPT_CONNECT_ONLY, 1L);
-	RK_SET(CURLOPT_SOCKOPTDATA, NULL); /* who takes nothing now is not lost */
+	RK_SET(CURLOPT_SOCKOPTDATA, NULL); /* a reader that is slow is not lost */
 	rk_xfer_rearm(&w->x);
-	rc = curl_easy_perform(e);
-	if (rc != CURLE_OK) {
-		rk_xfer_explain(&w->x, rc, err);
+	w->x.rc = curl_easy_perform(e);
+	if (w->x.rc != CURLE_OK) {
+		rk_xfer_explain(&w->x, err);
 		rk_wire_free(w);
 		return -1;
 	}

@@ -619,7 +619,8 @@ static void no_client_certificate(void **state)
 	aim(&c, &s);
 	c.conf.cert = NULL;
 	must_fail(&c, &(struct rk_http_req){.path = "/ok", .retry = true}, RK_FAIL, RK_REASON_TLS,
-		"it refuses us without a client certificate (TLS alert: certificate required)");
+		"the server rejected a connection without a client certificate (TLS alert: "
+		"certificate required)");
 	assert_int_equal(s.count->requests, 0);
 	assert_int_equal(rk_http_set_cert(c.h, client_id.cert_pem.s, client_id.cert_pem.len,
 				 client_id.key_pem.s, client_id.key_pem.len, NULL),
@@ -644,9 +645,9 @@ static void client_certificate_of_another_ca(void **state)
 	c.conf.key = p.key_pem.s;
 	c.conf.key_len = p.key_pem.len;
 	get_fails(&c, RK_FAIL, RK_REASON_TLS,
-		"it refuses our client certificate (TLS alert: unknown ca)");
+		"the server rejected the client certificate (TLS alert: unknown ca)");
 	get_fails(&c, RK_FAIL, RK_REASON_TLS,
-		"it refuses our client certificate (TLS alert: unknown ca)");
+		"the server rejected the client certificate (TLS alert: unknown ca)");
 	pki_release(&p);
 }
 
@@ -861,7 +862,7 @@ static void old_tls_is_refused(void **state)
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
-	get_fails(&c, RK_FAIL, RK_REASON_TLS, "it offers no TLS 1.2 or newer");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "the server does not support TLS 1.2 or newer");
 }
 
 static void tls12_works(void **state)
@@ -886,7 +887,7 @@ static void plain_port(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	snprintf(c.base, sizeof(c.base), "https://127.0.0.1:%d", s.port);
-	get_fails(&c, RK_FAIL, RK_REASON_TLS, "it does not speak TLS");
+	get_fails(&c, RK_FAIL, RK_REASON_TLS, "the server does not speak TLS");
 }
 
 /* --- connections --- */
@@ -1803,11 +1804,11 @@ static void stream_goes_silent(void **state)
 	poll_all(p);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
 	assert_int_equal(g.err.reason, RK_REASON_TIMEOUT);
-	assert_says(g.err, "not a byte for 400 ms");
+	assert_says(g.err, "no data for 400 ms");
 	assert_in_range(now_ms() - t, 440, 1500);
 	rk_buf_release(&g.data);
 	rk_pool_free(p);
-	must_fail(&c, &req, RK_TIMEOUT, RK_REASON_TIMEOUT, "not a byte for 400 ms");
+	must_fail(&c, &req, RK_TIMEOUT, RK_REASON_TIMEOUT, "no data for 400 ms");
 	assert_int_equal(s.count->requests, 2);
 }
 
