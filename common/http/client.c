@@ -148,7 +148,7 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 	if (!https || !name || rk_streq(name, u.host)) {
 		h->name = rk_strdup(h->host);
 		h->url = rk_strdup(h->shown);
-	} else { /* the name to verify stands in the URL; the connection goes to the host */
+	} else { /* the URL has the name to verify; libcurl connects to the host */
 		bool v6 = strchr(name, ':');
 		rk_auto_free char *to = rk_asprintf("::%s:%s", u.host, u.port);
 
@@ -183,7 +183,7 @@ static const char *arch(void)
 #endif
 }
 
-/* What goes into a request as it is. */
+/* Refuse control characters, which would add headers to a request. */
 static int check_text(const struct rk_http_conf *c, struct rk_err *err)
 {
 	if (c->bearer && !rk_http_printable(c->bearer))
