@@ -369,7 +369,7 @@ static int finish(const struct run *r, struct rk_err *err)
 static int apply_input(const struct opts *o, struct rk_err *err)
 {
 	rk_auto_doc *out = rk_doc_new(true);
-	struct rk_connection c = {0};
+	rk_auto_connection c = {0};
 	struct run r = {.o = o, .out = out, .items = rk_seq(out)};
 	int ret;
 
@@ -385,7 +385,6 @@ static int apply_input(const struct opts *o, struct rk_err *err)
 		print_objects(&r);
 		ret = finish(&r, err);
 	}
-	rk_disconnect(&c);
 	rk_objects_release(&r.in);
 	return ret;
 }

@@ -59,29 +59,21 @@ struct job {
 	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
 	struct rk_ingress names;	      /* of the objects on the host */
 	struct rk_strv hosts;
-	struct rk_kube *virt; /* NULL: not inside */
-	struct rk_k3k_access access;
+	struct rk_vcluster virt;
 	struct rk_keeper *keeper; /* --watch */
 	int64_t told_expiry;
 };
 
 static int enter(struct job *j, struct rk_err *err)
 {
-	j->access = (struct rk_k3k_access)RK_K3K_ACCESS_INIT;
-	if (rk_k3k_open(&j->virt, j->host, j->ns, j->cluster, &j->access, err) == 0)
-		return 0;
-	rk_k3k_access_release(&j->access);
-	return -1;
+	return rk_vcluster_open(&j->virt, j->host, j->ns, j->cluster, err);
 }
 
 static void leave(struct job *j)
 {
-	if (!j->virt)
-		return;
-	if (j->keeper)
-		rk_keeper_leave(j->keeper, j->virt);
-	rk_kube_free(rk_steal(&j->virt));
-	rk_k3k_access_release(&j->access);
+	if (j->keeper && j->virt.kube)
+		rk_keeper_leave(j->keeper, j->virt.kube);
+	rk_vcluster_close(&j->virt);
 }
 
 static void job_release(struct job *j)
@@ -158,7 +150,7 @@ static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 	if (find_hosts(j, err) < 0)
 		return -1;
 	c.hosts = j->hosts;
-	return rk_certcopy(j->virt, j->host, &c, r, err);
+	return rk_certcopy(j->virt.kube, j->host, &c, r, err);
 }
 
 static int copy_once(struct job *j, struct rk_err *err)
@@ -187,13 +179,13 @@ static int look(void *arg, struct rk_err *err)
 	struct job *j = arg;
 	struct rk_certcopy_result r;
 
-	if (!j->virt) {
+	if (!j->virt.kube) {
 		rk_auto_free char *from = j->from ? rk_asprintf("metadata.name=%s", j->from)
 						  : rk_strdup("type=kubernetes.io/tls");
 
 		if (enter(j, err) < 0)
 			return err->code == RK_CONFLICT ? 1 : -1;
-		rk_keeper_hear(j->keeper, j->virt, &RK_SECRET, j->from_ns, from);
+		rk_keeper_hear(j->keeper, j->virt.kube, &RK_SECRET, j->from_ns, from);
 	}
 	if (copy(j, &r, err) < 0) {
 		if (is_lost(err))

@@ -552,7 +552,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
 	rk_auto_objects in = RK_OBJECTS_INIT;
-	struct rk_connection c = {0};
+	rk_auto_connection c = {0};
 	struct run r = {.o = o};
 	int ret;
 
@@ -574,7 +574,6 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (ret == 0)
 		ret = judge(&r, err);
 	release(&r);
-	rk_disconnect(&c);
 	return ret;
 }
 

@@ -319,15 +319,11 @@ static int hosts_inside(struct job *j, struct rk_kube *virt, struct rk_err *err)
 static int with_inside(struct job *j, int (*fn)(struct job *, struct rk_kube *, struct rk_err *),
 	struct rk_err *err)
 {
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
-	struct rk_kube *virt = NULL;
-	int rc = rk_k3k_open(&virt, j->host, j->ns, j->cluster, &access, err);
+	rk_auto_vcluster v = {0};
 
-	if (rc == 0)
-		rc = fn(j, virt, err);
-	rk_kube_free(virt);
-	rk_k3k_access_release(&access);
-	return rc;
+	if (rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0)
+		return -1;
+	return fn(j, v.kube, err);
 }
 
 static int find_hosts(struct job *j, struct rk_err *err)

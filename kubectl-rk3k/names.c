@@ -105,7 +105,7 @@ static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, 
 {
 	const bool host = rk_streq(kind, "cluster");
 	struct rk_kube_flags flags = o->kube;
-	struct rk_connection c = {0};
+	rk_auto_connection c = {0};
 	int ret;
 
 	if (host)
@@ -113,7 +113,6 @@ static int ask_server(const struct opts *o, const char *kind, struct rk_doc *d, 
 	ret = rk_connect(&c, &flags, err);
 	if (ret == 0)
 		ret = host ? clusters(o, c.kube, d, out, err) : namespaces(o, c.kube, d, out, err);
-	rk_disconnect(&c);
 	return ret;
 }
 

@@ -52,19 +52,15 @@ static int print_password(
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
 	rk_auto_free char *ns = NULL, *cluster = NULL;
-	rk_auto_kube *host = NULL, *virt = NULL;
-	int rc = rk_kube_open(&host, &o->kube, err);
+	rk_auto_kube *host = NULL;
+	rk_auto_vcluster v = {0};
 
-	if (rc == 0)
-		rc = rk_k3k_choose(host, o->kube.ns, argc ? argv[0] : NULL, &ns, &cluster, err);
-	if (rc == 0)
-		rc = rk_k3k_open(&virt, host, ns, cluster, &access, err);
-	if (rc == 0)
-		rc = print_password(virt, ns, cluster, err);
-	rk_k3k_access_release(&access);
-	return rc;
+	if (rk_kube_open(&host, &o->kube, err) < 0 ||
+		rk_k3k_choose(host, o->kube.ns, argc ? argv[0] : NULL, &ns, &cluster, err) < 0 ||
+		rk_vcluster_open(&v, host, ns, cluster, err) < 0)
+		return -1;
+	return print_password(v.kube, ns, cluster, err);
 }
 
 static const struct rk_verb verbs[] = {

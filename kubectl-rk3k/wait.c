@@ -459,7 +459,7 @@ static void print_met(const struct objects *w)
 static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_err *err)
 {
 	struct objects w = {.o = o};
-	struct rk_connection c = {0};
+	rk_auto_connection c = {0};
 	int64_t began = rk_now_ms(), ms = o->timeout_ms < 0 ? 30000 : o->timeout_ms;
 	int r = rk_cond_parse(&w.cond, o->for_, err);
 
@@ -480,7 +480,6 @@ static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_e
 		print_met(&w);
 	}
 	release(&w);
-	rk_disconnect(&c);
 	return r;
 }
 

@@ -6,6 +6,8 @@
  * Service's name, so that tls-server-name verifies wherever it is dialled. */
 #include "k3k.h"
 
+#include "out/out.h"
+
 #include <arpa/inet.h>
 
 #define HOST_MAX       253 /* of a name in DNS */
@@ -13,12 +15,12 @@
 #define MAX_NODES      3
 #define ALONE_MS       300 /* for the best address before the others are dialled too */
 #define GRACE_MS       150 /* for a better address to answer after a worse one has */
+#define PROBE_MS       3000
 
 struct candidate {
-	enum rk_k3k_via via;
+	enum rk_endpoint kind;
 	char *url, *name; /* name: tls-server-name or NULL */
 	struct rk_kube *kube;
-	struct search *search;
 	bool done, good;
 	struct rk_err err;
 };
@@ -26,30 +28,15 @@ struct candidate {
 struct search {
 	struct rk_kube *host;
 	const char *ns, *cluster;
-	struct rk_k3k_access *a;
+	struct rk_vcluster *v;
 	char service[64];
 	struct candidate c[MAX_CANDIDATES];
 	size_t n;
+	struct {
+		int64_t port;
+		size_t taken;
+	} nodes;
 };
-
-void rk_k3k_access_release(struct rk_k3k_access *a)
-{
-	free(rk_steal(&a->url));
-	free(rk_steal(&a->tls_server_name));
-	rk_buf_release(&a->why);
-	rk_buf_release(&a->kubeconfig);
-	if (a->forward)
-		rk_forward_stop(rk_steal(&a->forward));
-}
-
-static void search_release(struct search *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		free(s->c[i].url);
-		free(s->c[i].name);
-		rk_kube_free(s->c[i].kube);
-	}
-}
 
 /* --- addresses --- */
 
@@ -60,28 +47,22 @@ static bool is_ip(const char *host)
 	return inet_pton(AF_INET, host, a) == 1 || inet_pton(AF_INET6, host, a) == 1;
 }
 
-/* https://HOST[:PORT], brackets around IPv6, no port when it is 443. Caller frees. */
-static char *make_url(const char *host, int64_t port)
-{
-	const char *l = strchr(host, ':') ? "[" : "", *r = *l ? "]" : "";
-
-	if (port == 443)
-		return rk_asprintf("https://%s%s%s", l, host, r);
-	return rk_asprintf("https://%s%s%s:%d", l, host, r, (int)port);
-}
-
-static void add(struct search *s, enum rk_k3k_via via, const char *host, int64_t port, bool named)
+/* The URL has brackets around IPv6 and no port when it is 443. */
+static void add(struct search *s, enum rk_endpoint kind, const char *host, int64_t port, bool named)
 {
 	struct candidate *c = &s->c[s->n];
+	const char *l, *r;
 
 	if (s->n == MAX_CANDIDATES || !host || !*host || strlen(host) > HOST_MAX || port < 1 ||
 		port > 65535)
 		return;
+	l = strchr(host, ':') ? "[" : "";
+	r = *l ? "]" : "";
 	s->n++;
-	c->via = via;
-	c->url = make_url(host, port);
+	c->kind = kind;
+	c->url = port == 443 ? rk_asprintf("https://%s%s%s", l, host, r)
+			     : rk_asprintf("https://%s%s%s:%d", l, host, r, (int)port);
 	c->name = named ? rk_strdup(s->service) : NULL;
-	c->search = s;
 }
 
 /* Host and port of URL, host, host:port, [v6]:port; host is the caller's to free. */
@@ -121,87 +102,34 @@ static int split_address(const char *given, char **host, int64_t *port, struct r
 	return 0;
 }
 
-/* A name the user gave may be in the certificate or not: tried first, then under the Service's. */
-static int add_given(struct search *s, struct rk_err *err)
+static bool is_ready(const struct rk_val *obj)
 {
-	rk_auto_free char *host = NULL;
-	int64_t port;
-
-	if (split_address(s->a->server, &host, &port, err) < 0)
-		return -1;
-	add(s, RK_VIA_SERVER, host, port, false);
-	add(s, RK_VIA_SERVER, host, port, true);
-	return 0;
-}
-
-static const struct rk_val *api_port(const struct rk_val *svc)
-{
-	rk_each (p, rk_get(svc, "spec", "ports", NULL))
-		if (rk_streq(rk_get_str(p, "name", NULL), "k3s-server-port"))
-			return p;
-	return NULL;
-}
-
-static void add_balancers(struct search *s, const struct rk_val *svc)
-{
-	rk_each (in, rk_get(svc, "status", "loadBalancer", "ingress", NULL)) {
-		const char *ip = rk_get_str(in, "ip", NULL);
-		const char *host = ip ? ip : rk_get_str(in, "hostname", NULL);
-
-		add(s, RK_VIA_BALANCER, host, rk_get_int(api_port(svc), 443, "port", NULL), true);
-	}
-}
-
-static bool is_ready(const struct rk_val *node)
-{
-	rk_each (c, rk_get(node, "status", "conditions", NULL))
+	rk_each (c, rk_get(obj, "status", "conditions", NULL))
 		if (rk_streq(rk_get_str(c, "type", NULL), "Ready"))
 			return rk_streq(rk_get_str(c, "status", NULL), "True");
 	return false;
 }
 
-struct node_walk {
-	struct search *s;
-	int64_t port;
-	size_t taken;
-};
-
 /* External addresses are better from outside, but only the internal one is sure to exist. */
-static int one_node(void *arg, const struct rk_val *node, struct rk_err *err)
+static int add_node(void *arg, const struct rk_val *node, struct rk_err *err)
 {
 	static const char *const types[] = {"InternalIP", "ExternalIP"};
-	struct node_walk *w = arg;
+	struct search *s = arg;
 
 	(void)err;
-	if (w->taken == MAX_NODES || !is_ready(node))
+	if (s->nodes.taken == MAX_NODES || !is_ready(node))
 		return 0;
-	w->taken++;
+	s->nodes.taken++;
 	for (size_t i = 0; i < RK_COUNT(types); i++)
 		rk_each (a, rk_get(node, "status", "addresses", NULL))
 			if (rk_streq(rk_get_str(a, "type", NULL), types[i]))
-				add(w->s, RK_VIA_NODEPORT, rk_get_str(a, "address", NULL), w->port,
-					true);
+				add(s, RK_ENDPOINT_NODEPORT, rk_get_str(a, "address", NULL),
+					s->nodes.port, true);
 	return 0;
 }
 
-/* Without the right to list nodes, the host API server's own machine is the likely node. */
-static void add_node_ports(struct search *s, const struct rk_val *svc)
-{
-	struct rk_list_opts o = {.limit = 50};
-	struct node_walk w = {.s = s, .port = rk_get_int(api_port(svc), 0, "nodePort", NULL)};
-	rk_auto_free char *host = NULL;
-	int64_t port;
-
-	if (!w.port)
-		return;
-	if (rk_kube_list(s->host, &RK_NODE, NULL, &o, one_node, &w, NULL, NULL) == 0 && w.taken)
-		return;
-	if (split_address(rk_kube_server(s->host), &host, &port, NULL) == 0)
-		add(s, RK_VIA_NODEPORT, host, w.port, true);
-}
-
-/* The Secret's own server: a name means ingress exposure, where SNI must stay that name; an IP
- * address is the Service's. */
+/* The Secret's server, when it is an IP address (the Service's) or when it is a name (of the
+ * ingress: SNI must stay that name). */
 static void add_from_secret(struct search *s, const struct rk_val *config, bool ip)
 {
 	const struct rk_val *c = rk_at(rk_get(config, "clusters", NULL), 0);
@@ -211,40 +139,47 @@ static void add_from_secret(struct search *s, const struct rk_val *config, bool 
 
 	if (server && split_address(server, &host, &port, NULL) == 0 && is_ip(host) == ip &&
 		strcmp(host, s->service) != 0)
-		add(s, ip ? RK_VIA_SERVICE : RK_VIA_INGRESS, host, port, false);
+		add(s, ip ? RK_ENDPOINT_SERVICE : RK_ENDPOINT_INGRESS, host, port, false);
 }
 
-/* With permission to read only the Secret, the address in it is used. */
-static int add_from_service(
+/* Candidates from the best to the worst: ingress, load balancer, node ports, ClusterIP. */
+static int add_found(
 	struct search *s, const struct rk_val *config, struct rk_doc *d, struct rk_err *err)
 {
+	struct rk_list_opts o = {.limit = 50};
+	rk_auto_free char *host = NULL;
+	const struct rk_val *api = NULL;
+	const char *ip;
 	struct rk_val *svc;
+	int64_t port;
 
+	add_from_secret(s, config, false);
 	if (rk_kube_find(s->host, &RK_SERVICE, s->ns, s->service, d, &svc, err) < 0) {
 		if (err->code != RK_CONFLICT)
 			return -1;
+		/* With permission to read only the Secret, the address in it is used. */
 		rk_err_clear(err);
 		add_from_secret(s, config, true);
 		return 0;
 	}
-	add_balancers(s, svc);
-	add_node_ports(s, svc);
-	if (!rk_streq(rk_get_str(svc, "spec", "clusterIP", NULL), "None"))
-		add(s, RK_VIA_SERVICE, rk_get_str(svc, "spec", "clusterIP", NULL),
-			rk_get_int(api_port(svc), 443, "port", NULL), false);
-	return 0;
-}
-
-/* --- the Secret --- */
-
-static int read_secret(
-	struct search *s, struct rk_doc *d, struct rk_val **config, struct rk_err *err)
-{
-	if (rk_k3k_secret(s->host, s->ns, s->cluster, "kubeconfig", "kubeconfig.yaml",
-		    &s->a->kubeconfig, err) < 0)
-		return -1;
-	if (rk_yaml_parse(d, s->a->kubeconfig.s, s->a->kubeconfig.len, config, err) < 0)
-		return rk_err_wrap(err, "kubeconfig Secret of %s/%s", s->ns, s->cluster);
+	rk_each (p, rk_get(svc, "spec", "ports", NULL))
+		if (!api && rk_streq(rk_get_str(p, "name", NULL), "k3s-server-port"))
+			api = p;
+	rk_each (in, rk_get(svc, "status", "loadBalancer", "ingress", NULL)) {
+		ip = rk_get_str(in, "ip", NULL);
+		add(s, RK_ENDPOINT_BALANCER, ip ? ip : rk_get_str(in, "hostname", NULL),
+			rk_get_int(api, 443, "port", NULL), true);
+	}
+	s->nodes.port = rk_get_int(api, 0, "nodePort", NULL);
+	/* Without permission to list nodes, the host API server's own machine is the likely node. */
+	if (s->nodes.port &&
+		(rk_kube_list(s->host, &RK_NODE, NULL, &o, add_node, s, NULL, NULL) < 0 ||
+			!s->nodes.taken) &&
+		split_address(rk_kube_server(s->host), &host, &port, NULL) == 0)
+		add(s, RK_ENDPOINT_NODEPORT, host, s->nodes.port, true);
+	ip = rk_get_str(svc, "spec", "clusterIP", NULL);
+	if (!rk_streq(ip, "None"))
+		add(s, RK_ENDPOINT_SERVICE, ip, rk_get_int(api, 443, "port", NULL), false);
 	return 0;
 }
 
@@ -256,7 +191,7 @@ static int open_candidate(struct search *s, struct candidate *c, struct rk_err *
 		.tls_server_name = c->name,
 		.resolve = rk_kube_target(s->host)->conf.resolve};
 
-	return rk_kube_open_text(&c->kube, s->a->kubeconfig.s, s->a->kubeconfig.len,
+	return rk_kube_open_text(&c->kube, s->v->kubeconfig.s, s->v->kubeconfig.len,
 		"the virtual cluster's Secret", &flags, err);
 }
 
@@ -276,19 +211,6 @@ static void answered(void *arg, struct rk_http_res *res, const struct rk_err *er
 		rk_err_set(&c->err, RK_FAIL, "answered HTTP %d", res->status);
 }
 
-/* The best that has answered; final when nothing better can still come. */
-static struct candidate *best(struct search *s, bool *final)
-{
-	*final = true;
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->c[i].good)
-			return &s->c[i];
-		if (!s->c[i].done)
-			*final = false;
-	}
-	return NULL;
-}
-
 /* The best candidate first and alone, for a moment: when it answers, its connection is the one that
  * is used afterwards, and no other was dialled. */
 static bool first_answers(struct search *s, struct rk_err *err)
@@ -298,17 +220,18 @@ static bool first_answers(struct search *s, struct rk_err *err)
 	struct rk_err why = RK_ERR_INIT;
 	struct candidate *c = &s->c[0];
 
-	if (!s->n || open_candidate(s, c, err) < 0)
-		return false;
-	if (rk_http_do(rk_kube_http(c->kube), &req, &res, &why) < 0)
+	if (!s->n || open_candidate(s, c, err) < 0 ||
+		rk_http_do(rk_kube_http(c->kube), &req, &res, &why) < 0)
 		return false;
 	answered(c, &res, NULL);
 	return c->good;
 }
 
+/* All of them at once; the best that has answered when nothing better can still come, or when the time
+ * is up. */
 static struct candidate *probe(struct search *s, struct rk_err *err)
 {
-	int64_t limit = s->a->probe_ms ? s->a->probe_ms : 3000, end = rk_now_ms() + limit;
+	int64_t end = rk_now_ms() + (s->v->probe_ms ? s->v->probe_ms : PROBE_MS);
 	struct rk_pool *pool = rk_pool_new();
 	struct rk_http_req req = {.path = "/version"};
 	struct candidate *found = NULL;
@@ -325,7 +248,12 @@ static struct candidate *probe(struct search *s, struct rk_err *err)
 	}
 	while (!final && rk_now_ms() < end) {
 		rk_pool_poll(pool, end - rk_now_ms(), -1);
-		found = best(s, &final);
+		final = true;
+		found = NULL;
+		for (size_t i = 0; i < s->n && !found; i++) {
+			found = s->c[i].good ? &s->c[i] : NULL;
+			final = final && s->c[i].done;
+		}
 		if (found && !final && !graced) {
 			graced = true;
 			if (rk_now_ms() + GRACE_MS < end)
@@ -336,32 +264,9 @@ static struct candidate *probe(struct search *s, struct rk_err *err)
 	return found;
 }
 
-static void explain(struct search *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		struct candidate *c = &s->c[i];
-
-		rk_buf_addf(&s->a->why, "%s %s%s%s: %s\n", rk_k3k_via_word(c->via), c->url,
-			c->name ? " as " : "", c->name ? c->name : "",
-			c->good	  ? "answers"
-			: c->done ? c->err.msg
-			: c->kube ? "no answer in time"
-				  : "not tried");
-	}
-}
-
-static void take(struct search *s, struct candidate *c, struct rk_kube **out)
-{
-	s->a->via = c->via;
-	s->a->url = rk_steal(&c->url);
-	s->a->tls_server_name = rk_steal(&c->name);
-	if (out)
-		*out = rk_steal(&c->kube);
-}
-
 /* --- port-forward, when no address answers --- */
 
-static int one_pod(void *arg, const struct rk_val *pod, struct rk_err *err)
+static int first_ready_pod(void *arg, const struct rk_val *pod, struct rk_err *err)
 {
 	char **name = arg;
 
@@ -371,98 +276,178 @@ static int one_pod(void *arg, const struct rk_val *pod, struct rk_err *err)
 	return 0;
 }
 
-static int no_way(struct search *s, struct rk_err *err)
-{
-	rk_auto_buf all = RK_BUF_INIT;
-
-	for (const char *p = s->a->why.s; *p; p++) /* one line for the message */
-		if (*p == '\n')
-			rk_buf_puts(&all, p[1] ? "; " : "");
-		else
-			rk_buf_putc(&all, *p);
-	rk_err_set(err, RK_FAIL, "no address of virtual cluster %s/%s answers: %s", s->ns,
-		s->cluster, all.len ? all.s : "it has none");
-	return rk_err_hint(err, "is a server pod ready? kubectl get pods -n %s -l cluster=%s%s",
-		s->ns, s->cluster, rk_here_kubectl());
-}
-
-static int forward(struct search *s, struct rk_kube **out, struct rk_err *err)
+/* A connection that is not used yet; NULL: no pod is ready, or none can be forwarded to. */
+static struct candidate *forward(struct search *s)
 {
 	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", s->cluster);
 	struct rk_list_opts o = {.labels = labels};
-	rk_auto_free char *pod = NULL;
 	struct rk_err why = RK_ERR_INIT;
-	struct candidate *c;
+	rk_auto_free char *pod = NULL;
 	int port;
 
-	if (s->a->no_forward ||
-		rk_kube_list(s->host, &RK_POD, s->ns, &o, one_pod, &pod, NULL, &why) < 0 || !pod ||
-		s->n == MAX_CANDIDATES)
-		return no_way(s, err);
-	if (rk_forward_start(&s->a->forward, s->host, s->ns, pod, 6443, &port, &why) < 0) {
-		rk_buf_addf(&s->a->why, "port-forward to pod %s: %s\n", pod, why.msg);
-		return no_way(s, err);
+	if (s->v->no_forward || s->n == MAX_CANDIDATES ||
+		rk_kube_list(s->host, &RK_POD, s->ns, &o, first_ready_pod, &pod, NULL, &why) < 0 ||
+		!pod)
+		return NULL;
+	if (rk_forward_start(&s->v->forward, s->host, s->ns, pod, 6443, &port, &why) < 0) {
+		rk_buf_addf(&s->v->why, "port-forward to pod %s: %s\n", pod, why.msg);
+		return NULL;
 	}
-	add(s, RK_VIA_FORWARD, "127.0.0.1", port, true);
-	c = &s->c[s->n - 1];
-	if (open_candidate(s, c, err) < 0)
-		return -1;
-	take(s, c, out);
-	return 0;
+	add(s, RK_ENDPOINT_FORWARD, "127.0.0.1", port, true);
+	return &s->c[s->n - 1];
 }
 
-static int find_way(struct search *s, struct rk_kube **out, struct rk_err *err)
-{
-	struct candidate *c;
+/* --- all of it --- */
 
-	if (s->a->no_probe && s->n) {
-		if (open_candidate(s, &s->c[0], err) < 0)
-			return -1;
-		take(s, &s->c[0], out);
-		return 0;
-	}
+static int connect_best(struct search *s, struct rk_err *err)
+{
+	struct rk_vcluster *v = s->v;
+	rk_auto_buf all = RK_BUF_INIT;
+	struct candidate *c = NULL;
+
 	rk_err_clear(err);
-	c = first_answers(s, err) ? &s->c[0] : NULL;
-	if (!c && !(err && err->code))
+	if (v->no_probe && s->n)
+		c = &s->c[0];
+	else if (first_answers(s, err))
+		c = &s->c[0];
+	else if (!err->code)
 		c = probe(s, err);
-	if (!c && err && err->code)
+	if (!c && err->code)
 		return -1;
-	explain(s);
-	if (!c)
-		return s->a->server ? no_way(s, err) : forward(s, out, err);
-	take(s, c, out);
+	for (size_t i = 0; i < s->n && !v->no_probe; i++) {
+		const struct candidate *x = &s->c[i];
+
+		rk_buf_addf(&v->why, "%s %s%s%s: %s\n", rk_endpoint_word(x->kind), x->url,
+			x->name ? " as " : "", x->name ? x->name : "",
+			x->good	  ? "answers"
+			: x->done ? x->err.msg
+			: x->kube ? "no answer in time"
+				  : "not tried");
+	}
+	if (!c && !v->server)
+		c = forward(s);
+	if (!c) {
+		rk_vcluster_reasons(v, &all);
+		rk_err_set(err, RK_FAIL, "no address of virtual cluster %s/%s answers: %s", s->ns,
+			s->cluster, all.len ? all.s : "it has none");
+		return rk_err_hint(err,
+			"is a server pod ready? kubectl get pods -n %s -l cluster=%s%s", s->ns,
+			s->cluster, rk_here_kubectl());
+	}
+	if (!c->kube && open_candidate(s, c, err) < 0)
+		return -1;
+	v->endpoint = c->kind;
+	v->url = rk_steal(&c->url);
+	v->tls_server_name = rk_steal(&c->name);
+	v->kube = rk_steal(&c->kube);
 	return 0;
 }
 
-int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, const char *cluster,
-	struct rk_k3k_access *a, struct rk_err *err)
+int rk_vcluster_open(struct rk_vcluster *v, struct rk_kube *host, const char *ns,
+	const char *cluster, struct rk_err *err)
 {
-	struct search s = {.host = host, .ns = ns, .cluster = cluster, .a = a};
+	struct search s = {.host = host, .ns = ns, .cluster = cluster, .v = v};
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_err own = RK_ERR_INIT;
 	struct rk_val *config;
+	rk_auto_free char *given = NULL;
+	int64_t port;
 	int rc;
 
-	if (out)
-		*out = NULL;
-	if (!err)
-		err = &own;
+	err = err ? err : &own;
+	rk_vcluster_close(v);
 	rk_k3k_name(s.service, cluster, "service");
-	rc = read_secret(&s, d, &config, err);
-	if (rc == 0 && a->server) {
-		rc = add_given(&s, err);
+	rc = rk_k3k_secret(host, ns, cluster, "kubeconfig", "kubeconfig.yaml", &v->kubeconfig, err);
+	if (rc == 0 && rk_yaml_parse(d, v->kubeconfig.s, v->kubeconfig.len, &config, err) < 0)
+		rc = rk_err_wrap(err, "kubeconfig Secret of %s/%s", ns, cluster);
+	if (rc == 0 && v->server) {
+		/* It may be in the certificate or not: tried as it is, then under the Service's name. */
+		rc = split_address(v->server, &given, &port, err);
+		add(&s, RK_ENDPOINT_SERVER, given, port, false);
+		add(&s, RK_ENDPOINT_SERVER, given, port, true);
 	} else if (rc == 0) {
-		add_from_secret(&s, config, false);
-		rc = add_from_service(&s, config, d, err);
+		rc = add_found(&s, config, d, err);
 	}
 	if (rc == 0)
-		rc = find_way(&s, out, err);
-	search_release(&s);
+		rc = connect_best(&s, err);
+	for (size_t i = 0; i < s.n; i++) {
+		free(s.c[i].url);
+		free(s.c[i].name);
+		rk_kube_free(s.c[i].kube);
+	}
+	if (rc < 0)
+		rk_vcluster_close(v);
 	return rc;
 }
 
-int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
-	struct rk_k3k_access *a, struct rk_err *err)
+void rk_vcluster_close(struct rk_vcluster *v)
 {
-	return rk_k3k_open(NULL, host, ns, cluster, a, err);
+	rk_kube_free(rk_steal(&v->kube));
+	if (v->forward)
+		rk_forward_stop(rk_steal(&v->forward));
+	free(rk_steal(&v->url));
+	free(rk_steal(&v->tls_server_name));
+	rk_buf_release(&v->why);
+	rk_buf_release(&v->kubeconfig);
+	v->kubeconfig.secret = true;
+}
+
+void rk_vcluster_reasons(const struct rk_vcluster *v, struct rk_buf *out)
+{
+	for (const char *p = v->why.s; *p; p++)
+		if (*p != '\n')
+			rk_buf_putc(out, *p);
+		else if (p[1])
+			rk_buf_puts(out, "; ");
+}
+
+const char *rk_endpoint_word(enum rk_endpoint e)
+{
+	static const char *const words[] = {"given server", "ingress", "load balancer", "node port",
+		"cluster address", "port-forward"};
+
+	return words[e];
+}
+
+/* --- connecting as the flags say --- */
+
+int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
+{
+	rk_auto_free char *ns = NULL, *name = NULL;
+
+	if (rk_kube_open(&c->host, flags, err) < 0)
+		return -1;
+	c->kube = c->host;
+	if (!flags->virtual_cluster)
+		return 0;
+	/* -n selects a namespace of the virtual cluster; the host's comes with NS/NAME */
+	if (rk_k3k_choose(c->host, NULL, flags->virtual_cluster, &ns, &name, err) < 0 ||
+		rk_vcluster_open(&c->virtual, c->host, ns, name, err) < 0)
+		return -1;
+	c->kube = c->virtual.kube;
+	if (flags->ns)
+		rk_kube_set_namespace(c->kube, flags->ns);
+	return 0;
+}
+
+void rk_disconnect(struct rk_connection *c)
+{
+	rk_vcluster_close(&c->virtual);
+	rk_kube_free(c->host);
+	c->kube = c->host = NULL;
+}
+
+void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags)
+{
+	const char *context = rk_kube_context(c->host);
+
+	if (rk_voice_is_named())
+		return;
+	if (flags->virtual_cluster)
+		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
+			rk_kube_server(c->kube));
+	else if (*context)
+		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
+	else
+		rk_note("server %s", rk_kube_server(c->kube));
 }

@@ -7,7 +7,7 @@
 
 static const char secret[] = "the virtual cluster's kubeconfig";
 
-int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
+int rk_k3k_entry(const struct rk_vcluster *v, const struct rk_kc_note *note, struct rk_doc *d,
 	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err)
 {
 	struct rk_val *root = NULL;
@@ -15,7 +15,7 @@ int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, s
 
 	*cluster_map = *user_map = NULL;
 	rk_doc_source(d, secret);
-	if (rk_yaml_parse(d, a->kubeconfig.s, a->kubeconfig.len, &root, err) < 0)
+	if (rk_yaml_parse(d, v->kubeconfig.s, v->kubeconfig.len, &root, err) < 0)
 		return -1;
 	c = rk_get(rk_at(rk_get(root, "clusters", NULL), 0), "cluster", NULL);
 	u = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
@@ -23,10 +23,10 @@ int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, s
 		return rk_err_set(err, RK_FAIL, "%s has no cluster or no user in it", secret);
 	*cluster_map = rk_copy(d, c);
 	*user_map = rk_copy(d, u);
-	rk_set_str(d, *cluster_map, "server", a->url);
+	rk_set_str(d, *cluster_map, "server", v->url);
 	rk_remove_at(*cluster_map, "tls-server-name", NULL);
-	if (a->tls_server_name)
-		rk_set_str(d, *cluster_map, "tls-server-name", a->tls_server_name);
+	if (v->tls_server_name)
+		rk_set_str(d, *cluster_map, "tls-server-name", v->tls_server_name);
 	rk_kc_set_note(d, *cluster_map, note);
 	if (rk_kc_admit(d, *cluster_map, *user_map, err) == 0)
 		return 0;

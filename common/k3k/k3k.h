@@ -42,74 +42,72 @@ int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *
 int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
 	const char *key, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
-/* Which server address a kubeconfig for the virtual cluster should carry. */
-enum rk_k3k_via {
-	RK_VIA_SERVER,
-	RK_VIA_INGRESS,
-	RK_VIA_BALANCER,
-	RK_VIA_NODEPORT,
-	RK_VIA_SERVICE,
-	RK_VIA_FORWARD
+/* A connection to a virtual cluster, closed by scope: rk_auto_vcluster v = {0}. */
+enum rk_endpoint {
+	RK_ENDPOINT_SERVER,
+	RK_ENDPOINT_INGRESS,
+	RK_ENDPOINT_BALANCER,
+	RK_ENDPOINT_NODEPORT,
+	RK_ENDPOINT_SERVICE,
+	RK_ENDPOINT_FORWARD
 };
-const char *rk_k3k_via_word(enum rk_k3k_via v); /* "node port", … */
+const char *rk_endpoint_word(enum rk_endpoint e); /* "node port", ... */
 
-struct rk_k3k_access {
-	/* in */
-	const char *server; /* --server: URL, host, host:port or [v6]:port to try alone; or NULL */
+struct rk_vcluster {
+	/* set before opening */
+	const char *server; /* URL, host, host:port or [v6]:port to try alone; or NULL */
 	bool no_forward;    /* do not fall back to a port-forward */
 	bool no_probe;	    /* take the first candidate without trying it */
-	int64_t probe_ms;   /* for each candidate, 0: 3 s */
-	/* out */
-	enum rk_k3k_via via;
+	int64_t probe_ms;   /* for all candidates, 0: 3 s */
+	/* set by opening */
+	struct rk_kube *kube;
+	enum rk_endpoint endpoint;
 	char *url;		  /* https://host:port */
 	char *tls_server_name;	  /* NULL when the certificate carries the host itself */
-	struct rk_buf why;	  /* one line for each candidate: what was tried and what it said */
+	struct rk_buf why;	  /* one line for each candidate: what was tried, and the result */
 	struct rk_buf kubeconfig; /* kubeconfig.yaml as in the Secret, secret */
-	struct rk_forward *forward; /* running, when via is RK_VIA_FORWARD */
+	struct rk_forward *forward; /* running, when endpoint is RK_ENDPOINT_FORWARD */
 };
-#define RK_K3K_ACCESS_INIT                                           \
-	{                                                            \
-		.why = RK_BUF_INIT, .kubeconfig = RK_BUF_INIT_SECRET \
-	}
-void rk_k3k_access_release(struct rk_k3k_access *a); /* stops the forward */
 
 /* Read Secret k3k-N-kubeconfig, list the addresses that could work from here (given server;
  * ingress host; balancer; node port on a ready node; ClusterIP), try them in parallel under
  * the CA of the Secret, take the best that answers /version, else start a port-forward.
  * Where the certificate does not carry the dialled name, tls-server-name is k3k-N-service.
- * Errors: RK_NOTFOUND (no such cluster, Secret does not exist yet, saying the phase),
+ * What v held before is closed first; after an error it is closed and can be opened again.
+ * Errors: RK_NOTFOUND (no such cluster, Secret does not exist yet, with the phase),
  * RK_TIMEOUT/RK_FAIL (nothing answered: every candidate with its reason). */
-int rk_k3k_access(struct rk_kube *host, const char *ns, const char *cluster,
-	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
+int rk_vcluster_open(struct rk_vcluster *v, struct rk_kube *host, const char *ns,
+	const char *cluster, struct rk_err *err) RK_MUST_USE;
+void rk_vcluster_close(struct rk_vcluster *v); /* stops the forward; again does nothing */
+#define rk_auto_vcluster __attribute__((cleanup(rk_vcluster_close))) struct rk_vcluster
+/* All of v->why in one line. */
+void rk_vcluster_reasons(const struct rk_vcluster *v, struct rk_buf *out);
 
-/* What belongs under cluster: and user: of a kubeconfig entry for what was found: copies in d of the
+/* The cluster of the flags, or with flags->virtual_cluster ("[NS/]NAME") the virtual cluster on it,
+ * closed by scope: rk_auto_connection c = {0}. */
+struct rk_connection {
+	struct rk_kube *kube; /* the one to use */
+	struct rk_kube *host; /* the host when kube is virtual, else the same as kube */
+	struct rk_vcluster virtual;
+};
+int rk_connect(
+	struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
+void rk_disconnect(struct rk_connection *c);
+#define rk_auto_connection __attribute__((cleanup(rk_disconnect))) struct rk_connection
+/* Note on stderr which cluster is about to be changed. */
+void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags);
+
+/* What belongs under cluster: and user: of a kubeconfig entry for an open connection: copies in d of the
  * Secret's (k3k writes exactly one of each), under the address taken, with the note
  * which virtual cluster it is. For rk_kubeconfig_compose; the usual name is
  * CLUSTER RK_K3K_ENTRY_SUFFIX. RK_FAIL: the Secret's text is no such kubeconfig. */
 #define RK_K3K_ENTRY_SUFFIX "-k3k"
-int rk_k3k_entry(const struct rk_k3k_access *a, const struct rk_kc_note *note, struct rk_doc *d,
+int rk_k3k_entry(const struct rk_vcluster *v, const struct rk_kc_note *note, struct rk_doc *d,
 	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err) RK_MUST_USE;
 
 /* Refuse a user's entry whose client certificate has expired: RK_FAIL, with what makes a new one. */
 int rk_k3k_unexpired(const struct rk_val *user, const char *ns, const char *cluster,
 	struct rk_err *err) RK_MUST_USE;
-
-/* Connect into the virtual cluster. Keeps the access (and forward) alive in *a. */
-int rk_k3k_open(struct rk_kube **out, struct rk_kube *host, const char *ns, const char *cluster,
-	struct rk_k3k_access *a, struct rk_err *err) RK_MUST_USE;
-
-/* What most tools call: the cluster of the flags, or with flags->virtual_cluster ("[NS/]NAME")
- * the virtual cluster inside it. */
-struct rk_connection {
-	struct rk_kube *kube; /* the one to use */
-	struct rk_kube *host; /* the host when kube is virtual, else the same as kube */
-	struct rk_k3k_access access;
-};
-int rk_connect(
-	struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err) RK_MUST_USE;
-void rk_disconnect(struct rk_connection *c);
-/* Say on stderr which cluster is about to be changed. */
-void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags);
 
 /* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like a virtual cluster
  * of k3k (its server is one of the addresses of a known virtual cluster, or its nodes are k3k

@@ -166,14 +166,6 @@ int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, ch
 	return 0;
 }
 
-const char *rk_k3k_via_word(enum rk_k3k_via v)
-{
-	static const char *const words[] = {"given server", "ingress", "load balancer", "node port",
-		"cluster address", "port-forward"};
-
-	return words[v];
-}
-
 /* The context of a virtual cluster was used where that of its host is needed; the note in its entry
  * says which one that is. Returns -1. */
 static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_err *err)
@@ -254,53 +246,6 @@ int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, con
 	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
 		return rk_err_wrap(err, "Secret %s/%s", ns, name);
 	return 0;
-}
-
-/* --- connecting as the flags say --- */
-
-int rk_connect(struct rk_connection *c, const struct rk_kube_flags *flags, struct rk_err *err)
-{
-	rk_auto_free char *ns = NULL, *name = NULL;
-
-	*c = (struct rk_connection){.access = RK_K3K_ACCESS_INIT};
-	if (rk_kube_open(&c->host, flags, err) < 0)
-		return -1;
-	if (!flags->virtual_cluster) {
-		c->kube = c->host;
-		return 0;
-	}
-	/* -n is meant inside; the host's comes with NS/NAME */
-	if (rk_k3k_choose(c->host, NULL, flags->virtual_cluster, &ns, &name, err) < 0)
-		return -1;
-	if (rk_k3k_open(&c->kube, c->host, ns, name, &c->access, err) < 0)
-		return -1;
-	if (flags->ns)
-		rk_kube_set_namespace(c->kube, flags->ns);
-	return 0;
-}
-
-void rk_disconnect(struct rk_connection *c)
-{
-	if (c->kube != c->host)
-		rk_kube_free(c->kube);
-	rk_kube_free(c->host);
-	rk_k3k_access_release(&c->access);
-	c->kube = c->host = NULL;
-}
-
-void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags)
-{
-	const char *context = rk_kube_context(c->host);
-
-	if (rk_voice_is_named())
-		return;
-	if (flags->virtual_cluster)
-		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
-			rk_kube_server(c->kube));
-	else if (*context)
-		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
-	else
-		rk_note("server %s", rk_kube_server(c->kube));
 }
 
 /* --- guard --- */

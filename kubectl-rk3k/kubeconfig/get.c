@@ -102,7 +102,7 @@ static int take_plugin(
 }
 
 /* Which address was taken, and why none of the better ones. why has a line for each, in order. */
-static void tell_choice(const struct entry *e, const struct rk_k3k_access *a)
+static void tell_choice(const struct entry *e, const struct rk_vcluster *a)
 {
 	bool taken = false;
 	const char *nl;
@@ -114,7 +114,7 @@ static void tell_choice(const struct entry *e, const struct rk_k3k_access *a)
 		else
 			rk_note("not taken: %.*s", (int)(nl - p), p);
 	}
-	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_k3k_via_word(a->via), a->url,
+	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_endpoint_word(a->endpoint), a->url,
 		a->forward   ? ""
 		: a->why.len ? " answers"
 			     : ", not tried",
@@ -122,16 +122,11 @@ static void tell_choice(const struct entry *e, const struct rk_k3k_access *a)
 		a->tls_server_name ? a->tls_server_name : "");
 }
 
-static int only_forward(const struct entry *e, const struct rk_k3k_access *a, struct rk_err *err)
+static int only_forward(const struct entry *e, const struct rk_vcluster *a, struct rk_err *err)
 {
 	rk_auto_buf all = RK_BUF_INIT;
 
-	for (const char *p = a->why.s; *p; p++) {
-		if (*p != '\n')
-			rk_buf_putc(&all, *p);
-		else if (p[1])
-			rk_buf_puts(&all, "; ");
-	}
+	rk_vcluster_reasons(a, &all);
 	rk_err_set(err, RK_FAIL,
 		"only a port-forward reaches %s/%s from here, and it would end with this command: "
 		"%s",
@@ -228,7 +223,7 @@ static int end_stdout(struct rk_err *err)
 	return null < 0 || dup2(null, STDOUT_FILENO) < 0 ? rk_err_sys(err, "/dev/null") : 0;
 }
 
-static int hold_open(const struct rk_k3k_access *a, struct rk_err *err)
+static int hold_open(const struct rk_vcluster *a, struct rk_err *err)
 {
 	if (end_stdout(err) < 0)
 		return -1;
@@ -239,7 +234,7 @@ static int hold_open(const struct rk_k3k_access *a, struct rk_err *err)
 	return hold(err);
 }
 
-static int emit(const struct opts *o, struct entry *e, struct rk_k3k_access *a, char **command,
+static int emit(const struct opts *o, struct entry *e, struct rk_vcluster *a, char **command,
 	struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
@@ -302,7 +297,7 @@ static void default_name(struct entry *e, const struct opts *o, const char *cont
 }
 
 static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host,
-	struct rk_k3k_access *a, bool forward_ok, struct rk_err *err)
+	struct rk_vcluster *a, bool forward_ok, struct rk_err *err)
 {
 	struct rk_kc_note note = {e->ns, e->cluster, rk_kube_target(host)->server};
 
@@ -311,9 +306,9 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	a->probe_ms = o->probe_ms;
 	if (o->name && !*o->name)
 		return rk_err_set(err, RK_USAGE, "--name must not be empty");
-	if (rk_k3k_access(host, e->ns, e->cluster, a, err) < 0)
+	if (rk_vcluster_open(a, host, e->ns, e->cluster, err) < 0)
 		return -1;
-	if (a->via == RK_VIA_FORWARD && !forward_ok)
+	if (a->endpoint == RK_ENDPOINT_FORWARD && !forward_ok)
 		return only_forward(e, a, err);
 	tell_choice(e, a);
 	if (rk_k3k_entry(a, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
@@ -330,7 +325,7 @@ int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	struct rk_err *err)
 {
 	struct entry e = {.d = rk_doc_new(true)};
-	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
+	rk_auto_vcluster a = {0};
 	rk_auto_kube *host = NULL;
 	char **command = argc > 1 ? argv + 1 : NULL;
 	rk_auto_settings *s = rk_settings_new();
@@ -357,7 +352,6 @@ int kcfg_get_with(const struct opts *o, int argc, char **argv,
 			      : rk_k3k_unexpired(e.user_map, e.ns, e.cluster, err);
 	if (rc == 0)
 		rc = emit(o, &e, &a, command, err);
-	rk_k3k_access_release(&a);
 	kcfg_entry_release(&e);
 	return rc;
 }

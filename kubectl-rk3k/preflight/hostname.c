@@ -47,15 +47,13 @@ static bool names_on_host(struct flight *f, struct rk_strv *out)
 /* The name that Rancher's chart was given, of a virtual cluster that is not exposed yet or no more. */
 static int name_inside(struct flight *f, struct rk_strv *out, struct rk_err *err)
 {
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
+	rk_auto_vcluster v = {0};
 	struct rk_val *chart = NULL, *values = NULL;
-	struct rk_kube *virt = NULL;
 	const char *name, *text;
-	int rc = rk_k3k_open(
-		&virt, f->k, rk_settings_ns(f->s), rk_settings_cluster(f->s), &access, err);
+	int rc = rk_vcluster_open(&v, f->k, rk_settings_ns(f->s), rk_settings_cluster(f->s), err);
 
 	if (rc == 0)
-		rc = rk_kube_find(virt, &RK_HELMCHART, RK_CHART_NS, "rancher", f->d, &chart, err);
+		rc = rk_kube_find(v.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", f->d, &chart, err);
 	name = rk_get_str(chart, "spec", "set", "hostname", NULL);
 	text = rk_get_str(chart, "spec", "valuesContent", NULL);
 	if (rc == 0 && !name && text)
@@ -63,8 +61,6 @@ static int name_inside(struct flight *f, struct rk_strv *out, struct rk_err *err
 	name = name ? name : rk_get_str(values, "hostname", NULL);
 	if (name)
 		rk_strv_add(out, name);
-	rk_kube_free(virt);
-	rk_k3k_access_release(&access);
 	return rc;
 }
 

@@ -116,14 +116,15 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 		return -1;
 	if (!objs->count && !patch)
 		return 0;
-	if (reg_connect_virtual(j, err) < 0 || apply_list(j, j->virt, objs, err) < 0)
+	if (reg_connect_virtual(j, err) < 0 || apply_list(j, j->virt.kube, objs, err) < 0)
 		return -1;
 	if (!patch)
 		return 0;
-	if (rk_kube_find(j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
+	if (rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) <
+		0)
 		return -1;
-	return chart ? patch_one(
-			       j, j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", chart, patch, err)
+	return chart ? patch_one(j, j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", chart,
+			       patch, err)
 		     : 0;
 }
 

@@ -130,10 +130,11 @@ static int diff_virtual(struct job *j, bool there, struct rk_err *err)
 		return 0;
 	if (there && reg_connect_virtual(j, err) < 0)
 		return -1;
-	if (diff_list(j, j->virt, objs, err) < 0)
+	if (diff_list(j, j->virt.kube, objs, err) < 0)
 		return -1;
 	if (there && patch &&
-		rk_kube_find(j->virt, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
+		rk_kube_find(
+			j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
 		return -1;
 	if (chart)
 		diff_with(j, chart, &RK_HELMCHART, RK_CHART_NS, patch);

@@ -120,10 +120,7 @@ static int job_init(struct job *j, const struct opts *o, const char *ref, struct
 {
 	const char *file = o->settings.config ? o->settings.config : "-";
 
-	*j = (struct job){.o = o,
-		.s = rk_settings_new(),
-		.d = rk_doc_new(true),
-		.access = RK_K3K_ACCESS_INIT};
+	*j = (struct job){.o = o, .s = rk_settings_new(), .d = rk_doc_new(true)};
 	if (o->settings.allow_unknown)
 		rk_settings_allow_unknown(j->s);
 	if (o->settings.config || !by_flags(o)) {
@@ -142,8 +139,7 @@ static int job_init(struct job *j, const struct opts *o, const char *ref, struct
 
 static void job_release(struct job *j)
 {
-	rk_kube_free(j->virt);
-	rk_k3k_access_release(&j->access);
+	rk_vcluster_close(&j->virt);
 	rk_kube_free(j->host);
 	rk_doc_free(j->d);
 	rk_settings_free(j->s);
@@ -185,6 +181,6 @@ int reg_connect_host(struct job *j, struct rk_err *err)
 
 int reg_connect_virtual(struct job *j, struct rk_err *err)
 {
-	return rk_k3k_open(&j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s),
-		&j->access, err);
+	return rk_vcluster_open(
+		&j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s), err);
 }

@@ -23,8 +23,8 @@ struct job {
 	const struct opts *o;
 	struct rk_settings *s;
 	struct rk_doc *d;
-	struct rk_kube *host, *virt;
-	struct rk_k3k_access access;
+	struct rk_kube *host;
+	struct rk_vcluster virt;
 	bool stdin_used, changed;
 };
 
@@ -37,7 +37,7 @@ int reg_take_stdin(struct job *j, const char *what, struct rk_err *err) RK_MUST_
 int reg_with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
 	struct rk_err *err) RK_MUST_USE;
 int reg_connect_host(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->host */
-int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt, j->access */
+int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
 /* Absent: NULL and 0. With err NULL a failure is not told. */
 int reg_find_cluster(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 

@@ -225,7 +225,7 @@ static int look_charts(struct look *l, struct rk_err *err)
 	struct rk_val *charts = rk_seq(l->d);
 	struct rk_chart_lists lists;
 
-	if (rk_chart_lists(l->virt, l->d, &lists, err) < 0)
+	if (rk_chart_lists(l->virt.kube, l->d, &lists, err) < 0)
 		return -1;
 	rk_each (chart, lists.charts) {
 		struct rk_chart c;
@@ -243,8 +243,8 @@ static int look_rancher(struct look *l, struct rk_err *err)
 	struct rk_val *dep, *v;
 	int64_t wanted, ready;
 
-	if (rk_kube_find(l->virt, &RK_DEPLOYMENT, RK_CERTCOPY_FROM_NS, "rancher", l->d, &dep, err) <
-		0)
+	if (rk_kube_find(l->virt.kube, &RK_DEPLOYMENT, RK_CERTCOPY_FROM_NS, "rancher", l->d, &dep,
+		    err) < 0)
 		return -1;
 	v = rk_map_at(l->d, l->report, "rancher", NULL);
 	rk_set_bool(l->d, v, "deployed", dep != NULL);
@@ -291,8 +291,8 @@ static int look_ca(struct look *l, struct rk_err *err)
 	struct rk_val *secret = NULL;
 
 	if (l->exposure.hosts.n && !l->ca.len &&
-		rk_kube_find(
-			l->virt, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &secret, err) < 0)
+		rk_kube_find(l->virt.kube, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &secret,
+			err) < 0)
 		return -1;
 	if (secret)
 		anchor(secret, "cacerts.pem", &l->ca);
@@ -309,8 +309,8 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 	l->inside = true;
 	if (!l->rancher)
 		return 0;
-	if ((!from && rk_certcopy_source(l->virt, hosts, &from, err) < 0) ||
-		look_cert(l, l->virt, l->from_ns, from, "inside", hosts, err) < 0)
+	if ((!from && rk_certcopy_source(l->virt.kube, hosts, &from, err) < 0) ||
+		look_cert(l, l->virt.kube, l->from_ns, from, "inside", hosts, err) < 0)
 		return -1;
 	look_agreement(l);
 	return look_ca(l, err);
@@ -319,16 +319,15 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 /* The connection; that there is none is a finding, not the end of the report. */
 static void look_access(struct look *l, const struct rk_strv *hosts)
 {
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
 	struct rk_val *v = rk_map_at(l->d, l->report, "kubeconfig", NULL);
 	struct rk_err err = RK_ERR_INIT;
-	int rc = rk_k3k_open(&l->virt, l->host, l->ns, l->cluster, &access, &err);
+	int rc = rk_vcluster_open(&l->virt, l->host, l->ns, l->cluster, &err);
 
 	if (rc == 0) {
-		int64_t expires = rk_target_expires(rk_kube_target(l->virt));
+		int64_t expires = rk_target_expires(rk_kube_target(l->virt.kube));
 
-		rk_set_str(l->d, v, "server", access.url);
-		rk_set_str(l->d, v, "via", rk_k3k_via_word(access.via));
+		rk_set_str(l->d, v, "server", l->virt.url);
+		rk_set_str(l->d, v, "via", rk_endpoint_word(l->virt.endpoint));
 		if (expires)
 			set_time(l, v, "expires", expires);
 		if (expires && expires < (int64_t)time(NULL)) {
@@ -342,9 +341,7 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 	}
 	if (rc < 0)
 		problem(l, "cannot connect to the virtual cluster: %s", err.msg);
-	rk_kube_free(l->virt);
-	l->virt = NULL;
-	rk_k3k_access_release(&access);
+	rk_vcluster_close(&l->virt);
 }
 
 /* A user who names Rancher's objects, or has the settings of its deployment, expects it. */

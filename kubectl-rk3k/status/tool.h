@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "expose/expose.h"
+#include "k3k/k3k.h"
 #include "settings/settings.h"
 
 struct opts {
@@ -18,7 +19,8 @@ struct opts {
 /* What one look gathers. The report is a tree, so that -o json and the table show the same. */
 struct look {
 	const struct opts *o;
-	struct rk_kube *host, *virt;
+	struct rk_kube *host;
+	struct rk_vcluster virt;
 	struct rk_live *live; /* --watch */
 	const char *ns, *cluster;
 	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */

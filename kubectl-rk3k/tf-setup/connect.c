@@ -19,11 +19,11 @@ static int open_host(struct job *j, struct rk_err *err)
 
 int tf_open_inside(struct job *j, struct rk_err *err)
 {
-	if (j->virt)
+	if (j->virt.kube)
 		return 0;
 	if (open_host(j, err) < 0)
 		return -1;
-	return rk_k3k_open(&j->virt, j->host, j->ns, j->cluster, &j->access, err);
+	return rk_vcluster_open(&j->virt, j->host, j->ns, j->cluster, err);
 }
 
 int tf_secret_inside(
@@ -33,7 +33,7 @@ int tf_secret_inside(
 	struct rk_val *v;
 
 	if (tf_open_inside(j, err) < 0 ||
-		rk_kube_find(j->virt, &RK_SECRET, RK_RANCHER_NS, name, d, &v, err) < 0)
+		rk_kube_find(j->virt.kube, &RK_SECRET, RK_RANCHER_NS, name, d, &v, err) < 0)
 		return -1;
 	if (!v || !rk_get(v, "data", key, NULL))
 		return 0;

@@ -61,7 +61,6 @@ int tf_job_init(struct job *j, const struct opts *o, int argc, char **argv, stru
 		.kc_harvester = tf_path(o, KC_HARVESTER),
 		.old_ca = RK_BUF_INIT,
 		.ca = RK_BUF_INIT,
-		.access = RK_K3K_ACCESS_INIT,
 		.kubeconfig = RK_BUF_INIT_SECRET,
 		.password = RK_BUF_INIT_SECRET,
 		.cluster_given = argc > 0,
@@ -80,9 +79,8 @@ void tf_job_release(struct job *j)
 {
 	rk_rancher_token_release(&j->token);
 	rk_rancher_free(j->r);
-	rk_kube_free(j->virt);
+	rk_vcluster_close(&j->virt);
 	rk_kube_free(j->host);
-	rk_k3k_access_release(&j->access);
 	rk_buf_release(&j->old_ca);
 	rk_buf_release(&j->ca);
 	rk_buf_release(&j->kubeconfig);

@@ -85,13 +85,13 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 
 	if (tf_open_inside(j, err) < 0)
 		return -1;
-	if (j->access.forward) {
+	if (j->virt.forward) {
 		rk_warn("no %s: only a port-forward reaches %s/%s from here", path, j->ns,
 			j->cluster);
 		return 0;
 	}
 	note = (struct rk_kc_note){j->ns, j->cluster, rk_kube_target(j->host)->server};
-	if (rk_k3k_entry(&j->access, &note, d, &cluster, &user, err) < 0)
+	if (rk_k3k_entry(&j->virt, &note, d, &cluster, &user, err) < 0)
 		return -1;
 	name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
 	rk_yaml_write(rk_kubeconfig_compose(d, name, cluster, user), true, &text);

@@ -43,8 +43,8 @@ struct job {
 	bool cluster_given, use_cluster; /* on the command line; the host cluster is asked */
 	const char *ref;		 /* [NAMESPACE/]CLUSTER as given, or NULL */
 	char *ns, *cluster;
-	struct rk_kube *host, *virt;
-	struct rk_k3k_access access;
+	struct rk_kube *host;
+	struct rk_vcluster virt;
 	char *url;
 	struct rk_buf ca; /* empty: the system's roots */
 	struct rk_rancher *r;
@@ -72,7 +72,7 @@ int tf_job_init(
 void tf_job_release(struct job *j);
 
 /* --- connect.c: the clusters, Rancher's address, a verified connection --- */
-int tf_open_inside(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt, j->access */
+int tf_open_inside(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
 /* One key of a Secret of Rancher's in the virtual cluster; absence leaves out empty. */
 int tf_secret_inside(struct job *j, const char *name, const char *key, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;

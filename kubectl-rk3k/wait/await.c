@@ -238,10 +238,10 @@ static int enter(struct await *w, struct rk_err *err)
 
 	for (;;) {
 		rk_err_clear(err);
-		w->access = (struct rk_k3k_access)RK_K3K_ACCESS_INIT;
-		if (rk_k3k_open(&w->virt, w->a->host, ns, name, &w->access, err) == 0)
+		if (rk_vcluster_open(&w->virtual, w->a->host, ns, name, err) == 0) {
+			w->virt = w->virtual.kube;
 			return 0;
-		rk_k3k_access_release(&w->access);
+		}
 		if (err->code == RK_CONFLICT || rk_now_ms() + 2 * TICK_MS > w->deadline ||
 			is_absent(w, err))
 			return -1;
@@ -319,8 +319,8 @@ static void leave(struct await *w)
 	w->n = 0;
 	rk_mirror_free(rk_steal(&w->own));
 	rk_loop_free(rk_steal(&w->loop));
-	rk_kube_free(rk_steal(&w->virt));
-	rk_k3k_access_release(&w->access);
+	w->virt = NULL;
+	rk_vcluster_close(&w->virtual);
 }
 
 /* Once, or again from the start when the virtual cluster was lost out of sight. */
@@ -390,8 +390,7 @@ int await_run(const struct await_run *a, const char *step, struct rk_err *err)
 		.answer_fault = RK_BUF_INIT,
 		.answer_hint = RK_BUF_INIT,
 		.ca = RK_BUF_INIT,
-		.shown = RK_BUF_INIT,
-		.access = RK_K3K_ACCESS_INIT};
+		.shown = RK_BUF_INIT};
 	int64_t ms;
 	int r;
 

@@ -435,17 +435,14 @@ static int takes_charts(struct rk_kube *virt, struct rk_err *err)
 /* Ready says only that the last reconcile went through: ask the API itself. */
 static bool api_answers(struct await *w, struct report *r)
 {
-	struct rk_k3k_access access = RK_K3K_ACCESS_INIT;
-	struct rk_kube *virt = NULL;
+	rk_auto_vcluster v = {0};
 	struct rk_err err = RK_ERR_INIT;
 	int got = -1;
 
 	if (rk_now_ms() >= w->next_try) {
-		got = rk_k3k_open(&virt, w->a->host, ns_of(w), cluster_of(w), &access, &err);
+		got = rk_vcluster_open(&v, w->a->host, ns_of(w), cluster_of(w), &err);
 		if (got == 0)
-			got = takes_charts(virt, &err);
-		rk_kube_free(virt);
-		rk_k3k_access_release(&access);
+			got = takes_charts(v.kube, &err);
 		w->next_try = rk_now_ms() + TRY_MS;
 		rk_buf_reset(&w->answer);
 		rk_buf_puts(&w->answer, err.msg);

@@ -59,8 +59,8 @@ struct await {
 	const struct await_run *a;
 	const struct step *step;
 	struct rk_loop *loop;
-	struct rk_kube *virt; /* of steps that look inside */
-	struct rk_k3k_access access;
+	struct rk_vcluster virtual;	  /* of steps that look inside */
+	struct rk_kube *virt;		  /* its connection */
 	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
 	struct rk_mirror *own;	 /* of steps that look inside: the Cluster on the host cluster */
 	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */

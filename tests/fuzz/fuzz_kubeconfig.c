@@ -125,7 +125,7 @@ static void read_it(const char *text, size_t n)
 
 static void virtual_cluster(const char *text, size_t n)
 {
-	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
+	rk_auto_vcluster a = {.kubeconfig = RK_BUF_INIT_SECRET};
 	struct rk_kc_note note = {.ns = "n", .cluster = "c", .host = "https://host"}, back;
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *cluster, *user;
@@ -139,7 +139,6 @@ static void virtual_cluster(const char *text, size_t n)
 	} else {
 		MUST(!cluster && !user);
 	}
-	rk_k3k_access_release(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -114,7 +114,7 @@ static void entries_have_the_address_found(void **state)
 		"clusters: [{name: default, cluster: {server: https://10.43.0.1, "
 		"tls-server-name: old, proxy-url: https://p}}]\n"
 		"users: [{name: default, user: {token: t}}]\n";
-	struct rk_k3k_access a = RK_K3K_ACCESS_INIT;
+	rk_auto_vcluster a = {.kubeconfig = RK_BUF_INIT_SECRET};
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_kc_note note = {"n", "rancher", "https://10.0.0.2:6443"}, noted;
 	struct rk_val *c, *u, *v;
@@ -138,7 +138,6 @@ static void entries_have_the_address_found(void **state)
 	assert_int_equal(rk_k3k_entry(&a, &note, d, &c, &u, &err), -1);
 	assert_string_equal(
 		err.msg, "the virtual cluster's kubeconfig has no cluster or no user in it");
-	rk_k3k_access_release(&a);
 }
 
 int main(void)
