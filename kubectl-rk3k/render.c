@@ -16,7 +16,7 @@ struct opts {
 
 static const struct rk_opt OPTS[] = {
 	{"steps", 0, RK_OPT_FLAG, offsetof(struct opts, steps),
-		.help = "list the steps of this configuration in order: STEP host|virtual"},
+		.help = "list the steps of these settings in order: STEP host|virtual TITLE"},
 	{"print-all", 0, RK_OPT_FLAG, offsetof(struct opts, print_all),
 		.help = "the objects of all steps, for reading; same as `render all`"},
 	{"show-secrets", 0, RK_OPT_FLAG, offsetof(struct opts, show_secrets),
@@ -32,110 +32,55 @@ static const char *where(const struct rk_step *step)
 	return step->virtual ? "virtual" : "host";
 }
 
-static int list_steps(const struct rk_settings *s)
+/* Those that these settings need, a line each; titles are for deploy. */
+static void list_steps(const struct rk_settings *s)
 {
-	for (const struct rk_step *step = rk_steps; step->name; step++)
-		if (rk_step_applies(step, s))
-			rk_printf("%s %s\n", step->name, where(step));
-	return 0;
-}
-
-static void write_yaml(const struct rk_val *objects, struct rk_buf *out)
-{
-	rk_each (obj, objects) {
-		rk_buf_puts(out, "---\n");
-		rk_yaml_write(obj, false, out);
-	}
-}
-
-static struct rk_val *list_of(struct rk_doc *d, struct rk_val *objects)
-{
-	struct rk_val *list = rk_map(d);
-
-	rk_set_str(d, list, "apiVersion", "v1");
-	rk_set_str(d, list, "kind", "List");
-	rk_set(d, list, "items", objects);
-	return list;
-}
-
-static int step_named(const char *name, const struct rk_step **step, struct rk_err *err)
-{
-	rk_auto_buf names = RK_BUF_INIT;
-	const char *known[32] = {NULL}, *near;
-	size_t n = 0;
-
-	*step = rk_step_find(name);
-	if (*step && (*step)->build)
-		return 0;
-	for (const struct rk_step *one = rk_steps; one->name; one++) {
-		if (!one->build)
-			continue;
-		rk_buf_addf(&names, "%s%s", names.len ? ", " : "", one->name);
-		if (n + 1 < RK_COUNT(known))
-			known[n++] = one->name;
-	}
-	near = *step ? NULL : rk_nearest(name, known);
-	rk_err_set(err, RK_USAGE,
-		*step ? "step %.64s is a separate tool" : "no step is called %.64s", name);
-	if (near)
-		return rk_err_hint(err, "did you mean %s?", near);
-	return rk_err_hint(err, "steps are %s, or all", names.s);
-}
-
-static int one_step(
-	const struct opts *o, const struct rk_settings *s, const char *name, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	const struct rk_step *step;
-	struct rk_val *objects;
-
-	if (step_named(name, &step, err) < 0 || rk_step_objects(d, s, step, &objects, err) < 0)
-		return -1;
-	if (o->fmt == OUT_JSON)
-		rk_json_write(list_of(d, objects), RK_JSON_PRETTY, &out);
-	else
-		write_yaml(objects, &out);
-	rk_print_buf(&out);
-	return 0;
-}
-
-/* Each step under a comment that says where it goes. */
-static int all_yaml(const struct rk_step *step, struct rk_val *objects, struct rk_buf *out)
-{
-	rk_each (obj, objects) {
-		rk_buf_puts(out, "---\n");
-		rk_buf_addf(out, "# step %s (%s)\n", step->name, where(step));
-		rk_yaml_write(obj, false, out);
-	}
-	return 0;
-}
-
-static int all_steps(const struct opts *o, const struct rk_settings *s, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	struct rk_val *items = rk_seq(d), *objects;
+	rk_auto_buf out = RK_BUF_INIT;
 
 	for (const struct rk_step *step = rk_steps; step->name; step++) {
-		if (!step->build || !rk_step_applies(step, s))
+		if (!step->title || !rk_step_applies(step, s))
+			continue;
+		rk_buf_addf(&out, "%s %s\t", step->name, where(step));
+		rk_step_title(step, s, &out);
+		rk_buf_putc(&out, '\n');
+	}
+	rk_print_buf(&out);
+}
+
+/* The objects of one step, or of all under comments that name the step. */
+static int print_objects(const struct opts *o, const struct rk_settings *s,
+	const struct rk_step *only, struct rk_err *err)
+{
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	struct rk_val *list = rk_map(d), *items = rk_seq(d), *objects;
+
+	for (const struct rk_step *step = rk_steps; step->name; step++) {
+		if (only ? step != only : !step->build || !rk_step_applies(step, s))
 			continue;
 		if (rk_step_objects(d, s, step, &objects, err) < 0)
 			return -1;
-		rk_each (obj, objects)
-			if (!o->show_secrets)
-				rk_step_mask_secret(d, rk_mut(obj));
-		if (o->fmt == OUT_YAML)
-			all_yaml(step, objects, &out);
-		while (o->fmt == OUT_JSON && objects->child) {
+		while (objects->child) {
 			struct rk_val *obj = objects->child;
 
 			rk_remove(obj);
 			rk_append(items, obj);
+			if (!only && !o->show_secrets)
+				rk_step_mask_secret(d, obj);
+			if (o->fmt == OUT_JSON)
+				continue;
+			rk_buf_puts(&out, "---\n");
+			if (!only)
+				rk_buf_addf(&out, "# step %s (%s)\n", step->name, where(step));
+			rk_yaml_write(obj, false, &out);
 		}
 	}
-	if (o->fmt == OUT_JSON)
-		rk_json_write(list_of(d, items), RK_JSON_PRETTY, &out);
+	if (o->fmt == OUT_JSON) {
+		rk_set_str(d, list, "apiVersion", "v1");
+		rk_set_str(d, list, "kind", "List");
+		rk_set(d, list, "items", items);
+		rk_json_write(list, RK_JSON_PRETTY, &out);
+	}
 	rk_print_buf(&out);
 	return 0;
 }
@@ -145,24 +90,29 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	const struct opts *o = p;
 	rk_auto_settings *s = rk_settings_new();
 	bool all = o->print_all || (argc && rk_streq(argv[0], "all"));
+	const struct rk_step *step = argc && !all ? rk_step_find(argv[0]) : NULL;
 
 	if (!argc && !o->steps && !all)
-		return rk_err_set(err, RK_USAGE, "which step? (--steps lists them)");
+		return rk_err_set(err, RK_USAGE, "missing STEP; --steps lists the steps");
 	if (rk_settings_open(s, &o->settings, err) < 0)
 		return -1;
-	if (o->steps)
-		return list_steps(s);
-	return all ? all_steps(o, s, err) : one_step(o, s, argv[0], err);
+	if (o->steps) {
+		list_steps(s);
+		return 0;
+	}
+	if (step && !step->build)
+		return rk_err_set(
+			err, RK_USAGE, "step %s has no objects: it is a separate tool", step->name);
+	if (!step && !all)
+		return rk_step_unknown(RK_STEPS_OBJECTS, argv[0], ", or all", err);
+	return print_objects(o, s, step, err);
 }
 
-static const struct rk_verb VERBS[] = {
+static struct rk_verb VERBS[] = {
 	{.args = "STEP|all",
 		.opts = OPTS,
 		.max_args = 1,
 		.run = run,
-		.complete =
-			"namespace|registry|cluster|pdb|bootstrap|chart-auth|cert-manager|issuer|"
-			"rancher|rancher-ha|fqdn|ingress|all",
 		.summary = "print the objects of a deployment step",
 		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k render all\n"
 			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render cluster | "
@@ -178,7 +128,7 @@ static const struct rk_cmd CMD = {
 		"that one step of a deployment applies. --steps lists the steps that this "
 		"configuration needs, in "
 		"order, "
-		"each with the cluster it belongs to: the host, or the virtual cluster on it.\n\n"
+		"each with the cluster it belongs to, the host cluster or the virtual cluster.\n\n"
 		"`render all` shows everything at once with the contents of Secrets hidden; a "
 		"single "
 		"step is written complete, for apply. The step bootstrap makes up a password each "
@@ -191,5 +141,16 @@ static const struct rk_cmd CMD = {
 
 int main(int argc, char **argv)
 {
+	rk_auto_buf names = RK_BUF_INIT;
+
+	/* the list that deploy has for its flags and its help, which needs no settings */
+	if (argc == 2 && rk_streq(argv[1], "__steps")) {
+		rk_step_names(RK_STEPS_DEPLOY, " ", &names);
+		printf("%s\n", names.s);
+		return 0;
+	}
+	rk_step_names(RK_STEPS_OBJECTS, "|", &names);
+	rk_buf_puts(&names, "|all");
+	VERBS[0].complete = names.s;
 	return rk_main(&CMD, argc, argv);
 }

@@ -3,6 +3,7 @@
  * of a deployment whose settings are on standard input. Reads the cluster, changes nothing. */
 #include "base/base.h"
 #include "wait/tool.h"
+#include "steps/steps.h"
 #include "cli/cli.h"
 #include "kube/kube.h"
 #include "k3k/k3k.h"
@@ -77,7 +78,7 @@ static void limit_programs(int64_t timeout_ms)
 		rk_run_limit((struct rk_run_limit){rk_now_ms() + timeout_ms, NULL});
 }
 
-static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
+static int wait_step(const struct opts *o, const struct rk_step *step, struct rk_err *err)
 {
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_kube *host = NULL;
@@ -99,7 +100,7 @@ static int wait_step(const struct opts *o, const char *step, struct rk_err *err)
 	if (rk_settings_open(s, &o->settings, err) < 0 || rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
 	/* a virtual cluster has none of the host's objects, which teardown would take for its end */
-	if (!rk_streq(step, "url") && rk_k3k_guard_host(host, err) < 0)
+	if (step->await != RK_AWAIT_URL && rk_k3k_guard_host(host, err) < 0)
 		return -1;
 	a.host = host;
 	await_title(&a, step, &title);
@@ -485,57 +486,31 @@ static int wait_objects(const struct opts *o, int argc, char **argv, struct rk_e
 
 /* --- which of the two --- */
 
-static bool is_step(int argc, char **argv)
-{
-	for (const struct rk_await_step *s = await_steps; argc == 1 && s->name; s++)
-		if (!strcmp(argv[0], s->name))
-			return true;
-	return false;
-}
-
-static int no_such_step(const char *word, struct rk_err *err)
-{
-	rk_auto_buf list = RK_BUF_INIT;
-	const char *names[16] = {NULL}, *near;
-	size_t n = 0;
-
-	for (const struct rk_await_step *s = await_steps; s->name; s++) {
-		rk_buf_addf(&list, "%s%s", n ? ", " : "", s->name);
-		if (n + 1 < RK_COUNT(names))
-			names[n++] = s->name;
-	}
-	near = rk_nearest(word, names);
-	rk_err_set(err, RK_USAGE, "%s is neither TYPE/NAME nor a step", word);
-	if (near)
-		return rk_err_hint(err, "did you mean %s?", near);
-	return rk_err_hint(err, "the steps are %s; with a TYPE use --all or -l LABELS", list.s);
-}
-
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
+	const struct rk_step *step = argc == 1 && !selects(o) ? rk_step_find(argv[0]) : NULL;
 
 	if (o->all && (o->labels || o->fields))
 		return rk_err_set(err, RK_USAGE, "--all excludes -l and --field-selector");
 	if (o->all_ns && (!selects(o) || o->kube.ns))
 		return rk_err_set(err, RK_USAGE,
 			"-A requires --all, -l or --field-selector, and excludes -n");
-	if (is_step(argc, argv) && !selects(o))
-		return wait_step(o, argv[0], err);
+	if (step && step->await)
+		return wait_step(o, step, err);
 	if (argc == 1 && !strchr(argv[0], '/') && !selects(o))
-		return no_such_step(argv[0], err);
+		return rk_step_unknown(
+			RK_STEPS_AWAIT, argv[0], "; with a TYPE use --all or -l LABELS", err);
 	return wait_objects(o, argc, argv, err);
 }
 
-static const struct rk_verb verbs[] = {
+static struct rk_verb verbs[] = {
 	{.args = "STEP | TYPE/NAME... | TYPE --all | TYPE -l LABELS",
 		.summary = "wait, and say what for",
 		.opts = options,
 		.min_args = 1,
 		.max_args = -1,
 		.run = run,
-		.complete = "controller|clusters|teardown|cluster|cert-manager|issuer|rancher|"
-			    "certificate|url",
 		.examples =
 			"  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster "
 			"--timeout 10m\n"
@@ -577,5 +552,9 @@ static const struct rk_cmd cmd = {
 
 int main(int argc, char **argv)
 {
+	rk_auto_buf names = RK_BUF_INIT;
+
+	rk_step_names(RK_STEPS_AWAIT, "|", &names);
+	verbs[0].complete = names.s;
 	return rk_main(&cmd, argc, argv);
 }

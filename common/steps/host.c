@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is applied on the host: namespace, registry, Cluster, quorum, Ingress. */
+/* What is applied to the host cluster: namespace, registry, Cluster, disruption budget, Ingress. */
 #include "internal.h"
 
 #include "os/os.h"
@@ -7,16 +7,14 @@
 #include "k3k/k3k.h"
 #include "registry/registry.h"
 
-int step_namespace(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_namespace(struct rk_step_build *b)
 {
-	struct rk_val *p = step_params(d, s, "name", rk_settings_ns(s), NULL), *obj;
+	struct rk_val *obj = step_fill(b, "namespace", "name", rk_settings_ns(b->s), NULL);
 
-	if (step_fill(d, "namespace", p, out, &obj, err) < 0)
-		return -1;
 	/* an existing one belongs to another owner: without our label destroy leaves it */
-	step_create_only(d, obj);
-	return 0;
+	if (obj)
+		step_create_only(b, obj);
+	return obj ? 0 : -1;
 }
 
 int rk_step_mirrors(
@@ -52,7 +50,7 @@ void rk_step_images(struct rk_doc *d, const struct rk_settings *s, struct rk_str
 			out, rk_doc_printf(d, "quay.io/jetstack/cert-manager-%s:%s", parts[i], cm));
 }
 
-/* registries.yaml as a tree, or NULL when it would say nothing. */
+/* registries.yaml as a tree, or NULL when it would be empty. */
 static int registries_tree(
 	struct rk_doc *d, const struct rk_settings *s, struct rk_val **out, struct rk_err *err)
 {
@@ -84,26 +82,25 @@ bool step_has_registry(const struct rk_settings *s)
 	return registries_tree(d, s, &tree, NULL) < 0 || tree;
 }
 
-int step_registry(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_registry(struct rk_step_build *b)
 {
 	rk_auto_buf yaml = RK_BUF_INIT_SECRET, ca = RK_BUF_INIT;
+	const char *ns = rk_settings_ns(b->s);
 	struct rk_val *tree, *data;
 
-	if (registries_tree(d, s, &tree, err) < 0)
+	if (registries_tree(b->d, b->s, &tree, b->err) < 0)
 		return -1;
 	rk_yaml_write(tree, false, &yaml);
-	if (step_put_secret(d, s, rk_settings_ns(s), RK_REGISTRY_CONFIG_SECRET, "Opaque", out,
-		    &data, err) < 0)
+	data = step_secret(b, ns, RK_REGISTRY_CONFIG_SECRET, "Opaque");
+	if (!data)
 		return -1;
-	step_put_data(d, data, "registries.yaml", &yaml);
-	if (!is(s, RK_KEY_PRIVATE_CA_PATH))
+	step_put_data(b, data, "registries.yaml", &yaml);
+	if (!is(b->s, RK_KEY_PRIVATE_CA_PATH))
 		return 0;
-	if (step_read_pem(s, RK_KEY_PRIVATE_CA_PATH, &ca, err) < 0 ||
-		step_put_secret(d, s, rk_settings_ns(s), RK_REGISTRY_CA_SECRET, "Opaque", out,
-			&data, err) < 0)
+	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &ca, b->err) < 0 ||
+		!(data = step_secret(b, ns, RK_REGISTRY_CA_SECRET, "Opaque")))
 		return -1;
-	step_put_data(d, data, "ca.crt", &ca);
+	step_put_data(b, data, "ca.crt", &ca);
 	return 0;
 }
 
@@ -132,7 +129,8 @@ static void server_args(struct rk_doc *d, const struct rk_settings *s, struct rk
 	rk_set(d, spec, "serverArgs", args);
 }
 
-/* Without a name for the API: a node port, and etcd's port stays inside (several servers need it). */
+/* How the API is reached: by an ingress with the names of K3K_API_HOSTNAME; without any by a node port,
+ * and etcd's port is not exposed unless several servers need it. */
 static void expose(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
 {
 	struct rk_val *exp = rk_map_at(d, spec, "expose", NULL), *ingress, *sans;
@@ -160,13 +158,10 @@ static void expose(struct rk_doc *d, const struct rk_settings *s, struct rk_val 
 /* Spread servers over nodes; preferred, so that a small host still works. From k3k 1.1.0 on. */
 static void affinity(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
 {
-	struct rk_val *anti, *list, *item, *term, *labels;
+	struct rk_val *list = rk_seq(d), *item = rk_map(d), *term, *labels;
 
 	if (!ha(s) || !rk_version_at_least(str(s, RK_KEY_K3K_VERSION), 1, 1))
 		return;
-	anti = rk_map_at(d, spec, "serverAffinity", "podAntiAffinity", NULL);
-	list = rk_seq(d);
-	item = rk_map(d);
 	rk_set_int(d, item, "weight", 100);
 	term = rk_map_at(d, item, "podAffinityTerm", NULL);
 	rk_set_str(d, term, "topologyKey", "kubernetes.io/hostname");
@@ -174,21 +169,11 @@ static void affinity(struct rk_doc *d, const struct rk_settings *s, struct rk_va
 	rk_set_str(d, labels, "cluster", rk_settings_cluster(s));
 	rk_set_str(d, labels, "role", "server");
 	rk_append(list, item);
-	rk_set(d, anti, "preferredDuringSchedulingIgnoredDuringExecution", list);
+	rk_set(d, rk_map_at(d, spec, "serverAffinity", "podAntiAffinity", NULL),
+		"preferredDuringSchedulingIgnoredDuringExecution", list);
 }
 
-static void persistence(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
-{
-	struct rk_val *p = rk_map_at(d, spec, "persistence", NULL);
-
-	if (!rk_streq(str(s, RK_KEY_STORAGE_TYPE), "dynamic"))
-		return;
-	if (is(s, RK_KEY_STORAGE_CLASS))
-		rk_set_str(d, p, "storageClassName", str(s, RK_KEY_STORAGE_CLASS));
-	rk_set_str(d, p, "storageRequestSize", str(s, RK_KEY_PVC_SIZE));
-}
-
-static void servers(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
+static void placement(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
 {
 	struct rk_strv labels = {0};
 
@@ -208,65 +193,65 @@ static void servers(struct rk_doc *d, const struct rk_settings *s, struct rk_val
 			str(s, RK_KEY_SERVER_RESOURCES_MEMORY));
 }
 
-int step_cluster(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_cluster(struct rk_step_build *b)
 {
-	struct rk_val *p = rk_map(d), *obj, *spec;
+	const struct rk_settings *s = b->s;
+	struct rk_val *obj, *spec, *volume;
 
-	rk_set_str(d, p, "name", rk_settings_cluster(s));
-	rk_set_str(d, p, "namespace", rk_settings_ns(s));
-	rk_set_int(d, p, "servers", rk_settings_servers(s));
-	rk_set_int(d, p, "agents", strtoll(str(s, RK_KEY_AGENT_COUNT), NULL, 10));
-	rk_set_str(d, p, "clusterCIDR", str(s, RK_KEY_CLUSTER_CIDR));
-	rk_set_str(d, p, "serviceCIDR", str(s, RK_KEY_SERVICE_CIDR));
-	rk_set_str(d, p, "storageType", str(s, RK_KEY_STORAGE_TYPE));
-	if (step_fill(d, "cluster", p, out, &obj, err) < 0)
+	obj = step_fill(b, "cluster", "namespace", rk_settings_ns(s), "#servers",
+		rk_settings_servers(s), "#agents",
+		(int64_t)strtoll(str(s, RK_KEY_AGENT_COUNT), NULL, 10), "clusterCIDR",
+		str(s, RK_KEY_CLUSTER_CIDR), "serviceCIDR", str(s, RK_KEY_SERVICE_CIDR),
+		"storageType", str(s, RK_KEY_STORAGE_TYPE), NULL);
+	if (!obj)
 		return -1;
-	spec = rk_map_at(d, obj, "spec", NULL);
+	spec = rk_map_at(b->d, obj, "spec", NULL);
 	if (is(s, RK_KEY_K3S_VERSION))
-		rk_set_str(d, spec, "version", str(s, RK_KEY_K3S_VERSION));
-	persistence(d, s, spec);
-	server_args(d, s, spec);
-	expose(d, s, spec);
-	affinity(d, s, spec);
-	servers(d, s, spec);
+		rk_set_str(b->d, spec, "version", str(s, RK_KEY_K3S_VERSION));
+	if (rk_streq(str(s, RK_KEY_STORAGE_TYPE), "dynamic")) {
+		volume = rk_map_at(b->d, spec, "persistence", NULL);
+		if (is(s, RK_KEY_STORAGE_CLASS))
+			rk_set_str(b->d, volume, "storageClassName", str(s, RK_KEY_STORAGE_CLASS));
+		rk_set_str(b->d, volume, "storageRequestSize", str(s, RK_KEY_PVC_SIZE));
+	}
+	server_args(b->d, s, spec);
+	expose(b->d, s, spec);
+	affinity(b->d, s, spec);
+	placement(b->d, s, spec);
 	if (step_has_registry(s))
-		rk_set(d, spec, "secretMounts",
-			rk_registries_mounts(d, is(s, RK_KEY_PRIVATE_CA_PATH)));
+		rk_set(b->d, spec, "secretMounts",
+			rk_registries_mounts(b->d, is(s, RK_KEY_PRIVATE_CA_PATH)));
 	return 0;
 }
 
-int step_pdb(struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_pdb(struct rk_step_build *b)
 {
-	struct rk_val *p, *obj;
 	char name[64];
 
-	rk_k3k_name(name, rk_settings_cluster(s), "server");
-	p = step_params(d, s, "name", name, "namespace", rk_settings_ns(s), NULL);
-	rk_set_int(d, p, "minAvailable", rk_settings_servers(s) / 2 + 1);
-	return step_fill(d, "server-pdb", p, out, &obj, err);
+	rk_k3k_name(name, rk_settings_cluster(b->s), "server");
+	return step_fill(b, "server-pdb", "name", name, "namespace", rk_settings_ns(b->s),
+		       "#minAvailable", rk_settings_servers(b->s) / 2 + 1, NULL)
+		       ? 0
+		       : -1;
 }
 
-int step_ingress(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_ingress(struct rk_step_build *b)
 {
-	struct rk_ingress in = {.ns = rk_settings_ns(s),
-		.cluster = rk_settings_cluster(s),
-		.service = str(s, RK_KEY_SERVICE_NAME),
-		.name = str(s, RK_KEY_INGRESS_NAME),
-		.secret = str(s, RK_KEY_TLS_SECRET),
-		.class = str(s, RK_KEY_INGRESS_CLASS)};
-	struct rk_val *objs;
+	struct rk_ingress in = {.ns = rk_settings_ns(b->s),
+		.cluster = rk_settings_cluster(b->s),
+		.service = str(b->s, RK_KEY_SERVICE_NAME),
+		.name = str(b->s, RK_KEY_INGRESS_NAME),
+		.secret = str(b->s, RK_KEY_TLS_SECRET),
+		.class = str(b->s, RK_KEY_INGRESS_CLASS)};
+	struct rk_val *objs, *obj;
 	int ret;
 
-	rk_settings_hosts(s, &in.hosts);
-	ret = rk_ingress_objects(d, &in, &objs, err);
+	rk_settings_hosts(b->s, &in.hosts);
+	ret = rk_ingress_objects(b->d, &in, &objs, b->err);
 	rk_strv_release(&in.hosts);
-	while (ret == 0 && objs->child) {
-		struct rk_val *obj = objs->child;
-
+	while (ret == 0 && (obj = objs->child)) {
 		rk_remove(obj);
-		rk_append(out, obj);
+		rk_append(b->out, obj);
 	}
 	return ret;
 }

@@ -1,111 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The table of steps, and the skeletons they fill. */
+/* The table of steps, and what the builders of objects share. */
 #include "internal.h"
 
 #include <stdarg.h>
 
 #include "os/os.h"
 
-/* --- filling skeletons --- */
-
-/* Parameters as pairs of strings; ${cluster} is among them always. */
-struct rk_val *step_params(struct rk_doc *d, const struct rk_settings *s, ...)
-{
-	struct rk_val *p = rk_map(d);
-	const char *key;
-	va_list ap;
-
-	rk_set_str(d, p, "cluster", rk_settings_cluster(s));
-	va_start(ap, s);
-	while ((key = va_arg(ap, const char *)))
-		rk_set_str(d, p, key, va_arg(ap, const char *));
-	va_end(ap);
-	return p;
-}
-
-/* Fill a skeleton, move its objects to out; *last is the last of them. */
-int step_fill(struct rk_doc *d, const char *manifest, const struct rk_val *p, struct rk_val *out,
-	struct rk_val **last, struct rk_err *err)
-{
-	struct rk_val *docs;
-
-	*last = NULL;
-	if (rk_manifest(d, manifest, p, &docs, err) < 0)
-		return -1;
-	while (docs->child) {
-		*last = docs->child;
-		rk_remove(*last);
-		rk_append(out, *last);
-	}
-	return 0;
-}
-
-int step_put_namespace(struct rk_doc *d, const struct rk_settings *s, const char *name,
-	struct rk_val *out, struct rk_err *err)
-{
-	struct rk_val *obj;
-
-	return step_fill(d, "namespace", step_params(d, s, "name", name, NULL), out, &obj, err);
-}
-
-void step_create_only(struct rk_doc *d, struct rk_val *obj)
-{
-	struct rk_val *notes = rk_map_at(d, obj, "metadata", "annotations", NULL);
-
-	rk_set_str(d, notes, "rk3k.io/create-only", "true");
-}
-
-/* A Secret; data is a map for the caller to fill. */
-int step_put_secret(struct rk_doc *d, const struct rk_settings *s, const char *ns, const char *name,
-	const char *type, struct rk_val *out, struct rk_val **data, struct rk_err *err)
-{
-	struct rk_val *obj;
-
-	if (step_fill(d, "secret",
-		    step_params(d, s, "namespace", ns, "name", name, "type", type, NULL), out, &obj,
-		    err) < 0)
-		return -1;
-	*data = rk_map_at(d, obj, "data", NULL);
-	return 0;
-}
-
-void step_put_data(struct rk_doc *d, struct rk_val *data, const char *key, const struct rk_buf *b)
-{
-	rk_set(d, data, key, rk_val_base64(d, b->s, b->len));
-}
-
-int step_read_pem(
-	const struct rk_settings *s, enum rk_key k, struct rk_buf *out, struct rk_err *err)
-{
-	if (rk_setting_pem(k, str(s, k), out, err) < 0)
-		return rk_err_wrap(err, "%s", rk_settings_table[k].name);
-	return 0;
-}
-
-/* --- the table --- */
-
 static bool by_ingress(const struct rk_settings *s)
 {
 	return is(s, RK_KEY_K3K_API_HOSTNAME);
 }
 
+static bool by_acme(const struct rk_settings *s)
+{
+	return rk_streq(str(s, RK_KEY_TLS_SOURCE), "letsEncrypt");
+}
+
+#define HOST	    false
+#define VIRTUAL	    true
+#define NO_KEY	    RK_KEY_COUNT
+#define AWAIT(x)    RK_AWAIT_##x
+#define NOT_AWAITED RK_AWAIT_NOTHING, NULL, 0, 0, NULL
+
 const struct rk_step rk_steps[] = {
-	{"namespace", false, "the virtual cluster's namespace", NULL, step_namespace},
-	{"registry", false, "private registry for the servers", step_has_registry, step_registry},
-	{"passthrough", false, "TLS passthrough in the host's ingress controller", by_ingress,
-		NULL},
-	{"cluster", false, "the virtual cluster", NULL, step_cluster},
-	{"pdb", false, "quorum of the servers during drains", ha, step_pdb},
-	{"bootstrap", true, "Rancher's namespace and first password", NULL, step_bootstrap},
-	{"chart-auth", true, "credentials and CA of private chart hosts", step_has_chart_auth,
-		step_chart_auth},
-	{"cert-manager", true, "cert-manager's chart", NULL, step_cert_manager},
-	{"issuer", true, "your CA or certificate for Rancher", step_has_secret_tls, step_issuer},
-	{"rancher", true, "Rancher's chart", NULL, step_rancher},
-	{"rancher-ha", true, "Rancher's pods during drains", ha, step_rancher_ha},
-	{"fqdn", true, "further names of Rancher", step_several_hosts, step_fqdn},
-	{"ingress", false, "the host's Service and Ingress", NULL, step_ingress},
-	{0},
+	{"controller", HOST, "k3k controller", RK_KEY_K3K_VERSION, "install the k3k controller",
+		NULL, NULL, AWAIT(CONTROLLER), "the k3k controller runs", 240, 0, NULL},
+	{"clusters", HOST, NULL, NO_KEY, NULL, NULL, NULL, AWAIT(CLUSTERS),
+		"the servers of all virtual clusters run as the current k3k controller has set "
+		"them "
+		"up; those that never ran are not waited for",
+		660, 0, NULL},
+	{"namespace", HOST, "namespace", RK_KEY_NAMESPACE, "create the virtual cluster's namespace",
+		NULL, step_namespace, NOT_AWAITED},
+	{"registry", HOST, "registry settings", NO_KEY, "apply the servers' registry settings",
+		step_has_registry, step_registry, NOT_AWAITED},
+	{"passthrough", HOST, "SSL passthrough", NO_KEY,
+		"enable SSL passthrough in the host cluster's ingress controller", by_ingress, NULL,
+		NOT_AWAITED},
+	{"teardown", HOST, NULL, NO_KEY, NULL, NULL, NULL, AWAIT(TEARDOWN),
+		"nothing is left of a virtual cluster that is being deleted; one that is not is "
+		"refused",
+		300, 0, NULL},
+	{"cluster", HOST, "virtual cluster\tusually 1 to 3 min", NO_KEY,
+		"create the virtual cluster", NULL, step_cluster, AWAIT(CLUSTER),
+		"the virtual cluster is Ready, its servers run, its API answers and takes charts",
+		360, 660, ha},
+	{"pdb", HOST, "disruption budget", NO_KEY, "keep the quorum of the servers during drains",
+		ha, step_pdb, NOT_AWAITED},
+	{"bootstrap", VIRTUAL, "bootstrap password", NO_KEY,
+		"create Rancher's namespace and first password", NULL, step_bootstrap, NOT_AWAITED},
+	{"chart-auth", VIRTUAL, "chart credentials", NO_KEY,
+		"apply credentials and CA of private chart hosts", step_has_chart_auth,
+		step_chart_auth, NOT_AWAITED},
+	{"cert-manager", VIRTUAL, "cert-manager", NO_KEY, "install cert-manager", NULL,
+		step_cert_manager, AWAIT(CERT_MANAGER), "cert-manager is installed and runs", 900,
+		0, NULL},
+	{"issuer", VIRTUAL, "certificate issuer", NO_KEY,
+		"apply your CA or certificate for Rancher", step_has_secret_tls, step_issuer,
+		AWAIT(ISSUER), "the CA issuer is ready", 120, 0, NULL},
+	{"rancher", VIRTUAL, "Rancher", RK_KEY_RANCHER_VERSION, "install Rancher", NULL,
+		step_rancher, AWAIT(RANCHER), "Rancher is installed and runs", 1050, 0, NULL},
+	{"rancher-ha", VIRTUAL, "Rancher's replicas", NO_KEY, "keep Rancher serving during drains",
+		ha, step_rancher_ha, NOT_AWAITED},
+	{"fqdn", VIRTUAL, "further host names", NO_KEY, "serve the further host names of Rancher",
+		step_has_more_hosts, step_fqdn, NOT_AWAITED},
+	{"certificate", VIRTUAL, NULL, NO_KEY, NULL, NULL, NULL, AWAIT(CERTIFICATE),
+		"Rancher's certificate has been issued", 180, 600, by_acme},
+	{"cert-sync", HOST, "certificate", NO_KEY, "copy Rancher's certificate to the host cluster",
+		NULL, NULL, NOT_AWAITED},
+	{"ingress", HOST, "host ingress", NO_KEY, "apply the host cluster's Service and Ingress",
+		NULL, step_ingress, NOT_AWAITED},
+	{"kubeconfig", HOST, "kubeconfig entry", NO_KEY,
+		"add the virtual cluster to your kubeconfig", NULL, NULL, NOT_AWAITED},
+	{"url", HOST, "https://", RK_KEY_HOSTNAME, "check that Rancher answers", NULL, NULL,
+		AWAIT(URL),
+		"https://HOST/ping answers under a verified certificate, for every host name", 300,
+		0, NULL},
+	{.name = NULL},
 };
 
 const struct rk_step *rk_step_find(const char *name)
@@ -121,18 +92,66 @@ bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s)
 	return !step->applies || step->applies(s);
 }
 
+void rk_step_title(const struct rk_step *step, const struct rk_settings *s, struct rk_buf *out)
+{
+	rk_buf_puts(out, step->title);
+	if (step->title_key != NO_KEY)
+		rk_buf_addf(out, "%s%s", rk_suffix(step->title, "/") ? "" : " ",
+			str(s, step->title_key));
+}
+
+int64_t rk_step_limit_ms(const struct rk_step *step, const struct rk_settings *s)
+{
+	bool slow = step->is_slow && step->is_slow(s);
+
+	return (slow ? step->slow_limit_s : step->limit_s) * INT64_C(1000);
+}
+
+static bool is_in(enum rk_step_set set, const struct rk_step *step)
+{
+	return set == RK_STEPS_DEPLOY	 ? step->title != NULL
+	       : set == RK_STEPS_OBJECTS ? step->build != NULL
+					 : step->await != RK_AWAIT_NOTHING;
+}
+
+void rk_step_names(enum rk_step_set set, const char *sep, struct rk_buf *out)
+{
+	bool first = true;
+
+	for (const struct rk_step *step = rk_steps; step->name; step++)
+		if (is_in(set, step)) {
+			rk_buf_addf(out, "%s%s", first ? "" : sep, step->name);
+			first = false;
+		}
+}
+
+int rk_step_unknown(enum rk_step_set set, const char *name, const char *more, struct rk_err *err)
+{
+	const char *known[RK_AWAIT_COUNT + 32] = {NULL}, *near;
+	rk_auto_buf names = RK_BUF_INIT;
+	size_t n = 0;
+
+	for (const struct rk_step *step = rk_steps; step->name; step++)
+		if (is_in(set, step) && n + 1 < RK_COUNT(known))
+			known[n++] = step->name;
+	near = rk_nearest(name, known);
+	rk_err_set(err, RK_USAGE, "unknown step \"%.64s\"", name);
+	if (near)
+		return rk_err_hint(err, "did you mean %s?", near);
+	rk_step_names(set, ", ", &names);
+	return rk_err_hint(err, "the steps are %s%s", names.s, more);
+}
+
 int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct rk_step *step,
 	struct rk_val **out, struct rk_err *err)
 {
+	struct rk_step_build b = {.d = d, .s = s, .out = rk_seq(d), .err = err};
+
+	*out = b.out;
 	if (!rk_step_applies(step, s))
-		return rk_err_set(err, RK_NOTFOUND, "step %s has nothing to do with these settings",
-			step->name);
-	if (!step->build)
-		return rk_err_set(err, RK_USAGE, "step %s is a separate tool", step->name);
-	*out = rk_seq(d);
-	if (step->build(d, s, *out, err) < 0)
-		return rk_err_wrap(err, "step %s", step->name);
-	return 0;
+		return rk_err_set(
+			err, RK_NOTFOUND, "these settings do not need the step %s", step->name);
+	return step->build(&b) < 0 ? rk_err_wrap(err, "step %s", step->name) : 0;
 }
 
 void rk_step_mask_secret(struct rk_doc *d, struct rk_val *obj)
@@ -150,4 +169,60 @@ void rk_step_mask_secret(struct rk_doc *d, struct rk_val *obj)
 		if (data)
 			rk_set(d, obj, members[i], hidden);
 	}
+}
+
+/* --- filling skeletons --- */
+
+struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
+{
+	struct rk_val *params = rk_map(b->d), *docs, *last = NULL;
+	const char *key;
+	va_list ap;
+
+	rk_set_str(b->d, params, "cluster", rk_settings_cluster(b->s));
+	va_start(ap, manifest);
+	while ((key = va_arg(ap, const char *))) {
+		if (*key == '#')
+			rk_set_int(b->d, params, key + 1, va_arg(ap, int64_t));
+		else
+			rk_set_str(b->d, params, key, va_arg(ap, const char *));
+	}
+	va_end(ap);
+	if (rk_manifest(b->d, manifest, params, &docs, b->err) < 0)
+		return NULL;
+	while (docs->child) {
+		last = docs->child;
+		rk_remove(last);
+		rk_append(b->out, last);
+	}
+	return last;
+}
+
+struct rk_val *step_secret(
+	struct rk_step_build *b, const char *ns, const char *name, const char *type)
+{
+	struct rk_val *obj =
+		step_fill(b, "secret", "namespace", ns, "name", name, "type", type, NULL);
+
+	return obj ? rk_map_at(b->d, obj, "data", NULL) : NULL;
+}
+
+void step_create_only(struct rk_step_build *b, struct rk_val *obj)
+{
+	rk_set_str(b->d, rk_map_at(b->d, obj, "metadata", "annotations", NULL),
+		"rk3k.io/create-only", "true");
+}
+
+void step_put_data(
+	struct rk_step_build *b, struct rk_val *data, const char *key, const struct rk_buf *text)
+{
+	rk_set(b->d, data, key, rk_val_base64(b->d, text->s, text->len));
+}
+
+int step_read_pem(
+	const struct rk_settings *s, enum rk_key k, struct rk_buf *out, struct rk_err *err)
+{
+	if (rk_setting_pem(k, str(s, k), out, err) < 0)
+		return rk_err_wrap(err, "%s", rk_settings_table[k].name);
+	return 0;
 }

@@ -13,66 +13,63 @@ bool step_has_secret_tls(const struct rk_settings *s)
 	return rk_streq(str(s, RK_KEY_TLS_SOURCE), "secret");
 }
 
-static bool ca_pair(const struct rk_settings *s)
+static bool has_ca_pair(const struct rk_settings *s)
 {
 	return step_has_secret_tls(s) && is(s, RK_KEY_CA_CERT_PATH);
 }
 
-/* 24 characters without look-alikes, about 140 bits. */
-static void generate_password(struct rk_buf *out)
+/* Without BOOTSTRAP_PW: 24 characters without look-alikes, about 140 bits. */
+int step_bootstrap(struct rk_step_build *b)
 {
 	static const char set[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-
-	while (out->len < 24) {
-		unsigned char c;
-
-		rk_random(&c, 1);
-		if (c < 256 / (sizeof(set) - 1) * (sizeof(set) - 1))
-			rk_buf_putc(out, set[c % (sizeof(set) - 1)]);
-	}
-}
-
-int step_bootstrap(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
-{
 	rk_auto_buf pw = RK_BUF_INIT_SECRET;
 	struct rk_val *data;
 
-	if (!is(s, RK_KEY_BOOTSTRAP_PW))
-		generate_password(&pw);
-	else if (rk_setting_secret(s, RK_KEY_BOOTSTRAP_PW, &pw, err) < 0)
+	if (is(b->s, RK_KEY_BOOTSTRAP_PW)) {
+		if (rk_setting_secret(b->s, RK_KEY_BOOTSTRAP_PW, &pw, b->err) < 0)
+			return -1;
+	} else {
+		while (pw.len < 24) {
+			unsigned char c;
+
+			rk_random(&c, 1);
+			if (c < 256 / (sizeof(set) - 1) * (sizeof(set) - 1))
+				rk_buf_putc(&pw, set[c % (sizeof(set) - 1)]);
+		}
+	}
+	if (!step_fill(b, "namespace", "name", RK_CATTLE_NS, NULL))
 		return -1;
-	if (step_put_namespace(d, s, RK_CATTLE_NS, out, err) < 0 ||
-		step_put_secret(
-			d, s, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque", out, &data, err) < 0)
+	data = step_secret(b, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque");
+	if (!data)
 		return -1;
-	step_put_data(d, data, "bootstrapPassword", &pw);
+	step_put_data(b, data, "bootstrapPassword", &pw);
 	/* an existing one stays: Rancher reads it at its first start only */
-	step_create_only(d, data->parent);
+	step_create_only(b, data->parent);
 	return 0;
 }
 
+/* --- where charts come from --- */
+
 static const enum rk_key CHARTS[] = {RK_KEY_CERTMANAGER_REPO, RK_KEY_RANCHER_REPO};
 
-static bool chart_ca(const struct rk_settings *s, enum rk_key repo)
+static bool has_chart_ca(const struct rk_settings *s, enum rk_key repo)
 {
 	return rk_settings_repo_private(s, repo) && is(s, RK_KEY_PRIVATE_CA_PATH);
 }
 
-static bool chart_login(const struct rk_settings *s, enum rk_key repo, bool oci)
+static bool has_chart_login(const struct rk_settings *s, enum rk_key repo, bool oci)
 {
 	return rk_repo_is_oci(str(s, repo)) == oci && rk_settings_has_login(s, str(s, repo));
 }
 
-/* Whether a chart inside is shown the CA, credentials over HTTP, credentials over OCI. */
 static bool any_ca(const struct rk_settings *s)
 {
-	return chart_ca(s, CHARTS[0]) || chart_ca(s, CHARTS[1]);
+	return has_chart_ca(s, CHARTS[0]) || has_chart_ca(s, CHARTS[1]);
 }
 
 static bool any_login(const struct rk_settings *s, bool oci)
 {
-	return chart_login(s, CHARTS[0], oci) || chart_login(s, CHARTS[1], oci);
+	return has_chart_login(s, CHARTS[0], oci) || has_chart_login(s, CHARTS[1], oci);
 }
 
 bool step_has_chart_auth(const struct rk_settings *s)
@@ -81,108 +78,77 @@ bool step_has_chart_auth(const struct rk_settings *s)
 }
 
 /* One Secret holds one pair: charts on two hosts can share it only when the pair is the same. */
-static int http_login(const struct rk_settings *s, struct rk_login *out, struct rk_err *err)
+static int put_repo_auth(struct rk_step_build *b)
 {
-	*out = (struct rk_login){0};
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
-		struct rk_login l;
-
-		if (!chart_login(s, CHARTS[i], false))
-			continue;
-		if (rk_settings_login(s, str(s, CHARTS[i]), &l, err) < 0)
-			return -1;
-		if (!l.user)
-			return rk_err_set(err, RK_FAIL,
-				"%s: %s holds a token, and charts over https want a password",
-				str(s, CHARTS[i]), l.from);
-		if (out->user &&
-			(!rk_streq(out->user, l.user) || !rk_streq(out->password, l.password))) {
-			rk_err_set(err, RK_CONFLICT,
-				"CERTMANAGER_REPO and RANCHER_REPO have different credentials");
-			return rk_err_hint(err,
-				"Secret %s holds one pair: take one host for "
-				"both, or oci:// for one of them",
-				RK_REPO_AUTH);
-		}
-		*out = l;
-	}
-	return 0;
-}
-
-static int put_repo_auth(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
-{
-	struct rk_login l;
+	struct rk_login l = {0};
 	struct rk_val *data;
 
-	if (http_login(s, &l, err) < 0 || step_put_secret(d, s, RK_CHART_NS, RK_REPO_AUTH,
-						  "kubernetes.io/basic-auth", out, &data, err) < 0)
+	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
+		struct rk_login last = l;
+
+		if (!has_chart_login(b->s, CHARTS[i], false))
+			continue;
+		if (rk_settings_login(b->s, str(b->s, CHARTS[i]), &l, b->err) < 0)
+			return -1;
+		if (!l.user)
+			return rk_err_set(b->err, RK_FAIL,
+				"%s: %s holds a token, and charts over https require a password",
+				str(b->s, CHARTS[i]), l.from);
+		if (last.user &&
+			(!rk_streq(last.user, l.user) || !rk_streq(last.password, l.password))) {
+			rk_err_set(b->err, RK_CONFLICT,
+				"CERTMANAGER_REPO and RANCHER_REPO have different credentials");
+			return rk_err_hint(b->err,
+				"Secret %s holds one pair: use one host for both, or oci:// for "
+				"one of them",
+				RK_REPO_AUTH);
+		}
+	}
+	data = step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth");
+	if (!data)
 		return -1;
-	rk_set(d, data, "username", rk_val_base64(d, l.user, strlen(l.user)));
-	rk_set(d, data, "password", rk_val_base64(d, l.password, strlen(l.password)));
+	rk_set(b->d, data, "username", rk_val_base64(b->d, l.user, strlen(l.user)));
+	rk_set(b->d, data, "password", rk_val_base64(b->d, l.password, strlen(l.password)));
 	return 0;
 }
 
 /* One entry for each private host a chart comes from. */
-static int put_oci_auth(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+static int put_oci_auth(struct rk_step_build *b)
 {
 	rk_auto_buf json = RK_BUF_INIT_SECRET;
-	struct rk_val *data, *config = rk_map(d);
+	struct rk_val *data, *config = rk_map(b->d);
 
 	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
-		rk_auto_free char *host = rk_repo_host(str(s, CHARTS[i]));
+		rk_auto_free char *host = rk_repo_host(str(b->s, CHARTS[i]));
 		struct rk_login l;
 
-		if (!chart_login(s, CHARTS[i], true))
+		if (!has_chart_login(b->s, CHARTS[i], true))
 			continue;
-		if (rk_settings_login(s, str(s, CHARTS[i]), &l, err) < 0)
+		if (rk_settings_login(b->s, str(b->s, CHARTS[i]), &l, b->err) < 0)
 			return -1;
-		rk_docker_config(d, config, host, &l);
+		rk_docker_config(b->d, config, host, &l);
 	}
 	rk_json_write(config, RK_JSON_COMPACT, &json);
-	if (step_put_secret(d, s, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson", out,
-		    &data, err) < 0)
+	data = step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson");
+	if (!data)
 		return -1;
-	step_put_data(d, data, ".dockerconfigjson", &json);
+	step_put_data(b, data, ".dockerconfigjson", &json);
 	return 0;
 }
 
-static int put_chart_ca(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_chart_auth(struct rk_step_build *b)
 {
 	rk_auto_buf pem = RK_BUF_INIT;
-	struct rk_val *obj;
 
-	if (step_read_pem(s, RK_KEY_PRIVATE_CA_PATH, &pem, err) < 0)
+	if (any_login(b->s, false) && put_repo_auth(b) < 0)
 		return -1;
-	return step_fill(d, "chart-ca", step_params(d, s, "bundle", pem.s, NULL), out, &obj, err);
-}
-
-int step_chart_auth(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
-{
-	if (any_login(s, false) && put_repo_auth(d, s, out, err) < 0)
+	if (any_login(b->s, true) && put_oci_auth(b) < 0)
 		return -1;
-	if (any_login(s, true) && put_oci_auth(d, s, out, err) < 0)
+	if (!any_ca(b->s))
+		return 0;
+	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &pem, b->err) < 0)
 		return -1;
-	return any_ca(s) ? put_chart_ca(d, s, out, err) : 0;
-}
-
-/* Where the chart comes from and what that host is shown. */
-static void chart_source(
-	struct rk_doc *d, const struct rk_settings *s, enum rk_key repo, struct rk_val *chart)
-{
-	struct rk_val *spec = rk_map_at(d, chart, "spec", NULL);
-	bool oci = rk_repo_is_oci(str(s, repo));
-
-	if (!oci)
-		rk_set_str(d, spec, "repo", str(s, repo));
-	if (rk_settings_has_login(s, str(s, repo)))
-		rk_set_str(d, rk_map_at(d, spec, oci ? "dockerRegistrySecret" : "authSecret", NULL),
-			"name", oci ? RK_OCI_AUTH : RK_REPO_AUTH);
-	if (chart_ca(s, repo))
-		rk_set_str(d, rk_map_at(d, spec, "repoCAConfigMap", NULL), "name", RK_REPO_CA);
+	return step_fill(b, "chart-ca", "bundle", pem.s, NULL) ? 0 : -1;
 }
 
 static const char *chart_name(const struct rk_settings *s, enum rk_key repo, const char *name)
@@ -190,28 +156,44 @@ static const char *chart_name(const struct rk_settings *s, enum rk_key repo, con
 	return rk_repo_is_oci(str(s, repo)) ? str(s, repo) : name;
 }
 
-int step_cert_manager(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+/* Sets where a HelmChart comes from, with credentials and CA. Returns its map of values. */
+static struct rk_val *chart_source(struct rk_step_build *b, enum rk_key repo, struct rk_val *chart)
 {
-	const char *version = str(s, RK_KEY_CERTMANAGER_VERSION);
-	struct rk_val *chart, *set;
+	struct rk_val *spec = rk_map_at(b->d, chart, "spec", NULL);
+	bool oci = rk_repo_is_oci(str(b->s, repo));
 
-	if (step_fill(d, "cert-manager",
-		    step_params(d, s, "version", version, "chart",
-			    chart_name(s, RK_KEY_CERTMANAGER_REPO, "cert-manager"), NULL),
-		    out, &chart, err) < 0)
+	if (!oci)
+		rk_set_str(b->d, spec, "repo", str(b->s, repo));
+	if (rk_settings_has_login(b->s, str(b->s, repo)))
+		rk_set_str(b->d,
+			rk_map_at(b->d, spec, oci ? "dockerRegistrySecret" : "authSecret", NULL),
+			"name", oci ? RK_OCI_AUTH : RK_REPO_AUTH);
+	if (has_chart_ca(b->s, repo))
+		rk_set_str(
+			b->d, rk_map_at(b->d, spec, "repoCAConfigMap", NULL), "name", RK_REPO_CA);
+	return rk_map_at(b->d, spec, "set", NULL);
+}
+
+int step_cert_manager(struct rk_step_build *b)
+{
+	static const char *const replicas[] = {
+		"replicaCount", "webhook.replicaCount", "cainjector.replicaCount"};
+	const char *version = str(b->s, RK_KEY_CERTMANAGER_VERSION);
+	struct rk_val *set,
+		*chart = step_fill(b, "cert-manager", "version", version, "chart",
+			chart_name(b->s, RK_KEY_CERTMANAGER_REPO, "cert-manager"), NULL);
+
+	if (!chart)
 		return -1;
-	chart_source(d, s, RK_KEY_CERTMANAGER_REPO, chart);
-	set = rk_map_at(d, chart, "spec", "set", NULL);
-	rk_set_str(d, set, rk_version_at_least(version, 1, 15) ? "crds.enabled" : "installCRDs",
+	set = chart_source(b, RK_KEY_CERTMANAGER_REPO, chart);
+	rk_set_str(b->d, set, rk_version_at_least(version, 1, 15) ? "crds.enabled" : "installCRDs",
 		"true");
-	if (ha(s)) {
-		rk_set_int(d, set, "replicaCount", rk_settings_servers(s));
-		rk_set_int(d, set, "webhook.replicaCount", rk_settings_servers(s));
-		rk_set_int(d, set, "cainjector.replicaCount", rk_settings_servers(s));
-	}
+	for (size_t i = 0; i < RK_COUNT(replicas) && ha(b->s); i++)
+		rk_set_int(b->d, set, replicas[i], rk_settings_servers(b->s));
 	return 0;
 }
+
+/* --- the issuer of Rancher's certificate --- */
 
 enum rk_key rk_steps_anchor(const struct rk_settings *s)
 {
@@ -222,7 +204,7 @@ enum rk_key rk_steps_anchor(const struct rk_settings *s)
 		return RK_KEY_COUNT;
 	if (is(s, RK_KEY_CA_ROOT_PATH))
 		return RK_KEY_CA_ROOT_PATH;
-	if (ca_pair(s))
+	if (has_ca_pair(s))
 		return RK_KEY_CA_CERT_PATH;
 	if (is(s, RK_KEY_PRIVATE_CA_PATH) && !step_read_pem(s, RK_KEY_TLS_CERT_PATH, &leaf, NULL) &&
 		!step_read_pem(s, RK_KEY_PRIVATE_CA_PATH, &ca, NULL) &&
@@ -232,77 +214,68 @@ enum rk_key rk_steps_anchor(const struct rk_settings *s)
 	return RK_KEY_COUNT;
 }
 
-/* Secret of type tls from two files, refused when the key does not fit. */
-static int put_tls_pair(struct rk_doc *d, const struct rk_settings *s, const char *name,
-	enum rk_key cert_key, struct rk_val *out, struct rk_err *err)
+/* A Secret of type tls from two files, refused when the key does not fit. */
+static int put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key cert_key)
 {
 	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *parsed = NULL;
 	struct rk_val *data;
 
-	if (step_read_pem(s, cert_key, &cert, err) < 0 ||
-		step_read_pem(s, cert_key + 1, &key, err) < 0)
+	if (step_read_pem(b->s, cert_key, &cert, b->err) < 0 ||
+		step_read_pem(b->s, cert_key + 1, &key, b->err) < 0)
 		return -1;
-	if (rk_cert_parse(&parsed, cert.s, cert.len, err) < 0)
-		return rk_err_wrap(err, "%s", rk_settings_table[cert_key].name);
-	if (rk_cert_check_key(parsed, key.s, key.len, err) < 0)
-		return rk_err_wrap(err, "%s", rk_settings_table[cert_key + 1].name);
-	if (step_put_secret(d, s, RK_CATTLE_NS, name, "kubernetes.io/tls", out, &data, err) < 0)
+	if (rk_cert_parse(&parsed, cert.s, cert.len, b->err) < 0)
+		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key].name);
+	if (rk_cert_check_key(parsed, key.s, key.len, b->err) < 0)
+		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key + 1].name);
+	data = step_secret(b, RK_CATTLE_NS, name, "kubernetes.io/tls");
+	if (!data)
 		return -1;
-	step_put_data(d, data, "tls.crt", &cert);
-	step_put_data(d, data, "tls.key", &key);
+	step_put_data(b, data, "tls.crt", &cert);
+	step_put_data(b, data, "tls.key", &key);
 	return 0;
 }
 
-static int put_anchor(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+static int put_certificate(struct rk_step_build *b, const char *name, const char *issuer)
 {
-	enum rk_key k = rk_steps_anchor(s);
+	struct rk_val *names,
+		*cert = step_fill(b, "certificate", "name", name, "issuer", issuer, NULL);
+	struct rk_strv hosts = {0};
+
+	if (!cert)
+		return -1;
+	names = rk_seq(b->d);
+	rk_settings_hosts(b->s, &hosts);
+	for (size_t i = 0; i < hosts.n; i++)
+		rk_append_str(b->d, names, hosts.v[i]);
+	rk_strv_release(&hosts);
+	rk_set(b->d, rk_map_at(b->d, cert, "spec", NULL), "dnsNames", names);
+	return 0;
+}
+
+int step_issuer(struct rk_step_build *b)
+{
+	enum rk_key anchor = rk_steps_anchor(b->s);
 	rk_auto_buf pem = RK_BUF_INIT;
 	struct rk_val *data;
 
-	if (k == RK_KEY_COUNT)
-		return 0;
-	if (step_read_pem(s, k, &pem, err) < 0 ||
-		step_put_secret(d, s, RK_CATTLE_NS, "tls-ca", "Opaque", out, &data, err) < 0)
+	if (anchor != RK_KEY_COUNT) {
+		if (step_read_pem(b->s, anchor, &pem, b->err) < 0 ||
+			!(data = step_secret(b, RK_CATTLE_NS, "tls-ca", "Opaque")))
+			return -1;
+		step_put_data(b, data, "cacerts.pem", &pem);
+	}
+	if (!has_ca_pair(b->s))
+		return put_tls_pair(b, RK_INGRESS_SECRET, RK_KEY_TLS_CERT_PATH);
+	if (put_tls_pair(b, "ca-signing-keypair", RK_KEY_CA_CERT_PATH) < 0 ||
+		!step_fill(b, "ca-issuer", NULL))
 		return -1;
-	step_put_data(d, data, "cacerts.pem", &pem);
-	return 0;
+	return put_certificate(b, RK_INGRESS_SECRET, "ca-issuer");
 }
 
-static int put_certificate(struct rk_doc *d, const struct rk_settings *s, const char *name,
-	const char *issuer, struct rk_val *out, struct rk_err *err)
-{
-	struct rk_val *cert, *names = rk_seq(d);
-	struct rk_strv hosts = {0};
+/* --- Rancher --- */
 
-	if (step_fill(d, "certificate", step_params(d, s, "name", name, "issuer", issuer, NULL),
-		    out, &cert, err) < 0)
-		return -1;
-	rk_settings_hosts(s, &hosts);
-	for (size_t i = 0; i < hosts.n; i++)
-		rk_append_str(d, names, hosts.v[i]);
-	rk_strv_release(&hosts);
-	rk_set(d, rk_map_at(d, cert, "spec", NULL), "dnsNames", names);
-	return 0;
-}
-
-int step_issuer(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
-{
-	struct rk_val *issuer;
-
-	if (put_anchor(d, s, out, err) < 0)
-		return -1;
-	if (!ca_pair(s))
-		return put_tls_pair(d, s, RK_INGRESS_SECRET, RK_KEY_TLS_CERT_PATH, out, err);
-	if (put_tls_pair(d, s, "ca-signing-keypair", RK_KEY_CA_CERT_PATH, out, err) < 0 ||
-		step_fill(d, "ca-issuer", step_params(d, s, NULL), out, &issuer, err) < 0)
-		return -1;
-	return put_certificate(d, s, RK_INGRESS_SECRET, "ca-issuer", out, err);
-}
-
-/* The names of `set` are paths into the chart's values. */
+/* Whether the chart's values have that path; names of `set` are such paths. */
 static bool has_value(const struct rk_val *values, const char *path)
 {
 	const struct rk_val *v = values;
@@ -317,108 +290,103 @@ static bool has_value(const struct rk_val *values, const char *path)
 }
 
 /* Feature switches are one string: those of the file follow ours. */
-static int merge_features(
-	struct rk_doc *d, struct rk_val *values, struct rk_val *set, struct rk_err *err)
+static int merge_features(struct rk_step_build *b, struct rk_val *values, struct rk_val *set)
 {
 	const char *theirs = rk_get_str(values, "features", NULL);
-	const char *ours = rk_get_str(set, "features", NULL);
+	const struct rk_val *ours = rk_get(set, "features", NULL);
 
 	if (!rk_get(values, "features", NULL))
 		return 0;
 	if (!theirs || strstr(theirs, "fleet=")) {
-		rk_err_set(err, RK_CONFLICT, "RANCHER_VALUES_FILE: features %s",
+		rk_err_set(b->err, RK_CONFLICT, "RANCHER_VALUES_FILE: features %s",
 			theirs ? "sets fleet" : "is not a string");
-		return rk_err_hint(err, "use the setting FLEET for it");
+		return rk_err_hint(b->err, "use the setting FLEET for it");
 	}
-	if (ours)
-		rk_set_str(d, values, "features", rk_doc_printf(d, "%s,%s", ours, theirs));
-	if (ours)
-		rk_remove(rk_mut(rk_get(set, "features", NULL)));
+	if (ours) {
+		rk_set_str(b->d, values, "features",
+			rk_doc_printf(b->d, "%s,%s", rk_str(ours), theirs));
+		rk_remove(rk_mut(ours));
+	}
 	return 0;
 }
 
 /* The user's values; what rk3k sets is refused there, so that neither silently wins. */
-static int further_values(struct rk_doc *d, const struct rk_settings *s, struct rk_val *chart,
-	struct rk_val *set, struct rk_err *err)
+static int put_values_file(struct rk_step_build *b, struct rk_val *chart, struct rk_val *set)
 {
+	const char *path = str(b->s, RK_KEY_RANCHER_VALUES_FILE);
 	rk_auto_buf text = RK_BUF_INIT, out = RK_BUF_INIT;
 	struct rk_val *values = NULL;
 
-	if (!is(s, RK_KEY_RANCHER_VALUES_FILE))
+	if (!*path)
 		return 0;
-	if (rk_file_read(str(s, RK_KEY_RANCHER_VALUES_FILE), STEP_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "RANCHER_VALUES_FILE");
-	rk_doc_source(d, str(s, RK_KEY_RANCHER_VALUES_FILE));
-	if (rk_yaml_parse(d, text.s, text.len, &values, err) < 0)
-		return rk_err_wrap(err, "RANCHER_VALUES_FILE");
+	rk_doc_source(b->d, path);
+	if (rk_file_read(path, STEP_FILE_MAX, &text, b->err) < 0 ||
+		rk_yaml_parse(b->d, text.s, text.len, &values, b->err) < 0)
+		return rk_err_wrap(b->err, "RANCHER_VALUES_FILE");
 	if (!values || values->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "RANCHER_VALUES_FILE: %s is not a map of values",
-			str(s, RK_KEY_RANCHER_VALUES_FILE));
-	if (merge_features(d, values, set, err) < 0)
+		return rk_err_set(
+			b->err, RK_FAIL, "RANCHER_VALUES_FILE: %s is not a map of values", path);
+	if (merge_features(b, values, set) < 0)
 		return -1;
 	if (has_value(values, "bootstrapPassword")) {
-		rk_err_set(err, RK_CONFLICT, "RANCHER_VALUES_FILE sets bootstrapPassword");
-		return rk_err_hint(err, "use the setting BOOTSTRAP_PW, which keeps it in a Secret");
+		rk_err_set(b->err, RK_CONFLICT, "RANCHER_VALUES_FILE sets bootstrapPassword");
+		return rk_err_hint(
+			b->err, "use the setting BOOTSTRAP_PW, which keeps it in a Secret");
 	}
 	rk_each (v, set)
 		if (has_value(values, v->key)) {
-			rk_err_set(err, RK_CONFLICT,
+			rk_err_set(b->err, RK_CONFLICT,
 				"RANCHER_VALUES_FILE sets %s, which rk3k sets to %s", v->key,
 				rk_str_loose(v));
-			return rk_err_hint(err, "remove it from %s; the settings decide about it",
-				str(s, RK_KEY_RANCHER_VALUES_FILE));
+			return rk_err_hint(
+				b->err, "remove it from %s; the settings decide about it", path);
 		}
 	rk_yaml_write(values, false, &out);
-	rk_set_str(d, rk_map_at(d, chart, "spec", NULL), "valuesContent", out.s);
+	rk_set_str(b->d, rk_map_at(b->d, chart, "spec", NULL), "valuesContent", out.s);
 	return 0;
 }
 
-int step_rancher(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_rancher(struct rk_step_build *b)
 {
-	struct rk_val *p = step_params(d, s, "version", str(s, RK_KEY_RANCHER_VERSION), "chart",
-		chart_name(s, RK_KEY_RANCHER_REPO, "rancher"), "hostname", rk_settings_primary(s),
-		"tlsSource", str(s, RK_KEY_TLS_SOURCE), NULL);
+	const struct rk_settings *s = b->s;
 	const char *registry = str(s, RK_KEY_PRIVATE_REGISTRY);
-	struct rk_val *chart, *set;
+	struct rk_val *set,
+		*chart = step_fill(b, "rancher", "version", str(s, RK_KEY_RANCHER_VERSION), "chart",
+			chart_name(s, RK_KEY_RANCHER_REPO, "rancher"), "hostname",
+			rk_settings_primary(s), "tlsSource", str(s, RK_KEY_TLS_SOURCE), "#replicas",
+			rk_settings_servers(s), NULL);
 
-	rk_set_int(d, p, "replicas", rk_settings_servers(s));
-	if (step_fill(d, "rancher", p, out, &chart, err) < 0)
+	if (!chart)
 		return -1;
-	chart_source(d, s, RK_KEY_RANCHER_REPO, chart);
-	set = rk_map_at(d, chart, "spec", "set", NULL);
+	set = chart_source(b, RK_KEY_RANCHER_REPO, chart);
 	if (*registry)
-		rk_set_str(d, set, "systemDefaultRegistry",
-			rk_doc_printf(d, "%s/docker.io", registry));
+		rk_set_str(b->d, set, "systemDefaultRegistry",
+			rk_doc_printf(b->d, "%s/docker.io", registry));
 	if (rk_steps_anchor(s) != RK_KEY_COUNT)
-		rk_set_str(d, set, "privateCA", "true");
+		rk_set_str(b->d, set, "privateCA", "true");
 	if (rk_streq(str(s, RK_KEY_TLS_SOURCE), "letsEncrypt")) {
-		rk_set_str(d, set, "letsEncrypt.email", str(s, RK_KEY_ACME_EMAIL));
-		rk_set_str(d, set, "letsEncrypt.environment", str(s, RK_KEY_ACME_ENVIRONMENT));
-		rk_set_str(d, set, "letsEncrypt.ingress.class", str(s, RK_KEY_ACME_CLASS));
+		rk_set_str(b->d, set, "letsEncrypt.email", str(s, RK_KEY_ACME_EMAIL));
+		rk_set_str(b->d, set, "letsEncrypt.environment", str(s, RK_KEY_ACME_ENVIRONMENT));
+		rk_set_str(b->d, set, "letsEncrypt.ingress.class", str(s, RK_KEY_ACME_CLASS));
 	}
 	if (rk_setting_yes(s, RK_KEY_FLEET))
 		rk_remove(rk_mut(rk_get(set, "features", NULL)));
-	return further_values(d, s, chart, set, err);
+	return put_values_file(b, chart, set);
 }
 
-int step_rancher_ha(
-	struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_rancher_ha(struct rk_step_build *b)
 {
-	struct rk_val *p = step_params(d, s, NULL), *obj;
-
-	rk_set_int(d, p, "minAvailable", rk_settings_servers(s) - 1);
-	if (step_fill(d, "rancher-pdb", p, out, &obj, err) < 0)
-		return -1;
-	return step_fill(d, "rancher-strategy", rk_map(d), out, &obj, err);
+	return step_fill(b, "rancher-ha", "#minAvailable", rk_settings_servers(b->s) - 1, NULL)
+		       ? 0
+		       : -1;
 }
 
-bool step_several_hosts(const struct rk_settings *s)
+bool step_has_more_hosts(const struct rk_settings *s)
 {
 	return strchr(str(s, RK_KEY_HOSTNAMES), ',') != NULL;
 }
 
-/* rancher-a-b-example-com; with a hash when that is too long or would be two hosts' name. */
+/* rancher-a-b-example-com; with a hash when that is too long or would be the name for two hosts. */
 static const char *ingress_name(struct rk_doc *d, const struct rk_strv *hosts, size_t i)
 {
 	char *name = rk_doc_printf(d, "rancher-%s", hosts->v[i]);
@@ -428,12 +396,11 @@ static const char *ingress_name(struct rk_doc *d, const struct rk_strv *hosts, s
 	for (char *p = name; *p; p++)
 		*p = *p == '.' ? '-' : *p;
 	for (size_t j = 1; j < hosts->n; j++) {
-		size_t n = strlen(hosts->v[j]);
-		bool same = j != i && n == strlen(name) - 8;
+		char *other = rk_doc_strndup(d, hosts->v[j], strlen(hosts->v[j]));
 
-		for (size_t c = 0; same && c < n; c++)
-			same = name[8 + c] == (hosts->v[j][c] == '.' ? '-' : hosts->v[j][c]);
-		taken |= same;
+		for (char *p = other; *p; p++)
+			*p = *p == '.' ? '-' : *p;
+		taken |= j != i && rk_streq(other, name + strlen("rancher-"));
 	}
 	if (!taken)
 		return name;
@@ -441,22 +408,19 @@ static const char *ingress_name(struct rk_doc *d, const struct rk_strv *hosts, s
 	return rk_doc_printf(d, "%.50s-%.10s", name, hash);
 }
 
-int step_fqdn(struct rk_doc *d, const struct rk_settings *s, struct rk_val *out, struct rk_err *err)
+int step_fqdn(struct rk_step_build *b)
 {
-	const char *secret = rk_settings_tls_source_secret(s);
+	const char *secret = rk_settings_tls_source_secret(b->s);
 	struct rk_strv hosts = {0};
-	struct rk_val *obj;
-	int ret = 0;
+	bool ok = true;
 
 	/* The chart's certificate carries the primary name alone; its issuer signs one for all. */
-	if (!step_has_secret_tls(s) && put_certificate(d, s, secret, "rancher", out, err) < 0)
+	if (!step_has_secret_tls(b->s) && put_certificate(b, secret, "rancher") < 0)
 		return -1;
-	rk_settings_hosts(s, &hosts);
-	for (size_t i = 1; i < hosts.n && ret == 0; i++)
-		ret = step_fill(d, "extra-ingress",
-			step_params(d, s, "name", ingress_name(d, &hosts, i), "host", hosts.v[i],
-				"secret", secret, NULL),
-			out, &obj, err);
+	rk_settings_hosts(b->s, &hosts);
+	for (size_t i = 1; i < hosts.n && ok; i++)
+		ok = step_fill(b, "extra-ingress", "name", ingress_name(b->d, &hosts, i), "host",
+			hosts.v[i], "secret", secret, NULL);
 	rk_strv_release(&hosts);
-	return ret;
+	return ok ? 0 : -1;
 }

@@ -134,7 +134,7 @@ static int gone(const struct await *w, bool deleting, struct rk_err *err)
 	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s %s while waiting for %s",
 		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
 		deleting ? "is being deleted" : "was deleted",
-		w->step->noun ? w->step->noun(w->a->settings) : w->step->name);
+		w->step->noun ? w->step->noun(w->a->settings) : w->row->name);
 	return rk_err_hint(err, "create it again with: kubectl rk3k deploy%s", rk_here_settings());
 }
 
@@ -257,7 +257,7 @@ static int enter(struct await *w, struct rk_err *err)
 
 static const char *noun_of(const struct await *w)
 {
-	return w->step->noun ? w->step->noun(w->a->settings) : w->step->name;
+	return w->step->noun ? w->step->noun(w->a->settings) : w->row->name;
 }
 
 static int time_is_up(struct await *w, struct rk_err *err)
@@ -354,35 +354,18 @@ static void release(struct await *w)
 	rk_buf_release(&w->ca);
 }
 
-static const struct step *find_step(const char *name)
+void await_title(const struct await_run *a, const struct rk_step *step, struct rk_buf *out)
 {
-	const struct step *s = await_table;
+	const struct step *s = &await_table[step->await];
 
-	while (s->name && strcmp(s->name, name) != 0)
-		s++;
-	return s->name ? s : NULL;
+	rk_buf_puts(out, s->noun ? s->noun(a->settings) : step->name);
 }
 
-static int no_step(const char *name, struct rk_err *err)
-{
-	rk_auto_buf b = RK_BUF_INIT;
-
-	for (const struct step *s = await_table; s->name; s++)
-		rk_buf_addf(&b, "%s%s", b.len ? ", " : "", s->name);
-	return rk_err_set(
-		err, RK_USAGE, "there is no step called %s to wait for; there are %s", name, b.s);
-}
-
-void await_title(const struct await_run *a, const char *step, struct rk_buf *out)
-{
-	const struct step *s = find_step(step);
-
-	rk_buf_puts(out, s && s->noun ? s->noun(a->settings) : step);
-}
-
-int await_run(const struct await_run *a, const char *step, struct rk_err *err)
+int await_run(const struct await_run *a, const struct rk_step *step, struct rk_err *err)
 {
 	struct await w = {.a = a,
+		.row = step,
+		.step = &await_table[step->await],
 		.told = RK_BUF_INIT,
 		.log_cause = RK_BUF_INIT,
 		.log_line = RK_BUF_INIT,
@@ -394,11 +377,8 @@ int await_run(const struct await_run *a, const char *step, struct rk_err *err)
 	int64_t ms;
 	int r;
 
-	w.step = find_step(step);
-	if (!w.step)
-		return no_step(step, err);
 	report_init(&w.last);
-	ms = a->timeout_ms >= 0 ? a->timeout_ms : w.step->limit_s(a->settings) * 1000;
+	ms = a->timeout_ms >= 0 ? a->timeout_ms : rk_step_limit_ms(step, a->settings);
 	w.began = rk_now_ms();
 	w.deadline = w.began + ms;
 	r = run(&w, err);

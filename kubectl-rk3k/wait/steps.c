@@ -13,23 +13,6 @@
 #define PENDING_S      600   /* a change that a controller may still have to act on */
 #define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
 
-const struct rk_await_step await_steps[] = {
-	{"controller", "the k3k controller runs"},
-	{"teardown", "nothing is left of a virtual cluster that is being deleted; one that is not "
-		     "is refused"},
-	{"clusters",
-		"the servers of all virtual clusters run as the current k3k controller has set "
-		"them up; those that never ran are not waited for"},
-	{"cluster",
-		"the virtual cluster is Ready, its servers run, its API answers and takes charts"},
-	{"cert-manager", "cert-manager is installed and runs"},
-	{"issuer", "the CA issuer is ready"},
-	{"rancher", "Rancher is installed and runs"},
-	{"certificate", "Rancher's certificate has been issued"},
-	{"url", "https://HOST/ping answers under a verified certificate, for every host name"},
-	{0},
-};
-
 static const char *ns_of(const struct await *w)
 {
 	return rk_settings_ns(w->a->settings);
@@ -53,12 +36,6 @@ static const char *controller_noun(const struct rk_settings *s)
 {
 	(void)s;
 	return "the k3k controller";
-}
-
-static int64_t controller_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 240;
 }
 
 static void controller_start(struct await *w)
@@ -133,11 +110,6 @@ static const char *cluster_noun(const struct rk_settings *s)
 	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s),
 		rk_settings_cluster(s));
 	return noun;
-}
-
-static int64_t cluster_limit(const struct rk_settings *s)
-{
-	return rk_settings_servers(s) > 1 ? 660 : 360;
 }
 
 static void cluster_start(struct await *w)
@@ -530,12 +502,6 @@ static const char *clusters_noun(const struct rk_settings *s)
 	return "the servers of all virtual clusters";
 }
 
-static int64_t clusters_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 660;
-}
-
 static void clusters_start(struct await *w)
 {
 	await_mirror(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
@@ -643,12 +609,6 @@ static const char *teardown_noun(const struct rk_settings *s)
 	snprintf(noun, sizeof(noun), "the end of virtual cluster %s/%s", rk_settings_ns(s),
 		rk_settings_cluster(s));
 	return noun;
-}
-
-static int64_t teardown_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 300;
 }
 
 static void teardown_start(struct await *w)
@@ -764,18 +724,6 @@ static enum verdict chart_judge(struct await *w, const char *chart, const char *
 	return WAITING;
 }
 
-static const char *cert_manager_noun(const struct rk_settings *s)
-{
-	(void)s;
-	return "cert-manager";
-}
-
-static int64_t cert_manager_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 900;
-}
-
 static void cert_manager_start(struct await *w)
 {
 	chart_start(w, "cert-manager", "cert-manager");
@@ -795,12 +743,6 @@ static const char *rancher_noun(const struct rk_settings *s)
 	return "Rancher";
 }
 
-static int64_t rancher_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 1050;
-}
-
 static void rancher_start(struct await *w)
 {
 	chart_start(w, "rancher", RK_CATTLE_NS);
@@ -814,12 +756,6 @@ static enum verdict rancher_judge(struct await *w, struct report *r)
 }
 
 /* --- issuer and certificate --- */
-
-static int64_t issuer_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 120;
-}
 
 static const char *issuer_noun(const struct rk_settings *s)
 {
@@ -855,11 +791,6 @@ static const struct rk_res res_request = {
 	"cert-manager.io/v1", "CertificateRequest", "certificaterequests", true};
 static const struct rk_res res_challenge = {
 	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
-
-static int64_t certificate_limit(const struct rk_settings *s)
-{
-	return rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt") ? 600 : 180;
-}
 
 static const char *certificate_noun(const struct rk_settings *s)
 {
@@ -972,18 +903,14 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	return WAITING;
 }
 
-const struct step await_table[] = {
-	{"controller", false, controller_noun, controller_limit, controller_start,
-		controller_judge},
-	{"teardown", false, teardown_noun, teardown_limit, teardown_start, teardown_judge},
-	{"clusters", false, clusters_noun, clusters_limit, clusters_start, clusters_judge},
-	{"cluster", false, cluster_noun, cluster_limit, cluster_start, cluster_judge},
-	{"cert-manager", true, cert_manager_noun, cert_manager_limit, cert_manager_start,
-		cert_manager_judge},
-	{"issuer", true, issuer_noun, issuer_limit, issuer_start, issuer_judge},
-	{"rancher", true, rancher_noun, rancher_limit, rancher_start, rancher_judge},
-	{"certificate", true, certificate_noun, certificate_limit, certificate_start,
-		certificate_judge},
-	{"url", true, await_url_noun, await_url_limit, await_url_start, await_url_judge},
-	{0},
+const struct step await_table[RK_AWAIT_COUNT] = {
+	[RK_AWAIT_CONTROLLER] = {false, controller_noun, controller_start, controller_judge},
+	[RK_AWAIT_TEARDOWN] = {false, teardown_noun, teardown_start, teardown_judge},
+	[RK_AWAIT_CLUSTERS] = {false, clusters_noun, clusters_start, clusters_judge},
+	[RK_AWAIT_CLUSTER] = {false, cluster_noun, cluster_start, cluster_judge},
+	[RK_AWAIT_CERT_MANAGER] = {true, NULL, cert_manager_start, cert_manager_judge},
+	[RK_AWAIT_ISSUER] = {true, issuer_noun, issuer_start, issuer_judge},
+	[RK_AWAIT_RANCHER] = {true, rancher_noun, rancher_start, rancher_judge},
+	[RK_AWAIT_CERTIFICATE] = {true, certificate_noun, certificate_start, certificate_judge},
+	[RK_AWAIT_URL] = {true, await_url_noun, await_url_start, await_url_judge},
 };

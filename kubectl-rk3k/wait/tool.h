@@ -11,6 +11,7 @@
 #include "watch/watch.h"
 #include "k3k/k3k.h"
 #include "settings/settings.h"
+#include "steps/steps.h"
 
 struct await_run {
 	struct rk_kube *host;
@@ -26,19 +27,13 @@ struct await_run {
 	void *arg;
 };
 
-struct rk_await_step {
-	const char *name;
-	const char *summary;
-};
-extern const struct rk_await_step await_steps[]; /* ended by a NULL name */
-
-/* Wait. title (may be NULL) gets "virtual cluster ns/name" for messages. Errors: RK_USAGE (no such
- * step), RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
+/* Wait. title (may be NULL) gets "virtual cluster ns/name" for messages. Errors: RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
  * exist, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or nothing could be seen),
  * 128+n on a signal. */
-int await_run(const struct await_run *a, const char *step, struct rk_err *err) RK_MUST_USE;
+int await_run(
+	const struct await_run *a, const struct rk_step *step, struct rk_err *err) RK_MUST_USE;
 /* What a step waits for, in words for messages, appended to out. */
-void await_title(const struct await_run *a, const char *step, struct rk_buf *out);
+void await_title(const struct await_run *a, const struct rk_step *step, struct rk_buf *out);
 
 /* Between the engine that waits and its steps. */
 
@@ -57,6 +52,7 @@ struct report {
 
 struct await {
 	const struct await_run *a;
+	const struct rk_step *row;
 	const struct step *step;
 	struct rk_loop *loop;
 	struct rk_vcluster virtual;	  /* of steps that look inside */
@@ -85,10 +81,8 @@ struct await {
 };
 
 struct step {
-	const char *name;
 	bool virt;
 	const char *(*noun)(const struct rk_settings *s); /* NULL: the name is enough */
-	int64_t (*limit_s)(const struct rk_settings *s);
 	void (*start)(struct await *w);
 	enum verdict (*judge)(struct await *w, struct report *r);
 };
@@ -103,11 +97,10 @@ void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, con
 /* Look again although nothing changed. */
 void await_soon(struct await *w, int64_t ms);
 
-extern const struct step await_table[];
+extern const struct step await_table[RK_AWAIT_COUNT]; /* by enum rk_await */
 
 /* await-url.c */
 const char *await_url_noun(const struct rk_settings *s);
-int64_t await_url_limit(const struct rk_settings *s);
 void await_url_start(struct await *w);
 enum verdict await_url_judge(struct await *w, struct report *r);
 

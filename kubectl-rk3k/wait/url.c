@@ -21,12 +21,6 @@ const char *await_url_noun(const struct rk_settings *s)
 	return noun;
 }
 
-int64_t await_url_limit(const struct rk_settings *s)
-{
-	(void)s;
-	return 300;
-}
-
 void await_url_start(struct await *w)
 {
 	await_extra(w, w->a->host, &RK_INGRESS, rk_settings_ns(w->a->settings), NULL, NULL);

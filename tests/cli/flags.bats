@@ -104,7 +104,7 @@ config_tells() {
 		names contxt|"contxt" is none of: cluster, context (ctx), namespace (ns); did you mean context?
 	EOF
 	run -2 "$RK3K_BIN/rk3k-render" clsuter <<<"$("$RK3K_BIN/rk3k-config" -q --set HOSTNAME=a.example.com)"
-	assert_output 'rk3k-render: no step is called clsuter; did you mean cluster?'
+	assert_output 'rk3k-render: unknown step "clsuter"; did you mean cluster?'
 }
 
 @test "shell tools: each has the flags that all have, and no other's" {

@@ -56,7 +56,7 @@ obj() { # STEP KIND NAME FILTER
 }
 
 steps() {
-	"$bin/rk3k-render" --steps -c doc.json
+	"$bin/rk3k-render" --steps -c doc.json | cut -f1
 }
 
 # Compare all steps with tests/golden/NAME.yaml; certificates are cut out, versions are the table's.
@@ -106,17 +106,22 @@ harbor=(PRIVATE_REGISTRY=harbor.example.com HELM_REPO_USER=testuser HELM_REPO_PA
 @test "render: steps are those that this configuration needs, in order" {
 	conf
 	run -0 steps
-	assert_output 'namespace host
+	assert_output 'controller host
+namespace host
 cluster host
 bootstrap virtual
 cert-manager virtual
 rancher virtual
-ingress host'
+cert-sync host
+ingress host
+kubeconfig host
+url host'
 	conf SERVER_COUNT=3 HOSTNAMES=rancher.example.com,b.example.com "${harbor[@]}" \
 		"TLS_CERT_PATH=$PKI/leaf.pem" "TLS_KEY_PATH=$PKI/leaf.key" \
 		RANCHER_REPO=oci://harbor.example.com/rancher
 	run -0 steps
-	assert_output 'namespace host
+	assert_output 'controller host
+namespace host
 registry host
 cluster host
 pdb host
@@ -127,7 +132,13 @@ issuer virtual
 rancher virtual
 rancher-ha virtual
 fqdn virtual
-ingress host'
+cert-sync host
+ingress host
+kubeconfig host
+url host'
+	run -0 cut -f2 <("$bin/rk3k-render" --steps -c doc.json)
+	assert_line --index 0 'k3k controller 1.0.2'
+	assert_line --index 15 'https://rancher.example.com'
 }
 
 @test "render: a name for the API adds the step passthrough, a separate tool" {

@@ -191,7 +191,7 @@ controller_runs() {
 		assert_failure 2
 	done
 	await clsuter
-	assert_regex "$stderr" 'clsuter is neither TYPE/NAME nor a step; did you mean cluster\?'
+	assert_regex "$stderr" 'unknown step "clsuter"; did you mean cluster\?'
 }
 
 @test "wait: no right to watch: looks now and then; no right at all: exit 5" {
