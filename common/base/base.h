@@ -54,8 +54,6 @@ static inline bool rk_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-bool rk_suffix(const char *s, const char *suffix);
-
 /* Allocation that never fails: out of memory ends the process with one line and exit 1,
  * as in git and util-linux; nothing in rk3k can go on usefully without memory. */
 void *rk_malloc(size_t n);
@@ -71,23 +69,11 @@ void rk_wipe(void *p, size_t n);
 /* Free a string that held a secret: wipes strlen(s) bytes first. NULL is fine. */
 void rk_free_secret(char *s);
 
-/* The one strict number parser: takes the whole of s as a decimal in [min, max].
- * Returns false, leaving *out alone, for anything else (blanks, sign without digits, overflow). */
-bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
-
-/* Whether the n bytes of s are a label (RFC 1123, as names of namespaces have to be), and whether s is
- * a subdomain: labels with dots between, as names of most other objects have to be. */
-bool rk_label_ok(const char *s, size_t n);
-bool rk_subdomain_ok(const char *s);
-
 /* Functions that must not be called; there is always one with a bound or a clear result. */
 #undef sprintf /* a macro of glibc's, with clang and _FORTIFY_SOURCE */
 #undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime ctime \
 	asctime mktemp tmpnam gets atoi atol system popen
-
-/* Milliseconds of the monotonic clock. */
-int64_t rk_now_ms(void);
 
 /* A list of strings: v is NULL or NULL-terminated with n entries. The strings are not copied. */
 struct rk_strv {
@@ -96,6 +82,7 @@ struct rk_strv {
 };
 void rk_strv_add(struct rk_strv *v, const char *s);
 void rk_strv_release(struct rk_strv *v); /* the list, not the strings */
+bool rk_strv_has(const struct rk_strv *v, const char *s);
 
 /* "0.1.0" */
 extern const char rk_version[];
@@ -202,8 +189,6 @@ void rk_err_clear(struct rk_err *err);
  * hold NUL themselves; b->len counts. A cap keeps a server from filling memory through a
  * callback. A secret buffer wipes what it drops, when it grows and when it is released. */
 
-struct rk_err;
-
 struct rk_buf {
 	char *s;
 	size_t len;
@@ -249,6 +234,50 @@ void rk_buf_grow(struct rk_buf *b, size_t n);
 /* Hand the string over: the caller frees it (rk_free_secret for a secret one); b is empty. */
 char *rk_buf_detach(struct rk_buf *b);
 
+static inline void rk_cleanup_buf_(struct rk_buf *b)
+{
+	rk_buf_release(b);
+}
+#define rk_auto_buf __attribute__((cleanup(rk_cleanup_buf_))) struct rk_buf
+
+/* --- text --- */
+
+bool rk_suffix(const char *s, const char *suffix);
+/* ASCII letters to lower case, in place. Returns s. */
+char *rk_lower(char *s);
+
+/* The one strict number parser: takes the whole of s as a decimal in [min, max].
+ * Returns false, leaving *out alone, for anything else (blanks, sign without digits, overflow). */
+bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
+
+/* Whether the n bytes of s are a label (RFC 1123, as names of namespaces have to be), and whether s is
+ * a subdomain: labels with dots between, as names of most other objects have to be. */
+bool rk_label_ok(const char *s, size_t n);
+bool rk_subdomain_ok(const char *s);
+
+/* The next item of a list behind separators and its length; NULL at the end, or when s is NULL. seps has
+ * every character that separates, as ", \t". Empty items are left out. */
+const char *rk_item(const char *s, const char *seps, size_t *n);
+#define rk_each_item(it, n, list, seps)                            \
+	for (const char *it = rk_item((list), (seps), &(n)); (it); \
+		(it) = rk_item((it) + (n), (seps), &(n)))
+/* Whether a comma-separated list has the item. */
+bool rk_listed(const char *list, const char *item);
+
+/* The first three numbers of a version ("1.1.0", "v1.1.0-rc2"; missing ones are 0). false: not a version,
+ * or NULL. */
+bool rk_version_parse(const char *v, int64_t out[3]);
+/* -1, 0 or 1 by these numbers; what is not a version counts as 0.0.0. */
+int rk_version_cmp(const char *a, const char *b);
+/* Whether version v is major.minor or newer. */
+bool rk_version_at_least(const char *v, int64_t major, int64_t minor);
+
+/* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
+const char *rk_nearest(const char *word, const char *const *names);
+
+/* n hex digits (at most 8) as a number; false for anything else. */
+bool rk_hex(const char *s, size_t n, uint32_t *out);
+
 /* Base64 (RFC 4648, with padding). Decoding skips blanks and line breaks and refuses all else; spare
  * bits at the end are ignored, as in Go. */
 void rk_base64(struct rk_buf *out, const void *p, size_t n);
@@ -261,17 +290,19 @@ size_t rk_utf8_put(char *o, uint32_t c);
 /* Whether a character could deceive a reader: C1 controls, line separators, and what turns the
  * direction of writing (Unicode's bidi controls). Not the ASCII controls. */
 bool rk_deceptive(uint32_t cp);
+/* s made fit for a terminal: control characters as ^X, bidi controls and invalid UTF-8 as U+FFFD.
+ * A line break becomes what nl says. */
+void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
 
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void rk_urlencode(struct rk_buf *out, const char *s);
 
-static inline void rk_cleanup_buf_(struct rk_buf *b)
-{
-	rk_buf_release(b);
-}
-#define rk_auto_buf __attribute__((cleanup(rk_cleanup_buf_))) struct rk_buf
+/* --- clocks and times --- */
 
-/* --- times --- */
+/* Milliseconds of the monotonic clock. */
+int64_t rk_now_ms(void);
+/* Sleep; false when a signal ended it. */
+bool rk_sleep_ms(int64_t ms);
 
 /* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
 void rk_age(int64_t seconds, char out[16]);
@@ -285,7 +316,44 @@ bool rk_parse_duration(const char *s, int64_t *ms);
  * is kept or valid, where people count in days. */
 bool rk_parse_life(const char *s, int64_t *ms);
 
-/* Whether version v ("1.1.0", "v1.1.0-rc2") is major.minor or newer. */
-bool rk_version_at_least(const char *v, int64_t major, int64_t minor);
+/* --- addresses --- */
+
+/* 4 or 6 when s is an IP address (without brackets), else 0. */
+int rk_is_ip(const char *s);
+bool rk_is_loopback(const char *host);
+
+/* A URL in its parts, as libcurl reads it. Scheme and host are in lower case, an IPv6 address has no
+ * brackets; the port is the scheme's usual one (http 80, else 443) when none is given; a path begins
+ * with a slash. What may be missing is NULL then. */
+struct rk_url {
+	char *scheme, *host, *path, *query, *fragment, *user, *password;
+	int64_t port;
+};
+/* scheme: that of a text which has none, as "host:6443"; NULL: it must have one. NULL, or what is wrong
+ * with it ("has no host"); then *out is empty. */
+const char *rk_url_parse(struct rk_url *out, const char *text, const char *scheme);
+void rk_url_release(struct rk_url *u);
+#define rk_auto_url __attribute__((cleanup(rk_url_release))) struct rk_url
+/* "host", "host:8443", "[fd00::1]:8443": without the usual port. The caller frees. */
+char *rk_url_host(const struct rk_url *u);
+/* "https://host:8443/path": without the usual port and slashes at the end. The caller frees. */
+char *rk_url_base(const struct rk_url *u);
+/* "host:port" with brackets round an IPv6 address; port 0: none. The caller frees. */
+char *rk_url_authority(const char *host, int64_t port);
+/* Whether two URLs, or two of host and host:port, are of the same host and port. */
+bool rk_url_same_host(const char *a, const char *b);
+
+/* A network in CIDR notation. */
+struct rk_net {
+	int family; /* 4 or 6 */
+	int bits;
+	unsigned char a[16];
+};
+/* Read "10.42.0.0/16"; NULL, or what is wrong with it. */
+const char *rk_net_parse(const char *text, struct rk_net *n);
+/* The networks of a comma list, at most max. Returns their number. */
+size_t rk_net_list(const char *list, struct rk_net *out, size_t max);
+/* Whether two networks (or comma lists of them) share an address. */
+bool rk_cidr_overlap(const char *a, const char *b);
 
 #endif

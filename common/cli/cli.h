@@ -223,8 +223,6 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out);
 void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
 	struct rk_strv *ask_for);
 
-/* The name nearest to a mistyped word, or NULL when none is near. names ends with NULL. */
-const char *rk_nearest(const char *word, const char *const *names);
 /* The error (RK_USAGE) for an unknown flag "--name[=value]": it suggests the nearest of names, or explains
  * why the flag is not supported. Returns -1. */
 int rk_unknown_flag(const char *word, const char *const *names, struct rk_err *err);

@@ -48,34 +48,6 @@ bool rk_out_marked(void)
 	return out.marked;
 }
 
-/* --- text made harmless --- */
-
-void rk_printable(struct rk_buf *b, const char *s, size_t n, const char *nl)
-{
-	static const char replacement[] = "\357\277\275";
-
-	while (n) {
-		uint32_t cp = 0;
-		size_t len = rk_utf8(s, n, &cp);
-
-		if (!len || rk_deceptive(cp)) {
-			rk_buf_puts(b, replacement);
-			len = len ? len : 1;
-		} else if (cp == '\n') {
-			rk_buf_puts(b, nl);
-		} else if (cp == '\t') {
-			rk_buf_putc(b, ' ');
-		} else if (cp < 0x20 || cp == 0x7f) {
-			rk_buf_putc(b, '^');
-			rk_buf_putc(b, (char)(cp ^ 0x40));
-		} else {
-			rk_buf_put(b, s, len);
-		}
-		s += len;
-		n -= len;
-	}
-}
-
 /* --- stdout --- */
 
 /* The reader of the pipe has seen enough: end as any filter does. */

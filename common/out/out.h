@@ -54,10 +54,6 @@ void rk_out_error(const struct rk_err *err);
 /* Columns of the terminal on fd (COLUMNS first); 0 when it is none. */
 size_t rk_out_width(int fd);
 
-/* s made fit for a terminal: control characters as ^X, bidi controls and invalid UTF-8 as U+FFFD.
- * A line break becomes what nl says. */
-void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
-
 /* Append s with "***" for what looks like a secret: the password of a URL, a value of
  * "...password=" and similar, of a JSON member so named, of an Authorization header. */
 void rk_mask(struct rk_buf *out, const char *s, size_t n);

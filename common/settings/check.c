@@ -197,7 +197,7 @@ static void cross_networks(struct check *c)
 	const char *cluster = rk_setting(c->s, RK_KEY_CLUSTER_CIDR);
 	const char *service = rk_setting(c->s, RK_KEY_SERVICE_CIDR);
 	struct rk_net pods[2], services[2];
-	size_t n = rk_net_list(cluster, pods), m = rk_net_list(service, services);
+	size_t n = rk_net_list(cluster, pods, 2), m = rk_net_list(service, services, 2);
 
 	if (n != m || (n && pods[0].family != services[0].family))
 		rk_problem_add(c->p, true, "SERVICE_CIDR",

@@ -37,16 +37,4 @@ int rk_settings_take_doc(struct rk_settings *s, const char *path, const struct r
 /* Set without asking for the rank: for normalised values. */
 void rk_settings_replace(struct rk_settings *s, enum rk_key k, const char *value);
 
-struct rk_net {
-	int family;
-	int bits;
-	unsigned char a[16];
-};
-
-/* Read "10.42.0.0/16"; NULL, or what is wrong with it. */
-const char *rk_net_parse(const char *text, struct rk_net *n);
-
-/* The networks of a checked comma list, at most two. Returns their number. */
-size_t rk_net_list(const char *list, struct rk_net out[2]);
-
 #endif

@@ -257,8 +257,6 @@ const char *rk_settings_ns(const struct rk_settings *s);
 const char *rk_settings_cluster(const struct rk_settings *s);
 /* Secret in cattle-system whose certificate covers all host names. */
 const char *rk_settings_tls_source_secret(const struct rk_settings *s);
-/* Whether two networks (or comma lists of them) share an address. */
-bool rk_cidr_overlap(const char *a, const char *b);
 /* Credentials and the private CA go to the hosts the user named and to no other: those of
  * HELM_REPO_HOSTS and PRIVATE_REGISTRY; when both are unset, those of chart addresses that he set
  * and that are not a known public host. */

@@ -435,7 +435,7 @@ static void check_sources(struct check *c, const char *v)
  * /64 for each node, and IPv6 into at most 2^16 of them (nodeipam, cidrset). */
 static const char *size_trouble(enum rk_key k, const struct rk_net *n)
 {
-	bool v4 = n->family == AF_INET;
+	bool v4 = n->family == 4;
 	int host_bits = (v4 ? 32 : 128) - n->bits;
 
 	if (k == RK_KEY_SERVICE_CIDR && host_bits > 20)
