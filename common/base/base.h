@@ -255,12 +255,12 @@ bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 bool rk_label_ok(const char *s, size_t n);
 bool rk_subdomain_ok(const char *s);
 
-/* The next item of a list behind separators and its length; NULL at the end, or when s is NULL. seps has
- * every character that separates, as ", \t". Empty items are left out. */
-const char *rk_item(const char *s, const char *seps, size_t *n);
-#define rk_each_item(it, n, list, seps)                            \
-	for (const char *it = rk_item((list), (seps), &(n)); (it); \
-		(it) = rk_item((it) + (n), (seps), &(n)))
+/* The next item of a list and its length; NULL at the end, or when s is NULL. separators are all characters
+ * that separate, as ", \t". Empty items are left out. */
+const char *rk_item(const char *s, const char *separators, size_t *n);
+#define rk_each_item(it, n, list, separators)                            \
+	for (const char *it = rk_item((list), (separators), &(n)); (it); \
+		(it) = rk_item((it) + (n), (separators), &(n)))
 /* Whether a comma-separated list has the item. */
 bool rk_listed(const char *list, const char *item);
 
@@ -319,8 +319,8 @@ bool rk_parse_life(const char *s, int64_t *ms);
 /* --- addresses --- */
 
 /* 4 or 6 when s is an IP address (without brackets), else 0. */
-int rk_is_ip(const char *s);
-bool rk_is_loopback(const char *host);
+int rk_ip_family(const char *s);
+bool rk_ip_is_loopback(const char *host);
 
 /* A URL in its parts, as libcurl reads it. Scheme and host are in lower case, an IPv6 address has no
  * brackets; the port is the scheme's usual one (http 80, else 443) when none is given; a path begins

@@ -5,14 +5,14 @@
 
 #include "base/base.h"
 
-int rk_is_ip(const char *s)
+int rk_ip_family(const char *s)
 {
 	unsigned char a[16];
 
 	return inet_pton(AF_INET, s, a) == 1 ? 4 : inet_pton(AF_INET6, s, a) == 1 ? 6 : 0;
 }
 
-bool rk_is_loopback(const char *host)
+bool rk_ip_is_loopback(const char *host)
 {
 	unsigned char a[16];
 

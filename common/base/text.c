@@ -44,12 +44,12 @@ bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out)
 
 /* --- lists --- */
 
-const char *rk_item(const char *s, const char *seps, size_t *n)
+const char *rk_item(const char *s, const char *separators, size_t *n)
 {
 	if (!s)
 		return NULL;
-	s += strspn(s, seps);
-	*n = strcspn(s, seps);
+	s += strspn(s, separators);
+	*n = strcspn(s, separators);
 	return *n ? s : NULL;
 }
 

@@ -63,8 +63,7 @@ const char *rk_url_parse(struct rk_url *out, const char *text, const char *schem
 	if (rest && rest[3] == '/') /* libcurl would look for the host behind it */
 		return "has no host";
 	if (!rest)
-		full = rk_asprintf(
-			rk_is_ip(text) == 6 ? "%s://[%s]" : "%s://%s", scheme, text);
+		full = rk_asprintf(rk_ip_family(text) == 6 ? "%s://[%s]" : "%s://%s", scheme, text);
 	u = curl_url();
 	if (!u)
 		abort();

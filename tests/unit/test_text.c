@@ -107,12 +107,12 @@ static void addresses(void **state RK_UNUSED)
 
 	assert_string_equal(a, "[fd00::1]:6443");
 	assert_string_equal(b, "h");
-	assert_int_equal(rk_is_ip("10.0.0.1"), 4);
-	assert_int_equal(rk_is_ip("fd00::1"), 6);
-	assert_int_equal(rk_is_ip("[fd00::1]"), 0);
-	assert_int_equal(rk_is_ip("10.0.0.1x"), 0);
-	assert_true(rk_is_loopback("LocalHost") && rk_is_loopback("127.8.8.8"));
-	assert_true(rk_is_loopback("::1") && !rk_is_loopback("128.0.0.1"));
+	assert_int_equal(rk_ip_family("10.0.0.1"), 4);
+	assert_int_equal(rk_ip_family("fd00::1"), 6);
+	assert_int_equal(rk_ip_family("[fd00::1]"), 0);
+	assert_int_equal(rk_ip_family("10.0.0.1x"), 0);
+	assert_true(rk_ip_is_loopback("LocalHost") && rk_ip_is_loopback("127.8.8.8"));
+	assert_true(rk_ip_is_loopback("::1") && !rk_ip_is_loopback("128.0.0.1"));
 }
 
 int main(void)
