@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What an answer with a good status must be before it is believed: JSON, of the kind that was asked
- * for, about the object that was asked for. A proxy's login page, another API or a server that
- * answers {} to everything would else read as "not found", "unchanged" or "all there".
+/* What an answer with a good status must be before it is used: JSON, of the kind and about the object
+ * that was requested. A proxy's login page, another API or a server that answers {} to everything
+ * would otherwise read as "not found", "unchanged" or "complete".
  * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ */
 #include "internal.h"
 
@@ -25,9 +25,9 @@ int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const 
 	return rk_err_reason(err, RK_REASON_UNEXPECTED);
 }
 
-static const char *text(const struct rk_val *v)
+static const char *member(const struct rk_val *v, const char *key)
 {
-	const char *s = rk_str(v);
+	const char *s = v ? rk_str(rk_member(v, key, strlen(key))) : NULL;
 
 	return s ? s : "";
 }
@@ -39,32 +39,14 @@ int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char
 
 	if (!v || v->kind != RK_MAP)
 		return rk_kube_unexpected(a, err, "it is not a JSON object");
-	av = text(rk_member(v, "apiVersion", 10));
-	k = text(rk_member(v, "kind", 4));
+	av = member(v, "apiVersion");
+	k = member(v, "kind");
 	if (strcmp(av, api_version) == 0 && strcmp(k, kind) == 0)
 		return 0;
 	if (!*k)
 		return rk_kube_unexpected(a, err, "it has no kind; expected %s", kind);
 	return rk_kube_unexpected(
 		a, err, "its kind is %.60s %.60s; expected %s %s", av, k, api_version, kind);
-}
-
-/* Name and namespace are those asked for; without a name to compare with there is one, where an object
- * has to have one. */
-static int check_meta(const struct rk_kube_about *a, const struct rk_val *v, bool named,
-	const char *of, struct rk_err *err)
-{
-	const struct rk_val *m = rk_member(v, "metadata", 8);
-	const char *name = text(m ? rk_member(m, "name", 4) : NULL);
-	const char *ns = text(m ? rk_member(m, "namespace", 9) : NULL);
-
-	if (a->name ? strcmp(name, a->name) != 0 : named && !*name)
-		return rk_kube_unexpected(
-			a, err, *name ? "%s has the name \"%.100s\"" : "%s has no name", of, name);
-	if (named && a->res->namespaced && (a->ns ? strcmp(ns, a->ns) != 0 : !*ns))
-		return rk_kube_unexpected(a, err,
-			*ns ? "%s has the namespace \"%.100s\"" : "%s has no namespace", of, ns);
-	return 0;
 }
 
 static int check_kind(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
@@ -74,76 +56,71 @@ static int check_kind(const struct rk_kube_about *a, const struct rk_val *v, str
 	return rk_kube_is(a, v, a->res->api_version, a->res->kind, err);
 }
 
-static int check_item(const struct rk_kube_about *a, const struct rk_val *it, struct rk_err *err)
+/* Name and namespace are those asked for; without a name to compare with it must have one. */
+static int check_meta(
+	const struct rk_kube_about *a, const struct rk_val *v, const char *of, struct rk_err *err)
 {
-	if (it->kind != RK_MAP)
-		return rk_kube_unexpected(a, err, "its items are not objects");
-	if ((rk_member(it, "kind", 4) || rk_member(it, "apiVersion", 10)) &&
-		check_kind(a, it, err) < 0)
-		return -1;
-	return check_meta(a, it, true, "an item", err);
-}
+	const struct rk_val *m = rk_member(v, "metadata", 8);
+	const char *name = member(m, "name"), *ns = member(m, "namespace");
 
-/* Other kinds than ours may have any listKind that their CRD names. */
-static int check_list_kind(
-	const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
-{
-	const char *k = text(rk_member(v, "kind", 4));
-	rk_auto_free char *want =
-		rk_asprintf("%sList", a->metadata_only ? META_KIND : a->res->kind);
-	size_t n = strlen(k);
-
-	if (!a->metadata_only && !rk_res_find(a->res->api_version, a->res->kind) && n > 4 &&
-		strcmp(k + n - 4, "List") == 0)
-		return rk_kube_is(a, v, a->res->api_version, k, err);
-	return rk_kube_is(a, v, a->metadata_only ? META_VERSION : a->res->api_version, want, err);
+	if (a->name ? strcmp(name, a->name) != 0 : !*name)
+		return rk_kube_unexpected(
+			a, err, *name ? "%s has the name \"%.100s\"" : "%s has no name", of, name);
+	if (a->res->namespaced && (a->ns ? strcmp(ns, a->ns) != 0 : !*ns))
+		return rk_kube_unexpected(a, err,
+			*ns ? "%s has the namespace \"%.100s\"" : "%s has no namespace", of, ns);
+	return 0;
 }
 
 static int check_list(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
 {
 	const struct rk_val *items = rk_member(v, "items", 5);
+	const char *kind = a->metadata_only ? META_KIND : a->res->kind;
+	rk_auto_free char *want = rk_asprintf("%sList", kind);
+	const char *has = member(v, "kind");
 
-	if (check_list_kind(a, v, err) < 0)
+	/* a kind that is not built in has the listKind that its CRD names */
+	if (!a->metadata_only && !rk_res_find(a->res->api_version, kind) && strlen(has) > 4 &&
+		rk_suffix(has, "List")) {
+		free(want);
+		want = rk_strdup(has);
+	}
+	if (rk_kube_is(a, v, a->metadata_only ? META_VERSION : a->res->api_version, want, err) < 0)
 		return -1;
 	if (!items || (items->kind != RK_SEQ && items->kind != RK_NULL))
 		return rk_kube_unexpected(a, err, "it has no list of items");
-	rk_each (it, items)
-		if (check_item(a, it, err) < 0)
+	rk_each (it, items) {
+		if (it->kind != RK_MAP)
+			return rk_kube_unexpected(a, err, "its items are not objects");
+		if ((rk_member(it, "kind", 4) || rk_member(it, "apiVersion", 10)) &&
+			check_kind(a, it, err) < 0)
 			return -1;
-	return 0;
-}
-
-/* A Status that names another object is not an answer to our request. */
-static int check_deleted(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
-{
-	const char *name = rk_get_str(v, "details", "name", NULL);
-
-	if (!rk_streq(text(rk_member(v, "kind", 4)), "Status"))
-		return check_kind(a, v, err) < 0 ? -1 : check_meta(a, v, true, "it", err);
-	if (rk_kube_is(a, v, "v1", "Status", err) < 0)
-		return -1;
-	if (!rk_streq(rk_get_str(v, "status", NULL), "Success"))
-		return rk_kube_unexpected(a, err, "a Status that does not report success");
-	if (name && a->name && strcmp(name, a->name) != 0)
-		return rk_kube_unexpected(a, err, "it is about \"%.100s\"", name);
+		if (check_meta(a, it, "an item", err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
 int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
 {
-	switch (a->form) {
-	case RK_FORM_ANY:
+	if (a->form == RK_FORM_ANY)
 		return 0;
-	case RK_FORM_LIST:
+	if (a->form == RK_FORM_LIST)
 		return check_list(a, v, err);
-	case RK_FORM_DELETED:
-		return check_deleted(a, v, err);
-	case RK_FORM_REVIEW:
-		return check_kind(a, v, err);
-	case RK_FORM_OBJECT:
-		break;
+	if (a->form == RK_FORM_DELETED && rk_streq(member(v, "kind"), "Status")) {
+		const char *name = rk_get_str(v, "details", "name", NULL);
+
+		if (rk_kube_is(a, v, "v1", "Status", err) < 0)
+			return -1;
+		if (!rk_streq(rk_get_str(v, "status", NULL), "Success"))
+			return rk_kube_unexpected(a, err, "a Status that does not report success");
+		if (name && a->name && strcmp(name, a->name) != 0)
+			return rk_kube_unexpected(a, err, "it is about \"%.100s\"", name);
+		return 0;
 	}
-	return check_kind(a, v, err) < 0 ? -1 : check_meta(a, v, true, "it", err);
+	if (check_kind(a, v, err) < 0)
+		return -1;
+	return a->form == RK_FORM_REVIEW ? 0 : check_meta(a, v, "it", err);
 }
 
 int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,

@@ -11,8 +11,6 @@
 #define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
 #define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
 
-void (*rk_kube_warning)(const char *text);
-
 /* --- dry runs --- */
 
 static enum rk_dry dry_mode;
@@ -36,50 +34,29 @@ static bool is_review(const char *path)
 	       rk_prefix(path, "/apis/authentication.k8s.io/");
 }
 
-static bool is_read(const struct rk_http_req *req)
-{
-	const char *method = req->method ? req->method : req->body ? "POST" : "GET";
-
-	return rk_streq(method, "GET") || rk_streq(method, "HEAD") ||
-	       (rk_streq(method, "POST") && is_review(req->path));
-}
-
-/* DeleteOptions in the body make the server ignore the query. */
-static bool body_is_dry(const struct rk_http_req *req)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *v = NULL;
-
-	return rk_json_parse(d, req->body, req->body_len, &v, NULL) == 0 &&
-	       rk_streq(rk_str(rk_at(rk_get(v, "dryRun", NULL), 0)), "All");
-}
-
-static bool query_is_dry(const char *path)
-{
-	static const char want[] = "dryRun=All";
-	const char *p = strchr(path, '?');
-
-	while (p) {
-		size_t n = strcspn(++p, "&");
-
-		if (n == sizeof(want) - 1 && !strncmp(p, want, n))
-			return true;
-		p = strchr(p, '&');
-	}
-	return false;
-}
-
-/* The last word before a request leaves: what a caller forgot is not sent. */
+/* The last check before a request leaves: what a caller forgot to mark is not sent. */
 static bool may_send(const void *arg, const struct rk_http_req *req)
 {
 	const struct rk_kube *k = arg;
+	const char *method = req->method ? req->method : req->body ? "POST" : "GET";
 
-	if (k->dry == RK_DRY_NONE || is_read(req))
+	if (k->dry == RK_DRY_NONE || rk_streq(method, "GET") || rk_streq(method, "HEAD") ||
+		(rk_streq(method, "POST") && is_review(req->path)))
 		return true;
 	if (k->dry == RK_DRY_CLIENT)
 		return false;
-	return rk_streq(req->method, "DELETE") && req->body_len ? body_is_dry(req)
-								: query_is_dry(req->path);
+	if (rk_streq(method, "DELETE") && req->body_len) {
+		/* DeleteOptions in the body make the server ignore the query */
+		rk_auto_doc *d = rk_doc_new(false);
+		struct rk_val *v = NULL;
+
+		return rk_json_parse(d, req->body, req->body_len, &v, NULL) == 0 &&
+		       rk_streq(rk_str(rk_at(rk_get(v, "dryRun", NULL), 0)), "All");
+	}
+	for (const char *p = strchr(req->path, '?'); p; p = strchr(p + 1, '&'))
+		if (rk_prefix(p + 1, "dryRun=All") && (!p[11] || p[11] == '&'))
+			return true;
+	return false;
 }
 
 void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path)
@@ -90,71 +67,44 @@ void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path)
 
 /* --- opening --- */
 
-static void print_warning(const char *text)
-{
-	rk_warn("%s", text);
-}
-
-/* Where the server's warnings and -v go unless the tool has set them. */
-static void set_hooks(void)
-{
-	if (!rk_kube_warning)
-		rk_kube_warning = print_warning;
-	if (!rk_http_trace && rk_verbosity() > 0)
-		rk_http_trace = rk_debug_line;
-}
-
-/* As client-go: what a name in a request path may not be. */
-static bool is_path_segment(const char *s)
-{
-	return strcmp(s, ".") != 0 && strcmp(s, "..") != 0 && !strpbrk(s, "/%");
-}
-
-static int finish_open(struct rk_kube **out, struct rk_kube *k, struct rk_err *err)
-{
-	set_hooks();
-	if (k->target.ns && !is_path_segment(k->target.ns)) {
-		rk_err_set(err, RK_USAGE, "invalid namespace \"%.100s\"", k->target.ns);
-		goto fail;
-	}
-	k->ns = rk_strdup(k->target.ns && *k->target.ns ? k->target.ns : "default");
-	k->token_read_ms = rk_now_ms();
-	k->dry = dry_mode;
-	k->target.conf.may_send = may_send;
-	k->target.conf.may_send_arg = k;
-	if (k->target.exec && rk_target_exec(&k->target, &k->creds_until, err) < 0)
-		goto fail;
-	if (k->target.auth_provider && rk_target_provider(&k->target, err) < 0)
-		goto fail;
-	if (k->target.exec) {
-		k->target.conf.bearer = k->target.token;
-		k->target.conf.cert = k->target.cert.len ? k->target.cert.s : NULL;
-		k->target.conf.cert_len = k->target.cert.len;
-		k->target.conf.key = k->target.key.len ? k->target.key.s : NULL;
-		k->target.conf.key_len = k->target.key.len;
-	}
-	if (rk_http_new(&k->http, &k->target.conf, err) < 0)
-		goto fail;
-	*out = k;
-	return 0;
-fail:
-	rk_kube_free(k);
-	return -1;
-}
-
 static int open_config(struct rk_kube **out, struct rk_kubeconfig *kc,
 	const struct rk_kube_flags *flags, struct rk_err *err)
 {
 	static const struct rk_kube_flags none;
-	struct rk_kube *k = rk_calloc(1, sizeof(*k));
-	int r = rk_kubeconfig_resolve(kc, flags ? flags : &none, &k->target, err);
+	rk_auto_kube *k = rk_calloc(1, sizeof(*k));
+	struct rk_target *t = &k->target;
+	int r = rk_kubeconfig_resolve(kc, flags ? flags : &none, t, err);
 
 	rk_kubeconfig_free(kc);
 	if (r < 0) {
-		free(k);
+		free(rk_steal(&k)); /* there is no target to release */
 		return -1;
 	}
-	return finish_open(out, k, err);
+	if (!rk_http_trace && rk_verbosity() > 0)
+		rk_http_trace = rk_debug_line;
+	/* as client-go: what a name in a request path may not be */
+	if (t->ns && (!strcmp(t->ns, ".") || !strcmp(t->ns, "..") || strpbrk(t->ns, "/%")))
+		return rk_err_set(err, RK_USAGE, "invalid namespace \"%.100s\"", t->ns);
+	k->ns = rk_strdup(t->ns && *t->ns ? t->ns : "default");
+	k->token_read_ms = rk_now_ms();
+	k->dry = dry_mode;
+	t->conf.may_send = may_send;
+	t->conf.may_send_arg = k;
+	if (t->exec && rk_target_exec(t, &k->creds_until, err) < 0)
+		return -1;
+	if (t->auth_provider && rk_target_provider(t, err) < 0)
+		return -1;
+	if (t->exec) {
+		t->conf.bearer = t->token;
+		t->conf.cert = t->cert.len ? t->cert.s : NULL;
+		t->conf.cert_len = t->cert.len;
+		t->conf.key = t->key.len ? t->key.s : NULL;
+		t->conf.key_len = t->key.len;
+	}
+	if (rk_http_new(&k->http, &t->conf, err) < 0)
+		return -1;
+	*out = rk_steal(&k);
+	return 0;
 }
 
 int rk_kube_open(struct rk_kube **out, const struct rk_kube_flags *flags, struct rk_err *err)
@@ -241,26 +191,20 @@ static int run_plugin(struct rk_kube *k, struct rk_err *err)
 	return 1;
 }
 
-static bool blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 /* Read the token file; 1 when it holds another token than before. An unreadable or empty file
  * keeps the last good value, as client-go does. */
 static int read_token(struct rk_kube *k)
 {
+	static const char blank[] = " \n\r\t";
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
 	char *s;
 
 	k->token_read_ms = rk_now_ms();
 	if (rk_file_read(k->target.token_file, 1 << 20, &b, NULL) < 0)
 		return 0;
-	while (b.len && blank(b.s[b.len - 1]))
+	while (b.len && strchr(blank, b.s[b.len - 1]))
 		b.s[--b.len] = '\0';
-	s = b.s;
-	while (blank(*s))
-		s++;
+	s = b.s + strspn(b.s, blank);
 	if (!*s || rk_streq(k->target.token, s))
 		return 0;
 	rk_free_secret(k->target.token);
@@ -289,33 +233,25 @@ int rk_kube_renew(struct rk_kube *k, struct rk_err *err)
 
 /* --- requests --- */
 
-/* Each text once in a process: remembered by its hash, the texts themselves are not kept. */
-static void warn_once(const char *line, size_t n)
+/* The server's warnings, each text once in a process: remembered by its hash. */
+static void print_warnings(const struct rk_http_res *res)
 {
-	static uint64_t seen[64];
-	static size_t nseen;
-	rk_auto_free char *text = NULL;
-	uint64_t h = 1469598103934665603ULL;
+	static uint64_t printed[64];
+	static size_t n;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)line[i]) * 1099511628211ULL;
-	for (size_t i = 0; i < nseen; i++)
-		if (seen[i] == h)
-			return;
-	if (nseen < RK_COUNT(seen))
-		seen[nseen++] = h;
-	text = rk_strndup(line, n);
-	rk_kube_warning(text);
-}
+	for (const char *p = res->warnings.s, *end; (end = strchr(p, '\n')); p = end + 1) {
+		uint64_t hash = 1469598103934665603ULL;
+		size_t i;
 
-static void warn_all(const struct rk_http_res *res)
-{
-	const char *p = res->warnings.s, *nl;
-
-	while (rk_kube_warning && (nl = strchr(p, '\n'))) {
-		if (nl > p)
-			warn_once(p, (size_t)(nl - p));
-		p = nl + 1;
+		for (const char *c = p; c < end; c++)
+			hash = (hash ^ (unsigned char)*c) * 1099511628211ULL;
+		for (i = 0; i < n && printed[i] != hash; i++)
+			;
+		if (i < n || end == p)
+			continue;
+		if (n < RK_COUNT(printed))
+			printed[n++] = hash;
+		rk_warn("%.*s", (int)(end - p), p);
 	}
 }
 
@@ -346,24 +282,22 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 	}
 }
 
-/* Slashes and percent signs of a name are encoded in the path, and servers decode them before they
- * look where the path leads. */
+/* Slashes and percent signs of a name are encoded in the path; servers decode them before routing. */
 int rk_kube_check_path(const char *what, const char *path, struct rk_err *err)
 {
 	const char *end = path + strcspn(path, "?");
 
 	for (const char *p = path; p < end;) {
 		size_t n = strcspn(++p, "/?");
-		bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
+		bool bad = n == 0 ? p < end : n <= 2 && strspn(p, ".") >= n;
 
 		for (size_t i = 0; i + 2 < n; i++)
-			dots = dots || strncasecmp(p + i, "%2f", 3) == 0 ||
-			       strncmp(p + i, "%25", 3) == 0;
-		if (dots || (n == 0 && p < end))
+			bad = bad || strncasecmp(p + i, "%2f", 3) == 0 ||
+			      strncmp(p + i, "%25", 3) == 0;
+		if (bad)
 			return rk_err_set(err, RK_FAIL,
 				"%s: invalid name, namespace or apiVersion: \"%.*s\" cannot be "
-				"part "
-				"of a request path",
+				"part of a request path",
 				what, n > 100 ? 100 : (int)n, p);
 		p += n;
 	}
@@ -374,28 +308,22 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 	struct rk_http_res *res, struct rk_err *err)
 {
 	struct rk_err own = RK_ERR_INIT;
+	int renewed = 0;
 
 	if (!err)
 		err = &own;
 	res->body.secret = true;
 	if (rk_kube_check_path(a->what, req->path, err) < 0)
 		return -1;
-	if (rk_kube_fresh(k, err) < 0)
+	if (rk_kube_fresh(k, err) < 0 || do_patiently(k, req, res, err) < 0)
 		return rk_err_wrap(err, "%s", a->what);
-	if (do_patiently(k, req, res, err) < 0)
+	if (res->status == 401)
+		renewed = rk_kube_renew(k, err);
+	if (renewed > 0)
+		res_again(res);
+	if (renewed < 0 || (renewed > 0 && do_patiently(k, req, res, err) < 0))
 		return rk_err_wrap(err, "%s", a->what);
-	if (res->status == 401) {
-		int r = rk_kube_renew(k, err);
-
-		if (r < 0)
-			return rk_err_wrap(err, "%s", a->what);
-		if (r > 0) {
-			res_again(res);
-			if (do_patiently(k, req, res, err) < 0)
-				return rk_err_wrap(err, "%s", a->what);
-		}
-	}
-	warn_all(res);
+	print_warnings(res);
 	return 0;
 }
 
@@ -409,19 +337,26 @@ int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct 
 	return 0;
 }
 
+int rk_kube_ask(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+
+	if (rk_kube_call(k, req, a, &res, err) < 0)
+		return -1;
+	return rk_kube_parse(d, a, &res, out, err);
+}
+
 int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err)
 {
-	rk_auto_buf what = RK_BUF_INIT;
-	struct rk_kube_about a = {.kube = k};
-	const char *query = strchr(req->path, '?');
-
-	rk_buf_addf(&what, "%s %.*s",
+	rk_auto_free char *what = rk_asprintf("%s %.*s",
 		req->method ? req->method
 		: req->body ? "POST"
 			    : "GET",
-		query ? (int)(query - req->path) : (int)strlen(req->path), req->path);
-	a.what = what.s;
+		(int)strcspn(req->path, "?"), req->path);
+	struct rk_kube_about a = {.what = what, .kube = k};
+
 	return rk_kube_call(k, req, &a, res, err);
 }
 
@@ -434,7 +369,22 @@ void rk_query_add(struct rk_buf *path, const char *name, const char *value)
 
 /* --- single objects --- */
 
-/* Path, label and the rest of what every request for one object needs. */
+void rk_kube_about(struct rk_kube_about *a, const struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const char *name, struct rk_buf *what)
+{
+	rk_buf_reset(what);
+	rk_res_label(r, ns, name, what);
+	*a = (struct rk_kube_about){.what = what->s,
+		.kube = k,
+		.api_version = r->api_version,
+		.secret = !strcmp(r->kind, RK_SECRET.kind),
+		.form = name ? RK_FORM_OBJECT : RK_FORM_LIST,
+		.res = r,
+		.ns = r->namespaced ? ns : NULL,
+		.name = name};
+}
+
+/* What every request for one object needs. */
 struct one {
 	struct rk_buf path, what;
 	struct rk_kube_about about;
@@ -446,37 +396,28 @@ static void one_release(struct one *o)
 	rk_buf_release(&o->what);
 }
 #define auto_one __attribute__((cleanup(one_release))) struct one
+#define ONE_INIT                                         \
+	{                                                \
+		.path = RK_BUF_INIT, .what = RK_BUF_INIT \
+	}
 
 static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name)
 {
 	ns = rk_kube_ns_for(k, r, ns);
-	*o = (struct one){.path = RK_BUF_INIT, .what = RK_BUF_INIT};
 	rk_res_path(r, ns, name, &o->path);
-	rk_res_label(r, ns, name, &o->what);
-	o->about = (struct rk_kube_about){.what = o->what.s,
-		.kube = k,
-		.api_version = r->api_version,
-		.secret = !strcmp(r->kind, "Secret"),
-		.form = RK_FORM_OBJECT,
-		.res = r,
-		.ns = ns,
-		.name = name};
+	rk_kube_about(&o->about, k, r, ns, name, &o->what);
 }
 
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_http_req req = {.retry = true};
-	auto_one o;
+	auto_one o = ONE_INIT;
 
 	*out = NULL;
 	one_init(&o, k, r, ns, name);
-	req.path = o.path.s;
-	if (rk_kube_call(k, &req, &o.about, &res, err) < 0)
-		return -1;
-	return rk_kube_parse(d, &o.about, &res, out, err);
+	return rk_kube_ask(
+		k, &(struct rk_http_req){.path = o.path.s, .retry = true}, &o.about, d, out, err);
 }
 
 int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
@@ -493,95 +434,77 @@ int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, cons
 	return -1;
 }
 
-/* Send v as the body; the answer's object goes to result when wanted, and is checked anyhow. */
-static int send_val(struct rk_kube *k, struct rk_http_req *req, const struct rk_kube_about *a,
+/* Send v to o as the body; the answer's object is checked, and goes to result when it is not NULL. */
+static int send_val(struct rk_kube *k, const char *method, const char *type, const struct one *o,
 	const struct rk_val *v, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
 {
 	rk_auto_buf body = RK_BUF_INIT_SECRET;
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_doc *own = NULL;
 	struct rk_val *unused;
+	struct rk_http_req req = {
+		.method = method, .path = o->path.s, .content_type = type, .retry = true};
 
 	rk_json_write(v, RK_JSON_COMPACT, &body);
-	req->body = body.s;
-	req->body_len = body.len;
-	if (rk_kube_call(k, req, a, &res, err) < 0)
-		return -1;
-	if (result)
-		return rk_kube_parse(d, a, &res, result, err);
-	d = own = rk_doc_new(a->secret);
-	return rk_kube_parse(d, a, &res, &unused, err);
+	req.body = body.s;
+	req.body_len = body.len;
+	if (!result)
+		d = own = rk_doc_new(o->about.secret);
+	return rk_kube_ask(k, &req, &o->about, d, result ? result : &unused, err);
 }
 
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
 	struct rk_err *err)
 {
-	struct rk_http_req req = {.method = "PATCH",
-		.retry = true,
-		.content_type = type ? type : "application/merge-patch+json"};
 	struct rk_val *was;
-	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
+	auto_one o = ONE_INIT;
 
 	if (k->dry == RK_DRY_CLIENT)
 		return rk_kube_get(k, r, ns, name, d, result ? result : &was, err);
 	one_init(&o, k, r, ns, name);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
 	rk_kube_add_dry(k, &o.path);
-	req.path = o.path.s;
-	return send_val(k, &req, &o.about, patch, d, result, err);
-}
-
-/* What would become of a POST that is not sent. */
-static int create_nothing(struct rk_kube *k, const struct rk_res *r, const struct rk_val *obj,
-	const struct one *o, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
-{
-	const char *name = rk_get_str(obj, "metadata", "name", NULL);
-	struct rk_val *there = NULL;
-
-	if (name && rk_kube_find(k, r, rk_get_str(obj, "metadata", "namespace", NULL), name, d,
-			    &there, err) < 0)
-		return -1;
-	if (there) {
-		rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o->what.s,
-			rk_kube_server(k));
-		rk_err_reason(err, RK_REASON_EXISTS);
-		err->http = 409;
-		return -1;
-	}
-	if (result)
-		*result = rk_copy(d, obj);
-	return 0;
+	return send_val(k, "PATCH", type ? type : "application/merge-patch+json", &o, patch, d,
+		result, err);
 }
 
 int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d,
 	struct rk_val **result, struct rk_err *err)
 {
-	struct rk_http_req req = {
-		.method = "POST", .content_type = "application/json", .retry = true};
 	const struct rk_res *r;
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
-	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
-	const char *av, *kind, *name;
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+	struct rk_val *existing = NULL;
+	auto_one o = ONE_INIT;
+	const char *av, *kind;
 
 	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
 		rk_need_str(obj, &kind, err, "kind", NULL) < 0 ||
 		rk_kube_res(k, av, kind, &r, err) < 0)
 		return -1;
-	one_init(&o, k, r, ns, NULL);
-	rk_buf_reset(&o.what);
-	name = rk_get_str(obj, "metadata", "name", NULL);
-	rk_res_label(r, rk_kube_ns_for(k, r, ns), name, &o.what);
-	o.about.what = o.what.s;
-	o.about.name = name;
-	if (!name && !rk_get(obj, "metadata", "generateName", NULL))
-		o.about.form = RK_FORM_REVIEW;
-	if (k->dry == RK_DRY_CLIENT && !is_review(o.path.s))
-		return create_nothing(k, r, obj, &o, d, result, err);
-	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
-	rk_kube_add_dry(k, &o.path);
-	req.path = o.path.s;
-	return send_val(k, &req, &o.about, obj, d, result, err);
+	ns = rk_kube_ns_for(k, r, ns);
+	rk_res_path(r, ns, NULL, &o.path);
+	rk_kube_about(&o.about, k, r, ns, name, &o.what);
+	o.about.form = name || rk_get(obj, "metadata", "generateName", NULL) ? RK_FORM_OBJECT
+									     : RK_FORM_REVIEW;
+	if (k->dry != RK_DRY_CLIENT || is_review(o.path.s)) {
+		rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
+		rk_kube_add_dry(k, &o.path);
+		return send_val(k, "POST", "application/json", &o, obj, d, result, err);
+	}
+	if (name && rk_kube_find(k, r, ns, name, d, &existing, err) < 0)
+		return -1;
+	if (existing) {
+		rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o.what.s,
+			rk_kube_server(k));
+		rk_err_reason(err, RK_REASON_EXISTS);
+		if (err)
+			err->http = 409;
+		return -1;
+	}
+	if (result)
+		*result = rk_copy(d, obj);
+	return 0;
 }
 
 static struct rk_val *delete_body(
@@ -600,56 +523,46 @@ static struct rk_val *delete_body(
 		rk_set_str(
 			d, rk_map_at(d, v, "preconditions", NULL), "resourceVersion", o->version);
 	if (k->dry == RK_DRY_SERVER) {
-		struct rk_val *dry = rk_seq(d);
-
-		rk_append_str(d, dry, "All");
-		rk_set(d, v, "dryRun", dry);
+		rk_set(d, v, "dryRun", rk_seq(d));
+		rk_append_str(d, rk_mut(rk_get(v, "dryRun", NULL)), "All");
 	}
 	return v;
-}
-
-/* What would become of a DELETE that is not sent. */
-static int delete_nothing(struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const struct rk_delete_opts *o, enum rk_outcome *outcome,
-	struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(!strcmp(r->kind, "Secret"));
-	struct rk_val *there;
-
-	if (rk_kube_find(k, r, ns, name, d, &there, err) < 0)
-		return -1;
-	if (there && o && o->uid && !rk_streq(o->uid, rk_get_str(there, "metadata", "uid", NULL)))
-		return rk_err_set(err, RK_CONFLICT, "%s %s on %s: another object has that name now",
-			r->kind, name, rk_kube_server(k));
-	if (outcome)
-		*outcome = there ? RK_DELETED : RK_ABSENT;
-	return 0;
 }
 
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	const struct rk_delete_opts *opts, enum rk_outcome *outcome, struct rk_err *err)
 {
 	static const struct rk_delete_opts usual = {.grace = -1};
-	struct rk_http_req req = {
-		.method = "DELETE", .content_type = "application/json", .retry = true};
-	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_doc *d = rk_doc_new(!strcmp(r->kind, RK_SECRET.kind));
+	enum rk_outcome unused;
 	struct rk_err e = RK_ERR_INIT;
-	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
+	auto_one o = ONE_INIT;
 
-	if (k->dry == RK_DRY_CLIENT)
-		return delete_nothing(k, r, ns, name, opts, outcome, err);
+	opts = opts ? opts : &usual;
+	outcome = outcome ? outcome : &unused;
+	*outcome = RK_DELETED;
+	if (k->dry == RK_DRY_CLIENT) {
+		struct rk_val *obj;
+
+		if (rk_kube_find(k, r, ns, name, d, &obj, err) < 0)
+			return -1;
+		if (!obj)
+			*outcome = RK_ABSENT;
+		else if (opts->uid &&
+			 !rk_streq(opts->uid, rk_get_str(obj, "metadata", "uid", NULL)))
+			return rk_err_set(err, RK_CONFLICT,
+				"%s %s on %s: another object has that name now", r->kind, name,
+				rk_kube_server(k));
+		return 0;
+	}
 	one_init(&o, k, r, ns, name);
 	rk_kube_add_dry(k, &o.path); /* the body is what counts, the audit log has only this */
 	o.about.form = RK_FORM_DELETED;
-	req.path = o.path.s;
-	if (outcome)
-		*outcome = RK_DELETED;
-	if (send_val(k, &req, &o.about, delete_body(k, d, opts ? opts : &usual), NULL, NULL, &e) ==
-		0)
+	if (send_val(k, "DELETE", "application/json", &o, delete_body(k, d, opts), NULL, NULL,
+		    &e) == 0)
 		return 0;
 	if (e.code == RK_NOTFOUND && e.http == 404) {
-		if (outcome)
-			*outcome = RK_ABSENT;
+		*outcome = RK_ABSENT;
 		return 0;
 	}
 	if (err)
@@ -663,7 +576,7 @@ int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_http_req req = {.accept = "*/*", .max = 4 << 20};
 	char n[16];
-	auto_one o;
+	auto_one o = ONE_INIT;
 
 	one_init(&o, k, &RK_POD, ns, pod);
 	rk_buf_puts(&o.path, "/log");

@@ -36,6 +36,9 @@ int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct 
 /* The same; a status >= 400 is an error. */
 int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
+/* The same, and the answer parsed and checked. */
+int rk_kube_ask(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
+	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* The parameter by which the server changes nothing, for a write in a server dry run. */
 void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path);
 

@@ -162,9 +162,6 @@ int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http
 int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
 	bool previous, int lines, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
-/* Gets the Warning headers of the server, each text once. NULL: rk_warn. */
-extern void (*rk_kube_warning)(const char *text);
-
 /* Port-forward to a pod over a WebSocket: listens on 127.0.0.1, one connection to the pod for each
  * client, served by a child process until rk_forward_stop or the parent's end. */
 struct rk_forward;
@@ -298,6 +295,11 @@ struct rk_kube_about {
 	const char *ns;		  /* NULL: any */
 	const char *name;	  /* NULL: any */
 };
+
+/* Fill a for an object, or for a list when name is NULL; the label is written to what, which must live
+ * as long as a. */
+void rk_kube_about(struct rk_kube_about *a, const struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const char *name, struct rk_buf *what);
 
 /* "unexpected answer from SERVER for WHAT: why", reason Unexpected. Returns -1. */
 int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const char *fmt, ...)

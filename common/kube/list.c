@@ -76,77 +76,41 @@ bool rk_list_bound(struct rk_list_bound *b, const struct rk_list_opts *o, const 
 
 struct pages {
 	struct rk_kube *k;
-	const struct rk_res *r;
-	const char *ns;
 	const struct rk_list_opts *o;
 	struct rk_kube_about about;
 	struct rk_buf token;
-	char *version; /* 64 bytes, or NULL */
-	bool renewed;  /* the token ran out once */
+	bool renewed; /* the token expired once */
 	struct rk_list_bound bound;
 };
 
-/* A 410 carries a token with which the list goes on from the next key, as of now. The version
- * of the first page stays: a watch from there tells what changed under the list. */
-static int expired(struct pages *p, const struct rk_http_res *res, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *st = NULL;
-	const char *token;
-
-	if (!p->token.len || p->renewed ||
-		rk_json_parse(d, res->body.s, res->body.len, &st, NULL) < 0)
-		return rk_kube_status(&p->about, res, err);
-	token = rk_get_str(st, "metadata", "continue", NULL);
-	if (!token || !*token)
-		return rk_kube_status(&p->about, res, err);
-	p->renewed = true;
-	rk_buf_reset(&p->token);
-	rk_buf_puts(&p->token, token);
-	return 0;
-}
-
 static int read_page(struct pages *p, struct rk_doc *d, struct rk_val **page, struct rk_err *err)
 {
-	rk_auto_buf path = RK_BUF_INIT;
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_http_req req = {.retry = true, .max = PAGE_MAX, .accept = rk_list_accept(p->o)};
+	for (;;) {
+		rk_auto_buf path = RK_BUF_INIT;
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		struct rk_http_req req = {
+			.retry = true, .max = PAGE_MAX, .accept = rk_list_accept(p->o)};
+		struct rk_val *st = NULL;
+		const char *token;
 
-	rk_list_path(p->r, p->ns, p->o, p->token.s, &path);
-	req.path = path.s;
-	if (rk_kube_send(p->k, &req, &p->about, &res, err) < 0)
-		return -1;
-	if (res.status == 410) {
-		if (expired(p, &res, err) < 0)
+		rk_list_path(p->about.res, p->about.ns, p->o, p->token.s, &path);
+		req.path = path.s;
+		if (rk_kube_send(p->k, &req, &p->about, &res, err) < 0)
 			return -1;
-		return read_page(p, d, page, err);
+		if (res.status < 300)
+			return rk_kube_parse(d, &p->about, &res, page, err);
+		/* A 410 carries a token with which the list goes on from the next key, as of now. The
+		 * version of the first page stays: a watch from there sees what changed meanwhile. */
+		if (res.status != 410 || !p->token.len || p->renewed ||
+			rk_json_parse(d, res.body.s, res.body.len, &st, NULL) < 0)
+			return rk_kube_status(&p->about, &res, err);
+		token = rk_get_str(st, "metadata", "continue", NULL);
+		if (!token || !*token)
+			return rk_kube_status(&p->about, &res, err);
+		p->renewed = true;
+		rk_buf_reset(&p->token);
+		rk_buf_puts(&p->token, token);
 	}
-	if (res.status >= 300)
-		return rk_kube_status(&p->about, &res, err);
-	return rk_kube_parse(d, &p->about, &res, page, err);
-}
-
-/* The page's items to each; its continue token and version to p. */
-static int take_page(struct pages *p, struct rk_doc *d, const struct rk_val *page,
-	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
-	struct rk_err *err)
-{
-	const char *token = rk_get_str(page, "metadata", "continue", NULL);
-	const char *version = rk_get_str(page, "metadata", "resourceVersion", NULL);
-	char why[200];
-
-	if (!rk_list_bound(&p->bound, p->o, page, &p->token, why, sizeof(why)))
-		return rk_kube_unexpected(&p->about, err, "%s", why);
-	if (p->version && !p->version[0] && version)
-		snprintf(p->version, 64, "%s", version);
-	rk_each (it, rk_get(page, "items", NULL)) {
-		rk_list_complete(d, p->r, it);
-		if (each(arg, it, err) < 0)
-			return -1;
-	}
-	rk_buf_reset(&p->token);
-	rk_buf_puts(&p->token, token ? token : "");
-	return 0;
 }
 
 int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
@@ -155,33 +119,40 @@ int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	char *version, struct rk_err *err)
 {
 	rk_auto_buf what = RK_BUF_INIT;
-	bool secret = !strcmp(r->kind, "Secret");
-	struct pages p = {
-		.k = k, .r = r, .ns = ns, .o = o, .token = RK_BUF_INIT, .version = version};
+	struct pages p = {.k = k, .o = o, .token = RK_BUF_INIT};
 	int ret = 0;
 
-	rk_res_label(r, ns, NULL, &what);
-	p.about = (struct rk_kube_about){.what = what.s,
-		.kube = k,
-		.api_version = r->api_version,
-		.secret = secret,
-		.form = RK_FORM_LIST,
-		.metadata_only = o && o->metadata_only,
-		.res = r,
-		.ns = r->namespaced ? ns : NULL};
+	rk_kube_about(&p.about, k, r, ns, NULL, &what);
+	p.about.metadata_only = o && o->metadata_only;
 	p.bound.request_ms = rk_http_request_ms(k->http);
 	if (version)
 		version[0] = '\0';
 	do {
-		rk_auto_doc *d = rk_doc_new(secret && !(o && o->metadata_only));
+		rk_auto_doc *d = rk_doc_new(p.about.secret && !p.about.metadata_only);
 		struct rk_val *page = NULL;
+		const char *token, *first;
+		char why[200];
 
 		ret = read_page(&p, d, &page, err);
-		if (ret == 0)
-			ret = take_page(&p, d, page, each, arg, err);
-	} while (ret == 0 && p.token.len);
+		if (ret == 0 && !rk_list_bound(&p.bound, o, page, &p.token, why, sizeof(why)))
+			ret = rk_kube_unexpected(&p.about, err, "%s", why);
+		if (ret < 0)
+			break;
+		first = rk_get_str(page, "metadata", "resourceVersion", NULL);
+		if (version && !version[0] && first)
+			snprintf(version, 64, "%s", first);
+		rk_each (it, rk_get(page, "items", NULL)) {
+			rk_list_complete(d, r, it);
+			ret = each(arg, it, err);
+			if (ret < 0)
+				break;
+		}
+		token = rk_get_str(page, "metadata", "continue", NULL);
+		rk_buf_reset(&p.token);
+		rk_buf_puts(&p.token, token ? token : "");
+	} while (ret >= 0 && p.token.len);
 	rk_buf_release(&p.token);
-	return ret;
+	return ret < 0 ? -1 : 0;
 }
 
 struct gather {
