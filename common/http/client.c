@@ -259,7 +259,7 @@ void rk_http_free(struct rk_http *h)
 {
 	if (!h)
 		return;
-	curl_easy_cleanup(h->easy);
+	rk_pool_free(h->pool);
 	curl_slist_free_all(h->connect_to);
 	curl_slist_free_all(h->resolve);
 	rk_buf_release(&h->ca);
@@ -291,12 +291,6 @@ void rk_http_set_bearer(struct rk_http *h, const char *token)
 	h->bearer = secret_dup(token);
 }
 
-static void drop_connections(struct rk_http *h)
-{
-	curl_easy_cleanup(h->easy);
-	h->easy = NULL;
-}
-
 int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
 	size_t key_len, struct rk_err *err)
 {
@@ -304,8 +298,7 @@ int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const
 
 	if (ident_new(&id, cert, cert_len, key, key_len, err) < 0)
 		return -1;
-	drop_connections(h);
-	rk_ident_unref(h->ident);
+	rk_ident_unref(h->ident); /* libcurl reuses no connection of another certificate */
 	h->ident = id;
 	return 0;
 }
@@ -318,28 +311,6 @@ void rk_http_res_release(struct rk_http_res *r)
 
 /* --- one request --- */
 
-static int run(struct rk_xfer *x, struct rk_err *err)
-{
-	for (;;) {
-		struct timespec t;
-		int64_t ms;
-
-		rk_xfer_rearm(x);
-		ms = rk_xfer_ended(x, curl_easy_perform(x->easy));
-		t = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-		/* a signal ends the pause: then there is no further try */
-		if (ms < 0 || rk_http_stopped(x->h) || nanosleep(&t, NULL) < 0)
-			break;
-		x->tries++;
-		x->waited += ms;
-	}
-	if (!x->answered)
-		rk_xfer_explain(x, err);
-	if (x->silent)
-		drop_connections(x->h);
-	return x->answered ? 0 : -1;
-}
-
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
 {
 	h->stop = stop;
@@ -350,39 +321,9 @@ int64_t rk_http_request_ms(const struct rk_http *h)
 	return h->request_ms;
 }
 
-static int stopped(const struct rk_http *h, struct rk_err *err)
-{
-	int sig = rk_http_stopped(h);
-
-	rk_err_clear(err);
-	return rk_err_set(err, 128 + sig, "%s: ended by signal %d", h->shown, sig);
-}
-
 bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req)
 {
 	return !h->may_send || h->may_send(h->may_send_arg, req);
-}
-
-int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
-	struct rk_err *err)
-{
-	struct rk_xfer x = {0};
-	int r;
-
-	if (!rk_http_may_send(h, req))
-		return rk_err_set(err, RK_FAIL, "%s: internal error: a %s request was not sent",
-			h->shown, req->method ? req->method : "POST");
-	if (rk_http_stopped(h))
-		return stopped(h, err);
-	rk_xfer_prepare(&x, h, req, res, h->easy);
-	h->easy = x.easy;
-	r = run(&x, err);
-	if (h->easy) {
-		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
-		curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL);
-	}
-	rk_xfer_release(&x);
-	return r < 0 && rk_http_stopped(h) ? stopped(h, err) : r;
 }
 
 int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)

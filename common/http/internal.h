@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "http/http.h"
+#include "task/task.h"
 
 /* Client certificate and key. Running transfers share them, rk_http_set_cert replaces them. */
 struct rk_ident {
@@ -37,9 +38,9 @@ struct rk_http {
 	bool plain;			   /* http:// to loopback */
 	bool (*may_send)(const void *arg, const struct rk_http_req *req); /* or NULL */
 	const void *may_send_arg;
-	CURL *easy;	     /* of rk_http_do, kept for its connections */
-	int64_t fresh_until; /* a pool's transfers take new connections until then */
-	struct rk_buf peer;  /* DER of what the server showed last */
+	struct rk_pool *pool; /* of rk_http_do, with its connections; or NULL */
+	int64_t fresh_until;  /* transfers take new connections until then */
+	struct rk_buf peer;   /* DER of what the server showed last */
 };
 
 enum rk_xfer_state { RK_XFER_NEW, RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
@@ -74,7 +75,6 @@ struct rk_xfer {
 	int verdict;		/* X509_V_… */
 	struct rk_buf leaf, at; /* DER of a leaf refused and of the certificate at fault */
 	char errbuf[CURL_ERROR_SIZE];
-	/* in a pool */
 	struct rk_pool *pool;
 	struct rk_xfer *next, *prev;
 	enum rk_xfer_state state;
@@ -106,10 +106,9 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, 
 
 /* --- transfer.c --- */
 
-/* Fill a zeroed x for req; the answer goes to res. easy: a handle to use again, or NULL for a new
- * one, which becomes x->easy. */
+/* Fill a zeroed x for req, with a new handle; the answer goes to res. */
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
-	struct rk_http_res *res, CURL *easy);
+	struct rk_http_res *res);
 int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */
 void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
 /* After each try, with libcurl's result: sets rc, answered (there is an HTTP status, in res) and

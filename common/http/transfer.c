@@ -359,15 +359,19 @@ int64_t rk_xfer_limit(const struct rk_xfer *x)
 }
 
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
-	struct rk_http_res *res, CURL *e)
+	struct rk_http_res *res)
 {
 	const char *path = req->path ? req->path : "";
+	int64_t left = rk_task_left();
+	CURL *e = curl_easy_init();
 
 	x->h = h;
 	x->ident = h->ident;
 	if (x->ident)
 		x->ident->refs++;
 	x->req = *req;
+	if (!req->stream && left < rk_xfer_limit(x))
+		x->req.timeout_ms = left > 0 ? left : 1;
 	x->res = res;
 	x->body = req->body;
 	x->body_len = req->body ? req->body_len : 0;
@@ -381,13 +385,10 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	rk_buf_init(&x->at, 0);
 	res->body.max = req->max ? req->max : BODY_MAX;
 
-	if (!e) {
-		e = curl_easy_init();
-		if (!e)
-			abort();
-		set_client(e, x);
-	}
+	if (!e)
+		abort();
 	x->easy = e;
+	set_client(e, x);
 	RK_SET(CURLOPT_URL, x->url);
 	RK_SET(CURLOPT_HTTPHEADER, x->headers);
 	set_method(e, x);

@@ -26,7 +26,7 @@ int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 
 	*out = NULL;
 	w->res = (struct rk_http_res)RK_HTTP_RES_INIT;
-	rk_xfer_prepare(&w->x, h, &req, &w->res, NULL);
+	rk_xfer_prepare(&w->x, h, &req, &w->res);
 	e = w->x.easy;
 	RK_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	RK_SET(CURLOPT_CONNECT_ONLY, 1L);

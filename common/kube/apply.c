@@ -2,6 +2,7 @@
 /* Server-side apply: what is sent, what became of it, and whose fields may be taken over.
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
 #include "internal.h"
+#include "task/task.h"
 
 #define KUBECTL_APPLY	"kubectl-client-side-apply"
 #define LAST_APPLIED	"kubectl.kubernetes.io/last-applied-configuration"
@@ -231,7 +232,7 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 			return -1;
 		rk_http_res_release(res);
 		*res = (struct rk_http_res)RK_HTTP_RES_INIT;
-		sleep(1);
+		rk_task_pause(1000);
 	}
 }
 
@@ -386,7 +387,7 @@ static int create_once(struct job *j, struct rk_err *err)
 			break;
 		if (err->reason != RK_REASON_BROKEN || i == BROKEN_TRIES)
 			return -1;
-		sleep(1);
+		rk_task_pause(1000);
 		rk_err_clear(err);
 	}
 	rk_err_clear(err);

@@ -4,12 +4,14 @@
 
 #include "os/os.h"
 #include "out/out.h"
+#include "task/task.h"
 
 #include <strings.h>
 
-#define TOKEN_MS   60000 /* how long a token file's content is taken for current */
-#define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
-#define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
+#define TOKEN_MS	 60000 /* how long a token file's content is taken for current */
+#define EXEC_EARLY	 10    /* seconds before its end at which a credential is renewed */
+#define REFUSED_MS	 20000 /* how long a server that answered before may refuse connections */
+#define REFUSED_PAUSE_MS 500
 
 /* --- dry runs --- */
 
@@ -267,7 +269,6 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 	struct rk_err *err)
 {
 	int64_t until = rk_now_ms() + REFUSED_MS;
-	struct timespec nap = {.tv_nsec = 500000000};
 
 	for (;;) {
 		rk_err_clear(err);
@@ -277,7 +278,7 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 		}
 		if (!k->alive || err->reason != RK_REASON_REFUSED || rk_now_ms() > until)
 			return -1;
-		nanosleep(&nap, NULL);
+		rk_task_pause(REFUSED_PAUSE_MS);
 		res_again(res);
 	}
 }

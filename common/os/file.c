@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/os.h"
+#include "task/task.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -561,7 +562,7 @@ static int lock_one(char *lock, int wait_ms, struct rk_err *err)
 			return rk_err_hint(
 				err, "if no kubectl or rk3k is running, remove it: rm -f %s", lock);
 		}
-		usleep(50000);
+		rk_task_pause(50);
 	}
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/os.h"
+#include "task/task.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,6 +156,8 @@ static int wait_ms(const struct look *l, bool blind, struct rk_err *err)
 {
 	int64_t left = l->end - rk_now_ms();
 
+	left = rk_task_left() < left ? rk_task_left() : left;
+
 	if (limit.signal && *limit.signal)
 		return rk_err_set(err, 128 + *limit.signal, "%s was ended by signal %d",
 			l->r->argv[0], (int)*limit.signal);
@@ -187,7 +190,7 @@ static int attend(struct look *l, struct pipes *pipes, pid_t pid, struct rk_err 
 			{.fd = *said, .events = POLLIN},
 			{.fd = *out < 0 ? ends : -1, .events = POLLIN}};
 		int ms = wait_ms(l, *out < 0 && ends < 0, err);
-		int n = ms < 0 ? 0 : poll(p, 3, ms);
+		int n = ms < 0 ? 0 : rk_task_poll(p, 3, ms);
 
 		if (ms < 0)
 			return -1;

@@ -2,6 +2,7 @@
 /* The client itself: address, version, requests, start. */
 #include "internal.h"
 #include "out/out.h"
+#include "task/task.h"
 
 #include <ctype.h>
 
@@ -215,7 +216,7 @@ int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 			return rk_err_wrap(err, "Rancher does not answer");
 		}
 		rk_err_clear(err);
-		usleep(500000);
+		rk_task_pause(500);
 	}
 	return read_version(r, err);
 }

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "out/out.h"
 #include "data/data.h"
+#include "task/task.h"
 
 #define SOURCE_MAX ((size_t)4 << 20)
 
@@ -376,7 +377,7 @@ static int lock_shared(const char *path)
 	int fd = open(lock, O_RDONLY | O_CLOEXEC);
 
 	for (int i = 0; fd >= 0 && i < 50 && flock(fd, LOCK_SH | LOCK_NB) < 0; i++)
-		usleep(100000);
+		rk_task_pause(100);
 	return fd;
 }
 
