@@ -294,6 +294,11 @@ bool rk_deceptive(uint32_t cp);
  * A line break becomes what nl says. */
 void rk_printable(struct rk_buf *out, const char *s, size_t n, const char *nl);
 
+/* Append s so that a shell reads back exactly these bytes: in single quotes, or, for
+ * rk_shell_word, as it is where no character of it has a meaning. */
+void rk_shell_quote(struct rk_buf *out, const char *s);
+void rk_shell_word(struct rk_buf *out, const char *s);
+
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void rk_urlencode(struct rk_buf *out, const char *s);
 

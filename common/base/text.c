@@ -265,6 +265,27 @@ int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err 
 	return 0;
 }
 
+void rk_shell_quote(struct rk_buf *out, const char *s)
+{
+	rk_buf_putc(out, '\'');
+	for (; *s; s++) {
+		if (*s == '\'')
+			rk_buf_puts(out, "'\\''");
+		else
+			rk_buf_putc(out, *s);
+	}
+	rk_buf_putc(out, '\'');
+}
+
+void rk_shell_word(struct rk_buf *out, const char *s)
+{
+	if (*s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			       "_./:@%+,=-")])
+		rk_buf_puts(out, s);
+	else
+		rk_shell_quote(out, s);
+}
+
 void rk_urlencode(struct rk_buf *out, const char *s)
 {
 	for (; *s; s++) {

@@ -2,34 +2,12 @@
 /* The flags of this command line that a command in advice must have, too (rk_here in err.h). */
 #include "internal.h"
 
-static bool is_safe(const char *s)
-{
-	return *s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				  "_./:@%+,=-")];
-}
-
-/* As a shell reads it back. */
-static void put_word(struct rk_buf *b, const char *s)
-{
-	if (is_safe(s)) {
-		rk_buf_puts(b, s);
-		return;
-	}
-	rk_buf_putc(b, '\'');
-	for (; *s; s++)
-		if (*s == '\'')
-			rk_buf_puts(b, "'\\''");
-		else
-			rk_buf_putc(b, *s);
-	rk_buf_putc(b, '\'');
-}
-
 static void put_flag(struct rk_buf *b, const char *name, const char *value)
 {
 	if (!value)
 		return;
 	rk_buf_addf(b, " --%s=", name);
-	put_word(b, value);
+	rk_shell_word(b, value);
 }
 
 static void put_each(struct rk_buf *b, const char *name, const struct rk_strv *values)

@@ -19,26 +19,17 @@ static bool is_list(enum rk_key k)
 	       rk_settings_table[k].kind == RK_SET_SOURCES;
 }
 
-/* As an assignment that the parser (and any shell) reads back exactly. */
-static void put_quoted(struct rk_buf *out, const char *key, const char *value)
-{
-	rk_buf_addf(out, "%s='", key);
-	for (; *value; value++) {
-		if (*value == '\'')
-			rk_buf_puts(out, "'\\''");
-		else
-			rk_buf_putc(out, *value);
-	}
-	rk_buf_puts(out, "'\n");
-}
-
+/* Assignments that the parser (and any shell) reads back exactly. */
 void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out)
 {
 	for (int k = 0; k < RK_KEY_COUNT; k++) {
 		const struct rk_settings_value *v = &s->v[k];
 
-		if (is_secret((enum rk_key)k) && v->s && *v->s && !v->ref_file)
-			put_quoted(out, rk_settings_table[k].name, v->s);
+		if (!is_secret((enum rk_key)k) || !v->s || !*v->s || v->ref_file)
+			continue;
+		rk_buf_addf(out, "%s=", rk_settings_table[k].name);
+		rk_shell_quote(out, v->s);
+		rk_buf_putc(out, '\n');
 	}
 }
 

@@ -4,49 +4,18 @@
 #include "tool.h"
 #include "tls/tls.h"
 
-#include <ctype.h>
-
 /* A token that was made for a request whose answer was lost may appear a moment later. */
 #define TRIES	 4
 #define PAUSE_US 500000
 
 /* --- the command --- */
 
-static bool is_plain(const char *s)
-{
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("-._/:@%+=,", *s))
-			return false;
-	return true;
-}
-
-void tf_shell_quote(struct rk_buf *out, const char *s)
-{
-	rk_buf_putc(out, '\'');
-	for (; *s; s++) {
-		if (*s == '\'')
-			rk_buf_puts(out, "'\\''");
-		else
-			rk_buf_putc(out, *s);
-	}
-	rk_buf_putc(out, '\'');
-}
-
-static void add_word(struct rk_buf *out, const char *word)
-{
-	rk_buf_putc(out, ' ');
-	if (*word && is_plain(word))
-		rk_buf_puts(out, word);
-	else
-		tf_shell_quote(out, word);
-}
-
 static void add_flag(struct rk_buf *out, const char *name, const char *value)
 {
 	if (!value)
 		return;
-	rk_buf_addf(out, " %s", name);
-	add_word(out, value);
+	rk_buf_addf(out, " %s ", name);
+	rk_shell_word(out, value);
 }
 
 void tf_revoke_command(const struct job *j, struct rk_buf *out)
@@ -57,10 +26,13 @@ void tf_revoke_command(const struct job *j, struct rk_buf *out)
 	if (j->use_cluster) {
 		rk_auto_free char *cluster = rk_asprintf("%s/%s", j->ns, j->cluster);
 
-		add_word(out, cluster);
+		rk_buf_putc(out, ' ');
+		rk_shell_word(out, cluster);
 	}
-	for (size_t i = 0; i < j->left.n; i++)
-		add_word(out, j->left.v[i]);
+	for (size_t i = 0; i < j->left.n; i++) {
+		rk_buf_putc(out, ' ');
+		rk_shell_word(out, j->left.v[i]);
+	}
 	if (j->lost)
 		add_flag(out, "--run", j->run);
 	add_flag(out, "--url", j->url);

@@ -3,6 +3,7 @@
 
 #define DEPTH_MAX 100 /* of brackets and templates in each other */
 
+/* An attribute, or, with name_len 0, the comment line that begins with the mark. */
 struct attr {
 	size_t name, name_len;
 	size_t start, end; /* its lines, line break included */
@@ -14,8 +15,7 @@ struct scan {
 	size_t n, at;
 	const char *source;
 	struct rk_err *err;
-	const char *mark;	     /* comment line looked for, or NULL */
-	size_t mark_start, mark_end; /* of the first such line; equal: none */
+	const char *mark; /* comment line looked for, or NULL */
 	struct attr *attrs;
 	size_t nattrs;
 };
@@ -35,13 +35,6 @@ static int fail_at(struct scan *x, size_t at, int code, const char *what)
 	return rk_err_set(x->err, code, "%s:%zu: %s", x->source, line, what);
 }
 
-static int fail(struct scan *x, const char *what)
-{
-	return fail_at(x, x->at, RK_FAIL, what);
-}
-
-/* --- bytes --- */
-
 static bool has(const struct scan *x, const char *word)
 {
 	size_t n = strlen(word);
@@ -49,16 +42,12 @@ static bool has(const struct scan *x, const char *word)
 	return x->n - x->at >= n && memcmp(x->s + x->at, word, n) == 0;
 }
 
-static bool starts_name(char c)
+static bool in_name(char c, bool first)
 {
 	unsigned char u = (unsigned char)c;
 
-	return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u == '_' || u >= 0x80;
-}
-
-static bool in_name(char c)
-{
-	return starts_name(c) || (c >= '0' && c <= '9') || c == '-';
+	return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u == '_' || u >= 0x80 ||
+	       (!first && ((u >= '0' && u <= '9') || u == '-'));
 }
 
 static bool is_blank(char c)
@@ -78,97 +67,43 @@ static bool at_line_comment(const struct scan *x)
 	return has(x, "#") || has(x, "//");
 }
 
-static int skip_block_comment(struct scan *x)
-{
-	const char *end = memmem(x->s + x->at + 2, x->n - x->at - 2, "*/", 2);
+/* --- expressions: only their extent matters --- */
 
-	if (!end)
-		return fail(x, "a /* comment has no end");
-	x->at = (size_t)(end - x->s) + 2;
+static int skip_brackets(struct scan *x, char closer, int depth);
+
+/* Up to the line's end, or in a quoted string to its quote; templates may reach over lines. */
+static int skip_text(struct scan *x, bool quoted, int depth)
+{
+	while (x->at < x->n && x->s[x->at] != '\n' && !(quoted && x->s[x->at] == '"')) {
+		if (quoted && x->s[x->at] == '\\' && x->at + 1 < x->n) {
+			x->at += 2;
+		} else if (has(x, "$${") || has(x, "%%{")) {
+			x->at += 3;
+		} else if (has(x, "${") || has(x, "%{")) {
+			x->at += 2;
+			if (skip_brackets(x, '}', depth + 1) < 0)
+				return -1;
+		} else {
+			x->at++;
+		}
+	}
 	return 0;
 }
 
-/* --- expressions: only their extent matters --- */
-
-static int skip_inside(struct scan *x, char closer, int depth);
-
-/* At ${ or %{ that is not doubled. */
-static bool at_template(const struct scan *x)
-{
-	return has(x, "${") || has(x, "%{");
-}
-
-static bool at_doubled(const struct scan *x)
-{
-	return has(x, "$${") || has(x, "%%{");
-}
-
-static int skip_template(struct scan *x, int depth)
-{
-	x->at += 2;
-	return skip_inside(x, '}', depth + 1);
-}
-
-static int skip_string(struct scan *x, int depth)
-{
-	size_t start = x->at++;
-
-	while (x->at < x->n && x->s[x->at] != '\n') {
-		if (x->s[x->at] == '"') {
-			x->at++;
-			return 0;
-		}
-		if (x->s[x->at] == '\\' && x->at + 1 < x->n) {
-			x->at += 2;
-		} else if (at_doubled(x)) {
-			x->at += 3;
-		} else if (!at_template(x)) {
-			x->at++;
-		} else if (skip_template(x, depth) < 0) {
-			return -1;
-		}
-	}
-	return fail_at(x, start, RK_FAIL, "a string has no end on its line");
-}
-
-/* The name after << or <<-, when a heredoc begins here. */
-static bool at_heredoc(const struct scan *x, size_t *name, size_t *len)
+/* The name after << or <<-, when a heredoc begins here; its length, else 0. */
+static size_t at_heredoc(const struct scan *x, size_t *name)
 {
 	size_t at = x->at + 2, end;
 
 	if (!has(x, "<<"))
-		return false;
+		return 0;
 	at += at < x->n && x->s[at] == '-';
-	for (end = at; end < x->n && in_name(x->s[end]); end++)
+	for (end = at; end < x->n && in_name(x->s[end], end == at); end++)
 		;
 	*name = at;
-	*len = end - at;
-	while (end < x->n && is_blank(x->s[end]))
-		end++;
-	return *len && starts_name(x->s[at]) && (end == x->n || x->s[end] == '\n');
-}
-
-static bool line_is(const struct scan *x, size_t at, size_t end, size_t name, size_t len)
-{
-	while (at < end && is_blank(x->s[at]))
-		at++;
-	while (end > at && is_blank(x->s[end - 1]))
-		end--;
-	return end - at == len && memcmp(x->s + at, x->s + name, len) == 0;
-}
-
-/* The rest of one line of a heredoc, with the lines that its templates reach over. */
-static int skip_heredoc_line(struct scan *x, int depth)
-{
-	while (x->at < x->n && x->s[x->at] != '\n') {
-		if (at_doubled(x))
-			x->at += 3;
-		else if (!at_template(x))
-			x->at++;
-		else if (skip_template(x, depth) < 0)
-			return -1;
-	}
-	return 0;
+	for (at = end; at < x->n && is_blank(x->s[at]); at++)
+		;
+	return at == x->n || x->s[at] == '\n' ? end - *name : 0;
 }
 
 static int skip_heredoc(struct scan *x, size_t name, size_t len, int depth)
@@ -177,138 +112,123 @@ static int skip_heredoc(struct scan *x, size_t name, size_t len, int depth)
 
 	x->at = line_end(x, x->at);
 	while (x->at < x->n) {
-		size_t line = ++x->at, end = line_end(x, line);
+		size_t from = ++x->at, end = line_end(x, from), to = end;
 
-		if (line_is(x, line, end, name, len)) {
+		while (from < to && is_blank(x->s[from]))
+			from++;
+		while (to > from && is_blank(x->s[to - 1]))
+			to--;
+		if (to - from == len && memcmp(x->s + from, x->s + name, len) == 0) {
 			x->at = end;
 			return 0;
 		}
-		if (skip_heredoc_line(x, depth) < 0)
+		if (skip_text(x, false, depth) < 0)
 			return -1;
 	}
 	return fail_at(x, start, RK_FAIL, "a heredoc has no end");
 }
 
-static char closer_of(char c)
-{
-	return c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : 0;
-}
-
-/* One piece of an expression: a string, a heredoc, brackets with all in them, or one byte. */
+/* One piece of an expression: a comment, a string, a heredoc, brackets with all in them, or one
+ * byte. */
 static int skip_piece(struct scan *x, int depth)
 {
-	size_t name, len;
-	char c = x->s[x->at];
+	size_t start = x->at, name, len;
+	char c = x->s[start];
+	const char *end;
 
 	if (depth > DEPTH_MAX)
-		return fail(x, "brackets are nested too deeply");
-	if (c == '"')
-		return skip_string(x, depth);
-	if (at_heredoc(x, &name, &len))
-		return skip_heredoc(x, name, len, depth);
-	x->at++;
-	if (closer_of(c))
-		return skip_inside(x, closer_of(c), depth + 1);
-	if (c == ')' || c == ']' || c == '}') {
-		x->at--;
-		return fail(x, "a closing bracket without its opening one");
+		return fail_at(x, start, RK_FAIL, "brackets are nested too deeply");
+	if (has(x, "/*")) {
+		end = memmem(x->s + start + 2, x->n - start - 2, "*/", 2);
+		if (!end)
+			return fail_at(x, start, RK_FAIL, "a /* comment has no end");
+		x->at = (size_t)(end - x->s) + 2;
+		return 0;
 	}
+	len = at_heredoc(x, &name);
+	if (len)
+		return skip_heredoc(x, name, len, depth);
+	if (c == ')' || c == ']' || c == '}')
+		return fail_at(x, start, RK_FAIL, "a closing bracket without its opening one");
+	x->at++;
+	if (c == '(' || c == '[' || c == '{')
+		return skip_brackets(x, c == '(' ? ')' : c == '[' ? ']' : '}', depth + 1);
+	if (c != '"')
+		return 0;
+	if (skip_text(x, true, depth) < 0)
+		return -1;
+	if (x->at >= x->n || x->s[x->at] != '"')
+		return fail_at(x, start, RK_FAIL, "a string has no end on its line");
+	x->at++;
 	return 0;
 }
 
-static int skip_inside(struct scan *x, char closer, int depth)
+static int skip_brackets(struct scan *x, char closer, int depth)
 {
 	size_t start = x->at;
 
-	while (x->at < x->n) {
-		if (x->s[x->at] == closer) {
-			x->at++;
-			return 0;
-		}
+	while (x->at < x->n && x->s[x->at] != closer) {
 		if (at_line_comment(x))
 			x->at = line_end(x, x->at);
-		else if ((has(x, "/*") ? skip_block_comment(x) : skip_piece(x, depth)) < 0)
+		else if (skip_piece(x, depth) < 0)
 			return -1;
 	}
-	return fail_at(x, start, RK_FAIL, "a bracket has no end");
+	if (x->at >= x->n)
+		return fail_at(x, start, RK_FAIL, "a bracket has no end");
+	x->at++;
+	return 0;
 }
 
 /* --- the body --- */
 
-/* From behind the = to the line's end: the value is from the first to the last piece in it that is
- * not a comment. */
-static int scan_value(struct scan *x, struct attr *a)
-{
-	a->value = a->value_end = 0;
-	while (x->at < x->n && x->s[x->at] != '\n' && !at_line_comment(x)) {
-		bool nothing = is_blank(x->s[x->at]) || has(x, "/*");
-		size_t from = x->at;
-
-		if ((has(x, "/*") ? skip_block_comment(x) : skip_piece(x, 0)) < 0)
-			return -1;
-		if (nothing)
-			continue;
-		a->value = a->value_end ? a->value : from;
-		a->value_end = x->at;
-	}
-	if (!a->value_end)
-		return fail(x, "an attribute has no value");
-	x->at = line_end(x, x->at);
-	a->end = x->at < x->n ? x->at + 1 : x->at;
-	return 0;
-}
-
-static const struct attr *find(const struct scan *x, const char *name)
+static const struct attr *find(const struct scan *x, const char *name, size_t len)
 {
 	for (size_t i = 0; i < x->nattrs; i++)
-		if (x->attrs[i].name_len == strlen(name) &&
-			memcmp(x->s + x->attrs[i].name, name, x->attrs[i].name_len) == 0)
+		if (x->attrs[i].name_len == len && memcmp(x->s + x->attrs[i].name, name, len) == 0)
 			return &x->attrs[i];
 	return NULL;
 }
 
-static bool is_there(const struct scan *x, const struct attr *a)
+static void add(struct scan *x, struct attr *a)
 {
-	rk_auto_free char *name = rk_strndup(x->s + a->name, a->name_len);
-
-	return find(x, name);
+	x->at = line_end(x, x->at);
+	a->end = x->at < x->n ? x->at + 1 : x->at;
+	x->attrs = rk_realloc(x->attrs, (x->nattrs + 1) * sizeof(*a));
+	x->attrs[x->nattrs++] = *a;
 }
 
+/* The value is from the first to the last piece on the line that is not a comment. */
 static int scan_attr(struct scan *x)
 {
 	struct attr a = {.name = x->at, .start = x->at};
 
 	while (a.start > 0 && is_blank(x->s[a.start - 1]))
 		a.start--;
-	while (x->at < x->n && in_name(x->s[x->at]))
+	while (x->at < x->n && in_name(x->s[x->at], false))
 		x->at++;
 	a.name_len = x->at - a.name;
 	while (x->at < x->n && is_blank(x->s[x->at]))
 		x->at++;
 	if (!a.name_len || !has(x, "=") || has(x, "=="))
-		return fail(x, "expected NAME = value");
-	if (is_there(x, &a))
+		return fail_at(x, x->at, RK_FAIL, "expected NAME = value");
+	if (find(x, x->s + a.name, a.name_len))
 		return fail_at(x, a.name, RK_CONFLICT, "duplicate attribute");
 	x->at++;
-	if (scan_value(x, &a) < 0)
-		return -1;
-	x->attrs = rk_realloc(x->attrs, (x->nattrs + 1) * sizeof(a));
-	x->attrs[x->nattrs++] = a;
+	while (x->at < x->n && x->s[x->at] != '\n' && !at_line_comment(x)) {
+		bool nothing = is_blank(x->s[x->at]) || has(x, "/*");
+		size_t from = x->at;
+
+		if (skip_piece(x, 0) < 0)
+			return -1;
+		if (nothing)
+			continue;
+		a.value = a.value_end ? a.value : from;
+		a.value_end = x->at;
+	}
+	if (!a.value_end)
+		return fail_at(x, x->at, RK_FAIL, "an attribute has no value");
+	add(x, &a);
 	return 0;
-}
-
-static void scan_comment(struct scan *x)
-{
-	size_t start = x->at;
-	bool ours = x->mark && has(x, x->mark) && x->mark_start == x->mark_end;
-
-	x->at = line_end(x, x->at);
-	if (!ours)
-		return;
-	x->mark_start = start;
-	x->mark_end = x->at;
-	while (x->mark_end > start && x->s[x->mark_end - 1] == '\r')
-		x->mark_end--;
 }
 
 static int scan(struct scan *x)
@@ -316,23 +236,150 @@ static int scan(struct scan *x)
 	if (has(x, "\xef\xbb\xbf"))
 		x->at = 3;
 	if (memchr(x->s, 0, x->n))
-		return fail(x, "a NUL byte: not a text file");
+		return fail_at(x, x->at, RK_FAIL, "a NUL byte: not a text file");
 	while (x->at < x->n) {
-		if (is_blank(x->s[x->at]) || x->s[x->at] == '\n')
+		if (is_blank(x->s[x->at]) || x->s[x->at] == '\n') {
 			x->at++;
-		else if (at_line_comment(x))
-			scan_comment(x);
-		else if ((has(x, "/*") ? skip_block_comment(x) : scan_attr(x)) < 0)
+		} else if (at_line_comment(x)) {
+			struct attr a = {.start = x->at, .value_end = line_end(x, x->at)};
+
+			while (a.value_end > a.start && x->s[a.value_end - 1] == '\r')
+				a.value_end--;
+			if (x->mark && has(x, x->mark) && !find(x, "", 0))
+				add(x, &a);
+			x->at = line_end(x, x->at);
+		} else if ((has(x, "/*") ? skip_piece(x, 0) : scan_attr(x)) < 0) {
 			return -1;
+		}
 	}
 	return 0;
 }
 
-/* --- values --- */
+/* --- strings --- */
 
-static bool literal(const struct scan *x, const struct attr *a, struct rk_buf *out)
+/* $ and % are doubled before a brace; behind the same character that would be ambiguous, and there
+ * the character is written by its number. */
+void tf_hcl_quote(struct rk_buf *out, const char *s, size_t n)
 {
-	return tf_hcl_string(x->s + a->value, a->value_end - a->value, out);
+	static const char from[] = "\n\r\t\"\\", to[] = "nrt\"\\";
+
+	rk_buf_putc(out, '"');
+	for (size_t i = 0, len; i < n; i += len) {
+		uint32_t c;
+		const char *p = memchr(from, s[i], sizeof(from) - 1);
+		bool opens = (s[i] == '$' || s[i] == '%') && i + 1 < n && s[i + 1] == '{';
+
+		len = rk_utf8(s + i, n - i, &c);
+		if (p)
+			rk_buf_addf(out, "\\%c", to[p - from]);
+		else if (len == 1 && (c < 0x20 || c == 0x7f || (opens && i && s[i - 1] == s[i])))
+			rk_buf_addf(out, "\\u%04x", (unsigned)c);
+		else if (opens)
+			rk_buf_addf(out, "%c%c", s[i], s[i]);
+		else if (len)
+			rk_buf_put(out, s + i, len);
+		else
+			rk_buf_puts(out, "\xef\xbf\xbd");
+		len = len ? len : 1;
+	}
+	rk_buf_putc(out, '"');
+}
+
+/* The escape behind a backslash at s[0..n); its length, 0: there is no such escape. */
+static size_t unescape(struct rk_buf *out, const char *s, size_t n)
+{
+	static const char from[] = "nrt\"\\", to[] = "\n\r\t\"\\";
+	const char *p = n ? memchr(from, s[0], sizeof(from) - 1) : NULL;
+	size_t digits = n && s[0] == 'u' ? 4 : n && s[0] == 'U' ? 8 : 0;
+	char hex[9] = "", utf8[4];
+	unsigned long c;
+
+	if (p) {
+		rk_buf_putc(out, to[p - from]);
+		return 1;
+	}
+	if (!digits || n <= digits)
+		return 0;
+	memcpy(hex, s + 1, digits);
+	c = strtoul(hex, NULL, 16);
+	if (strspn(hex, "0123456789abcdefABCDEF") != digits || c > 0x10ffff ||
+		(c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	rk_buf_put(out, utf8, rk_utf8_put(utf8, (uint32_t)c));
+	return digits + 1;
+}
+
+/* Text between quotes (escapes) or of a heredoc (none); false for a template. */
+static bool decode(struct rk_buf *out, const char *s, size_t n, bool escapes)
+{
+	for (size_t i = 0, used; i < n; i += used) {
+		bool sign = s[i] == '$' || s[i] == '%';
+
+		used = 1;
+		if (sign && n - i > 2 && s[i + 1] == s[i] && s[i + 2] == '{') {
+			rk_buf_put(out, s + i + 1, 2);
+			used = 3;
+		} else if ((sign && n - i > 1 && s[i + 1] == '{') || (escapes && s[i] == '"')) {
+			return false;
+		} else if (escapes && s[i] == '\\') {
+			used += unescape(out, s + i + 1, n - i - 1);
+			if (used == 1)
+				return false;
+		} else {
+			rk_buf_putc(out, s[i]);
+		}
+	}
+	return true;
+}
+
+/* The lines of s, each without the least indent of all, as <<- has it. */
+static void unindent(struct rk_buf *out, const char *s, size_t n)
+{
+	size_t least = SIZE_MAX;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t at = 0, end; at < n; at = end) {
+			const char *nl = memchr(s + at, '\n', n - at);
+			size_t k = at;
+
+			end = nl ? (size_t)(nl - s) + 1 : n;
+			while (k < end && (s[k] == ' ' || s[k] == '\t'))
+				k++;
+			if (!pass)
+				least = k < end && s[k] != '\n' && k - at < least ? k - at : least;
+			else if (end - at > least)
+				rk_buf_put(out, s + at + least, end - at - least);
+			else
+				rk_buf_putc(out, '\n');
+		}
+		least = least == SIZE_MAX ? 0 : least;
+	}
+}
+
+/* Whether a value is a string without templates (quoted or a heredoc); out gets it. */
+static bool read_string(const struct scan *x, const struct attr *a, struct rk_buf *out)
+{
+	const char *s = x->s + a->value, *body;
+	size_t n = a->value_end - a->value, len;
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	bool good = false;
+
+	rk_buf_reset(out);
+	if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
+		good = decode(out, s + 1, n - 2, true);
+	} else if (n > 2 && s[0] == '<' && s[1] == '<' && (body = memchr(s, '\n', n))) {
+		len = n - (size_t)(++body - s);
+		while (len && body[len - 1] != '\n') /* the line of the end mark */
+			len--;
+		if (s[2] == '-')
+			unindent(&text, body, len);
+		else
+			rk_buf_put(&text, body, len);
+		good = decode(out, text.s, text.len, false);
+	}
+	if (!good)
+		rk_buf_reset(out);
+	return good;
 }
 
 int tf_hcl_get(const char *text, size_t n, const char *source, const char *name, struct rk_buf *out,
@@ -347,8 +394,8 @@ int tf_hcl_get(const char *text, size_t n, const char *source, const char *name,
 		*found = false;
 	if (scan(&x) < 0)
 		return -1;
-	a = find(&x, name);
-	good = a && literal(&x, a, out);
+	a = find(&x, name, strlen(name));
+	good = a && read_string(&x, a, out);
 	if (found)
 		*found = good;
 	return 0;
@@ -356,71 +403,19 @@ int tf_hcl_get(const char *text, size_t n, const char *source, const char *name,
 
 /* --- editing --- */
 
-struct change {
-	size_t start, end;
-	const struct rk_hcl_item *item; /* NULL: the comment line */
-};
-
-static int by_start(const void *a, const void *b)
+static bool is_new(const struct scan *x, const struct rk_hcl_item *item)
 {
-	const struct change *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static bool has_value(const struct scan *x, const struct attr *a, const char *value)
-{
-	rk_auto_buf now = RK_BUF_INIT_SECRET;
-
-	return literal(x, a, &now) && now.len == strlen(value) &&
-	       memcmp(now.s, value, now.len) == 0;
-}
-
-/* What to replace, in order of the text. */
-static size_t collect(const struct scan *x, const struct tf_hcl_edit *e, struct change *v)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < e->n; i++) {
-		const struct attr *a = find(x, e->items[i].name);
-
-		if (!a || (e->items[i].value && has_value(x, a, e->items[i].value)))
-			continue;
-		v[n++] = e->items[i].value ? (struct change){a->value, a->value_end, &e->items[i]}
-					   : (struct change){a->start, a->end, &e->items[i]};
-	}
-	if (e->mark && x->mark_end > x->mark_start)
-		v[n++] = (struct change){x->mark_start, x->mark_end, NULL};
-	qsort(v, n, sizeof(*v), by_start);
-	return n;
-}
-
-static void put_change(
-	const struct scan *x, const struct tf_hcl_edit *e, struct change *c, struct rk_buf *out)
-{
-	if (c->item && c->item->value)
-		tf_hcl_quote(out, c->item->value, strlen(c->item->value));
-	else if (!c->item && e->note)
-		rk_buf_puts(out, e->note);
-	else if (!c->item)
-		c->end = line_end(x, c->end) < x->n ? line_end(x, c->end) + 1 : x->n;
-}
-
-static size_t widest_new(const struct scan *x, const struct tf_hcl_edit *e)
-{
-	size_t w = 0;
-
-	for (size_t i = 0; i < e->n; i++)
-		if (e->items[i].value && !find(x, e->items[i].name) && strlen(e->items[i].name) > w)
-			w = strlen(e->items[i].name);
-	return w;
+	return item->value && !find(x, item->name, strlen(item->name));
 }
 
 static void append_new(const struct scan *x, const struct tf_hcl_edit *e, struct rk_buf *out)
 {
-	size_t w = widest_new(x, e);
 	const char *nl = memmem(x->s, x->n, "\r\n", 2) ? "\r\n" : "\n";
+	size_t w = 0;
 
+	for (size_t i = 0; i < e->n; i++)
+		if (is_new(x, &e->items[i]) && strlen(e->items[i].name) > w)
+			w = strlen(e->items[i].name);
 	if (!w)
 		return;
 	if (out->len && out->s[out->len - 1] != '\n')
@@ -429,10 +424,10 @@ static void append_new(const struct scan *x, const struct tf_hcl_edit *e, struct
 		rk_buf_puts(out, nl);
 	else if (e->head)
 		rk_buf_puts(out, e->head);
-	if (e->note && x->mark_end == x->mark_start)
+	if (e->note && !find(x, "", 0))
 		rk_buf_addf(out, "%s%s", e->note, nl);
 	for (size_t i = 0; i < e->n; i++) {
-		if (!e->items[i].value || find(x, e->items[i].name))
+		if (!is_new(x, &e->items[i]))
 			continue;
 		rk_buf_addf(out, "%-*s = ", (int)w, e->items[i].name);
 		tf_hcl_quote(out, e->items[i].value, strlen(e->items[i].value));
@@ -444,17 +439,33 @@ int tf_hcl_edit(const char *text, size_t n, const char *source, const struct tf_
 	struct rk_buf *out, bool *changed, struct rk_err *err)
 {
 	auto_scan x = {.s = text, .n = n, .source = source, .err = err, .mark = edit->mark};
-	rk_auto_free struct change *v = rk_calloc(edit->n + 1, sizeof(*v));
-	size_t count, from = 0;
+	rk_auto_buf now = RK_BUF_INIT_SECRET;
+	size_t from = 0;
 
 	rk_buf_reset(out);
 	if (scan(&x) < 0)
 		return -1;
-	count = collect(&x, edit, v);
-	for (size_t i = 0; i < count; i++) {
-		rk_buf_put(out, text + from, v[i].start - from);
-		put_change(&x, edit, &v[i], out);
-		from = v[i].end;
+	for (size_t i = 0; i < x.nattrs; i++) {
+		const struct attr *a = &x.attrs[i];
+		const struct rk_hcl_item *item = NULL;
+		const char *value;
+
+		for (size_t k = 0; k < edit->n; k++)
+			if (a->name_len &&
+				find(&x, edit->items[k].name, strlen(edit->items[k].name)) == a)
+				item = &edit->items[k];
+		if (a->name_len && !item)
+			continue;
+		value = item ? item->value : edit->note;
+		if (item && value && read_string(&x, a, &now) && now.len == strlen(value) &&
+			memcmp(now.s, value, now.len) == 0)
+			continue;
+		rk_buf_put(out, text + from, (item && value ? a->value : a->start) - from);
+		if (item && value)
+			tf_hcl_quote(out, value, strlen(value));
+		else if (value)
+			rk_buf_puts(out, value);
+		from = value ? a->value_end : a->end;
 	}
 	rk_buf_put(out, text + from, n - from);
 	append_new(&x, edit, out);

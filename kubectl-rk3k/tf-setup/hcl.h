@@ -41,9 +41,4 @@ struct tf_hcl_edit {
 int tf_hcl_edit(const char *text, size_t n, const char *source, const struct tf_hcl_edit *edit,
 	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
 
-/* Between the two files. */
-
-/* Whether an expression is a string without templates (quoted or a heredoc); out gets it. */
-bool tf_hcl_string(const char *s, size_t n, struct rk_buf *out);
-
 #endif

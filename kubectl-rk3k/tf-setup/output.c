@@ -148,7 +148,7 @@ static void print_export(const char *name, const char *value)
 	if (!value || !*value)
 		return;
 	rk_buf_addf(&b, "export %s=", name);
-	tf_shell_quote(&b, value);
+	rk_shell_quote(&b, value);
 	rk_buf_putc(&b, '\n');
 	rk_print_buf(&b);
 }

@@ -100,7 +100,6 @@ int tf_drop_run(struct job *j, const char *run, size_t *dropped, struct rk_err *
 void tf_note_kubeconfig_tokens(struct job *j); /* j->before */
 /* The command that removes j->left and what is lost. */
 void tf_revoke_command(const struct job *j, struct rk_buf *out);
-void tf_shell_quote(struct rk_buf *out, const char *s);
 /* At the end, whatever happened: delete what was not handed over, end the session, name what is left. */
 void tf_leave(struct job *j, bool failed);
 
