@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a run made in Rancher and did not hand over is deleted again, also when the answer that would have
- * named it never came; what cannot be deleted is named, with the command that does it later. */
+/* What a run made in Rancher and did not hand over is deleted again, also when the answer that would
+ * have named it never came; what cannot be deleted is named, with the command that does it later. */
 #include "tool.h"
-#include "tls/tls.h"
 
 /* A token that was made for a request whose answer was lost may appear a moment later. */
 #define TRIES	 4
 #define PAUSE_US 500000
 
-/* --- the command --- */
-
-static void add_flag(struct rk_buf *out, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	rk_buf_addf(out, " %s ", name);
-	rk_shell_word(out, value);
-}
-
 void tf_revoke_command(const struct job *j, struct rk_buf *out)
 {
 	const struct opts *o = j->o;
+	const struct {
+		const char *name, *value;
+	} flags[] = {
+		{"--run", j->lost ? j->run : NULL},
+		{"--url", j->url},
+		{"--ca-file", o->ca_file},
+		{"--ca-fingerprint", o->ca_fingerprint},
+		{"--resolve", o->kube.resolve},
+		{"--kubeconfig", j->use_cluster ? o->kube.kubeconfig : NULL},
+		{"--context", j->use_cluster ? o->kube.context : NULL},
+		{"--dir", rk_streq(o->dir, ".") ? NULL : o->dir},
+		{"--user", rk_streq(o->user, "admin") ? NULL : o->user},
+		{"--password-file", is_file(o->password_file) ? o->password_file : NULL},
+		{"--rancher-token-file", is_file(o->token_file) ? o->token_file : NULL},
+	};
 
 	rk_buf_addf(out, "%s tf-setup revoke", rk_usage_prefix());
 	if (j->use_cluster) {
@@ -33,19 +37,12 @@ void tf_revoke_command(const struct job *j, struct rk_buf *out)
 		rk_buf_putc(out, ' ');
 		rk_shell_word(out, j->left.v[i]);
 	}
-	if (j->lost)
-		add_flag(out, "--run", j->run);
-	add_flag(out, "--url", j->url);
-	add_flag(out, "--ca-file", o->ca_file);
-	add_flag(out, "--ca-fingerprint", o->ca_fingerprint);
-	add_flag(out, "--resolve", o->kube.resolve);
-	add_flag(out, "--kubeconfig", j->use_cluster ? o->kube.kubeconfig : NULL);
-	add_flag(out, "--context", j->use_cluster ? o->kube.context : NULL);
-	add_flag(out, "--dir", rk_streq(o->dir, ".") ? NULL : o->dir);
-	if (o->user && !rk_streq(o->user, "admin"))
-		add_flag(out, "--user", o->user);
-	add_flag(out, "--password-file", is_file(o->password_file) ? o->password_file : NULL);
-	add_flag(out, "--rancher-token-file", is_file(o->token_file) ? o->token_file : NULL);
+	for (size_t i = 0; i < RK_COUNT(flags); i++) {
+		if (!flags[i].value)
+			continue;
+		rk_buf_addf(out, " %s ", flags[i].name);
+		rk_shell_word(out, flags[i].value);
+	}
 }
 
 /* --- one token --- */
@@ -118,22 +115,6 @@ int tf_drop_run(struct job *j, const char *run, size_t *dropped, struct rk_err *
 	return 0;
 }
 
-void tf_note_kubeconfig_tokens(struct job *j)
-{
-	struct rk_err err = RK_ERR_INIT;
-
-	if (rk_rancher_tokens(j->r, j->d, &j->before, &err) < 0)
-		j->before = NULL;
-}
-
-static bool was_there(const struct rk_val *before, const char *name)
-{
-	rk_each (t, before)
-		if (rk_streq(rk_get_str(t, "name", NULL), name))
-			return true;
-	return false;
-}
-
 /* Rancher names and describes the token of a kubeconfig itself: the new one is ours, unless
  * somebody else made one in the same moment. */
 static int drop_new_kubeconfig(struct job *j, size_t *dropped, struct rk_err *err)
@@ -141,7 +122,6 @@ static int drop_new_kubeconfig(struct job *j, size_t *dropped, struct rk_err *er
 	rk_auto_doc *d = rk_doc_new(true);
 	const char *found = NULL;
 	struct rk_val *list;
-	size_t n = 0;
 
 	*dropped = 0;
 	if (rk_rancher_tokens(j->r, d, &list, err) < 0)
@@ -149,96 +129,69 @@ static int drop_new_kubeconfig(struct job *j, size_t *dropped, struct rk_err *er
 	rk_each (t, list) {
 		const char *name = rk_get_str(t, "name", NULL);
 
-		if (rk_prefix(name, "kubeconfig-") && !was_there(j->before, name)) {
+		if (rk_prefix(name, "kubeconfig-") && !tf_find(j->before, "name", name)) {
 			found = name;
-			n++;
+			++*dropped;
 		}
 	}
-	if (n > 1)
-		return rk_err_set(err, RK_CONFLICT, "%zu tokens were made at the same time", n);
-	*dropped = n;
-	return n ? rk_rancher_token_delete(j->r, found, NULL, err) : 0;
+	if (*dropped > 1)
+		return rk_err_set(
+			err, RK_CONFLICT, "%zu tokens were made at the same time", *dropped);
+	return found ? rk_rancher_token_delete(j->r, found, NULL, err) : 0;
 }
 
-/* The session that a second login makes is ended like any other. */
-static int log_in_again(struct job *j, struct rk_err *err)
-{
-	rk_auto_buf about = RK_BUF_INIT;
-
-	if (!(j->lost & LOST_SESSION))
-		return 0;
-	tf_describe(j, "tf-setup", &about);
-	if (rk_rancher_login(j->r, j->o->user, j->password.s, about.s, err) < 0)
-		return -1;
-	j->in_session = true;
-	return 0;
-}
-
-static void find_lost(struct job *j, enum lost what,
-	int (*drop)(struct job *, size_t *, struct rk_err *), const char *text)
+static void find_lost(struct job *j, enum lost what, const char *text)
 {
 	struct rk_err err = RK_ERR_INIT;
 	size_t dropped = 0;
 	int rc = 0;
 
+	if (!(j->lost & what))
+		return;
 	for (int i = 0; i < TRIES && rc == 0 && !dropped; i++) {
 		if (i)
 			usleep(PAUSE_US);
 		tf_as_maker(j);
-		rc = drop(j, &dropped, &err);
+		rc = what == LOST_KUBECONFIG ? drop_new_kubeconfig(j, &dropped, &err)
+					     : tf_drop_run(j, j->run, &dropped, &err);
 	}
-	if (dropped && rc == 0) {
+	if (dropped && rc == 0)
 		j->lost &= ~(unsigned)what;
-		return;
-	}
-	rk_warn("%s may exist in Rancher although its answer did not arrive: %s", text,
-		rc < 0 ? err.msg : "none was found so far");
-}
-
-static int drop_own_run(struct job *j, size_t *dropped, struct rk_err *err)
-{
-	return tf_drop_run(j, j->run, dropped, err);
+	else
+		rk_warn("%s may exist in Rancher although its answer did not arrive: %s", text,
+			rc < 0 ? err.msg : "none was found so far");
 }
 
 static void find_all_lost(struct job *j)
 {
+	rk_auto_buf about = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 
-	if (log_in_again(j, &err) < 0) {
-		rk_warn("a session may exist in Rancher although its answer did not arrive: %s",
-			err.msg);
-		return;
+	if (j->lost & LOST_SESSION) { /* the second session is ended like any other */
+		tf_describe(j, "tf-setup", &about);
+		if (rk_rancher_login(j->r, j->o->user, j->password.s, about.s, &err) < 0) {
+			rk_warn("a session may exist in Rancher although its answer did not "
+				"arrive: %s",
+				err.msg);
+			return;
+		}
+		j->in_session = true;
 	}
-	if (j->lost & LOST_SESSION)
-		find_lost(j, LOST_SESSION, drop_own_run, "a session");
-	if (j->lost & LOST_TOKEN)
-		find_lost(j, LOST_TOKEN, drop_own_run, "an API token");
-	if (!(j->lost & LOST_KUBECONFIG))
-		return;
+	find_lost(j, LOST_SESSION, "a session");
+	find_lost(j, LOST_TOKEN, "an API token");
 	if (j->before)
-		find_lost(j, LOST_KUBECONFIG, drop_new_kubeconfig, "a token of a kubeconfig");
-	else
+		find_lost(j, LOST_KUBECONFIG, "a token of a kubeconfig");
+	else if (j->lost & LOST_KUBECONFIG)
 		rk_warn("a token kubeconfig-... may exist in Rancher although its answer did not "
 			"arrive; it expires without further action");
 	j->lost &= ~(unsigned)LOST_KUBECONFIG; /* it has no description by which to find it later */
 }
 
-/* --- the end --- */
-
-static void end_session(struct job *j)
-{
-	rk_auto_free char *name = rk_rancher_session(j->r);
-	struct rk_err err = RK_ERR_INIT;
-
-	if (rk_rancher_logout(j->r, &err) == 0)
-		return;
-	rk_warn("the session could not be ended: %s", err.msg);
-	tf_left_behind(j, name);
-}
-
 void tf_leave(struct job *j, bool failed)
 {
+	rk_auto_free char *session = NULL;
 	rk_auto_buf command = RK_BUF_INIT;
+	struct rk_err err = RK_ERR_INIT;
 
 	if (!j->r)
 		return;
@@ -249,17 +202,13 @@ void tf_leave(struct job *j, bool failed)
 		tf_drop_token(j, j->token.name, j->token.value);
 	if (j->lost)
 		find_all_lost(j);
-	end_session(j);
+	session = rk_rancher_session(j->r);
+	if (rk_rancher_logout(j->r, &err) < 0) {
+		rk_warn("the session could not be ended: %s", err.msg);
+		tf_left_behind(j, session);
+	}
 	if (!j->left.n && !j->lost)
 		return;
 	tf_revoke_command(j, &command);
 	rk_warn("to remove what is left in Rancher, run: %s", command.s);
-}
-
-void tf_new_run(char run[9])
-{
-	unsigned char id[4];
-
-	rk_random(id, sizeof(id));
-	snprintf(run, 9, "%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
 }

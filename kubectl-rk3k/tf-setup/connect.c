@@ -1,10 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The clusters, Rancher's address, and a connection that is verified before anything is sent. */
+/* The job, the clusters, Rancher's address, and a connection that is verified before anything is
+ * sent. */
 #include "tool.h"
 #include "tls/tls.h"
 #include "expose/expose.h"
 
-/* --- the clusters --- */
+int tf_job_init(struct job *j, const struct opts *o, int argc, char **argv, struct rk_err *err)
+{
+	unsigned char id[4];
+
+	*j = (struct job){.o = o,
+		.d = rk_doc_new(true),
+		.tfvars = tf_path(o, "terraform.tfvars"),
+		.kc_harvester = tf_path(o, KC_HARVESTER),
+		.old_ca = RK_BUF_INIT,
+		.ca = RK_BUF_INIT,
+		.kubeconfig = RK_BUF_INIT_SECRET,
+		.password = RK_BUF_INIT_SECRET,
+		.cluster_given = argc > 0,
+		.ref = argc ? argv[0] : NULL,
+		.use_cluster = argc || !o->url};
+	rk_random(id, sizeof(id));
+	snprintf(j->run, sizeof(j->run), "%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
+	if (o->ca_file && o->ca_fingerprint)
+		return rk_err_set(err, RK_USAGE, "give --ca-file or --ca-fingerprint, not both");
+	if (rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns,
+		    &j->cluster, err) < 0)
+		return -1;
+	return tf_read_tfvars(j, err);
+}
+
+void tf_job_release(struct job *j)
+{
+	rk_rancher_token_release(&j->token);
+	rk_rancher_free(j->r);
+	rk_vcluster_close(&j->virt);
+	rk_kube_free(j->host);
+	rk_buf_release(&j->old_ca);
+	rk_buf_release(&j->ca);
+	rk_buf_release(&j->kubeconfig);
+	rk_free_secret(j->old_token);
+	rk_free_secret(j->given);
+	rk_buf_release(&j->password);
+	rk_strv_release(&j->left);
+	free(j->old_harvester);
+	free(j->old_url);
+	free(j->tfvars);
+	free(j->kc_harvester);
+	free(j->ns);
+	free(j->cluster);
+	free(j->url);
+	rk_doc_free(j->d);
+}
 
 static int open_host(struct job *j, struct rk_err *err)
 {
@@ -17,7 +64,7 @@ static int open_host(struct job *j, struct rk_err *err)
 	return rk_k3k_choose(j->host, j->o->kube.ns, j->ref, &j->ns, &j->cluster, err);
 }
 
-int tf_open_inside(struct job *j, struct rk_err *err)
+int tf_open_virtual(struct job *j, struct rk_err *err)
 {
 	if (j->virt.kube)
 		return 0;
@@ -26,13 +73,13 @@ int tf_open_inside(struct job *j, struct rk_err *err)
 	return rk_vcluster_open(&j->virt, j->host, j->ns, j->cluster, err);
 }
 
-int tf_secret_inside(
+int tf_rancher_secret(
 	struct job *j, const char *name, const char *key, struct rk_buf *out, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *v;
 
-	if (tf_open_inside(j, err) < 0 ||
+	if (tf_open_virtual(j, err) < 0 ||
 		rk_kube_find(j->virt.kube, &RK_SECRET, RK_RANCHER_NS, name, d, &v, err) < 0)
 		return -1;
 	if (!v || !rk_get(v, "data", key, NULL))
@@ -40,13 +87,16 @@ int tf_secret_inside(
 	return rk_need_base64(v, out, err, "data", key, NULL);
 }
 
-static int url_of_ingress(struct job *j, struct rk_err *err)
+/* --url, else the host name of the host cluster's Ingress. */
+int tf_find_url(struct job *j, struct rk_err *err)
 {
 	struct rk_ingress names = {0};
 	struct rk_strv hosts = {0};
 	struct rk_val *ing;
 	int rc;
 
+	if (j->o->url)
+		return rk_rancher_url(j->o->url, &j->url, err);
 	if (open_host(j, err) < 0)
 		return -1;
 	names.cluster = j->cluster;
@@ -69,20 +119,13 @@ static int url_of_ingress(struct job *j, struct rk_err *err)
 	return rc;
 }
 
-int tf_find_url(struct job *j, struct rk_err *err)
-{
-	if (j->o->url)
-		return rk_rancher_url(j->o->url, &j->url, err);
-	return url_of_ingress(j, err);
-}
-
 /* --- a verified connection --- */
 
-static struct rk_rancher_conf conf_of(const struct job *j)
+struct rk_rancher_conf tf_conf(const struct job *j, const struct rk_buf *ca)
 {
 	return (struct rk_rancher_conf){.url = j->url,
-		.ca = j->ca.len ? j->ca.s : NULL,
-		.ca_len = j->ca.len,
+		.ca = ca->len ? ca->s : NULL,
+		.ca_len = ca->len,
 		.resolve = j->o->kube.resolve,
 		.request_ms = j->o->kube.request_timeout_ms};
 }
@@ -90,7 +133,7 @@ static struct rk_rancher_conf conf_of(const struct job *j)
 /* With the anchors in j->ca. */
 static int try_connect(struct job *j, struct rk_err *err)
 {
-	struct rk_rancher_conf conf = conf_of(j);
+	struct rk_rancher_conf conf = tf_conf(j, &j->ca);
 
 	rk_rancher_free(j->r);
 	j->r = NULL;
@@ -99,35 +142,41 @@ static int try_connect(struct job *j, struct rk_err *err)
 	return rk_rancher_ready(j->r, j->o->timeout_ms, err);
 }
 
-enum anchor { FROM_TFVARS, FROM_TLS_CA, FROM_TLS_RANCHER, FROM_SYSTEM, ANCHORS };
-
-static const char *const anchor_words[ANCHORS] = {
-	"rancher_ca_certs", "Secret tls-ca", "Secret tls-rancher", "the system's CAs"};
-
-/* Fill j->ca from one place; *there false: that place has none. Only places that are authenticated
- * count. */
-static int load_anchor(struct job *j, enum anchor a, bool *there, struct rk_err *err)
+/* The first anchors under which the server's certificate is good; only sources that are
+ * authenticated count. */
+static int find_anchor(struct job *j, struct rk_err *err)
 {
-	int rc = 0;
+	enum { TFVARS, TLS_CA, TLS_RANCHER, SYSTEM };
+	static const struct {
+		const char *label, *secret, *key;
+	} anchors[] = {
+		[TFVARS] = {"rancher_ca_certs", NULL, NULL},
+		[TLS_CA] = {"Secret tls-ca", "tls-ca", "cacerts.pem"},
+		[TLS_RANCHER] = {"Secret tls-rancher", "tls-rancher", "tls.crt"},
+		[SYSTEM] = {"the system's CAs", NULL, NULL},
+	};
 
-	rk_buf_reset(&j->ca);
-	if (a == FROM_TFVARS && rk_streq(j->old_url, j->url))
-		rk_buf_put(&j->ca, j->old_ca.s, j->old_ca.len);
-	if (a == FROM_TLS_CA)
-		rc = tf_secret_inside(j, "tls-ca", "cacerts.pem", &j->ca, err);
-	if (a == FROM_TLS_RANCHER)
-		rc = tf_secret_inside(j, "tls-rancher", "tls.crt", &j->ca, err);
-	*there = rc == 0 && (a == FROM_SYSTEM || j->ca.len);
-	if (rc < 0 || !j->ca.len)
-		return rc;
-	/* a key that an older version wrote into the tfvars is left out; one that Rancher would
-	 * show to everybody is an error */
-	rc = rk_cert_admit(&j->ca, a == FROM_TFVARS, err);
-	return rc < 0 ? rk_err_wrap(err, "%s", anchor_words[a]) : 0;
-}
-
-static int no_anchor(const struct job *j, struct rk_err *err)
-{
+	for (int i = TFVARS; i <= SYSTEM; i++) {
+		if (anchors[i].secret && !j->use_cluster)
+			continue;
+		rk_err_clear(err);
+		rk_buf_reset(&j->ca);
+		if (i == TFVARS && rk_streq(j->old_url, j->url))
+			rk_buf_put(&j->ca, j->old_ca.s, j->old_ca.len);
+		if (anchors[i].secret &&
+			tf_rancher_secret(j, anchors[i].secret, anchors[i].key, &j->ca, err) < 0)
+			return rk_err_wrap(err, "find the CA");
+		/* a key that an older version wrote into the tfvars is left out; one that Rancher
+		 * would show to everybody is an error */
+		if (j->ca.len && rk_cert_admit(&j->ca, i == TFVARS, err) < 0)
+			return rk_err_wrap(err, "find the CA: %s", anchors[i].label);
+		if (i != SYSTEM && !j->ca.len)
+			continue;
+		if (try_connect(j, err) == 0)
+			return 0;
+		if (err->http || err->reason != RK_REASON_TLS)
+			return -1;
+	}
 	if (!j->use_cluster)
 		return rk_err_hint(err,
 			"give --ca-file FILE or --ca-fingerprint SHA256, or name the "
@@ -138,30 +187,9 @@ static int no_anchor(const struct job *j, struct rk_err *err)
 		j->ns, j->cluster);
 }
 
-/* The first anchors under which the server's certificate is good. */
-static int find_anchor(struct job *j, struct rk_err *err)
-{
-	bool there;
-
-	for (enum anchor a = FROM_TFVARS; a < ANCHORS; a++) {
-		if (!j->use_cluster && (a == FROM_TLS_CA || a == FROM_TLS_RANCHER))
-			continue;
-		rk_err_clear(err);
-		if (load_anchor(j, a, &there, err) < 0)
-			return rk_err_wrap(err, "find the CA");
-		if (!there)
-			continue;
-		if (try_connect(j, err) == 0)
-			return 0;
-		if (err->http || err->reason != RK_REASON_TLS)
-			return -1;
-	}
-	return no_anchor(j, err);
-}
-
 int tf_connect(struct job *j, struct rk_err *err)
 {
-	struct rk_rancher_conf conf = conf_of(j);
+	struct rk_rancher_conf conf = tf_conf(j, &j->ca);
 
 	if (!j->o->ca_file && !j->o->ca_fingerprint)
 		return find_anchor(j, err);
@@ -174,8 +202,6 @@ int tf_connect(struct job *j, struct rk_err *err)
 		return -1;
 	return try_connect(j, err);
 }
-
-/* --- signals --- */
 
 void tf_guard(struct job *j)
 {

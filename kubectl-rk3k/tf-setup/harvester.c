@@ -3,27 +3,19 @@
 #include "tool.h"
 #include "tls/tls.h"
 
+const struct rk_val *tf_find(const struct rk_val *list, const char *key, const char *value)
+{
+	rk_each (it, list)
+		if (rk_streq(rk_get_str(it, key, NULL), value))
+			return it;
+	return NULL;
+}
+
 static void list_names(const struct rk_val *list, struct rk_buf *out)
 {
 	rk_each (c, list)
 		rk_buf_addf(out, "%s%s (%s)", out->len ? ", " : "", rk_get_str(c, "id", NULL),
 			rk_get_str(c, "name", NULL));
-}
-
-static int no_harvester(struct job *j, struct rk_err *err)
-{
-	rk_auto_buf names = RK_BUF_INIT;
-	struct rk_val *all;
-
-	if (rk_rancher_clusters(j->r, false, j->d, &all, err) < 0)
-		return -1;
-	list_names(all, &names);
-	rk_warn("no Harvester cluster: none that this user can see has the label "
-		"provider.cattle.io=harvester; there are: %s",
-		names.len ? names.s : "none");
-	rk_note("import it under Virtualization Management and run this again, or name a cluster "
-		"with --cluster");
-	return 0;
 }
 
 static int take_cluster(struct job *j, const struct rk_val *c)
@@ -35,20 +27,14 @@ static int take_cluster(struct job *j, const struct rk_val *c)
 	return 0;
 }
 
-/* By id, which is one cluster's alone, else by name. */
-static int named_cluster(struct job *j, struct rk_err *err)
+/* The cluster of --cluster: by id, which only one cluster can have, else by name. */
+static int named_cluster(struct job *j, const struct rk_val *all, struct rk_err *err)
 {
 	rk_auto_buf names = RK_BUF_INIT;
-	const struct rk_val *found = NULL;
-	struct rk_val *all;
-	size_t n = 0;
+	const struct rk_val *found = tf_find(all, "id", j->o->cluster);
+	size_t n = found ? 1 : 0;
 
-	if (rk_rancher_clusters(j->r, false, j->d, &all, err) < 0)
-		return -1;
-	rk_each (c, all)
-		if (rk_streq(rk_get_str(c, "id", NULL), j->o->cluster))
-			return take_cluster(j, c);
-	rk_each (c, all) {
+	rk_each (c, n ? NULL : all) {
 		if (!rk_streq(rk_get_str(c, "name", NULL), j->o->cluster))
 			continue;
 		found = c;
@@ -59,50 +45,47 @@ static int named_cluster(struct job *j, struct rk_err *err)
 	list_names(all, &names);
 	rk_err_set(err, n ? RK_CONFLICT : RK_NOTFOUND, "%s cluster is called %s",
 		n ? "more than one" : "no", j->o->cluster);
-	return rk_err_hint(err, "there are: %s", names.len ? names.s : "none this user can see");
+	return rk_err_hint(err, "clusters: %s", names.len ? names.s : "none this user can see");
 }
 
-/* The cluster that the tfvars of this Rancher name, if it still exists: it was chosen before. */
-static const struct rk_val *chosen_before(const struct job *j, const struct rk_val *list)
-{
-	if (!j->old_harvester || !rk_streq(j->old_url, j->url))
-		return NULL;
-	rk_each (c, list)
-		if (rk_streq(rk_get_str(c, "id", NULL), j->old_harvester))
-			return c;
-	return NULL;
-}
-
+/* The cluster of the tfvars of this Rancher, which was chosen before, is taken again if it exists. */
 int tf_find_harvester(struct job *j, struct rk_err *err)
 {
+	const char *before = rk_streq(j->old_url, j->url) ? j->old_harvester : NULL;
 	rk_auto_buf names = RK_BUF_INIT;
-	const struct rk_val *before;
-	struct rk_val *list, *all;
+	const struct rk_val *c = NULL;
+	struct rk_val *list = NULL, *all = NULL;
 
-	if (j->o->cluster)
-		return named_cluster(j, err);
-	if (rk_rancher_clusters(j->r, true, j->d, &list, err) < 0)
+	if (!j->o->cluster && rk_rancher_clusters(j->r, true, j->d, &list, err) < 0)
 		return -1;
-	before = chosen_before(j, list);
-	if (!before && j->old_harvester && rk_streq(j->old_url, j->url)) {
-		if (rk_rancher_clusters(j->r, false, j->d, &all, err) < 0)
-			return -1;
-		before = chosen_before(j, all);
+	c = before ? tf_find(list, "id", before) : NULL;
+	if (!c && (j->o->cluster || before || !list->count) &&
+		rk_rancher_clusters(j->r, false, j->d, &all, err) < 0)
+		return -1;
+	if (j->o->cluster)
+		return named_cluster(j, all, err);
+	if (!c && before)
+		c = tf_find(all, "id", before);
+	if (c || list->count == 1)
+		return take_cluster(j, c ? c : rk_at(list, 0));
+	if (list->count) {
+		list_names(list, &names);
+		rk_err_set(
+			err, RK_CONFLICT, "%u Harvester clusters found: %s", list->count, names.s);
+		return rk_err_hint(err, "choose one with --cluster ID");
 	}
-	if (before)
-		return take_cluster(j, before);
-	if (list->count == 0)
-		return no_harvester(j, err);
-	if (list->count == 1)
-		return take_cluster(j, rk_at(list, 0));
-	list_names(list, &names);
-	rk_err_set(err, RK_CONFLICT, "there are %u Harvester clusters: %s", list->count, names.s);
-	return rk_err_hint(err, "choose one with --cluster ID");
+	list_names(all, &names);
+	rk_warn("no Harvester cluster: none that this user can see has the label "
+		"provider.cattle.io=harvester; clusters: %s",
+		names.len ? names.s : "none");
+	rk_note("import it under Virtualization Management and run this again, or name a cluster "
+		"with --cluster");
+	return 0;
 }
 
 /* --- its kubeconfig --- */
 
-/* What kubectl would use of a kubeconfig of Rancher's. NULL where there is none. */
+/* What kubectl would use of a kubeconfig of Rancher's. NULL where it has none. */
 struct parts {
 	const char *server, *token;
 	struct rk_buf ca; /* PEM; empty: the system's roots */
@@ -115,14 +98,6 @@ static void parts_release(struct parts *p)
 }
 #define auto_parts __attribute__((cleanup(parts_release))) struct parts
 
-static const struct rk_val *named(const struct rk_val *list, const char *name)
-{
-	rk_each (it, list)
-		if (rk_streq(rk_get_str(it, "name", NULL), name))
-			return it;
-	return NULL;
-}
-
 static struct parts parts_of(struct rk_doc *d, const struct rk_buf *text)
 {
 	struct parts p = {.ca = RK_BUF_INIT};
@@ -132,13 +107,16 @@ static struct parts parts_of(struct rk_doc *d, const struct rk_buf *text)
 
 	if (!text->len || rk_yaml_parse(d, text->s, text->len, &v, NULL) < 0 || !v)
 		return p;
-	context = rk_get(named(rk_get(v, "contexts", NULL), rk_get_str(v, "current-context", NULL)),
+	context = rk_get(tf_find(rk_get(v, "contexts", NULL), "name",
+				 rk_get_str(v, "current-context", NULL)),
 		"context", NULL);
-	cluster = named(rk_get(v, "clusters", NULL), rk_get_str(context, "cluster", NULL));
-	user = rk_get(
-		named(rk_get(v, "users", NULL), rk_get_str(context, "user", NULL)), "user", NULL);
-	p.server = rk_get_str(cluster, "cluster", "server", NULL);
-	ca = rk_get_str(cluster, "cluster", "certificate-authority-data", NULL);
+	cluster = rk_get(
+		tf_find(rk_get(v, "clusters", NULL), "name", rk_get_str(context, "cluster", NULL)),
+		"cluster", NULL);
+	user = rk_get(tf_find(rk_get(v, "users", NULL), "name", rk_get_str(context, "user", NULL)),
+		"user", NULL);
+	p.server = rk_get_str(cluster, "server", NULL);
+	ca = rk_get_str(cluster, "certificate-authority-data", NULL);
 	p.token = rk_get_str(user, "token", NULL);
 	p.exec = rk_get(user, "exec", NULL) != NULL;
 	if (ca && rk_base64_decode(&p.ca, ca, strlen(ca), NULL) < 0)
@@ -169,73 +147,21 @@ void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text)
 	rk_free_secret(value);
 }
 
-/* What Rancher says of its kubeconfigs now. */
-struct advice {
-	char *url;	  /* of server-url, else ours; NULL: it could not be read */
-	struct rk_buf ca; /* of cacerts; empty: the system's roots */
-};
-
-static void advice_release(struct advice *a)
-{
-	free(a->url);
-	rk_buf_release(&a->ca);
-}
-#define auto_advice __attribute__((cleanup(advice_release))) struct advice
-
-static int get_advice(struct job *j, struct advice *a, struct rk_err *err)
-{
-	rk_auto_free char *setting = NULL;
-
-	*a = (struct advice){.ca = RK_BUF_INIT};
-	if (rk_rancher_cacerts(j->r, &a->ca, err) < 0)
-		return rk_err_wrap(err, "find the CA that Rancher advises");
-	if (rk_rancher_setting(j->r, RK_RANCHER_SERVER_URL, &setting, err) < 0) {
-		if (!err->http)
-			return -1;
-		rk_err_clear(err); /* not every user may read settings */
-	} else if (!*setting) {
-		a->url = rk_strdup(j->url);
-	} else if (rk_rancher_url(setting, &a->url, NULL) < 0) {
-		a->url = NULL;
-	}
-	return 0;
-}
-
-static bool same_ca(const struct rk_buf *a, const struct rk_buf *b)
-{
-	return a->len && b->len ? rk_kubeconfig_same_ca(a->s, a->len, b->s, b->len)
-				: a->len == b->len;
-}
-
 enum verdict {
 	V_WORKS,
 	V_AWAY,	  /* right, but the cluster's agent is not connected */
-	V_SERVER, /* it leads elsewhere than Rancher says */
+	V_SERVER, /* its server is not the one that Rancher names */
 	V_CA,	  /* another CA than Rancher advises */
 	V_TLS,	  /* Rancher's certificate is not signed by the CA in it */
-	V_EXEC,	  /* the rancher command, in place of a token */
-	V_TOKEN,  /* its token is not accepted, or there is none */
+	V_EXEC,	  /* the rancher command instead of a token */
+	V_TOKEN,  /* its token is not accepted, or it has none */
 };
-
-static bool leads_there(const struct job *j, const struct parts *p, const struct advice *a)
-{
-	rk_auto_free char *path = rk_asprintf("/k8s/clusters/%s", j->harvester);
-	rk_auto_free char *want = a->url ? rk_asprintf("%s%s", a->url, path) : NULL;
-
-	if (!p->server)
-		return false;
-	return want ? rk_kubeconfig_same_url(p->server, want) : rk_suffix(p->server, path);
-}
 
 /* Ask the cluster as kubectl would with this file: with its token, under its CA. */
 static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict,
 	struct rk_buf *why, struct rk_err *err)
 {
-	struct rk_rancher_conf conf = {.url = j->url,
-		.ca = p->ca.len ? p->ca.s : NULL,
-		.ca_len = p->ca.len,
-		.resolve = j->o->kube.resolve,
-		.request_ms = j->o->kube.request_timeout_ms};
+	struct rk_rancher_conf conf = tf_conf(j, &p->ca);
 	rk_auto_rancher *r = NULL;
 	enum rk_rancher_access access;
 
@@ -256,40 +182,35 @@ static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict
 	return 0;
 }
 
-static int judge(struct job *j, const struct parts *p, const struct advice *a,
-	enum verdict *verdict, struct rk_buf *why, struct rk_err *err)
+/* Compare a kubeconfig with what Rancher advises now: the address of its setting server-url, and
+ * the CA of its setting cacerts. */
+static int judge(struct job *j, const struct parts *p, enum verdict *verdict, struct rk_buf *why,
+	struct rk_err *err)
 {
+	rk_auto_free char *setting = NULL, *url = NULL, *want = NULL;
+	rk_auto_free char *path = rk_asprintf("/k8s/clusters/%s", j->harvester);
 	rk_auto_free char *name = p->token ? rk_rancher_token_name(p->token) : NULL;
+	rk_auto_buf ca = RK_BUF_INIT;
+	bool same_server, same_ca;
 
-	if (!leads_there(j, p, a))
-		*verdict = V_SERVER;
-	else if (!same_ca(&p->ca, &a->ca))
-		*verdict = V_CA;
-	else if (!name)
-		*verdict = p->exec ? V_EXEC : V_TOKEN;
-	else
-		return try_parts(j, p, verdict, why, err);
-	return 0;
-}
-
-static void tell_why_again(const struct job *j, const struct parts *p, enum verdict verdict)
-{
-	switch (verdict) {
-	case V_SERVER:
-		rk_note("%s led to %s: generating it again", j->kc_harvester,
-			p->server ? p->server : "no server");
-		break;
-	case V_CA:
-		rk_note("%s has another CA than Rancher advises (setting cacerts): generating it "
-			"again",
-			j->kc_harvester);
-		break;
-	case V_TOKEN:
-		rk_note("the token in %s is no longer valid: generating it again", j->kc_harvester);
-		break;
-	default:
-		break;
+	if (rk_rancher_cacerts(j->r, &ca, err) < 0)
+		return rk_err_wrap(err, "find the CA that Rancher advises");
+	if (rk_rancher_setting(j->r, RK_RANCHER_SERVER_URL, &setting, err) < 0) {
+		if (!err->http)
+			return -1;
+		rk_err_clear(err); /* not every user may read settings */
+	} else if (rk_rancher_url(*setting ? setting : j->url, &url, NULL) < 0) {
+		url = NULL;
 	}
+	want = rk_asprintf("%s%s", url ? url : "", path);
+	same_server = p->server &&
+		      (url ? rk_kubeconfig_same_url(p->server, want) : rk_suffix(p->server, path));
+	same_ca = p->ca.len && ca.len ? rk_kubeconfig_same_ca(p->ca.s, p->ca.len, ca.s, ca.len)
+				      : p->ca.len == ca.len;
+	if (same_server && same_ca && name)
+		return try_parts(j, p, verdict, why, err);
+	*verdict = !same_server ? V_SERVER : !same_ca ? V_CA : p->exec ? V_EXEC : V_TOKEN;
+	return 0;
 }
 
 /* What is wrong with a kubeconfig that generating it again cannot repair. */
@@ -326,9 +247,11 @@ static int generate(struct job *j, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf why = RK_BUF_INIT;
 	auto_parts p = {.ca = RK_BUF_INIT};
-	enum verdict verdict;
+	struct rk_err unknown = RK_ERR_INIT;
+	enum verdict verdict = V_EXEC;
 
-	tf_note_kubeconfig_tokens(j);
+	if (rk_rancher_tokens(j->r, j->d, &j->before, &unknown) < 0)
+		j->before = NULL;
 	if (rk_rancher_kubeconfig(j->r, j->harvester, &j->kubeconfig, err) < 0) {
 		j->lost |= rk_rancher_maybe_done(err) ? LOST_KUBECONFIG : 0;
 		return -1;
@@ -345,9 +268,7 @@ static int generate(struct job *j, struct rk_err *err)
 			"%s: the kubeconfig that Rancher generated for cluster %s has no server or "
 			"no token",
 			j->url, j->harvester);
-	if (!p.token)
-		verdict = V_EXEC;
-	else if (try_parts(j, &p, &verdict, &why, err) < 0)
+	if (p.token && try_parts(j, &p, &verdict, &why, err) < 0)
 		return -1;
 	warn_of(j, &p, verdict, &why);
 	return 0;
@@ -358,34 +279,28 @@ int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf why = RK_BUF_INIT;
 	auto_parts p = {.ca = RK_BUF_INIT};
-	auto_advice a = {.ca = RK_BUF_INIT};
 	enum verdict verdict;
 
-	if (tf_read_if_there(j->kc_harvester, now, err) < 0)
+	if (tf_read_existing(j->kc_harvester, now, err) < 0)
 		return -1;
 	if (!now->len)
 		return generate(j, err);
 	p = parts_of(d, now);
-	if (get_advice(j, &a, err) < 0 || judge(j, &p, &a, &verdict, &why, err) < 0)
+	if (judge(j, &p, &verdict, &why, err) < 0)
 		return -1;
 	if (verdict == V_WORKS || verdict == V_AWAY || verdict == V_TLS) {
 		rk_buf_put(&j->kubeconfig, now->s, now->len);
 		warn_of(j, &p, verdict, &why);
 		return 0;
 	}
-	tell_why_again(j, &p, verdict);
+	if (verdict == V_SERVER)
+		rk_note("%s has the server %s: generating it again", j->kc_harvester,
+			p.server ? p.server : "(none)");
+	if (verdict == V_CA)
+		rk_note("%s has another CA than Rancher advises (setting cacerts): generating it "
+			"again",
+			j->kc_harvester);
+	if (verdict == V_TOKEN)
+		rk_note("the token in %s is no longer valid: generating it again", j->kc_harvester);
 	return generate(j, err);
-}
-
-int tf_put_harvester(struct job *j, struct rk_err *err)
-{
-	rk_auto_buf now = RK_BUF_INIT_SECRET;
-
-	if (tf_get_harvester(j, &now, err) < 0 ||
-		tf_put_secret_file(j->kc_harvester, &j->kubeconfig, err) < 0)
-		return -1;
-	j->saved = true;
-	if (j->minted)
-		tf_drop_kubeconfig_token(j, &now);
-	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The way back: tokens are deleted from Rancher, each with itself, and from the files. A token that
- * Rancher does not accept may be deleted, expired, or that of a disabled user: what it is, is then
- * asked as somebody else, or could not be determined. */
+/* revoke: tokens are deleted from Rancher, each with itself, and from the files. A token that
+ * Rancher does not accept may be deleted, expired, or that of a disabled user: which, is asked as
+ * another user, or could not be determined. */
 #include "tool.h"
 
 bool tf_is_token_name(const char *word)
@@ -24,18 +24,17 @@ enum result {
 
 /* --- one token --- */
 
-/* As the caller who is set. Errors: only when there is no answer. */
+/* As the caller who is set. Errors: only when no answer came. */
 static int delete_as_set(struct job *j, const char *name, enum result *r, struct rk_err *err)
 {
-	bool gone;
+	bool absent;
 
-	if (rk_rancher_token_delete(j->r, name, &gone, err) == 0) {
-		*r = gone ? R_ABSENT : R_REVOKED;
-		return 0;
-	}
-	if (!err->http)
+	if (rk_rancher_token_delete(j->r, name, &absent, err) == 0)
+		*r = absent ? R_ABSENT : R_REVOKED;
+	else if (err->http)
+		*r = R_UNKNOWN;
+	else
 		return -1;
-	*r = R_UNKNOWN;
 	return 0;
 }
 
@@ -47,15 +46,15 @@ static bool may_log_in(const struct job *j)
 /* As the user who logs in or the token that is given; as an administrator also another user's. */
 static int delete_as_maker(struct job *j, const char *name, enum result *r, struct rk_err *err)
 {
-	bool gone;
+	bool absent;
 
 	if (!j->in_session && !j->given && tf_open_session(j, err) < 0)
 		return -1;
 	tf_as_maker(j);
 	if (delete_as_set(j, name, r, err) < 0 || *r != R_ABSENT)
 		return *r == R_UNKNOWN ? -1 : 0;
-	if (rk_rancher_token_delete_any(j->r, name, &gone, err) == 0)
-		*r = gone ? R_ABSENT : R_REVOKED;
+	if (rk_rancher_token_delete_any(j->r, name, &absent, err) == 0)
+		*r = absent ? R_ABSENT : R_REVOKED;
 	else if (!err->http)
 		return -1;
 	rk_err_clear(err);
@@ -88,7 +87,7 @@ static int revoke_one(struct job *j, const struct target *t, const char *other, 
 	return 0;
 }
 
-static void tell(const struct target *t, enum result r)
+static void print_result(const char *name, enum result r)
 {
 	static const char *const words[] = {
 		[R_REVOKED] = "revoked",
@@ -97,7 +96,7 @@ static void tell(const struct target *t, enum result r)
 	};
 
 	if (r != R_UNKNOWN)
-		rk_printf("token %s %s\n", t->name, words[r]);
+		rk_printf("token %s %s\n", name, words[r]);
 }
 
 /* What is left is named with the command that logs in and removes it. */
@@ -110,7 +109,7 @@ static int undetermined(struct job *j, struct rk_err *err)
 	for (size_t i = 0; i < j->left.n; i++)
 		rk_buf_addf(&names, "%s%s", i ? ", " : "", j->left.v[i]);
 	tf_revoke_command(j, &command);
-	j->left.n = 0; /* said here */
+	j->left.n = 0; /* tf_leave need not warn of them */
 	rk_err_set(err, RK_FAIL,
 		"%s %s could not be revoked, and whether %s could not be determined: %s",
 		many ? "tokens" : "token", names.s, many ? "they still exist" : "it still exists",
@@ -121,88 +120,81 @@ static int undetermined(struct job *j, struct rk_err *err)
 		command.s);
 }
 
-/* --- the files --- */
-
+/* Remove what was revoked from the tfvars. */
 static int forget(struct job *j, bool token, bool kubeconfig, struct rk_err *err)
 {
-	struct rk_hcl_item gone[2];
-	struct tf_hcl_edit edit = {.items = gone};
+	struct rk_hcl_item items[2];
+	struct tf_hcl_edit edit = {.items = items};
 	rk_auto_buf now = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
 
 	if (token) {
-		gone[edit.n++] = (struct rk_hcl_item){"rancher_token", NULL};
+		items[edit.n++] = (struct rk_hcl_item){"rancher_token", NULL};
 		edit.mark = MARK;
 	}
 	if (kubeconfig && j->old_kubeconfig)
-		gone[edit.n++] = (struct rk_hcl_item){"harvester_kubeconfig", NULL};
+		items[edit.n++] = (struct rk_hcl_item){"harvester_kubeconfig", NULL};
 	if (!edit.n || access(j->tfvars, F_OK) < 0)
 		return 0;
-	if (tf_read_if_there(j->tfvars, &now, err) < 0 ||
+	if (tf_read_existing(j->tfvars, &now, err) < 0 ||
 		tf_hcl_edit(now.s, now.len, j->tfvars, &edit, &text, NULL, err) < 0)
 		return -1;
 	return tf_put_secret_file(j->tfvars, &text, err);
 }
 
-static int remove_kubeconfig(const struct job *j, struct rk_err *err)
+/* An API token, and the token in a kubeconfig, of one user: each of them can find out whether the
+ * other exists, so the one that works is deleted last. */
+static int revoke_pair(struct job *j, const char *token, const struct rk_buf *kubeconfig,
+	enum result r[2], struct rk_err *err)
 {
-	if (unlink(j->kc_harvester) < 0)
-		return rk_err_sys(err, "remove %s", j->kc_harvester);
-	rk_printf("%s removed\n", j->kc_harvester);
-	return 0;
-}
+	rk_auto_free char *name = rk_rancher_token_name(token), *kc_name = NULL;
+	char *kc_value = tf_kubeconfig_token(kubeconfig, &kc_name);
+	struct target pair[2] = {{name, token}, {kc_name, kc_value}};
+	struct rk_rancher_token t;
+	int first = 0, rc = 0;
 
-/* --- what is in the directory --- */
-
-static bool is_alive(struct job *j, const struct target *t)
-{
-	struct rk_rancher_token token;
-	bool alive;
-
-	rk_rancher_use(j->r, t->value);
-	alive = rk_rancher_token_get(j->r, t->name, &token, NULL) == 0;
-	rk_rancher_token_release(&token);
-	return alive;
-}
-
-/* Two tokens of one user, each of which can say of the other whether it exists: the one that works
- * goes last. */
-static int revoke_pair(struct job *j, struct target pair[2], enum result r[2], struct rk_err *err)
-{
-	int first = pair[1].name && is_alive(j, &pair[0]) ? 1 : 0;
-
+	if (kc_name) {
+		rk_rancher_use(j->r, token);
+		first = rk_rancher_token_get(j->r, name, &t, NULL) == 0;
+		rk_rancher_token_release(&t);
+	}
 	r[0] = r[1] = R_ABSENT;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && rc == 0; i++) {
 		int at = first ^ i;
 
 		if (!pair[at].name)
 			continue;
-		if (revoke_one(j, &pair[at], pair[1 - at].value, &r[at], err) < 0)
-			return rk_err_wrap(err, "token %s", pair[at].name);
-		tell(&pair[at], r[at]);
+		rc = revoke_one(j, &pair[at], pair[1 - at].value, &r[at], err);
+		if (rc < 0) {
+			rk_err_wrap(err, "token %s", pair[at].name);
+			break;
+		}
+		print_result(pair[at].name, r[at]);
 		if (r[at] == R_UNKNOWN)
 			tf_left_behind(j, pair[at].name);
 	}
-	return 0;
+	rk_free_secret(kc_value);
+	return rc;
 }
+
+/* --- what is in the directory --- */
 
 static int revoke_directory(struct job *j, struct rk_err *err)
 {
-	rk_auto_free char *name = rk_rancher_token_name(j->old_token), *kc_name = NULL;
+	rk_auto_free char *name = rk_rancher_token_name(j->old_token);
 	rk_auto_buf kc = RK_BUF_INIT_SECRET;
-	char *kc_value = NULL;
 	enum result r[2];
-	int rc;
 
 	if (!name)
 		return rk_err_set(
 			err, RK_FAIL, "%s: rancher_token is not a token of Rancher", j->tfvars);
-	if (tf_read_if_there(j->kc_harvester, &kc, err) < 0)
+	if (tf_read_existing(j->kc_harvester, &kc, err) < 0 ||
+		revoke_pair(j, j->old_token, &kc, r, err) < 0)
 		return -1;
-	kc_value = tf_kubeconfig_token(&kc, &kc_name);
-	rc = revoke_pair(j, (struct target[2]){{name, j->old_token}, {kc_name, kc_value}}, r, err);
-	rk_free_secret(kc_value);
-	if (rc < 0 || (kc.len && r[1] != R_UNKNOWN && remove_kubeconfig(j, err) < 0))
-		return -1;
+	if (kc.len && r[1] != R_UNKNOWN) {
+		if (unlink(j->kc_harvester) < 0)
+			return rk_err_sys(err, "remove %s", j->kc_harvester);
+		rk_printf("%s removed\n", j->kc_harvester);
+	}
 	if (forget(j, r[0] != R_UNKNOWN, r[1] != R_UNKNOWN, j->left.n ? NULL : err) < 0 &&
 		!j->left.n)
 		return -1;
@@ -210,16 +202,6 @@ static int revoke_directory(struct job *j, struct rk_err *err)
 }
 
 /* --- what is named --- */
-
-static int absent(struct job *j, const struct target *t, struct rk_err *err)
-{
-	rk_auto_free char *who = j->given ? rk_strdup("the owner of the given token")
-					  : rk_asprintf("user \"%s\"", j->o->user);
-
-	return rk_err_set(err, RK_NOTFOUND,
-		"token \"%s\" not found, or it belongs to another user and %s may not delete it",
-		t->name, who);
-}
 
 static int revoke_named(struct job *j, const char *name, struct rk_err *err)
 {
@@ -237,8 +219,12 @@ static int revoke_named(struct job *j, const char *name, struct rk_err *err)
 			return -1;
 	}
 	if (r == R_ABSENT)
-		return absent(j, &t, err);
-	tell(&t, r);
+		return rk_err_set(err, RK_NOTFOUND,
+			"token \"%s\" not found, or it belongs to another user and %s%s%s may not "
+			"delete it",
+			name, j->given ? "the owner of the given token" : "user \"",
+			j->given ? "" : j->o->user, j->given ? "" : "\"");
+	print_result(name, r);
 	return rk_streq(name, in_file) ? forget(j, true, false, err) : 0;
 }
 
@@ -255,10 +241,7 @@ static int revoke_run(struct job *j, struct rk_err *err)
 	return 0;
 }
 
-/* A token alone, or what -o json, env and tfvars write. */
-struct given {
-	struct rk_buf token, url, kubeconfig;
-};
+/* --- what is in a file --- */
 
 /* What -o env writes of a variable; neither a token nor a URL has a quote in it. */
 static void read_export(const char *text, const char *name, struct rk_buf *out)
@@ -270,9 +253,10 @@ static void read_export(const char *text, const char *name, struct rk_buf *out)
 		rk_buf_put(out, p + strlen(head), strcspn(p + strlen(head), "'"));
 }
 
-static int read_given(struct job *j, struct given *g, struct rk_err *err)
+/* The file of --token-file: a token alone, or what -o json, env and tfvars write. */
+static int read_given(const char *path, struct rk_buf *token, struct rk_buf *url,
+	struct rk_buf *kubeconfig, struct rk_err *err)
 {
-	const char *path = j->o->revoke_file;
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	rk_auto_free char *name = NULL;
 	rk_auto_doc *d = rk_doc_new(true);
@@ -280,47 +264,32 @@ static int read_given(struct job *j, struct given *g, struct rk_err *err)
 
 	if (rk_file_read_private(path, INPUT_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "token to revoke");
-	if (text.s[0] == '{' && rk_json_parse(d, text.s, text.len, &v, err) < 0)
-		return rk_err_wrap(err, "%s", path);
-	if (v) {
-		const char *kc = rk_get_str(v, "harvester_kubeconfig_content", NULL);
-		const char *token = rk_get_str(v, "rancher_token", NULL);
-		const char *url = rk_get_str(v, "rancher_url", NULL);
+	if (text.s[0] == '{') {
+		const struct {
+			const char *key;
+			struct rk_buf *out;
+		} keys[] = {{"rancher_token", token}, {"rancher_url", url},
+			{"harvester_kubeconfig_content", kubeconfig}};
 
-		rk_buf_puts(&g->token, token ? token : "");
-		rk_buf_puts(&g->url, url ? url : "");
-		rk_buf_puts(&g->kubeconfig, kc ? kc : "");
+		if (rk_json_parse(d, text.s, text.len, &v, err) < 0)
+			return rk_err_wrap(err, "%s", path);
+		for (size_t i = 0; i < RK_COUNT(keys); i++)
+			if (rk_get_str(v, keys[i].key, NULL))
+				rk_buf_puts(keys[i].out, rk_get_str(v, keys[i].key, NULL));
 	} else if (rk_prefix(text.s, "export ")) {
-		read_export(text.s, "RANCHER_TOKEN_KEY", &g->token);
-		read_export(text.s, "RANCHER_URL", &g->url);
+		read_export(text.s, "RANCHER_TOKEN_KEY", token);
+		read_export(text.s, "RANCHER_URL", url);
 	} else if (strchr(text.s, '=')) {
-		if (tf_hcl_get(text.s, text.len, path, "rancher_token", &g->token, NULL, err) < 0 ||
-			tf_hcl_get(text.s, text.len, path, "rancher_url", &g->url, NULL, err) < 0)
+		if (tf_hcl_get(text.s, text.len, path, "rancher_token", token, NULL, err) < 0 ||
+			tf_hcl_get(text.s, text.len, path, "rancher_url", url, NULL, err) < 0)
 			return -1;
 	} else {
-		rk_buf_put(&g->token, text.s, strcspn(text.s, "\r\n"));
+		rk_buf_put(token, text.s, strcspn(text.s, "\r\n"));
 	}
-	name = rk_rancher_token_name(g->token.s);
+	name = rk_rancher_token_name(token->s);
 	if (name)
 		return 0;
 	return rk_err_set(err, RK_USAGE, "%s: no Rancher token (NAME:SECRET) found", path);
-}
-
-static int revoke_given(struct job *j, const struct given *g, struct rk_err *err)
-{
-	rk_auto_free char *name = rk_rancher_token_name(g->token.s), *kc_name = NULL;
-	char *kc_value = tf_kubeconfig_token(&g->kubeconfig, &kc_name);
-	enum result r[2];
-	int rc =
-		revoke_pair(j, (struct target[2]){{name, g->token.s}, {kc_name, kc_value}}, r, err);
-
-	rk_free_secret(kc_value);
-	if (rc < 0)
-		return -1;
-	if (r[0] != R_UNKNOWN && rk_streq(g->token.s, j->old_token) &&
-		forget(j, true, false, err) < 0)
-		return -1;
-	return j->left.n ? undetermined(j, err) : 0;
 }
 
 /* --- the story --- */
@@ -335,50 +304,41 @@ static int find_url(struct job *j, const char *noted, struct rk_err *err)
 	return tf_find_url(j, err);
 }
 
-static int connect_to(struct job *j, const char *noted, struct rk_err *err)
-{
-	return find_url(j, noted, err) < 0 ? -1 : tf_connect(j, err);
-}
-
 static int revoke_file(struct job *j, struct rk_err *err)
 {
-	struct given g = {RK_BUF_INIT_SECRET, RK_BUF_INIT, RK_BUF_INIT_SECRET};
-	int rc = read_given(j, &g, err);
+	rk_auto_buf token = RK_BUF_INIT_SECRET, url = RK_BUF_INIT, kc = RK_BUF_INIT_SECRET;
+	enum result r[2];
 
-	if (rc == 0)
-		rc = connect_to(j, g.url.len ? g.url.s : j->old_url, err);
-	if (rc == 0)
-		rc = revoke_given(j, &g, err);
-	rk_buf_release(&g.token);
-	rk_buf_release(&g.url);
-	rk_buf_release(&g.kubeconfig);
-	return rc;
-}
-
-static int revoke_names(struct job *j, int argc, char **argv, struct rk_err *err)
-{
-	if (connect_to(j, j->old_url, err) < 0)
+	if (read_given(j->o->revoke_file, &token, &url, &kc, err) < 0 ||
+		find_url(j, url.len ? url.s : j->old_url, err) < 0 || tf_connect(j, err) < 0 ||
+		revoke_pair(j, token.s, &kc, r, err) < 0)
 		return -1;
-	for (int i = 0; i < argc; i++)
-		if (revoke_named(j, argv[i], err) < 0)
-			return -1;
-	return j->o->run ? revoke_run(j, err) : 0;
+	if (r[0] != R_UNKNOWN && rk_streq(token.s, j->old_token) && forget(j, true, false, err) < 0)
+		return -1;
+	return j->left.n ? undetermined(j, err) : 0;
 }
 
 int tf_revoke(struct job *j, int argc, char **argv, struct rk_err *err)
 {
+	bool directory = !argc && !j->o->run;
+
 	if (j->o->revoke_file)
 		return revoke_file(j, err);
-	if (argc || j->o->run)
-		return revoke_names(j, argc, argv, err);
-	if (!j->old_token || !j->old_url) {
+	if (directory && (!j->old_token || !j->old_url)) {
 		rk_note("%s holds no token: nothing to revoke", j->tfvars);
 		return 0;
 	}
 	if (find_url(j, j->old_url, err) < 0)
 		return -1;
-	if (!rk_streq(j->url, j->old_url))
+	if (directory && !rk_streq(j->url, j->old_url))
 		return rk_err_set(err, RK_CONFLICT, "the token in %s is for %s, not for %s",
 			j->tfvars, j->old_url, j->url);
-	return tf_connect(j, err) < 0 ? -1 : revoke_directory(j, err);
+	if (tf_connect(j, err) < 0)
+		return -1;
+	if (directory)
+		return revoke_directory(j, err);
+	for (int i = 0; i < argc; i++)
+		if (revoke_named(j, argv[i], err) < 0)
+			return -1;
+	return j->o->run ? revoke_run(j, err) : 0;
 }

@@ -9,8 +9,6 @@
 #include "k3k/k3k.h"
 #include "rancher/rancher.h"
 
-#define TFVARS	     "terraform.tfvars"
-#define KC_K3K	     "kubeconfig-k3k.yaml"
 #define KC_HARVESTER "kubeconfig-harvester.yaml"
 #define INPUT_MAX    ((size_t)8 << 20)
 #define MARK	     "# rk3k: token "
@@ -63,29 +61,23 @@ struct job {
 	const volatile sig_atomic_t *signal; /* from tf_guard on */
 };
 
-/* --- hand.c: what exists --- */
-char *tf_path(const struct opts *o, const char *name); /* in --dir; caller frees */
-/* Absence leaves out empty. */
-int tf_read_if_there(const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+/* --- connect.c: the job, the clusters, Rancher's address, a verified connection --- */
 int tf_job_init(
 	struct job *j, const struct opts *o, int argc, char **argv, struct rk_err *err) RK_MUST_USE;
 void tf_job_release(struct job *j);
-
-/* --- connect.c: the clusters, Rancher's address, a verified connection --- */
-int tf_open_inside(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
+int tf_open_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
 /* One key of a Secret of Rancher's in the virtual cluster; absence leaves out empty. */
-int tf_secret_inside(struct job *j, const char *name, const char *key, struct rk_buf *out,
+int tf_rancher_secret(struct job *j, const char *name, const char *key, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
 int tf_find_url(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->url */
-int tf_connect(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->ca, j->r */
-
-/* What Rancher has for us from here on is taken back when a signal comes. */
+struct rk_rancher_conf tf_conf(const struct job *j, const struct rk_buf *ca);
+int tf_connect(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->ca, j->r */
+/* What Rancher has for us from here on is deleted again when a signal comes. */
 void tf_guard(struct job *j);
-/* Has one come? Then an error with its code. */
+/* An error with the code of the signal that came, if one did. */
 int tf_stopped(const struct job *j, struct rk_err *err) RK_MUST_USE;
 
-/* --- cleanup.c: taking back what was not handed over --- */
-void tf_new_run(char run[9]);
+/* --- cleanup.c: deleting what was not handed over --- */
 /* A description that this run's tokens can be found by, and whether one was made from text. */
 void tf_describe(const struct job *j, const char *text, struct rk_buf *out);
 bool tf_is_described(const char *description, const char *text);
@@ -97,46 +89,43 @@ void tf_drop_token(struct job *j, const char *name, const char *value);
 void tf_left_behind(struct job *j, const char *name);
 /* Delete all tokens that a run with this id made, as the caller who is set. */
 int tf_drop_run(struct job *j, const char *run, size_t *dropped, struct rk_err *err) RK_MUST_USE;
-void tf_note_kubeconfig_tokens(struct job *j); /* j->before */
 /* The command that removes j->left and what is lost. */
 void tf_revoke_command(const struct job *j, struct rk_buf *out);
 /* At the end, whatever happened: delete what was not handed over, end the session, name what is left. */
 void tf_leave(struct job *j, bool failed);
 
-/* --- session.c: log in, or use the token that was given --- */
+/* --- token.c: the session, and the token for terraform --- */
 static inline bool is_file(const char *path)
 {
 	return path && !rk_streq(path, "-");
 }
-/* One line from a file that only its owner can read, or standard input. */
-int tf_read_secret(
-	const char *path, const char *what, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+/* Log in, or use the token that was given. */
 int tf_open_session(struct job *j, struct rk_err *err) RK_MUST_USE;
-
-/* --- token.c: the token for terraform --- */
 int tf_authorise(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->token, j->made */
 void tf_drop_old(struct job *j);				 /* what a new token has replaced */
 void tf_describe_expiry(const struct rk_rancher_token *t, struct rk_buf *out);
-void tf_tell_token(const struct job *j);
+void tf_show_token(const struct job *j);
 
 /* --- harvester.c: the cluster and its kubeconfig --- */
+/* The first map of a list whose key has this value, or NULL. */
+const struct rk_val *tf_find(const struct rk_val *list, const char *key, const char *value);
 int tf_find_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->harvester or none */
 /* Its kubeconfig into j->kubeconfig: the existing one while it is right, else a new one. now gets
  * what the file holds. */
 int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err) RK_MUST_USE;
-int tf_put_harvester(struct job *j, struct rk_err *err) RK_MUST_USE; /* and into its file */
 /* The token in a kubeconfig of Rancher's: its value (secret, the caller's to free) and name. NULL:
- * there is none. */
+ * it has none. */
 char *tf_kubeconfig_token(const struct rk_buf *text, char **name);
 void tf_drop_kubeconfig_token(struct job *j, const struct rk_buf *text);
 
-/* --- output.c: files, or standard output; module.c: what --module writes --- */
-int tf_put_output(struct job *j, struct rk_err *err) RK_MUST_USE;
-int tf_put_file(
-	const char *path, const struct rk_buf *text, mode_t mode, struct rk_err *err) RK_MUST_USE;
+/* --- files.c: the directory and standard output --- */
+char *tf_path(const struct opts *o, const char *name); /* in --dir; caller frees */
+/* Absence leaves out empty. */
+int tf_read_existing(const char *path, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
+int tf_read_tfvars(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->old_* */
 /* A file that will hold a token is readable by its owner only. */
 int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err) RK_MUST_USE;
-int tf_put_module(struct job *j, struct rk_err *err) RK_MUST_USE;
+int tf_put_output(struct job *j, struct rk_err *err) RK_MUST_USE;
 
 /* --- revoke.c --- */
 int tf_revoke(struct job *j, int argc, char **argv, struct rk_err *err) RK_MUST_USE;

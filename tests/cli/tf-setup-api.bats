@@ -336,7 +336,7 @@ each_wrong() {
 @test "tf-setup: a server-url that is set where Rancher is installed is a warning" {
 	switch env-setting=server-url setting.server-url=https://fixed.test
 	setup_tf -0 --first-login --bootstrap-password-file ../password
-	told "server-url is https://fixed.test"
+	told "server-url remains https://fixed.test"
 	no_session
 }
 
@@ -361,7 +361,7 @@ each_wrong() {
 @test "tf-setup: a user without visible clusters gets a warning, exit 0" {
 	switch harvesters=none
 	setup_tf -0
-	told "none that this user can see" "there are: none"
+	told "none that this user can see" "clusters: none"
 	assert_file_contains terraform.tfvars '^rancher_token '
 }
 

@@ -346,7 +346,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	assert_line "kubeconfig-harvester.yaml unchanged" # it is where Rancher says
 	switch "setting.server-url=$URL"
 	setup_tf -0
-	told "kubeconfig-harvester.yaml led to https://old.test/k8s/clusters/c-m-2x68d8qw: generating it again"
+	told "kubeconfig-harvester.yaml has the server https://old.test/k8s/clusters/c-m-2x68d8qw: generating it again"
 	assert_line "kubeconfig-harvester.yaml configured"
 	assert_file_contains kubeconfig-harvester.yaml "server: \"$URL/k8s/clusters/c-m-2x68d8qw\""
 	assert_equal "$(tokens | grep -c ' kubeconfig ')" 1
@@ -602,7 +602,7 @@ console() { echo "nonsensitive(jsonencode($1))" | "$TERRAFORM" console | tail -n
 	setup_tf -0 --module
 	echo '# mine' >>rancher-provider.tf
 	setup_tf -0 --module
-	told "rancher-provider.tf is there and differs"
+	told "rancher-provider.tf exists and differs"
 	assert_file_contains rancher-provider.tf '^# mine$'
 }
 

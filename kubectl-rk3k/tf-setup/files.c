@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The directory: what an earlier run left there, and what this one writes, or prints. */
+#include "tool.h"
+
+#include <sys/stat.h>
+
+char *tf_path(const struct opts *o, const char *name)
+{
+	return rk_streq(o->dir, ".") ? rk_strdup(name) : rk_asprintf("%s/%s", o->dir, name);
+}
+
+int tf_read_existing(const char *path, struct rk_buf *out, struct rk_err *err)
+{
+	if (access(path, F_OK) < 0)
+		return 0;
+	return rk_file_read(path, INPUT_MAX, out, err);
+}
+
+int tf_read_tfvars(struct job *j, struct rk_err *err)
+{
+	rk_auto_buf text = RK_BUF_INIT_SECRET, url = RK_BUF_INIT, token = RK_BUF_INIT_SECRET;
+	rk_auto_buf id = RK_BUF_INIT, kc = RK_BUF_INIT;
+	rk_auto_free char *name = NULL, *comment = NULL, *at = NULL;
+	const struct {
+		const char *name;
+		struct rk_buf *out;
+	} attrs[] = {{"rancher_url", &url}, {"rancher_token", &token},
+		{"rancher_ca_certs", &j->old_ca}, {"harvester_cluster_id", &id},
+		{"harvester_kubeconfig", &kc}};
+	const char *p;
+	int64_t ended;
+
+	if (tf_read_existing(j->tfvars, &text, err) < 0)
+		return -1;
+	for (size_t i = 0; i < RK_COUNT(attrs); i++)
+		if (tf_hcl_get(text.s, text.len, j->tfvars, attrs[i].name, attrs[i].out, NULL,
+			    err) < 0)
+			return -1;
+	if (url.len && rk_rancher_url(url.s, &j->old_url, NULL) < 0)
+		rk_warn("%s: rancher_url is not the address of a Rancher", j->tfvars);
+	j->old_token = token.len ? rk_buf_detach(&token) : NULL;
+	j->old_harvester = id.len ? rk_buf_detach(&id) : NULL;
+	j->old_kubeconfig = rk_streq(kc.s, KC_HARVESTER);
+
+	/* our comment has the expiry of the token that it names */
+	name = j->old_token ? rk_rancher_token_name(j->old_token) : NULL;
+	comment = rk_asprintf(MARK "%s expires ", name ? name : "");
+	p = name ? strstr(text.s, comment) : NULL;
+	if (p) {
+		p += strlen(comment);
+		at = rk_strndup(p, strcspn(p, "\r\n"));
+		ended = rk_time_parse(at);
+		j->old_expired = ended >= 0 && ended < (int64_t)time(NULL);
+	}
+	return 0;
+}
+
+/* --- writing --- */
+
+static int put_file(const char *path, const struct rk_buf *text, mode_t mode, struct rk_err *err)
+{
+	bool existed = access(path, F_OK) == 0, changed;
+
+	if (rk_file_replace(path, text->s, text->len, mode, &changed, err) < 0)
+		return -1;
+	rk_printf("%s %s\n", path, !changed ? "unchanged" : existed ? "configured" : "created");
+	return 0;
+}
+
+int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & 077)) {
+		if (chmod(path, 0600) < 0)
+			return rk_err_sys(err, "chmod 600 %s", path);
+		rk_note("%s could be read by others: now it is 0600", path);
+	}
+	return put_file(path, text, 0600, err);
+}
+
+/* What --module writes; a file that somebody has changed is left alone. */
+static int put_module(struct job *j, struct rk_err *err)
+{
+	static const struct {
+		const char *name, *text;
+	} files[] = {
+		{"rancher-provider.tf",
+			"# Written by kubectl rk3k tf-setup --module. The CA is given, so that TLS "
+			"is verified.\n"
+			"terraform {\n"
+			"  required_providers {\n"
+			"    rancher2 = {\n"
+			"      source  = \"rancher/rancher2\"\n"
+			"      version = \">= 5.0.0\"\n"
+			"    }\n"
+			"  }\n"
+			"}\n"
+			"\n"
+			"provider \"rancher2\" {\n"
+			"  api_url   = var.rancher_url\n"
+			"  token_key = var.rancher_token\n"
+			"  ca_certs  = var.rancher_ca_certs\n"
+			"}\n"},
+		{"rancher-variables.tf",
+			"# Written by kubectl rk3k tf-setup --module; the values are in "
+			"terraform.tfvars.\n"
+			"variable \"rancher_url\" {\n"
+			"  description = \"Address of Rancher\"\n"
+			"  type        = string\n"
+			"}\n"
+			"\n"
+			"variable \"rancher_token\" {\n"
+			"  description = \"API token of Rancher\"\n"
+			"  type        = string\n"
+			"  sensitive   = true\n"
+			"}\n"
+			"\n"
+			"variable \"rancher_ca_certs\" {\n"
+			"  description = \"CA that signed Rancher's certificate; null: the system "
+			"knows it\"\n"
+			"  type        = string\n"
+			"  default     = null\n"
+			"}\n"
+			"\n"
+			"variable \"harvester_cluster_id\" {\n"
+			"  description = \"Id of the Harvester cluster in Rancher\"\n"
+			"  type        = string\n"
+			"  default     = null\n"
+			"}\n"
+			"\n"
+			"variable \"harvester_kubeconfig\" {\n"
+			"  description = \"File with the kubeconfig of the Harvester cluster\"\n"
+			"  type        = string\n"
+			"  default     = null\n"
+			"}\n"},
+	};
+
+	for (size_t i = 0; i < RK_COUNT(files); i++) {
+		rk_auto_free char *path = tf_path(j->o, files[i].name);
+		rk_auto_buf now = RK_BUF_INIT, text = RK_BUF_INIT;
+
+		rk_buf_puts(&text, files[i].text);
+		if (tf_read_existing(path, &now, err) < 0)
+			return -1;
+		if (now.len && !rk_streq(now.s, text.s)) {
+			rk_warn("%s exists and differs: left unchanged", path);
+			rk_printf("%s unchanged\n", path);
+		} else if (put_file(path, &text, 0644, err) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* An attribute that has no value (any more) is removed. */
+static int compose_tfvars(
+	const struct job *j, const struct rk_buf *now, struct rk_buf *out, struct rk_err *err)
+{
+	const struct rk_hcl_item items[] = {
+		{"rancher_url", j->url},
+		{"rancher_token", j->token.value},
+		{"rancher_ca_certs", j->ca.len ? j->ca.s : NULL},
+		{"harvester_cluster_id", j->harvester},
+		{"harvester_kubeconfig", j->saved ? KC_HARVESTER : NULL},
+	};
+	rk_auto_buf note = RK_BUF_INIT;
+	struct tf_hcl_edit edit = {.items = items,
+		.n = RK_COUNT(items),
+		.mark = MARK,
+		.head = "# Holds a token of Rancher: do not commit this file.\n"};
+
+	rk_buf_addf(&note, MARK "%s ", j->token.name);
+	tf_describe_expiry(&j->token, &note);
+	edit.note = note.s;
+	return tf_hcl_edit(now->s, now->len, j->tfvars, &edit, out, NULL, err);
+}
+
+/* The virtual cluster's kubeconfig under an address that answers from here. */
+static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
+{
+	rk_auto_free char *path = tf_path(j->o, "kubeconfig-k3k.yaml");
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_val *cluster, *user;
+	struct rk_kc_note note;
+	const char *name;
+
+	if (tf_open_virtual(j, err) < 0)
+		return -1;
+	if (j->virt.forward) {
+		rk_warn("no %s: only a port-forward reaches %s/%s from here", path, j->ns,
+			j->cluster);
+		return 0;
+	}
+	note = (struct rk_kc_note){j->ns, j->cluster, rk_kube_target(j->host)->server};
+	if (rk_k3k_entry(&j->virt, &note, d, &cluster, &user, err) < 0)
+		return -1;
+	name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
+	rk_yaml_write(rk_kubeconfig_compose(d, name, cluster, user), true, &text);
+	return tf_put_secret_file(path, &text, err);
+}
+
+static int put_files(struct job *j, struct rk_err *err)
+{
+	rk_auto_buf kubeconfig = RK_BUF_INIT_SECRET;
+	rk_auto_buf now = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
+
+	if (j->use_cluster && put_k3k_kubeconfig(j, err) < 0)
+		return -1;
+	if (j->harvester) {
+		if (tf_get_harvester(j, &kubeconfig, err) < 0 ||
+			tf_put_secret_file(j->kc_harvester, &j->kubeconfig, err) < 0)
+			return -1;
+		j->saved = true;
+		if (j->minted)
+			tf_drop_kubeconfig_token(j, &kubeconfig);
+	}
+	if (j->o->module && put_module(j, err) < 0)
+		return -1;
+	if (tf_stopped(j, err) < 0)
+		return -1;
+	if (j->old_url && !rk_streq(j->old_url, j->url))
+		rk_warn("%s was for %s; its token is not sent to %s", j->tfvars, j->old_url,
+			j->url);
+	if (tf_read_existing(j->tfvars, &now, err) < 0 || compose_tfvars(j, &now, &text, err) < 0)
+		return -1;
+	if (!j->harvester && j->old_kubeconfig && access(j->kc_harvester, F_OK) == 0)
+		rk_warn("%s remains from an earlier run, and %s no longer names it: "
+			"\"tf-setup revoke\" removes it with its token",
+			j->kc_harvester, j->tfvars);
+	if (tf_put_secret_file(j->tfvars, &text, err) < 0)
+		return -1;
+	j->written = true;
+	return 0;
+}
+
+/* --- standard output --- */
+
+/* The kubeconfig counts as saved only once its reader has it: see setup. */
+static int print_json(struct job *j, struct rk_err *err)
+{
+	rk_auto_buf now = RK_BUF_INIT_SECRET;
+	struct rk_val *v = rk_map(j->d);
+	char at[32];
+
+	rk_set_str(j->d, v, "rancher_url", j->url);
+	rk_set_str(j->d, v, "rancher_version", rk_rancher_version(j->r));
+	rk_set_str(j->d, v, "rancher_token", j->token.value);
+	rk_set_str(j->d, v, "token_name", j->token.name);
+	if (j->token.expires > 0) {
+		rk_time_format(j->token.expires, at);
+		rk_set_str(j->d, v, "token_expires", at);
+	}
+	if (j->ca.len)
+		rk_set_str(j->d, v, "rancher_ca_certs", j->ca.s);
+	rk_set_str(j->d, v, "harvester_cluster_id", j->harvester);
+	rk_set_str(j->d, v, "harvester_cluster_name", j->harvester_name);
+	if (j->o->with_kubeconfig && j->harvester) {
+		if (tf_get_harvester(j, &now, err) < 0)
+			return -1;
+		rk_set_str(j->d, v, "harvester_kubeconfig_content", j->kubeconfig.s);
+	}
+	rk_print_val(RK_FMT_JSON, v);
+	return 0;
+}
+
+/* For `eval` and `.`. */
+static void print_env(const struct job *j)
+{
+	const struct {
+		const char *name, *value;
+	} vars[] = {{"RANCHER_URL", j->url}, {"RANCHER_TOKEN_KEY", j->token.value},
+		{"RANCHER_CA_CERTS", j->ca.s}, {"TF_VAR_rancher_url", j->url},
+		{"TF_VAR_rancher_token", j->token.value}, {"TF_VAR_rancher_ca_certs", j->ca.s},
+		{"TF_VAR_harvester_cluster_id", j->harvester}};
+	rk_auto_buf b = RK_BUF_INIT_SECRET;
+
+	for (size_t i = 0; i < RK_COUNT(vars); i++) {
+		if (!vars[i].value || !*vars[i].value)
+			continue;
+		rk_buf_addf(&b, "export %s=", vars[i].name);
+		rk_shell_quote(&b, vars[i].value);
+		rk_buf_putc(&b, '\n');
+	}
+	rk_print_buf(&b);
+}
+
+int tf_put_output(struct job *j, struct rk_err *err)
+{
+	rk_auto_buf none = RK_BUF_INIT, text = RK_BUF_INIT_SECRET;
+
+	switch ((enum output)j->o->output) {
+	case OUT_FILES:
+		return put_files(j, err);
+	case OUT_JSON:
+		return print_json(j, err);
+	case OUT_ENV:
+		print_env(j);
+		return 0;
+	case OUT_TFVARS:
+		if (compose_tfvars(j, &none, &text, err) < 0)
+			return -1;
+		rk_print_buf(&text);
+		return 0;
+	}
+	return 0;
+}
