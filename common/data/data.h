@@ -19,9 +19,11 @@ enum rk_kind { RK_NULL, RK_BOOL, RK_NUM, RK_STR, RK_SEQ, RK_MAP };
 
 struct rk_val {
 	uint8_t kind;	 /* enum rk_kind */
-	bool quoted;	 /* YAML: the scalar was quoted or a block scalar */
-	bool shared;	 /* YAML: has an anchor or came through an alias: not to be edited alone */
-	bool root;	 /* a root: the node carries the name of its source */
+	bool quoted : 1; /* YAML: the scalar was quoted or a block scalar */
+	bool shared : 1; /* YAML: has an anchor, came through an alias, or is a map that merges others:
+			    not to be edited alone */
+	bool again : 1;	 /* YAML, loose: replaced an earlier member of its key */
+	bool root : 1;	 /* a root: the node carries the name of its source */
 	uint32_t klen;	 /* length of key */
 	uint32_t count;	 /* children of a SEQ or MAP */
 	uint32_t line;	 /* 1-based line in the source, 0 when built */

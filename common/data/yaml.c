@@ -257,9 +257,12 @@ static void keep_last(struct rk_val *map)
 	struct rk_val *it = map->child, *next;
 	size_t n = map->count;
 
-	for (size_t i = 1; i < n; i++)
-		if (rk_tree_key_is(v[i - 1], v[i]->key, v[i]->klen))
-			rk_mut(v[i - 1])->key = NULL;
+	for (size_t i = 1; i < n; i++) {
+		if (!rk_tree_key_is(v[i - 1], v[i]->key, v[i]->klen))
+			continue;
+		rk_mut(v[i - 1])->key = NULL;
+		rk_mut(v[i])->again = true;
+	}
 	free(v);
 	map->child = map->last = NULL;
 	map->count = 0;
@@ -280,6 +283,7 @@ static int settle_map(struct reader *r, const yaml_event_t *e, struct rk_val *ma
 		merges = merges || it->key == merge_key;
 	if (merges && merge_maps(r, e, map) < 0)
 		return -1;
+	map->shared = map->shared || merges;
 	rk_each (it, merges ? map : NULL)
 		rk_mut(it)->kstart = order++; /* members from elsewhere have no place here */
 	if (rk_tree_duplicate(map))
@@ -615,14 +619,14 @@ static int on_close(struct reader *r, const yaml_event_t *e)
 	struct rk_val *v = r->open;
 	const struct rk_val *dup = NULL;
 
+	/* A block ends where its last value does, not after the blanks and comments behind it. */
+	v->end = r->flow[r->depth] || !v->last ? byte_at(r, &e->end_mark) : v->last->end;
 	if (v->kind == RK_MAP && r->loose && settle_map(r, e, v) < 0)
 		return -1;
 	if (v->kind == RK_MAP && !r->loose)
 		dup = rk_tree_duplicate(v);
 	if (dup)
 		return rk_tree_error(r->d, dup->line, r->err, "duplicate key \"%s\"", dup->key);
-	/* A block ends where its last value does, not after the blanks and comments behind it. */
-	v->end = r->flow[r->depth] || !v->last ? byte_at(r, &e->end_mark) : v->last->end;
 	r->open = v->parent;
 	r->depth--;
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kubeconfig - find, merge, resolve and edit kubeconfig files as kubectl does.
+/* kubeconfig - find, merge and resolve kubeconfig files as kubectl does.
  *
  * Reading follows client-go's clientcmd: --kubeconfig alone; else the files of $KUBECONFIG, first
  * definition of a name wins whole, first non-empty current-context; else ~/.kube/config; in a
@@ -28,6 +28,13 @@ struct rk_kube_flags {
  * text. name is the file's, for messages: "FILE:12: users[0].user.exec.args[1]: ...". */
 int rk_kubeconfig_read(struct rk_doc *d, const char *text, size_t n, const char *name,
 	const struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+#define RK_KUBECONFIG_MAX ((size_t)128 << 20) /* largest kubeconfig file that is read */
+
+/* Paths of the load list: the explicit one, those of $KUBECONFIG, or ~/.kube/config. NULL-terminated;
+ * free with rk_kubeconfig_free_paths. */
+char **rk_kubeconfig_paths(const char *explicit_path);
+void rk_kubeconfig_free_paths(char **paths);
 
 struct rk_kubeconfig; /* the merged view of all files */
 
@@ -129,55 +136,6 @@ void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc
 /* Whether both are of one virtual cluster, even one that was created again. Hosts count where both are
  * noted. */
 bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b);
-
-/* --- editing: only the bytes of the named entries change --- */
-
-/* One entry to write in place of that of its name, else at the end of its list; or, with
- * value NULL, to take out. */
-struct rk_kc_item {
-	enum rk_kc_kind kind;
-	const char *name;
-	const struct rk_val *value; /* what belongs under cluster:, context: or user: */
-};
-struct rk_kc_edit {
-	const struct rk_kc_item *items;
-	size_t n;
-	const char *current; /* set current-context; NULL: leave; "": clear */
-};
-/* The files of the load list, read for editing: locked first when lock is set (waiting up to
- * wait_ms for another's lock), then read. Missing files count as empty. */
-struct rk_kc_files;
-int rk_kc_open(struct rk_kc_files **out, const char *explicit_path, bool lock, int wait_ms,
-	struct rk_err *err) RK_MUST_USE;
-void rk_kc_close(struct rk_kc_files *f); /* and unlock */
-static inline void rk_cleanup_kc_(struct rk_kc_files **f)
-{
-	rk_kc_close(*f);
-}
-#define rk_auto_kc __attribute__((cleanup(rk_cleanup_kc_))) struct rk_kc_files
-
-/* The entry that counts (that of the first file having the name), parsed into d; NULL when
- * there is none. path (may be NULL) is the file it is in. */
-int rk_kc_lookup(const struct rk_kc_files *f, enum rk_kc_kind kind, const char *name,
-	struct rk_doc *d, const struct rk_val **value, const char **path,
-	struct rk_err *err) RK_MUST_USE;
-/* All contexts of all files, parsed into d: SEQ of {name, context, file}. Those shadowed by an
- * earlier file and those without a name are included. */
-int rk_kc_contexts(const struct rk_kc_files *f, struct rk_doc *d, struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
-const char *rk_kc_current(const struct rk_kc_files *f); /* NULL: unset */
-
-/* Edit in memory: everything outside the touched entries keeps its bytes, and entries that have
- * their value already are not touched. Refused (RK_CONFLICT): several documents, anchors in what
- * is touched, duplicate names; the files can only be closed then. As kubectl: an entry that exists is changed in the file it counts in; a new one
- * and current-context go to the explicit file, else the first that exists, else the last of the
- * list; current-context is cleared, and an entry taken out, in every file that has it. */
-int rk_kc_change(
-	struct rk_kc_files *f, const struct rk_kc_edit *edit, struct rk_err *err) RK_MUST_USE;
-/* Write the files that changed. Errors: as rk_file_replace; RK_CONFLICT when a file holds something
- * else than what was read, which a lock cannot prevent of those who do not ask for it. *changed
- * may be NULL. */
-int rk_kc_write(struct rk_kc_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
 
 /* Names and facts for `kubeconfig list`, by name: SEQ of {name, cluster, user, namespace, server,
  * current, virtualCluster ("NS/NAME"), host (its URL), expires (of the client certificate, RFC 3339), file} in d;

@@ -18,7 +18,7 @@ static void paths_add(char ***v, size_t *n, const char *s, size_t len)
 	(*v)[*n] = NULL;
 }
 
-char **kc_paths(const char *explicit_path)
+char **rk_kubeconfig_paths(const char *explicit_path)
 {
 	char **v = rk_calloc(1, sizeof(*v));
 	size_t n = 0;
@@ -46,7 +46,7 @@ char **kc_paths(const char *explicit_path)
 	return v;
 }
 
-void kc_free_paths(char **paths)
+void rk_kubeconfig_free_paths(char **paths)
 {
 	for (char **p = paths; p && *p; p++)
 		free(*p);
@@ -127,7 +127,7 @@ static int read_place(const struct kc_entry *e, const char *name, const char *pa
 			"kubectl config view --raw --flatten writes one that needs no other file");
 	}
 	full = rk_path_resolve(path, e->file->dir);
-	if (rk_file_read(full, RK_KC_MAX, out, err) < 0 || not_empty(out, full, err) < 0)
+	if (rk_file_read(full, RK_KUBECONFIG_MAX, out, err) < 0 || not_empty(out, full, err) < 0)
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, name, e->name);
 	return 0;
 }
@@ -139,7 +139,8 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 	const char *data, *path;
 
 	if (flag && *flag) {
-		if (rk_file_read(flag, RK_KC_MAX, out, err) < 0 || not_empty(out, flag, err) < 0)
+		if (rk_file_read(flag, RK_KUBECONFIG_MAX, out, err) < 0 ||
+			not_empty(out, flag, err) < 0)
 			return rk_err_wrap(err, "--%s", name);
 		return 0;
 	}
@@ -188,7 +189,7 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_err e = RK_ERR_INIT;
 
-	if (rk_file_read(f->path, RK_KC_MAX, &text, &e) < 0) {
+	if (rk_file_read(f->path, RK_KUBECONFIG_MAX, &text, &e) < 0) {
 		if (e.code == RK_NOTFOUND && !must)
 			return 0;
 		if (err)
@@ -244,7 +245,7 @@ static char *join_paths(char **paths)
 
 int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
 {
-	kc_auto_paths paths = kc_paths(explicit_path);
+	char **paths = rk_kubeconfig_paths(explicit_path);
 	bool must = explicit_path && *explicit_path;
 	struct rk_kubeconfig *kc;
 	size_t n = 0;
@@ -257,9 +258,11 @@ int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, st
 	for (size_t i = 0; i < n; i++) {
 		kc->files[i].path = rk_strdup(paths[i]);
 		kc->files[i].dir = dir_of(paths[i]);
+	}
+	rk_kubeconfig_free_paths(paths);
+	for (size_t i = 0; i < n; i++)
 		if (read_file(kc, &kc->files[i], must, err) < 0)
 			goto fail;
-	}
 	kc_settle(kc);
 	*out = kc;
 	return 0;

@@ -6,7 +6,7 @@
 #include "os/os.h"
 
 /* Open the files for a change; a lock of another is waited for, and said. */
-int kcfg_open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err)
+int kcfg_open_locked(const struct opts *o, struct kcfg_files **f, struct rk_err *err)
 {
 	struct rk_err first = RK_ERR_INIT;
 	bool lock = o->dry == RK_DRY_NONE && !o->diff;
@@ -15,14 +15,14 @@ int kcfg_open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err
 	if (rk_streq(o->kube.kubeconfig, "-"))
 		return rk_err_set(err, RK_USAGE,
 			"--kubeconfig - cannot be changed: name the file that is to be");
-	if (rk_kc_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
+	if (kcfg_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
 		return 0;
 	if (first.reason != RK_REASON_LOCKED || o->wait_ms <= soon) {
 		*err = first;
 		return -1;
 	}
 	rk_note("waiting: %s", first.msg);
-	return rk_kc_open(f, o->kube.kubeconfig, lock, (int)o->wait_ms - soon, err);
+	return kcfg_open(f, o->kube.kubeconfig, lock, (int)o->wait_ms - soon, err);
 }
 
 struct merge {
@@ -31,10 +31,10 @@ struct merge {
 	const char *source;
 	struct rk_buf text;
 	const struct rk_val *root;
-	struct rk_kc_item *items;
+	struct kcfg_item *items;
 	size_t n;
 	const char *current; /* to set, or NULL */
-	struct rk_kc_files *files;
+	struct kcfg_files *files;
 	struct rk_val *contexts; /* of the files, once asked for */
 	struct rk_val *result;	 /* SEQ of {name, outcome, file, server} */
 	bool changed;
@@ -43,7 +43,7 @@ struct merge {
 static void merge_release(struct merge *m)
 {
 	free(m->items);
-	rk_kc_close(m->files);
+	kcfg_close(m->files);
 	rk_buf_release(&m->text);
 	rk_doc_free(m->d);
 }
@@ -112,7 +112,7 @@ static struct rk_val *add_item(
 		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
 			return NULL; /* shared by two contexts of the input */
 	m->items = rk_realloc(m->items, (m->n + 1) * sizeof(*m->items));
-	m->items[m->n] = (struct rk_kc_item){kind, name, rk_copy(m->d, value)};
+	m->items[m->n] = (struct kcfg_item){kind, name, rk_copy(m->d, value)};
 	return rk_mut(m->items[m->n++].value);
 }
 
@@ -216,7 +216,7 @@ static const char *server_of(struct rk_doc *d, const struct rk_val *cluster)
 
 static const char *const kinds[RK_KC_NKINDS] = {"cluster", "context", "user"};
 
-static int other_cluster(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+static int other_cluster(struct merge *m, const struct kcfg_item *it, const struct rk_val *old,
 	const struct rk_val *new, const char *path, struct rk_err *err)
 {
 	const char *was = server_of(m->d, old), *now = server_of(m->d, new);
@@ -245,11 +245,11 @@ static bool is_ours(const struct merge *m, const struct rk_val *context)
 }
 
 /* A user shared with contexts of other clusters would be taken away from them. */
-static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_err *err)
+static int check_user(struct merge *m, const struct kcfg_item *it, struct rk_err *err)
 {
 	if (m->o->force)
 		return 0;
-	if (!m->contexts && rk_kc_contexts(m->files, m->d, &m->contexts, err) < 0)
+	if (!m->contexts && kcfg_contexts(m->files, m->d, &m->contexts, err) < 0)
 		return -1;
 	rk_each (c, m->contexts) {
 		if (!rk_streq(rk_get_str(c, "context", "user", NULL), it->name) || is_ours(m, c))
@@ -265,7 +265,7 @@ static int check_user(struct merge *m, const struct rk_kc_item *it, struct rk_er
 
 /* Another identity in place of the existing one would change who the context acts as, or lose the
  * only credentials of an administrator. */
-static int check_identity(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+static int check_identity(struct merge *m, const struct kcfg_item *it, const struct rk_val *old,
 	const struct rk_val *new, const char *path, struct rk_err *err)
 {
 	rk_auto_free char *was = kcfg_identity_of(old, path), *now = kcfg_identity_of(new, NULL);
@@ -285,7 +285,7 @@ static int check_identity(struct merge *m, const struct rk_kc_item *it, const st
 }
 
 /* What a person has set on the context stays: its namespace, its extensions. */
-static void keep_settings(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old)
+static void keep_settings(struct merge *m, const struct kcfg_item *it, const struct rk_val *old)
 {
 	static const char *const keys[] = {"extensions", "namespace"};
 
@@ -306,14 +306,14 @@ static const struct rk_val *value_of(
 	for (size_t i = 0; wanted && name && i < m->n; i++)
 		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
 			return m->items[i].value;
-	if (!wanted && name && rk_kc_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
+	if (!wanted && name && kcfg_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
 		return NULL;
 	return v;
 }
 
 /* A context may be led to another cluster or user by their names alone. Entries of one name are compared
  * for themselves. */
-static int check_context(struct merge *m, const struct rk_kc_item *it, const struct rk_val *old,
+static int check_context(struct merge *m, const struct kcfg_item *it, const struct rk_val *old,
 	const char *path, struct rk_err *err)
 {
 	const char *was = rk_get_str(old, "cluster", NULL), *user_path = NULL;
@@ -333,12 +333,12 @@ static int check_context(struct merge *m, const struct rk_kc_item *it, const str
 	return 0;
 }
 
-static int compare_one(struct merge *m, struct rk_kc_item *it, struct rk_err *err)
+static int compare_one(struct merge *m, struct kcfg_item *it, struct rk_err *err)
 {
 	const struct rk_val *old;
 	const char *path;
 
-	if (rk_kc_lookup(m->files, it->kind, it->name, m->d, &old, &path, err) < 0)
+	if (kcfg_lookup(m->files, it->kind, it->name, m->d, &old, &path, err) < 0)
 		return -1;
 	if (!old || rk_val_equal(old, it->value))
 		return 0;
@@ -369,7 +369,7 @@ static bool item_same(struct merge *m, enum rk_kc_kind kind, const char *name, b
 {
 	const struct rk_val *old = NULL;
 
-	if (rk_kc_lookup(m->files, kind, name, m->d, &old, NULL, NULL) < 0)
+	if (kcfg_lookup(m->files, kind, name, m->d, &old, NULL, NULL) < 0)
 		return false;
 	*exists = old != NULL;
 	for (size_t i = 0; i < m->n; i++)
@@ -383,7 +383,7 @@ static void judge(struct merge *m)
 {
 	m->result = rk_seq(m->d);
 	for (size_t i = 0; i < m->n; i++) {
-		const struct rk_kc_item *it = &m->items[i];
+		const struct kcfg_item *it = &m->items[i];
 		bool exists = false, other, same;
 		struct rk_val *r = rk_map(m->d);
 
@@ -410,18 +410,18 @@ static void add_places(struct merge *m)
 		const char *path = NULL, *name = rk_get_str(r, "name", NULL);
 		const char *server = NULL;
 
-		if (rk_kc_lookup(m->files, RK_KC_CONTEXTS, name, m->d, &v, &path, NULL) == 0 &&
+		if (kcfg_lookup(m->files, RK_KC_CONTEXTS, name, m->d, &v, &path, NULL) == 0 &&
 			path) {
 			const char *cluster = rk_get_str(v, "cluster", NULL);
 
 			rk_set_str(m->d, rk_mut(r), "file", path);
-			if (cluster && rk_kc_lookup(m->files, RK_KC_CLUSTERS, cluster, m->d, &v,
+			if (cluster && kcfg_lookup(m->files, RK_KC_CLUSTERS, cluster, m->d, &v,
 					       NULL, NULL) == 0)
 				server = rk_get_str(v, "server", NULL);
 		}
 		if (server)
 			rk_set_str(m->d, rk_mut(r), "server", server);
-		rk_set_bool(m->d, rk_mut(r), "current", rk_streq(rk_kc_current(m->files), name));
+		rk_set_bool(m->d, rk_mut(r), "current", rk_streq(kcfg_current(m->files), name));
 	}
 }
 
@@ -510,7 +510,7 @@ static char *masked_text(
 	return rk_buf_detach(&b);
 }
 
-static bool diff_one(struct merge *m, const struct rk_kc_item *it)
+static bool diff_one(struct merge *m, const struct kcfg_item *it)
 {
 	static const char *const lists[] = {"clusters", "contexts", "users"};
 	const struct rk_val *old = NULL;
@@ -518,7 +518,7 @@ static bool diff_one(struct merge *m, const struct rk_kc_item *it)
 	rk_auto_free char *was = NULL, *now = NULL;
 	rk_auto_buf out = RK_BUF_INIT;
 
-	if (rk_kc_lookup(m->files, it->kind, it->name, m->d, &old, &path, NULL) < 0 ||
+	if (kcfg_lookup(m->files, it->kind, it->name, m->d, &old, &path, NULL) < 0 ||
 		(old && rk_val_equal(old, it->value)))
 		return false;
 	was = masked_text(m->d, old, it->value, "before");
@@ -532,7 +532,7 @@ static bool diff_one(struct merge *m, const struct rk_kc_item *it)
 
 static int print_diff(struct merge *m)
 {
-	const char *was = rk_kc_current(m->files);
+	const char *was = kcfg_current(m->files);
 	bool differs = false;
 
 	for (size_t i = 0; i < m->n; i++)
@@ -549,15 +549,15 @@ static int print_diff(struct merge *m)
 
 static int change(struct merge *m, struct rk_err *err)
 {
-	struct rk_kc_edit edit = {.items = m->items, .n = m->n, .current = m->current};
+	struct kcfg_edit edit = {.items = m->items, .n = m->n, .current = m->current};
 	rk_auto_free char *was = NULL;
 
 	judge(m);
-	was = rk_kc_current(m->files) ? rk_strdup(rk_kc_current(m->files)) : NULL;
-	if (rk_kc_change(m->files, &edit, err) < 0)
+	was = kcfg_current(m->files) ? rk_strdup(kcfg_current(m->files)) : NULL;
+	if (kcfg_change(m->files, &edit, err) < 0)
 		return -1;
 	add_places(m);
-	if (!m->o->dry && rk_kc_write(m->files, &m->changed, err) < 0)
+	if (!m->o->dry && kcfg_write(m->files, &m->changed, err) < 0)
 		return -1;
 	print_result(m->o, m->result);
 	rk_each (r, m->o->dry ? NULL : m->result)

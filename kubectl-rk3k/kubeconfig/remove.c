@@ -5,9 +5,9 @@
 struct removal {
 	const struct opts *o;
 	struct rk_doc *d;
-	struct rk_kc_files *files;
+	struct kcfg_files *files;
 	struct rk_val *contexts, *result;
-	struct rk_kc_item *items;
+	struct kcfg_item *items;
 	size_t n;
 	bool clear_current;
 	const char *host; /* URL; NULL: any */
@@ -26,8 +26,7 @@ static void take_out(struct removal *r, enum rk_kc_kind kind, const char *name)
 	if (going(r, kind, name))
 		return;
 	r->items = rk_realloc(r->items, (r->n + 1) * sizeof(*r->items));
-	r->items[r->n++] =
-		(struct rk_kc_item){kind, rk_doc_strndup(r->d, name, strlen(name)), NULL};
+	r->items[r->n++] = (struct kcfg_item){kind, rk_doc_strndup(r->d, name, strlen(name)), NULL};
 }
 
 static int is_there(
@@ -35,7 +34,7 @@ static int is_there(
 {
 	const struct rk_val *v;
 
-	if (rk_kc_lookup(r->files, kind, name, r->d, &v, NULL, err) < 0)
+	if (kcfg_lookup(r->files, kind, name, r->d, &v, NULL, err) < 0)
 		return -1;
 	*there = v != NULL;
 	return 0;
@@ -48,7 +47,7 @@ static bool noted(struct removal *r, const struct rk_val *context, struct rk_kc_
 	const struct rk_val *v = NULL;
 
 	return cluster &&
-	       rk_kc_lookup(r->files, RK_KC_CLUSTERS, cluster, r->d, &v, NULL, NULL) == 0 &&
+	       kcfg_lookup(r->files, RK_KC_CLUSTERS, cluster, r->d, &v, NULL, NULL) == 0 &&
 	       rk_kc_note(v, note);
 }
 
@@ -188,7 +187,7 @@ static void keep_shared(struct removal *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct rk_kc_item *it = &r->items[i];
+		const struct kcfg_item *it = &r->items[i];
 		const char *other = it->kind == RK_KC_CONTEXTS
 					    ? NULL
 					    : user_elsewhere(r, keys[it->kind], it->name);
@@ -208,10 +207,10 @@ static void note_removed(struct removal *r)
 
 	r->result = rk_seq(r->d);
 	for (size_t i = 0; i < r->n; i++) {
-		const struct rk_kc_item *it = &r->items[i];
+		const struct kcfg_item *it = &r->items[i];
 		struct rk_val *m;
 
-		if (it->kind == RK_KC_CONTEXTS && rk_streq(rk_kc_current(r->files), it->name))
+		if (it->kind == RK_KC_CONTEXTS && rk_streq(kcfg_current(r->files), it->name))
 			r->clear_current = true;
 		m = rk_map(r->d);
 		rk_set_str(r->d, m, "kind", keys[it->kind]);
@@ -238,9 +237,9 @@ static void print_removed(const struct removal *r)
 
 static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *err)
 {
-	struct rk_kc_edit edit;
+	struct kcfg_edit edit;
 
-	if (rk_kc_contexts(r->files, r->d, &r->contexts, err) < 0)
+	if (kcfg_contexts(r->files, r->d, &r->contexts, err) < 0)
 		return -1;
 	for (int i = 0; i < argc; i++)
 		if (take_out_name(r, argv[i], err) < 0)
@@ -249,10 +248,10 @@ static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *e
 		return -1;
 	keep_shared(r);
 	note_removed(r);
-	edit = (struct rk_kc_edit){r->items, r->n, r->clear_current ? "" : NULL};
-	if (rk_kc_change(r->files, &edit, err) < 0)
+	edit = (struct kcfg_edit){r->items, r->n, r->clear_current ? "" : NULL};
+	if (kcfg_change(r->files, &edit, err) < 0)
 		return -1;
-	if (!r->o->dry && rk_kc_write(r->files, NULL, err) < 0)
+	if (!r->o->dry && kcfg_write(r->files, NULL, err) < 0)
 		return -1;
 	print_removed(r);
 	if (r->clear_current)
@@ -268,7 +267,7 @@ int kcfg_run_remove(void *p, int argc, char **argv, struct rk_err *err)
 	if (rc == 0)
 		rc = remove_all(&r, argc, argv, err);
 	free(r.items);
-	rk_kc_close(r.files);
+	kcfg_close(r.files);
 	rk_doc_free(r.d);
 	return rc;
 }

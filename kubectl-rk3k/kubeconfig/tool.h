@@ -3,6 +3,8 @@
 #ifndef KUBECONFIG_TOOL_H
 #define KUBECONFIG_TOOL_H
 
+#include "edit.h"
+
 #include "cli/cli.h"
 #include "k3k/k3k.h"
 #include "settings/settings.h"
@@ -54,7 +56,7 @@ int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	struct rk_err *err);
 
 /* Open the files for a change; a lock of another is waited for, and said. */
-int kcfg_open_locked(const struct opts *o, struct rk_kc_files **f, struct rk_err *err);
+int kcfg_open_locked(const struct opts *o, struct kcfg_files **f, struct rk_err *err);
 
 int kcfg_run_get(void *p, int argc, char **argv, struct rk_err *err);
 int kcfg_run_generate(void *p, int argc, char **argv, struct rk_err *err);

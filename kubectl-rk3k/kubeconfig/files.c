@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+/* files - the files of the load list as one thing to edit: lock, read, change in memory, write. */
+#include "edit.h"
+
+#include "os/os.h"
+
+#include <sys/stat.h>
+
+struct file {
+	struct rk_buf text;
+	struct kcfg_layout l;
+	size_t size;	   /* as it was read */
+	struct stat st;	   /* before it was read */
+	size_t head, tail; /* bytes that no edit has touched */
+	bool exists, changed;
+};
+
+struct kcfg_files {
+	char **paths;
+	struct file *f;
+	size_t n;
+	struct rk_lock *lock;
+};
+
+static int read_one(struct kcfg_files *s, size_t i, struct rk_err *err)
+{
+	struct rk_err e = RK_ERR_INIT;
+	struct file *f = &s->f[i];
+
+	f->text = (struct rk_buf)RK_BUF_INIT_SECRET;
+	f->exists = stat(s->paths[i], &f->st) == 0;
+	if (rk_file_read(s->paths[i], RK_KUBECONFIG_MAX, &f->text, &e) < 0) {
+		if (e.code != RK_NOTFOUND) {
+			if (err)
+				*err = e;
+			return rk_err_wrap(err, "kubeconfig");
+		}
+		f->exists = false;
+	}
+	f->size = f->head = f->tail = f->text.len;
+	if (rk_yaml_is_utf16(f->text.s, f->text.len)) {
+		rk_err_set(err, RK_CONFLICT, "%s: UTF-16 text cannot be edited", s->paths[i]);
+		return rk_err_hint(err, "convert it to UTF-8, for example with iconv");
+	}
+	return kcfg_scan(&f->l, f->text.s, f->text.len, s->paths[i], err);
+}
+
+int kcfg_open(struct kcfg_files **out, const char *explicit_path, bool lock, int wait_ms,
+	struct rk_err *err)
+{
+	struct kcfg_files *s = rk_calloc(1, sizeof(*s));
+	int rc = 0;
+
+	*out = NULL;
+	s->paths = rk_kubeconfig_paths(explicit_path);
+	while (s->paths[s->n])
+		s->n++;
+	s->f = rk_calloc(s->n + 1, sizeof(*s->f));
+	if (!s->n) {
+		rk_err_set(err, RK_NOTFOUND,
+			"no path for a kubeconfig: neither KUBECONFIG nor HOME is set");
+		rc = rk_err_hint(err, "give --kubeconfig FILE");
+	}
+	if (rc == 0 && lock)
+		rc = rk_file_lock(&s->lock, (const char *const *)s->paths, s->n, wait_ms, err);
+	for (size_t i = 0; rc == 0 && i < s->n; i++)
+		rc = read_one(s, i, err);
+	if (rc < 0)
+		kcfg_close(s);
+	else
+		*out = s;
+	return rc;
+}
+
+void kcfg_close(struct kcfg_files *s)
+{
+	if (!s)
+		return;
+	rk_file_unlock(s->lock);
+	for (size_t i = 0; i < s->n; i++) {
+		rk_buf_release(&s->f[i].text);
+		kcfg_layout_release(&s->f[i].l);
+	}
+	free(s->f);
+	rk_kubeconfig_free_paths(s->paths);
+	free(s);
+}
+
+/* --- reading --- */
+
+/* The entry that counts, and its file; NULL: none. */
+static const struct kcfg_slot *find(
+	const struct kcfg_files *s, enum rk_kc_kind k, const char *name, size_t *file)
+{
+	const struct kcfg_slot *slot = NULL;
+
+	for (size_t i = 0; i < s->n && !slot; i++) {
+		slot = kcfg_find(&s->f[i].l.sec[k], name);
+		*file = i;
+	}
+	return slot;
+}
+
+/* One item of a list as a tree: from its bytes, or from the whole file when anchors are used, since an
+ * alias means nothing in a slice. */
+static int parse_slot(const struct file *f, enum rk_kc_kind k, const struct kcfg_slot *slot,
+	struct rk_doc *d, const struct rk_val **out, struct rk_err *err)
+{
+	struct rk_val *v = NULL;
+
+	if (!slot->tied || !slot->name) {
+		if (rk_yaml_parse_loose(d, f->text.s + slot->from, slot->to - slot->from, &v, err) <
+			0)
+			return -1;
+		*out = f->l.sec[k].style == KCFG_BLOCK ? rk_at(v, 0) : v;
+		return 0;
+	}
+	if (rk_yaml_parse_loose(d, f->text.s, f->text.len, &v, err) < 0)
+		return -1;
+	rk_each (it, rk_get(v, kcfg_plural[k], NULL))
+		if (rk_streq(rk_get_str(it, "name", NULL), slot->name))
+			*out = it;
+	return 0;
+}
+
+int kcfg_lookup(const struct kcfg_files *s, enum rk_kc_kind k, const char *name, struct rk_doc *d,
+	const struct rk_val **value, const char **path, struct rk_err *err)
+{
+	const struct rk_val *item = NULL;
+	size_t file;
+	const struct kcfg_slot *slot = find(s, k, name, &file);
+
+	*value = NULL;
+	if (path)
+		*path = slot ? s->paths[file] : NULL;
+	if (!slot)
+		return 0;
+	rk_doc_source(d, s->paths[file]);
+	if (parse_slot(&s->f[file], k, slot, d, &item, err) < 0)
+		return rk_err_wrap(err, "%s: %s \"%s\"", s->paths[file], kcfg_single[k], name);
+	*value = rk_get(item, kcfg_single[k], NULL);
+	if (!*value)
+		*value = rk_null(d);
+	return 0;
+}
+
+int kcfg_contexts(
+	const struct kcfg_files *s, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
+{
+	*out = rk_seq(d);
+	for (size_t f = 0; f < s->n; f++) {
+		const struct kcfg_section *sec = &s->f[f].l.sec[RK_KC_CONTEXTS];
+
+		for (size_t i = 0; i < sec->n; i++) {
+			rk_auto_doc *own = rk_doc_new(true);
+			const struct rk_val *item = NULL;
+			struct rk_val *copy;
+
+			rk_doc_source(own, s->paths[f]);
+			if (parse_slot(&s->f[f], RK_KC_CONTEXTS, &sec->slots[i], own, &item, err) <
+				0)
+				return rk_err_wrap(err, "%s", s->paths[f]);
+			if (!item || item->kind != RK_MAP)
+				continue;
+			copy = rk_copy(d, item);
+			rk_set_str(d, copy, "file", s->paths[f]);
+			rk_append(*out, copy);
+		}
+	}
+	return 0;
+}
+
+const char *kcfg_current(const struct kcfg_files *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->f[i].l.current)
+			return s->f[i].l.current;
+	return NULL;
+}
+
+/* --- changing --- */
+
+/* Where kubectl writes what is new: the first file that exists, else the last. */
+static size_t default_file(const struct kcfg_files *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->f[i].exists)
+			return i;
+	return s->n - 1;
+}
+
+int kcfg_change(struct kcfg_files *s, const struct kcfg_edit *edit, struct rk_err *err)
+{
+	struct kcfg_item *mine = rk_calloc(edit->n + 1, sizeof(*mine));
+	size_t def = default_file(s), winner;
+	struct kcfg_kept kept;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->n; i++) {
+		struct kcfg_edit e = {.items = mine};
+		struct file *f = &s->f[i];
+
+		for (size_t j = 0; j < edit->n; j++) {
+			const struct kcfg_item *it = &edit->items[j];
+
+			/* taken out wherever it is, so that none of its name comes to light */
+			if (it->value ? (find(s, it->kind, it->name, &winner) ? winner : def) == i
+				      : kcfg_find(&f->l.sec[it->kind], it->name) != NULL)
+				mine[e.n++] = *it;
+		}
+		if (edit->current && (*edit->current ? i == def : f->l.current != NULL))
+			e.current = edit->current;
+		if (!e.n && !e.current)
+			continue;
+		rc = kcfg_edit_text(&f->text, &f->l, s->paths[i], &e, &kept, err);
+		if (rc < 0 || kept.all)
+			continue;
+		f->changed = true;
+		f->head = kept.head < f->head ? kept.head : f->head;
+		f->tail = kept.tail < f->tail ? kept.tail : f->tail;
+	}
+	free(mine);
+	return rc;
+}
+
+/* The file is still the one that was read, since locks bind only those who ask for them; and what is
+ * about to be written differs from it between head and tail only. */
+static bool is_unchanged(const char *path, const struct file *f)
+{
+	bool regular = f->exists && S_ISREG(f->st.st_mode);
+	const char *end = f->text.s + f->text.len;
+	struct stat st;
+
+	if (f->exists && !regular)
+		return true; /* rk_file_replace knows */
+	if (stat(path, &st) < 0)
+		return !f->exists;
+	return f->exists && st.st_dev == f->st.st_dev && st.st_ino == f->st.st_ino &&
+	       st.st_size == f->st.st_size && st.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec &&
+	       rk_file_holds(path, f->size, 0, f->text.s, f->head) &&
+	       rk_file_holds(path, f->size, f->size - f->tail, end - f->tail, f->tail);
+}
+
+int kcfg_write(struct kcfg_files *s, bool *changed, struct rk_err *err)
+{
+	if (changed)
+		*changed = false;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct file *f = &s->f[i];
+
+		if (!f->changed)
+			continue;
+		if (!is_unchanged(s->paths[i], f)) {
+			rk_err_set(err, RK_CONFLICT,
+				"kubeconfig: %s was changed by another program meanwhile",
+				s->paths[i]);
+			return rk_err_hint(err, "nothing was written to it; run the command again");
+		}
+		if (rk_file_replace(s->paths[i], f->text.s, f->text.len, 0600, NULL, err) < 0)
+			return rk_err_wrap(err, "kubeconfig");
+		if (changed)
+			*changed = true;
+	}
+	return 0;
+}
