@@ -360,5 +360,7 @@ const char *rk_net_parse(const char *text, struct rk_net *n);
 size_t rk_net_list(const char *list, struct rk_net *out, size_t max);
 /* Whether two networks (or comma lists of them) share an address. */
 bool rk_cidr_overlap(const char *a, const char *b);
+/* Whether an IP address is in a network, whose prefix may have more bits set behind it. */
+bool rk_net_has(const char *network, const char *ip);
 
 #endif

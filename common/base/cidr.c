@@ -23,7 +23,7 @@ bool rk_ip_is_loopback(const char *host)
 	return inet_pton(AF_INET6, host, a) == 1 && memcmp(a, &in6addr_loopback, 16) == 0;
 }
 
-const char *rk_net_parse(const char *text, struct rk_net *n)
+static const char *net_read(const char *text, int64_t bits_min, struct rk_net *n)
 {
 	const char *slash = strchr(text, '/');
 	rk_auto_free char *addr = NULL;
@@ -36,13 +36,20 @@ const char *rk_net_parse(const char *text, struct rk_net *n)
 	n->family = strchr(addr, ':') ? 6 : 4;
 	if (inet_pton(n->family == 6 ? AF_INET6 : AF_INET, addr, n->a) != 1)
 		return "is not a network";
-	if (!rk_parse_int(slash + 1, 1, n->family == 4 ? 32 : 128, &bits))
+	if (!rk_parse_int(slash + 1, bits_min, n->family == 4 ? 32 : 128, &bits))
 		return "has no valid prefix length";
 	n->bits = (int)bits;
-	for (int i = n->bits; i < (n->family == 4 ? 32 : 128); i++)
-		if (n->a[i / 8] & (0x80u >> (i % 8)))
-			return "has bits set behind the prefix";
 	return NULL;
+}
+
+const char *rk_net_parse(const char *text, struct rk_net *n)
+{
+	const char *why = net_read(text, 1, n);
+
+	for (int i = why ? 0 : n->bits; !why && i < (n->family == 4 ? 32 : 128); i++)
+		if (n->a[i / 8] & (0x80u >> (i % 8)))
+			why = "has bits set behind the prefix";
+	return why;
 }
 
 size_t rk_net_list(const char *list, struct rk_net *out, size_t max)
@@ -80,4 +87,12 @@ bool rk_cidr_overlap(const char *a, const char *b)
 			if (net_overlap(&x[i], &y[j]))
 				return true;
 	return false;
+}
+
+bool rk_net_has(const char *network, const char *ip)
+{
+	rk_auto_free char *one = rk_asprintf("%s/%d", ip, strchr(ip, ':') ? 128 : 32);
+	struct rk_net a, b;
+
+	return !net_read(network, 0, &a) && !net_read(one, 0, &b) && net_overlap(&a, &b);
 }

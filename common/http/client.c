@@ -56,62 +56,23 @@ void rk_ident_unref(struct rk_ident *id)
 	free(id);
 }
 
-bool rk_http_is_ip(const char *s)
-{
-	unsigned char a[16];
-
-	return inet_pton(AF_INET, s, a) == 1 || inet_pton(AF_INET6, s, a) == 1;
-}
-
 /* --- the address --- */
 
-struct url {
-	CURLU *u;
-	char *scheme, *host, *port, *path;
-};
-
-static void url_release(struct url *u)
+static int url_parse(struct rk_url *u, const char *base, struct rk_err *err)
 {
-	curl_free(u->scheme);
-	curl_free(u->host);
-	curl_free(u->port);
-	curl_free(u->path);
-	curl_url_cleanup(u->u);
-}
+	const char *why = rk_url_parse(u, base, NULL);
 
-static int url_parse(struct url *u, const char *base, struct rk_err *err)
-{
-	static const CURLUPart refused[] = {
-		CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
-	CURLUcode r;
-
-	u->u = curl_url();
-	if (!u->u)
-		abort();
-	r = base && rk_http_printable(base)
-		    ? curl_url_set(u->u, CURLUPART_URL, base, CURLU_NON_SUPPORT_SCHEME)
-		    : CURLUE_MALFORMED_INPUT;
-	if (r != CURLUE_OK || curl_url_get(u->u, CURLUPART_SCHEME, &u->scheme, 0) != CURLUE_OK ||
-		curl_url_get(u->u, CURLUPART_HOST, &u->host, 0) != CURLUE_OK ||
-		curl_url_get(u->u, CURLUPART_PATH, &u->path, 0) != CURLUE_OK)
+	if (why)
 		return rk_err_set(err, RK_USAGE,
-			"%.200s is not an address like https://host:6443%s%s",
-			base ? base : "nothing", r == CURLUE_OK ? "" : ": ",
-			r == CURLUE_OK ? "" : curl_url_strerror(r));
+			"%.200s is not an address like https://host:6443: it %s",
+			base ? base : "nothing", why);
 	if (!rk_streq(u->scheme, "https") && !rk_streq(u->scheme, "http"))
 		return rk_err_set(err, RK_USAGE, "%.200s is not an https address", base);
-	for (size_t i = 0; i < RK_COUNT(refused); i++) {
-		char *s = NULL;
-
-		if (curl_url_get(u->u, refused[i], &s, 0) != CURLUE_OK)
-			continue;
-		curl_free(s);
-		return i < 2 ? rk_err_set(err, RK_USAGE,
-				       "the address of %s holds a user name or password", u->host)
-			     : rk_err_set(
-				       err, RK_USAGE, "%.200s holds a query or a fragment", base);
-	}
-	curl_url_get(u->u, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT);
+	if (u->user || u->password)
+		return rk_err_set(
+			err, RK_USAGE, "the address of %s holds a user name or password", u->host);
+	if (u->query || u->fragment)
+		return rk_err_set(err, RK_USAGE, "%.200s holds a query or a fragment", base);
 	return 0;
 }
 
@@ -125,10 +86,8 @@ static bool name_ok(const char *s)
 
 static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
 {
-	__attribute__((cleanup(url_release))) struct url u = {0};
 	const char *name = c->tls_server_name && *c->tls_server_name ? c->tls_server_name : NULL;
-	rk_auto_free char *port = NULL;
-	size_t path, host;
+	rk_auto_url u;
 	bool https;
 
 	if (url_parse(&u, c->base, err) < 0)
@@ -139,27 +98,22 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 		return rk_err_set(err, RK_USAGE, "invalid host name \"%.100s\"", u.host);
 
 	https = rk_streq(u.scheme, "https");
-	port = rk_streq(u.port, https ? "443" : "80") ? rk_strdup("") : rk_asprintf(":%s", u.port);
-	for (path = strlen(u.path); path && u.path[path - 1] == '/';)
-		path--;
-	host = strlen(u.host);
-	h->shown = rk_asprintf("%s://%s%s%.*s", u.scheme, u.host, port, (int)path, u.path);
-	h->host = *u.host == '[' && host > 2 ? rk_strndup(u.host + 1, host - 2) : rk_strdup(u.host);
-	if (!https || !name || rk_streq(name, u.host)) {
-		h->name = rk_strdup(h->host);
-		h->url = rk_strdup(h->shown);
-	} else { /* the URL has the name to verify; libcurl connects to the host */
-		bool v6 = strchr(name, ':');
-		rk_auto_free char *to = rk_asprintf("::%s:%s", u.host, u.port);
+	h->shown = rk_url_base(&u);
+	h->host = rk_strdup(u.host);
+	if (https && name && strcasecmp(name, u.host) != 0) {
+		/* the URL has the name to verify; libcurl connects to the host */
+		rk_auto_free char *at = rk_url_authority(u.host, u.port), *host = rk_url_host(&u);
+		rk_auto_free char *to = rk_asprintf("::%s", at);
 
-		h->name = rk_strdup(name);
-		h->url = rk_asprintf("%s://%s%s%s%s%.*s", u.scheme, v6 ? "[" : "", name,
-			v6 ? "]" : "", port, (int)path, u.path);
-		h->host_header = rk_asprintf("Host: %s%s", u.host, port);
+		h->host_header = rk_asprintf("Host: %s", host);
 		h->connect_to = curl_slist_append(NULL, to);
+		free(u.host);
+		u.host = rk_strdup(name);
 	}
+	h->name = rk_strdup(u.host);
+	h->url = rk_url_base(&u);
 	h->plain = !https;
-	if (h->plain && !(c->allow_http && rk_http_is_loopback(h->host))) {
+	if (h->plain && !(c->allow_http && rk_ip_is_loopback(h->host))) {
 		rk_err_set(err, RK_CONFLICT, "%s is not encrypted: refused", h->shown);
 		return rk_err_hint(err, "use the https:// address");
 	}

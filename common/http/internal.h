@@ -89,7 +89,6 @@ struct rk_xfer {
 	} while (0)
 
 /* --- client.c --- */
-bool rk_http_is_ip(const char *s);
 bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req);
 bool rk_http_printable(const char *s); /* no control characters: fit for a header */
 static inline int rk_http_stopped(const struct rk_http *h)
@@ -98,10 +97,9 @@ static inline int rk_http_stopped(const struct rk_http *h)
 }
 
 /* --- proxy.c --- */
-bool rk_http_is_loopback(const char *host);
 /* Set h->proxy, h->proxy_shown and h->proxy_host: the named proxy, else that of the environment for
  * this server, else none. RK_USAGE for an unknown scheme. */
-int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, const char *port,
+int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, int64_t port,
 	struct rk_err *err) RK_MUST_USE;
 
 /* --- transfer.c --- */

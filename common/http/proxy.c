@@ -6,19 +6,7 @@
  * Source: golang.org/x/net/http/httpproxy */
 #include "internal.h"
 
-#include <arpa/inet.h>
 #include <strings.h>
-
-bool rk_http_is_loopback(const char *host)
-{
-	unsigned char a[16];
-
-	if (strcasecmp(host, "localhost") == 0)
-		return true;
-	if (inet_pton(AF_INET, host, a) == 1)
-		return a[0] == 127;
-	return inet_pton(AF_INET6, host, a) == 1 && memcmp(a, &in6addr_loopback, 16) == 0;
-}
 
 static const char *env_any(const char *a, const char *b)
 {
@@ -27,91 +15,58 @@ static const char *env_any(const char *a, const char *b)
 	return v && *v ? v : getenv(b);
 }
 
-static bool in_network(const char *host, char *cidr)
-{
-	unsigned char net[16], addr[16];
-	char *slash = strchr(cidr, '/');
-	int family = strchr(cidr, ':') ? AF_INET6 : AF_INET, bits = 0;
-	int64_t len;
-
-	*slash = 0;
-	if (inet_pton(family, cidr, net) != 1 || inet_pton(family, host, addr) != 1 ||
-		!rk_parse_int(slash + 1, 0, family == AF_INET ? 32 : 128, &len))
-		return false;
-	for (; bits + 8 <= len; bits += 8)
-		if (net[bits / 8] != addr[bits / 8])
-			return false;
-	return bits == len || (net[bits / 8] ^ addr[bits / 8]) >> (8 - (len - bits)) == 0;
-}
-
 /* One entry of NO_PROXY: *, a network, or an address or name with an optional port. A name covers
  * itself and all below it, .name and *.name only what is below. */
-static bool exempt(const char *host, const char *port, char *e)
+static bool exempt(const char *host, int64_t port, char *e)
 {
 	char *colon = strrchr(e, ':'), *end = *e == '[' ? strchr(e, ']') : NULL;
 	size_t h = strlen(host), n;
+	int64_t its_port;
 
 	if (strchr(e, '/'))
-		return in_network(host, e);
+		return rk_net_has(e, host);
 	if (rk_streq(e, "*"))
 		return true;
 	if (end)
 		*end++ = 0, e++;
 	if (colon && (end ? colon == end : strchr(e, ':') == colon)) { /* else an IPv6 address */
 		*colon = 0;
-		if (!rk_streq(colon + 1, port))
+		if (!rk_parse_int(colon + 1, 0, 65535, &its_port) || its_port != port)
 			return false;
 	}
 	e += rk_prefix(e, "*.");
 	n = strlen(e);
 	if (strcasecmp(host, e) == 0)
 		return true;
-	return n && h > n && !rk_http_is_ip(host) && strcasecmp(host + h - n, e) == 0 &&
+	return n && h > n && !rk_ip_family(host) && strcasecmp(host + h - n, e) == 0 &&
 	       (*e == '.' || host[h - n - 1] == '.');
 }
 
-static const char *env_proxy(const char *scheme, const char *host, const char *port)
+static const char *env_proxy(const char *scheme, const char *host, int64_t port)
 {
 	const char *proxy = rk_streq(scheme, "https") ? env_any("HTTPS_PROXY", "https_proxy")
 						      : env_any("HTTP_PROXY", "http_proxy");
 	const char *not = env_any("NO_PROXY", "no_proxy");
+	size_t n;
 
-	if (!proxy || !*proxy || rk_http_is_loopback(host))
+	if (!proxy || !*proxy || rk_ip_is_loopback(host))
 		return NULL;
-	while (not &&*(not += strspn(not, ", \t"))) {
-		size_t n = strcspn(not, ", \t");
-		rk_auto_free char *entry = rk_strndup(not, n);
+	rk_each_item (it, n, not, ", \t") {
+		rk_auto_free char *entry = rk_strndup(it, n);
 
 		if (exempt(host, port, entry))
 			return NULL;
-		not += n;
 	}
 	return proxy;
 }
 
-/* The host that the certificate of an https proxy must name, without brackets. */
-static char *https_host(const char *proxy)
-{
-	CURLU *u = curl_url();
-	char *host = NULL, *out = NULL;
-	size_t n;
-
-	if (u && curl_url_set(u, CURLUPART_URL, proxy, 0) == CURLUE_OK &&
-		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-		n = strlen(host);
-		out = *host == '[' && n > 2 ? rk_strndup(host + 1, n - 2) : rk_strdup(host);
-	}
-	curl_free(host);
-	curl_url_cleanup(u);
-	return out;
-}
-
 /* Go's socks5 lets the proxy look names up, which libcurl calls socks5h. */
-int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, const char *port,
+int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, int64_t port,
 	struct rk_err *err)
 {
 	const char *rest, *at;
 	rk_auto_free char *kind = NULL;
+	rk_auto_url u = {0};
 
 	if (!proxy || !*proxy)
 		proxy = env_proxy(scheme, h->host, port);
@@ -129,7 +84,10 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, 
 		return rk_err_set(err, RK_USAGE, "the proxy %s is neither http, https nor socks5",
 			h->proxy_shown);
 	h->proxy = rk_asprintf("%s://%s", strcasecmp(kind, "socks5") == 0 ? "socks5h" : kind, rest);
-	if (strcasecmp(kind, "https") == 0 && !(h->proxy_host = https_host(proxy)))
+	if (strcasecmp(kind, "https") != 0)
+		return 0;
+	if (rk_url_parse(&u, proxy, NULL))
 		return rk_err_set(err, RK_USAGE, "the proxy %s is not a valid URL", h->proxy_shown);
+	h->proxy_host = rk_steal(&u.host); /* the certificate must have this name */
 	return 0;
 }

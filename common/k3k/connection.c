@@ -40,65 +40,34 @@ struct search {
 
 /* --- addresses --- */
 
-static bool is_ip(const char *host)
-{
-	unsigned char a[16];
-
-	return inet_pton(AF_INET, host, a) == 1 || inet_pton(AF_INET6, host, a) == 1;
-}
-
 /* The URL has brackets around IPv6 and no port when it is 443. */
 static void add(struct search *s, enum rk_endpoint kind, const char *host, int64_t port, bool named)
 {
 	struct candidate *c = &s->c[s->n];
-	const char *l, *r;
+	rk_auto_free char *at = NULL;
 
 	if (s->n == MAX_CANDIDATES || !host || !*host || strlen(host) > HOST_MAX || port < 1 ||
 		port > 65535)
 		return;
-	l = strchr(host, ':') ? "[" : "";
-	r = *l ? "]" : "";
 	s->n++;
 	c->kind = kind;
-	c->url = port == 443 ? rk_asprintf("https://%s%s%s", l, host, r)
-			     : rk_asprintf("https://%s%s%s:%d", l, host, r, (int)port);
+	at = rk_url_authority(host, port == 443 ? 0 : port);
+	c->url = rk_asprintf("https://%s", at);
 	c->name = named ? rk_strdup(s->service) : NULL;
 }
 
 /* Host and port of URL, host, host:port, [v6]:port; host is the caller's to free. */
 static int split_address(const char *given, char **host, int64_t *port, struct rk_err *err)
 {
-	const char *p = rk_prefix(given, "https://") ? given + 8 : given;
-	size_t n = strcspn(p, "/");
-	rk_auto_free char *s = rk_strndup(p, n);
-	char *colon = strrchr(s, ':');
+	rk_auto_url u;
 
-	*port = 443;
-	if (s[0] == '[') {
-		char *close = strchr(s, ']');
-
-		if (close && (close[1] == ':' || !close[1])) {
-			*close = 0;
-			colon = close[1] ? close + 1 : NULL;
-			memmove(s, s + 1, strlen(s));
-			if (colon && !rk_parse_int(colon + 1, 1, 65535, port))
-				s[0] = 0;
-		} else {
-			s[0] = 0;
-		}
-	} else if (colon && strchr(s, ':') == colon) {
-		*colon = 0;
-		if (!rk_parse_int(colon + 1, 1, 65535, port))
-			s[0] = 0;
-	}
-	if (strstr(given, "://") && p == given)
-		s[0] = 0;
-	if (!s[0]) {
+	if (rk_url_parse(&u, given, "https") || !rk_streq(u.scheme, "https")) {
 		rk_err_set(err, RK_USAGE, "invalid address --server %s", given);
 		return rk_err_hint(
 			err, "write https://HOST[:PORT], HOST, HOST:PORT or [IPv6]:PORT");
 	}
-	*host = rk_strdup(s);
+	*host = rk_steal(&u.host);
+	*port = u.port;
 	return 0;
 }
 
@@ -137,7 +106,7 @@ static void add_from_secret(struct search *s, const struct rk_val *config, bool 
 	rk_auto_free char *host = NULL;
 	int64_t port;
 
-	if (server && split_address(server, &host, &port, NULL) == 0 && is_ip(host) == ip &&
+	if (server && split_address(server, &host, &port, NULL) == 0 && !rk_ip_family(host) != ip &&
 		strcmp(host, s->service) != 0)
 		add(s, ip ? RK_ENDPOINT_SERVICE : RK_ENDPOINT_INGRESS, host, port, false);
 }

@@ -178,6 +178,7 @@ static bool in_pod(const char *dir)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+	rk_auto_free char *at = NULL;
 	rk_auto_free char *token = rk_asprintf("%s/token", dir);
 
 	return host && *host && port && *port && access(token, F_OK) == 0;
@@ -214,10 +215,11 @@ static int take_pod(
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	bool six = strchr(host, ':') && *host != '[';
+	rk_auto_free char *at = NULL;
 
 	t->in_cluster = true;
-	t->server = rk_asprintf("https://%s%s%s:%s", six ? "[" : "", host, six ? "]" : "", port);
+	at = rk_url_authority(host, 0);
+	t->server = rk_asprintf("https://%s:%s", at, port);
 	t->token_file = rk_asprintf("%s/token", dir);
 	t->conf.tls_server_name = kc_keep(t, f->tls_server_name);
 	if (check_server(NULL, t->server, err) < 0)

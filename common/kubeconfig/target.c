@@ -82,36 +82,13 @@ void rk_target_release(struct rk_target *t)
 
 /* --- the same cluster? --- */
 
-/* https://HOST:PORT/PATH as "host:port/path": lower case, port always there, no slash at the end. */
-static void canonical(struct rk_buf *out, const char *url)
-{
-	const char *p = strstr(url, "://"), *end;
-	bool colon = false;
-
-	p = p ? p + 3 : url;
-	end = p + strcspn(p, "/?#");
-	for (const char *q = p; q < end; q++) {
-		colon = *q == ':' ? true : *q == ']' ? false : colon;
-		rk_buf_putc(out, (char)tolower((unsigned char)*q));
-	}
-	if (*p == '[' && end[-1] == ']')
-		colon = false;
-	if (!colon)
-		rk_buf_puts(out, ":443");
-	rk_buf_puts(out, end);
-	while (out->len && out->s[out->len - 1] == '/')
-		out->s[--out->len] = 0;
-}
-
 bool rk_kubeconfig_same_url(const char *a, const char *b)
 {
-	rk_auto_buf x = RK_BUF_INIT, y = RK_BUF_INIT;
+	rk_auto_url x, y;
+	const char *no_x = rk_url_parse(&x, a, "https"), *no_y = rk_url_parse(&y, b, "https");
+	rk_auto_free char *p = no_x ? NULL : rk_url_base(&x), *q = no_y ? NULL : rk_url_base(&y);
 
-	if (!a || !b)
-		return false;
-	canonical(&x, a);
-	canonical(&y, b);
-	return strcmp(x.s, y.s) == 0;
+	return p && q ? rk_streq(p, q) : rk_streq(a, b);
 }
 
 /* Bundles compared by their first certificate: order of the rest and blanks do not matter. */

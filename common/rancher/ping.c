@@ -85,13 +85,12 @@ static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_pin
 static bool add_resolve(const struct rk_ping_conf *c, const struct rk_ping *p, const char *address,
 	struct rk_buf *out)
 {
-	unsigned char ip[16];
-	bool v6 = inet_pton(AF_INET6, address, ip) == 1;
+	rk_auto_free char *at = rk_url_authority(address, 0);
 
-	if (!v6 && inet_pton(AF_INET, address, ip) != 1)
+	if (!rk_ip_family(address))
 		return false;
-	rk_buf_addf(out, "%s%s%s:443:%s%s%s", c->resolve ? c->resolve : "", c->resolve ? " " : "",
-		p->host, v6 ? "[" : "", address, v6 ? "]" : "");
+	rk_buf_addf(out, "%s%s%s:443:%s", c->resolve ? c->resolve : "", c->resolve ? " " : "",
+		p->host, at);
 	return true;
 }
 

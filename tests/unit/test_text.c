@@ -112,6 +112,9 @@ static void addresses(void **state RK_UNUSED)
 	assert_int_equal(rk_ip_family("[fd00::1]"), 0);
 	assert_int_equal(rk_ip_family("10.0.0.1x"), 0);
 	assert_true(rk_ip_is_loopback("LocalHost") && rk_ip_is_loopback("127.8.8.8"));
+	assert_true(rk_net_has("10.1.2.3/8", "10.9.9.9") && !rk_net_has("10.0.0.0/8", "11.0.0.1"));
+	assert_true(rk_net_has("0.0.0.0/0", "1.2.3.4") && rk_net_has("fd00::/8", "fd12::1"));
+	assert_false(rk_net_has("10.0.0.0/8", "fd00::1") || rk_net_has("10.0.0.0", "10.0.0.0"));
 	assert_true(rk_ip_is_loopback("::1") && !rk_ip_is_loopback("128.0.0.1"));
 }
 
