@@ -9,12 +9,14 @@ static int64_t usual_port(const struct rk_url *u)
 	return rk_streq(u->scheme, "http") ? 80 : 443;
 }
 
-/* A part, copied; NULL when there is none. */
-static char *part(CURLU *u, CURLUPart what, unsigned flags)
+/* A part, copied; NULL when there is none. *bad: it has control characters in percent notation. */
+static char *part(CURLU *u, CURLUPart what, unsigned flags, bool *bad)
 {
 	char *s = NULL, *copy;
+	CURLUcode r = curl_url_get(u, what, &s, flags);
 
-	if (curl_url_get(u, what, &s, flags) != CURLUE_OK || !s)
+	*bad |= r == CURLUE_URLDECODE;
+	if (r != CURLUE_OK || !s)
 		return NULL;
 	copy = rk_strdup(s);
 	rk_wipe(s, strlen(s)); /* it may be a password */
@@ -24,19 +26,22 @@ static char *part(CURLU *u, CURLUPart what, unsigned flags)
 
 static const char *take_parts(struct rk_url *out, CURLU *u)
 {
-	char *port = part(u, CURLUPART_PORT, 0);
+	bool bad = false;
+	char *port = part(u, CURLUPART_PORT, 0, &bad);
 	size_t n;
 
-	out->scheme = part(u, CURLUPART_SCHEME, 0);
-	out->host = part(u, CURLUPART_HOST, 0);
-	out->path = part(u, CURLUPART_PATH, 0);
-	out->query = part(u, CURLUPART_QUERY, 0);
-	out->fragment = part(u, CURLUPART_FRAGMENT, 0);
-	out->user = part(u, CURLUPART_USER, CURLU_URLDECODE);
-	out->password = part(u, CURLUPART_PASSWORD, CURLU_URLDECODE);
+	out->scheme = part(u, CURLUPART_SCHEME, 0, &bad);
+	out->host = part(u, CURLUPART_HOST, 0, &bad);
+	out->path = part(u, CURLUPART_PATH, 0, &bad);
+	out->query = part(u, CURLUPART_QUERY, 0, &bad);
+	out->fragment = part(u, CURLUPART_FRAGMENT, 0, &bad);
+	out->user = part(u, CURLUPART_USER, CURLU_URLDECODE, &bad);
+	out->password = part(u, CURLUPART_PASSWORD, CURLU_URLDECODE, &bad);
 	if (port)
 		rk_parse_int(port, 0, 65535, &out->port);
 	free(port);
+	if (bad)
+		return "has control characters";
 	if (!out->scheme || !out->host || !out->path || !*out->host)
 		return "has no host";
 	rk_lower(out->scheme);
@@ -60,7 +65,7 @@ const char *rk_url_parse(struct rk_url *out, const char *text, const char *schem
 	*out = (struct rk_url){0};
 	if (!text || (!rest && !scheme))
 		return "has no scheme";
-	if (rest && rest[3] == '/') /* libcurl would look for the host behind it */
+	if ((rest ? rest[3] : *text) == '/') /* libcurl would look for the host behind it */
 		return "has no host";
 	if (!rest)
 		full = rk_asprintf(rk_ip_family(text) == 6 ? "%s://[%s]" : "%s://%s", scheme, text);

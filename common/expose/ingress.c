@@ -34,14 +34,6 @@ void rk_ingress_flags(const struct rk_ingress *in, const char *secret, struct rk
 	add_flag(out, "--class", in->class, usual.class);
 }
 
-static bool has(const struct rk_strv *v, const char *s)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (rk_streq(v->v[i], s))
-			return true;
-	return false;
-}
-
 static void add_host(struct rk_doc *d, struct rk_val *ingress, const char *host, const char *secret,
 	const char *service)
 {
@@ -110,7 +102,7 @@ void rk_ingress_hosts(const struct rk_val *ingress, struct rk_strv *hosts)
 	rk_each (rule, rk_get(ingress, "spec", "rules", NULL)) {
 		const char *host = rk_get_str(rule, "host", NULL);
 
-		if (host && !has(hosts, host))
+		if (host && !rk_strv_has(hosts, host))
 			rk_strv_add(hosts, host);
 	}
 }

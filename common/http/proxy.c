@@ -61,8 +61,8 @@ static const char *env_proxy(const char *scheme, const char *host, int64_t port)
 }
 
 /* Go's socks5 lets the proxy look names up, which libcurl calls socks5h. */
-int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, int64_t port,
-	struct rk_err *err)
+int rk_http_set_proxy(
+	struct rk_http *h, const char *proxy, const char *scheme, int64_t port, struct rk_err *err)
 {
 	const char *rest, *at;
 	rk_auto_free char *kind = NULL;

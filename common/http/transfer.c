@@ -80,7 +80,7 @@ static CURLcode on_ssl_ctx(CURL *easy RK_UNUSED, void *ssl_ctx, void *arg)
 	X509_VERIFY_PARAM_set_hostflags(
 		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (!name || (rk_ip_family(name) ? !X509_VERIFY_PARAM_set1_ip_asc(p, name)
-					  : !X509_VERIFY_PARAM_set1_host(p, name, 0)))
+					 : !X509_VERIFY_PARAM_set1_host(p, name, 0)))
 		return CURLE_SSL_CONNECT_ERROR;
 	return CURLE_OK;
 }

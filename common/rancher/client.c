@@ -18,48 +18,28 @@ static int bad_url(struct rk_err *err, const char *why)
 
 int rk_rancher_url(const char *text, char **url, struct rk_err *err)
 {
-	const char *scheme = strstr(text, "://"), *host = scheme ? scheme + 3 : text;
-	size_t n = strcspn(host, "/?#");
+	rk_auto_free char *host = NULL;
+	rk_auto_url u;
+	const char *why = rk_url_parse(&u, text, "https");
 
 	*url = NULL;
-	if (scheme && !((scheme - text) == 5 && strncasecmp(text, "https", 5) == 0))
+	if (why) {
+		rk_auto_free char *it = rk_asprintf("is not a URL: %s", why);
+
+		return bad_url(err, it);
+	}
+	if (!rk_streq(u.scheme, "https"))
 		return bad_url(err, "must begin with https://");
-	if (memchr(host, '@', n))
+	if (u.user || u.password)
 		return bad_url(err, "must not hold a user name or a password");
-	if (!n || host[0] == ':')
-		return bad_url(err, "has no host");
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)host[i]) && !strchr("-._:[]", host[i]))
-			return bad_url(err, "holds a character that no host has");
-	*url = rk_asprintf("https://%.*s", (int)n, host);
-	if (rk_suffix(*url, ":443"))
-		(*url)[strlen(*url) - 4] = 0;
+	host = rk_url_host(&u);
+	*url = rk_asprintf("https://%s", host);
 	return 0;
-}
-
-bool rk_rancher_version_parse(const char *text, int *major, int *minor)
-{
-	char *end;
-	long a, b;
-
-	*major = *minor = 0;
-	text += *text == 'v';
-	if (!isdigit((unsigned char)*text))
-		return false;
-	a = strtol(text, &end, 10);
-	if (*end != '.' || !isdigit((unsigned char)end[1]))
-		return false;
-	b = strtol(end + 1, NULL, 10);
-	if (a > 1000 || b > 1000)
-		return false;
-	*major = (int)a;
-	*minor = (int)b;
-	return true;
 }
 
 bool rk_rancher_since(const struct rk_rancher *r, int minor)
 {
-	return r->major == 0 || r->major > 2 || (r->major == 2 && r->minor >= minor);
+	return !r->numbered || rk_version_at_least(r->version, 2, minor);
 }
 
 /* --- requests --- */
@@ -193,6 +173,7 @@ static int read_version(struct rk_rancher *r, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v;
 	const char *text, *what = "ask for the version";
+	int64_t number[3];
 
 	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
 		return -1;
@@ -200,7 +181,7 @@ static int read_version(struct rk_rancher *r, struct rk_err *err)
 		return rk_rancher_malformed(r, what, err);
 	free(r->version);
 	r->version = rk_strdup(text);
-	rk_rancher_version_parse(r->version, &r->major, &r->minor);
+	r->numbered = rk_version_parse(text, number);
 	return 0;
 }
 

@@ -9,7 +9,7 @@ struct rk_rancher {
 	struct rk_http *http;
 	char *base;
 	char *version;
-	int major, minor;    /* 0: not a number; taken for the newest */
+	bool numbered;	     /* the version; else it is taken for the newest */
 	char *session;	     /* of the login, or NULL */
 	char *token;	     /* in use, or NULL */
 	const char *hide[4]; /* never quoted; NULL-terminated */

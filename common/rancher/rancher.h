@@ -21,9 +21,6 @@
  * slash. Errors: RK_USAGE (http://, another scheme, a password in it, no host). Caller frees. */
 int rk_rancher_url(const char *text, char **url, struct rk_err *err) RK_MUST_USE;
 
-/* "v2.13.0-rc1" → 2 and 13. False for builds without a number ("dev", "head"). */
-bool rk_rancher_version_parse(const char *text, int *major, int *minor);
-
 /* --- whether Rancher is served --- */
 
 /* UNKNOWN: no server was reached from this machine (DNS, routing, a proxy). FAILS: one was, and it

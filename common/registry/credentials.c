@@ -70,38 +70,24 @@ static char *copy(struct rk_creds *c, const char *s)
 
 /* --- addresses --- */
 
-/* One name for a host however it is written. */
-static char *host_of(struct rk_creds *c, const char *s, size_t n)
-{
-	char *host = rk_doc_strndup(c->d, s, n);
-
-	for (char *p = host; *p; p++)
-		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
-	if (rk_suffix(host, ":443"))
-		host[n - 4] = '\0';
-	if (rk_streq(host, "index.docker.io") || rk_streq(host, "registry-1.docker.io"))
-		return copy(c, "docker.io");
-	return host;
-}
-
-/* Scheme, user and query are cut off; the path of a registry's API does not count. */
+/* One name for a host however it is written; user and query do not count, nor does the path of a
+ * registry's API. */
 static void split(struct rk_creds *c, const char *address, const char **host, const char **path)
 {
-	const char *p = strstr(address, "://");
-	size_t n, at;
+	rk_auto_free char *name = NULL;
+	rk_auto_url u;
 	char *rest;
+	size_t n;
 
-	p = p ? p + 3 : address;
-	n = strcspn(p, "/?#");
-	at = n;
-	while (at && p[at - 1] != '@')
-		at--;
-	*host = host_of(c, p + at, n - at);
-	p += n;
-	p += strspn(p, "/");
-	rest = rk_doc_strndup(c->d, p, strcspn(p, "?#"));
-	n = strlen(rest);
-	while (n && rest[n - 1] == '/')
+	*host = *path = "";
+	if (rk_url_parse(&u, address, "https"))
+		return; /* no address is like it */
+	name = rk_url_host(&u);
+	*host = rk_streq(name, "index.docker.io") || rk_streq(name, "registry-1.docker.io")
+			? "docker.io"
+			: copy(c, name);
+	rest = copy(c, u.path + strspn(u.path, "/"));
+	for (n = strlen(rest); n && rest[n - 1] == '/';)
 		rest[--n] = '\0';
 	*path = rk_streq(rest, "v1") || rk_streq(rest, "v2") ? "" : rest;
 }
@@ -228,51 +214,6 @@ static int parse_docker(
 
 /* --- helm's repositories.yaml --- */
 
-/* Of two hex digits; 0 when they are none. */
-static int hex_byte(const char *s)
-{
-	int v = 0;
-
-	for (int i = 0; i < 2; i++) {
-		if (!isxdigit((unsigned char)s[i]))
-			return 0;
-		v = v * 16 + (s[i] <= '9' ? s[i] - '0' : (s[i] | 0x20) - 'a' + 10);
-	}
-	return v;
-}
-
-static char *percent_decode(struct rk_creds *c, const char *s, size_t n)
-{
-	char *out = rk_doc_strndup(c->d, s, n), *w = out;
-
-	for (const char *r = out; *r; r++) {
-		int byte = *r == '%' ? hex_byte(r + 1) : 0;
-
-		*w++ = byte ? (char)byte : *r;
-		r += byte ? 2 : 0;
-	}
-	*w = '\0';
-	return out;
-}
-
-/* https://user:password@host: helm takes these as well. */
-static void take_userinfo(struct rk_creds *c, const char *url, struct rk_login *l)
-{
-	const char *p = strstr(url, "://"), *at = NULL, *colon;
-	size_t n;
-
-	p = p ? p + 3 : url;
-	n = strcspn(p, "/?#");
-	for (size_t i = 0; i < n; i++)
-		if (p[i] == '@')
-			at = p + i;
-	if (!at)
-		return;
-	colon = memchr(p, ':', (size_t)(at - p));
-	l->user = percent_decode(c, p, (size_t)((colon ? colon : at) - p));
-	l->password = colon ? percent_decode(c, colon + 1, (size_t)(at - colon - 1)) : "";
-}
-
 static int parse_helm(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
 {
@@ -283,6 +224,7 @@ static int parse_helm(
 	rk_each (r, list) {
 		struct rk_login l = {.from = name};
 		const char *url = NULL;
+		rk_auto_url u = {0};
 		struct entry *e;
 
 		if (rk_need_str(r, &url, err, "url", NULL) < 0 ||
@@ -290,8 +232,11 @@ static int parse_helm(
 			take_str(c, r, "password", &l.password, err) < 0 ||
 			take_str(c, r, "caFile", &l.ca, err) < 0)
 			return -1;
-		if (!l.user)
-			take_userinfo(c, url, &l);
+		if (!l.user && !rk_url_parse(&u, url, "https") && u.user) {
+			/* https://user:password@host: helm takes these as well */
+			l.user = copy(c, u.user);
+			l.password = copy(c, u.password);
+		}
 		if (!l.user)
 			continue;
 		l.password = l.password ? l.password : "";
@@ -618,7 +563,8 @@ int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out,
 			}
 		}
 		if (!best || !*host)
-			return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", host);
+			return rk_err_set(
+				err, RK_NOTFOUND, "no credentials for %s", *host ? host : address);
 		seen[at] = true;
 		if (resolve(c, &c->v[at], host, out, err) < 0)
 			return -1;

@@ -13,21 +13,9 @@ bool rk_repo_is_oci(const char *repo)
 
 char *rk_repo_host(const char *repo)
 {
-	const char *p = repo ? strstr(repo, "://") : NULL;
-	char *host;
-	size_t n;
+	rk_auto_url u;
 
-	p = p ? p + 3 : repo;
-	if (!p)
-		return NULL;
-	n = strcspn(p, "/?#");
-	if (!n)
-		return NULL;
-	host = rk_strndup(p, n);
-	for (char *c = host; *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c + 32);
-	return host;
+	return rk_url_parse(&u, repo, "https") ? NULL : rk_url_host(&u);
 }
 
 #define INDEX_MAX    ((size_t)128 << 20)
@@ -130,9 +118,12 @@ static int look_up(const struct rk_buf *index, const char *repo, const char *cha
 static int get_index(const char *url, const struct rk_repo_access *a, struct rk_http_res *res,
 	struct rk_err *err)
 {
-	const char *host = strstr(url, "://") + 3, *path = host + strcspn(host, "/?#");
-	rk_auto_free char *base = rk_strndup(url, (size_t)(path - url));
-	struct rk_http_req req = {.path = path, .accept = "*/*", .max = INDEX_MAX, .retry = true};
+	rk_auto_free char *host = rk_repo_host(url), *base = rk_asprintf("https://%s", host);
+	const char *path = strstr(url, "://") + 3;
+	struct rk_http_req req = {.path = path + strcspn(path, "/?#"),
+		.accept = "*/*",
+		.max = INDEX_MAX,
+		.retry = true};
 	rk_auto_http *h = NULL;
 
 	return client(&h, base, a, true, NULL, err) < 0 ? -1 : rk_http_do(h, &req, res, err);

@@ -3,14 +3,6 @@
 
 #include <strings.h>
 
-static bool has(const struct rk_strv *v, const char *s)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (rk_streq(v->v[i], s))
-			return true;
-	return false;
-}
-
 static bool only(const char *s, const char *set)
 {
 	return *s && s[strspn(s, set)] == '\0';
@@ -47,15 +39,6 @@ static bool names_registry(const char *s, size_t n)
 static const char *registry_name(const char *s)
 {
 	return rk_streq(s, "index.docker.io") ? "docker.io" : s;
-}
-
-/* One host, in whatever case, and with the port that https has anyway or not. */
-static bool same_host(const char *a, const char *b)
-{
-	size_t an = strlen(a) - (rk_suffix(a, ":443") ? 4 : 0);
-	size_t bn = strlen(b) - (rk_suffix(b, ":443") ? 4 : 0);
-
-	return an == bn && !strncasecmp(a, b, an);
 }
 
 /* --- lists in text files --- */
@@ -100,19 +83,10 @@ static int next_line(struct lines *l, struct rk_doc *d, struct rk_strv *words, s
 	return 1;
 }
 
-static char *lower(struct rk_doc *d, const char *s)
-{
-	char *out = rk_doc_strndup(d, s, strlen(s));
-
-	for (char *p = out; *p; p++)
-		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
-	return out;
-}
-
 static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word, const char *host,
 	struct rk_strv *out, struct rk_err *err)
 {
-	const char *mirror = registry_name(lower(d, word));
+	const char *mirror = registry_name(rk_lower(rk_doc_strndup(d, word, strlen(word))));
 
 	if (rk_streq(mirror, "*")) {
 		rk_err_set(err, RK_FAIL,
@@ -125,7 +99,7 @@ static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word,
 		return rk_err_set(err, RK_FAIL,
 			"%s:%u: invalid registry name \"%.80s\"; expected a name such as quay.io",
 			l->name, l->n, word);
-	if (host && same_host(mirror, host)) {
+	if (host && rk_url_same_host(mirror, host)) {
 		rk_err_set(err, RK_FAIL,
 			"%s:%u: \"%.80s\" is the private registry itself: its images would be "
 			"pulled from %s/%s/...",
@@ -134,7 +108,7 @@ static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word,
 	}
 	if (out->n >= 1000)
 		return rk_err_set(err, RK_FAIL, "%s: more than 1000 registries", l->name);
-	if (!has(out, mirror))
+	if (!rk_strv_has(out, mirror))
 		rk_strv_add(out, mirror);
 	return 0;
 }
@@ -166,7 +140,7 @@ void rk_mirrors_usual(const char *host, struct rk_strv *out)
 	static const char *const usual[] = {"docker.io", "quay.io", "ghcr.io"};
 
 	for (size_t i = 0; i < RK_COUNT(usual); i++)
-		if (!same_host(usual[i], host))
+		if (!rk_url_same_host(usual[i], host))
 			rk_strv_add(out, usual[i]);
 }
 
@@ -374,7 +348,7 @@ static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_st
 	name = rk_image_name(d, &image);
 	if (out->n >= 10000)
 		return rk_err_set(err, RK_FAIL, "%s: more than 10000 images", l->name);
-	if (!has(out, name))
+	if (!rk_strv_has(out, name))
 		rk_strv_add(out, name);
 	return 0;
 }
@@ -401,8 +375,9 @@ const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, co
 	if (rk_streq(image->registry, host))
 		return image->repository;
 	/* k3s and Rancher put their system-default-registry, HOST/docker.io, before these. */
-	if (!has(mirrors, image->registry) && (!rk_streq(image->registry, "docker.io") ||
-						      !rk_prefix(image->repository, "rancher/")))
+	if (!rk_strv_has(mirrors, image->registry) &&
+		(!rk_streq(image->registry, "docker.io") ||
+			!rk_prefix(image->repository, "rancher/")))
 		return NULL;
 	return rk_doc_printf(d, "%s/%s", image->registry, image->repository);
 }

@@ -367,16 +367,6 @@ const char *rk_settings_tls_source_secret(const struct rk_settings *s)
 	return "tls-rancher-ingress";
 }
 
-/* Same server: an absent port is 443. */
-static bool same_host(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-
-	n -= rk_suffix(a, ":443") ? 4 : 0;
-	m -= rk_suffix(b, ":443") ? 4 : 0;
-	return n == m && !memcmp(a, b, n);
-}
-
 /* Hosts that serve everyone: they never get what was meant for a private one. */
 static bool is_public(const char *host)
 {
@@ -387,7 +377,7 @@ static bool is_public(const char *host)
 		"mcr.microsoft.com", "nvcr.io"};
 
 	for (size_t i = 0; i < RK_COUNT(hosts); i++)
-		if (same_host(host, hosts[i]))
+		if (rk_url_same_host(host, hosts[i]))
 			return true;
 	return rk_suffix(host, ".github.io") || rk_suffix(host, ".githubusercontent.com");
 }
@@ -401,7 +391,7 @@ static bool is_named(const struct rk_settings *s, enum rk_key k, const char *hos
 	for (size_t i = 0; i < v.n && !found; i++) {
 		rk_auto_free char *h = rk_repo_host(v.v[i]);
 
-		found = h && same_host(h, host);
+		found = h && rk_url_same_host(h, host);
 	}
 	rk_strv_release(&v);
 	return found;
@@ -421,7 +411,7 @@ bool rk_settings_private_host(const struct rk_settings *s, const char *name)
 	for (size_t i = 0; i < RK_COUNT(repos); i++) {
 		rk_auto_free char *h = rk_repo_host(s->v[repos[i]].s);
 
-		if (h && same_host(h, host))
+		if (h && rk_url_same_host(h, host))
 			return !is_public(host);
 	}
 	return false;

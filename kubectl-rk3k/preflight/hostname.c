@@ -6,14 +6,6 @@
 #include "expose/expose.h"
 #include "steps/steps.h"
 
-static bool has(const struct rk_strv *v, const char *s)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (!strcasecmp(v->v[i], s))
-			return true;
-	return false;
-}
-
 /* Whether the Ingress leads to this cluster's Rancher: it is ours, or leads to the Service of that
  * purpose, whose names the rancher-k3k scripts have changed over time. */
 static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
@@ -71,7 +63,7 @@ static void compare(struct flight *f, const struct rk_strv *have, const struct r
 
 	for (size_t i = 0; i < have->n; i++) {
 		pf_join(&served, have->v[i]);
-		renamed |= !has(want, have->v[i]);
+		renamed |= !rk_strv_has(want, have->v[i]);
 	}
 	for (size_t i = 0; i < want->n; i++)
 		pf_join(&wanted, want->v[i]);

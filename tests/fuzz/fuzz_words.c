@@ -62,15 +62,14 @@ static void times(const char *s)
 
 static void versions(const char *s)
 {
-	int major, minor;
+	int64_t v[3];
 
-	if (rk_rancher_version_parse(s, &major, &minor)) {
-		MUST(major >= 0 && major <= 1000 && minor >= 0 && minor <= 1000);
-		MUST(rk_version_at_least(s, major, minor));
-		MUST(!rk_version_at_least(s, major, minor + 1));
+	if (rk_version_parse(s, v)) {
+		MUST(v[0] >= 0 && v[1] >= 0 && v[2] >= 0 && rk_version_cmp(s, s) == 0);
+		MUST(rk_version_at_least(s, v[0], v[1]));
+		MUST(!rk_version_at_least(s, v[0], v[1] + 1));
 	} else {
-		MUST(!major && !minor);
-		rk_version_at_least(s, 1, 1);
+		MUST(!v[0] && !rk_version_at_least(s, 0, 0));
 	}
 }
 

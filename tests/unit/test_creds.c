@@ -77,8 +77,8 @@ static void forms(void **state)
 		"h:5000", "yes:0123");
 	found("configs:\n  h:\n    tls: {ca_file: /x}\n", "h", "none");
 	found("repositories: [{name: a, url: 'https://u:p%40%3a@h/x'}]", "https://h/y", "u:p@:");
-	found("repositories: [{name: a, url: 'https://u:%-1% 1%0x%4g%4@h'}]", "h",
-		"u:%-1% 1%0x%4g%4"); /* no hex digits: as it is */
+	found("repositories: [{name: a, url: 'https://u:%-1%%0x%4g%4@h'}]", "h",
+		"u:%-1%%0x%4g%4"); /* no hex digits: as it is */
 	found("repositories: [{name: a, url: 'https://h', username: u}]", "h", "u:");
 	found("apiVersion: ''\nrepositories: []", "h", "none");
 	found("", "h", "none");

@@ -44,36 +44,6 @@ static void addresses_are_normalised(void **state)
 	}
 }
 
-static void versions_are_read(void **state)
-{
-	static const struct {
-		const char *in;
-		bool good;
-		int major, minor;
-	} cases[] = {
-		{"v2.9.12", true, 2, 9},
-		{"v2.13.0-rc1", true, 2, 13},
-		{"2.15", true, 2, 15},
-		{"v2.14-head", true, 2, 14},
-		{"dev", false, 0, 0},
-		{"head", false, 0, 0},
-		{"v2", false, 0, 0},
-		{"", false, 0, 0},
-		{"v2.x", false, 0, 0},
-		{"v99999999999.1", false, 0, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < RK_COUNT(cases); i++) {
-		int major, minor;
-
-		assert_int_equal(
-			rk_rancher_version_parse(cases[i].in, &major, &minor), cases[i].good);
-		assert_int_equal(major, cases[i].major);
-		assert_int_equal(minor, cases[i].minor);
-	}
-}
-
 static void names_of_tokens(void **state)
 {
 	static const struct {
@@ -316,7 +286,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_normalised),
-		cmocka_unit_test(versions_are_read),
 		cmocka_unit_test(names_of_tokens),
 		cmocka_unit_test(tokens_of_both_kinds),
 		cmocka_unit_test(tokens_of_wrong_types),

@@ -29,6 +29,10 @@ static void versions(void **state RK_UNUSED)
 	assert_true(v[0] == 1 && v[1] == 12 && v[2] == 3);
 	assert_true(rk_version_parse("2", v));
 	assert_true(v[0] == 2 && v[1] == 0 && v[2] == 0);
+	assert_true(rk_version_parse("v2.14-head", v));
+	assert_true(v[0] == 2 && v[1] == 14 && v[2] == 0);
+	assert_true(rk_version_parse("v2.x", v));
+	assert_true(v[0] == 2 && v[1] == 0);
 	assert_false(rk_version_parse("head", v));
 	assert_false(rk_version_parse("v", v));
 	assert_false(rk_version_parse(NULL, v));
@@ -69,7 +73,7 @@ static void urls(void **state RK_UNUSED)
 	};
 	static const char *const bad[] = {NULL, "", "h", "https://", "https:///x", "https://h:0x1/",
 		"https://h:99999", "https://h h", "https://h\n", "://h", "https://[fd00::1",
-		"https://fd00::1/"};
+		"https://fd00::1/", "/h"};
 	rk_auto_url u;
 
 	for (size_t i = 0; i < RK_COUNT(good); i++) {
