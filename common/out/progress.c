@@ -14,14 +14,6 @@ struct rk_progress {
 
 static struct rk_progress *shown; /* the one whose line is on the terminal */
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 static char *vtext(const char *fmt, va_list ap)
 {
 	char *raw = NULL;
@@ -59,7 +51,7 @@ void rk_progress_show(struct rk_buf *b)
 
 	if (!shown)
 		return;
-	rk_age(now() - shown->begun, age);
+	rk_age(rk_now_ms() / 1000 - shown->begun, age);
 	width = rk_out_width(STDERR_FILENO);
 	used = strlen(age) + 4;
 	rk_out_clip(b, shown->text, width > used ? width - used : 0);
@@ -83,9 +75,9 @@ static void draw(struct rk_progress *p, bool changed)
 			rk_out_mark(RK_MARK_LIVE, p->text);
 		return;
 	}
-	if (!changed && now() - p->said < SILENCE_MAX)
+	if (!changed && rk_now_ms() / 1000 - p->said < SILENCE_MAX)
 		return;
-	p->said = now();
+	p->said = rk_now_ms() / 1000;
 	rk_age(p->said - p->begun, age);
 	rk_note("%s (%s)", p->text, age);
 }
@@ -98,7 +90,7 @@ struct rk_progress *rk_progress_begin(const char *fmt, ...)
 	va_start(ap, fmt);
 	p->text = vtext(fmt, ap);
 	va_end(ap);
-	p->begun = p->said = now();
+	p->begun = p->said = rk_now_ms() / 1000;
 	p->tty = rk_out_tty() && !rk_quiet();
 	if (p->tty) {
 		shown = p;
@@ -141,7 +133,7 @@ void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = vtext(fmt, ap);
 	va_end(ap);
-	rk_age(now() - p->begun, age);
+	rk_age(rk_now_ms() / 1000 - p->begun, age);
 	if (p->tty) {
 		rk_progress_hide(&b);
 		shown = NULL;

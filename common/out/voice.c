@@ -33,14 +33,6 @@ struct voice {
 	struct rk_buf held; /* lines of steps that changed nothing */
 };
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 bool rk_voice_is_named(void)
 {
 	return getenv(RK_VOICE_ENV) != NULL;
@@ -111,7 +103,7 @@ static void put_age(struct rk_buf *b, int64_t since)
 {
 	char age[16];
 
-	rk_age(now() - since, age);
+	rk_age(rk_now_ms() / 1000 - since, age);
 	rk_buf_addf(b, "%6s\n", age);
 }
 
@@ -218,7 +210,7 @@ static void begin_step(struct voice *v, char *text)
 	free(v->usual);
 	v->title = rk_strdup(title ? title : "");
 	v->usual = rk_strdup(text ? text : "");
-	v->began = now();
+	v->began = rk_now_ms() / 1000;
 	v->active = true;
 	v->changed = v->same = false;
 	rk_buf_reset(&v->live);
@@ -274,7 +266,7 @@ static void end_run(struct voice *v, char *text)
 	rk_auto_buf b = RK_BUF_INIT;
 	char age[16];
 
-	rk_age(now() - v->start, age);
+	rk_age(rk_now_ms() / 1000 - v->start, age);
 	if (v->any) {
 		rk_buf_addf(&b, "\n%s after %s.\n", changed, age);
 		while ((line = strsep(&text, "\t")))
@@ -400,7 +392,7 @@ void rk_voice(int data)
 		.error = RK_BUF_INIT,
 		.hint = RK_BUF_INIT,
 		.held = RK_BUF_INIT,
-		.start = now()};
+		.start = rk_now_ms() / 1000};
 	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
 	char piece[4096];
 	ssize_t n = 1;

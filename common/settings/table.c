@@ -319,15 +319,10 @@ enum rk_origin rk_setting_from(const struct rk_settings *s, enum rk_key k)
 
 void rk_setting_list(const struct rk_settings *s, enum rk_key k, struct rk_strv *out)
 {
-	const char *p = s->v[k].s;
+	size_t n;
 
-	while (p && *p) {
-		size_t n = strcspn(p, ",");
-
-		if (n)
-			rk_strv_add(out, rk_doc_strndup(s->d, p, n));
-		p += n + (p[n] == ',');
-	}
+	rk_each_item (it, n, s->v[k].s, ",")
+		rk_strv_add(out, rk_doc_strndup(s->d, it, n));
 }
 
 /* --- what follows from the values --- */

@@ -58,19 +58,14 @@ static char *tidy(struct check *c, const char *v, size_t n, bool lower)
 	while (n && strchr(" \t\r\n", v[n - 1]))
 		n--;
 	out = rk_doc_strndup(c->s->d, v, n);
-	for (char *p = out; lower && *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 32);
-	return out;
+	return lower ? rk_lower(out) : out;
 }
 
 static const char *host_trouble(const char *h)
 {
-	struct in6_addr a;
-
 	if (strstr(h, "://") || strchr(h, '/'))
 		return "is an address, not a name";
-	if (inet_pton(AF_INET, h, &a) == 1 || inet_pton(AF_INET6, h, &a) == 1)
+	if (rk_ip_family(h))
 		return "is an IP address, which an Ingress cannot route";
 	if (strchr(h, ':'))
 		return "carries a port";
@@ -94,7 +89,6 @@ static const char *registry_trouble(const char *r)
 {
 	const char *colon = strrchr(r, ':'), *close = strrchr(r, ']');
 	rk_auto_free char *host = NULL;
-	struct in6_addr a;
 	int64_t port;
 	size_t n = strlen(r);
 
@@ -115,9 +109,7 @@ static const char *registry_trouble(const char *r)
 	}
 	if (*r == '[') {
 		host = rk_strndup(r + 1, (size_t)(close - r - 1));
-		return close == r + n - 1 && inet_pton(AF_INET6, host, &a) == 1
-			       ? NULL
-			       : "is no IPv6 address";
+		return close == r + n - 1 && rk_ip_family(host) == 6 ? NULL : "is no IPv6 address";
 	}
 	host = rk_strndup(r, n);
 	return rk_subdomain_ok(host) ? NULL : "is not a host name";
@@ -134,39 +126,22 @@ static void check_registry(struct check *c, const char *v)
 		put(c, r);
 }
 
-static bool listed(const struct rk_buf *list, const char *item)
-{
-	size_t n = strlen(item);
-
-	for (const char *p = list->s; *p;) {
-		size_t m = strcspn(p, ",");
-
-		if (m == n && !memcmp(p, item, n))
-			return true;
-		p += m + (p[m] == ',');
-	}
-	return false;
-}
-
 static void check_list(struct check *c, const char *v, const char *(*trouble)(const char *))
 {
 	rk_auto_buf out = RK_BUF_INIT;
 	bool good = true;
+	size_t n;
 
-	for (const char *p = v;; p++) {
-		size_t n = strcspn(p, ",");
-		char *item = tidy(c, p, n, true);
+	rk_each_item (it, n, v, ",") {
+		char *item = tidy(c, it, n, true);
 		const char *why = *item ? trouble(item) : NULL;
 
 		if (why) {
 			refuse(c, item, why);
 			good = false;
-		} else if (*item && !listed(&out, item)) {
+		} else if (*item && !rk_listed(out.s, item)) {
 			rk_buf_addf(&out, "%s%s", out.len ? "," : "", item);
 		}
-		p += n;
-		if (!*p)
-			break;
 	}
 	if (good && !out.len && *v)
 		refuse(c, v, "names nothing");
@@ -176,21 +151,14 @@ static void check_list(struct check *c, const char *v, const char *(*trouble)(co
 
 static void check_choice(struct check *c, const char *v)
 {
-	const char *p = rk_settings_table[c->k].form;
 	char *word = tidy(c, v, strlen(v), false);
-	size_t len = strlen(word);
+	size_t n;
 
-	for (;;) {
-		size_t n = strcspn(p, "|");
-
-		if (n == len && !strncasecmp(p, word, n)) {
-			put(c, tidy(c, p, n, false));
+	rk_each_item (it, n, rk_settings_table[c->k].form, "|")
+		if (n == strlen(word) && !strncasecmp(it, word, n)) {
+			put(c, tidy(c, it, n, false));
 			return;
 		}
-		if (!p[n])
-			break;
-		p += n + 1;
-	}
 	refuse(c, v, "is none of the choices");
 }
 
@@ -245,10 +213,7 @@ static const char *repo_trouble(const char *r)
 		return "is not protected by TLS";
 	if (!rk_prefix(r, "https://") && !rk_prefix(r, "oci://"))
 		return "has an unknown scheme";
-	name = rk_strndup(host, (size_t)(path - host));
-	for (char *p = name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 32);
+	name = rk_lower(rk_strndup(host, (size_t)(path - host)));
 	if (registry_trouble(name))
 		return "has no valid host";
 	if (rk_prefix(r, "oci://") && (*path != '/' || !path[1]))
@@ -407,13 +372,12 @@ static void check_file(struct check *c, const char *v)
 static void check_sources(struct check *c, const char *v)
 {
 	rk_auto_buf out = RK_BUF_INIT;
+	size_t n;
 
-	for (const char *p = v; *p; p += *p == ',') {
-		size_t n = strcspn(p, ",");
-		char *one = tidy(c, p, n, false);
+	rk_each_item (it, n, v, ",") {
+		char *one = tidy(c, it, n, false);
 		rk_auto_free char *path = NULL;
 
-		p += n;
 		if (!*one)
 			continue;
 		if (rk_streq(one, "docker") || rk_streq(one, "helm"))
@@ -608,13 +572,12 @@ static const char *label_pair_trouble(const char *pair)
 static void check_labels(struct check *c, const char *v)
 {
 	rk_auto_buf out = RK_BUF_INIT;
+	size_t n;
 
-	for (const char *p = v; *p; p += *p == ',') {
-		size_t n = strcspn(p, ",");
-		char *pair = tidy(c, p, n, false);
+	rk_each_item (it, n, v, ",") {
+		char *pair = tidy(c, it, n, false);
 		const char *why = *pair ? label_pair_trouble(pair) : NULL;
 
-		p += n;
 		if (why) {
 			refuse(c, pair, why);
 			return;

@@ -53,9 +53,9 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 
 	if (!*h)
 		h = text_at(rk_get(f->cluster, "status", NULL), "hostVersion", NULL);
-	if (!*w || rk_streq(h, w) || pf_version_number(h) == pf_version_number(w))
+	if (!*w || rk_streq(h, w) || rk_version_cmp(h, w) == 0)
 		return;
-	if (pf_version_number(h) > pf_version_number(w))
+	if (rk_version_cmp(h, w) > 0)
 		pf_row(f, STOP, "cluster", "k3s cannot go back from %s to %s", h, w);
 	else if (ephemeral)
 		lose(f, h, w);

@@ -145,19 +145,3 @@ bool pf_find(struct flight *f, const char *check, const struct rk_res *r, const 
 		keep(f, r, ns, name, false, *out);
 	return true;
 }
-
-/* The first three numbers of a version, as one that can be compared. */
-int64_t pf_version_number(const char *v)
-{
-	int64_t n = 0;
-
-	v += *v == 'v';
-	for (int i = 0; i < 3; i++) {
-		char *end;
-		long part = strtol(v, &end, 10);
-
-		n = n * 100000 + (part < 0 ? 0 : part > 99999 ? 99999 : part);
-		v = *end == '.' && end != v ? end + 1 : "";
-	}
-	return n;
-}

@@ -281,7 +281,7 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 
 static void check_change(struct flight *f, const char *have, const char *want)
 {
-	bool back = pf_version_number(have) > pf_version_number(want);
+	bool back = rk_version_cmp(have, want) > 0;
 
 	if (back)
 		pf_row(f, WARN, "controller",

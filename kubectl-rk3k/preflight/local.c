@@ -234,18 +234,20 @@ void pf_check_versions(struct flight *f)
 {
 	const char *rancher = pf_str(f, RK_KEY_RANCHER_VERSION),
 		   *k3s = pf_str(f, RK_KEY_K3S_VERSION);
-	int64_t r = pf_version_number(rancher) / 100000 % 100000;
-	int64_t k = pf_version_number(k3s) / 100000 % 100000;
+	int64_t version[3], r, k;
+
+	rk_version_parse(k3s, version);
+	k = version[1];
+	rk_version_parse(rancher, version);
+	r = version[1];
 
 	if (!*k3s) {
 		pf_row(f, OK, "versions", "k3s follows the host");
-	} else if (pf_version_number(rancher) / 10000000000 == 2 && r >= 9 && r <= 15 &&
-		   k >= r + 22) {
+	} else if (version[0] == 2 && r >= 9 && r <= 15 && k >= r + 22) {
 		pf_row(f, STOP, "versions",
 			"Rancher %s wants a Kubernetes below 1.%lld, and K3S_VERSION is %s",
 			rancher, (long long)r + 22, k3s);
-	} else if (pf_version_number(rancher) / 10000000000 == 2 && r >= 13 && r <= 15 &&
-		   k < r + 19) {
+	} else if (version[0] == 2 && r >= 13 && r <= 15 && k < r + 19) {
 		pf_row(f, WARN, "versions",
 			"Rancher %s is not supported on a Kubernetes below 1.%lld, and K3S_VERSION "
 			"is %s",
@@ -254,7 +256,7 @@ void pf_check_versions(struct flight *f)
 		pf_row(f, OK, "versions", "Rancher %s on k3s %s", rancher, k3s);
 	}
 	if (pf_is(f, RK_KEY_PRIVATE_REGISTRY) &&
-		pf_version_number(pf_str(f, RK_KEY_K3K_VERSION)) < pf_version_number("1.0.2"))
+		rk_version_cmp(pf_str(f, RK_KEY_K3K_VERSION), "1.0.2") < 0)
 		pf_row(f, STOP, "versions",
 			"k3k %s mounts no registry files: K3K_VERSION 1.0.2 or newer",
 			pf_str(f, RK_KEY_K3K_VERSION));

@@ -67,8 +67,6 @@ const struct rk_val *pf_list_seen(struct flight *f, const char *check, const str
 /* Absent: NULL and true. Unknown: a row and false. */
 bool pf_find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
 	const char *name, struct rk_val **out);
-/* The first three numbers of a version, as one that can be compared. */
-int64_t pf_version_number(const char *v);
 
 /* --- the checks; each adds its rows --- */
 
