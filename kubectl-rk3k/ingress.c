@@ -337,10 +337,10 @@ static int find_hosts(struct job *j, struct rk_err *err)
 
 /* --- --watch --- */
 
-#define LOOK_MS 600000 /* also when nothing was heard */
+#define RESYNC_MS 600000 /* also when no event came */
 
 /* Each time in a separate document: this may go on for months. */
-static int repair(void *arg, struct rk_err *err)
+static int reconcile(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
 	struct job *j = arg;
 	struct rk_doc *own = j->d;
@@ -360,12 +360,16 @@ static int watch(struct job *j, struct rk_err *err)
 {
 	rk_auto_free char *ing = rk_asprintf("metadata.name=%s", j->in.name);
 	rk_auto_free char *svc = rk_asprintf("metadata.name=%s", j->in.service);
-	rk_auto_keeper *keeper = rk_keeper_new(repair, j, LOOK_MS, rk_warn);
+	struct rk_reconciler_conf conf = {
+		.reconcile = reconcile, .arg = j, .warn = rk_warn, .resync_ms = RESYNC_MS};
+	rk_auto_loop *loop = rk_loop_new();
+	rk_auto_reconciler *rc = rk_reconciler_new(loop, &conf);
 
 	rk_out_stamp();
-	rk_keeper_hear(keeper, j->host, &RK_INGRESS, j->ns, ing);
-	rk_keeper_hear(keeper, j->host, &RK_SERVICE, j->ns, svc);
-	return rk_keeper_run(keeper, err);
+	rk_reconciler_add(rc, "", j->cluster);
+	rk_reconciler_watch(rc, j->cluster, j->host, &RK_INGRESS, j->ns, ing);
+	rk_reconciler_watch(rc, j->cluster, j->host, &RK_SERVICE, j->ns, svc);
+	return rk_reconciler_run(rc, err);
 }
 
 static int apply_or_watch(struct job *j, struct rk_err *err)

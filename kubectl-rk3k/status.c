@@ -70,10 +70,10 @@ static int look_once(struct look *l, struct rk_err *err)
 
 /* --- --watch: events of the host say when to look again --- */
 
-#define LOOK_MS 30000 /* what happens inside makes no event on the host */
+#define RESYNC_MS 30000 /* what happens in the virtual cluster makes no event on the host cluster */
 
 /* l holds the report that was shown last, with its document. */
-static int show_change(void *arg, struct rk_err *err)
+static int show_change(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
 	struct look *l = arg, shown = *l;
 	int rc;
@@ -94,15 +94,18 @@ static int watch(struct look *l, struct rk_err *err)
 {
 	static const struct rk_res *const kinds[] = {
 		&RK_CLUSTER, &RK_STATEFULSET, &RK_SECRET, &RK_INGRESS, &RK_SERVICE};
-	rk_auto_keeper *keeper = rk_keeper_new(show_change, l, LOOK_MS, rk_warn);
-
+	struct rk_reconciler_conf conf = {
+		.reconcile = show_change, .arg = l, .warn = rk_warn, .resync_ms = RESYNC_MS};
+	rk_auto_loop *loop = rk_loop_new();
+	rk_auto_reconciler *r = rk_reconciler_new(loop, &conf);
 	int rc;
 
 	rk_out_stamp();
 	l->live = rk_live_new(1, 1, SIZE_MAX);
+	rk_reconciler_add(r, "", l->cluster);
 	for (size_t i = 0; i < RK_COUNT(kinds); i++)
-		rk_keeper_hear(keeper, l->host, kinds[i], l->ns, NULL);
-	rc = rk_keeper_run(keeper, err);
+		rk_reconciler_watch(r, l->cluster, l->host, kinds[i], l->ns, NULL);
+	rc = rk_reconciler_run(r, err);
 	rk_live_free(rk_steal(&l->live));
 	return rc;
 }

@@ -115,7 +115,7 @@ static int wait_step(const struct opts *o, const struct rk_step *step, struct rk
 struct item {
 	const struct rk_res *res;
 	char *ns, *name; /* name NULL: all that the selectors admit */
-	struct rk_mirror *mirror;
+	struct rk_cache *cache;
 	struct rk_doc *doc; /* of polled */
 	struct rk_val *polled;
 	bool poll, asked; /* no right to watch: read now and then */
@@ -248,7 +248,7 @@ static int collect_named(
 static const struct rk_err *blind(const struct item *it)
 {
 	const struct rk_err *e =
-		it->poll ? (it->poll_err.code ? &it->poll_err : NULL) : rk_mirror_error(it->mirror);
+		it->poll ? (it->poll_err.code ? &it->poll_err : NULL) : rk_cache_error(it->cache);
 
 	return e && e->reason != RK_REASON_NO_SUCH_API ? e : NULL;
 }
@@ -266,7 +266,7 @@ static void poll_item(struct objects *w, struct item *it)
 
 static bool is_seen(const struct item *it)
 {
-	return it->poll ? it->asked : rk_mirror_synced(it->mirror) || rk_mirror_error(it->mirror);
+	return it->poll ? it->asked : rk_cache_synced(it->cache) || rk_cache_error(it->cache);
 }
 
 static void judge_one(struct objects *w, struct item *it, const struct rk_val *obj)
@@ -298,10 +298,10 @@ static void judge_item(struct objects *w, struct item *it)
 		return;
 	if (it->poll)
 		judge_one(w, it, it->polled);
-	else if (it->name || !rk_mirror_count(it->mirror))
-		judge_one(w, it, rk_mirror_at(it->mirror, 0));
+	else if (it->name || !rk_cache_count(it->cache))
+		judge_one(w, it, rk_cache_first(it->cache));
 	else
-		rk_mirror_each(obj, it->mirror) judge_one(w, it, obj);
+		rk_cache_each(obj, it->cache) judge_one(w, it, obj);
 }
 
 static void show(struct objects *w)
@@ -325,7 +325,7 @@ static void look(void *arg)
 		w->next_poll = rk_now_ms() + POLL_MS;
 	for (size_t i = 0; i < w->n; i++) {
 		struct item *it = &w->v[i];
-		const struct rk_err *e = rk_mirror_error(it->mirror);
+		const struct rk_err *e = rk_cache_error(it->cache);
 
 		if (it->name && e && e->http == 403 && !it->poll)
 			it->poll = poll = true;
@@ -404,7 +404,7 @@ static int run_objects(struct objects *w, int64_t ms, int64_t began, struct rk_e
 			.metadata_only =
 				w->cond.kind == RK_COND_DELETE || w->cond.kind == RK_COND_EXISTS};
 
-		it->mirror = rk_mirror_new(w->loop, w->k, it->res, it->ns, &lo, changed, w);
+		it->cache = rk_cache_new(w->loop, w->k, it->res, it->ns, &lo, changed, w);
 	}
 	rk_loop_after(w->loop, 0, tick, w);
 	if (w->n)
@@ -421,7 +421,7 @@ static int run_objects(struct objects *w, int64_t ms, int64_t began, struct rk_e
 static void release(struct objects *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		rk_mirror_free(w->v[i].mirror);
+		rk_cache_free(w->v[i].cache);
 		rk_doc_free(w->v[i].doc);
 		rk_buf_release(&w->v[i].why);
 		rk_buf_release(&w->v[i].label);
@@ -449,10 +449,10 @@ static void print_met(const struct objects *w)
 
 		if (!it->held)
 			continue;
-		if (it->name || !rk_mirror_count(it->mirror))
+		if (it->name || !rk_cache_count(it->cache))
 			print_one(it->res, it->name ? it->name : "*");
 		else
-			rk_mirror_each(obj, it->mirror)
+			rk_cache_each(obj, it->cache)
 				print_one(it->res, rk_get_str(obj, "metadata", "name", NULL));
 	}
 }

@@ -15,6 +15,8 @@ struct rk_watch *rk_watch_next(const struct rk_watch *w);
 void rk_watch_work(struct rk_watch *w);
 void rk_watch_arm(struct rk_watch *w);
 void rk_watch_kill(struct rk_watch *w);
+/* Keep the objects, too; returns where. */
+struct rk_known_tab *rk_watch_keep(struct rk_watch *w);
 /* Free the dead of the list; returns its new head. */
 struct rk_watch *rk_watch_sweep(struct rk_watch *list);
 
@@ -22,10 +24,12 @@ struct rk_watch *rk_watch_sweep(struct rk_watch *list);
 struct rk_known {
 	char *key, *uid, *version; /* key: "namespace/name" */
 	unsigned round;		   /* the list that last held it */
-	struct rk_known *next;
+	struct rk_doc *doc;	   /* of a cache: the object */
+	struct rk_val *obj;
+	struct rk_known *next, *before, *after; /* of the same hash; in order of first sight */
 };
 struct rk_known_tab {
-	struct rk_known **v;
+	struct rk_known **v, *first, *last;
 	size_t n, count;
 };
 /* Where the entry of key is, or would be; good until the next call that adds. */

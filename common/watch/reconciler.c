@@ -1,151 +1,271 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reconcilers: one run after each burst of changes, one message for each failure. */
+/* The queue of a reconciler: each key once in it, due after a burst of changes or a back-off, run as a
+ * task when the bounds admit one more. */
 #include "internal.h"
+#include "task/task.h"
 
-#define SETTLE_MS    100
-#define RETRY_MIN_MS 1000
-#define RETRY_MAX_MS 60000
+#define SETTLE_MS	100
+#define RETRY_MIN_MS	1000
+#define RETRY_MAX_MS	60000
+#define LIMIT_MS	300000
+#define RUNNING_MAX	32
+#define PER_CLUSTER_MAX 4
 
-/* One collection listened to. */
-struct ear {
-	struct rk_keeper *keeper;
-	struct rk_kube *kube;
-	struct rk_watch *watch;
-	bool deaf;  /* the last word of the watch was a refusal */
-	char *told; /* what was said of that, or NULL */
-	struct ear *next;
+struct item {
+	struct rk_reconciler *rc;
+	char *key, *cluster;
+	struct rk_task *task; /* it is being reconciled */
+	bool queued, again;   /* again: it changed meanwhile */
+	int64_t retry_ms;
+	char *reported; /* the failure that was reported last, or NULL */
+	int result;
+	struct rk_err err;
+	struct item *next;
 };
 
-struct rk_keeper {
+/* A collection whose changes count for one key. */
+struct source {
+	struct item *item;
+	struct rk_kube *kube;
+	struct rk_watch *watch;
+	bool forbidden; /* the watch was refused, and nothing has come since */
+	char *reported;
+	struct source *next;
+};
+
+struct rk_reconciler {
 	struct rk_loop *loop;
-	int (*look)(void *arg, struct rk_err *err);
-	void *arg;
-	void (*warn)(const char *fmt, ...);
-	int64_t every_ms, retry_ms;
-	char *told; /* what was said of the last look, or NULL */
-	struct ear *ears;
+	struct rk_reconciler_conf conf;
+	struct item *items; /* those that waited longest first */
+	struct source *sources;
+	size_t running;
 	struct rk_err end;
 };
 
-/* Say it unless it was the last thing said. */
-static void tell(const struct rk_keeper *kp, char **told, const struct rk_err *err)
+/* Report it unless it is what was reported last. */
+static void report(const struct rk_reconciler *rc, char **reported, const struct rk_err *err)
 {
 	char *text = rk_asprintf("%s%s%s", err->msg, err->hint[0] ? "; " : "", err->hint);
 
-	if (!rk_streq(*told, text))
-		kp->warn("%s", text);
-	free(*told);
-	*told = text;
+	if (!rk_streq(*reported, text))
+		rc->conf.warn("%s", text);
+	free(*reported);
+	*reported = text;
 }
 
-/* A look that succeeds does not need the watch, and a missing permission to watch is reported once; then
- * each new try of the watch brings a look. */
-static void tell_deaf(const struct rk_keeper *kp, struct ear *e)
+static struct item *find(const struct rk_reconciler *rc, const char *key)
 {
-	const struct rk_err *err = e->deaf ? rk_watch_error(e->watch) : NULL;
+	struct item *it = rc->items;
 
-	if (err)
-		tell(kp, &e->told, err);
-	else
-		free(rk_steal(&e->told));
+	while (it && strcmp(it->key, key) != 0)
+		it = it->next;
+	return it;
 }
 
-static void look_now(void *arg)
-{
-	struct rk_keeper *kp = arg;
-	struct rk_err err = RK_ERR_INIT;
-	int r = kp->look(kp->arg, &err);
+/* --- running --- */
 
-	if (r > 0) {
-		kp->end = err;
-		rk_loop_stop(kp->loop);
-	} else if (r < 0) {
-		tell(kp, &kp->told, &err);
-		rk_loop_after(kp->loop, kp->retry_ms, look_now, kp);
-		kp->retry_ms = kp->retry_ms * 2 < RETRY_MAX_MS ? kp->retry_ms * 2 : RETRY_MAX_MS;
-	} else {
-		free(rk_steal(&kp->told));
-		kp->retry_ms = RETRY_MIN_MS;
-		for (struct ear *e = kp->ears; e; e = e->next)
-			tell_deaf(kp, e);
-		if (kp->every_ms)
-			rk_loop_after(kp->loop, kp->every_ms, look_now, kp);
+static void finished(void *arg);
+
+static void body(void *arg)
+{
+	struct item *it = arg;
+
+	it->err = (struct rk_err)RK_ERR_INIT;
+	it->result = it->rc->conf.reconcile(it->rc->conf.arg, it->key, &it->err);
+	rk_loop_after(it->rc->loop, 0, finished, it);
+}
+
+static size_t running_in(const struct rk_reconciler *rc, const char *cluster)
+{
+	size_t n = 0;
+
+	for (const struct item *it = rc->items; it; it = it->next)
+		n += it->task && !strcmp(it->cluster, cluster);
+	return n;
+}
+
+/* Start what is queued, as far as the bounds admit it. A key that was started moves to the end. */
+static void dispatch(struct rk_reconciler *rc)
+{
+	struct item **end = &rc->items, *last = NULL, *it;
+
+	while (*end)
+		last = *end, end = &(*end)->next;
+	for (struct item **p = &rc->items; (it = *p) && rc->running < rc->conf.running;) {
+		bool is_last = it == last;
+
+		if (it->queued && running_in(rc, it->cluster) < rc->conf.per_cluster) {
+			it->queued = false;
+			it->task = rk_task_new(body, it, rc->conf.limit_ms);
+			rc->running++;
+			*p = it->next;
+			*(*p ? end : p) = it;
+			end = &it->next;
+			it->next = NULL;
+		} else {
+			p = &it->next;
+		}
+		if (is_last)
+			break;
 	}
+}
+
+static void due(void *arg)
+{
+	struct item *it = arg;
+
+	if (it->task)
+		it->again = true;
+	else
+		it->queued = true;
+	dispatch(it->rc);
+}
+
+static void queue(struct item *it, int64_t ms)
+{
+	rk_loop_after(it->rc->loop, ms, due, it);
+}
+
+/* A reconcile that succeeds does not need the watch; that it is refused is reported once, and each new try
+ * of the watch brings another reconcile. */
+static void finished(void *arg)
+{
+	struct item *it = arg;
+	struct rk_reconciler *rc = it->rc;
+
+	rk_task_free(rk_steal(&it->task));
+	rc->running--;
+	if (it->result > 0) {
+		rc->end = it->err;
+		rk_loop_stop(rc->loop);
+		return;
+	}
+	if (it->result < 0) {
+		report(rc, &it->reported, &it->err);
+		queue(it, it->retry_ms + random() % (it->retry_ms / 4 + 1));
+		it->retry_ms = it->retry_ms * 2 < RETRY_MAX_MS ? it->retry_ms * 2 : RETRY_MAX_MS;
+	} else {
+		free(rk_steal(&it->reported));
+		it->retry_ms = RETRY_MIN_MS;
+		for (struct source *s = rc->sources; s; s = s->next) {
+			const struct rk_err *err =
+				s->forbidden && s->item == it ? rk_watch_error(s->watch) : NULL;
+
+			if (err)
+				report(rc, &s->reported, err);
+			else if (s->item == it)
+				free(rk_steal(&s->reported));
+		}
+		if (rc->conf.resync_ms)
+			queue(it, rc->conf.resync_ms);
+	}
+	if (it->again)
+		queue(it, SETTLE_MS);
+	it->again = false;
+	dispatch(rc);
+}
+
+/* --- keys and what they depend on --- */
+
+void rk_reconciler_add(struct rk_reconciler *rc, const char *cluster, const char *key)
+{
+	struct item *it = find(rc, key);
+
+	if (!it) {
+		it = rk_calloc(1, sizeof(*it));
+		*it = (struct item){.rc = rc,
+			.key = rk_strdup(key),
+			.cluster = rk_strdup(cluster),
+			.retry_ms = RETRY_MIN_MS,
+			.next = rc->items};
+		rc->items = it;
+	}
+	queue(it, SETTLE_MS);
 }
 
 static void on_event(void *arg, enum rk_event event, const struct rk_val *obj)
 {
-	struct ear *e = arg;
+	struct source *s = arg;
 
 	(void)event, (void)obj;
-	e->deaf = false;
-	rk_loop_after(e->keeper->loop, SETTLE_MS, look_now, e->keeper);
+	s->forbidden = false;
+	queue(s->item, SETTLE_MS);
 }
 
 static bool on_fail(void *arg, const struct rk_err *err)
 {
-	struct ear *e = arg;
+	struct source *s = arg;
 
 	(void)err;
-	e->deaf = true;
-	rk_loop_after(e->keeper->loop, SETTLE_MS, look_now, e->keeper);
+	s->forbidden = true;
+	queue(s->item, SETTLE_MS);
 	return true;
 }
 
-struct rk_keeper *rk_keeper_new(int (*look)(void *arg, struct rk_err *err), void *arg,
-	int64_t every_ms, void (*warn)(const char *fmt, ...))
+void rk_reconciler_watch(struct rk_reconciler *rc, const char *key, struct rk_kube *k,
+	const struct rk_res *r, const char *ns, const char *fields)
 {
-	struct rk_keeper *kp = rk_calloc(1, sizeof(*kp));
-
-	*kp = (struct rk_keeper){.loop = rk_loop_new(),
-		.look = look,
-		.arg = arg,
-		.warn = warn,
-		.every_ms = every_ms,
-		.retry_ms = RETRY_MIN_MS};
-	return kp;
-}
-
-void rk_keeper_hear(struct rk_keeper *kp, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *fields)
-{
-	struct ear *e = rk_calloc(1, sizeof(*e));
+	struct source *s = rk_calloc(1, sizeof(*s));
 	struct rk_list_opts o = {.fields = fields, .metadata_only = true};
 
-	*e = (struct ear){.keeper = kp, .kube = k, .next = kp->ears};
-	e->watch = rk_loop_watch(kp->loop, k, r, ns, &o, on_event, on_fail, e);
-	kp->ears = e;
+	*s = (struct source){.item = find(rc, key), .kube = k, .next = rc->sources};
+	s->watch = rk_loop_watch(rc->loop, k, r, ns, &o, on_event, on_fail, s);
+	rc->sources = s;
 }
 
-void rk_keeper_leave(struct rk_keeper *kp, const struct rk_kube *k)
+void rk_reconciler_unwatch(struct rk_reconciler *rc, const struct rk_kube *k)
 {
-	for (struct ear **p = &kp->ears, *e; (e = *p);) {
-		if (k && e->kube != k) {
-			p = &e->next;
+	for (struct source **p = &rc->sources, *s; (s = *p);) {
+		if (k && s->kube != k) {
+			p = &s->next;
 			continue;
 		}
-		*p = e->next;
-		rk_loop_unwatch(kp->loop, e->watch);
-		free(e->told);
-		free(e);
+		*p = s->next;
+		rk_loop_unwatch(rc->loop, s->watch);
+		free(s->reported);
+		free(s);
 	}
 }
 
-int rk_keeper_run(struct rk_keeper *kp, struct rk_err *err)
+struct rk_reconciler *rk_reconciler_new(struct rk_loop *l, const struct rk_reconciler_conf *conf)
 {
-	rk_loop_mortal(kp->loop);
-	rk_loop_after(kp->loop, SETTLE_MS, look_now, kp);
-	if (rk_loop_run(kp->loop, 0, err) == 0)
-		*err = kp->end;
+	struct rk_reconciler *rc = rk_calloc(1, sizeof(*rc));
+
+	*rc = (struct rk_reconciler){.loop = l, .conf = *conf};
+	if (!conf->limit_ms)
+		rc->conf.limit_ms = LIMIT_MS;
+	if (!conf->running)
+		rc->conf.running = RUNNING_MAX;
+	if (!conf->per_cluster)
+		rc->conf.per_cluster = PER_CLUSTER_MAX;
+	return rc;
+}
+
+int rk_reconciler_run(struct rk_reconciler *rc, struct rk_err *err)
+{
+	rk_loop_mortal(rc->loop);
+	if (rk_loop_run(rc->loop, 0, err) == 0)
+		*err = rc->end;
 	return -1;
 }
 
-void rk_keeper_free(struct rk_keeper *kp)
+void rk_reconciler_free(struct rk_reconciler *rc)
 {
-	if (!kp)
+	if (!rc)
 		return;
-	rk_keeper_leave(kp, NULL);
-	rk_loop_free(kp->loop);
-	free(kp->told);
-	free(kp);
+	for (struct item *it = rc->items; it; it = it->next)
+		rk_task_free(rk_steal(&it->task));
+	rk_reconciler_unwatch(rc, NULL);
+	while (rc->items) {
+		struct item *it = rc->items;
+
+		rc->items = it->next;
+		rk_loop_cancel(rc->loop, due, it);
+		rk_loop_cancel(rc->loop, finished, it);
+		free(it->reported);
+		free(it->cluster);
+		free(it->key);
+		free(it);
+	}
+	free(rc);
 }

@@ -41,21 +41,21 @@ struct rk_watch {
 	char version[64];
 	struct rk_list_bound bound; /* of the list that is being read */
 	unsigned round;
-	bool synced, relist, renewed, dead;
+	bool synced, relist, renewed, dead, keep;
 	struct rk_known_tab known;
 	struct rk_watch *next;
 };
 
-/* --- telling --- */
+/* --- objects --- */
 
-static void tell(struct rk_watch *w, enum rk_event e, const struct rk_val *obj)
+static void report(struct rk_watch *w, enum rk_event e, const struct rk_val *obj)
 {
 	if (!w->dead)
 		w->fn(w->arg, e, obj);
 }
 
 /* An object that is gone without our having seen its last state. */
-static void tell_gone(struct rk_watch *w, const struct rk_known *e)
+static void report_deleted(struct rk_watch *w, const struct rk_known *e)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *v = rk_map(d), *m;
@@ -69,7 +69,7 @@ static void tell_gone(struct rk_watch *w, const struct rk_known *e)
 		rk_set(d, m, "namespace", rk_stringn(d, e->key, (size_t)(slash - e->key)));
 	rk_set_str(d, m, "uid", e->uid);
 	rk_set_str(d, m, "resourceVersion", e->version);
-	tell(w, RK_GONE, v);
+	report(w, RK_GONE, v);
 }
 
 static const char *meta(const struct rk_val *obj, const char *key)
@@ -79,7 +79,7 @@ static const char *meta(const struct rk_val *obj, const char *key)
 	return s ? s : "";
 }
 
-static void see(struct rk_watch *w, const struct rk_val *obj)
+static void on_object(struct rk_watch *w, const struct rk_val *obj)
 {
 	rk_auto_free char *key = rk_asprintf("%s/%s", meta(obj, "namespace"), meta(obj, "name"));
 	const char *uid = meta(obj, "uid"), *version = meta(obj, "resourceVersion");
@@ -87,7 +87,7 @@ static void see(struct rk_watch *w, const struct rk_val *obj)
 	enum rk_event what = RK_MODIFIED;
 
 	if (*p && strcmp((*p)->uid, uid) != 0) {
-		tell_gone(w, *p);
+		report_deleted(w, *p);
 		rk_known_drop(&w->known, p);
 		p = rk_known_at(&w->known, key);
 	}
@@ -100,10 +100,15 @@ static void see(struct rk_watch *w, const struct rk_val *obj)
 		return;
 	free((*p)->version);
 	(*p)->version = rk_strdup(version);
-	tell(w, what, obj);
+	if (w->keep) {
+		rk_doc_free((*p)->doc);
+		(*p)->doc = rk_doc_new(!strcmp(w->res.kind, "Secret"));
+		(*p)->obj = rk_copy((*p)->doc, obj);
+	}
+	report(w, what, obj);
 }
 
-static void lose(struct rk_watch *w, const struct rk_val *obj)
+static void on_deleted(struct rk_watch *w, const struct rk_val *obj)
 {
 	rk_auto_free char *key = rk_asprintf("%s/%s", meta(obj, "namespace"), meta(obj, "name"));
 	struct rk_known **p = rk_known_at(&w->known, key);
@@ -111,21 +116,19 @@ static void lose(struct rk_watch *w, const struct rk_val *obj)
 	if (!*p)
 		return;
 	rk_known_drop(&w->known, p);
-	tell(w, RK_GONE, obj);
+	report(w, RK_GONE, obj);
 }
 
-/* After a whole list: what it did not hold is gone. */
+/* After a whole list: what it did not hold was deleted. */
 static void sweep_known(struct rk_watch *w)
 {
-	for (size_t i = 0; i < w->known.n; i++)
-		for (struct rk_known **p = &w->known.v[i]; *p;) {
-			if ((*p)->round == w->round) {
-				p = &(*p)->next;
-				continue;
-			}
-			tell_gone(w, *p);
-			rk_known_drop(&w->known, p);
-		}
+	for (struct rk_known *e = w->known.first, *after; e; e = after) {
+		after = e->after;
+		if (e->round == w->round)
+			continue;
+		report_deleted(w, e);
+		rk_known_drop(&w->known, rk_known_at(&w->known, e->key));
+	}
 }
 
 /* --- transfers --- */
@@ -329,7 +332,7 @@ static bool take_page(struct rk_watch *w, struct rk_doc *d)
 		snprintf(w->version, sizeof(w->version), "%s", version);
 	rk_each (it, rk_get(page, "items", NULL)) {
 		rk_list_complete(d, &w->res, it);
-		see(w, it);
+		on_object(w, it);
 		if (is_full(w, &a))
 			return false;
 	}
@@ -360,7 +363,7 @@ static void list_ended(struct rk_watch *w)
 	sweep_known(w);
 	if (!w->synced) {
 		w->synced = true;
-		tell(w, RK_SYNCED, NULL);
+		report(w, RK_SYNCED, NULL);
 	}
 	start_stream(w);
 }
@@ -438,9 +441,9 @@ static void event(struct rk_watch *w, const char *type, const struct rk_val *obj
 	if (*version)
 		snprintf(w->version, sizeof(w->version), "%s", version);
 	if (!strcmp(type, "DELETED"))
-		lose(w, obj);
+		on_deleted(w, obj);
 	else if (strcmp(type, "BOOKMARK") != 0)
-		see(w, obj);
+		on_object(w, obj);
 }
 
 static int on_line(void *arg, const char *p, size_t n)
@@ -580,6 +583,12 @@ struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct
 const struct rk_err *rk_watch_error(const struct rk_watch *w)
 {
 	return w->trouble.code ? &w->trouble : NULL;
+}
+
+struct rk_known_tab *rk_watch_keep(struct rk_watch *w)
+{
+	w->keep = true;
+	return &w->known;
 }
 
 void rk_watch_link(struct rk_watch *w, struct rk_watch *next)

@@ -48,59 +48,74 @@ void rk_loop_stop(struct rk_loop *l);
 /* Signals are not for rk_loop_run: they end the process at once, as they do outside of it. */
 void rk_loop_mortal(struct rk_loop *l);
 
-/* A keeper is a reconciler (level-triggered): it compares what exists with what should exist, and
- * repairs the difference, whenever something may have changed.
+/* --- reconciler: it makes each object, named by a key, what it should be ---
  *
- * look is called at the start, 100 ms after the first of a burst of changes, and every_ms after
- * the last look (0: not). It reads what it needs again: what changed is not passed. When it fails it is
- * called again after 1 s, doubling to 60 s, or with the next change. A failure is handed to
- * warn once until another follows or a look succeeds; so is that a watch is refused, which
- * then is tried again, with a look each time. look returns 0, -1 (failed), or 1: err is the end. */
-struct rk_keeper;
-struct rk_keeper *rk_keeper_new(int (*look)(void *arg, struct rk_err *err), void *arg,
-	int64_t every_ms, void (*warn)(const char *fmt, ...));
-void rk_keeper_free(struct rk_keeper *kp);
-static inline void rk_cleanup_keeper_(struct rk_keeper **kp)
+ * Level-triggered: reconcile(key) is called 100 ms after the first of a burst of changes and resync_ms
+ * after the last success, and reads what it needs again. Each call is a task (task/task.h): its
+ * requests block nothing else. A key is reconciled once at a time, and once for all changes that came
+ * meanwhile; after a failure again after 1 s, doubling to 60 s, with jitter, or with the next change. A
+ * failure is handed to warn once until another follows or the key succeeds; so is that a watch is
+ * refused. */
+struct rk_reconciler;
+struct rk_reconciler_conf {
+	/* Returns 0, -1 (failed), or 1: err ends the loop. */
+	int (*reconcile)(void *arg, const char *key, struct rk_err *err);
+	void *arg;
+	void (*warn)(const char *fmt, ...);
+	int64_t resync_ms; /* 0: only after changes */
+	int64_t limit_ms;  /* for one call; 0: 5 minutes */
+	size_t running,
+		per_cluster; /* calls at the same time, in all and for each cluster; 0: 32, 4 */
+};
+/* l must outlive it. */
+struct rk_reconciler *rk_reconciler_new(struct rk_loop *l, const struct rk_reconciler_conf *conf);
+void rk_reconciler_free(struct rk_reconciler *rc);
+static inline void rk_cleanup_reconciler_(struct rk_reconciler **rc)
 {
-	rk_keeper_free(*kp);
+	rk_reconciler_free(*rc);
 }
-#define rk_auto_keeper __attribute__((cleanup(rk_cleanup_keeper_))) struct rk_keeper
-/* Changes of these objects count (fields: a selector, NULL: all in ns); also from within look. */
-void rk_keeper_hear(struct rk_keeper *kp, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *fields);
-/* Not of those of k any more, which may then be freed. */
-void rk_keeper_leave(struct rk_keeper *kp, const struct rk_kube *k);
-/* Until look ends it: -1 with its error. Signals kill. */
-int rk_keeper_run(struct rk_keeper *kp, struct rk_err *err) RK_MUST_USE;
+#define rk_auto_reconciler __attribute__((cleanup(rk_cleanup_reconciler_))) struct rk_reconciler
+/* Queue key, which is new or known. cluster: which bound counts its calls. */
+void rk_reconciler_add(struct rk_reconciler *rc, const char *cluster, const char *key);
+/* Changes of these objects queue key (fields: a selector, NULL: all in ns); also from within reconcile. */
+void rk_reconciler_watch(struct rk_reconciler *rc, const char *key, struct rk_kube *k,
+	const struct rk_res *r, const char *ns, const char *fields);
+/* End the watches of k, which may then be freed. */
+void rk_reconciler_unwatch(struct rk_reconciler *rc, const struct rk_kube *k);
+/* Run the loop until reconcile ends it: -1 with its error. Signals end the process. */
+int rk_reconciler_run(struct rk_reconciler *rc, struct rk_err *err) RK_MUST_USE;
 
-/* mirror - a live copy of what a watch sees: the objects as they are now, for callers that judge several
- * collections together. */
-
-struct rk_mirror;
+/* --- cache: the objects of a watch as they are now, for callers that judge several collections --- */
+struct rk_cache;
 
 /* Watch and keep; changed(arg) is called after each change, after the first whole list, and when
- * it is refused. A refusal (no right, no such kind) is tried again with back-off. */
-struct rk_mirror *rk_mirror_new(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
+ * the watch is refused. A refusal (no right, no such kind) is tried again with back-off. */
+struct rk_cache *rk_cache_new(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
 	const char *ns, const struct rk_list_opts *o, void (*changed)(void *arg), void *arg);
 /* Free before the loop is. NULL is fine. */
-void rk_mirror_free(struct rk_mirror *m);
+void rk_cache_free(struct rk_cache *c);
 
 /* The first list is complete: what is not in it does not exist. */
-bool rk_mirror_synced(const struct rk_mirror *m);
+bool rk_cache_synced(const struct rk_cache *c);
 /* Why nothing comes at the moment, or NULL. With a kind the server does not have, reason is
  * NoSuchAPI: then there are no such objects either. */
-const struct rk_err *rk_mirror_error(const struct rk_mirror *m);
+const struct rk_err *rk_cache_error(const struct rk_cache *c);
 
-size_t rk_mirror_count(const struct rk_mirror *m);
-/* i-th object, in order of first sight; valid until the loop runs again. NULL beyond the last. */
-const struct rk_val *rk_mirror_at(const struct rk_mirror *m, size_t i);
+size_t rk_cache_count(const struct rk_cache *c);
+/* Objects are valid until the loop runs again. The first that was seen, or NULL. */
+const struct rk_val *rk_cache_first(const struct rk_cache *c);
 /* By name, and namespace unless NULL; or NULL. */
-const struct rk_val *rk_mirror_find(const struct rk_mirror *m, const char *ns, const char *name);
+const struct rk_val *rk_cache_find(const struct rk_cache *c, const char *ns, const char *name);
 /* Copies of all as a SEQ in d. */
-struct rk_val *rk_mirror_seq(const struct rk_mirror *m, struct rk_doc *d);
+struct rk_val *rk_cache_seq(const struct rk_cache *c, struct rk_doc *d);
+/* Entries in order of first sight: the one after e (NULL: the first), and its object. */
+struct rk_known;
+const struct rk_known *rk_cache_next(const struct rk_cache *c, const struct rk_known *e);
+const struct rk_val *rk_cache_object(const struct rk_known *e);
 
-#define rk_mirror_each(it, m)                                          \
-	for (size_t it##_i = 0; it##_i < rk_mirror_count(m); it##_i++) \
-		for (const struct rk_val *it = rk_mirror_at(m, it##_i); it; it = NULL)
+#define rk_cache_each(it, c)                                                 \
+	for (const struct rk_known *it##_e = rk_cache_next(c, NULL); it##_e; \
+		it##_e = rk_cache_next(c, it##_e))                           \
+		for (const struct rk_val *it = rk_cache_object(it##_e); it; it = NULL)
 
 #endif

@@ -6,7 +6,7 @@
 #include "watch/watch.h"
 #include "tool.h"
 
-#define LOOK_MS 30000 /* servers become ready without an event of the Cluster */
+#define RESYNC_MS 30000 /* servers become ready without an event of the Cluster */
 
 struct all {
 	struct rk_table *table;
@@ -210,7 +210,7 @@ static int show_all(struct view *w, struct rk_err *err)
 	return rc;
 }
 
-static int show_change(void *arg, struct rk_err *err)
+static int show_change(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
 	return show_all(arg, err) < 0 ? -1 : rk_out_flush(err);
 }
@@ -218,13 +218,17 @@ static int show_change(void *arg, struct rk_err *err)
 static int watch_all(struct view *w, struct rk_err *err)
 {
 	enum { NAMESPACE_AND_NAME = 2, PHASE = 3, AGE = 6 };
-	rk_auto_keeper *keeper = rk_keeper_new(show_change, w, LOOK_MS, rk_warn);
+	struct rk_reconciler_conf conf = {
+		.reconcile = show_change, .arg = w, .warn = rk_warn, .resync_ms = RESYNC_MS};
+	rk_auto_loop *loop = rk_loop_new();
+	rk_auto_reconciler *r = rk_reconciler_new(loop, &conf);
 	int rc;
 
 	rk_out_stamp();
 	w->live = rk_live_new(NAMESPACE_AND_NAME, PHASE, AGE);
-	rk_keeper_hear(keeper, w->host, &RK_CLUSTER, NULL, NULL);
-	rc = rk_keeper_run(keeper, err);
+	rk_reconciler_add(r, "", "all");
+	rk_reconciler_watch(r, "all", w->host, &RK_CLUSTER, NULL, NULL);
+	rc = rk_reconciler_run(r, err);
 	rk_live_free(w->live);
 	return rc;
 }

@@ -45,7 +45,7 @@ static void report_release(struct report *r)
 static const struct rk_err *blind(const struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		const struct rk_err *e = rk_mirror_error(w->m[i]);
+		const struct rk_err *e = rk_cache_error(w->m[i]);
 
 		if (e && e->reason != RK_REASON_NO_SUCH_API && !(w->extra[i] && e->http == 403))
 			return e;
@@ -56,7 +56,7 @@ static const struct rk_err *blind(const struct await *w)
 static bool all_seen(const struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (!rk_mirror_synced(w->m[i]) && !rk_mirror_error(w->m[i]))
+		if (!rk_cache_synced(w->m[i]) && !rk_cache_error(w->m[i]))
 			return false;
 	return true;
 }
@@ -141,10 +141,10 @@ static int gone(const struct await *w, bool deleting, struct rk_err *err)
 /* Once the virtual cluster is deleted, its contents no longer matter to the wait. */
 static bool is_gone(const struct await *w, struct rk_err *err)
 {
-	const struct rk_val *c = w->own ? rk_mirror_at(w->own, 0) : NULL;
+	const struct rk_val *c = w->own ? rk_cache_first(w->own) : NULL;
 	bool deleting = rk_get(c, "metadata", "deletionTimestamp", NULL) != NULL;
 
-	if (!w->own || !rk_mirror_synced(w->own) || rk_mirror_error(w->own) || (c && !deleting))
+	if (!w->own || !rk_cache_synced(w->own) || rk_cache_error(w->own) || (c && !deleting))
 		return false;
 	gone(w, deleting, err);
 	return true;
@@ -191,21 +191,21 @@ static void tick(void *arg)
 	rk_loop_after(w->loop, TICK_MS, tick, w);
 }
 
-void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+void await_cache(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const char *labels)
 {
 	rk_auto_free char *field = name ? rk_asprintf("metadata.name=%s", name) : NULL;
 	struct rk_list_opts lo = {
 		.labels = labels, .fields = field, .metadata_only = r == &RK_SECRET && !name};
 
-	if (w->n < MIRRORS_MAX)
-		w->m[w->n++] = rk_mirror_new(w->loop, k, r, ns, &lo, changed, w);
+	if (w->n < CACHES_MAX)
+		w->m[w->n++] = rk_cache_new(w->loop, k, r, ns, &lo, changed, w);
 }
 
 void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const char *labels)
 {
-	await_mirror(w, k, r, ns, name, labels);
+	await_cache(w, k, r, ns, name, labels);
 	w->extra[w->n - 1] = true;
 }
 
@@ -295,7 +295,7 @@ static int run_loop(struct await *w, struct rk_err *err)
 			rk_asprintf("metadata.name=%s", rk_settings_cluster(w->a->settings));
 		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
 
-		w->own = rk_mirror_new(w->loop, w->a->host, &RK_CLUSTER,
+		w->own = rk_cache_new(w->loop, w->a->host, &RK_CLUSTER,
 			rk_settings_ns(w->a->settings), &lo, changed, w);
 	}
 	rk_loop_after(w->loop, 0, tick, w);
@@ -315,9 +315,9 @@ static int run_loop(struct await *w, struct rk_err *err)
 static void leave(struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		rk_mirror_free(w->m[i]);
+		rk_cache_free(w->m[i]);
 	w->n = 0;
-	rk_mirror_free(rk_steal(&w->own));
+	rk_cache_free(rk_steal(&w->own));
 	rk_loop_free(rk_steal(&w->loop));
 	w->virt = NULL;
 	rk_vcluster_close(&w->virtual);

@@ -22,11 +22,11 @@ static const char *name_of(const struct rk_val *v)
 
 /* --- pods and events --- */
 
-enum rk_why await_look_pods(const struct rk_mirror *m, const char *prefix, struct report *r)
+enum rk_why await_look_pods(const struct rk_cache *m, const char *prefix, struct report *r)
 {
 	enum rk_why worst = RK_WHY_FINE;
 
-	rk_mirror_each(pod, m)
+	rk_cache_each(pod, m)
 	{
 		rk_auto_buf text = RK_BUF_INIT;
 		enum rk_why w;
@@ -77,14 +77,14 @@ static bool concerns(const struct rk_val *event, const char *part, const char *n
 }
 
 /* A later event of the same object that is not a warning shows that the cause has passed. */
-static bool is_superseded(const struct rk_mirror *m, const struct rk_val *warning)
+static bool is_superseded(const struct rk_cache *m, const struct rk_val *warning)
 {
 	static const char *const fields[] = {"kind", "name"};
 
 	if (!rk_streq(rk_get_str(warning, "reason", NULL), "FailedScheduling") &&
 		!rk_streq(rk_get_str(warning, "reason", NULL), "FailedMount"))
 		return false;
-	rk_mirror_each(e, m)
+	rk_cache_each(e, m)
 	{
 		bool same = !rk_streq(rk_get_str(e, "type", NULL), "Warning") &&
 			    rk_kube_event_time(e) > rk_kube_event_time(warning);
@@ -99,14 +99,14 @@ static bool is_superseded(const struct rk_mirror *m, const struct rk_val *warnin
 }
 
 /* A warning says more than what came after it, as long as it is of this wait. */
-bool await_look_event(const struct await *w, const struct rk_mirror *m, const char *part,
+bool await_look_event(const struct await *w, const struct rk_cache *m, const char *part,
 	const char *name, struct rk_buf *out)
 {
 	int64_t newest = time(NULL) - (rk_now_ms() - w->began) / 1000 - 120, since = newest;
 	const struct rk_val *best = NULL;
 	bool warning = false;
 
-	rk_mirror_each(e, m)
+	rk_cache_each(e, m)
 	{
 		bool warns = rk_streq(rk_get_str(e, "type", NULL), "Warning");
 		int64_t t = rk_kube_event_time(e);
@@ -126,7 +126,7 @@ bool await_look_event(const struct await *w, const struct rk_mirror *m, const ch
 }
 
 void await_look_trouble(
-	const struct await *w, const struct rk_mirror *m, const char *part, struct report *r)
+	const struct await *w, const struct rk_cache *m, const char *part, struct report *r)
 {
 	rk_auto_buf event = RK_BUF_INIT;
 	bool warning = await_look_event(w, m, part, NULL, &event);
@@ -140,11 +140,11 @@ void await_look_trouble(
 	}
 }
 
-bool await_look_deployment(const struct rk_mirror *m, const char *name, struct report *r)
+bool await_look_deployment(const struct rk_cache *m, const char *name, struct report *r)
 {
 	rk_auto_buf why = RK_BUF_INIT;
 
-	if (rk_is_ready(rk_mirror_find(m, NULL, name), &why))
+	if (rk_is_ready(rk_cache_find(m, NULL, name), &why))
 		return true;
 	await_add_part(&r->line, "deployment %s: %s", name, why.s);
 	return false;
@@ -295,7 +295,7 @@ static enum verdict chart_no_job(
 }
 
 static enum verdict chart_phase(
-	struct await *w, const struct rk_chart *c, const struct rk_mirror *pods, struct report *r)
+	struct await *w, const struct rk_chart *c, const struct rk_cache *pods, struct report *r)
 {
 	switch (c->phase) {
 	case RK_CHART_DONE:
@@ -314,13 +314,13 @@ static enum verdict chart_phase(
 	}
 }
 
-enum verdict await_look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
-	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
+enum verdict await_look_chart(struct await *w, const char *name, const struct rk_cache *charts,
+	const struct rk_cache *jobs, const struct rk_cache *pods, const struct rk_cache *values,
 	struct report *r)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *chart = rk_mirror_find(charts, NULL, name);
-	struct rk_val *all_jobs = rk_mirror_seq(jobs, d), *all_pods = rk_mirror_seq(pods, d);
+	const struct rk_val *chart = rk_cache_find(charts, NULL, name);
+	struct rk_val *all_jobs = rk_cache_seq(jobs, d), *all_pods = rk_cache_seq(pods, d);
 	const struct rk_val *job;
 	struct rk_chart c;
 
@@ -334,12 +334,12 @@ enum verdict await_look_chart(struct await *w, const char *name, const struct rk
 		return DEAD;
 	}
 	rk_chart_judge(chart, all_jobs, all_pods, &c);
-	job = c.job ? rk_mirror_find(jobs, NULL, c.job) : NULL;
+	job = c.job ? rk_cache_find(jobs, NULL, c.job) : NULL;
 	if (!job)
 		return chart_no_job(w, chart, name, r);
 	w->no_job_since = 0;
 	if (!job_fits(chart, job) ||
-		!values_fit(chart, job, rk_mirror_error(values) ? NULL : rk_mirror_at(values, 0))) {
+		!values_fit(chart, job, rk_cache_error(values) ? NULL : rk_cache_first(values))) {
 		await_add_part(&r->line,
 			"chart %s: waiting for the helm-controller to take up the change", name);
 		return WAITING;

@@ -40,17 +40,17 @@ static const char *controller_noun(const struct rk_settings *s)
 
 static void controller_start(struct await *w)
 {
-	await_mirror(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
+	await_cache(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_EVENT, k3k_ns(w), NULL, NULL);
 }
 
 /* Its Deployment has the release's name, which is another where Harvester's add-on has made it. */
-static const struct rk_val *controller_in(const struct rk_mirror *m)
+static const struct rk_val *controller_in(const struct rk_cache *m)
 {
-	const struct rk_val *found = rk_mirror_find(m, NULL, K3K_DEPLOY);
+	const struct rk_val *found = rk_cache_find(m, NULL, K3K_DEPLOY);
 
-	rk_mirror_each(d, m)
+	rk_cache_each(d, m)
 	{
 		const char *app =
 			rk_get_str(d, "metadata", "labels", "app.kubernetes.io/name", NULL);
@@ -118,7 +118,7 @@ static void cluster_start(struct await *w)
 	char set[64];
 
 	rk_k3k_name(set, cluster_of(w), "server");
-	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_cache(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
 	await_extra(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
 	await_extra(w, w->a->host, &RK_STATEFULSET, ns_of(w), set, NULL);
 	await_extra(w, w->a->host, &RK_PVC, ns_of(w), NULL, NULL);
@@ -133,12 +133,12 @@ static void cluster_start(struct await *w)
 /* A cluster without a running controller: the first thing to look at when nothing happens. */
 static bool controller_down(const struct await *w, struct report *r)
 {
-	const struct rk_mirror *m = w->m[CL_CONTROLLER];
-	const struct rk_val *deploy = rk_mirror_error(m) ? NULL : controller_in(m);
+	const struct rk_cache *m = w->m[CL_CONTROLLER];
+	const struct rk_val *deploy = rk_cache_error(m) ? NULL : controller_in(m);
 	const char *name = controller_name(deploy);
 	rk_auto_buf why = RK_BUF_INIT;
 
-	if (rk_mirror_error(m) || rk_is_ready(deploy, &why))
+	if (rk_cache_error(m) || rk_is_ready(deploy, &why))
 		return false;
 	await_add_part(&r->fault,
 		"the k3k controller does not run: deployment %s in namespace %s %s", name,
@@ -148,9 +148,9 @@ static bool controller_down(const struct await *w, struct report *r)
 	return true;
 }
 
-static bool class_exists(const struct rk_mirror *m, const char *name)
+static bool class_exists(const struct rk_cache *m, const char *name)
 {
-	return rk_mirror_error(m) || !rk_mirror_synced(m) || rk_mirror_find(m, NULL, name);
+	return rk_cache_error(m) || !rk_cache_synced(m) || rk_cache_find(m, NULL, name);
 }
 
 static void look_claims(const struct await *w, struct report *r)
@@ -158,7 +158,7 @@ static void look_claims(const struct await *w, struct report *r)
 	char set[64];
 
 	rk_k3k_name(set, cluster_of(w), "server");
-	rk_mirror_each(pvc, w->m[CL_CLAIMS])
+	rk_cache_each(pvc, w->m[CL_CLAIMS])
 	{
 		rk_auto_buf text = RK_BUF_INIT;
 		const char *name = rk_get_str(pvc, "metadata", "name", NULL);
@@ -183,8 +183,8 @@ static void look_claims(const struct await *w, struct report *r)
 
 static void look_servers(const struct await *w, struct report *r)
 {
-	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
-	bool bare = rk_mirror_count(w->m[CL_PODS]) == 0, warning;
+	const struct rk_val *set = rk_cache_first(w->m[CL_SETS]);
+	bool bare = rk_cache_count(w->m[CL_PODS]) == 0, warning;
 	rk_auto_buf event = RK_BUF_INIT;
 	char name[64];
 
@@ -238,9 +238,9 @@ enum { BEING_REPLACED = -1, UNKNOWN_TIME = 0 };
 
 /* When the controller of today began to work, which it does by reconciling every Cluster; one that
  * is being replaced is not the last. */
-static int64_t controller_began(const struct rk_mirror *deploys, const struct rk_mirror *pods)
+static int64_t controller_began(const struct rk_cache *deploys, const struct rk_cache *pods)
 {
-	const struct rk_val *deploy = rk_mirror_error(deploys) ? NULL : controller_in(deploys);
+	const struct rk_val *deploy = rk_cache_error(deploys) ? NULL : controller_in(deploys);
 	const struct rk_val *status = rk_get(deploy, "status", NULL);
 	int64_t began = UNKNOWN_TIME;
 
@@ -251,9 +251,9 @@ static int64_t controller_began(const struct rk_mirror *deploys, const struct rk
 		rk_get_int(status, 0, "updatedReplicas", NULL) !=
 			rk_get_int(status, 0, "replicas", NULL))
 		return BEING_REPLACED;
-	if (rk_mirror_error(pods))
+	if (rk_cache_error(pods))
 		return UNKNOWN_TIME;
-	rk_mirror_each(pod, pods)
+	rk_cache_each(pod, pods)
 	{
 		int64_t t = started(pod);
 
@@ -370,14 +370,14 @@ static bool is_still_ready(struct await *w, const struct rk_val *cluster, struct
 
 static bool servers_ready(const struct await *w, const struct rk_val *cluster, struct report *r)
 {
-	const struct rk_val *set = rk_mirror_at(w->m[CL_SETS], 0);
+	const struct rk_val *set = rk_cache_first(w->m[CL_SETS]);
 	int64_t want = rk_settings_servers(w->a->settings);
 	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
 	rk_auto_buf why = RK_BUF_INIT;
 	const struct rk_val *secret =
-		rk_mirror_error(w->m[CL_SECRET]) ? NULL : rk_mirror_at(w->m[CL_SECRET], 0);
+		rk_cache_error(w->m[CL_SECRET]) ? NULL : rk_cache_first(w->m[CL_SECRET]);
 
-	if (rk_mirror_error(w->m[CL_SETS]))
+	if (rk_cache_error(w->m[CL_SETS]))
 		return true;
 	if (ready < want) {
 		await_add_part(&r->line, "%lld of %lld servers are ready", (long long)ready,
@@ -463,7 +463,7 @@ static enum verdict no_cluster(struct await *w, struct report *r)
 
 static enum verdict cluster_judge(struct await *w, struct report *r)
 {
-	const struct rk_val *c = rk_mirror_at(w->m[CL_CLUSTER], 0);
+	const struct rk_val *c = rk_cache_first(w->m[CL_CLUSTER]);
 	rk_auto_buf text = RK_BUF_INIT, hint = RK_BUF_INIT;
 	enum rk_why why;
 
@@ -504,8 +504,8 @@ static const char *clusters_noun(const struct rk_settings *s)
 
 static void clusters_start(struct await *w)
 {
-	await_mirror(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
-	await_mirror(w, w->a->host, &RK_STATEFULSET, NULL, NULL, "role=server");
+	await_cache(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
+	await_cache(w, w->a->host, &RK_STATEFULSET, NULL, NULL, "role=server");
 	await_extra(w, w->a->host, &RK_SECRET, NULL, NULL, NULL);
 	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
 	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
@@ -522,9 +522,9 @@ static bool is_awaited(
 	if (!ns || !name || rk_get_str(cluster, "metadata", "deletionTimestamp", NULL))
 		return false;
 	rk_k3k_name(object, name, "kubeconfig");
-	*secret = rk_mirror_error(w->m[CS_SECRETS]) ? NULL
-						    : rk_mirror_find(w->m[CS_SECRETS], ns, object);
-	return *secret || rk_mirror_error(w->m[CS_SECRETS]);
+	*secret = rk_cache_error(w->m[CS_SECRETS]) ? NULL
+						   : rk_cache_find(w->m[CS_SECRETS], ns, object);
+	return *secret || rk_cache_error(w->m[CS_SECRETS]);
 }
 
 static bool cluster_runs(const struct await *w, const struct rk_val *cluster,
@@ -540,7 +540,7 @@ static bool cluster_runs(const struct await *w, const struct rk_val *cluster,
 		return false;
 	}
 	rk_k3k_name(object, name, "server");
-	return rk_is_ready(rk_mirror_find(w->m[CS_SETS], ns, object), why) &&
+	return rk_is_ready(rk_cache_find(w->m[CS_SETS], ns, object), why) &&
 	       rk_is_ready(cluster, why);
 }
 
@@ -559,7 +559,7 @@ static bool all_sets_ready(struct await *w, struct report *r)
 			rk_at(rk_get(set, "metadata", "ownerReferences", NULL), 0), "name", NULL);
 		const char *ns = rk_get_str(set, "metadata", "namespace", NULL);
 		const struct rk_val *secret,
-			*c = owner ? rk_mirror_find(w->m[CS_CLUSTERS], ns, owner) : NULL;
+			*c = owner ? rk_cache_find(w->m[CS_CLUSTERS], ns, owner) : NULL;
 
 		rk_buf_reset(&why);
 		if (c && is_awaited(w, c, &secret) && !rk_is_ready(set, &why)) {
@@ -576,11 +576,11 @@ static enum verdict clusters_judge(struct await *w, struct report *r)
 	int64_t began = controller_began(w->m[CS_CONTROLLER], w->m[CS_CONTROLLER_PODS]);
 	size_t left = 0;
 
-	if (began == BEING_REPLACED && rk_mirror_count(w->m[CS_CLUSTERS])) {
+	if (began == BEING_REPLACED && rk_cache_count(w->m[CS_CLUSTERS])) {
 		await_add_part(&r->line, "the k3k controller is being replaced");
 		await_look_pods(w->m[CS_CONTROLLER_PODS], NULL, r);
 	}
-	rk_mirror_each(c, w->m[CS_CLUSTERS])
+	rk_cache_each(c, w->m[CS_CLUSTERS])
 	{
 		const struct rk_val *secret;
 		rk_auto_buf why = RK_BUF_INIT;
@@ -615,9 +615,9 @@ static void teardown_start(struct await *w)
 {
 	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", cluster_of(w));
 
-	await_mirror(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
-	await_mirror(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
-	await_mirror(w, w->a->host, &RK_SECRET, ns_of(w), NULL, NULL);
+	await_cache(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
+	await_cache(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
+	await_cache(w, w->a->host, &RK_SECRET, ns_of(w), NULL, NULL);
 }
 
 /* Secrets that the Cluster owns: an old token among them would break the next one of its name. */
@@ -625,7 +625,7 @@ static size_t owned_secrets(const struct await *w)
 {
 	size_t n = 0;
 
-	rk_mirror_each(s, w->m[TD_SECRETS])
+	rk_cache_each(s, w->m[TD_SECRETS])
 		rk_each (o, rk_get(s, "metadata", "ownerReferences", NULL)) n +=
 		rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
 		rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
@@ -634,8 +634,8 @@ static size_t owned_secrets(const struct await *w)
 
 static enum verdict teardown_judge(struct await *w, struct report *r)
 {
-	const struct rk_val *c = rk_mirror_at(w->m[TD_CLUSTER], 0);
-	size_t pods = rk_mirror_count(w->m[TD_PODS]), secrets = owned_secrets(w);
+	const struct rk_val *c = rk_cache_first(w->m[TD_CLUSTER]);
+	size_t pods = rk_cache_count(w->m[TD_PODS]), secrets = owned_secrets(w);
 
 	bool ends = rk_get_str(c, "metadata", "deletionTimestamp", NULL) != NULL;
 
@@ -672,10 +672,10 @@ static void chart_start(struct await *w, const char *chart, const char *ns)
 	rk_auto_free char *labels = rk_asprintf("%s=%s", RK_HELMCHART_LABEL, chart);
 	rk_auto_free char *values = rk_asprintf("chart-values-%s", chart);
 
-	await_mirror(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
-	await_mirror(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
-	await_mirror(w, w->virt, &RK_POD, RK_HELMCHART_NS, NULL, labels);
-	await_mirror(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
+	await_cache(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
+	await_cache(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
+	await_cache(w, w->virt, &RK_POD, RK_HELMCHART_NS, NULL, labels);
+	await_cache(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
 	await_extra(w, w->virt, &RK_EVENT, RK_HELMCHART_NS, NULL, NULL);
@@ -765,14 +765,14 @@ static const char *issuer_noun(const struct rk_settings *s)
 
 static void issuer_start(struct await *w)
 {
-	await_mirror(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, "ca-issuer", NULL);
+	await_cache(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, "ca-issuer", NULL);
 }
 
 /* With a certificate of one's own there is no Issuer, and nothing to wait for. */
 static enum verdict issuer_judge(struct await *w, struct report *r)
 {
 	rk_auto_buf why = RK_BUF_INIT;
-	const struct rk_val *issuer = rk_mirror_at(w->m[0], 0);
+	const struct rk_val *issuer = rk_cache_first(w->m[0]);
 
 	if (!rk_setting_is(w->a->settings, RK_KEY_CA_CERT_PATH) || rk_is_ready(issuer, &why))
 		return DONE;
@@ -804,8 +804,8 @@ static void certificate_start(struct await *w)
 {
 	const char *name = rk_settings_tls_source_secret(w->a->settings);
 
-	await_mirror(w, w->virt, &RK_SECRET, RK_CATTLE_NS, name, NULL);
-	await_mirror(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
+	await_cache(w, w->virt, &RK_SECRET, RK_CATTLE_NS, name, NULL);
+	await_cache(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
 	await_extra(w, w->virt, &res_request, RK_CATTLE_NS, NULL, NULL);
 	await_extra(w, w->virt, &res_challenge, RK_CATTLE_NS, NULL, NULL);
 	await_extra(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, NULL, NULL);
@@ -815,7 +815,7 @@ static void certificate_start(struct await *w)
 static void look_issuer(const struct await *w, const struct rk_val *cert, struct report *r)
 {
 	const char *name = rk_get_str(cert, "spec", "issuerRef", "name", NULL);
-	const struct rk_val *issuer = name ? rk_mirror_find(w->m[CE_ISSUERS], NULL, name) : NULL;
+	const struct rk_val *issuer = name ? rk_cache_find(w->m[CE_ISSUERS], NULL, name) : NULL;
 	const struct rk_val *ready = rk_condition(issuer, "Ready");
 	const char *why = rk_get_str(ready, "message", NULL);
 
@@ -837,7 +837,7 @@ static void look_requests(const struct await *w, const char *cert, struct report
 	const struct rk_val *newest = NULL;
 	const struct rk_val *ready;
 
-	rk_mirror_each(q, w->m[CE_REQUESTS])
+	rk_cache_each(q, w->m[CE_REQUESTS])
 	{
 		const char *owner = rk_get_str(
 			rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name", NULL);
@@ -854,7 +854,7 @@ static void look_requests(const struct await *w, const char *cert, struct report
 		await_add_part(&r->fault, "the request for certificate %s failed: %.300s", cert,
 			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL)
 							   : "");
-	rk_mirror_each(ch, w->m[CE_CHALLENGES])
+	rk_cache_each(ch, w->m[CE_CHALLENGES])
 	{
 		const char *why = rk_get_str(ch, "status", "reason", NULL);
 		const char *host = rk_get_str(ch, "spec", "dnsName", NULL);
@@ -876,8 +876,8 @@ static bool has_pair(const struct rk_val *secret)
 static enum verdict certificate_judge(struct await *w, struct report *r)
 {
 	const char *name = rk_settings_tls_source_secret(w->a->settings);
-	const struct rk_val *cert = rk_mirror_at(w->m[CE_CERT], 0);
-	const struct rk_val *secret = rk_mirror_at(w->m[CE_SECRET], 0);
+	const struct rk_val *cert = rk_cache_first(w->m[CE_CERT]);
+	const struct rk_val *secret = rk_cache_first(w->m[CE_SECRET]);
 	rk_auto_buf why = RK_BUF_INIT;
 	bool issued = !cert || rk_is_ready(cert, &why);
 

@@ -48,18 +48,18 @@ struct report {
 	struct rk_err dead;  /* with DEAD */
 };
 
-#define MIRRORS_MAX 9
+#define CACHES_MAX 9
 
 struct await {
 	const struct await_run *a;
 	const struct rk_step *row;
 	const struct step *step;
 	struct rk_loop *loop;
-	struct rk_vcluster virtual;	  /* of steps that look inside */
-	struct rk_kube *virt;		  /* its connection */
-	struct rk_mirror *m[MIRRORS_MAX]; /* each step numbers its own */
-	struct rk_mirror *own;	 /* of steps that look inside: the Cluster on the host cluster */
-	bool extra[MIRRORS_MAX]; /* told when it can be seen, not missed when it cannot */
+	struct rk_vcluster virtual;	/* of steps that look inside */
+	struct rk_kube *virt;		/* its connection */
+	struct rk_cache *m[CACHES_MAX]; /* each step numbers its own */
+	struct rk_cache *own;	/* of steps that look inside: the Cluster on the host cluster */
+	bool extra[CACHES_MAX]; /* told when it can be seen, not missed when it cannot */
 	size_t n;
 	int64_t began, deadline;
 	struct report last;
@@ -87,9 +87,9 @@ struct step {
 	enum verdict (*judge)(struct await *w, struct report *r);
 };
 
-/* Add a mirror; NULL name: all of them, of Secrets then the metadata alone. Steps use fixed indexes
+/* Add a cache; NULL name: all of them, of Secrets then the metadata alone. Steps use fixed indexes
  * in order of the calls. */
-void await_mirror(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
+void await_cache(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const char *name, const char *labels);
 /* The same for what only helps to explain: missing permission to see it does not end the wait. */
 void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
@@ -106,24 +106,24 @@ enum verdict await_url_judge(struct await *w, struct report *r);
 
 /* --- await-look.c: parts of a look that several steps share --- */
 
-/* Worst trouble among the pods of a mirror (prefix NULL: any name): a FAULT goes to r->fault, what is
+/* Worst trouble among the pods of a cache (prefix NULL: any name): a FAULT goes to r->fault, what is
  * busy to the line. */
-enum rk_why await_look_pods(const struct rk_mirror *m, const char *prefix, struct report *r);
+enum rk_why await_look_pods(const struct rk_cache *m, const char *prefix, struct report *r);
 /* The newest event since the wait began, of objects whose name has part in it or is name (both NULL:
  * any); a warning before all others, and whether it is one. */
-bool await_look_event(const struct await *w, const struct rk_mirror *m, const char *part,
+bool await_look_event(const struct await *w, const struct rk_cache *m, const char *part,
 	const char *name, struct rk_buf *out);
 /* That event as part of the line; a warning that an image cannot be pulled is a fault as well. */
 void await_look_trouble(
-	const struct await *w, const struct rk_mirror *m, const char *part, struct report *r);
+	const struct await *w, const struct rk_cache *m, const char *part, struct report *r);
 /* What to do about an image of the private registry that cannot be pulled, to r->hint. */
 void await_look_pull(const struct await *w, const char *text, struct report *r);
 /* Whether a Deployment is rolled out; else the line says what is missing. */
-bool await_look_deployment(const struct rk_mirror *m, const char *name, struct report *r);
+bool await_look_deployment(const struct rk_cache *m, const char *name, struct report *r);
 /* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:
  * charts, jobs, pods of kube-system, and the Secret of the chart's values. */
-enum verdict await_look_chart(struct await *w, const char *name, const struct rk_mirror *charts,
-	const struct rk_mirror *jobs, const struct rk_mirror *pods, const struct rk_mirror *values,
+enum verdict await_look_chart(struct await *w, const char *name, const struct rk_cache *charts,
+	const struct rk_cache *jobs, const struct rk_cache *pods, const struct rk_cache *values,
 	struct report *r);
 /* When the part of an object that has this field ("f:spec"; NULL: any but the status) was last written,
  * by the API server's clock; 0: unknown. */

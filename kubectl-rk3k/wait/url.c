@@ -62,7 +62,7 @@ static int find_ca(struct await *w, struct rk_err *err)
 /* Where the ingress controller is, for the hint about DNS. */
 static void addresses(const struct await *w, struct rk_buf *out)
 {
-	rk_mirror_each(ing, w->m[0])
+	rk_cache_each(ing, w->m[0])
 		rk_each (l, rk_get(ing, "status", "loadBalancer", "ingress", NULL))
 	{
 		const char *a = rk_get_str(l, "ip", NULL);

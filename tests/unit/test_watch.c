@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A watch against a server that follows a script: pages, chunks, 410 in both its forms, refusals,
- * rubbish, broken streams; timers, signals, and what a keeper makes of all that. Each connection answers one line of the script and is closed. */
+ * rubbish, broken streams; timers, signals, and what a reconciler makes of all that. Each connection answers one line of the script and is closed. */
 #include "kube/internal.h"
 #include "watch/watch.h"
 
@@ -488,12 +488,12 @@ static void signal_before_the_end(void **state)
 	rk_loop_free(l);
 }
 
-/* --- keepers --- */
+/* --- reconcilers --- */
 
 struct kept {
-	struct rk_keeper *keeper;
+	struct rk_reconciler *reconciler;
 	struct rk_kube *kube;
-	int looks;
+	int calls;
 };
 
 static int warnings;
@@ -511,21 +511,25 @@ static void warn(const char *fmt, ...)
 	warnings++;
 }
 
-/* Run a keeper over ConfigMaps until its look ends it. */
+/* Reconcile ConfigMaps until that ends it. */
 static void keep(struct kept *t, const struct line *script, int nlines,
-	int (*look)(void *arg, struct rk_err *err), int64_t every_ms)
+	int (*reconcile)(void *arg, const char *key, struct rk_err *err), int64_t resync_ms)
 {
+	struct rk_reconciler_conf conf = {
+		.reconcile = reconcile, .arg = t, .warn = warn, .resync_ms = resync_ms};
+	rk_auto_loop *loop = rk_loop_new();
 	struct rk_err err = RK_ERR_INIT;
 
 	warnings = 0;
 	start(script, nlines);
 	t->kube = client();
-	t->keeper = rk_keeper_new(look, t, every_ms, warn);
-	rk_keeper_hear(t->keeper, t->kube, &RK_CONFIGMAP, "n", NULL);
-	assert_int_equal(rk_keeper_run(t->keeper, &err), -1);
+	t->reconciler = rk_reconciler_new(loop, &conf);
+	rk_reconciler_add(t->reconciler, "", "key");
+	rk_reconciler_watch(t->reconciler, "key", t->kube, &RK_CONFIGMAP, "n", NULL);
+	assert_int_equal(rk_reconciler_run(t->reconciler, &err), -1);
 	assert_string_equal(err.msg, "the end");
 	assert_int_equal(err.code, RK_CONFLICT);
-	rk_keeper_free(t->keeper);
+	rk_reconciler_free(t->reconciler);
 	if (t->kube)
 		client_free(t->kube);
 	stop();
@@ -537,13 +541,13 @@ static int the_end(struct rk_err *err)
 	return 1;
 }
 
-static int until_late(void *arg, struct rk_err *err)
+static int until_late(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
-	((struct kept *)arg)->looks++;
+	((struct kept *)arg)->calls++;
 	return shared->late ? the_end(err) : 0;
 }
 
-/* A keeper asks for no more than the metadata. */
+/* A reconciler watches the metadata alone. */
 #define META(name, uid, version)                                                               \
 	"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{" \
 	"\"name\":\"" name "\",\"namespace\":\"n\",\"uid\":\"" uid                             \
@@ -552,7 +556,7 @@ static int until_late(void *arg, struct rk_err *err)
 	"{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"," \
 	"\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[" items "]}"
 
-static void burst_is_one_look(void **state)
+static void burst_is_one_reconcile(void **state)
 {
 	static const struct line script[] = {
 		SAY("limit=500 ", 200,
@@ -565,58 +569,58 @@ static void burst_is_one_look(void **state)
 			.later = EVENT("ADDED", META("e", "ue", "13")) EVENT("DELETED",
 				META("a", "ua", "14")) EVENT("ADDED", META("f", "uf", "15"))},
 	};
-	struct kept t = {.looks = 0};
+	struct kept t = {.calls = 0};
 	int64_t began = rk_now_ms();
 
 	(void)state;
 	keep(&t, script, RK_COUNT(script), until_late, 0);
-	assert_in_range(t.looks, 2, 3); /* 2, or 3 where the list takes long; 8 events */
+	assert_in_range(t.calls, 2, 3); /* 2, or 3 where the list takes long; 8 events */
 	assert_in_range(rk_now_ms() - began, 1000, 8000);
 	assert_int_equal(warnings, 0);
 }
 
-static int now_and_then(void *arg, struct rk_err *err)
+static int now_and_then(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
 	static const char *const word[] = {"bad", "bad", "", "bad", NULL};
-	const char *w = word[((struct kept *)arg)->looks++];
+	const char *w = word[((struct kept *)arg)->calls++];
 
 	if (!w)
 		return the_end(err);
 	if (!*w)
 		return 0;
 	rk_err_set(err, RK_FAIL, "it is %s", w);
-	return rk_err_hint(err, "mend it");
+	return rk_err_hint(err, "repair it");
 }
 
-/* The same failure is told once, and again after all was well. */
-static void failures_are_told_once(void **state)
+/* The same failure is reported once, and again after a success. */
+static void failures_are_reported_once(void **state)
 {
 	static const struct line script[] = {HOLD("limit=500 ", "", 60000)}; /* no events */
-	struct kept t = {.looks = 0};
+	struct kept t = {.calls = 0};
 	int64_t began = rk_now_ms();
 
 	(void)state;
 	keep(&t, script, RK_COUNT(script), now_and_then, 50);
-	assert_int_equal(t.looks, 5);
+	assert_int_equal(t.calls, 5);
 	assert_int_equal(warnings, 2);
-	assert_string_equal(last_warning, "it is bad; mend it");
+	assert_string_equal(last_warning, "it is bad; repair it");
 	/* 1 s and 2 s after the failures; after a success, 1 s again */
 	assert_in_range(rk_now_ms() - began, 4000, 12000);
 }
 
-static int third(void *arg, struct rk_err *err)
+static int third(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
-	return ++((struct kept *)arg)->looks == 3 ? the_end(err) : 0;
+	return ++((struct kept *)arg)->calls == 3 ? the_end(err) : 0;
 }
 
-/* Who may not watch looks now and then, and is told so once. */
-static void refused_watch_looks(void **state)
+/* Without permission to watch, it reconciles now and then, and warns once. */
+static void refused_watch_reconciles(void **state)
 {
 	static const char forbidden[] =
 		"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Forbidden\",\"code\":403}";
 	static const struct line script[] = {SAY("limit=500 ", 403, forbidden),
 		SAY("limit=500 ", 403, forbidden), SAY("limit=500 ", 403, forbidden)};
-	struct kept t = {.looks = 0};
+	struct kept t = {.calls = 0};
 
 	(void)state;
 	keep(&t, script, RK_COUNT(script), third, 0);
@@ -624,13 +628,13 @@ static void refused_watch_looks(void **state)
 	assert_non_null(strstr(last_warning, "forbidden"));
 }
 
-static int leaves(void *arg, struct rk_err *err)
+static int leaves(void *arg, const char *key RK_UNUSED, struct rk_err *err)
 {
 	struct kept *t = arg;
 
-	if (t->looks++)
+	if (t->calls++)
 		return the_end(err);
-	rk_keeper_leave(t->keeper, t->kube);
+	rk_reconciler_unwatch(t->reconciler, t->kube);
 	client_free(t->kube);
 	t->kube = NULL;
 	return 0;
@@ -644,11 +648,11 @@ static void leaves_a_cluster(void **state)
 			.body = "",
 			.hold_ms = 300,
 			.later = EVENT("ADDED", OBJ("a", "ua", "2"))}};
-	struct kept t = {.looks = 0};
+	struct kept t = {.calls = 0};
 
 	(void)state;
 	keep(&t, script, RK_COUNT(script), leaves, 1000);
-	assert_int_equal(t.looks, 2);
+	assert_int_equal(t.calls, 2);
 	assert_int_equal(warnings, 0);
 }
 
@@ -666,9 +670,9 @@ int main(void)
 		cmocka_unit_test(timers),
 		cmocka_unit_test(signals),
 		cmocka_unit_test(signal_before_the_end),
-		cmocka_unit_test(burst_is_one_look),
-		cmocka_unit_test(failures_are_told_once),
-		cmocka_unit_test(refused_watch_looks),
+		cmocka_unit_test(burst_is_one_reconcile),
+		cmocka_unit_test(failures_are_reported_once),
+		cmocka_unit_test(refused_watch_reconciles),
 		cmocka_unit_test(leaves_a_cluster),
 	};
 
