@@ -21,45 +21,41 @@ struct opts {
 };
 
 static const struct rk_opt OPTS[] = {
-	{"config", 'c', RK_OPT_STR, offsetof(struct opts, config), .arg = "FILE",
-		.help = "configuration of KEY=value lines; - is stdin", .complete = "file"},
-	{"set", 0, RK_OPT_LIST, offsetof(struct opts, set), .arg = "KEY=VALUE",
-		.help = "set one key, over file and environment; repeatable"},
-	{"allow-unknown", 0, RK_OPT_FLAG, offsetof(struct opts, allow_unknown),
-		.help = "accept keys that rk3k does not know, with a warning"},
-	{"prompt-all", 0, RK_OPT_FLAG, offsetof(struct opts, prompt_all),
-		.help = "ask for every key that is not set, not only for required ones"},
-	{"no-prompt", 0, RK_OPT_FLAG, offsetof(struct opts, no_prompt),
-		.help = "never ask, even on a terminal"},
-	{"names-only", 0, RK_OPT_FLAG, offsetof(struct opts, names_only),
-		.help = "only what names the deployment; other keys may be wrong or missing"},
-	{"secrets-fd", 0, RK_OPT_INT, offsetof(struct opts, secrets_fd), .arg = "N",
-		.help = "open file that takes secrets given by prompt or environment"},
-	{"document", 'd', RK_OPT_STR, offsetof(struct opts, document), .arg = "FILE",
-		.help = "start from a finished document instead; - is stdin", .complete = "file"},
-	{"output", 'o', RK_OPT_ENUM, offsetof(struct opts, fmt), .choices = "json|yaml|env|table",
-		.help = "form of the document; env is CFG_KEY='value' lines for shells"},
-	{"init", 0, RK_OPT_STR, offsetof(struct opts, init), .arg = "FILE",
-		.optional = "deploy.conf", .help = "write a commented configuration; - is stdout",
-		.complete = "file"},
-	{"force", 0, RK_OPT_FLAG, offsetof(struct opts, force),
-		.help = "let --init replace an existing file"},
-	RK_OPT_END,
+	OPT_STR("config", config, "FILE", "configuration of KEY=value lines; - is stdin",
+		.key = 'c', .complete = "file"),
+	OPT_LIST("set", set, "KEY=VALUE", "set one key, over file and environment; repeatable"),
+	OPT_FLAG("allow-unknown", allow_unknown,
+		"accept keys that rk3k does not know, with a warning"),
+	OPT_FLAG("prompt-all", prompt_all,
+		"ask for every key that is not set, not only for required ones"),
+	OPT_FLAG("no-prompt", no_prompt, "never ask, even on a terminal"),
+	OPT_FLAG("names-only", names_only,
+		"only what names the deployment; other keys may be wrong or missing"),
+	OPT_INT("secrets-fd", secrets_fd, "N",
+		"open file that takes secrets given by prompt or environment"),
+	OPT_STR("document", document, "FILE", "start from a finished document instead; - is stdin",
+		.key = 'd', .complete = "file"),
+	OPT_ENUM("output", fmt, "json|yaml|env|table",
+		"form of the document; env is CFG_KEY='value' lines for shells", .key = 'o'),
+	OPT_STR("init", init, "FILE", "write a commented configuration; - is stdout",
+		.optional = "deploy.conf", .complete = "file"),
+	OPT_FLAG("force", force, "let --init replace an existing file"),
+	OPT_END,
 };
 
 static const struct rk_opt GET_OPTS[] = {
-	{"document", 'd', RK_OPT_STR, offsetof(struct opts, document), .arg = "FILE",
-		.help = "the document; absent or -: stdin", .complete = "file"},
-	{"secret", 0, RK_OPT_STR, offsetof(struct opts, secret), .arg = "KEY",
-		.help = "write the value of one secret and nothing else, for --password-stdin"},
-	{"pem", 0, RK_OPT_STR, offsetof(struct opts, pem), .arg = "KEY",
-		.help = "write the certificates of the file that a key names, as plain PEM"},
-	RK_OPT_END,
+	OPT_STR("document", document, "FILE", "the document; absent or -: stdin", .key = 'd',
+		.complete = "file"),
+	OPT_STR("secret", secret, "KEY",
+		"write the value of one secret and nothing else, for --password-stdin"),
+	OPT_STR("pem", pem, "KEY",
+		"write the certificates of the file that a key names, as plain PEM"),
+	OPT_END,
 };
 
 static const struct rk_opt INIT_OPTS[] = {
-	{"force", 0, RK_OPT_FLAG, offsetof(struct opts, force), .help = "replace an existing file"},
-	RK_OPT_END,
+	OPT_FLAG("force", force, "replace an existing file"),
+	OPT_END,
 };
 
 static void defaults(void *p)
@@ -69,35 +65,22 @@ static void defaults(void *p)
 
 /* --- a new file --- */
 
-static void init_wrapped(struct rk_buf *out, const char *text)
+/* A comment that wraps, then the key with its default. */
+static void put_key(struct rk_buf *out, const struct rk_setting *t)
 {
-	size_t col = 0;
+	rk_auto_free char *help = rk_asprintf("%s (%s)", t->help, t->form);
+	size_t col = 0, n;
 
-	rk_buf_puts(out, "#");
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
+	rk_buf_puts(out, "\n#");
+	rk_each_item (word, n, help, " ") {
 		if (col && col + n > 94) {
 			rk_buf_puts(out, "\n#");
 			col = 0;
 		}
-		rk_buf_putc(out, ' ');
-		rk_buf_put(out, text, n);
+		rk_buf_addf(out, " %.*s", (int)n, word);
 		col += n + 1;
-		text += n + strspn(text + n, " ");
 	}
-	rk_buf_putc(out, '\n');
-}
-
-static void init_key(struct rk_buf *out, const struct rk_setting *t)
-{
-	rk_auto_free char *help = rk_asprintf("%s (%s)", t->help, t->form);
-
-	if (t->kind == RK_SET_LATER)
-		return;
-	rk_buf_putc(out, '\n');
-	init_wrapped(out, help);
-	rk_buf_addf(out, "%s%s=%s\n", rk_streq(t->name, "HOSTNAME") ? "" : "#", t->name,
+	rk_buf_addf(out, "\n%s%s=%s\n", rk_streq(t->name, "HOSTNAME") ? "" : "#", t->name,
 		t->def ? t->def : "");
 }
 
@@ -111,7 +94,7 @@ static int init(const char *path, bool force, struct rk_err *err)
 		"Commented keys show their default.\n# RK3K_<KEY> in the environment wins "
 		"over this file. Keep it 0600 when it holds secrets.\n");
 	for (int k = 0; k < RK_KEY_COUNT; k++)
-		init_key(&out, &rk_settings_table[k]);
+		put_key(&out, &rk_settings_table[k]);
 	if (rk_streq(path, "-")) {
 		rk_print_buf(&out);
 		return 0;
@@ -146,14 +129,14 @@ static bool required(const struct rk_settings *s, enum rk_key k)
 	}
 }
 
-/* Secrets of no use are not asked for either. */
-static bool asked(const struct opts *o, const struct rk_settings *s, enum rk_key k)
+static bool is_asked(const struct opts *o, const struct rk_settings *s, enum rk_key k)
 {
-	if (rk_setting(s, k) || rk_setting_is(s, k))
-		return !rk_setting_is(s, k) && required(s, k);
+	if (rk_setting_is(s, k))
+		return false;
 	if (required(s, k))
 		return true;
-	if (k == RK_KEY_HELM_REPO_USER || k == RK_KEY_HELM_REPO_PASS)
+	/* credentials that nothing requires are not asked for */
+	if (rk_setting(s, k) || k == RK_KEY_HELM_REPO_USER || k == RK_KEY_HELM_REPO_PASS)
 		return false;
 	return o->prompt_all && (rk_settings_table[k].flags & RK_SETF_ASK);
 }
@@ -179,16 +162,6 @@ static int ask(struct rk_settings *s, enum rk_key k, struct rk_err *err)
 			return 0;
 		rk_say("%s: %s", t->name, p.v[0].text);
 	}
-	return 0;
-}
-
-static int ask_all(const struct opts *o, struct rk_settings *s, struct rk_err *err)
-{
-	if (o->no_prompt || (!o->prompt_all && !isatty(STDIN_FILENO)))
-		return 0;
-	for (int k = 0; k < RK_KEY_COUNT; k++)
-		if (asked(o, s, (enum rk_key)k) && ask(s, (enum rk_key)k, err) < 0)
-			return -1;
 	return 0;
 }
 
@@ -232,7 +205,7 @@ static int read_all(
 	return 0;
 }
 
-/* A deployment is taken down by its names, also when its certificates' files are long gone. The
+/* A deployment is deleted by its names, also when its certificates' files no longer exist. The
  * host name is a placeholder: the document requires one, and nothing is deleted by it. */
 static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 {
@@ -244,7 +217,7 @@ static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_e
 
 	if (read_all(o, all, &read, err) < 0)
 		return -1;
-	/* a name that is misspelt must not become the default's: that would be deleted */
+	/* a misspelt name must not become the default one: that would be deleted */
 	if (read.unknown)
 		return report(o, &read, err);
 	rk_settings_put(s, RK_KEY_HOSTNAME, "unset.invalid", RK_FROM_FLAG);
@@ -257,19 +230,21 @@ static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_e
 
 static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 {
+	bool asks = !o->no_prompt && (o->prompt_all || isatty(STDIN_FILENO));
 	rk_auto_problems p = {0};
 
 	if (o->names_only)
 		return gather_names(o, s, err);
 	if (read_all(o, s, &p, err) < 0)
 		return -1;
-	if (!p.fatal && ask_all(o, s, err) < 0)
-		return -1;
+	for (int k = 0; !p.fatal && asks && k < RK_KEY_COUNT; k++)
+		if (is_asked(o, s, (enum rk_key)k) && ask(s, (enum rk_key)k, err) < 0)
+			return -1;
 	rk_settings_check(s, &p);
 	return report(o, &p, err);
 }
 
-/* The descriptor must be a file that later readers can open afresh as /dev/fd/N. */
+/* The descriptor must be a file that later readers can open again as /dev/fd/N. */
 static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
@@ -295,6 +270,7 @@ static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err
 	return 0;
 }
 
+/* camelCase and other characters to UPPER_SNAKE_CASE. */
 static void env_name(struct rk_buf *out, const char *key)
 {
 	for (const char *p = key; *p; p++) {
@@ -323,19 +299,18 @@ static void env_text(struct rk_buf *out, const struct rk_val *v)
 	}
 }
 
-/* Secrets are maps at the top: left out. */
-static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val *map, bool top)
+/* Settings that are maps are references to secrets: left out. */
+static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val *map)
 {
 	rk_each (v, map) {
 		rk_auto_buf name = RK_BUF_INIT;
 
 		rk_buf_puts(&name, prefix);
 		env_name(&name, v->key);
-		if (v->kind == RK_MAP && top && rk_setting_find(v->key) != RK_KEY_COUNT)
-			continue;
 		if (v->kind == RK_MAP) {
 			rk_buf_putc(&name, '_');
-			put_env(out, name.s, v, false);
+			if (rk_setting_find(v->key) == RK_KEY_COUNT)
+				put_env(out, name.s, v);
 			continue;
 		}
 		rk_buf_addf(out, "%s='", name.s);
@@ -360,7 +335,7 @@ static void print_table(const struct rk_settings *s)
 
 		if (rk_settings_table[k].flags & RK_SETF_SECRET)
 			v = rk_setting_is(s, k) ? "********" : NULL;
-		if (v && rk_settings_table[k].kind != RK_SET_LATER)
+		if (v)
 			rk_table_row(t, rk_settings_table[k].name, *v ? v : "\"\"",
 				from[rk_setting_from(s, k)]);
 	}
@@ -387,7 +362,7 @@ static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 	if (rk_settings_doc(s, fd, d, &doc, err) < 0)
 		return -1;
 	if (o->fmt == OUT_ENV)
-		put_env(&out, "CFG_", doc, true);
+		put_env(&out, "CFG_", doc);
 	else if (o->fmt == OUT_YAML)
 		rk_yaml_write(doc, false, &out);
 	else
@@ -414,29 +389,21 @@ static int repo_login(const struct rk_settings *s, struct rk_login *l, struct rk
 	return 0;
 }
 
-static int secret_value(
-	const char *name, const struct rk_settings *s, struct rk_buf *value, struct rk_err *err)
+static int print_secret(const char *name, const struct rk_settings *s, struct rk_err *err)
 {
+	rk_auto_buf value = RK_BUF_INIT_SECRET;
 	enum rk_key k = rk_setting_find(name);
 	struct rk_login l;
 
 	if (rk_streq(name, "K3K_REPO_PASS")) {
 		if (repo_login(s, &l, err) < 0)
 			return -1;
-		rk_buf_puts(value, l.password ? l.password : l.token ? l.token : "");
-		return 0;
-	}
-	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET))
+		rk_buf_puts(&value, l.password ? l.password : l.token ? l.token : "");
+	} else if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET)) {
 		return rk_err_set(err, RK_USAGE, "%s is not a secret of the configuration", name);
-	return rk_setting_secret(s, k, value, err);
-}
-
-static int print_secret(const char *name, const struct rk_settings *s, struct rk_err *err)
-{
-	rk_auto_buf value = RK_BUF_INIT_SECRET;
-
-	if (secret_value(name, s, &value, err) < 0)
+	} else if (rk_setting_secret(s, k, &value, err) < 0) {
 		return -1;
+	}
 	if (isatty(STDOUT_FILENO)) {
 		rk_err_set(err, RK_CONFLICT, "%s is not shown on a terminal", name);
 		return rk_err_hint(err, "pipe it to the program that needs it");
@@ -445,15 +412,35 @@ static int print_secret(const char *name, const struct rk_settings *s, struct rk
 	return 0;
 }
 
-/* What scripts ask for and no key holds. NULL: no such name. */
+/* For programs that read a CA file themselves and not in every notation. */
+static int print_pem(const char *name, const struct rk_settings *s, struct rk_err *err)
+{
+	enum rk_key k = rk_setting_find(name);
+	rk_auto_buf pem = RK_BUF_INIT;
+
+	if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_CERT))
+		return rk_err_set(err, RK_USAGE, "%s does not name a file of certificates", name);
+	if (!rk_setting_is(s, k))
+		return rk_err_set(err, RK_NOTFOUND, "%s is not set", name);
+	if (rk_setting_pem(k, rk_setting(s, k), &pem, err) < 0)
+		return rk_err_wrap(err, "%s", name);
+	rk_print_buf(&pem);
+	return 0;
+}
+
+/* What scripts need and no key holds. NULL: no such name. */
 static const char *computed(const struct rk_settings *s, const char *name)
 {
-	if (rk_streq(name, "K3K_REPO_PRIVATE"))
-		return rk_settings_repo_private(s, RK_KEY_K3K_REPO) ? "yes" : "no";
-	if (rk_streq(name, "CERTMANAGER_REPO_PRIVATE"))
-		return rk_settings_repo_private(s, RK_KEY_CERTMANAGER_REPO) ? "yes" : "no";
-	if (rk_streq(name, "RANCHER_REPO_PRIVATE"))
-		return rk_settings_repo_private(s, RK_KEY_RANCHER_REPO) ? "yes" : "no";
+	static const struct {
+		const char *name;
+		enum rk_key repo;
+	} repos[] = {{"K3K_REPO_PRIVATE", RK_KEY_K3K_REPO},
+		{"CERTMANAGER_REPO_PRIVATE", RK_KEY_CERTMANAGER_REPO},
+		{"RANCHER_REPO_PRIVATE", RK_KEY_RANCHER_REPO}};
+
+	for (size_t i = 0; i < RK_COUNT(repos); i++)
+		if (rk_streq(name, repos[i].name))
+			return rk_settings_repo_private(s, repos[i].repo) ? "yes" : "no";
 	if (rk_streq(name, "TLS_SOURCE_SECRET"))
 		return rk_settings_tls_source_secret(s);
 	if (rk_streq(name, "EXPOSE"))
@@ -471,40 +458,16 @@ static int get_one(
 	if (rk_streq(name, "K3K_REPO_USER")) {
 		if (repo_login(s, &l, err) < 0)
 			return -1;
-		rk_buf_addf(out, "%s\n", l.user ? l.user : "");
-		return 0;
-	}
-	if (k == RK_KEY_COUNT && !v) {
+		v = l.user;
+	} else if (k == RK_KEY_COUNT && !v) {
 		near = rk_setting_nearest(name);
-		rk_err_set(err, RK_USAGE, "no setting is called %.64s", name);
+		rk_err_set(err, RK_USAGE, "unknown setting %.64s", name);
 		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
-	}
-	if (k != RK_KEY_COUNT && rk_settings_table[k].flags & RK_SETF_SECRET) {
+	} else if (k != RK_KEY_COUNT && rk_settings_table[k].flags & RK_SETF_SECRET) {
 		rk_err_set(err, RK_USAGE, "%s is a secret", name);
 		return rk_err_hint(err, "use --secret %s", name);
 	}
 	rk_buf_addf(out, "%s\n", v ? v : "");
-	return 0;
-}
-
-/* For programs that read a CA file themselves, and not all that people have. */
-static int print_pem(const char *name, const struct rk_settings *s, struct rk_err *err)
-{
-	static const enum rk_key files[] = {RK_KEY_PRIVATE_CA_PATH, RK_KEY_CA_CERT_PATH,
-		RK_KEY_CA_ROOT_PATH, RK_KEY_TLS_CERT_PATH};
-	rk_auto_buf pem = RK_BUF_INIT;
-	enum rk_key k = RK_KEY_COUNT;
-
-	for (size_t i = 0; i < RK_COUNT(files); i++)
-		if (rk_streq(rk_settings_table[files[i]].name, name))
-			k = files[i];
-	if (k == RK_KEY_COUNT)
-		return rk_err_set(err, RK_USAGE, "%s does not name a file of certificates", name);
-	if (!rk_setting_is(s, k))
-		return rk_err_set(err, RK_NOTFOUND, "%s is not set", name);
-	if (rk_setting_pem(k, rk_setting(s, k), &pem, err) < 0)
-		return rk_err_wrap(err, "%s", name);
-	rk_print_buf(&pem);
 	return 0;
 }
 
@@ -515,7 +478,7 @@ static int run_get(void *p, int argc, char **argv, struct rk_err *err)
 	rk_auto_buf out = RK_BUF_INIT;
 
 	if (!argc && !o->secret && !o->pem)
-		return rk_err_set(err, RK_USAGE, "which key? (or --secret KEY)");
+		return rk_err_set(err, RK_USAGE, "missing KEY (or --secret KEY)");
 	if (rk_settings_load_file(s, o->document ? o->document : "-", err) < 0)
 		return -1;
 	if (o->secret)
@@ -536,22 +499,15 @@ static int run_init(void *p, int argc, char **argv, struct rk_err *err)
 	return init(argc ? argv[0] : "deploy.conf", o->force, err);
 }
 
-/* A document that was made before, with --set over it. */
-static int reread(const struct opts *o, struct rk_settings *s, struct rk_err *err)
-{
-	const struct rk_settings_flags f = {o->document, o->set, o->allow_unknown};
-
-	return rk_settings_open(s, &f, err);
-}
-
 static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
 	const struct opts *o = p;
+	const struct rk_settings_flags document = {o->document, o->set, o->allow_unknown};
 	rk_auto_settings *s = rk_settings_new();
 
 	if (o->init)
 		return init(o->init, o->force, err);
-	if (o->document ? reread(o, s, err) < 0 : gather(o, s, err) < 0)
+	if (o->document ? rk_settings_open(s, &document, err) < 0 : gather(o, s, err) < 0)
 		return -1;
 	return emit(o, s, err);
 }
@@ -559,56 +515,30 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 static const struct rk_verb VERBS[] = {
 	{.opts = OPTS,
 		.run = run,
-		.summary = "validate the configuration and print it as one document",
-		.examples = "kubectl rk3k config -c deploy.conf -o table\n"
-			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render rancher"},
+		.summary = "validate the configuration and print it as one document"},
 	{.name = "get",
 		.args = "KEY...",
 		.summary = "print values of a document, one a line",
 		.opts = GET_OPTS,
 		.max_args = -1,
-		.run = run_get,
-		.examples =
-			"kubectl rk3k config -c deploy.conf | kubectl rk3k config get HOSTNAME"},
+		.run = run_get},
 	{.name = "init",
 		.args = "[FILE]",
 		.summary = "write a commented deploy.conf",
 		.opts = INIT_OPTS,
 		.max_args = 1,
 		.complete = "file",
-		.run = run_init,
-		.examples = "kubectl rk3k config init"},
+		.run = run_init},
 	{.run = NULL},
 };
 
 static const struct rk_cmd CMD = {
 	.name = "config",
 	.summary = "turn configuration into one checked document",
-	.description =
-		"Reads a configuration of KEY=value lines (-c), RK3K_<KEY> from the environment "
-		"and "
-		"--set, in rising order of precedence, asks for what is missing when stdin is a "
-		"terminal, checks everything and writes one document that the other tools read.\n\n"
-		"The file is the assignment subset of the shell: quotes, escapes, comments and "
-		"export. It is never executed; anything that would need a shell is refused with "
-		"its "
-		"line. A key that is unset differs from one that is empty: K3S_VERSION= follows "
-		"the "
-		"host.\n\n"
-		"The document holds no secret. BOOTSTRAP_PW and HELM_REPO_PASS are referred to "
-		"where "
-		"they stand: in the file, in the environment, or in the file behind "
-		"--secrets-fd.\n\n"
-		"Credentials and the private CA go to the hosts of PRIVATE_REGISTRY and "
-		"HELM_REPO_HOSTS; when neither is set, to the hosts of chart addresses other than "
-		"the well-known public ones.",
+	.help = rk_help, /* docs/help/config.txt */
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = VERBS,
-	.files = "deploy.conf: KEY=value lines; --init writes one with every key explained.",
-	.exit_status = "1: the configuration has problems; each is a line on stderr. 2: a key is "
-		       "not known.",
-	.see_also = "kubectl-rk3k-preflight(1), kubectl-rk3k-render(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

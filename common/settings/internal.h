@@ -10,7 +10,7 @@
 struct rk_settings_value {
 	const char *s; /* NULL: unset, or only referred to */
 	enum rk_origin from;
-	const char *ref_file, *ref_key, *ref_env; /* where a secret stands */
+	const char *ref_file, *ref_key, *ref_env; /* where a secret is */
 };
 
 struct rk_settings {
@@ -18,23 +18,20 @@ struct rk_settings {
 	const char *source; /* file being parsed that can be read again, or NULL */
 	bool allow_unknown; /* unknown keys are warnings */
 	struct rk_settings_value v[RK_KEY_COUNT];
-	struct rk_creds *creds; /* of CREDENTIALS, read when first asked for */
+	struct rk_creds *creds; /* of CREDENTIALS, read at first use */
 };
 
-/* An unknown key, with the nearest known one. where: "deploy.conf:3: unknown key ". */
-void rk_settings_unknown(const struct rk_settings *s, struct rk_problems *p, const char *where,
-	const char *prefix, const char *name);
-
-/* Take the assignments of a file that was read: what rk_settings_read does with them. */
-void rk_settings_take(
-	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p);
-/* Whether a text is meant as a document. */
-bool rk_settings_is_doc(const char *text);
-/* The values of a document, unchecked. path is for messages. */
-int rk_settings_take_doc(struct rk_settings *s, const char *path, const struct rk_buf *text,
-	struct rk_err *err) RK_MUST_USE;
-
-/* Set without asking for the rank: for normalised values. */
+/* Set by name. A name that is not in the table goes to p as where + prefix + name with the nearest one,
+ * one of the rancher-k3k scripts that does nothing as a warning. Returns its key or RK_KEY_COUNT. */
+enum rk_key rk_settings_take(struct rk_settings *s, const char *where, const char *prefix,
+	const char *name, const char *value, enum rk_origin from, struct rk_problems *p);
+/* The values of a document, unchecked. */
+int rk_settings_take_doc(
+	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
+/* Set without comparing origins: for normalised values and defaults. */
 void rk_settings_replace(struct rk_settings *s, enum rk_key k, const char *value);
+/* Parse the text of a deploy.conf that was read from path. */
+void rk_settings_parse_file(
+	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The configuration file: shell assignments, read and never executed. */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "os/os.h"
 #include "internal.h"
@@ -17,14 +18,10 @@ struct scan {
 	unsigned set_on[RK_KEY_COUNT];
 };
 
-static int peek(const struct scan *c)
+/* The character i places on, or -1. */
+static int peek(const struct scan *c, int i)
 {
-	return c->p < c->end ? (unsigned char)*c->p : -1;
-}
-
-static int peek2(const struct scan *c)
-{
-	return c->p + 1 < c->end ? (unsigned char)c->p[1] : -1;
+	return c->end - c->p > i ? (unsigned char)c->p[i] : -1;
 }
 
 static bool is_blank(int ch)
@@ -32,14 +29,10 @@ static bool is_blank(int ch)
 	return ch == ' ' || ch == '\t' || ch == '\r';
 }
 
-static bool is_name_start(int ch)
-{
-	return (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || ch == '_';
-}
-
 static bool is_name(int ch)
 {
-	return is_name_start(ch) || (ch >= '0' && ch <= '9');
+	return (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || ch == '_' ||
+	       (ch >= '0' && ch <= '9');
 }
 
 static void skip_line(struct scan *c)
@@ -61,7 +54,7 @@ static bool bad(struct scan *c, const char *key, const char *what)
 /* What a $ would do, or NULL when it is literal as in bash. */
 static const char *dollar(const struct scan *c, bool quoted)
 {
-	int next = peek2(c);
+	int next = peek(c, 1);
 
 	if (next == '(')
 		return "$(...) would need a shell";
@@ -73,47 +66,37 @@ static const char *dollar(const struct scan *c, bool quoted)
 	return NULL;
 }
 
-static bool single_quoted(struct scan *c, const char *key, struct rk_buf *out)
+static bool quoted(struct scan *c, const char *key, struct rk_buf *out)
 {
+	char quote = *c->p++;
 	unsigned opened = c->line;
 
-	for (c->p++; c->p < c->end && *c->p != '\''; c->p++) {
+	for (; c->p < c->end && *c->p != quote; c->p++) {
+		const char *why = NULL;
+
+		if (quote == '"') {
+			if (*c->p == '$')
+				why = dollar(c, true);
+			else if (*c->p == '`')
+				why = "`...` would need a shell";
+			if (why)
+				return bad(c, key, why);
+			if (*c->p == '\\' && peek(c, 1) == '\n') {
+				c->p++;
+				c->line++;
+				continue;
+			}
+			if (*c->p == '\\' && peek(c, 1) > 0 && strchr("$`\"\\", peek(c, 1)))
+				c->p++;
+		}
 		c->line += *c->p == '\n';
 		rk_buf_putc(out, *c->p);
 	}
 	if (c->p == c->end) {
 		c->line = opened;
-		return bad(c, key, "a single quote is not closed");
-	}
-	c->p++;
-	return true;
-}
-
-static bool double_quoted(struct scan *c, const char *key, struct rk_buf *out)
-{
-	unsigned opened = c->line;
-
-	for (c->p++; c->p < c->end && *c->p != '"'; c->p++) {
-		const char *why = *c->p == '$' ? dollar(c, true) : NULL;
-
-		if (*c->p == '`')
-			why = "`...` would need a shell";
-		if (why)
-			return bad(c, key, why);
-		c->line += *c->p == '\n';
-		if (*c->p == '\\' && peek2(c) == '\n') {
-			c->p++;
-			c->line++;
-			continue;
-		}
-		if (*c->p == '\\' && peek2(c) > 0 && strchr("$`\"\\", peek2(c)))
-			c->p++;
-		rk_buf_putc(out, *c->p);
-	}
-	if (c->p >= c->end) {
-		c->p = c->end;
-		c->line = opened;
-		return bad(c, key, "a double quote is not closed");
+		return bad(c, key,
+			quote == '"' ? "a double quote is not closed"
+				     : "a single quote is not closed");
 	}
 	c->p++;
 	return true;
@@ -121,13 +104,13 @@ static bool double_quoted(struct scan *c, const char *key, struct rk_buf *out)
 
 static const char *operator_of(const struct scan *c)
 {
-	switch (peek(c)) {
+	switch (peek(c, 0)) {
 	case '`':
 		return "`...` would need a shell";
 	case ';':
 		return "; would need a shell";
 	case '&':
-		return peek2(c) == '&' ? "&& would need a shell" : "& would need a shell";
+		return peek(c, 1) == '&' ? "&& would need a shell" : "& would need a shell";
 	case '|':
 		return "| would need a shell";
 	case '<':
@@ -143,35 +126,26 @@ static const char *operator_of(const struct scan *c)
 	}
 }
 
-/* A backslash outside quotes: the next character is literal, a line break vanishes. */
-static void escaped(struct scan *c, struct rk_buf *out)
-{
-	c->p++;
-	if (peek(c) == '\n')
-		c->line++;
-	else if (peek(c) >= 0)
-		rk_buf_putc(out, *c->p);
-	if (c->p < c->end)
-		c->p++;
-}
-
-/* The word behind the equals sign. */
+/* What is behind the equals sign. */
 static bool word(struct scan *c, const char *key, struct rk_buf *out)
 {
 	while (c->p < c->end && *c->p != '\n') {
 		const char *why;
 
 		/* A carriage return ends a line only; in the middle it is part of the value. */
-		if (*c->p == '\r' ? peek2(c) == '\n' || peek2(c) < 0 : is_blank(*c->p))
+		if (*c->p == '\r' ? peek(c, 1) == '\n' || peek(c, 1) < 0 : is_blank(*c->p))
 			break;
-		if (*c->p == '\'') {
-			if (!single_quoted(c, key, out))
-				return false;
-		} else if (*c->p == '"') {
-			if (!double_quoted(c, key, out))
+		if (*c->p == '\'' || *c->p == '"') {
+			if (!quoted(c, key, out))
 				return false;
 		} else if (*c->p == '\\') {
-			escaped(c, out);
+			/* the next character is literal, a line break vanishes */
+			c->p++;
+			if (peek(c, 0) == '\n')
+				c->line++;
+			else if (c->p < c->end)
+				rk_buf_putc(out, *c->p);
+			c->p += c->p < c->end;
 		} else {
 			why = operator_of(c);
 			if (why)
@@ -184,29 +158,26 @@ static bool word(struct scan *c, const char *key, struct rk_buf *out)
 
 static void set(struct scan *c, const char *name, unsigned line, const struct rk_buf *value)
 {
-	enum rk_key k = rk_setting_find(name);
+	rk_auto_free char *where = rk_asprintf("%s:%u: unknown key ", c->name, line);
+	enum rk_key k;
 
-	if (k == RK_KEY_COUNT) {
-		rk_auto_free char *where = rk_asprintf("%s:%u: unknown key ", c->name, line);
-
-		rk_settings_unknown(c->s, c->problems, where, "", name);
-		return;
-	}
 	if (memchr(value->s, '\0', value->len)) {
 		rk_problem_add(c->problems, true, "", "%s:%u: %s: the value holds a NUL byte",
 			c->name, line, name);
 		return;
 	}
+	k = rk_settings_take(c->s, where, "", name, value->s, RK_FROM_FILE, c->problems);
+	if (k == RK_KEY_COUNT)
+		return;
 	if (c->set_on[k])
 		rk_problem_add(c->problems, false, "",
 			"%s:%u: %s is set again (first on line %u); the last one counts", c->name,
 			line, name, c->set_on[k]);
 	c->set_on[k] = line;
-	rk_settings_put(c->s, k, value->s, RK_FROM_FILE);
 	c->secrets |= (rk_settings_table[k].flags & RK_SETF_SECRET) && value->len;
 }
 
-/* NAME=word, with p at NAME. *plain: a word without = that may be `export`. */
+/* NAME=word, with p at NAME; *exported: an `export` was before it. */
 static bool assignment(struct scan *c, bool *exported)
 {
 	rk_auto_buf value = RK_BUF_INIT_SECRET;
@@ -215,25 +186,25 @@ static bool assignment(struct scan *c, bool *exported)
 	unsigned line = c->line;
 	size_t n;
 
-	while (is_name(peek(c)))
+	while (is_name(peek(c, 0)))
 		c->p++;
 	n = (size_t)(c->p - start);
-	if (n == 6 && !memcmp(start, "export", 6) && is_blank(peek(c)) && !*exported) {
+	if (n == 6 && !memcmp(start, "export", 6) && is_blank(peek(c, 0)) && !*exported) {
 		*exported = true;
 		return true;
 	}
-	if (!n || !is_name_start(*start))
+	if (!n || (*start >= '0' && *start <= '9'))
 		return bad(c, NULL, "expected KEY=value");
 	if (n >= sizeof(name))
 		return bad(c, NULL, "the key is too long");
 	memcpy(name, start, n);
-	if (peek(c) == '+' && peek2(c) == '=')
+	if (peek(c, 0) == '+' && peek(c, 1) == '=')
 		return bad(c, name, "KEY+=value would need a shell");
-	if (peek(c) == '[')
+	if (peek(c, 0) == '[')
 		return bad(c, name, "an array would need a shell");
-	if (is_blank(peek(c)) && rk_setting_find(name) != RK_KEY_COUNT)
+	if (is_blank(peek(c, 0)) && rk_setting_find(name) != RK_KEY_COUNT)
 		return bad(c, name, "expected = directly behind the key, without blanks");
-	if (peek(c) != '=')
+	if (peek(c, 0) != '=')
 		return bad(c, NULL, "a command would need a shell");
 	c->p++;
 	if (!word(c, name, &value))
@@ -242,39 +213,32 @@ static bool assignment(struct scan *c, bool *exported)
 	return true;
 }
 
-static void line(struct scan *c)
-{
-	bool exported = false;
-
-	while (c->p < c->end && *c->p != '\n' && c->problems->n < PROBLEMS_MAX) {
-		if (is_blank(*c->p)) {
-			c->p++;
-		} else if (*c->p == '\\' && peek2(c) == '\n') {
-			c->p += 2;
-			c->line++;
-		} else if (*c->p == '#') {
-			skip_line(c);
-		} else if (operator_of(c)) {
-			bad(c, NULL, operator_of(c));
-		} else {
-			assignment(c, &exported);
-		}
-	}
-}
-
+/* Returns whether a secret was set. */
 static bool scan(
 	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p)
 {
 	struct scan c = {
 		.p = text, .end = text + n, .line = 1, .name = name, .problems = p, .s = s};
+	bool exported = false;
 
 	if (n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3))
 		c.p += 3;
 	while (c.p < c.end && p->n < PROBLEMS_MAX) {
-		line(&c);
-		if (peek(&c) == '\n') {
+		if (*c.p == '\n') {
 			c.p++;
 			c.line++;
+			exported = false;
+		} else if (is_blank(*c.p)) {
+			c.p++;
+		} else if (*c.p == '\\' && peek(&c, 1) == '\n') {
+			c.p += 2;
+			c.line++;
+		} else if (*c.p == '#') {
+			skip_line(&c);
+		} else if (operator_of(&c)) {
+			bad(&c, NULL, operator_of(&c));
+		} else {
+			assignment(&c, &exported);
 		}
 	}
 	if (c.p < c.end)
@@ -289,43 +253,20 @@ void rk_settings_parse(
 	scan(s, text, n, name, p);
 }
 
-/* Absolute path of a file that can be opened again later, or NULL (stdin, a pipe). */
-static const char *again(struct rk_settings *s, const char *path, struct stat *st)
-{
-	rk_auto_free char *cwd = NULL;
-
-	if (rk_streq(path, "-") || stat(path, st) < 0 || !S_ISREG(st->st_mode))
-		return NULL;
-	if (*path == '/')
-		return rk_doc_strndup(s->d, path, strlen(path));
-	cwd = getcwd(NULL, 0);
-	return cwd ? rk_doc_printf(s->d, "%s/%s", cwd, path) : NULL;
-}
-
-void rk_settings_take(
+void rk_settings_parse_file(
 	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p)
 {
 	const char *name = rk_streq(path, "-") ? "stdin" : path;
+	rk_auto_free char *cwd = getcwd(NULL, 0), *file = NULL;
 	struct stat st = {0};
-	bool secrets;
 
-	s->source = again(s, path, &st);
-	secrets = scan(s, text->s, text->len, name, p);
-	if (secrets && s->source && st.st_mode & 077)
+	/* stdin and pipes cannot be read again for the secrets in them */
+	if (!rk_streq(path, "-") && cwd && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		file = rk_path_resolve(path, cwd);
+		s->source = rk_doc_strndup(s->d, file, strlen(file));
+	}
+	if (scan(s, text->s, text->len, name, p) && s->source && st.st_mode & 077)
 		rk_problem_add(p, false, "",
 			"%s holds secrets and others can read it: chmod 600 %s", name, name);
 	s->source = NULL;
-}
-
-int rk_settings_read(
-	struct rk_settings *s, const char *path, struct rk_problems *p, struct rk_err *err)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "configuration");
-	if (rk_settings_is_doc(text.s))
-		return rk_settings_take_doc(s, path, &text, err);
-	rk_settings_take(s, path, &text, p);
-	return 0;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* settings - deploy.conf, RK3K_<KEY> and flags become one checked set of values.
  *
- * ONE table names every key: what it is, its default, what it may hold. The configuration file is
- * the shell-assignment subset of upstream's scripts (KEY=value, quotes, escapes, comments,
+ * ONE table, keys.def, names every key: what it is, its default, what it may hold. The configuration
+ * file is the shell-assignment subset of the rancher-k3k scripts (KEY=value, quotes, escapes, comments,
  * `export KEY=`). It is read, never executed: whatever would need a shell is an error with file
  * and line. Flag > prompt > RK3K_<KEY> > file > default; unset and empty are different where a key
- * says so; the shell's own HOSTNAME is never looked at.
+ * says so; the shell's own HOSTNAME is never read.
  *
  * Between the tools the values travel as one document that holds no secret: a secret is a
- * reference to the file (or descriptor) and key where it stands. */
+ * reference to the file (or descriptor) and key where it is. */
 #ifndef RK_SETTINGS_H
 #define RK_SETTINGS_H
 
@@ -16,67 +16,10 @@
 #include "registry/registry.h"
 #include "cli/cli.h"
 
-/* In the order in which they are asked for and written. */
 enum rk_key {
-	RK_KEY_HOSTNAME,
-	RK_KEY_HOSTNAMES,
-	RK_KEY_K3K_API_HOSTNAME,
-	RK_KEY_CUSTOM_CA,
-	RK_KEY_BOOTSTRAP_PW,
-	RK_KEY_PVC_SIZE,
-	RK_KEY_STORAGE_CLASS,
-	RK_KEY_STORAGE_TYPE,
-	RK_KEY_SERVER_COUNT,
-	RK_KEY_CERTMANAGER_REPO,
-	RK_KEY_CERTMANAGER_VERSION,
-	RK_KEY_RANCHER_REPO,
-	RK_KEY_RANCHER_VERSION,
-	RK_KEY_K3K_REPO,
-	RK_KEY_K3K_VERSION,
-	RK_KEY_K3S_VERSION,
-	RK_KEY_PRIVATE_REGISTRY,
-	RK_KEY_MIRROR_REGISTRIES_FILE,
-	RK_KEY_REGISTRY_FALLBACK,
-	RK_KEY_PRIVATE_CA_PATH,
-	RK_KEY_CA_CERT_PATH,
-	RK_KEY_CA_KEY_PATH,
-	RK_KEY_CA_ROOT_PATH,
-	RK_KEY_HELM_AUTH_NEEDED,
-	RK_KEY_HELM_REPO_USER,
-	RK_KEY_HELM_REPO_PASS,
-	RK_KEY_HELM_REPO_HOSTS,
-	RK_KEY_CREDENTIALS,
-	RK_KEY_TLS_SOURCE,
-	RK_KEY_TLS_CERT_PATH,
-	RK_KEY_TLS_KEY_PATH,
-	RK_KEY_ACME_EMAIL,
-	RK_KEY_ACME_CLASS,
-	RK_KEY_ACME_ENVIRONMENT,
-	RK_KEY_NAMESPACE,
-	RK_KEY_CLUSTER,
-	RK_KEY_K3K_NAMESPACE,
-	RK_KEY_AGENT_COUNT,
-	RK_KEY_NODE_SELECTOR,
-	RK_KEY_SERVER_RESOURCES_CPU,
-	RK_KEY_SERVER_RESOURCES_MEMORY,
-	RK_KEY_FLEET,
-	RK_KEY_RANCHER_VALUES_FILE,
-	RK_KEY_CLUSTER_CIDR,
-	RK_KEY_SERVICE_CIDR,
-	RK_KEY_INGRESS_CLASS,
-	RK_KEY_INGRESS_NAME,
-	RK_KEY_SERVICE_NAME,
-	RK_KEY_TLS_SECRET,
-	RK_KEY_KUBECONFIG_NAME,
-	RK_KEY_CONFIRM,
-	RK_KEY_BACKUP_S3_ENDPOINT,
-	RK_KEY_BACKUP_S3_BUCKET,
-	RK_KEY_BACKUP_VAULT_S3_PATH,
-	RK_KEY_BACKUP_VAULT_ENCRYPTION_PATH,
-	RK_KEY_BACKUP_S3_CA_PATH,
-	RK_KEY_BACKUP_SCHEDULE,
-	RK_KEY_BACKUP_RETENTION,
-	RK_KEY_VAULT_ADDR,
+#define K(key, ...) RK_KEY_##key,
+#include "settings/keys.def"
+#undef K
 	RK_KEY_COUNT
 };
 
@@ -86,7 +29,7 @@ enum rk_set_kind {
 	RK_SET_HOSTS,	   /* comma list of DNS names, the first is the primary */
 	RK_SET_REGISTRY,   /* host, host:port or [v6]:port */
 	RK_SET_REGISTRIES, /* comma list of these */
-	RK_SET_CHOICE,	   /* one of form's words, separated by | */
+	RK_SET_CHOICE,	   /* one of form's alternatives, separated by | */
 	RK_SET_YESNO,
 	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
 	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
@@ -102,19 +45,20 @@ enum rk_set_kind {
 	RK_SET_QUANTITY, /* 2, 500m, 4Gi */
 	RK_SET_LABELS,	 /* comma list of KEY=VALUE */
 	RK_SET_EMAIL,
-	RK_SET_LATER, /* read and answered with a warning: does nothing yet */
 };
 
 #define RK_SETF_SECRET 0x01u /* never in the document, nor on a command line */
 #define RK_SETF_ASK    0x02u /* among the questions of --prompt-all */
 #define RK_SETF_EMPTY  0x04u /* empty is a value; elsewhere it means the default */
+#define RK_SETF_CERT   0x08u /* a file of PEM certificates */
+#define RK_SETF_KEY    0x10u /* a file with a private key */
 
 struct rk_setting {
 	const char *name;
 	uint8_t kind;	  /* enum rk_set_kind */
 	uint8_t flags;	  /* RK_SETF_* */
 	const char *def;  /* NULL: none */
-	const char *form; /* accepted form, for messages; the words of a CHOICE */
+	const char *form; /* accepted form, for messages; the alternatives of a CHOICE */
 	const char *help; /* what it is, one line */
 };
 extern const struct rk_setting rk_settings_table[RK_KEY_COUNT];
@@ -191,12 +135,12 @@ void rk_setting_list(const struct rk_settings *s, enum rk_key k, struct rk_strv 
 
 /* --- the document --- */
 
-/* Write the secrets that no file can be named for (environment, prompts, stdin) as assignments:
- * the content of the file behind --secrets-fd. Empty when there is none. */
+/* Write the secrets that are in no file (from environment, prompts, stdin) as assignments: the content
+ * of the file behind --secrets-fd. Empty when there is none. */
 void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out);
 /* The document as a MAP: every key that has a value, lists and numbers as such, secrets as
  * {file, key}, or {env} when secrets_file is NULL and the environment holds it; and a map
- * `derived` for scripts, which readers ignore. RK_USAGE when a secret has no place. */
+ * `derived` for scripts, which readers ignore. RK_USAGE when a secret cannot be passed on. */
 int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* Back from a document. Unknown keys and wrong types are errors; values are checked again, the
@@ -204,11 +148,8 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 int rk_settings_load(
 	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
 /* Read a file or "-" and load it: a document, or a deploy.conf with RK3K_<KEY> over it, whose
- * warnings are then printed. RK_USAGE: a key is not known. */
+ * warnings are then printed. RK_USAGE: an unknown key. */
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
-/* What names a deployment and its objects, from a document or from a deploy.conf itself ("-": stdin)
- * with RK3K_<KEY> over it; all other keys may be wrong or missing. For who only looks. */
-int rk_settings_load_names(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
 
 /* --- the flags of every tool that needs settings --- */
 
@@ -218,17 +159,17 @@ struct rk_settings_flags {
 	bool allow_unknown;
 };
 extern const struct rk_opt rk_settings_opts[];
-#define OPT_GROUP_SETTINGS(member) OPT_GROUP(rk_settings_opts, member, "Settings flags")
 #define RK_GROUP_SETTINGS(type, member)                                          \
 	{                                                                        \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
 		.sub = rk_settings_opts, .help = "Settings flags"                \
 	}
-/* Load what the flags say, else what comes on standard input. RK_USAGE when that is a terminal. */
+#define OPT_GROUP_SETTINGS(member) OPT_GROUP(rk_settings_opts, member, "Settings flags")
+/* Load the file of the flags, else standard input. RK_USAGE when that is a terminal. */
 int rk_settings_open(
 	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err) RK_MUST_USE;
-/* For tools that can do without: *given tells whether -c was there; then only the names that
- * rk_settings_load_names takes are checked. */
+/* For tools that only read and work without settings, too: *given is whether -c was given; then only the
+ * keys that name the deployment and its objects are checked, all others may be wrong or missing. */
 int rk_settings_open_names(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
 	struct rk_err *err) RK_MUST_USE;
 /* The same for tools that write: all of the settings are checked. */
@@ -237,7 +178,7 @@ int rk_settings_open_given(struct rk_settings *s, const struct rk_settings_flags
 /* Take the deploy.conf of the working directory when -c was not given. Returns whether it was. */
 bool rk_settings_find(struct rk_settings_flags *f);
 
-/* The value of a secret, from here or from where the document says. RK_NOTFOUND when unset. */
+/* The value of a secret, from here or from where the document refers to. RK_NOTFOUND when unset. */
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
 
@@ -248,7 +189,7 @@ int rk_setting_pem(
 
 /* --- what follows from the values (after rk_settings_check or _load) --- */
 
-/* All Rancher host names, the first is the primary. */
+/* All host names of Rancher, the first is the primary. */
 void rk_settings_hosts(const struct rk_settings *s, struct rk_strv *out);
 const char *rk_settings_primary(const struct rk_settings *s);
 int64_t rk_settings_servers(const struct rk_settings *s);
@@ -258,8 +199,8 @@ const char *rk_settings_cluster(const struct rk_settings *s);
 /* Secret in cattle-system whose certificate covers all host names. */
 const char *rk_settings_tls_source_secret(const struct rk_settings *s);
 /* Credentials and the private CA go to the hosts the user named and to no other: those of
- * HELM_REPO_HOSTS and PRIVATE_REGISTRY; when both are unset, those of chart addresses that he set
- * and that are not a known public host. */
+ * HELM_REPO_HOSTS and PRIVATE_REGISTRY; when both are unset, those of chart addresses that are not a
+ * known public host. */
 bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 /* The same for a chart repository's key. */
 bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);

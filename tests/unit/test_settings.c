@@ -306,7 +306,7 @@ static void forms_of_registries(void **state RK_UNUSED)
 	form(RK_KEY_PRIVATE_REGISTRY, "[fd00::1]", "[fd00::1]", NULL);
 	form(RK_KEY_PRIVATE_REGISTRY, "fd00::1", NULL, "without brackets");
 	form(RK_KEY_PRIVATE_REGISTRY, "[fd00::1", NULL, "closing bracket");
-	form(RK_KEY_PRIVATE_REGISTRY, "[nope]:1", NULL, "no IPv6 address");
+	form(RK_KEY_PRIVATE_REGISTRY, "[nope]:1", NULL, "not an IPv6 address");
 	form(RK_KEY_PRIVATE_REGISTRY, "https://harbor", NULL, "scheme");
 	form(RK_KEY_PRIVATE_REGISTRY, "harbor/x", NULL, "path");
 	form(RK_KEY_PRIVATE_REGISTRY, "u:p@harbor", NULL, "credentials");
