@@ -133,7 +133,8 @@ static bool trusts(const void *arg, const char *host)
 int rk_settings_repo_access(const struct rk_settings *s, const char *address, const char *resolve,
 	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err)
 {
-	bool own_ca = rk_settings_private_host(s, address) && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH);
+	bool own_ca =
+		rk_settings_private_host(s, address) && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH);
 	struct rk_login l = {0};
 	const char *file;
 
@@ -168,7 +169,8 @@ void rk_settings_repo_remedy(const struct rk_settings *s, const char *address,
 		rk_err_hint(err, "see PRIVATE_CA_PATH: it is not set, and the CA of this server "
 				 "is not among the system's");
 	else if (err->reason == RK_REASON_TLS)
-		rk_err_hint(err, "add its host to HELM_REPO_HOSTS to verify it with PRIVATE_CA_PATH");
+		rk_err_hint(
+			err, "add its host to HELM_REPO_HOSTS to verify it with PRIVATE_CA_PATH");
 	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
 		return;
 	if (!a->user && !private)

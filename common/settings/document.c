@@ -47,8 +47,8 @@ static int put_secret(const struct rk_settings *s, enum rk_key k, const char *se
 	} else if (v->ref_env) {
 		rk_set_str(d, ref, "env", v->ref_env);
 	} else {
-		rk_err_set(err, RK_USAGE,
-			"%s came from a prompt or a pipe and cannot be passed on", name);
+		rk_err_set(err, RK_USAGE, "%s came from a prompt or a pipe and cannot be passed on",
+			name);
 		return rk_err_hint(err, "use --secrets-fd N with an open file, as deploy does, or "
 					"put it into a file of mode 0600");
 	}
@@ -185,8 +185,8 @@ int rk_settings_take_doc(struct rk_settings *s, const struct rk_val *doc, struct
 {
 	if (!doc || doc->kind != RK_MAP || !rk_streq(rk_get_str(doc, "kind", NULL), KIND)) {
 		rk_err_set(err, RK_FAIL, "not a configuration document");
-		return rk_err_hint(err,
-			"`kubectl rk3k config` writes one; deploy.conf is KEY=value lines");
+		return rk_err_hint(
+			err, "`kubectl rk3k config` writes one; deploy.conf is KEY=value lines");
 	}
 	if (!rk_streq(rk_get_str(doc, "apiVersion", NULL), API_VERSION))
 		return rk_err_set(

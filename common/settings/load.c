@@ -20,12 +20,13 @@ static enum form form_of(const char *text)
 		p += strcspn(p, "\n");
 		p += strspn(p, " \t\r\n");
 	}
-	if (*p == '{' || rk_prefix(p, "---") || rk_prefix(p, "apiVersion:") || rk_prefix(p, "kind:"))
+	if (*p == '{' || rk_prefix(p, "---") || rk_prefix(p, "apiVersion:") ||
+		rk_prefix(p, "kind:"))
 		return FORM_DOCUMENT;
 	if (rk_prefix(p, "export "))
 		p += strlen("export ");
 	return p[strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")] == '=' ? FORM_CONF
-									     : FORM_UNKNOWN;
+									    : FORM_UNKNOWN;
 }
 
 static int take_document(
