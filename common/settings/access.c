@@ -2,7 +2,7 @@
 /* Which host gets which credentials and CA, and what to do about errors of chart repositories. */
 #include "internal.h"
 
-/* Hosts that serve everyone never get what was meant for a private one. */
+/* Public hosts never get the credentials of private ones. */
 static bool is_public(const char *host)
 {
 	static const char hosts[] =
