@@ -285,25 +285,11 @@ static void env_name(struct rk_buf *out, const char *key)
 	}
 }
 
-static void env_text(struct rk_buf *out, const struct rk_val *v)
-{
-	const char *text = rk_str_loose(v);
-
-	if (v->kind == RK_BOOL)
-		text = rk_streq(text, "true") ? "yes" : "no";
-	for (; text && *text; text++) {
-		if (*text == '\'')
-			rk_buf_puts(out, "'\\''");
-		else
-			rk_buf_putc(out, *text);
-	}
-}
-
 /* Settings that are maps are references to secrets: left out. */
 static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val *map)
 {
 	rk_each (v, map) {
-		rk_auto_buf name = RK_BUF_INIT;
+		rk_auto_buf name = RK_BUF_INIT, text = RK_BUF_INIT;
 
 		rk_buf_puts(&name, prefix);
 		env_name(&name, v->key);
@@ -313,14 +299,15 @@ static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val 
 				put_env(out, name.s, v);
 			continue;
 		}
-		rk_buf_addf(out, "%s='", name.s);
-		rk_each (item, v->kind == RK_SEQ ? v : NULL) {
-			env_text(out, item);
-			rk_buf_puts(out, item->next ? "," : "");
-		}
-		if (v->kind != RK_SEQ)
-			env_text(out, v);
-		rk_buf_puts(out, "'\n");
+		if (v->kind == RK_BOOL)
+			rk_buf_puts(&text, rk_streq(rk_str_loose(v), "true") ? "yes" : "no");
+		else if (v->kind != RK_SEQ)
+			rk_buf_puts(&text, rk_str_loose(v) ? rk_str_loose(v) : "");
+		rk_each (item, v->kind == RK_SEQ ? v : NULL)
+			rk_buf_addf(&text, "%s%s", text.len ? "," : "", rk_str_loose(item));
+		rk_buf_addf(out, "%s=", name.s);
+		rk_shell_quote(out, text.s);
+		rk_buf_putc(out, '\n');
 	}
 }
 

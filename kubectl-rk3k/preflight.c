@@ -1,81 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
-/* preflight - a configuration document on stdin is held against the host cluster, DNS, registries
- * and certificates: every problem before the first change. Changes nothing. */
+/* preflight - compares a configuration document on stdin with the host cluster, DNS, registries and
+ * certificates: every problem before the first change. Changes nothing. */
 #include "preflight/tool.h"
 
 #include "data/data.h"
 
 static const struct rk_opt OPTS[] = {
-	{"yes-lose-data", 0, RK_OPT_FLAG, offsetof(struct opts, lose_data),
-		.help = "accept a change that wipes a virtual cluster"},
-	{"yes-restart-clusters", 0, RK_OPT_FLAG, offsetof(struct opts, restart),
-		.help = "accept another version of the controller, which restarts the servers of "
-			"all "
-			"virtual clusters"},
-	{"rename-host", 0, RK_OPT_FLAG, offsetof(struct opts, rename_host),
-		.help = "accept host names that differ from those of the existing Rancher"},
-	{"ask", 0, RK_OPT_FLAG, offsetof(struct opts, ask),
-		.help = "ask on the terminal about restarts and lost data instead of failing"},
-	{"only", 0, RK_OPT_STR, offsetof(struct opts, only), .arg = "CHECK",
-		.help = "run only this check: controller, hostname or namespace",
-		.complete = "controller|hostname|namespace"},
-	{"host-only", 0, RK_OPT_FLAG, offsetof(struct opts, host_only),
-		.help = "only check that this is a host cluster and not a virtual cluster"},
-	{"brief", 0, RK_OPT_FLAG, offsetof(struct opts, brief),
-		.help = "print only the number of passed checks, and warnings and failures, on "
-			"standard error"},
-	RK_GROUP_SETTINGS(struct opts, settings),
-	RK_OPT_SORT_BY(struct opts, out),
-	RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube),
-	RK_OPT_END,
+	OPT_FLAG("yes-lose-data", lose_data, "accept a change that wipes a virtual cluster"),
+	OPT_FLAG("yes-restart-clusters", restart,
+		"accept another version of the controller, which restarts the servers of all "
+		"virtual clusters"),
+	OPT_FLAG("rename-host", rename_host,
+		"accept host names that differ from those of the existing Rancher"),
+	OPT_FLAG("ask", ask, "ask on the terminal about restarts and lost data instead of failing"),
+	OPT_STR("only", only, "CHECK", "run only this check: controller, hostname or namespace",
+		.complete = "controller|hostname|namespace"),
+	OPT_FLAG("host-only", host_only,
+		"only check that this is a host cluster and not a virtual cluster"),
+	OPT_FLAG("brief", brief,
+		"print only the number of passed checks, and warnings and failures, on standard "
+		"error"),
+	OPT_GROUP_SETTINGS(settings),
+	OPT_SORT_BY(out),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
+	OPT_END,
 };
 
-/* For tools that do one step of a deployment, and what is refused whatever else is skipped. */
-static int check_one(struct flight *f, struct rk_err *err)
-{
-	static const struct {
-		const char *name;
-		void (*check)(struct flight *f);
-	} checks[] = {{"controller", pf_check_controller}, {"hostname", pf_check_hostname},
-		{"namespace", pf_check_namespace}};
+/* In this order. ALONE: with --only, for tools that do one step of a deployment, and what is refused
+ * whatever else is skipped; those also run what they need. */
+enum when { ALWAYS, CONNECTED, ALONE, NEEDED };
 
-	for (size_t i = 0; i < RK_COUNT(checks); i++) {
-		if (!rk_streq(f->o->only, checks[i].name))
+static const struct check {
+	const char *id;
+	void (*run)(struct flight *f);
+	enum when when;
+} CHECKS[] = {
+	{"programs", pf_check_programs, ALWAYS},
+	{"versions", pf_check_versions, ALWAYS},
+	{"certificates", pf_check_certificates, ALWAYS},
+	{"objects", pf_check_objects, ALWAYS},
+	{"api", pf_check_api, NEEDED},
+	{"cluster", pf_find_cluster, NEEDED},
+	{"controller", pf_check_controller, ALONE},
+	{"rights", pf_check_rights, CONNECTED},
+	{"namespace", pf_check_namespace, ALONE},
+	{"nodes", pf_check_nodes, CONNECTED},
+	{"storage", pf_check_storage, CONNECTED},
+	{"networks", pf_check_networks, CONNECTED},
+	{"ingress", pf_check_ingress, CONNECTED},
+	{"passthrough", pf_check_passthrough, CONNECTED},
+	{"cluster", pf_check_cluster, CONNECTED},
+	{"hostname", pf_check_hostname, ALONE},
+	{"existing", pf_check_host_objects, CONNECTED},
+	{"existing", pf_check_other_ingresses, CONNECTED},
+	{"dns", pf_check_dns, ALWAYS},
+	{"charts", pf_check_charts, ALWAYS},
+	{"registry", pf_check_registry, ALWAYS},
+};
+
+static int run_checks(struct flight *f, struct rk_err *err)
+{
+	const char *only = f->o->only;
+	bool known = !only;
+
+	for (size_t i = 0; i < RK_COUNT(CHECKS); i++)
+		known |= CHECKS[i].when == ALONE && rk_streq(CHECKS[i].id, only);
+	if (!known)
+		return rk_err_set(err, RK_USAGE,
+			"--only %s: expected controller, hostname or namespace", only);
+	for (size_t i = 0; i < RK_COUNT(CHECKS); i++) {
+		const struct check *c = &CHECKS[i];
+
+		f->check = c->id;
+		f->before = f->stops + f->warnings;
+		if (only && c->when != NEEDED && !(c->when == ALONE && rk_streq(c->id, only)))
 			continue;
-		if (pf_check_api(f)) {
-			pf_find_cluster(f);
-			checks[i].check(f);
-		}
-		return 0;
+		if (f->k || c->when == ALWAYS || c->run == pf_check_api)
+			c->run(f);
 	}
-	return rk_err_set(
-		err, RK_USAGE, "--only %s: expected controller, hostname or namespace", f->o->only);
-}
-
-static void check_all(struct flight *f)
-{
-	pf_check_programs(f);
-	pf_check_versions(f);
-	pf_check_certificates(f);
-	pf_check_objects(f);
-	if (pf_check_api(f)) {
-		pf_find_cluster(f);
-		pf_check_controller(f);
-		pf_check_rights(f);
-		pf_check_namespace(f);
-		pf_check_nodes(f);
-		pf_check_storage(f);
-		pf_check_networks(f);
-		pf_check_ingress(f);
-		pf_check_cluster(f);
-		pf_check_hostname(f);
-		pf_check_host_objects(f);
-		pf_check_other_ingresses(f);
-	}
-	pf_check_dns(f);
-	pf_check_charts(f);
-	pf_check_registry(f);
+	return 0;
 }
 
 static void print_table(const struct flight *f)
@@ -109,35 +113,33 @@ static void print_brief(const struct flight *f)
 
 static int print(const struct flight *f, struct rk_err *err)
 {
-	const char *sort_by = f->o->out.sort_by;
+	const struct rk_out_flags *out = &f->o->out;
 	struct rk_val *doc;
 
 	if (f->o->brief) {
 		print_brief(f);
 		return 0;
 	}
-	if (sort_by && rk_jsonpath_sort(f->rows, sort_by, err) < 0)
+	if (out->sort_by && rk_jsonpath_sort(f->rows, out->sort_by, err) < 0)
 		return -1;
-	if (f->o->out.fmt == RK_FMT_NAME) {
+	if (out->fmt == RK_FMT_NAME) {
 		rk_each (r, f->rows)
 			if (rk_streq(rk_get_str(r, "result", NULL), pf_results[STOP]))
 				rk_printf("%s\n", rk_get_str(r, "check", NULL));
-		return 0;
-	}
-	if (f->o->out.fmt != RK_FMT_JSON && f->o->out.fmt != RK_FMT_YAML) {
+	} else if (out->fmt == RK_FMT_JSON || out->fmt == RK_FMT_YAML) {
+		doc = rk_map(f->d);
+		rk_set_bool(f->d, doc, "ok", !f->stops);
+		rk_set_int(f->d, doc, "failed", (int64_t)f->stops);
+		rk_set_int(f->d, doc, "warnings", (int64_t)f->warnings);
+		rk_set(f->d, doc, "checks", f->rows);
+		rk_print_val(out->fmt, doc);
+	} else {
 		print_table(f);
-		return 0;
 	}
-	doc = rk_map(f->d);
-	rk_set_bool(f->d, doc, "ok", !f->stops);
-	rk_set_int(f->d, doc, "failed", (int64_t)f->stops);
-	rk_set_int(f->d, doc, "warnings", (int64_t)f->warnings);
-	rk_set(f->d, doc, "checks", f->rows);
-	rk_print_val(f->o->out.fmt, doc);
 	return 0;
 }
 
-/* The one check that is a refusal: whatever else is wanted, not on the virtual cluster itself. */
+/* The one check that nothing skips: a deployment is never made in a virtual cluster. */
 static int host_only(const struct opts *o, struct rk_err *err)
 {
 	rk_auto_kube *k = NULL;
@@ -167,12 +169,10 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 		return -1;
 	if (f.o->brief)
 		f.progress = rk_progress_begin("Preflight");
-	if (!f.o->only)
-		check_all(&f);
-	else if (check_one(&f, err) < 0)
-		return -1;
+	rc = run_checks(&f, err);
 	rk_progress_drop(f.progress);
-	rc = print(&f, err);
+	if (rc == 0)
+		rc = print(&f, err);
 	rk_kube_free(f.k);
 	rk_strv_release(&f.unknown);
 	if (rc < 0 || !f.stops)
@@ -186,29 +186,16 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 static const struct rk_verb VERBS[] = {
 	{.opts = OPTS,
 		.run = run,
-		.summary = "find what would stop a deployment, before the first change",
-		.examples = "kubectl rk3k preflight -c deploy.conf\n"
-			    "kubectl rk3k config -c deploy.conf | kubectl rk3k preflight -o json"},
+		.summary = "find what would stop a deployment, before the first change"},
 	{.run = NULL},
 };
 
 static const struct rk_cmd CMD = {
 	.name = "preflight",
 	.summary = "find what would stop a deployment, before the first change",
-	.description =
-		"Reads deploy.conf or the document that `config` wrote and checks everything "
-		"that a deployment requires: programs, certificates and keys, the host "
-		"cluster's API and your rights there, nodes, storage and ingress classes, "
-		"networks that overlap, the k3k controller, what the namespace allows "
-		"(policy, Pod Security, quota, limits), host names that another Rancher "
-		"uses, immutable fields, DNS, chart repositories and the private registry. "
-		"Every problem is one line; nothing is changed.\n\nA warning does not stop a "
-		"deployment. A check whose result could not be determined is a warning, "
-		"never ok.",
+	.help = rk_help, /* docs/help/preflight.txt */
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
-	.exit_status = "1: a check failed.",
-	.see_also = "kubectl-rk3k-config(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

@@ -15,16 +15,15 @@ struct opts {
 };
 
 static const struct rk_opt OPTS[] = {
-	{"steps", 0, RK_OPT_FLAG, offsetof(struct opts, steps),
-		.help = "list the steps of these settings in order: STEP host|virtual TITLE"},
-	{"print-all", 0, RK_OPT_FLAG, offsetof(struct opts, print_all),
-		.help = "the objects of all steps, for reading; same as `render all`"},
-	{"show-secrets", 0, RK_OPT_FLAG, offsetof(struct opts, show_secrets),
-		.help = "with all steps: do not hide the contents of Secrets"},
-	{"output", 'o', RK_OPT_ENUM, offsetof(struct opts, fmt), .choices = "yaml|json",
-		.help = "yaml documents, or one json List"},
-	RK_GROUP_SETTINGS(struct opts, settings),
-	RK_OPT_END,
+	OPT_FLAG("steps", steps,
+		"list the steps of this configuration in order: STEP host|virtual TITLE"),
+	OPT_FLAG("print-all", print_all,
+		"the objects of all steps, for reading; same as `render all`"),
+	OPT_FLAG("show-secrets", show_secrets,
+		"with all steps: do not hide the contents of Secrets"),
+	OPT_ENUM("output", fmt, "yaml|json", "yaml documents, or one json List", .key = 'o'),
+	OPT_GROUP_SETTINGS(settings),
+	OPT_END,
 };
 
 static const char *where(const struct rk_step *step)
@@ -113,30 +112,16 @@ static struct rk_verb VERBS[] = {
 		.opts = OPTS,
 		.max_args = 1,
 		.run = run,
-		.summary = "print the objects of a deployment step",
-		.examples = "kubectl rk3k config -c deploy.conf | kubectl rk3k render all\n"
-			    "kubectl rk3k config -c deploy.conf | kubectl rk3k render cluster | "
-			    "kubectl rk3k apply"},
+		.summary = "print the objects of a deployment step"},
 	{.run = NULL},
 };
 
 static const struct rk_cmd CMD = {
 	.name = "render",
 	.summary = "turn configuration into the objects of a step",
-	.description =
-		"Reads deploy.conf or the document that `config` wrote, and writes the objects "
-		"that one step of a deployment applies. --steps lists the steps that this "
-		"configuration needs, in "
-		"order, "
-		"each with the cluster it belongs to, the host cluster or the virtual cluster.\n\n"
-		"`render all` shows everything at once with the contents of Secrets hidden; a "
-		"single "
-		"step is written complete, for apply. The step bootstrap makes up a password each "
-		"time when BOOTSTRAP_PW is unset: look first whether the Secret exists.",
+	.help = rk_help, /* docs/help/render.txt */
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
-	.exit_status = "3: the step has nothing to do with this configuration.",
-	.see_also = "kubectl-rk3k-config(1), kubectl-rk3k-apply(1), kubectl-rk3k-deploy(1)",
 };
 
 int main(int argc, char **argv)

@@ -21,7 +21,7 @@ struct rk_settings {
 	struct rk_creds *creds; /* of CREDENTIALS, read at first use */
 };
 
-/* Set by name. A name that is not in the table goes to p as where + prefix + name with the nearest one,
+/* Set by name. A name that is not in the table is added to p as where + prefix + name with the nearest one,
  * one of the rancher-k3k scripts that does nothing as a warning. Returns its key or RK_KEY_COUNT. */
 enum rk_key rk_settings_take(struct rk_settings *s, const char *where, const char *prefix,
 	const char *name, const char *value, enum rk_origin from, struct rk_problems *p);

@@ -5,7 +5,7 @@
  * file is the shell-assignment subset of the rancher-k3k scripts (KEY=value, quotes, escapes, comments,
  * `export KEY=`). It is read, never executed: whatever would need a shell is an error with file
  * and line. Flag > prompt > RK3K_<KEY> > file > default; unset and empty are different where a key
- * says so; the shell's own HOSTNAME is never read.
+ * requires it; the shell's own HOSTNAME is never read.
  *
  * Between the tools the values travel as one document that holds no secret: a secret is a
  * reference to the file (or descriptor) and key where it is. */
@@ -105,11 +105,11 @@ void rk_settings_allow_unknown(struct rk_settings *s);
 /* Parse the text of a configuration file; bad lines and unknown keys go to p with NAME:LINE. */
 void rk_settings_parse(
 	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
-/* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets that stand in
+/* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets in
  * an ordinary file are later referred to there. A file with secrets that others can read is a warning. */
 int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems *p,
 	struct rk_err *err) RK_MUST_USE;
-/* Take RK3K_<KEY> of every known key. A variable that is only nearly one goes to p. */
+/* Take RK3K_<KEY> of every known key. A variable that is nearly one is added to p. */
 void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
 /* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
 int rk_settings_assign(
@@ -206,8 +206,8 @@ bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
 
 /* The credentials for an address: the pair HELM_REPO_USER and HELM_REPO_PASS for a private host,
- * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: none are
- * meant for it; else a source or a helper program does not work. */
+ * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: there
+ * are none for it; else a source or a helper program does not work. */
 int rk_settings_login(const struct rk_settings *s, const char *address, struct rk_login *out,
 	struct rk_err *err) RK_MUST_USE;
 /* Whether there are any. A source that does not work counts as yes, so that the tool that needs it
@@ -216,8 +216,8 @@ bool rk_settings_has_login(const struct rk_settings *s, const char *address);
 
 /* --- chart repositories --- */
 
-/* Credentials and CA for an address, when they are meant for its host. ca keeps the bundle, s and
- * ca must outlive *a. Errors: what is meant for it cannot be read. */
+/* Credentials and CA for an address, when its host may have them. ca keeps the bundle, s and
+ * ca must outlive *a. Errors: they cannot be read. */
 int rk_settings_repo_access(const struct rk_settings *s, const char *address, const char *resolve,
 	struct rk_repo_access *a, struct rk_buf *ca, struct rk_err *err) RK_MUST_USE;
 /* Advise what to do about an error of these functions for that address: sets err's hint, unless

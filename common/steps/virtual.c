@@ -43,59 +43,62 @@ int step_bootstrap(struct rk_step_build *b)
 	if (!data)
 		return -1;
 	step_put_data(b, data, "bootstrapPassword", &pw);
-	/* an existing one stays: Rancher reads it at its first start only */
+	/* an existing one is kept: Rancher reads it at its first start only */
 	step_create_only(b, data->parent);
 	return 0;
 }
 
 /* --- where charts come from --- */
 
-static const enum rk_key CHARTS[] = {RK_KEY_CERTMANAGER_REPO, RK_KEY_RANCHER_REPO};
+/* A chart of the virtual cluster: where it comes from, and what its host gets. */
+struct chart {
+	const char *repo;
+	bool oci, login, ca;
+};
 
-static bool has_chart_ca(const struct rk_settings *s, enum rk_key repo)
+static struct chart chart_of(const struct rk_settings *s, enum rk_key repo)
 {
-	return rk_settings_repo_private(s, repo) && is(s, RK_KEY_PRIVATE_CA_PATH);
-}
-
-static bool has_chart_login(const struct rk_settings *s, enum rk_key repo, bool oci)
-{
-	return rk_repo_is_oci(str(s, repo)) == oci && rk_settings_has_login(s, str(s, repo));
-}
-
-static bool any_ca(const struct rk_settings *s)
-{
-	return has_chart_ca(s, CHARTS[0]) || has_chart_ca(s, CHARTS[1]);
-}
-
-static bool any_login(const struct rk_settings *s, bool oci)
-{
-	return has_chart_login(s, CHARTS[0], oci) || has_chart_login(s, CHARTS[1], oci);
+	return (struct chart){str(s, repo), rk_repo_is_oci(str(s, repo)),
+		rk_settings_has_login(s, str(s, repo)),
+		rk_settings_repo_private(s, repo) && is(s, RK_KEY_PRIVATE_CA_PATH)};
 }
 
 bool step_has_chart_auth(const struct rk_settings *s)
 {
-	return any_ca(s) || any_login(s, false) || any_login(s, true);
+	struct chart a = chart_of(s, RK_KEY_CERTMANAGER_REPO), b = chart_of(s, RK_KEY_RANCHER_REPO);
+
+	return a.login || a.ca || b.login || b.ca;
 }
 
-/* One Secret holds one pair: charts on two hosts can share it only when the pair is the same. */
-static int put_repo_auth(struct rk_step_build *b)
+/* A Secret for charts over https, one for those over OCI with an entry for each host, and the CA. The
+ * first holds one pair: two hosts can share it only when the pair is the same. */
+int step_chart_auth(struct rk_step_build *b)
 {
-	struct rk_login l = {0};
-	struct rk_val *data;
+	const struct chart charts[] = {
+		chart_of(b->s, RK_KEY_CERTMANAGER_REPO), chart_of(b->s, RK_KEY_RANCHER_REPO)};
+	rk_auto_buf json = RK_BUF_INIT_SECRET, pem = RK_BUF_INIT;
+	struct rk_val *data, *config = rk_map(b->d);
+	struct rk_login http = {0};
 
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
-		struct rk_login last = l;
+	for (size_t i = 0; i < RK_COUNT(charts); i++) {
+		const char *repo = charts[i].repo;
+		rk_auto_free char *host = rk_repo_host(repo);
+		struct rk_login l;
 
-		if (!has_chart_login(b->s, CHARTS[i], false))
+		if (!charts[i].login)
 			continue;
-		if (rk_settings_login(b->s, str(b->s, CHARTS[i]), &l, b->err) < 0)
+		if (rk_settings_login(b->s, repo, &l, b->err) < 0)
 			return -1;
+		if (charts[i].oci) {
+			rk_docker_config(b->d, config, host, &l);
+			continue;
+		}
 		if (!l.user)
 			return rk_err_set(b->err, RK_FAIL,
 				"%s: %s holds a token, and charts over https require a password",
-				str(b->s, CHARTS[i]), l.from);
-		if (last.user &&
-			(!rk_streq(last.user, l.user) || !rk_streq(last.password, l.password))) {
+				repo, l.from);
+		if (http.user &&
+			(!rk_streq(http.user, l.user) || !rk_streq(http.password, l.password))) {
 			rk_err_set(b->err, RK_CONFLICT,
 				"CERTMANAGER_REPO and RANCHER_REPO have different credentials");
 			return rk_err_hint(b->err,
@@ -103,72 +106,45 @@ static int put_repo_auth(struct rk_step_build *b)
 				"one of them",
 				RK_REPO_AUTH);
 		}
+		http = l;
 	}
-	data = step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth");
-	if (!data)
-		return -1;
-	rk_set(b->d, data, "username", rk_val_base64(b->d, l.user, strlen(l.user)));
-	rk_set(b->d, data, "password", rk_val_base64(b->d, l.password, strlen(l.password)));
-	return 0;
-}
-
-/* One entry for each private host a chart comes from. */
-static int put_oci_auth(struct rk_step_build *b)
-{
-	rk_auto_buf json = RK_BUF_INIT_SECRET;
-	struct rk_val *data, *config = rk_map(b->d);
-
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
-		rk_auto_free char *host = rk_repo_host(str(b->s, CHARTS[i]));
-		struct rk_login l;
-
-		if (!has_chart_login(b->s, CHARTS[i], true))
-			continue;
-		if (rk_settings_login(b->s, str(b->s, CHARTS[i]), &l, b->err) < 0)
+	if (http.user) {
+		data = step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth");
+		if (!data)
 			return -1;
-		rk_docker_config(b->d, config, host, &l);
+		rk_set(b->d, data, "username", rk_val_base64(b->d, http.user, strlen(http.user)));
+		rk_set(b->d, data, "password",
+			rk_val_base64(b->d, http.password, strlen(http.password)));
 	}
-	rk_json_write(config, RK_JSON_COMPACT, &json);
-	data = step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson");
-	if (!data)
-		return -1;
-	step_put_data(b, data, ".dockerconfigjson", &json);
-	return 0;
-}
-
-int step_chart_auth(struct rk_step_build *b)
-{
-	rk_auto_buf pem = RK_BUF_INIT;
-
-	if (any_login(b->s, false) && put_repo_auth(b) < 0)
-		return -1;
-	if (any_login(b->s, true) && put_oci_auth(b) < 0)
-		return -1;
-	if (!any_ca(b->s))
+	if (config->count) {
+		data = step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson");
+		if (!data)
+			return -1;
+		rk_json_write(config, RK_JSON_COMPACT, &json);
+		step_put_data(b, data, ".dockerconfigjson", &json);
+	}
+	if (!charts[0].ca && !charts[1].ca)
 		return 0;
 	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &pem, b->err) < 0)
 		return -1;
 	return step_fill(b, "chart-ca", "bundle", pem.s, NULL) ? 0 : -1;
 }
 
-static const char *chart_name(const struct rk_settings *s, enum rk_key repo, const char *name)
+/* Sets in a HelmChart where the chart comes from. Returns its map of values; NULL when chart is. */
+static struct rk_val *chart_values(struct rk_step_build *b, enum rk_key repo, struct rk_val *chart)
 {
-	return rk_repo_is_oci(str(s, repo)) ? str(s, repo) : name;
-}
+	struct chart c = chart_of(b->s, repo);
+	struct rk_val *spec;
 
-/* Sets where a HelmChart comes from, with credentials and CA. Returns its map of values. */
-static struct rk_val *chart_source(struct rk_step_build *b, enum rk_key repo, struct rk_val *chart)
-{
-	struct rk_val *spec = rk_map_at(b->d, chart, "spec", NULL);
-	bool oci = rk_repo_is_oci(str(b->s, repo));
-
-	if (!oci)
-		rk_set_str(b->d, spec, "repo", str(b->s, repo));
-	if (rk_settings_has_login(b->s, str(b->s, repo)))
+	if (!chart)
+		return NULL;
+	spec = rk_map_at(b->d, chart, "spec", NULL);
+	rk_set_str(b->d, spec, c.oci ? "chart" : "repo", c.repo);
+	if (c.login)
 		rk_set_str(b->d,
-			rk_map_at(b->d, spec, oci ? "dockerRegistrySecret" : "authSecret", NULL),
-			"name", oci ? RK_OCI_AUTH : RK_REPO_AUTH);
-	if (has_chart_ca(b->s, repo))
+			rk_map_at(b->d, spec, c.oci ? "dockerRegistrySecret" : "authSecret", NULL),
+			"name", c.oci ? RK_OCI_AUTH : RK_REPO_AUTH);
+	if (c.ca)
 		rk_set_str(
 			b->d, rk_map_at(b->d, spec, "repoCAConfigMap", NULL), "name", RK_REPO_CA);
 	return rk_map_at(b->d, spec, "set", NULL);
@@ -179,13 +155,11 @@ int step_cert_manager(struct rk_step_build *b)
 	static const char *const replicas[] = {
 		"replicaCount", "webhook.replicaCount", "cainjector.replicaCount"};
 	const char *version = str(b->s, RK_KEY_CERTMANAGER_VERSION);
-	struct rk_val *set,
-		*chart = step_fill(b, "cert-manager", "version", version, "chart",
-			chart_name(b->s, RK_KEY_CERTMANAGER_REPO, "cert-manager"), NULL);
+	struct rk_val *set = chart_values(
+		b, RK_KEY_CERTMANAGER_REPO, step_fill(b, "cert-manager", "version", version, NULL));
 
-	if (!chart)
+	if (!set)
 		return -1;
-	set = chart_source(b, RK_KEY_CERTMANAGER_REPO, chart);
 	rk_set_str(b->d, set, rk_version_at_least(version, 1, 15) ? "crds.enabled" : "installCRDs",
 		"true");
 	for (size_t i = 0; i < RK_COUNT(replicas) && ha(b->s); i++)
@@ -350,15 +324,13 @@ int step_rancher(struct rk_step_build *b)
 {
 	const struct rk_settings *s = b->s;
 	const char *registry = str(s, RK_KEY_PRIVATE_REGISTRY);
-	struct rk_val *set,
-		*chart = step_fill(b, "rancher", "version", str(s, RK_KEY_RANCHER_VERSION), "chart",
-			chart_name(s, RK_KEY_RANCHER_REPO, "rancher"), "hostname",
-			rk_settings_primary(s), "tlsSource", str(s, RK_KEY_TLS_SOURCE), "#replicas",
-			rk_settings_servers(s), NULL);
+	struct rk_val *chart = step_fill(b, "rancher", "version", str(s, RK_KEY_RANCHER_VERSION),
+		"hostname", rk_settings_primary(s), "tlsSource", str(s, RK_KEY_TLS_SOURCE),
+		"#replicas", rk_settings_servers(s), NULL);
+	struct rk_val *set = chart_values(b, RK_KEY_RANCHER_REPO, chart);
 
-	if (!chart)
+	if (!set)
 		return -1;
-	set = chart_source(b, RK_KEY_RANCHER_REPO, chart);
 	if (*registry)
 		rk_set_str(b->d, set, "systemDefaultRegistry",
 			rk_doc_printf(b->d, "%s/docker.io", registry));

@@ -1,42 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-/* flight - rows of the report, and what every check asks of settings and host. */
+/* flight - rows of the report, and what checks read of settings and host cluster. */
 #include "tool.h"
 
 #include <stdarg.h>
 
 const char *const pf_results[] = {"ok", "warning", "failed", "skipped"};
 
-void pf_row(struct flight *f, enum result r, const char *check, const char *fmt, ...)
+void pf_row(struct flight *f, enum result r, const char *fmt, ...)
 {
-	struct rk_val *pf_row = rk_map(f->d);
+	struct rk_val *row = rk_map(f->d);
 	char text[2048];
 	va_list ap;
 
 	if (f->progress)
-		rk_progress_set(f->progress, "Preflight  %s", check);
-	for (size_t i = 0; r == OK && i < f->unknown.n; i++)
-		if (rk_streq(f->unknown.v[i], check))
-			return;
+		rk_progress_set(f->progress, "Preflight  %s", f->check);
+	if (r == OK && rk_strv_has(&f->unknown, f->check))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	rk_set_str(f->d, pf_row, "check", check);
-	rk_set_str(f->d, pf_row, "result", pf_results[r]);
-	rk_set_str(f->d, pf_row, "detail", text);
-	rk_append(f->rows, pf_row);
+	rk_set_str(f->d, row, "check", f->check);
+	rk_set_str(f->d, row, "result", pf_results[r]);
+	rk_set_str(f->d, row, "detail", text);
+	rk_append(f->rows, row);
 	f->stops += r == STOP;
 	f->warnings += r == WARN;
 }
 
-void pf_row_err(struct flight *f, enum result r, const char *check, const struct rk_err *err)
+void pf_row_err(struct flight *f, const char *prefix, const struct rk_err *err)
 {
-	pf_row(f, r, check, "%s%s%s", err->msg, *err->hint ? "; " : "", err->hint);
+	pf_row(f, STOP, "%s%s%s%s", prefix, err->msg, *err->hint ? "; " : "", err->hint);
 }
 
-void pf_unknown(struct flight *f, const char *check, const struct rk_err *err)
+void pf_unknown(struct flight *f, const struct rk_err *err)
 {
-	pf_row(f, WARN, check, "could not be determined: %s", err->msg);
-	rk_strv_add(&f->unknown, check);
+	pf_row(f, WARN, "could not be determined: %s", err->msg);
+	rk_strv_add(&f->unknown, f->check);
+}
+
+bool pf_clean(const struct flight *f)
+{
+	return f->stops + f->warnings == f->before;
 }
 
 enum result pf_consent(struct flight *f, bool flag, const char *question)
@@ -53,95 +57,68 @@ const char *pf_str(const struct flight *f, enum rk_key k)
 	return v ? v : "";
 }
 
-bool pf_is(const struct flight *f, enum rk_key k)
-{
-	return rk_setting_is(f->s, k);
-}
-
 void pf_join(struct rk_buf *out, const char *text)
 {
 	rk_buf_addf(out, "%s%s", out->len ? ", " : "", text);
 }
 
-static bool same(const char *a, const char *b)
+/* A list by labels, or an object by name; a kind that does not exist has no object. */
+static int ask(struct flight *f, bool list, const struct rk_res *r, const char *ns, const char *key,
+	struct rk_val **out, struct rk_err *err)
 {
-	return a == b || (a && b && !strcmp(a, b));
-}
+	const struct rk_list_opts labels = {.labels = key};
+	const char *request = rk_doc_printf(f->d, "%s %s %s %s %s", list ? "list" : "get",
+		r->api_version, r->kind, ns ? ns : "", key ? key : "");
+	int rc;
 
-static const struct asked *asked(const struct flight *f, const struct rk_res *r, const char *ns,
-	const char *key, bool is_list)
-{
-	for (size_t i = 0; i < f->nasked; i++) {
-		const struct asked *a = &f->asked[i];
-
-		if (a->r == r && a->is_list == is_list && same(a->ns, ns) && same(a->key, key))
-			return a;
-	}
-	return NULL;
-}
-
-static char *kept(struct flight *f, const char *s)
-{
-	return s ? rk_doc_strndup(f->d, s, strlen(s)) : NULL;
-}
-
-static void keep(struct flight *f, const struct rk_res *r, const char *ns, const char *key,
-	bool is_list, struct rk_val *v)
-{
-	if (f->nasked < RK_COUNT(f->asked))
-		f->asked[f->nasked++] = (struct asked){r, kept(f, ns), kept(f, key), is_list, v};
-}
-
-static int list_once(struct flight *f, const struct rk_res *r, const char *ns, const char *labels,
-	const struct rk_val **out, struct rk_err *err)
-{
-	struct rk_list_opts o = {.labels = labels};
-	const struct asked *a = asked(f, r, ns, labels, true);
-	struct rk_val *v = a ? a->v : NULL;
-
-	if (!a && rk_kube_list_all(f->k, r, ns, &o, f->d, &v, 20000, err) < 0)
+	*out = NULL;
+	for (size_t i = 0; i < f->nanswers; i++)
+		if (rk_streq(f->answers[i].request, request)) {
+			*out = f->answers[i].answer;
+			return 0;
+		}
+	rc = list ? rk_kube_list_all(f->k, r, ns, &labels, f->d, out, 20000, err)
+		  : rk_kube_find(f->k, r, ns, key, f->d, out, err);
+	if (rc < 0 && (list || err->code != RK_NOTFOUND))
 		return -1;
-	if (!a)
-		keep(f, r, ns, labels, true, v);
-	*out = v;
+	if (f->nanswers < RK_COUNT(f->answers)) {
+		f->answers[f->nanswers].request = request;
+		f->answers[f->nanswers++].answer = *out;
+	}
 	return 0;
 }
 
-const struct rk_val *pf_list(struct flight *f, const char *check, const struct rk_res *r,
-	const char *ns, const char *labels)
+const struct rk_val *pf_list(
+	struct flight *f, const struct rk_res *r, const char *ns, const char *labels)
 {
 	struct rk_err err = RK_ERR_INIT;
-	const struct rk_val *out;
+	struct rk_val *out;
 
-	if (list_once(f, r, ns, labels, &out, &err) == 0)
+	if (ask(f, true, r, ns, labels, &out, &err) == 0)
 		return out;
-	pf_unknown(f, check, &err);
+	pf_unknown(f, &err);
 	return NULL;
 }
 
-const struct rk_val *pf_list_seen(struct flight *f, const char *check, const struct rk_res *r)
+const struct rk_val *pf_list_allowed(struct flight *f, const struct rk_res *r)
 {
 	struct rk_err err = RK_ERR_INIT;
-	const struct rk_val *out = NULL;
+	struct rk_val *out;
 
-	if (list_once(f, r, NULL, NULL, &out, &err) < 0 && err.http != 403)
-		pf_unknown(f, check, &err);
-	return out;
+	if (ask(f, true, r, NULL, NULL, &out, &err) == 0)
+		return out;
+	if (err.http != 403)
+		pf_unknown(f, &err);
+	return NULL;
 }
 
-/* Absent: NULL and true. Unknown: a row and false. */
-bool pf_find(struct flight *f, const char *check, const struct rk_res *r, const char *ns,
-	const char *name, struct rk_val **out)
+bool pf_find(struct flight *f, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_val **out)
 {
-	const struct asked *a = asked(f, r, ns, name, false);
 	struct rk_err err = RK_ERR_INIT;
 
-	*out = a ? a->v : NULL;
-	if (!a && rk_kube_find(f->k, r, ns, name, f->d, out, &err) < 0 && err.code != RK_NOTFOUND) {
-		pf_unknown(f, check, &err);
-		return false; /* RK_NOTFOUND: the kind itself does not exist */
-	}
-	if (!a)
-		keep(f, r, ns, name, false, *out);
-	return true;
+	if (ask(f, false, r, ns, name, out, &err) == 0)
+		return true;
+	pf_unknown(f, &err);
+	return false;
 }

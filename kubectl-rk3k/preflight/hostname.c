@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hostname - the host names under which the existing Rancher is served, against those of the settings:
- * a configuration that differs only in them was rather meant for a second Rancher. */
+ * a configuration that differs only in them was probably meant for a second Rancher. */
 #include "tool.h"
 
 #include "expose/expose.h"
 #include "steps/steps.h"
 
-/* Whether the Ingress leads to this cluster's Rancher: it is ours, or leads to the Service of that
+/* Whether the Ingress routes to this cluster's Rancher: it is ours, or its backend is a Service of that
  * purpose, whose names the rancher-k3k scripts have changed over time. */
 static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
 {
@@ -25,19 +25,8 @@ static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
 	return rk_streq(to, pf_str(f, RK_KEY_SERVICE_NAME));
 }
 
-/* The names of the host's Ingress. False: could not be determined, which has a row. */
-static bool names_on_host(struct flight *f, struct rk_strv *out)
-{
-	const struct rk_val *all = pf_list(f, "hostname", &RK_INGRESS, NULL, NULL);
-
-	rk_each (ing, all)
-		if (serves_rancher(f, ing))
-			rk_ingress_hosts(ing, out);
-	return all != NULL;
-}
-
-/* The name that Rancher's chart was given, of a virtual cluster that is not exposed yet or no more. */
-static int name_inside(struct flight *f, struct rk_strv *out, struct rk_err *err)
+/* The name that Rancher's chart has, of a virtual cluster that is not exposed. */
+static int name_of_chart(struct flight *f, struct rk_strv *out, struct rk_err *err)
 {
 	rk_auto_vcluster v = {0};
 	struct rk_val *chart = NULL, *values = NULL;
@@ -56,46 +45,44 @@ static int name_inside(struct flight *f, struct rk_strv *out, struct rk_err *err
 	return rc;
 }
 
-static void compare(struct flight *f, const struct rk_strv *have, const struct rk_strv *want)
+void pf_check_hostname(struct flight *f)
 {
+	const struct rk_val *all = pf_list(f, &RK_INGRESS, NULL, NULL);
 	rk_auto_buf served = RK_BUF_INIT, wanted = RK_BUF_INIT;
+	struct rk_strv have = {0}, want = {0};
+	struct rk_err err = RK_ERR_INIT;
 	bool renamed = false;
 
-	for (size_t i = 0; i < have->n; i++) {
-		pf_join(&served, have->v[i]);
-		renamed |= !rk_strv_has(want, have->v[i]);
+	rk_each (ing, all)
+		if (serves_rancher(f, ing))
+			rk_ingress_hosts(ing, &have);
+	if (all && !have.n && f->cluster && name_of_chart(f, &have, &err) < 0 &&
+		err.code != RK_NOTFOUND)
+		pf_row(f, WARN, "could not be determined: %s", err.msg);
+	rk_settings_hosts(f->s, &want);
+	for (size_t i = 0; i < want.n; i++)
+		pf_join(&wanted, want.v[i]);
+	for (size_t i = 0; i < have.n; i++) {
+		bool same = false;
+
+		for (size_t j = 0; j < want.n; j++)
+			same |= !strcasecmp(have.v[i], want.v[j]);
+		renamed |= !same;
+		pf_join(&served, have.v[i]);
 	}
-	for (size_t i = 0; i < want->n; i++)
-		pf_join(&wanted, want->v[i]);
-	if (!renamed)
-		pf_row(f, OK, "hostname", "Rancher is served as %s", served.s);
-	else if (f->o->rename_host)
-		pf_row(f, WARN, "hostname",
+	if (have.n && !renamed)
+		pf_row(f, OK, "Rancher is served as %s", served.s);
+	else if (have.n && f->o->rename_host)
+		pf_row(f, WARN,
 			"Rancher is renamed from %s to %s; its setting server-url and the agents "
-			"of "
-			"downstream clusters keep the old name until you change them",
+			"of downstream clusters keep the old name until you change them",
 			served.s, wanted.s);
-	else
-		pf_row(f, STOP, "hostname",
-			"the Rancher in %s/%s is served as %s, and the configuration says %s: for "
-			"a "
+	else if (have.n)
+		pf_row(f, STOP,
+			"the Rancher in %s/%s is served as %s, and the configuration has %s: for a "
 			"second Rancher set another NAMESPACE and CLUSTER; to rename this one use "
 			"--rename-host",
 			rk_settings_ns(f->s), rk_settings_cluster(f->s), served.s, wanted.s);
-}
-
-void pf_check_hostname(struct flight *f)
-{
-	struct rk_err err = RK_ERR_INIT;
-	struct rk_strv have = {0}, want = {0};
-	bool known = names_on_host(f, &have);
-
-	rk_settings_hosts(f->s, &want);
-	if (known && !have.n && f->cluster && name_inside(f, &have, &err) < 0 &&
-		err.code != RK_NOTFOUND)
-		pf_row(f, WARN, "hostname", "could not be determined: %s", err.msg);
-	if (have.n)
-		compare(f, &have, &want);
 	rk_strv_release(&have);
 	rk_strv_release(&want);
 }

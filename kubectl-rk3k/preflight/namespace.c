@@ -6,8 +6,6 @@
 #define POLICY_LABEL "policy.k3k.io/policy-name"
 #define ENFORCE	     "pod-security.kubernetes.io/enforce"
 
-static const char CHECK[] = "namespace";
-
 /* A kind that rk3k has no table entry for; NULL: the host does not have it, or a row says why. */
 static const struct rk_res *kind_of(struct flight *f, const char *api, const char *kind)
 {
@@ -17,31 +15,30 @@ static const struct rk_res *kind_of(struct flight *f, const char *api, const cha
 	if (rk_kube_res(f->k, api, kind, &r, &err) == 0)
 		return r;
 	if (err.code != RK_NOTFOUND)
-		pf_unknown(f, CHECK, &err);
+		pf_unknown(f, &err);
 	return NULL;
 }
 
 /* Servers of the mode virtual are privileged. */
-static void check_level(struct flight *f, const char *whose, const char *level)
+static void check_level(struct flight *f, const char *what, const char *name, const char *level)
 {
 	if (level && !rk_streq(level, "privileged"))
-		pf_row(f, STOP, CHECK,
-			"%s enforces the Pod Security level %s, and the servers are privileged: "
+		pf_row(f, STOP,
+			"%s %s enforces the Pod Security level %s, and the servers are privileged: "
 			"they would never be created",
-			whose, level);
+			what, name, level);
 }
 
 static void check_policy(struct flight *f, const char *name)
 {
 	const struct rk_res *r = kind_of(f, "k3k.io/v1beta1", "VirtualClusterPolicy");
-	rk_auto_free char *whose = rk_asprintf("policy %s", name);
-	struct rk_val *policy = NULL;
 	const char *mode;
+	struct rk_val *policy = NULL;
 
-	if (!r || !pf_find(f, CHECK, r, NULL, name, &policy))
+	if (!r || !pf_find(f, r, NULL, name, &policy))
 		return;
 	if (!policy) {
-		pf_row(f, STOP, CHECK,
+		pf_row(f, STOP,
 			"namespace %s is bound to VirtualClusterPolicy %s, which does not exist: "
 			"create it, or remove the label " POLICY_LABEL,
 			rk_settings_ns(f->s), name);
@@ -49,16 +46,15 @@ static void check_policy(struct flight *f, const char *name)
 	}
 	mode = rk_get_str(policy, "spec", "allowedMode", NULL);
 	if (!rk_streq(mode, "virtual"))
-		pf_row(f, STOP, CHECK,
+		pf_row(f, STOP,
 			"VirtualClusterPolicy %s of namespace %s allows the mode %s only, and this "
 			"cluster has the mode virtual",
 			name, rk_settings_ns(f->s), mode ? mode : "shared");
-	check_level(f, whose, rk_get_str(policy, "spec", "podSecurityAdmissionLevel", NULL));
+	check_level(
+		f, "policy", name, rk_get_str(policy, "spec", "podSecurityAdmissionLevel", NULL));
 }
 
-/* --- quantities --- */
-
-/* "50Gi", "2k", "500m", "1e3" as a number; false for what is none. */
+/* "50Gi", "2k", "500m", "1e3" as a number; false for what is not one. */
 static bool quantity(const char *s, double *out)
 {
 	static const struct {
@@ -89,51 +85,32 @@ static double number(const struct rk_val *map, const char *key, double otherwise
 	return quantity(rk_str_loose(rk_get(map, key, NULL)), &n) ? n : otherwise;
 }
 
-/* --- quotas --- */
-
 /* What the servers, their Services and Secrets take of a resource; 0: nothing we know of. */
 static double needed(const struct flight *f, const char *resource)
 {
 	double servers = (double)rk_settings_servers(f->s), size = 0;
 	bool dynamic = rk_streq(pf_str(f, RK_KEY_STORAGE_TYPE), "dynamic");
+	const char *name = resource + (rk_prefix(resource, "count/") ? strlen("count/") : 0);
 	rk_auto_free char *by_class = rk_asprintf(
 		"%s.storageclass.storage.k8s.io/requests.storage", pf_str(f, RK_KEY_STORAGE_CLASS));
 
 	quantity(pf_str(f, RK_KEY_PVC_SIZE), &size);
-	if (rk_streq(resource, "pods") || rk_streq(resource, "count/pods"))
+	if (rk_streq(name, "pods"))
 		return servers;
 	if (rk_streq(resource, "requests.storage") || rk_streq(resource, by_class))
 		return dynamic ? servers * size : 0;
-	if (rk_streq(resource, "persistentvolumeclaims") ||
-		rk_streq(resource, "count/persistentvolumeclaims"))
+	if (rk_streq(name, "persistentvolumeclaims"))
 		return dynamic ? servers : 0;
-	if (rk_streq(resource, "services") || rk_streq(resource, "count/services"))
+	if (rk_streq(name, "services"))
 		return 3; /* k3k's two, and that behind the Ingress */
-	if (rk_streq(resource, "services.nodeports"))
-		return pf_is(f, RK_KEY_K3K_API_HOSTNAME) ? 0 : servers > 1 ? 2 : 1;
-	if (rk_streq(resource, "secrets") || rk_streq(resource, "count/secrets"))
+	if (rk_streq(name, "services.nodeports"))
+		return *pf_str(f, RK_KEY_K3K_API_HOSTNAME) ? 0 : servers > 1 ? 2 : 1;
+	if (rk_streq(name, "secrets"))
 		return 6;
-	if (rk_streq(resource, "count/statefulsets.apps"))
-		return 1;
-	return 0;
+	return rk_streq(name, "statefulsets.apps") ? 1 : 0;
 }
 
-/* Whether a LimitRange gives containers a default of it. */
-static bool has_default(const struct rk_val *ranges, const char *field, const char *resource)
-{
-	rk_each (range, ranges)
-		rk_each (l, rk_get(range, "spec", "limits", NULL))
-			if (rk_streq(rk_get_str(l, "type", NULL), "Container") &&
-				(rk_get(l, field, resource, NULL) ||
-					rk_get(l, "max", resource, NULL) ||
-					(rk_streq(field, "defaultRequest") &&
-						(rk_get(l, "min", resource, NULL) ||
-							rk_get(l, "default", resource, NULL)))))
-				return true;
-	return false;
-}
-
-/* A quota of cpu or memory refuses pods that set none. */
+/* A quota of cpu or memory refuses pods that set none, unless a LimitRange has a default for containers. */
 static bool lacks_default(const char *resource, const struct rk_val *ranges)
 {
 	const char *name = resource;
@@ -143,7 +120,17 @@ static bool lacks_default(const char *resource, const struct rk_val *ranges)
 		name = strchr(resource, '.') + 1;
 	if (!rk_streq(name, "cpu") && !rk_streq(name, "memory"))
 		return false;
-	return !has_default(ranges, limit ? "default" : "defaultRequest", name);
+	rk_each (range, ranges)
+		rk_each (l, rk_get(range, "spec", "limits", NULL)) {
+			bool set = rk_get(l, "default", name, NULL) || rk_get(l, "max", name, NULL);
+
+			if (!limit)
+				set = set || rk_get(l, "defaultRequest", name, NULL) ||
+				      rk_get(l, "min", name, NULL);
+			if (set && rk_streq(rk_get_str(l, "type", NULL), "Container"))
+				return false;
+		}
+	return true;
 }
 
 static void check_quota(struct flight *f, const struct rk_val *quota, const struct rk_val *ranges)
@@ -157,7 +144,7 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 		if (!quantity(rk_str_loose(hard), &most))
 			continue;
 		if (need > most - taken)
-			pf_row(f, STOP, CHECK,
+			pf_row(f, STOP,
 				"ResourceQuota %s allows %s of %s and %s is in use: the virtual "
 				"cluster needs %s",
 				name, rk_str_loose(hard), hard->key,
@@ -168,14 +155,12 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 						  pf_str(f, RK_KEY_PVC_SIZE))
 					: rk_doc_printf(f->d, "%.0f", need));
 		else if (lacks_default(hard->key, ranges))
-			pf_row(f, STOP, CHECK,
+			pf_row(f, STOP,
 				"ResourceQuota %s limits %s, and the servers set none: they would "
 				"never be created; add a LimitRange with defaults for containers",
 				name, hard->key);
 	}
 }
-
-/* --- limits --- */
 
 static void check_range(struct flight *f, const struct rk_val *range)
 {
@@ -185,51 +170,44 @@ static void check_range(struct flight *f, const struct rk_val *range)
 
 	quantity(pf_str(f, RK_KEY_PVC_SIZE), &size);
 	rk_each (l, rk_get(range, "spec", "limits", NULL)) {
-		const char *type = rk_get_str(l, "type", NULL);
+		bool claim = rk_streq(rk_get_str(l, "type", NULL), "PersistentVolumeClaim");
 		const struct rk_val *max = rk_get(l, "max", NULL);
+		double memory =
+			number(rk_get(l, "default", NULL), "memory", number(max, "memory", 4e9));
 
-		if (rk_streq(type, "PersistentVolumeClaim")) {
-			if (dynamic &&
-				(size > number(max, "storage", size) ||
-					size < number(rk_get(l, "min", NULL), "storage", size)))
-				pf_row(f, STOP, CHECK,
-					"LimitRange %s does not allow volumes of PVC_SIZE %s", name,
-					pf_str(f, RK_KEY_PVC_SIZE));
-		} else if (number(rk_get(l, "default", NULL), "memory",
-				   number(max, "memory", 4e9)) < 2e9) {
-			pf_row(f, WARN, CHECK,
+		if (claim && dynamic &&
+			(size > number(max, "storage", size) ||
+				size < number(rk_get(l, "min", NULL), "storage", size)))
+			pf_row(f, STOP, "LimitRange %s does not allow volumes of PVC_SIZE %s", name,
+				pf_str(f, RK_KEY_PVC_SIZE));
+		else if (!claim && memory < 2e9)
+			pf_row(f, WARN,
 				"LimitRange %s leaves a server less than 2 GB of memory, which is "
-				"too "
-				"little for k3s and Rancher",
+				"too little for k3s and Rancher",
 				name);
-		}
 	}
 }
-
-/* --- all of it --- */
 
 static const struct rk_val *list_kind(struct flight *f, const char *kind)
 {
 	const struct rk_res *r = kind_of(f, "v1", kind);
 
-	return r ? pf_list(f, CHECK, r, rk_settings_ns(f->s), NULL) : NULL;
+	return r ? pf_list(f, r, rk_settings_ns(f->s), NULL) : NULL;
 }
 
 void pf_check_namespace(struct flight *f)
 {
 	const char *ns = rk_settings_ns(f->s), *policy;
 	const struct rk_val *quotas, *ranges, *labels;
-	rk_auto_free char *whose = rk_asprintf("namespace %s", ns);
 	struct rk_val *obj = NULL;
-	size_t before = f->stops + f->warnings;
 
-	if (!pf_find(f, CHECK, &RK_NAMESPACE, NULL, ns, &obj) || !obj)
-		return; /* a new one has none of all this */
+	if (!pf_find(f, &RK_NAMESPACE, NULL, ns, &obj) || !obj)
+		return; /* a new one has none of these */
 	labels = rk_get(obj, "metadata", "labels", NULL);
 	policy = rk_get_str(labels, POLICY_LABEL, NULL);
 	if (policy)
 		check_policy(f, policy);
-	check_level(f, whose, rk_get_str(labels, ENFORCE, NULL));
+	check_level(f, "namespace", ns, rk_get_str(labels, ENFORCE, NULL));
 	ranges = list_kind(f, "LimitRange");
 	quotas = list_kind(f, "ResourceQuota");
 	rk_each (range, ranges)
@@ -239,6 +217,6 @@ void pf_check_namespace(struct flight *f)
 		if (!rk_get(quota, "spec", "scopes", NULL) &&
 			!rk_get(quota, "spec", "scopeSelector", NULL))
 			check_quota(f, quota, ranges);
-	if (f->stops + f->warnings == before)
-		pf_row(f, OK, CHECK, "%s takes the servers", ns);
+	if (pf_clean(f))
+		pf_row(f, OK, "%s accepts the servers", ns);
 }

@@ -99,7 +99,7 @@ cluster() { # NAMESPACE STORAGE
 
 @test "preflight: a namespace bound to a policy that refuses the cluster" {
 	run -0 checked namespace --only namespace
-	assert_output "ok $NS takes the servers"
+	assert_output "ok $NS accepts the servers"
 	run -0 checked namespace --only namespace --set NAMESPACE=new
 	assert_output ""
 	kubectl label namespace "$NS" "policy.k3k.io/policy-name=p-$NS" >/dev/null
@@ -117,7 +117,7 @@ cluster() { # NAMESPACE STORAGE
 		{apiVersion: k3k.io/v1beta1, kind: VirtualClusterPolicy, metadata: {name: p-$NS}, spec: {allowedMode: virtual}}
 	END
 	run -0 checked namespace --only namespace
-	assert_output "ok $NS takes the servers"
+	assert_output "ok $NS accepts the servers"
 }
 
 @test "preflight: Pod Security, quotas and limits of the namespace" {
@@ -138,7 +138,7 @@ cluster() { # NAMESPACE STORAGE
 		  {type: Container, default: {memory: 4Gi}}, {type: PersistentVolumeClaim, max: {storage: 100Gi}}]}}
 	END
 	run -0 checked namespace --only namespace
-	assert_output "ok $NS takes the servers"
+	assert_output "ok $NS accepts the servers"
 	kubectl -n "$NS" delete limitrange range >/dev/null
 	kubectl -n "$NS" apply -f - >/dev/null <<-'END'
 		{apiVersion: v1, kind: LimitRange, metadata: {name: range}, spec: {limits: [

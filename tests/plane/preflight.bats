@@ -258,7 +258,7 @@ checked() { # CHECK [FLAG...]
 	assert_line --regexp '^ok rancher .*, with credentials$'
 	assert_line "ok cert-manager v1.18.5 from $CHART_OCI_PUBLIC/cert-manager"
 	run -0 checked registry
-	assert_line "ok ${host%%/*} lets us in"
+	assert_line "ok ${host%%/*} is accessible"
 	assert_line --regexp "^warning ${host%%/*} has no .*/rancher/k3s:[^ ]*: the servers start only if "
 	private "PRIVATE_REGISTRY=${host%%/*}" "RANCHER_REPO=$CHART_OCI/rancher" RANCHER_VERSION=v9.9.9
 	run -0 checked charts
@@ -344,7 +344,7 @@ checked() { # CHECK [FLAG...]
 @test "preflight: versions: a k3s that Rancher's chart refuses" {
 	conf RANCHER_VERSION=v2.12.0
 	run -0 checked versions
-	assert_output 'failed Rancher v2.12.0 wants a Kubernetes below 1.34, and K3S_VERSION is v1.34.7-k3s1'
+	assert_output 'failed Rancher v2.12.0 requires a Kubernetes below 1.34, and K3S_VERSION is v1.34.7-k3s1'
 }
 
 # --- what is there already ---
@@ -354,7 +354,7 @@ checked() { # CHECK [FLAG...]
 	bed kubectl create ns "$ns"
 	bed kubectl -n "$ns" create service clusterip rancher-k3k-traefik --tcp=80
 	run -0 checked existing
-	assert_output --regexp '^warning [0-9]+ objects under our names were made by others and will be taken over'
+	assert_output --regexp '^warning [0-9]+ objects under our names were created by others and will be taken over'
 	bed kubectl -n "$ns" label service rancher-k3k-traefik app.kubernetes.io/managed-by=Helm
 	run -0 checked existing
 	assert_output "failed Service $ns/rancher-k3k-traefik belongs to Helm"
@@ -383,10 +383,10 @@ checked() { # CHECK [FLAG...]
 	assert_output --regexp "^ok $ns/rancher exists"
 	conf PVC_SIZE=100Gi CLUSTER_CIDR=10.60.0.0/16 SERVICE_CIDR=10.61.0.0/16 STORAGE_CLASS=local SERVER_COUNT=3 K3S_VERSION=v1.35.0-k3s1
 	run -0 checked cluster
-	assert_line 'failed PVC_SIZE cannot be changed: spec.persistence.storageRequestSize is 50Gi, the configuration says 100Gi'
-	assert_line 'failed CLUSTER_CIDR cannot be changed: spec.clusterCIDR is 10.42.0.0/16, the configuration says 10.60.0.0/16'
-	assert_line 'failed SERVICE_CIDR cannot be changed: spec.serviceCIDR is 10.43.0.0/16, the configuration says 10.61.0.0/16'
-	assert_line 'failed STORAGE_CLASS cannot be changed: spec.persistence.storageClassName is harvester-longhorn, the configuration says local'
+	assert_line 'failed PVC_SIZE cannot be changed: spec.persistence.storageRequestSize is 50Gi, the configuration has 100Gi'
+	assert_line 'failed CLUSTER_CIDR cannot be changed: spec.clusterCIDR is 10.42.0.0/16, the configuration has 10.60.0.0/16'
+	assert_line 'failed SERVICE_CIDR cannot be changed: spec.serviceCIDR is 10.43.0.0/16, the configuration has 10.61.0.0/16'
+	assert_line 'failed STORAGE_CLASS cannot be changed: spec.persistence.storageClassName is harvester-longhorn, the configuration has local'
 	assert_line 'warning servers 1 to 3: the servers restart, and new members join etcd'
 	assert_line 'warning k3s v1.34.7-k3s1 becomes v1.35.0-k3s1: the servers restart one by one'
 	conf K3S_VERSION=v1.33.1-k3s1

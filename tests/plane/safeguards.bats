@@ -37,7 +37,7 @@ served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }
 	run -0 hostname_check HOSTNAMES=b.example.com,a.example.com
 	assert_output --regexp '^ok '
 	run -0 hostname_check HOSTNAME=b.example.com
-	assert_output --regexp "^failed +the Rancher in $NS/rancher is served as a.example.com, and the configuration says b.example.com: for a second Rancher set another NAMESPACE and CLUSTER; to rename this one use --rename-host$"
+	assert_output --regexp "^failed +the Rancher in $NS/rancher is served as a.example.com, and the configuration has b.example.com: for a second Rancher set another NAMESPACE and CLUSTER; to rename this one use --rename-host$"
 	FLAG=--rename-host run -0 hostname_check HOSTNAME=b.example.com
 	assert_output --regexp '^warning +Rancher is renamed from a.example.com to b.example.com'
 	run -0 hostname_check HOSTNAME=b.example.com CLUSTER=second
@@ -46,7 +46,7 @@ served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }
 	assert_output --regexp '^failed '
 	served a.example.com,b.example.com
 	run -0 hostname_check HOSTNAMES=b.example.com,c.example.com
-	assert_output --regexp '^failed .*served as a.example.com, b.example.com, and .* says b.example.com, c.example.com:'
+	assert_output --regexp '^failed .*served as a.example.com, b.example.com, and .* has b.example.com, c.example.com:'
 }
 
 @test "preflight: the host name of the rancher-k3k scripts' Ingress" {
@@ -78,7 +78,7 @@ served() { rk3k ingress apply "$NS/rancher" --host "$1" -q >/dev/null; }
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr -1 rk3k deploy -c deploy.conf --yes -q --skip-preflight $flag
 		assert_output ""
-		[[ $stderr == *"served as a.example.com, and the configuration says b.example.com"*"--rename-host"* ]]
+		[[ $stderr == *"served as a.example.com, and the configuration has b.example.com"*"--rename-host"* ]]
 	done
 	run -0 audit_uris
 	refute_output --regexp '^(create|update|patch|delete)'
