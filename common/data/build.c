@@ -5,21 +5,6 @@
 #include <assert.h>
 #include <stdarg.h>
 
-struct rk_val *rk_map(struct rk_doc *d)
-{
-	return rk_tree_node(d, RK_MAP);
-}
-
-struct rk_val *rk_seq(struct rk_doc *d)
-{
-	return rk_tree_node(d, RK_SEQ);
-}
-
-struct rk_val *rk_null(struct rk_doc *d)
-{
-	return rk_tree_node(d, RK_NULL);
-}
-
 static struct rk_val *scalar(struct rk_doc *d, enum rk_kind kind, const char *s, size_t n)
 {
 	struct rk_val *v = rk_tree_node(d, kind);
@@ -48,9 +33,7 @@ struct rk_val *rk_number(struct rk_doc *d, int64_t n)
 
 struct rk_val *rk_boolean(struct rk_doc *d, bool b)
 {
-	const char *s = b ? "true" : "false";
-
-	return scalar(d, RK_BOOL, s, strlen(s));
+	return scalar(d, RK_BOOL, b ? "true" : "false", b ? 4 : 5);
 }
 
 struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n)
@@ -61,22 +44,13 @@ struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n)
 	return rk_stringn(d, b.s, b.len);
 }
 
-static struct rk_val *copy_one(struct rk_doc *d, const struct rk_val *v)
+struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
 {
-	struct rk_val *c = rk_tree_node(d, v->kind);
+	struct rk_val *c =
+		scalar(d, v->kind, v->s ? rk_doc_strndup(d, v->s, v->len) : NULL, v->len);
 
 	c->quoted = v->quoted;
 	c->line = v->line;
-	c->len = v->len;
-	if (v->s)
-		c->s = rk_doc_strndup(d, v->s, v->len);
-	return c;
-}
-
-struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
-{
-	struct rk_val *c = copy_one(d, v);
-
 	rk_each (it, v) {
 		struct rk_val *child = rk_copy(d, it);
 
@@ -89,11 +63,12 @@ struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
 	return c;
 }
 
-static void unlink_child(struct rk_val *child)
+bool rk_remove(struct rk_val *child)
 {
-	struct rk_val *parent = child->parent;
-	struct rk_val *prev = NULL;
+	struct rk_val *parent = child ? child->parent : NULL, *prev = NULL;
 
+	if (!parent)
+		return false;
 	for (struct rk_val *it = parent->child; it != child; it = it->next)
 		prev = it;
 	if (prev)
@@ -104,37 +79,12 @@ static void unlink_child(struct rk_val *child)
 		parent->last = prev;
 	parent->count--;
 	child->parent = child->next = NULL;
-}
-
-void rk_remove(struct rk_val *child)
-{
-	if (!child->parent)
-		return;
-	unlink_child(child);
 	child->key = NULL;
 	child->klen = 0;
+	return true;
 }
 
-/* Put child in the place of old, so that the order of the members stays. */
-static void replace(struct rk_val *old, struct rk_val *child)
-{
-	struct rk_val *parent = old->parent;
-
-	for (struct rk_val **p = &parent->child; *p; p = &(*p)->next) {
-		if (*p == old) {
-			*p = child;
-			break;
-		}
-	}
-	child->parent = parent;
-	child->next = old->next;
-	if (parent->last == old)
-		parent->last = child;
-	old->parent = old->next = NULL;
-	old->key = NULL;
-	old->klen = 0;
-}
-
+/* A member that is replaced keeps its place in the order. */
 void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child)
 {
 	size_t klen = strlen(key);
@@ -143,10 +93,22 @@ void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val
 	assert(map->kind == RK_MAP && !child->parent);
 	child->key = rk_doc_strndup(d, key, klen);
 	child->klen = (uint32_t)klen;
-	if (old)
-		replace(old, child);
-	else
+	if (!old) {
 		rk_tree_link(map, child);
+		return;
+	}
+	for (struct rk_val **p = &map->child; *p; p = &(*p)->next)
+		if (*p == old) {
+			*p = child;
+			break;
+		}
+	child->parent = map;
+	child->next = old->next;
+	if (map->last == old)
+		map->last = child;
+	old->parent = old->next = NULL;
+	old->key = NULL;
+	old->klen = 0;
 }
 
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s)
@@ -193,18 +155,4 @@ void rk_append(struct rk_val *seq, struct rk_val *child)
 void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s)
 {
 	rk_append(seq, rk_string(d, s));
-}
-
-bool rk_remove_at(struct rk_val *v, ...)
-{
-	struct rk_val *it;
-	va_list ap;
-
-	va_start(ap, v);
-	it = rk_mut(rk_tree_find(v, ap));
-	va_end(ap);
-	if (!it || it == v)
-		return false;
-	rk_remove(it);
-	return true;
 }

@@ -16,6 +16,7 @@
 #include "base/base.h"
 
 enum rk_kind { RK_NULL, RK_BOOL, RK_NUM, RK_STR, RK_SEQ, RK_MAP };
+#define RK_BASE64 (RK_MAP + 1) /* for rk_want_value alone: a string that is decoded */
 
 struct rk_val {
 	uint8_t kind;	 /* enum rk_kind */
@@ -63,29 +64,36 @@ const struct rk_val *rk_at(const struct rk_val *v, size_t i);
 /* Text of a string (numbers and booleans give their text too when loose), or NULL. */
 const char *rk_str(const struct rk_val *v);
 const char *rk_str_loose(const struct rk_val *v);
-/* rk_str(rk_get(v, keys...)). */
-const char *rk_get_str(const struct rk_val *v, ...) RK_SENTINEL;
+#define rk_get_str(v, ...) rk_str(rk_get(v, __VA_ARGS__))
 /* def when missing, null or not a boolean (not a whole number); rk_want_* tells these apart. */
-bool rk_get_bool(const struct rk_val *v, int def, ...) RK_SENTINEL;
-int64_t rk_get_int(const struct rk_val *v, int64_t def, ...) RK_SENTINEL;
+bool rk_bool(const struct rk_val *v, int def);
+int64_t rk_int(const struct rk_val *v, int64_t def);
+#define rk_get_bool(v, def, ...) rk_bool(rk_get(v, __VA_ARGS__), def)
+#define rk_get_int(v, def, ...)	 rk_int(rk_get(v, __VA_ARGS__), def)
 
-/* Checked reads: 0 and *out, or an error that names source, line and path and the type found
- * ("deploy.yaml:12: spec.servers: expected a number, found a string"). _need: missing or null is
- * RK_NOTFOUND; _want: missing or null leaves *out as it was. A step on the way that is not a map is
- * an error too. Source is set by rk_doc_source; a source of one line is named without it. */
-int rk_need_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_str(const struct rk_val *v, const char **out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_int(const struct rk_val *v, int64_t *out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_bool(const struct rk_val *v, bool *out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_seq(
-	const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...) RK_SENTINEL;
-int rk_want_map(
-	const struct rk_val *v, const struct rk_val **out, struct rk_err *err, ...) RK_SENTINEL;
+/* Checked reads of the value at the keys, which end with NULL: 0 and *out, or an error that names source,
+ * line and path and the type found ("deploy.yaml:12: spec.servers: expected a number, found a string").
+ * needed: missing or null is RK_NOTFOUND, else it leaves *out as it was. A step on the way that is not a
+ * map is an error too. Source is set by rk_doc_source; a source of one line is named without it. */
+int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, struct rk_err *err,
+	...) RK_SENTINEL;
+#define rk_want_as(v, kind, needed, type, out, err, ...) \
+	rk_want_value(v, kind, needed, (type *){(out)}, err, __VA_ARGS__)
+#define rk_need_str(v, out, err, ...) \
+	rk_want_as(v, RK_STR, true, const char *, out, err, __VA_ARGS__)
+#define rk_want_str(v, out, err, ...) \
+	rk_want_as(v, RK_STR, false, const char *, out, err, __VA_ARGS__)
+#define rk_want_int(v, out, err, ...)  rk_want_as(v, RK_NUM, false, int64_t, out, err, __VA_ARGS__)
+#define rk_want_bool(v, out, err, ...) rk_want_as(v, RK_BOOL, false, bool, out, err, __VA_ARGS__)
+#define rk_want_seq(v, out, err, ...) \
+	rk_want_as(v, RK_SEQ, false, const struct rk_val *, out, err, __VA_ARGS__)
+#define rk_want_map(v, out, err, ...) \
+	rk_want_as(v, RK_MAP, false, const struct rk_val *, out, err, __VA_ARGS__)
+/* A string of base64, decoded into the buffer. */
+#define rk_need_base64(v, out, err, ...) \
+	rk_want_as(v, RK_BASE64, true, struct rk_buf, out, err, __VA_ARGS__)
 /* Name used in those messages: a file name or "Secret ns/name". Applies to trees parsed after. */
 void rk_doc_source(struct rk_doc *d, const char *name);
-
-/* Base64 string at the path decoded into out; missing is RK_NOTFOUND. */
-int rk_need_base64(const struct rk_val *v, struct rk_buf *out, struct rk_err *err, ...) RK_SENTINEL;
 
 /* RK_FAIL with source, line and path of v in front: "FILE:12: users[0].user.exec: TEXT". Returns -1. */
 int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...) RK_PRINTF(3, 4);
@@ -97,9 +105,10 @@ void rk_val_path(const struct rk_val *v, struct rk_buf *out);
 bool rk_val_equal(const struct rk_val *a, const struct rk_val *b);
 
 /* --- building (doc owns; keys and strings are copied) --- */
-struct rk_val *rk_map(struct rk_doc *d);
-struct rk_val *rk_seq(struct rk_doc *d);
-struct rk_val *rk_null(struct rk_doc *d);
+struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind);
+#define rk_map(d)  rk_tree_node(d, RK_MAP)
+#define rk_seq(d)  rk_tree_node(d, RK_SEQ)
+#define rk_null(d) rk_tree_node(d, RK_NULL)
 struct rk_val *rk_string(struct rk_doc *d, const char *s);
 struct rk_val *rk_stringn(struct rk_doc *d, const char *s, size_t n);
 struct rk_val *rk_number(struct rk_doc *d, int64_t n);
@@ -119,10 +128,10 @@ void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b);
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...) RK_SENTINEL;
 void rk_append(struct rk_val *seq, struct rk_val *child);
 void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s);
-/* Take a member or item out of its parent (it stays in the arena). */
-void rk_remove(struct rk_val *child);
-/* Remove the member at the path if it exists. Returns whether it was. */
-bool rk_remove_at(struct rk_val *v, ...) RK_SENTINEL;
+/* Take a member or item out of its parent (it stays in the arena). Returns whether it was in one; NULL is
+ * fine. _at: the member at the path. */
+bool rk_remove(struct rk_val *child);
+#define rk_remove_at(v, ...) rk_remove(rk_mut(rk_get(v, __VA_ARGS__)))
 /* Drop the const of a node of a doc the caller owns. */
 static inline struct rk_val *rk_mut(const struct rk_val *v)
 {

@@ -22,13 +22,6 @@ struct rk_doc {
 	bool secret;
 };
 
-/* The top of a parsed tree: where the text came from, for messages. */
-struct root {
-	struct rk_val v;
-	const char *source;
-	bool one_line;
-};
-
 struct rk_doc *rk_doc_new(bool secret)
 {
 	struct rk_doc *d = rk_calloc(1, sizeof(*d));
@@ -42,9 +35,7 @@ void rk_doc_free(struct rk_doc *d)
 {
 	struct chunk *next;
 
-	if (!d)
-		return;
-	for (struct chunk *c = d->chunk; c; c = next) {
+	for (struct chunk *c = d ? d->chunk : NULL; c; c = next) {
 		next = c->next;
 		if (d->secret)
 			rk_wipe(c->data, c->used);
@@ -58,41 +49,22 @@ bool rk_doc_is_secret(const struct rk_doc *d)
 	return d->secret;
 }
 
-static struct chunk *chunk_new(size_t cap)
-{
-	struct chunk *c = rk_calloc(1, sizeof(*c) + cap);
-
-	c->cap = cap;
-	return c;
-}
-
-/* An oversized piece gets a separate chunk, behind the one being filled. */
-static void *alloc_apart(struct rk_doc *d, size_t n)
-{
-	struct chunk *c = chunk_new(n);
-
-	c->used = n;
-	if (d->chunk) {
-		c->next = d->chunk->next;
-		d->chunk->next = c;
-	} else {
-		d->chunk = c;
-	}
-	return c->data;
-}
-
 static void *alloc(struct rk_doc *d, size_t n, size_t align)
 {
 	struct chunk *c = d->chunk;
 	size_t at = c ? (c->used + align - 1) & ~(align - 1) : 0;
 
 	if (!c || at > c->cap || n > c->cap - at) {
-		if (n > d->grow / 4)
-			return alloc_apart(d, n);
-		c = chunk_new(d->grow);
-		c->next = d->chunk;
-		d->chunk = c;
-		if (d->grow < CHUNK_MAX)
+		/* an oversized piece gets a separate chunk, behind the one being filled */
+		bool apart = n > d->grow / 4;
+		size_t cap = apart ? n : d->grow;
+		struct chunk **link = apart && d->chunk ? &d->chunk->next : &d->chunk;
+
+		c = rk_calloc(1, sizeof(*c) + cap);
+		c->cap = cap;
+		c->next = *link;
+		*link = c;
+		if (!apart && d->grow < CHUNK_MAX)
 			d->grow *= 2;
 		at = 0;
 	}
@@ -116,10 +88,9 @@ char *rk_doc_strndup(struct rk_doc *d, const char *s, size_t n)
 
 char *rk_doc_printf(struct rk_doc *d, const char *fmt, ...)
 {
-	va_list ap;
-	va_list again;
-	int n;
+	va_list ap, again;
 	char *p;
+	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
@@ -146,6 +117,13 @@ const char *rk_tree_source(struct rk_doc *d, const char *name)
 }
 
 /* --- nodes --- */
+
+/* The top of a parsed tree: where the text came from, for messages. */
+struct root {
+	struct rk_val v;
+	const char *source;
+	bool one_line;
+};
 
 struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind)
 {
@@ -177,21 +155,79 @@ void rk_tree_link(struct rk_val *parent, struct rk_val *child)
 	parent->count++;
 }
 
+/* --- members in order --- */
+
+static int key_cmp(const struct rk_val *a, const struct rk_val *b)
+{
+	size_t n = a->klen < b->klen ? a->klen : b->klen;
+	int c = memcmp(a->key, b->key, n);
+
+	return c ? c : (a->klen > b->klen) - (a->klen < b->klen);
+}
+
+/* Members of one name: in the order of the text. */
+static int member_cmp(const void *pa, const void *pb)
+{
+	const struct rk_val *a = *(const struct rk_val *const *)pa;
+	const struct rk_val *b = *(const struct rk_val *const *)pb;
+	int c = key_cmp(a, b);
+
+	return c ? c : (a->kstart > b->kstart) - (a->kstart < b->kstart);
+}
+
+const struct rk_val **rk_tree_sorted(const struct rk_val *map)
+{
+	const struct rk_val **v = rk_malloc((map->count + 1) * sizeof(const struct rk_val *));
+	size_t n = 0;
+
+	rk_each (it, map)
+		v[n++] = it;
+	qsort(v, n, sizeof(*v), member_cmp);
+	return v;
+}
+
+const struct rk_val *rk_tree_duplicate(const struct rk_val *map)
+{
+	rk_auto_free const struct rk_val **v = NULL;
+	const struct rk_val *dup = NULL;
+
+	if (map->count <= 16) { /* quadratic is faster */
+		rk_each (b, map)
+			for (const struct rk_val *a = map->child; a != b; a = a->next)
+				if (rk_tree_key_is(a, b->key, b->klen))
+					return b;
+		return NULL;
+	}
+	v = rk_tree_sorted(map);
+	for (size_t i = 1; i < map->count; i++)
+		if (key_cmp(v[i - 1], v[i]) == 0 && (!dup || v[i]->kstart < dup->kstart))
+			dup = v[i];
+	return dup;
+}
+
+/* --- places, for errors --- */
+
+static void put_place(struct rk_buf *out, const char *source, size_t line)
+{
+	if (source && line)
+		rk_buf_addf(out, "%s:%zu: ", source, line);
+	else if (source)
+		rk_buf_addf(out, "%s: ", source);
+	else if (line)
+		rk_buf_addf(out, "line %zu: ", line);
+}
+
 int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
 {
+	rk_auto_buf place = RK_BUF_INIT;
 	char what[512];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	if (d->source && line)
-		return rk_err_set(err, RK_FAIL, "%s:%zu: %s", d->source, line, what);
-	if (d->source)
-		return rk_err_set(err, RK_FAIL, "%s: %s", d->source, what);
-	if (line)
-		return rk_err_set(err, RK_FAIL, "line %zu: %s", line, what);
-	return rk_err_set(err, RK_FAIL, "%s", what);
+	put_place(&place, d->source, line);
+	return rk_err_set(err, RK_FAIL, "%s%s", place.s, what);
 }
 
 int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err)
@@ -207,13 +243,7 @@ void rk_tree_place(const struct rk_val *v, struct rk_buf *out)
 
 	while (top && !top->root)
 		top = top->parent;
-	if (!top)
-		return;
 	r = (const struct root *)(const void *)top;
-	if (r->source && v->line && !r->one_line)
-		rk_buf_addf(out, "%s:%u: ", r->source, v->line);
-	else if (r->source)
-		rk_buf_addf(out, "%s: ", r->source);
-	else if (v->line && !r->one_line)
-		rk_buf_addf(out, "line %u: ", v->line);
+	if (r)
+		put_place(out, r->source, r->one_line ? 0 : v->line);
 }

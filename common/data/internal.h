@@ -20,25 +20,15 @@ bool rk_doc_is_secret(const struct rk_doc *d);
 /* Set the source's name (not copied) and return the one before. */
 const char *rk_tree_source(struct rk_doc *d, const char *name);
 
-/* A node without parent; a root also carries the doc's source name into error messages. */
-struct rk_val *rk_tree_node(struct rk_doc *d, enum rk_kind kind);
+/* A node without parent that also carries the doc's source name into error messages. */
 struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
 
 /* "SOURCE:LINE: " of v, from the nearest node above it that a parser marked. */
 void rk_tree_place(const struct rk_val *v, struct rk_buf *out);
 
-/* Member by keys, as rk_get. */
-const struct rk_val *rk_tree_find(const struct rk_val *v, va_list ap);
-
 static inline bool rk_tree_key_is(const struct rk_val *v, const char *key, size_t klen)
 {
 	return v->klen == klen && memcmp(v->key, key, klen) == 0;
-}
-
-/* Of a BOOL. */
-static inline bool rk_tree_true(const struct rk_val *v)
-{
-	return v->s[0] == 't';
 }
 
 /* Append child (no parent yet) to a SEQ or, with its key already set, to a MAP. */

@@ -55,11 +55,9 @@ static int unexpected(struct walk *w, size_t pos)
 	};
 	unsigned char c = (unsigned char)w->text[pos];
 
-	if (c > ' ' && c < 0x7f)
-		return rk_tree_error(
-			w->d, w->line, w->err, "expected %s, found '%c'", wanted[w->state], c);
-	return rk_tree_error(
-		w->d, w->line, w->err, "expected %s, found byte 0x%02x", wanted[w->state], c);
+	return rk_tree_error(w->d, w->line, w->err,
+		c > ' ' && c < 0x7f ? "expected %s, found '%c'" : "expected %s, found byte 0x%02x",
+		wanted[w->state], c);
 }
 
 static int cut_off(struct walk *w)
@@ -73,56 +71,12 @@ static int cut_off(struct walk *w)
 
 /* --- strings --- */
 
-static unsigned hex4(const char *p)
-{
-	unsigned v = 0;
-
-	for (int i = 0; i < 4; i++) {
-		unsigned c = (unsigned char)p[i];
-
-		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return v;
-}
-
-static bool is_hex4(const char *p, const char *end)
-{
-	if (end - p < 4)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		if (!memchr("0123456789abcdefABCDEF", p[i], 22))
-			return false;
-	}
-	return true;
-}
-
-/* \uXXXX at *p (past the "\u"), with its low half when it is a high surrogate. 0, or -1. */
-static int unescape_u(const char **p, const char *end, unsigned *cp)
-{
-	if (!is_hex4(*p, end))
-		return -1;
-	*cp = hex4(*p);
-	*p += 4;
-	if (*cp < 0xd800 || *cp > 0xdfff)
-		return 0;
-	if (*cp > 0xdbff || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u' ||
-		!is_hex4(*p + 2, end))
-		return -1;
-	unsigned low = hex4(*p + 2);
-
-	if (low < 0xdc00 || low > 0xdfff)
-		return -1;
-	*cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
-	*p += 6;
-	return 0;
-}
-
+/* The escape at *p, decoded to *o; both move on. A high surrogate comes with its low half. */
 static int unescape(struct walk *w, const char **p, const char *end, char **o)
 {
-	static const char from[] = "\"\\/bfnrt";
-	static const char to[] = "\"\\/\b\f\n\r\t";
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	uint32_t cp, low;
 	const char *at;
-	unsigned cp;
 
 	if (end - *p < 2)
 		return fail_at(w, "a string ends in a backslash");
@@ -134,122 +88,103 @@ static int unescape(struct walk *w, const char **p, const char *end, char **o)
 	}
 	if ((*p)[1] != 'u')
 		return fail_at(w, "a string holds a bad escape");
-	*p += 2;
-	if (unescape_u(p, end, &cp) < 0)
-		return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
+	if (end - *p < 6 || !rk_hex(*p + 2, 4, &cp))
+		goto bad;
+	*p += 6;
+	if (cp >= 0xd800 && cp <= 0xdfff) {
+		if (cp > 0xdbff || end - *p < 6 || memcmp(*p, "\\u", 2) != 0 ||
+			!rk_hex(*p + 2, 4, &low) || low < 0xdc00 || low > 0xdfff)
+			goto bad;
+		cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+		*p += 6;
+	}
 	*o += rk_utf8_put(*o, cp);
 	return 0;
-}
-
-/* Bytes of a string that stand for themselves and need no look at their neighbours. */
-static size_t plain_run(const char *p, const char *end)
-{
-	const char *q = p;
-
-	while (q < end && (unsigned char)*q >= 0x20 && (unsigned char)*q < 0x80 && *q != '\\')
-		q++;
-	return (size_t)(q - p);
-}
-
-static int decode_rest(struct walk *w, const char *p, const char *end, char **o)
-{
-	while (p < end) {
-		size_t run = plain_run(p, end);
-		uint32_t cp;
-
-		if (run == 0 && *p == '\\') {
-			if (unescape(w, &p, end, o) < 0)
-				return -1;
-			continue;
-		}
-		if (run == 0 && (unsigned char)*p < 0x20)
-			return fail_at(w, "a string holds a raw control character");
-		if (run == 0)
-			run = rk_utf8(p, (size_t)(end - p), &cp);
-		if (run == 0)
-			return fail_at(w, "a string is not valid UTF-8");
-		memcpy(*o, p, run);
-		*o += run;
-		p += run;
-	}
-	return 0;
+bad:
+	return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
 }
 
 /* The text between the quotes, decoded into the arena; never longer than it was. */
 static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *len)
 {
-	const char *p = w->text + t->start;
-	const char *end = w->text + t->end;
-	char *start;
-	char *o;
+	const char *p = w->text + t->start, *end = w->text + t->end;
+	char *start = rk_doc_strndup(w->d, p, (size_t)(end - p)), *o = start;
 
-	*s = start = o = rk_doc_strndup(w->d, p, (size_t)(end - p));
-	o += plain_run(p, end);
-	if (decode_rest(w, p + (o - start), end, &o) < 0)
-		return -1;
+	while (p < end) {
+		const char *from = p;
+		uint32_t cp;
+
+		while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 &&
+			*p != '\\')
+			p++;
+		if (p == from && *p == '\\') {
+			if (unescape(w, &p, end, &o) < 0)
+				return -1;
+			continue;
+		}
+		if (p == from && (unsigned char)*p < 0x20)
+			return fail_at(w, "a string holds a raw control character");
+		if (p == from)
+			p += rk_utf8(p, (size_t)(end - p), &cp);
+		if (p == from)
+			return fail_at(w, "a string is not valid UTF-8");
+		memcpy(o, from, (size_t)(p - from));
+		o += p - from;
+	}
 	*o = '\0';
+	*s = start;
 	*len = (size_t)(o - start);
 	return 0;
 }
 
 /* --- numbers and words --- */
 
-static const char *digits(const char *p, const char *end)
+/* Length of the number at p, by RFC 8259 section 6; 0: none. The text goes on with a byte that no number
+ * has. */
+static size_t number_len(const char *p)
 {
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	return p;
-}
+	static const char digits[] = "0123456789";
+	const char *from = p;
+	size_t n;
 
-/* RFC 8259 section 6. */
-static bool is_number(const char *p, const char *end)
-{
-	const char *q;
-
-	if (p < end && *p == '-')
-		p++;
-	q = digits(p, end);
-	if (q == p || (*p == '0' && q != p + 1))
-		return false;
-	p = q;
-	if (p < end && *p == '.') {
-		q = digits(++p, end);
-		if (q == p)
-			return false;
-		p = q;
+	p += *p == '-';
+	n = strspn(p, digits);
+	if (!n || (*p == '0' && n > 1))
+		return 0;
+	p += n;
+	if (*p == '.') {
+		n = strspn(p + 1, digits);
+		if (!n)
+			return 0;
+		p += n + 1;
 	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		p++;
-		if (p < end && (*p == '+' || *p == '-'))
-			p++;
-		q = digits(p, end);
-		if (q == p)
-			return false;
-		p = q;
+	if (*p == 'e' || *p == 'E') {
+		p += p[1] == '+' || p[1] == '-' ? 2 : 1;
+		n = strspn(p, digits);
+		if (!n)
+			return 0;
+		p += n;
 	}
-	return p == end;
-}
-
-static bool word_is(const char *p, size_t n, const char *word)
-{
-	return n == strlen(word) && memcmp(p, word, n) == 0;
+	return (size_t)(p - from);
 }
 
 static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 {
-	const char *p = w->text + t->start;
 	size_t n = (size_t)(t->end - t->start);
+	const char *s = rk_doc_strndup(w->d, w->text + t->start, n);
 
+	v->s = s;
 	v->len = n;
-	if (word_is(p, n, "true") || word_is(p, n, "false")) {
+	if (strlen(s) != n) { /* NUL */
+		return fail_at(w, "neither a number nor true, false or null");
+	} else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
 		v->kind = RK_BOOL;
-		v->s = n == 4 ? "true" : "false";
-	} else if (word_is(p, n, "null")) {
+	} else if (strcmp(s, "null") == 0) {
 		v->kind = RK_NULL;
+		v->s = NULL;
 		v->len = 0;
-	} else if (is_number(p, p + n)) {
+	} else if (n && number_len(s) == n) {
 		v->kind = RK_NUM;
-		v->s = rk_doc_strndup(w->d, p, n);
 	} else {
 		return fail_at(w, "neither a number nor true, false or null");
 	}
@@ -284,40 +219,22 @@ static int close_container(struct walk *w, char c)
 	return 0;
 }
 
-static int punctuation(struct walk *w, char c)
-{
-	switch (c) {
-	case '\n':
-		w->line++;
-		return 0;
-	case ' ':
-	case '\t':
-	case '\r':
-		return 0;
-	case '}':
-	case ']':
-		return close_container(w, c);
-	case ',':
-		if (w->state != COMMA_OR_END)
-			return unexpected(w, w->pos);
-		w->state = w->open->kind == RK_MAP ? KEY : VALUE;
-		return 0;
-	case ':':
-		if (w->state != COLON)
-			return unexpected(w, w->pos);
-		w->state = VALUE;
-		return 0;
-	default:
-		return unexpected(w, w->pos);
-	}
-}
-
 /* Check the bytes up to the next token. */
 static int gap(struct walk *w, size_t to)
 {
 	for (; w->pos < to; w->pos++) {
-		if (punctuation(w, w->text[w->pos]) < 0)
+		char c = w->text[w->pos];
+
+		if (c == '\n')
+			w->line++;
+		else if ((c == '}' || c == ']') && close_container(w, c) < 0)
 			return -1;
+		else if (c == ',' && w->state == COMMA_OR_END)
+			w->state = w->open->kind == RK_MAP ? KEY : VALUE;
+		else if (c == ':' && w->state == COLON)
+			w->state = VALUE;
+		else if (!c || !strchr(" \t\r}]", c))
+			return unexpected(w, w->pos);
 	}
 	return 0;
 }
@@ -345,56 +262,6 @@ static struct rk_val *new_value(struct walk *w, size_t start)
 	return v;
 }
 
-static int open_container(struct walk *w, struct rk_val *v, bool map)
-{
-	if (++w->depth > RK_DEPTH_MAX)
-		return rk_tree_error(w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
-	v->kind = map ? RK_MAP : RK_SEQ;
-	w->open = v;
-	w->state = map ? FIRST_KEY : FIRST_ITEM;
-	w->pos = v->start + 1;
-	return 0;
-}
-
-static int take_key(struct walk *w, const jsmntok_t *t)
-{
-	size_t len;
-
-	if (t->type != JSMN_STRING)
-		return unexpected(w, w->pos);
-	w->kstart = w->pos;
-	if (decode(w, t, &w->key, &len) < 0)
-		return -1;
-	w->klen = (uint32_t)len;
-	w->pos = (size_t)t->end + 1;
-	w->state = COLON;
-	return 0;
-}
-
-static int take_value(struct walk *w, const jsmntok_t *t)
-{
-	struct rk_val *v;
-
-	if (++w->values > rk_tree_values_max(w->n))
-		return rk_tree_too_many(w->d, w->line, w->err);
-	v = new_value(w, w->pos);
-	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY)
-		return open_container(w, v, t->type == JSMN_OBJECT);
-	if (t->type == JSMN_STRING) {
-		v->kind = RK_STR;
-		if (decode(w, t, &v->s, &v->len) < 0)
-			return -1;
-		w->pos = (size_t)t->end + 1;
-	} else {
-		if (primitive(w, t, v) < 0)
-			return -1;
-		w->pos = (size_t)t->end;
-	}
-	v->end = w->pos;
-	value_done(w);
-	return 0;
-}
-
 /* Check the bytes up to a key or value, and that one may be there. */
 static int reach(struct walk *w, size_t start)
 {
@@ -407,11 +274,43 @@ static int reach(struct walk *w, size_t start)
 
 static int token(struct walk *w, const jsmntok_t *t)
 {
+	struct rk_val *v;
+	size_t len;
+
 	if (reach(w, (size_t)t->start - (t->type == JSMN_STRING)) < 0)
 		return -1;
-	if (w->state == FIRST_KEY || w->state == KEY)
-		return take_key(w, t);
-	return take_value(w, t);
+	if (w->state == FIRST_KEY || w->state == KEY) {
+		if (t->type != JSMN_STRING)
+			return unexpected(w, w->pos);
+		w->kstart = w->pos;
+		if (decode(w, t, &w->key, &len) < 0)
+			return -1;
+		w->klen = (uint32_t)len;
+		w->pos = (size_t)t->end + 1;
+		w->state = COLON;
+		return 0;
+	}
+
+	if (++w->values > rk_tree_values_max(w->n))
+		return rk_tree_too_many(w->d, w->line, w->err);
+	v = new_value(w, w->pos);
+	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY) {
+		if (++w->depth > RK_DEPTH_MAX)
+			return rk_tree_error(
+				w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
+		v->kind = t->type == JSMN_OBJECT ? RK_MAP : RK_SEQ;
+		w->open = v;
+		w->state = t->type == JSMN_OBJECT ? FIRST_KEY : FIRST_ITEM;
+		w->pos = v->start + 1;
+		return 0;
+	}
+	v->kind = RK_STR;
+	if ((t->type == JSMN_STRING ? decode(w, t, &v->s, &v->len) : primitive(w, t, v)) < 0)
+		return -1;
+	w->pos = (size_t)t->end + (t->type == JSMN_STRING);
+	v->end = w->pos;
+	value_done(w);
+	return 0;
 }
 
 /* --- tokens --- */
@@ -479,11 +378,19 @@ static int leftover(struct walk *w, size_t pos, int rc)
 
 static int walk(struct walk *w)
 {
+	const char *nl = w->n ? memchr(w->text, '\n', w->n) : NULL;
 	struct tokens t = {0};
 	int rc;
 
+	w->one_line = !nl || nl == w->text + w->n - 1;
+	w->line = 1;
 	if (w->n > RK_BUF_MAX)
 		return fail_at(w, "JSON of more than 256 MiB");
+	if (w->stream) {
+		w->root = w->open = rk_tree_root(w->d, RK_SEQ, w->one_line);
+		w->root->line = 1;
+		w->state = DONE;
+	}
 	jsmn_init(&t.p);
 	while ((rc = jsmn_parse(&t.p, w->text, w->n, t.v, WINDOW)) == JSMN_ERROR_NOMEM) {
 		if (take(w, &t) < 0)
@@ -495,38 +402,26 @@ static int walk(struct walk *w)
 	return w->state == DONE ? 0 : cut_off(w);
 }
 
-static bool is_one_line(const char *text, size_t n)
+static int parse(struct rk_doc *d, const char *text, size_t n, bool stream, struct rk_val **out,
+	struct rk_err *err)
 {
-	const char *nl = n ? memchr(text, '\n', n) : NULL;
+	struct walk w = {.d = d, .text = text, .n = n, .stream = stream, .err = err};
 
-	return !nl || nl == text + n - 1;
+	*out = NULL;
+	if (walk(&w) < 0)
+		return -1;
+	*out = w.root;
+	return 0;
 }
 
 int rk_json_parse(
 	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
-	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .err = err};
-
-	*out = NULL;
-	w.one_line = is_one_line(text, n);
-	if (walk(&w) < 0)
-		return -1;
-	*out = w.root;
-	return 0;
+	return parse(d, text, n, false, out, err);
 }
 
 int rk_json_parse_stream(
 	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
 {
-	struct walk w = {
-		.d = d, .text = text, .n = n, .line = 1, .state = DONE, .stream = true, .err = err};
-
-	*out = NULL;
-	w.one_line = is_one_line(text, n);
-	w.root = w.open = rk_tree_root(d, RK_SEQ, w.one_line);
-	w.root->line = 1;
-	if (walk(&w) < 0)
-		return -1;
-	*out = w.root;
-	return 0;
+	return parse(d, text, n, true, out, err);
 }

@@ -2,6 +2,8 @@
 /* jsonpath: read a template into nodes, walk a tree with them. */
 #include "data/data.h"
 
+#include <ctype.h>
+
 enum {
 	TEXT_MAX = 1 << 14,    /* bytes of a template */
 	NEST_MAX = 16,	       /* ranges in ranges, filters in filters */
@@ -59,15 +61,9 @@ static struct node *add(struct parser *p, struct node ***tail, enum kind kind)
 	return n;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_word(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	       (unsigned char)c >= 0x80;
+	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
 /* A name ends at any of these; behind a backslash they are part of it. */
@@ -106,6 +102,17 @@ static const char *quote_end(const char *s, const char *end)
 	return NULL;
 }
 
+/* The first of these characters outside of quotes, or NULL. */
+static const char *find_plain(const char *s, const char *end, const char *chars)
+{
+	while (s && s < end && !strchr(chars, *s)) {
+		if (*s == '"' || *s == '\'')
+			s = quote_end(s, end);
+		s = s ? s + 1 : NULL;
+	}
+	return s && s < end ? s : NULL;
+}
+
 static const char *parse_quote(
 	struct parser *p, const char *s, const char *end, struct node ***tail)
 {
@@ -136,9 +143,9 @@ static const char *parse_number(
 	struct rk_val *v;
 	int dots = 0;
 
-	for (; c < end && (is_digit(*c) || *c == '.'); c++)
+	for (; c < end && (isdigit((unsigned char)*c) || *c == '.'); c++)
 		dots += *c == '.';
-	if (dots > 1 || !is_digit(c[-1]) || c - from > 40)
+	if (dots > 1 || !isdigit((unsigned char)c[-1]) || c - from > 40)
 		return bad(p, "not a number", s);
 	v = rk_stringn(p->d, from, (size_t)(c - from));
 	v->kind = RK_NUM;
@@ -178,35 +185,18 @@ static const char *parse_part(struct parser *p, const char *s, const char *end, 
 	return s;
 }
 
-/* The operator of a filter, outside of quotes, or end. */
-static const char *find_op(const char *s, const char *end)
-{
-	while (s < end && !strchr("!<>=", *s)) {
-		const char *stop = *s == '"' || *s == '\'' ? quote_end(s, end) : s;
-
-		s = stop ? stop + 1 : end;
-	}
-	return s;
-}
-
 static const char *parse_filter(
 	struct parser *p, const char *s, const char *end, struct node ***tail)
 {
 	struct node *f = add(p, tail, FILTER), **left = &f->left, **right = &f->right;
-	const char *from = s + 3, *stop = from, *op;
+	const char *from = s + 3, *stop = find_plain(from, end, ")"), *op;
 	rk_auto_free char *word = NULL;
 	size_t n;
 
-	while (stop < end && *stop != ')') {
-		if (*stop == '"' || *stop == '\'')
-			stop = quote_end(stop, end);
-		if (!stop)
-			return bad(p, "unterminated filter", s);
-		stop++;
-	}
-	if (stop + 1 >= end || stop[1] != ']')
+	if (!stop || stop + 1 >= end || stop[1] != ']')
 		return bad(p, "unterminated filter", s);
-	op = find_op(from, stop);
+	op = find_plain(from, stop, "!<>=");
+	op = op ? op : stop;
 	n = strspn(op, "!<>=");
 	if (!parse_part(p, from, op, &left))
 		return NULL;
@@ -264,17 +254,6 @@ static bool parse_index(struct parser *p, const char *s, const char *end, struct
 	return parse_slice(text, add(p, tail, SLICE));
 }
 
-/* The first of these characters outside of quotes, or NULL. */
-static const char *find_plain(const char *s, const char *end, const char *chars)
-{
-	while (s && s < end && !strchr(chars, *s)) {
-		if (*s == '"' || *s == '\'')
-			s = quote_end(s, end);
-		s = s ? s + 1 : NULL;
-	}
-	return s && s < end ? s : NULL;
-}
-
 static const char *parse_array(
 	struct parser *p, const char *s, const char *end, struct node ***tail)
 {
@@ -319,7 +298,7 @@ static const char *parse_list(struct parser *p, const char *s, const char *end, 
 			s = parse_field(p, s + 1, end, &tail);
 		else if (*s == '"' || *s == '\'')
 			s = parse_quote(p, s, end, &tail);
-		else if (is_digit(*s) || *s == '+' || *s == '-')
+		else if (isdigit((unsigned char)*s) || *s == '+' || *s == '-')
 			s = parse_number(p, s, end, &tail);
 		else if (is_word(*s))
 			s = parse_word(p, s, end, &tail, *steps);
@@ -330,15 +309,14 @@ static const char *parse_list(struct parser *p, const char *s, const char *end, 
 }
 
 /* Text and expressions in turn; each range gets its end. */
-static int parse_all(struct parser *p, struct node **nodes)
+static bool parse_all(struct parser *p, struct node **nodes)
 {
-	struct node **tail = nodes, *open[NEST_MAX];
+	struct node **tail = nodes, *open[NEST_MAX], *list;
 	const char *s = p->text, *end = s + strlen(s);
 	int n = 0;
 
 	while (*s) {
 		size_t len = strcspn(s, "{");
-		struct node *list;
 
 		if (len)
 			add(p, &tail, TEXT)->value = rk_stringn(p->d, s, len);
@@ -348,36 +326,34 @@ static int parse_all(struct parser *p, struct node **nodes)
 		list = add(p, &tail, LIST);
 		s = parse_list(p, s + 1, end, &list->left);
 		if (!s || *s != '}')
-			return s ? (bad(p, "unclosed expression", ""), -1) : -1;
+			return s && bad(p, "unclosed expression", "");
 		s++;
 		if (list->left && list->left->kind == RANGE) {
 			if (n == NEST_MAX)
-				return bad(p, "nested too deeply", ""), -1;
+				return bad(p, "nested too deeply", "");
 			open[n++] = list->left;
 		} else if (list->left && list->left->kind == END) {
 			if (!n)
-				return bad(p, "not in range, nothing to end", ""), -1;
+				return bad(p, "not in range, nothing to end", "");
 			open[--n]->end = list;
 		}
 	}
-	return 0;
+	return true;
 }
 
 int rk_jsonpath_parse(const char *text, struct rk_jsonpath **out, struct rk_err *err)
 {
-	struct rk_jsonpath *j = rk_calloc(1, sizeof(*j));
+	rk_auto_jsonpath *j = rk_calloc(1, sizeof(*j));
 	struct parser p = {.d = rk_doc_new(false), .text = text, .err = err};
-	int r;
 
+	*out = NULL;
 	j->d = p.d;
 	if (strlen(text) > TEXT_MAX)
-		r = rk_err_set(err, RK_USAGE, "jsonpath: the template is too long");
-	else
-		r = parse_all(&p, &j->nodes);
-	if (r < 0)
-		rk_jsonpath_free(rk_steal(&j));
-	*out = j;
-	return r;
+		return rk_err_set(err, RK_USAGE, "jsonpath: the template is too long");
+	if (!parse_all(&p, &j->nodes))
+		return -1;
+	*out = rk_steal(&j);
+	return 0;
 }
 
 int rk_jsonpath_parse_one(const char *text, struct rk_jsonpath **out, struct rk_err *err)
@@ -415,11 +391,7 @@ void rk_found_release(struct rk_found *f)
 	*f = (struct rk_found){0};
 }
 
-static void cleanup_found(struct rk_found *f)
-{
-	rk_found_release(f);
-}
-#define auto_found __attribute__((cleanup(cleanup_found))) struct rk_found
+#define auto_found __attribute__((cleanup(rk_found_release))) struct rk_found
 
 static int put(struct walk *w, struct rk_found *f, const struct rk_val *v)
 {
@@ -435,14 +407,6 @@ static int put(struct walk *w, struct rk_found *f, const struct rk_val *v)
 
 static int walk_steps(
 	struct walk *w, const struct node *n, const struct rk_val *v, struct rk_found *out);
-
-static int put_children(struct walk *w, const struct rk_val *v, struct rk_found *out)
-{
-	rk_each (child, v)
-		if (put(w, out, child) < 0)
-			return -1;
-	return 0;
-}
 
 /* v and all that is below it; of scalars only texts, as kubectl has it. */
 static int put_deep(struct walk *w, const struct rk_val *v, struct rk_found *out)
@@ -465,13 +429,6 @@ static int no_list(struct walk *w, const struct rk_val *v)
 	return rk_err_set(w->err, RK_FAIL, "jsonpath: %.60s is not a list", text.s);
 }
 
-static int out_of_bounds(struct walk *w, int64_t i, int64_t n)
-{
-	return rk_err_set(w->err, RK_FAIL,
-		"jsonpath: array index out of bounds: index %lld, length %lld", (long long)i,
-		(long long)n);
-}
-
 static int put_slice(
 	struct walk *w, const struct node *n, const struct rk_val *v, struct rk_found *out)
 {
@@ -486,10 +443,10 @@ static int put_slice(
 	to += to < 0 || (n->one && to == 0) ? len : 0;
 	if (from == to)
 		return 0;
-	if (from < 0 || from >= len)
-		return out_of_bounds(w, from, len);
-	if (to < 0 || to > len)
-		return out_of_bounds(w, to - 1, len);
+	if (from < 0 || from >= len || to < 0 || to > len)
+		return rk_err_set(w->err, RK_FAIL,
+			"jsonpath: array index out of bounds: index %lld, length %lld",
+			(long long)(from < 0 || from >= len ? from : to - 1), (long long)len);
 	if (from > to || step <= 0)
 		return rk_err_set(w->err, RK_FAIL, "jsonpath: invalid slice");
 	rk_each (item, v) {
@@ -498,16 +455,6 @@ static int put_slice(
 		i++;
 	}
 	return 0;
-}
-
-static bool holds(enum op op, int order)
-{
-	return op == EQ	  ? order == 0
-	       : op == NE ? order != 0
-	       : op == LT ? order < 0
-	       : op == LE ? order <= 0
-	       : op == GT ? order > 0
-			  : order >= 0;
 }
 
 static int number_order(const struct rk_val *a, const struct rk_val *b)
@@ -523,16 +470,23 @@ static int number_order(const struct rk_val *a, const struct rk_val *b)
 	return (x > y) - (x < y);
 }
 
-/* 1 when it holds, 0 when not, -1 when the two cannot be compared. */
+/* 1 when the comparison holds, 0 when not, -1 when the two cannot be compared. */
 static int compare(struct walk *w, enum op op, const struct rk_val *a, const struct rk_val *b)
 {
-	if (a->kind == b->kind && a->kind == RK_STR)
-		return holds(op, strcmp(a->s, b->s));
-	if (a->kind == b->kind && a->kind == RK_NUM)
-		return holds(op, number_order(a, b));
-	if (a->kind == b->kind && a->kind == RK_BOOL && op <= NE)
-		return holds(op, strcmp(a->s, b->s));
-	return rk_err_set(w->err, RK_FAIL, "jsonpath: incompatible types for comparison");
+	int order;
+
+	if (a->kind == b->kind && (a->kind == RK_STR || (a->kind == RK_BOOL && op <= NE)))
+		order = strcmp(a->s, b->s);
+	else if (a->kind == b->kind && a->kind == RK_NUM)
+		order = number_order(a, b);
+	else
+		return rk_err_set(w->err, RK_FAIL, "jsonpath: incompatible types for comparison");
+	return op == EQ	  ? order == 0
+	       : op == NE ? order != 0
+	       : op == LT ? order < 0
+	       : op == LE ? order <= 0
+	       : op == GT ? order > 0
+			  : order >= 0;
 }
 
 static int passes(struct walk *w, const struct node *n, const struct rk_val *item)
@@ -551,20 +505,6 @@ static int passes(struct walk *w, const struct node *n, const struct rk_val *ite
 	return right.n ? compare(w, n->op, left.v[0], right.v[0]) : 0;
 }
 
-static int put_filtered(
-	struct walk *w, const struct node *n, const struct rk_val *v, struct rk_found *out)
-{
-	if (v->kind != RK_SEQ)
-		return no_list(w, v);
-	rk_each (item, v) {
-		int r = passes(w, n, item);
-
-		if (r < 0 || (r && put(w, out, item) < 0))
-			return -1;
-	}
-	return 0;
-}
-
 /* What one step finds in v. */
 static int walk_one(
 	struct walk *w, const struct node *n, const struct rk_val *v, struct rk_found *out)
@@ -575,29 +515,26 @@ static int walk_one(
 	case FIELD:
 		m = v->kind == RK_MAP ? rk_member(v, n->value->s, n->value->len) : NULL;
 		return m ? put(w, out, m) : 0;
-	case ALL:
-		return put_children(w, v, out);
 	case DEEP:
 		return put_deep(w, v, out);
 	case SLICE:
 		return put_slice(w, n, v, out);
-	case FILTER:
-		return put_filtered(w, n, v, out);
 	case RANGE:
 		return put(w, out, v);
+	case ALL:
+	case FILTER:
+		if (n->kind == FILTER && v->kind != RK_SEQ)
+			return no_list(w, v);
+		rk_each (item, v) {
+			int r = n->kind == ALL ? 1 : passes(w, n, item);
+
+			if (r < 0 || (r && put(w, out, item) < 0))
+				return -1;
+		}
+		return 0;
 	default:
 		return 0;
 	}
-}
-
-static int walk_union(
-	struct walk *w, const struct node *n, const struct rk_found *in, struct rk_found *out)
-{
-	for (const struct node *part = n->left; part; part = part->next)
-		for (size_t i = 0; i < in->n; i++)
-			if (walk_one(w, part->left, in->v[i], out) < 0)
-				return -1;
-	return 0;
 }
 
 /* All steps in turn, each on what the one before found. */
@@ -613,11 +550,12 @@ static int walk_steps(
 		*out = (struct rk_found){0};
 		if (n->kind == LITERAL)
 			r = put(w, out, n->value);
-		else if (n->kind == UNION)
-			r = walk_union(w, n, &in, out);
-		else
+		for (const struct node *part = n->kind == UNION ? n->left : NULL; part;
+			part = part->next)
 			for (size_t i = 0; i < in.n && r == 0; i++)
-				r = walk_one(w, n, in.v[i], out);
+				r = walk_one(w, part->left, in.v[i], out);
+		for (size_t i = 0; i < in.n && r == 0 && n->kind != LITERAL; i++)
+			r = walk_one(w, n, in.v[i], out); /* nothing for a union */
 		if (r < 0)
 			return -1;
 	}
@@ -699,7 +637,7 @@ struct keyed {
 static int natural_order(const char *a, const char *b)
 {
 	while (*a && *b) {
-		if (is_digit(*a) && is_digit(*b)) {
+		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
 			size_t x, y;
 
 			a += strspn(a, "0");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading and comparing. */
+/* Reading and comparing trees, and errors that say what is wrong, and where. */
 #include "internal.h"
 
 #include <stdarg.h>
@@ -10,37 +10,28 @@ const struct rk_val *rk_member(const struct rk_val *v, const char *key, size_t k
 {
 	if (!v || v->kind != RK_MAP)
 		return NULL;
-	rk_each (it, v) {
+	rk_each (it, v)
 		if (rk_tree_key_is(it, key, klen))
 			return it;
-	}
 	return NULL;
 }
 
 const struct rk_val *rk_at(const struct rk_val *v, size_t i)
 {
-	rk_each (it, v) {
+	rk_each (it, v)
 		if (i-- == 0)
 			return it;
-	}
 	return NULL;
-}
-
-const struct rk_val *rk_tree_find(const struct rk_val *v, va_list ap)
-{
-	const char *key;
-
-	while (v && (key = va_arg(ap, const char *)))
-		v = rk_member(v, key, strlen(key));
-	return v;
 }
 
 const struct rk_val *rk_get(const struct rk_val *v, ...)
 {
+	const char *key;
 	va_list ap;
 
 	va_start(ap, v);
-	v = rk_tree_find(v, ap);
+	while (v && (key = va_arg(ap, const char *)))
+		v = rk_member(v, key, strlen(key));
 	va_end(ap);
 	return v;
 }
@@ -55,34 +46,15 @@ const char *rk_str_loose(const struct rk_val *v)
 	return v && (v->kind == RK_NUM || v->kind == RK_BOOL) ? v->s : rk_str(v);
 }
 
-const char *rk_get_str(const struct rk_val *v, ...)
+bool rk_bool(const struct rk_val *v, int def)
 {
-	va_list ap;
-
-	va_start(ap, v);
-	v = rk_tree_find(v, ap);
-	va_end(ap);
-	return rk_str(v);
+	return v && v->kind == RK_BOOL ? v->s[0] == 't' : def != 0;
 }
 
-bool rk_get_bool(const struct rk_val *v, int def, ...)
-{
-	va_list ap;
-
-	va_start(ap, def);
-	v = rk_tree_find(v, ap);
-	va_end(ap);
-	return v && v->kind == RK_BOOL ? rk_tree_true(v) : def != 0;
-}
-
-int64_t rk_get_int(const struct rk_val *v, int64_t def, ...)
+int64_t rk_int(const struct rk_val *v, int64_t def)
 {
 	int64_t n = def;
-	va_list ap;
 
-	va_start(ap, def);
-	v = rk_tree_find(v, ap);
-	va_end(ap);
 	if (v && v->kind == RK_NUM)
 		rk_parse_int(v->s, INT64_MIN, INT64_MAX, &n);
 	return n;
@@ -90,26 +62,21 @@ int64_t rk_get_int(const struct rk_val *v, int64_t def, ...)
 
 /* --- comparing --- */
 
-static bool map_equal(const struct rk_val *a, const struct rk_val *b)
+bool rk_val_equal(const struct rk_val *a, const struct rk_val *b)
 {
-	const struct rk_val *guess = b->child;
+	const struct rk_val *other;
 
-	/* Mostly the order is the same: look beside the last hit before searching. */
+	if (!a || !b)
+		return a == b;
+	if (a->kind != b->kind || a->count != b->count)
+		return false;
+	if (a->kind != RK_MAP && a->kind != RK_SEQ)
+		return a->kind == RK_NULL || (a->len == b->len && memcmp(a->s, b->s, a->len) == 0);
+	other = b->child;
 	rk_each (it, a) {
-		if (!guess || !rk_tree_key_is(guess, it->key, it->klen))
-			guess = rk_member(b, it->key, it->klen);
-		if (!rk_val_equal(it, guess))
-			return false;
-		guess = guess->next;
-	}
-	return true;
-}
-
-static bool seq_equal(const struct rk_val *a, const struct rk_val *b)
-{
-	const struct rk_val *other = b->child;
-
-	rk_each (it, a) {
+		/* mostly the order is the same: look beside the last hit before searching */
+		if (a->kind == RK_MAP && (!other || !rk_tree_key_is(other, it->key, it->klen)))
+			other = rk_member(b, it->key, it->klen);
 		if (!rk_val_equal(it, other))
 			return false;
 		other = other->next;
@@ -117,15 +84,138 @@ static bool seq_equal(const struct rk_val *a, const struct rk_val *b)
 	return true;
 }
 
-bool rk_val_equal(const struct rk_val *a, const struct rk_val *b)
+/* --- errors --- */
+
+static void path_key(struct rk_buf *out, bool first, const char *key, size_t n)
 {
-	if (!a || !b)
-		return a == b;
-	if (a->kind != b->kind || a->count != b->count)
-		return false;
-	if (a->kind == RK_MAP)
-		return map_equal(a, b);
-	if (a->kind == RK_SEQ)
-		return seq_equal(a, b);
-	return a->kind == RK_NULL || (a->len == b->len && memcmp(a->s, b->s, a->len) == 0);
+	bool plain = n > 0;
+
+	for (size_t i = 0; i < n; i++)
+		plain = plain && (unsigned char)key[i] > ' ' && !strchr(".[]\"\\", key[i]);
+	rk_buf_puts(out, !plain ? "[\"" : first ? "" : ".");
+	rk_buf_put(out, key, n);
+	rk_buf_puts(out, plain ? "" : "\"]");
+}
+
+/* The list that a stream or a multi-document text is kept in belongs to no path. */
+static bool is_top(const struct rk_val *v)
+{
+	return !v->parent || v->root;
+}
+
+void rk_val_path(const struct rk_val *v, struct rk_buf *out)
+{
+	size_t i = 0;
+
+	if (!v || is_top(v))
+		return;
+	rk_val_path(v->parent, out);
+	for (const struct rk_val *it = v->parent->child; it != v; it = it->next)
+		i++;
+	if (v->parent->kind == RK_MAP)
+		path_key(out, is_top(v->parent), v->key, v->klen);
+	else
+		rk_buf_addf(out, "[%zu]", i);
+}
+
+int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...)
+{
+	rk_auto_buf where = RK_BUF_INIT, path = RK_BUF_INIT;
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	rk_tree_place(v, &where);
+	rk_val_path(v, &path);
+	return rk_err_set(err, RK_FAIL, "%s%s%s%s", where.s, path.s, path.len ? ": " : "", what);
+}
+
+static int wrong_type(const struct rk_val *v, const char *expected, struct rk_err *err)
+{
+	static const char *const names[] = {
+		"null", "a boolean", "a number", "a string", "a list", "a map"};
+
+	rk_val_error(v, err, "expected %s, found %s", expected, names[v->kind]);
+	if (rk_streq(expected, "a string") && (v->kind == RK_NUM || v->kind == RK_BOOL))
+		rk_err_hint(err, "put the value in quotes");
+	return -1;
+}
+
+static int not_set(const struct rk_val *v, va_list ap, struct rk_err *err)
+{
+	rk_auto_buf where = RK_BUF_INIT, path = RK_BUF_INIT;
+	const struct rk_val *deepest = v;
+	const char *key;
+
+	rk_val_path(v, &path);
+	while ((key = va_arg(ap, const char *))) {
+		path_key(&path, path.len == 0, key, strlen(key));
+		v = rk_member(v, key, strlen(key));
+		deepest = v ? v : deepest;
+	}
+	if (deepest)
+		rk_tree_place(deepest, &where);
+	return rk_err_set(err, RK_NOTFOUND, "%s%s is not set", where.s, path.s);
+}
+
+static int store(const struct rk_val *v, int kind, void *out, struct rk_err *err)
+{
+	rk_auto_buf where = RK_BUF_INIT;
+
+	switch (kind) {
+	case RK_STR:
+		if (!rk_str(v))
+			return wrong_type(v, "a string without NUL", err);
+		*(const char **)out = v->s;
+		return 0;
+	case RK_NUM:
+		return rk_parse_int(v->s, INT64_MIN, INT64_MAX, out)
+			       ? 0
+			       : wrong_type(v, "a whole number", err);
+	case RK_BOOL:
+		*(bool *)out = rk_bool(v, false);
+		return 0;
+	case RK_BASE64:
+		if (!rk_str(v))
+			return wrong_type(v, "a string without NUL", err);
+		if (rk_base64_decode(out, v->s, v->len, err) == 0)
+			return 0;
+		rk_tree_place(v, &where);
+		rk_val_path(v, &where);
+		return rk_err_wrap(err, "%s", where.s);
+	default:
+		*(const struct rk_val **)out = v;
+		return 0;
+	}
+}
+
+int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, struct rk_err *err, ...)
+{
+	static const char *const expected[] = {
+		"null", "true or false", "a number", "a string", "a list", "a map", "a string"};
+	const struct rk_val *start = v;
+	const char *key;
+	va_list ap;
+	int rc = 0;
+
+	va_start(ap, err);
+	while (rc == 0 && (key = va_arg(ap, const char *))) {
+		if (v && v->kind != RK_MAP && v->kind != RK_NULL)
+			rc = wrong_type(v, "a map", err);
+		v = rk_member(v, key, strlen(key));
+	}
+	va_end(ap);
+	if (rc < 0)
+		return -1;
+	if (!v || v->kind == RK_NULL) {
+		va_start(ap, err);
+		rc = needed ? not_set(start, ap, err) : 0;
+		va_end(ap);
+		return rc;
+	}
+	if (v->kind != (kind == RK_BASE64 ? RK_STR : kind))
+		return wrong_type(v, expected[kind], err);
+	return store(v, kind, out, err);
 }
