@@ -66,4 +66,7 @@ enum { RK_NUM_MAX = 500 };
 /* For RK_PLAIN_NUM num gets the number in JSON's notation; it has RK_NUM_MAX + 32 bytes. */
 enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num);
 
+/* Whether a character is only written between double quotes, by its number. */
+bool rk_yaml_must_escape(uint32_t cp);
+
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A tree as JSON text. */
-#include "data/data.h"
 #include "internal.h"
 
 struct out {
@@ -10,143 +9,82 @@ struct out {
 
 static void newline(const struct out *o, int level)
 {
-	if (!o->pretty)
-		return;
-	rk_buf_putc(o->b, '\n');
-	for (int i = 0; i < level; i++)
-		rk_buf_put(o->b, "    ", 4);
-}
-
-static const char *short_escape(uint32_t cp)
-{
-	switch (cp) {
-	case '"':
-		return "\\\"";
-	case '\\':
-		return "\\\\";
-	case '\b':
-		return "\\b";
-	case '\f':
-		return "\\f";
-	case '\n':
-		return "\\n";
-	case '\r':
-		return "\\r";
-	case '\t':
-		return "\\t";
-	default:
-		return NULL;
-	}
+	if (o->pretty)
+		rk_buf_addf(o->b, "\n%*s", 4 * level, "");
 }
 
 /* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript; for people we
  * escape what could deceive them, too. */
 static bool must_escape(const struct out *o, uint32_t cp)
 {
-	if (cp < 0x20)
-		return true;
-	return o->sorted && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f || rk_deceptive(cp));
-}
-
-static bool is_special(char c)
-{
-	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f || c == '"' || c == '\\' ||
-	       c == '<' || c == '>' || c == '&';
-}
-
-static size_t write_special(const struct out *o, const char *s, size_t n)
-{
-	uint32_t cp = 0;
-	size_t len = rk_utf8(s, n, &cp);
-	const char *esc = len ? short_escape(cp) : "\\ufffd"; /* JSON has no other bytes */
-
-	if (esc)
-		rk_buf_puts(o->b, esc);
-	else if (must_escape(o, cp))
-		rk_buf_addf(o->b, "\\u%04x", (unsigned)cp);
-	else
-		rk_buf_put(o->b, s, len);
-	return len ? len : 1;
+	return cp < 0x20 || (o->sorted && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f ||
+						  rk_deceptive(cp)));
 }
 
 static void write_string(const struct out *o, const char *s, size_t n)
 {
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+
 	rk_buf_putc(o->b, '"');
-	while (n) {
-		size_t run = 0;
+	for (size_t len; n; s += len, n -= len) {
+		uint32_t cp = 0;
+		const char *hit;
 
-		while (run < n && !is_special(s[run]))
-			run++;
-		rk_buf_put(o->b, s, run);
-		if (run < n)
-			run += write_special(o, s + run, n - run);
-		s += run;
-		n -= run;
+		for (len = 0; len < n; len++) {
+			unsigned char c = (unsigned char)s[len];
+
+			if (c < 0x20 || c >= 0x7f || strchr("\"\\<>&", c))
+				break;
+		}
+		if (len) {
+			rk_buf_put(o->b, s, len);
+			continue;
+		}
+		len = rk_utf8(s, n, &cp);
+		hit = cp && cp < 0x80 ? strchr(from, (int)cp) : NULL;
+		if (!len)
+			rk_buf_puts(o->b, "\\ufffd"); /* JSON has no other bytes */
+		else if (hit)
+			rk_buf_addf(o->b, "\\%c", to[hit - from]);
+		else if (must_escape(o, cp))
+			rk_buf_addf(o->b, "\\u%04x", (unsigned)cp);
+		else
+			rk_buf_put(o->b, s, len);
+		len = len ? len : 1;
 	}
 	rk_buf_putc(o->b, '"');
-}
-
-static void write_value(const struct out *o, const struct rk_val *v, int level);
-
-static void write_member(const struct out *o, const struct rk_val *v, int level)
-{
-	write_string(o, v->key, v->klen);
-	rk_buf_puts(o->b, o->pretty ? ": " : ":");
-	write_value(o, v, level);
-}
-
-static void write_map(const struct out *o, const struct rk_val *v, int level)
-{
-	rk_auto_free const struct rk_val **sorted = o->sorted ? rk_tree_sorted(v) : NULL;
-	size_t i = 0;
-
-	rk_buf_putc(o->b, '{');
-	rk_each (it, v) {
-		if (i)
-			rk_buf_putc(o->b, ',');
-		newline(o, level + 1);
-		write_member(o, sorted ? sorted[i] : it, level + 1);
-		i++;
-	}
-	if (i)
-		newline(o, level);
-	rk_buf_putc(o->b, '}');
-}
-
-static void write_seq(const struct out *o, const struct rk_val *v, int level)
-{
-	rk_buf_putc(o->b, '[');
-	rk_each (it, v) {
-		if (it != v->child)
-			rk_buf_putc(o->b, ',');
-		newline(o, level + 1);
-		write_value(o, it, level + 1);
-	}
-	if (v->child)
-		newline(o, level);
-	rk_buf_putc(o->b, ']');
 }
 
 static void write_value(const struct out *o, const struct rk_val *v, int level)
 {
-	switch ((enum rk_kind)v->kind) {
-	case RK_NULL:
-		rk_buf_puts(o->b, "null");
-		break;
-	case RK_BOOL:
-	case RK_NUM:
-		rk_buf_put(o->b, v->s, v->len);
-		break;
-	case RK_STR:
+	bool map = v->kind == RK_MAP;
+	rk_auto_free const struct rk_val **sorted = map && o->sorted ? rk_tree_sorted(v) : NULL;
+	size_t i = 0;
+
+	if (v->kind == RK_STR) {
 		write_string(o, v->s, v->len);
-		break;
-	case RK_SEQ:
-		write_seq(o, v, level);
-		break;
-	case RK_MAP:
-		write_map(o, v, level);
-		break;
+		return;
 	}
+	if (v->kind != RK_MAP && v->kind != RK_SEQ) {
+		rk_buf_puts(o->b, v->kind == RK_NULL ? "null" : v->s);
+		return;
+	}
+	rk_buf_putc(o->b, map ? '{' : '[');
+	rk_each (it, v) {
+		const struct rk_val *m = sorted ? sorted[i] : it;
+
+		if (i++)
+			rk_buf_putc(o->b, ',');
+		newline(o, level + 1);
+		if (map) {
+			write_string(o, m->key, m->klen);
+			rk_buf_puts(o->b, o->pretty ? ": " : ":");
+		}
+		write_value(o, m, level + 1);
+	}
+	if (i)
+		newline(o, level);
+	rk_buf_putc(o->b, map ? '}' : ']');
 }
 
 void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_buf *out)

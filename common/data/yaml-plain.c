@@ -2,19 +2,16 @@
 /* What a plain scalar means. kubectl, helm and the controllers read YAML with sigs.k8s.io/yaml,
  * whose resolve.go (goyaml.v2) is followed here: YAML 1.1 words, Go's integer notations, dates
  * and sexagesimal numbers are strings. */
-#include "data/data.h"
 #include "internal.h"
 
 #include <ctype.h>
 #include <math.h>
 
-struct word {
+/* Each in three spellings: as here, Capitalised, UPPER. */
+static const struct word {
 	const char *s;
 	enum rk_plain is;
-};
-
-/* Each in three spellings: as here, Capitalised, UPPER. */
-static const struct word words[] = {
+} words[] = {
 	{"~", RK_PLAIN_NULL},
 	{"null", RK_PLAIN_NULL},
 	{"y", RK_PLAIN_TRUE},
@@ -33,10 +30,9 @@ static const struct word words[] = {
 
 static const struct word *find_word(const char *s, size_t n)
 {
-	for (size_t i = 0; i < RK_COUNT(words); i++) {
+	for (size_t i = 0; i < RK_COUNT(words); i++)
 		if (strlen(words[i].s) == n && strncasecmp(s, words[i].s, n) == 0)
 			return &words[i];
-	}
 	return NULL;
 }
 
@@ -77,14 +73,6 @@ static int take_any(struct cur *c, const char *set)
 	return ch;
 }
 
-static int digit_value(int ch)
-{
-	if (ch >= '0' && ch <= '9')
-		return ch - '0';
-	ch |= 0x20;
-	return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : 99;
-}
-
 /* The rest as one or more digits of the base, up to max. */
 static bool magnitude(struct cur c, unsigned base, uint64_t max, uint64_t *out)
 {
@@ -92,9 +80,9 @@ static bool magnitude(struct cur c, unsigned base, uint64_t max, uint64_t *out)
 	bool any = false;
 
 	for (; peek(&c) >= 0; c.p++, any = true) {
-		uint64_t digit = (uint64_t)digit_value(peek(&c));
+		uint32_t digit;
 
-		if (digit >= base || v > (max - digit) / base)
+		if (!rk_hex(c.p, 1, &digit) || digit >= base || v > (max - digit) / base)
 			return false;
 		v = v * base + digit;
 	}
@@ -135,25 +123,13 @@ static size_t copy_digits(struct cur *c, char **o)
 	return (size_t)(*o - start);
 }
 
-static bool exponent(struct cur *c, char **o)
-{
-	int ch = take_any(c, "eE");
-
-	if (!ch)
-		return true;
-	*(*o)++ = (char)ch;
-	ch = take_any(c, "+-");
-	if (ch)
-		*(*o)++ = (char)ch;
-	return copy_digits(c, o) > 0;
-}
-
 /* [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? as a JSON number. */
 static bool decimal(struct cur c, int sign, char *num)
 {
 	char *o = num;
 	char *dot;
 	size_t whole, fraction = 0;
+	int ch;
 
 	if (sign == '-')
 		*o++ = '-';
@@ -171,7 +147,18 @@ static bool decimal(struct cur c, int sign, char *num)
 		if (fraction == 0)
 			o = dot;
 	}
-	if ((!whole && !fraction) || !exponent(&c, &o) || peek(&c) >= 0)
+	if (!whole && !fraction)
+		return false;
+	ch = take_any(&c, "eE");
+	if (ch) {
+		*o++ = (char)ch;
+		ch = take_any(&c, "+-");
+		if (ch)
+			*o++ = (char)ch;
+		if (copy_digits(&c, &o) == 0)
+			return false;
+	}
+	if (peek(&c) >= 0)
 		return false;
 	*o = '\0';
 	return true;
@@ -220,12 +207,19 @@ enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num)
 
 /* --- the way back --- */
 
-/* Dates and sexagesimal numbers, and a little more than these: quotes do no harm. */
-static bool looks_like_time(const char *s, size_t n)
+/* Whether another reader could take it for something else than a string. */
+static bool means_something(const char *s, size_t n)
 {
+	char num[RK_NUM_MAX + 32];
 	bool colon = false;
 	size_t i = 0;
 
+	if (find_word(s, n) || (n == 1 && *s == '=') || (n == 2 && memcmp(s, "<<", 2) == 0))
+		return true;
+	/* such a reader may set no bound to the length or the value of a number */
+	if (strchr("+-.0123456789", *s) && (n > RK_NUM_MAX || number(s, n, num)))
+		return true;
+	/* dates and sexagesimal numbers, and a little more than these: quotes do no harm */
 	if (n >= 6 && s[4] == '-' && isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[5]))
 		return true;
 	for (; i < n && strchr("0123456789_:.+-", s[i]); i++)
@@ -233,45 +227,16 @@ static bool looks_like_time(const char *s, size_t n)
 	return i == n && colon;
 }
 
-/* Another reader may set no bound to the length or the value. */
-static bool looks_like_number(const char *s, size_t n)
-{
-	char num[RK_NUM_MAX + 32];
-
-	return strchr("+-.0123456789", *s) && (n > RK_NUM_MAX || number(s, n, num));
-}
-
-static bool means_something(const char *s, size_t n)
-{
-	if (find_word(s, n) || looks_like_number(s, n))
-		return true;
-	if ((n == 1 && *s == '=') || (n == 2 && memcmp(s, "<<", 2) == 0))
-		return true;
-	return looks_like_time(s, n);
-}
-
-static bool starts_like_syntax(const char *s, size_t n)
-{
-	if (strchr(" \t,[]{}#&*!|>'\"%@`?:", *s))
-		return true;
-	if (*s == '-' && (n == 1 || s[1] == ' '))
-		return true;
-	return n >= 3 && (memcmp(s, "---", 3) == 0 || memcmp(s, "...", 3) == 0);
-}
-
-static bool is_printable(uint32_t cp)
-{
-	return cp >= ' ' && cp != 0x7f && !rk_deceptive(cp) && cp != 0xfeff && cp != 0xfffe &&
-	       cp != 0xffff;
-}
-
 static bool has_syntax(const char *s, size_t n)
 {
+	if (strchr(" \t,[]{}#&*!|>'\"%@`?:", *s) || (*s == '-' && (n == 1 || s[1] == ' ')) ||
+		(n >= 3 && (memcmp(s, "---", 3) == 0 || memcmp(s, "...", 3) == 0)))
+		return true;
 	for (size_t i = 0, len; i < n; i += len) {
 		uint32_t cp;
 
 		len = rk_utf8(s + i, n - i, &cp);
-		if (len == 0 || !is_printable(cp))
+		if (len == 0 || rk_yaml_must_escape(cp))
 			return true;
 		if (cp == ':' && (i + 1 == n || s[i + 1] == ' '))
 			return true;
@@ -283,5 +248,5 @@ static bool has_syntax(const char *s, size_t n)
 
 bool rk_yaml_plain_ok(const char *s, size_t n)
 {
-	return n && !starts_like_syntax(s, n) && !has_syntax(s, n) && !means_something(s, n);
+	return n && !has_syntax(s, n) && !means_something(s, n);
 }

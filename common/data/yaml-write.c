@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "data/data.h"
+/* A tree as YAML text. */
 #include "internal.h"
 
 /* libyaml takes a key in the short form only within 1024 characters of its colon. */
@@ -12,34 +12,13 @@ struct out {
 
 static void spaces(const struct out *o, int n)
 {
-	while (n-- > 0)
-		rk_buf_putc(o->b, ' ');
+	rk_buf_addf(o->b, "%*s", n, "");
 }
 
 /* --- strings --- */
 
-static const char *short_escape(uint32_t cp)
-{
-	switch (cp) {
-	case '"':
-		return "\\\"";
-	case '\\':
-		return "\\\\";
-	case '\0':
-		return "\\0";
-	case '\t':
-		return "\\t";
-	case '\n':
-		return "\\n";
-	case '\r':
-		return "\\r";
-	default:
-		return NULL;
-	}
-}
-
 /* Characters that libyaml or Go refuse or take for line breaks, or that could deceive a reader. */
-static bool must_escape(uint32_t cp)
+bool rk_yaml_must_escape(uint32_t cp)
 {
 	return cp < ' ' || cp == 0x7f || rk_deceptive(cp) || cp == 0xfeff || cp == 0xfffe ||
 	       cp == 0xffff;
@@ -47,16 +26,20 @@ static bool must_escape(uint32_t cp)
 
 static void quoted(const struct out *o, const char *s, size_t n)
 {
+	static const char from[] = "\"\\\t\n\r", to[] = "\"\\tnr0";
+
 	rk_buf_putc(o->b, '"');
 	for (size_t len; n; s += len, n -= len) {
 		uint32_t cp = 0xfffd;
-		const char *esc;
+		const char *hit;
 
 		len = rk_utf8(s, n, &cp);
-		esc = len ? short_escape(cp) : "\\uFFFD"; /* YAML has no other bytes */
-		if (esc)
-			rk_buf_puts(o->b, esc);
-		else if (must_escape(cp))
+		hit = cp < 0x80 ? strchr(from, (int)cp) : NULL; /* also of NUL */
+		if (!len)
+			rk_buf_puts(o->b, "\\uFFFD"); /* YAML has no other bytes */
+		else if (hit)
+			rk_buf_addf(o->b, "\\%c", to[hit - from]);
+		else if (rk_yaml_must_escape(cp))
 			rk_buf_addf(o->b, cp < 0x100 ? "\\x%02X" : "\\u%04X", (unsigned)cp);
 		else
 			rk_buf_put(o->b, s, len);
@@ -65,36 +48,29 @@ static void quoted(const struct out *o, const char *s, size_t n)
 	rk_buf_putc(o->b, '"');
 }
 
-/* A line of blanks only would be read with fewer of them, or none. */
-static bool line_ok(const char *s, size_t n)
-{
-	bool blank = n > 0;
-
-	for (size_t i = 0, len; i < n; i += len) {
-		uint32_t cp;
-
-		len = rk_utf8(s + i, n - i, &cp);
-		if (len == 0 || (cp != '\t' && must_escape(cp)))
-			return false;
-		blank &= cp == ' ' || cp == '\t';
-	}
-	return !blank;
-}
-
-/* Whether a literal block gives s back exactly, without an indentation indicator. */
+/* Whether a literal block gives s back exactly, without an indentation indicator. A line of blanks only
+ * would be read with fewer of them, or none. */
 static bool literal_ok(const char *s, size_t n)
 {
+	bool text = true;
+
 	if (!memchr(s, '\n', n) || strchr(" \t\n", *s))
 		return false;
-	while (n) {
-		const char *nl = memchr(s, '\n', n);
-		size_t len = nl ? (size_t)(nl - s) : n;
+	for (size_t i = 0, len, begin = 0; i < n; i += len) {
+		uint32_t cp = 0;
 
-		if (!line_ok(s, len))
+		len = rk_utf8(s + i, n - i, &cp);
+		if (cp == '\n') {
+			if (!text && i > begin)
+				return false;
+			begin = i + 1;
+			text = false;
+		} else if (len == 0 || (cp != '\t' && rk_yaml_must_escape(cp))) {
 			return false;
-		len += nl != NULL;
-		s += len;
-		n -= len;
+		}
+		text = text || (cp != ' ' && cp != '\t' && cp != '\n');
+		if (i + len == n && i >= begin && !text)
+			return false;
 	}
 	return true;
 }
@@ -120,77 +96,30 @@ static void literal(const struct out *o, const char *s, size_t n, int indent)
 
 /* --- values --- */
 
+static void str(const struct out *o, const char *s, size_t n)
+{
+	if (rk_yaml_plain_ok(s, n))
+		rk_buf_put(o->b, s, n);
+	else
+		quoted(o, s, n);
+}
+
 /* Lines of a literal block go to column `indent`. */
 static void scalar(const struct out *o, const struct rk_val *v, int indent)
 {
-	switch ((enum rk_kind)v->kind) {
-	case RK_NULL:
-		rk_buf_puts(o->b, "null");
-		break;
-	case RK_BOOL:
-	case RK_NUM:
-		rk_buf_put(o->b, v->s, v->len);
-		break;
-	case RK_STR:
-		if (rk_yaml_plain_ok(v->s, v->len))
-			rk_buf_put(o->b, v->s, v->len);
-		else if (literal_ok(v->s, v->len))
-			literal(o, v->s, v->len, indent);
-		else
-			quoted(o, v->s, v->len);
-		break;
-	case RK_SEQ:
-		rk_buf_puts(o->b, "[]");
-		break;
-	case RK_MAP:
-		rk_buf_puts(o->b, "{}");
-		break;
-	}
+	if (v->kind == RK_STR && !rk_yaml_plain_ok(v->s, v->len) && literal_ok(v->s, v->len))
+		literal(o, v->s, v->len, indent);
+	else if (v->kind == RK_STR)
+		str(o, v->s, v->len);
+	else
+		rk_buf_puts(o->b, v->kind == RK_NULL  ? "null"
+				  : v->kind == RK_SEQ ? "[]"
+				  : v->kind == RK_MAP ? "{}"
+						      : v->s);
 	rk_buf_putc(o->b, '\n');
 }
 
-static void block_map(const struct out *o, const struct rk_val *v, int indent, bool inl);
 static void block_seq(const struct out *o, const struct rk_val *v, int indent, bool inl);
-
-static bool key_is_long(const struct rk_val *v)
-{
-	rk_auto_buf b = RK_BUF_INIT;
-	struct out o = {.b = &b};
-
-	if (v->klen <= KEY_MAX / 10)
-		return false; /* an escape takes at most ten characters */
-	if (rk_yaml_plain_ok(v->key, v->klen))
-		return v->klen > KEY_MAX;
-	quoted(&o, v->key, v->klen);
-	return b.len > KEY_MAX;
-}
-
-static void member(const struct out *o, const struct rk_val *v, int indent)
-{
-	bool is_long = key_is_long(v);
-
-	if (is_long)
-		rk_buf_puts(o->b, "? ");
-	if (rk_yaml_plain_ok(v->key, v->klen))
-		rk_buf_put(o->b, v->key, v->klen);
-	else
-		quoted(o, v->key, v->klen);
-	if (is_long) {
-		rk_buf_putc(o->b, '\n');
-		spaces(o, indent);
-	}
-	rk_buf_putc(o->b, ':');
-	if (!v->child) {
-		rk_buf_putc(o->b, ' ');
-		scalar(o, v, indent + 2);
-		return;
-	}
-	rk_buf_putc(o->b, '\n');
-	if (v->kind == RK_MAP)
-		block_map(o, v, indent + 2, false);
-	else
-		block_seq(o, v, indent, false);
-}
 
 /* inl: the first line has begun already, behind "- ". */
 static void block_map(const struct out *o, const struct rk_val *v, int indent, bool inl)
@@ -200,10 +129,29 @@ static void block_map(const struct out *o, const struct rk_val *v, int indent, b
 
 	rk_each (it, v) {
 		const struct rk_val *m = sorted ? sorted[i] : it;
+		size_t start;
+		bool is_long;
 
 		if (i++ || !inl)
 			spaces(o, indent);
-		member(o, m, indent);
+		start = o->b->len;
+		str(o, m->key, m->klen);
+		is_long = o->b->len - start > KEY_MAX;
+		if (is_long) { /* again, in the long form */
+			o->b->len = start;
+			rk_buf_puts(o->b, "? ");
+			str(o, m->key, m->klen);
+			rk_buf_putc(o->b, '\n');
+			spaces(o, indent);
+		}
+		rk_buf_putc(o->b, ':');
+		rk_buf_putc(o->b, m->child ? '\n' : ' ');
+		if (!m->child)
+			scalar(o, m, indent + 2);
+		else if (m->kind == RK_MAP)
+			block_map(o, m, indent + 2, false);
+		else
+			block_seq(o, m, indent, false);
 	}
 }
 
