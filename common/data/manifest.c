@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Filling works on the parsed tree: a value becomes a node or part of a string, never syntax. */
-#include "data/data.h"
 #include "internal.h"
 
 #include <ctype.h>
@@ -81,36 +80,6 @@ static int read_head(struct fill *f, const char *text, size_t n)
 	return 0;
 }
 
-/* Every declared parameter has a value and every value a parameter. */
-static int match_params(struct fill *f)
-{
-	for (size_t i = 0; i < f->n_declared; i++) {
-		const struct param *p = &f->declared[i];
-
-		if (!rk_member(f->params, p->name, p->len))
-			return rk_tree_error(f->d, p->line, f->err, "parameter ${%.*s} is missing",
-				(int)p->len, p->name);
-	}
-	rk_each (it, f->params) {
-		if (!find_param(f, it->key, it->klen))
-			return rk_tree_error(
-				f->d, 0, f->err, "there is no parameter ${%s}", it->key);
-	}
-	return 0;
-}
-
-static int all_used(struct fill *f)
-{
-	for (size_t i = 0; i < f->n_declared; i++) {
-		const struct param *p = &f->declared[i];
-
-		if (!p->used)
-			return rk_tree_error(f->d, p->line, f->err,
-				"parameter ${%.*s} is declared but not used", (int)p->len, p->name);
-	}
-	return 0;
-}
-
 /* --- substitution --- */
 
 /* The parameter of "${name}" at s; *used gets the length of the whole. */
@@ -134,25 +103,12 @@ static const struct rk_val *param_at(
 	return rk_member(f->params, p->name, p->len);
 }
 
-static int add_param(
-	struct fill *f, struct rk_buf *out, const char *s, size_t n, size_t line, size_t *used)
-{
-	const struct rk_val *v = param_at(f, s, n, line, used);
-
-	if (!v)
-		return -1;
-	if (v->kind == RK_NULL || v->kind == RK_SEQ || v->kind == RK_MAP)
-		return rk_tree_error(f->d, line, f->err,
-			"%.*s inside text takes a string, a number or a boolean", (int)*used, s);
-	rk_buf_put(out, v->s, v->len);
-	return 0;
-}
-
 /* s with all its parameters, as a string of the doc. */
 static int substitute(
 	struct fill *f, const char *s, size_t n, size_t line, const char **text, size_t *len)
 {
 	rk_auto_buf b = {.s = rk_buf_empty, .secret = rk_doc_is_secret(f->d)};
+	const struct rk_val *v;
 	size_t used;
 
 	for (; n; s += used, n -= used) {
@@ -161,8 +117,14 @@ static int substitute(
 			rk_buf_puts(&b, "${");
 			used = 3;
 		} else if (n >= 2 && memcmp(s, "${", 2) == 0) {
-			if (add_param(f, &b, s, n, line, &used) < 0)
+			v = param_at(f, s, n, line, &used);
+			if (!v)
 				return -1;
+			if (v->kind == RK_NULL || v->kind == RK_SEQ || v->kind == RK_MAP)
+				return rk_tree_error(f->d, line, f->err,
+					"%.*s inside text takes a string, a number or a boolean",
+					(int)used, s);
+			rk_buf_put(&b, v->s, v->len);
 		} else {
 			rk_buf_putc(&b, *s);
 		}
@@ -172,17 +134,24 @@ static int substitute(
 	return 0;
 }
 
-static bool is_one_param(const char *s, size_t n)
+static int fill_scalar(struct fill *f, struct rk_val *v)
 {
-	return n > 3 && memcmp(s, "${", 2) == 0 && name_len(s + 2, n - 2) + 3 == n &&
-	       s[n - 1] == '}';
-}
+	const struct rk_val *from;
+	struct rk_val *c;
+	size_t used;
 
-/* Make v what `from` is; place, key and line stay. */
-static void become(struct fill *f, struct rk_val *v, const struct rk_val *from)
-{
-	struct rk_val *c = rk_copy(f->d, from);
-
+	if (v->kind != RK_STR || !memmem(v->s, v->len, "${", 2))
+		return 0;
+	if (!v->quoted)
+		return rk_tree_error(f->d, v->line, f->err, "%s must be in quotes", v->s);
+	if (memcmp(v->s, "${", 2) != 0 || v->s[v->len - 1] != '}' ||
+		name_len(v->s + 2, v->len - 2) + 3 != v->len)
+		return substitute(f, v->s, v->len, v->line, &v->s, &v->len);
+	from = param_at(f, v->s, v->len, v->line, &used);
+	if (!from)
+		return -1;
+	/* v becomes what `from` is; its place, key and line stay */
+	c = rk_copy(f->d, from);
 	v->kind = c->kind;
 	v->quoted = c->quoted;
 	v->s = c->s;
@@ -192,65 +161,53 @@ static void become(struct fill *f, struct rk_val *v, const struct rk_val *from)
 	v->last = c->last;
 	for (struct rk_val *it = v->child; it; it = it->next)
 		it->parent = v;
-}
-
-static int fill_scalar(struct fill *f, struct rk_val *v)
-{
-	const struct rk_val *from;
-	size_t used;
-
-	if (v->kind != RK_STR || !memmem(v->s, v->len, "${", 2))
-		return 0;
-	if (!v->quoted)
-		return rk_tree_error(f->d, v->line, f->err, "%s must be in quotes", v->s);
-	if (!is_one_param(v->s, v->len))
-		return substitute(f, v->s, v->len, v->line, &v->s, &v->len);
-	from = param_at(f, v->s, v->len, v->line, &used);
-	if (!from)
-		return -1;
-	become(f, v, from);
-	return 0;
-}
-
-static int fill_key(struct fill *f, struct rk_val *v)
-{
-	size_t len;
-
-	if (!v->key || !memmem(v->key, v->klen, "${", 2))
-		return 0;
-	if (substitute(f, v->key, v->klen, v->line, &v->key, &len) < 0)
-		return -1;
-	if (len > UINT32_MAX)
-		return rk_tree_error(f->d, v->line, f->err, "a key is too long");
-	v->klen = (uint32_t)len;
 	return 0;
 }
 
 static int fill_node(struct fill *f, struct rk_val *v)
 {
 	const struct rk_val *dup;
+	size_t len = v->klen;
 
-	if (fill_key(f, v) < 0)
+	if (v->key && memmem(v->key, v->klen, "${", 2) &&
+		substitute(f, v->key, v->klen, v->line, &v->key, &len) < 0)
 		return -1;
+	if (len > UINT32_MAX)
+		return rk_tree_error(f->d, v->line, f->err, "a key is too long");
+	v->klen = (uint32_t)len;
 	if (v->kind != RK_MAP && v->kind != RK_SEQ)
 		return fill_scalar(f, v);
-	for (struct rk_val *it = v->child; it; it = it->next) {
+	for (struct rk_val *it = v->child; it; it = it->next)
 		if (fill_node(f, it) < 0)
 			return -1;
-	}
 	dup = v->kind == RK_MAP ? rk_tree_duplicate(v) : NULL;
 	if (dup)
 		return rk_tree_error(f->d, dup->line, f->err, "duplicate key \"%s\"", dup->key);
 	return 0;
 }
 
+/* Every declared parameter has a value and is used, and every value has a parameter. */
 static int fill(struct fill *f, const char *text, size_t n, struct rk_val **out)
 {
-	if (read_head(f, text, n) < 0 || match_params(f) < 0)
+	const struct param *p, *end;
+
+	if (read_head(f, text, n) < 0)
 		return -1;
-	if (rk_yaml_parse_all(f->d, text, n, out, f->err) < 0)
+	end = f->declared + f->n_declared;
+	for (p = f->declared; p < end; p++)
+		if (!rk_member(f->params, p->name, p->len))
+			return rk_tree_error(f->d, p->line, f->err, "parameter ${%.*s} is missing",
+				(int)p->len, p->name);
+	rk_each (it, f->params)
+		if (!find_param(f, it->key, it->klen))
+			return rk_tree_error(f->d, 0, f->err, "unknown parameter ${%s}", it->key);
+	if (rk_yaml_parse_all(f->d, text, n, out, f->err) < 0 || fill_node(f, *out) < 0)
 		return -1;
-	return fill_node(f, *out) < 0 ? -1 : all_used(f);
+	for (p = f->declared; p < end; p++)
+		if (!p->used)
+			return rk_tree_error(f->d, p->line, f->err,
+				"parameter ${%.*s} is declared but not used", (int)p->len, p->name);
+	return 0;
 }
 
 int rk_manifest_fill(struct rk_doc *d, const char *name, const char *text, size_t n,
@@ -277,5 +234,5 @@ int rk_manifest(struct rk_doc *d, const char *name, const struct rk_val *params,
 		if (rk_streq(m->name, name))
 			return rk_manifest_fill(d, path, m->text, m->len, params, out, err);
 	}
-	return rk_err_set(err, RK_FAIL, "there is no manifest %s", path);
+	return rk_err_set(err, RK_FAIL, "manifest %s not found", path);
 }

@@ -23,13 +23,6 @@ bool rk_object_name_ok(const char *s)
 	       strcmp(s, "..") != 0;
 }
 
-static int name_error(
-	const struct rk_val *obj, const char *source, const char *name, struct rk_err *err)
-{
-	return rk_err_set(
-		err, RK_FAIL, "%s: line %u: invalid object name \"%s\"", source, obj->line, name);
-}
-
 static int check_object(const struct rk_val *obj, const char *source, struct rk_err *err)
 {
 	const char *av, *kind, *name, *ns = NULL;
@@ -42,23 +35,19 @@ static int check_object(const struct rk_val *obj, const char *source, struct rk_
 		rk_need_str(obj, &name, err, "metadata", "name", NULL) < 0 ||
 		rk_want_str(obj, &ns, err, "metadata", "namespace", NULL) < 0)
 		return -1;
-	if (!rk_object_name_ok(name))
-		return name_error(obj, source, name, err);
-	return ns && !rk_object_name_ok(ns) ? name_error(obj, source, ns, err) : 0;
-}
-
-static bool is_list(const struct rk_val *obj)
-{
-	const char *kind = rk_get_str(obj, "kind", NULL);
-	const struct rk_val *items = rk_get(obj, "items", NULL);
-
-	return kind && rk_suffix(kind, "List") && items && items->kind == RK_SEQ;
+	if (rk_object_name_ok(name) && (!ns || rk_object_name_ok(ns)))
+		return 0;
+	return rk_err_set(err, RK_FAIL, "%s: line %u: invalid object name \"%s\"", source,
+		obj->line, rk_object_name_ok(name) ? ns : name);
 }
 
 static int add(struct rk_objects *o, const struct rk_val *obj, const char *name, struct rk_err *err)
 {
-	if (is_list(obj)) {
-		rk_each (it, rk_get(obj, "items", NULL))
+	const char *kind = rk_get_str(obj, "kind", NULL);
+	const struct rk_val *items = rk_get(obj, "items", NULL);
+
+	if (kind && rk_suffix(kind, "List") && items && items->kind == RK_SEQ) {
+		rk_each (it, items)
 			if (add(o, it, name, err) < 0)
 				return -1;
 		return 0;
@@ -168,34 +157,29 @@ static int parse_into(struct rk_objects *o, const char *name, const char *text, 
 int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n, bool piped,
 	struct rk_err *err)
 {
-	if (parse_into(o, name, text, n, piped, err) < 0 || check_doubles(o, err) < 0) {
-		rk_objects_release(o);
-		return -1;
-	}
-	return 0;
+	if (parse_into(o, name, text, n, piped, err) == 0 && check_doubles(o, err) == 0)
+		return 0;
+	rk_objects_release(o);
+	return -1;
 }
 
 int rk_objects_read(
 	struct rk_objects *o, const char *const *files, size_t nfiles, struct rk_err *err)
 {
-	static const char *const stdin_only[] = {"-"};
+	int rc = 0;
 
-	if (!nfiles) {
-		files = stdin_only;
-		nfiles = 1;
-	}
-	for (size_t i = 0; i < nfiles; i++) {
+	for (size_t i = 0; rc == 0 && i < (nfiles ? nfiles : 1); i++) {
 		rk_auto_buf text = RK_BUF_INIT_SECRET;
-		bool piped = !strcmp(files[i], "-");
+		const char *file = nfiles ? files[i] : "-";
+		bool piped = !strcmp(file, "-");
 
-		if (rk_file_read(files[i], INPUT_MAX, &text, err) < 0 ||
-			parse_into(o, piped ? "standard input" : files[i], text.s, text.len, piped,
-				err) < 0)
-			goto fail;
+		rc = rk_file_read(file, INPUT_MAX, &text, err);
+		if (rc == 0)
+			rc = parse_into(
+				o, piped ? "standard input" : file, text.s, text.len, piped, err);
 	}
-	if (check_doubles(o, err) == 0)
+	if (rc == 0 && check_doubles(o, err) == 0)
 		return 0;
-fail:
 	rk_objects_release(o);
 	return -1;
 }

@@ -81,8 +81,8 @@ static void mistakes_are_errors(void **state)
 {
 	(void)state;
 	assert_fill("# ${a}: x\na: \"${a}\"\n", "{}", "!m.yaml:1: parameter ${a} is missing");
-	assert_fill("# ${a}: x\na: \"${a}\"\n", "{\"a\":1,\"b\":2}",
-		"!m.yaml: there is no parameter ${b}");
+	assert_fill(
+		"# ${a}: x\na: \"${a}\"\n", "{\"a\":1,\"b\":2}", "!m.yaml: unknown parameter ${b}");
 	assert_fill("# ${a}: x\n# ${b}: x\na: \"${a}\"\n", "{\"a\":1,\"b\":2}",
 		"!m.yaml:2: parameter ${b} is declared but not used");
 	assert_fill(
@@ -134,7 +134,7 @@ static void unknown_manifests_are_named(void **state)
 
 	(void)state;
 	assert_int_equal(rk_manifest(d, "no-such", rk_map(d), &v, &err), -1);
-	assert_string_equal(err.msg, "there is no manifest manifests/no-such.yaml");
+	assert_string_equal(err.msg, "manifest manifests/no-such.yaml not found");
 }
 
 /* "${a}" declared in the head of an embedded file, with a value. */
