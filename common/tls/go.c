@@ -12,42 +12,27 @@
 
 /* --- DER --- */
 
-static bool is_integer(const unsigned char *p, size_t n)
-{
-	return n == 1 || (n > 1 && !(p[0] == 0 && p[1] < 0x80) && !(p[0] == 0xff && p[1] >= 0x80));
-}
-
-static bool is_bits(const unsigned char *p, size_t n)
-{
-	return n && p[0] < 8 && (n > 1 ? !(p[n - 1] & ((1 << p[0]) - 1)) : !p[0]);
-}
-
-/* Numbers of at most 28 bits, without leading zeros. */
-static bool is_oid(const unsigned char *p, size_t n)
+static bool is_primitive(int tag, const unsigned char *p, size_t n)
 {
 	size_t run = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!run && p[i] == 0x80)
-			return false;
-		run = p[i] & 0x80 ? run + 1 : 0;
-		if (run > 3)
-			return false;
-	}
-	return n && !run;
-}
-
-static bool is_primitive(int tag, const unsigned char *p, size_t n)
-{
 	switch (tag) {
 	case V_ASN1_BOOLEAN:
 		return n == 1 && (*p == 0 || *p == 0xff);
 	case V_ASN1_INTEGER:
-		return is_integer(p, n);
+		return n == 1 ||
+		       (n > 1 && !(p[0] == 0 && p[1] < 0x80) && !(p[0] == 0xff && p[1] >= 0x80));
 	case V_ASN1_BIT_STRING:
-		return is_bits(p, n);
-	case V_ASN1_OBJECT:
-		return is_oid(p, n);
+		return n && p[0] < 8 && (n > 1 ? !(p[n - 1] & ((1 << p[0]) - 1)) : !p[0]);
+	case V_ASN1_OBJECT: /* numbers of at most 28 bits, without leading zeros */
+		for (size_t i = 0; i < n; i++) {
+			if (!run && p[i] == 0x80)
+				return false;
+			run = p[i] & 0x80 ? run + 1 : 0;
+			if (run > 3)
+				return false;
+		}
+		return n && !run;
 	case V_ASN1_NULL:
 		return !n;
 	default:
@@ -123,25 +108,13 @@ bool cert_is_der(const void *der, size_t n)
 
 /* --- fields --- */
 
-static bool is_ascii(const ASN1_STRING *s)
+/* Whether all bytes are ASCII; only: of these characters. */
+static bool is_ascii(const ASN1_STRING *s, const char *only)
 {
 	const unsigned char *p = ASN1_STRING_get0_data(s);
 
 	for (int i = 0; i < ASN1_STRING_length(s); i++)
-		if (p[i] >= 0x80)
-			return false;
-	return true;
-}
-
-static bool is_printable(const ASN1_STRING *s)
-{
-	const unsigned char *p = ASN1_STRING_get0_data(s);
-
-	for (int i = 0; i < ASN1_STRING_length(s); i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
-			    "'()+,-./:=?*&",
-			    p[i]) ||
-			!p[i])
+		if (p[i] >= 0x80 || (only && (!p[i] || !strchr(only, p[i]))))
 			return false;
 	return true;
 }
@@ -159,14 +132,12 @@ static bool is_text(const ASN1_STRING *s)
 				return false;
 		return true;
 	case V_ASN1_PRINTABLESTRING:
-		return is_printable(s);
+		return is_ascii(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
+				   "'()+,-./:=?*&");
 	case V_ASN1_IA5STRING:
-		return is_ascii(s);
+		return is_ascii(s, NULL);
 	case V_ASN1_NUMERICSTRING:
-		for (size_t i = 0; i < n; i++)
-			if (p[i] != ' ' && (p[i] < '0' || p[i] > '9'))
-				return false;
-		return true;
+		return is_ascii(s, " 0123456789");
 	case V_ASN1_T61STRING:
 		return true;
 	default:
@@ -210,23 +181,20 @@ static bool is_key(const X509 *x)
 			       rk_streq(group, "secp384r1") || rk_streq(group, "secp521r1")));
 }
 
-static bool is_alt_name(const GENERAL_NAME *name)
-{
-	int type;
-	const ASN1_STRING *s = GENERAL_NAME_get0_value(name, &type);
-
-	if (type == GEN_IPADD)
-		return ASN1_STRING_length(s) == 4 || ASN1_STRING_length(s) == 16;
-	return (type != GEN_DNS && type != GEN_EMAIL && type != GEN_URI) || is_ascii(s);
-}
-
 static bool are_alt_names(const X509 *x)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	bool good = true;
 
-	for (int i = 0; good && i < sk_GENERAL_NAME_num(names); i++)
-		good = is_alt_name(sk_GENERAL_NAME_value(names, i));
+	for (int i = 0, type; good && i < sk_GENERAL_NAME_num(names); i++) {
+		const ASN1_STRING *s =
+			GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+
+		if (type == GEN_IPADD)
+			good = ASN1_STRING_length(s) == 4 || ASN1_STRING_length(s) == 16;
+		else if (type == GEN_DNS || type == GEN_EMAIL || type == GEN_URI)
+			good = is_ascii(s, NULL);
+	}
 	GENERAL_NAMES_free(names);
 	return good;
 }
@@ -293,7 +261,7 @@ static const char *trouble(X509 *x, const unsigned char *der, size_t n)
 	if (!is_key(x))
 		return "its key is of an unknown curve or form";
 	if ((X509_get_extension_flags(x) & EXFLAG_INVALID) || !are_extensions(x))
-		return "an extension is malformed, there twice, or wrongly critical";
+		return "an extension is malformed, present more than once, or wrongly critical";
 	return are_alt_names(x) ? NULL : "a subject alternative name is malformed";
 }
 

@@ -90,7 +90,6 @@ int cert_from_chain(struct rk_cert **out, STACK_OF(X509) **chain, struct rk_err 
 
 /* host as OpenSSL wants it: no brackets round an IPv6 address, no dot at the end. false: none. */
 bool cert_bare_host(const char *host, char *out, size_t size);
-bool cert_is_ip(const char *s);
 
 bool cert_bio_to_buf(BIO *bio, struct rk_buf *out);
 

@@ -13,27 +13,14 @@
 int rk_cert_bundle(const char *pem, size_t n, size_t *count, struct rk_err *err)
 {
 	auto_stack *list = NULL;
+	int rc = cert_read(pem, n, BUNDLE_MAX, &list, err);
 
 	if (count)
-		*count = 0;
-	if (cert_read(pem, n, BUNDLE_MAX, &list, err) < 0)
-		return -1;
-	if (count)
-		*count = (size_t)sk_X509_num(list);
-	return 0;
+		*count = rc < 0 ? 0 : (size_t)sk_X509_num(list);
+	return rc;
 }
 
 /* --- facts of a leaf --- */
-
-static bool seconds(const ASN1_TIME *t, int64_t *out)
-{
-	struct tm tm;
-
-	if (!ASN1_TIME_to_tm(t, &tm))
-		return false;
-	*out = timegm(&tm);
-	return true;
-}
 
 static char *name_text(const X509_NAME *name)
 {
@@ -47,43 +34,30 @@ static char *name_text(const X509_NAME *name)
 	return rk_strndup(n > 0 ? p : "", n > 0 ? (size_t)n : 0);
 }
 
-/* A NUL or another odd byte becomes '?', which no name holds: nothing can pass for another. */
-static char *dns_text(const ASN1_STRING *s)
-{
-	int n = ASN1_STRING_length(s);
-	char *out = rk_malloc((size_t)n + 1);
-
-	memcpy(out, ASN1_STRING_get0_data(s), (size_t)n);
-	for (int i = 0; i < n; i++)
-		if (out[i] <= ' ' || out[i] > '~')
-			out[i] = '?';
-	out[n] = 0;
-	return out;
-}
-
-static char *ip_text(const ASN1_STRING *s)
-{
-	int n = ASN1_STRING_length(s);
-	char text[INET6_ADDRSTRLEN];
-
-	if ((n != 4 && n != 16) || !inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(s),
-					   text, sizeof(text)))
-		return NULL;
-	return rk_strdup(text);
-}
-
+/* DNS names and addresses. A NUL or another odd byte becomes '?', which no name holds: nothing can pass for
+ * another. */
 static void read_sans(struct rk_cert *c, const X509 *x)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	int n = names ? sk_GENERAL_NAME_num(names) : 0;
 
 	c->sans = rk_calloc((size_t)n + 1, sizeof(*c->sans));
-	for (int i = 0; i < n; i++) {
-		int type;
+	for (int i = 0, type; i < n; i++) {
 		const ASN1_STRING *s =
 			GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
-		char *text = type == GEN_DNS ? dns_text(s) : type == GEN_IPADD ? ip_text(s) : NULL;
+		const unsigned char *data = ASN1_STRING_get0_data(s);
+		int len = ASN1_STRING_length(s);
+		char ip[INET6_ADDRSTRLEN], *text = NULL;
 
+		if (type == GEN_DNS) {
+			text = rk_malloc((size_t)len + 1);
+			for (int k = 0; k < len; k++)
+				text[k] = data[k] <= ' ' || data[k] > '~' ? '?' : (char)data[k];
+			text[len] = '\0';
+		} else if (type == GEN_IPADD && (len == 4 || len == 16) &&
+			   inet_ntop(len == 4 ? AF_INET : AF_INET6, data, ip, sizeof(ip))) {
+			text = rk_strdup(ip);
+		}
 		if (text)
 			c->sans[c->nsans++] = text;
 	}
@@ -93,12 +67,15 @@ static void read_sans(struct rk_cert *c, const X509 *x)
 static int read_facts(struct rk_cert *c, struct rk_err *err)
 {
 	X509 *x = sk_X509_value(c->chain, 0);
+	struct tm from, to;
 	unsigned char *der = NULL;
 	int n;
 
-	if (!seconds(X509_get0_notBefore(x), &c->not_before) ||
-		!seconds(X509_get0_notAfter(x), &c->not_after))
+	if (!ASN1_TIME_to_tm(X509_get0_notBefore(x), &from) ||
+		!ASN1_TIME_to_tm(X509_get0_notAfter(x), &to))
 		return rk_err_set(err, RK_FAIL, "certificate 1 is damaged: its dates are invalid");
+	c->not_before = timegm(&from);
+	c->not_after = timegm(&to);
 	n = i2d_X509(x, &der);
 	if (n < 0)
 		return rk_err_set(err, RK_FAIL, "certificate 1 is damaged");
@@ -119,10 +96,9 @@ int cert_from_chain(struct rk_cert **out, STACK_OF(X509) **chain, struct rk_err 
 	ERR_set_mark();
 	r = read_facts(c, err);
 	ERR_pop_to_mark();
-	if (r < 0)
-		return -1;
-	*out = rk_steal(&c);
-	return 0;
+	if (r == 0)
+		*out = rk_steal(&c);
+	return r;
 }
 
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err)
@@ -245,13 +221,6 @@ bool cert_bare_host(const char *host, char *out, size_t size)
 	return true;
 }
 
-bool cert_is_ip(const char *s)
-{
-	unsigned char raw[16];
-
-	return inet_pton(AF_INET, s, raw) == 1 || inet_pton(AF_INET6, s, raw) == 1;
-}
-
 bool rk_cert_matches(const struct rk_cert *c, const char *host)
 {
 	X509 *x = sk_X509_value(c->chain, 0);
@@ -261,7 +230,7 @@ bool rk_cert_matches(const struct rk_cert *c, const char *host)
 	if (!cert_bare_host(host, bare, sizeof(bare)) || strchr(bare, '*') || bare[0] == '.')
 		return false;
 	ERR_set_mark();
-	if (cert_is_ip(bare))
+	if (rk_ip_family(bare))
 		r = X509_check_ip_asc(x, bare, 0);
 	else
 		r = X509_check_host(x, bare, 0,
@@ -280,7 +249,7 @@ void rk_cert_names(const struct rk_cert *c, struct rk_buf *out)
 				 "does not count)");
 	for (size_t i = 0; i < shown; i++) {
 		/* an address that an IP SAN carries would match itself */
-		bool as_name = cert_is_ip(c->sans[i]) && !rk_cert_matches(c, c->sans[i]);
+		bool as_name = rk_ip_family(c->sans[i]) && !rk_cert_matches(c, c->sans[i]);
 
 		rk_buf_addf(out, "%s%.200s%s", i ? ", " : "", c->sans[i],
 			as_name ? " as a DNS name, which does not count for an address" : "");

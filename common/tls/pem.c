@@ -75,34 +75,10 @@ static char *take_label(struct pem *in)
 	return rk_strndup(from, (size_t)(p - from));
 }
 
-/* The label of the next block, in->p behind its line's dashes; NULL at the end of the text. */
-static char *find_begin(struct pem *in)
-{
-	char *name = NULL;
-
-	for (skip_blanks(in); !name && in->p < in->end; skip_blanks(in)) {
-		if (at(in, BEGIN)) {
-			in->p += strlen(BEGIN);
-			name = take_label(in);
-			if (name)
-				break;
-		}
-		skip_line(in);
-	}
-	return name;
-}
-
 static void next_line(struct pem *in)
 {
 	skip_line(in);
 	in->p += at(in, "\r\n") ? 2 : in->p < in->end;
-}
-
-static bool is_blank(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	return p == end;
 }
 
 /* Take the header off the front of a body: lines with a colon, up to an empty line. */
@@ -124,7 +100,7 @@ static bool take_header(struct pem *body, char **header)
 		next_line(body);
 		line = body->p;
 		skip_line(body);
-		if (body->p < body->end && is_blank(line, body->p)) {
+		if (body->p < body->end && line + strspn(line, " \t") >= body->p) {
 			*header = rk_strndup(from, (size_t)(line - from));
 			return true;
 		}
@@ -136,18 +112,23 @@ int cert_next_block(struct pem *in, struct block *b)
 {
 	struct pem body;
 	rk_auto_free char *last = NULL;
-	const char *end, *next;
+	const char *end;
 
 	cert_block_release(b);
-	b->name = find_begin(in);
+	for (skip_blanks(in); !b->name && in->p < in->end; skip_blanks(in)) {
+		if (at(in, BEGIN)) {
+			in->p += strlen(BEGIN);
+			b->name = take_label(in);
+			if (b->name)
+				break;
+		}
+		skip_line(in);
+	}
 	if (!b->name)
 		return 0;
 	body.p = in->p;
 	end = memmem(in->p, (size_t)(in->end - in->p), END, strlen(END));
-	if (!end)
-		return -1;
-	next = memmem(in->p, (size_t)(end - in->p), BEGIN, strlen(BEGIN));
-	if (next)
+	if (!end || memmem(in->p, (size_t)(end - in->p), BEGIN, strlen(BEGIN)))
 		return -1;
 	body.end = end;
 	in->p = end + strlen(END);
@@ -177,50 +158,32 @@ static bool holds_key(const char *pem, size_t n)
 	return false;
 }
 
-static bool is_utf16(const char *pem, size_t n)
-{
-	return n >= 2 && (!memcmp(pem, "\xFF\xFE", 2) || !memcmp(pem, "\xFE\xFF", 2));
-}
-
-static bool is_der_cert(const char *der, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)der;
-	X509 *x;
-
-	ERR_set_mark();
-	x = d2i_X509(NULL, &p, (long)n);
-	ERR_pop_to_mark();
-	X509_free(x);
-	return x != NULL;
-}
-
-static bool is_pkcs12(const char *der, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)der;
-	PKCS12 *x;
-
-	ERR_set_mark();
-	x = d2i_PKCS12(NULL, &p, (long)n);
-	ERR_pop_to_mark();
-	PKCS12_free(x);
-	return x != NULL;
-}
-
 /* People give what their CA gave them: name the command that makes PEM of it. */
 static int no_certificate(const char *pem, size_t n, struct rk_err *err)
 {
-	rk_err_set(err, RK_FAIL, "no certificate in it");
+	const unsigned char *p = (const unsigned char *)pem, *q = p;
+	const char *hint = NULL;
+	PKCS12 *pkcs12;
+	X509 *der;
+
+	ERR_set_mark();
+	der = d2i_X509(NULL, &p, (long)n);
+	pkcs12 = d2i_PKCS12(NULL, &q, (long)n);
+	ERR_pop_to_mark();
 	if (!n)
-		return rk_err_hint(err, "it is empty");
-	if (is_utf16(pem, n))
-		return rk_err_hint(err, "it is UTF-16 text: iconv -f UTF-16 -t UTF-8 FILE");
-	if (is_der_cert(pem, n))
-		return rk_err_hint(err, "it is DER: openssl x509 -inform DER -in FILE");
-	if (is_pkcs12(pem, n))
-		return rk_err_hint(err, "it is PKCS#12: openssl pkcs12 -nokeys -in FILE");
-	if (memmem(pem, n, "BEGIN PKCS7", 11))
-		return rk_err_hint(err, "it is PKCS#7: openssl pkcs7 -print_certs -in FILE");
-	return -1;
+		hint = "it is empty";
+	else if (n >= 2 && (!memcmp(pem, "\xFF\xFE", 2) || !memcmp(pem, "\xFE\xFF", 2)))
+		hint = "it is UTF-16 text: iconv -f UTF-16 -t UTF-8 FILE";
+	else if (der)
+		hint = "it is DER: openssl x509 -inform DER -in FILE";
+	else if (pkcs12)
+		hint = "it is PKCS#12: openssl pkcs12 -nokeys -in FILE";
+	else if (memmem(pem, n, "BEGIN PKCS7", 11))
+		hint = "it is PKCS#7: openssl pkcs7 -print_certs -in FILE";
+	X509_free(der);
+	PKCS12_free(pkcs12);
+	rk_err_set(err, RK_FAIL, "no certificate in it");
+	return hint ? rk_err_hint(err, "%s", hint) : -1;
 }
 
 /* --- certificates --- */
@@ -294,30 +257,20 @@ static void write_block(struct rk_buf *out, const char *label, const void *der, 
 	rk_buf_addf(out, "%s%s%s\n", END, label, DASHES);
 }
 
-int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err)
-{
-	for (int i = 0; i < sk_X509_num(list); i++) {
-		unsigned char *der = NULL;
-		int n = i2d_X509(sk_X509_value(list, i), &der);
-
-		if (n <= 0)
-			return rk_err_set(err, RK_FAIL, "certificate %d is damaged", i + 1);
-		write_block(out, PEM_STRING_X509, der, (size_t)n);
-		OPENSSL_free(der);
-	}
-	return 0;
-}
-
-/* Go passes over what it does not read: the CA would be missing without a message. */
-static int check_go(const STACK_OF(X509) *list, struct rk_err *err)
+/* go: not what Go does not read and passes over: the CA would be missing without a message. */
+static int write_list(const STACK_OF(X509) *list, bool go, struct rk_buf *out, struct rk_err *err)
 {
 	for (int i = 0; i < sk_X509_num(list); i++) {
 		X509 *x = sk_X509_value(list, i);
 		unsigned char *der = NULL;
 		int n = i2d_X509(x, &der);
-		const char *why = n > 0 ? cert_go_trouble(x, der, (size_t)n) : "it is damaged";
+		const char *why = n > 0 && go ? cert_go_trouble(x, der, (size_t)n) : NULL;
 
+		if (n > 0)
+			write_block(out, PEM_STRING_X509, der, (size_t)n);
 		OPENSSL_free(der);
+		if (n <= 0)
+			return rk_err_set(err, RK_FAIL, "certificate %d is damaged", i + 1);
 		if (why)
 			return rk_err_set(err, RK_FAIL,
 				"certificate %d cannot be read by programs written in Go "
@@ -325,6 +278,11 @@ static int check_go(const STACK_OF(X509) *list, struct rk_err *err)
 				i + 1, why);
 	}
 	return 0;
+}
+
+int cert_write(const STACK_OF(X509) *list, struct rk_buf *out, struct rk_err *err)
+{
+	return write_list(list, false, out, err);
 }
 
 static int refuse_key(struct rk_buf *pem, bool with_key, struct rk_err *err)
@@ -354,7 +312,7 @@ static int admit(
 	rk_auto_buf out = RK_BUF_INIT;
 
 	if (refuse_key(pem, with_key, err) < 0 || cert_read(pem->s, pem->len, max, list, err) < 0 ||
-		check_go(*list, err) < 0 || cert_write(*list, &out, err) < 0)
+		write_list(*list, true, &out, err) < 0)
 		return -1;
 	replace(pem, &out);
 	return 0;
@@ -367,31 +325,23 @@ int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err)
 	return admit(pem, with_key, BUNDLE_MAX, &list, err);
 }
 
-/* Whether all blocks are certificates in well-formed DER, written again into out. */
-static bool write_certs(const struct rk_buf *pem, struct rk_buf *out)
-{
-	auto_block b = BLOCK_INIT;
-	struct pem in;
-	int r, count = 0;
-
-	if (cert_open_pem(&in, pem->s, pem->len, NULL) < 0)
-		return false;
-	while ((r = cert_next_block(&in, &b)) == 1) {
-		if (!rk_streq(b.name, PEM_STRING_X509) || b.header[0] || ++count > BUNDLE_MAX ||
-			!cert_is_der(b.der.s, b.der.len))
-			return false;
-		write_block(out, PEM_STRING_X509, b.der.s, b.der.len);
-	}
-	return r == 0 && count > 0;
-}
-
 int rk_cert_admit_tls(struct rk_buf *pem, bool with_key, struct rk_err *err)
 {
 	rk_auto_buf out = RK_BUF_INIT;
+	auto_block b = BLOCK_INIT;
+	struct pem in;
+	int r = -1, count = 0;
 
 	if (refuse_key(pem, with_key, err) < 0)
 		return -1;
-	if (!write_certs(pem, &out))
+	if (cert_open_pem(&in, pem->s, pem->len, NULL) == 0)
+		while ((r = cert_next_block(&in, &b)) == 1) {
+			if (!rk_streq(b.name, PEM_STRING_X509) || b.header[0] ||
+				++count > BUNDLE_MAX || !cert_is_der(b.der.s, b.der.len))
+				break;
+			write_block(&out, PEM_STRING_X509, b.der.s, b.der.len);
+		}
+	if (r != 0 || !count)
 		return rk_cert_admit(pem, with_key, err);
 	replace(pem, &out);
 	return 0;
@@ -428,41 +378,27 @@ static bool is_plain_key(const struct block *b)
 	}
 }
 
-/* In the notation it came in, as OpenSSL writes it. */
-static int write_key(const struct block *b, EVP_PKEY *key, struct rk_buf *out, struct rk_err *err)
-{
-	auto_bio *bio = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
-	bool good = bio != NULL;
-
-	if (is_pkcs8(b))
-		good = good && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-	else
-		good = good &&
-		       PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL);
-	rk_buf_reset(out);
-	return good && cert_bio_to_buf(bio, out) ? 0 : rk_err_set(err, RK_FAIL, "cannot write PEM");
-}
-
-static int find_and_decode(
-	const struct rk_buf *pem, struct block *b, EVP_PKEY **key, struct rk_err *err)
-{
-	if (cert_find_key(pem->s, pem->len, b, err) < 0)
-		return -1;
-	return cert_decode_key(b, key, err);
-}
-
-/* A copy that is compared with its source stays as it is: only what is not in the usual form is written
- * by OpenSSL, and read once more. */
+/* The key, in pem and decoded. A copy that is compared with its source stays as it is: only what is not in
+ * the usual form is written by OpenSSL, in the notation it came in, and read once more. */
 static int read_plain_key(struct rk_buf *pem, struct block *b, EVP_PKEY **key, struct rk_err *err)
 {
-	if (find_and_decode(pem, b, key, err) < 0)
+	auto_bio *bio = NULL;
+	bool good;
+
+	if (cert_find_key(pem->s, pem->len, b, err) < 0 || cert_decode_key(b, key, err) < 0)
 		return -1;
 	if (is_plain_key(b))
 		return 0;
-	if (write_key(b, *key, pem, err) < 0)
-		return -1;
+	bio = BIO_new(BIO_s_mem()); /* its memory is wiped when freed */
+	good = bio &&
+	       (is_pkcs8(b) ? PEM_write_bio_PKCS8PrivateKey(bio, *key, NULL, NULL, 0, NULL, NULL)
+			    : PEM_write_bio_PrivateKey_traditional(
+				      bio, *key, NULL, NULL, 0, NULL, NULL));
+	rk_buf_reset(pem);
+	if (!good || !cert_bio_to_buf(bio, pem))
+		return rk_err_set(err, RK_FAIL, "cannot write PEM");
 	EVP_PKEY_free(rk_steal(key));
-	return find_and_decode(pem, b, key, err);
+	return cert_find_key(pem->s, pem->len, b, err) < 0 ? -1 : cert_decode_key(b, key, err);
 }
 
 static int admit_key(struct rk_buf *pem, EVP_PKEY **key, struct rk_err *err)

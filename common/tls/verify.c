@@ -26,25 +26,6 @@ static void distance(int64_t t, int64_t now, char *out, size_t size)
 	snprintf(out, size, t > now ? "in %lld %s" : "%lld %s ago", (long long)n, unit);
 }
 
-static int check_dates(const struct rk_cert *c, int64_t now, struct rk_err *err)
-{
-	char date[32], away[48];
-
-	if (now > c->not_after) {
-		rk_cert_date(c->not_after, date);
-		distance(c->not_after, now, away, sizeof(away));
-		rk_err_set(err, RK_FAIL, "the certificate expired on %s (%s)", date, away);
-		return rk_err_hint(err, "renew it, or find out why its issuer has not");
-	}
-	if (now < c->not_before) {
-		rk_cert_date(c->not_before, date);
-		distance(c->not_before, now, away, sizeof(away));
-		rk_err_set(err, RK_FAIL, "the certificate is not valid before %s (%s)", date, away);
-		return rk_err_hint(err, "check the clock of this machine and of the issuer");
-	}
-	return 0;
-}
-
 static int not_covered(const struct rk_cert *c, const char *host, struct rk_err *err)
 {
 	rk_auto_buf names = RK_BUF_INIT;
@@ -139,10 +120,25 @@ char *rk_cert_weakness(const struct rk_cert *c)
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err)
 {
+	char date[32], away[48];
+
 	if (key_pem ? rk_cert_check_key(c, key_pem, n, err) < 0
 		    : c->key && cert_check_key(c, c->key, err) < 0)
 		return -1;
-	if (check_dates(c, now ? now : time(NULL), err) < 0 || rk_cert_check_kind(c, err) < 0)
+	now = now ? now : time(NULL);
+	if (now > c->not_after) {
+		rk_cert_date(c->not_after, date);
+		distance(c->not_after, now, away, sizeof(away));
+		rk_err_set(err, RK_FAIL, "the certificate expired on %s (%s)", date, away);
+		return rk_err_hint(err, "renew it, or find out why its issuer has not");
+	}
+	if (now < c->not_before) {
+		rk_cert_date(c->not_before, date);
+		distance(c->not_before, now, away, sizeof(away));
+		rk_err_set(err, RK_FAIL, "the certificate is not valid before %s (%s)", date, away);
+		return rk_err_hint(err, "check the clock of this machine and of the issuer");
+	}
+	if (rk_cert_check_kind(c, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nhosts; i++)
 		if (!rk_cert_matches(c, hosts[i]))
@@ -229,23 +225,6 @@ static struct rk_cert *culprit(X509_STORE_CTX *ctx, const struct rk_cert *leaf)
 	return at;
 }
 
-static void want_host(X509_VERIFY_PARAM *p, const char *host)
-{
-	X509_VERIFY_PARAM_set_hostflags(
-		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (cert_is_ip(host) ? !X509_VERIFY_PARAM_set1_ip_asc(p, host)
-			     : !X509_VERIFY_PARAM_set1_host(p, host, 0))
-		abort();
-}
-
-/* Level 1 refuses SHA-1 and RSA keys below 1024 bits. */
-static void as_go(X509_VERIFY_PARAM *p)
-{
-	X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_ANY);
-	X509_VERIFY_PARAM_set_auth_level(p, 1);
-	X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
-}
-
 /* OpenSSL's purpose of a server would ask for a key usage that Go does not look at, and not take
  * anyExtendedKeyUsage. */
 static bool chain_for_servers(X509_STORE_CTX *ctx)
@@ -261,21 +240,12 @@ static bool chain_for_servers(X509_STORE_CTX *ctx)
 	return true;
 }
 
-static int verify(
-	const struct rk_cert *c, X509_STORE_CTX *ctx, const char *host, struct rk_err *err)
-{
-	rk_auto_cert *at = NULL;
-
-	if (X509_verify_cert(ctx) == 1 && chain_for_servers(ctx))
-		return 0;
-	at = culprit(ctx, c);
-	return rk_cert_refused(c, at ? at : c, X509_STORE_CTX_get_error(ctx), host, err);
-}
-
 int rk_cert_verify(
 	const struct rk_cert *c, const char *ca_pem, size_t n, const char *host, struct rk_err *err)
 {
 	auto_stack *anchors = NULL;
+	rk_auto_cert *at = NULL;
+	X509_VERIFY_PARAM *p;
 	X509_STORE_CTX *ctx;
 	X509_STORE *store;
 	char bare[256];
@@ -297,10 +267,19 @@ int rk_cert_verify(
 			goto out;
 	if (!X509_STORE_CTX_init(ctx, store, sk_X509_value(c->chain, 0), c->chain))
 		goto out;
-	as_go(X509_STORE_CTX_get0_param(ctx));
-	if (host)
-		want_host(X509_STORE_CTX_get0_param(ctx), bare);
-	r = verify(c, ctx, host, err);
+	p = X509_STORE_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_ANY);
+	X509_VERIFY_PARAM_set_auth_level(p, 1); /* no SHA-1, no RSA keys below 1024 bits */
+	X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_hostflags(
+		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (host && !(rk_ip_family(bare) ? X509_VERIFY_PARAM_set1_ip_asc(p, bare)
+					 : X509_VERIFY_PARAM_set1_host(p, bare, 0)))
+		abort();
+	r = X509_verify_cert(ctx) == 1 && chain_for_servers(ctx) ? 0 : -1;
+	at = r < 0 ? culprit(ctx, c) : NULL;
+	if (r < 0)
+		rk_cert_refused(c, at ? at : c, X509_STORE_CTX_get_error(ctx), host, err);
 out:
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);

@@ -392,7 +392,7 @@ static void what_go_does_not_read(void **state)
 	pki_sign(p.cert, root.key, NULL);
 	rk_buf_reset(&p.cert_pem);
 	pki_cert_pem(p.cert, &p.cert_pem);
-	expect_not_admitted(&p.cert_pem, "an extension is malformed, there twice", "");
+	expect_not_admitted(&p.cert_pem, "an extension is malformed, present more than once", "");
 	pki_release(&p);
 }
 
