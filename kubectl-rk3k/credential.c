@@ -11,7 +11,7 @@
 
 #define GROUP	  "client.authentication.k8s.io/"
 #define CACHE_AGE 300
-#define INSIDE	  "RK3K_CREDENTIAL" /* set while we look for the host's own credentials */
+#define RUNNING	  "RK3K_CREDENTIAL" /* set while this tool looks for the host's own credentials */
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -27,30 +27,24 @@ struct job {
 	char *cache; /* file, or NULL: none */
 };
 
-/* kubectl says in the environment which version it expects. */
+/* kubectl names in the environment the version it expects. A context of the host that runs this plugin in
+ * turn would never end. */
 static int read_request(struct job *j, struct rk_err *err)
 {
 	const char *info = getenv("KUBERNETES_EXEC_INFO");
 	struct rk_val *v = NULL;
 
 	j->version = GROUP "v1";
-	if (!info || !*info)
-		return 0;
 	rk_doc_source(j->d, "KUBERNETES_EXEC_INFO");
-	if (rk_json_parse(j->d, info, strlen(info), &v, err) < 0 ||
-		rk_want_str(v, &j->version, err, "apiVersion", NULL) < 0)
+	if (info && *info &&
+		(rk_json_parse(j->d, info, strlen(info), &v, err) < 0 ||
+			rk_want_str(v, &j->version, err, "apiVersion", NULL) < 0))
 		return -1;
-	if (rk_streq(j->version, GROUP "v1") || rk_streq(j->version, GROUP "v1beta1"))
-		return 0;
-	return rk_err_set(err, RK_FAIL, "KUBERNETES_EXEC_INFO asks for %s, not %sv1 or v1beta1",
-		j->version, GROUP);
-}
-
-/* A context of the host that runs this plugin in turn would never end. */
-static int check_circle(const struct job *j, struct rk_err *err)
-{
-	if (!getenv(INSIDE)) {
-		setenv(INSIDE, "1", 1);
+	if (!rk_streq(j->version, GROUP "v1") && !rk_streq(j->version, GROUP "v1beta1"))
+		return rk_err_set(err, RK_FAIL,
+			"KUBERNETES_EXEC_INFO asks for %s, not %sv1 or v1beta1", j->version, GROUP);
+	if (!getenv(RUNNING)) {
+		setenv(RUNNING, "1", 1);
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT,
@@ -74,70 +68,53 @@ static bool private_dir(const char *dir)
 	       !(st.st_mode & 077);
 }
 
-static void add_bytes(struct rk_buf *b, const char *s, size_t n)
+static void add(struct rk_buf *b, const char *s, size_t n)
 {
 	rk_buf_addf(b, "%zu:", s ? n + 1 : 0);
 	rk_buf_put(b, s ? s : "", s ? n : 0);
 }
 
-static void add_text(struct rk_buf *b, const char *s)
+/* Into b all that decides whom the host is asked as, and which host: the answer of one identity must never
+ * be given to another. */
+static void describe(const struct job *j, const struct rk_target *t, struct rk_buf *b)
 {
-	add_bytes(b, s, s ? strlen(s) : 0);
+	const char *const texts[] = {j->ns, j->cluster, t->context, t->cluster, t->user, t->server,
+		t->conf.tls_server_name, t->conf.proxy, j->o->kube.resolve, t->token, t->token_file,
+		t->conf.user, t->conf.password};
+
+	for (size_t i = 0; i < RK_COUNT(texts); i++)
+		add(b, texts[i], texts[i] ? strlen(texts[i]) : 0);
+	add(b, t->ca.s, t->ca.len);
+	add(b, t->cert.s, t->cert.len);
+	add(b, t->key.s, t->key.len);
+	for (const char *const *h = t->conf.headers; h && *h; h++)
+		add(b, *h, strlen(*h));
 }
 
-/* All that decides whom the host is asked as, and which host: the answer of one identity must never
- * be given to another. A credential plugin may follow its environment, so that what it will answer is
- * not known here: false then. */
-static bool describe(const struct job *j, struct rk_buf *b)
-{
-	const struct rk_kube_flags *f = &j->o->kube;
-	struct rk_kubeconfig *kc = NULL;
-	struct rk_target t;
-	bool known;
-	int rc = rk_kubeconfig_load(&kc, f->kubeconfig, NULL);
-
-	if (rc == 0)
-		rc = rk_kubeconfig_resolve(kc, f, &t, NULL);
-	rk_kubeconfig_free(kc);
-	if (rc < 0)
-		return false;
-	known = !t.exec && !t.auth_provider;
-	add_text(b, j->ns);
-	add_text(b, j->cluster);
-	add_text(b, t.context);
-	add_text(b, t.cluster);
-	add_text(b, t.user);
-	add_text(b, t.server);
-	add_text(b, t.conf.tls_server_name);
-	add_text(b, t.conf.proxy);
-	add_text(b, f->resolve);
-	add_bytes(b, t.ca.s, t.ca.len);
-	add_bytes(b, t.cert.s, t.cert.len);
-	add_bytes(b, t.key.s, t.key.len);
-	add_text(b, t.token);
-	add_text(b, t.token_file);
-	add_text(b, t.conf.user);
-	add_text(b, t.conf.password);
-	for (const char *const *h = t.conf.headers; h && *h; h++)
-		add_text(b, *h);
-	rk_target_release(&t);
-	return known;
-}
-
+/* A credential plugin may follow its environment, so that what it will answer is not known here: no
+ * cache then. */
 static void find_cache(struct job *j)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
-	rk_auto_free char *dir = NULL;
 	rk_auto_buf what = RK_BUF_INIT_SECRET;
+	struct rk_kubeconfig *kc = NULL;
+	rk_auto_free char *dir = NULL;
+	struct rk_target t;
 	char hash[65];
 
 	if (j->o->no_cache || !run || *run != '/')
 		return;
 	dir = rk_asprintf("%s/rk3k", run);
-	if (!private_dir(run) || !private_dir(dir) || !describe(j, &what))
-		return;
-	rk_sha256_hex(what.s, what.len, hash);
-	j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
+	if (private_dir(run) && private_dir(dir) &&
+		rk_kubeconfig_load(&kc, j->o->kube.kubeconfig, NULL) == 0 &&
+		rk_kubeconfig_resolve(kc, &j->o->kube, &t, NULL) == 0) {
+		describe(j, &t, &what);
+		rk_sha256_hex(what.s, what.len, hash);
+		if (!t.exec && !t.auth_provider)
+			j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
+		rk_target_release(&t);
+	}
+	rk_kubeconfig_free(kc);
 }
 
 /* A process that asks again was refused with what it got before. */
@@ -177,21 +154,10 @@ static void save(const struct job *j)
 
 /* --- asking the host --- */
 
-static int decode(struct job *j, const struct rk_val *user, const char *name, const char **out,
-	struct rk_err *err)
-{
-	rk_auto_buf b = RK_BUF_INIT_SECRET;
-
-	if (rk_need_base64(user, &b, err, name, NULL) < 0)
-		return -1;
-	*out = rk_doc_strndup(j->d, b.s, b.len);
-	return 0;
-}
-
 static int fetch(struct job *j, struct rk_err *err)
 {
+	rk_auto_buf text = RK_BUF_INIT_SECRET, cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_kube *host = NULL;
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_val *root = NULL;
 	const struct rk_val *user;
 
@@ -205,11 +171,12 @@ static int fetch(struct job *j, struct rk_err *err)
 	user = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
 	if (rk_kc_admit(j->d, NULL, rk_mut(user), err) < 0)
 		return rk_err_wrap(err, "kubeconfig Secret");
-	if (rk_k3k_unexpired(user, j->ns, j->cluster, err) < 0)
+	if (rk_k3k_unexpired(user, j->ns, j->cluster, err) < 0 ||
+		rk_need_base64(user, &cert, err, "client-certificate-data", NULL) < 0 ||
+		rk_need_base64(user, &key, err, "client-key-data", NULL) < 0)
 		return -1;
-	if (decode(j, user, "client-certificate-data", &j->cert, err) < 0 ||
-		decode(j, user, "client-key-data", &j->key, err) < 0)
-		return -1;
+	j->cert = rk_doc_strndup(j->d, cert.s, cert.len);
+	j->key = rk_doc_strndup(j->d, key.s, key.len);
 	return 0;
 }
 
@@ -238,11 +205,10 @@ static int answer(struct job *j, struct rk_err *err)
 
 static int credential(struct job *j, const char *ref, struct rk_err *err)
 {
+	const char *ns = j->o->kube.ns ? j->o->kube.ns : RK_K3K_NS;
 	bool had;
 
-	if (rk_k3k_ref(ref, j->o->kube.ns ? j->o->kube.ns : RK_K3K_NS, &j->ns, &j->cluster, err) <
-			0 ||
-		read_request(j, err) < 0 || check_circle(j, err) < 0)
+	if (rk_k3k_ref(ref, ns, &j->ns, &j->cluster, err) < 0 || read_request(j, err) < 0)
 		return -1;
 	find_cache(j);
 	had = cached(j);
@@ -268,37 +234,21 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_opt OPTS[] = {
-	{.name = "no-cache",
-		.kind = RK_OPT_FLAG,
-		.off = offsetof(struct opts, no_cache),
-		.help = "read the certificate from the host cluster each time, without the cache"},
-	RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+	OPT_FLAG("no-cache", no_cache,
+		"read the certificate from the host cluster each time, without the cache"),
+	OPT_GROUP_KUBE(kube), OPT_END};
 
 static const struct rk_verb VERBS[] = {
 	{NULL, "[[NAMESPACE/]CLUSTER]", "answer kubectl with a client certificate", OPTS, 0, 1,
-		"cluster", run,
-		"  kubectl rk3k kubeconfig get rancher --exec | kubectl rk3k kubeconfig merge"},
+		"cluster", run, NULL},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {
 	.name = "credential",
 	.summary = "credential plugin: kubeconfig entries without keys",
-	.description =
-		"kubectl runs this tool itself, from an entry that `kubeconfig get --exec` wrote. "
-		"It reads the Secret in which k3k keeps the virtual cluster's kubeconfig, through "
-		"the host cluster and with your rights there, and prints an ExecCredential with "
-		"the "
-		"client certificate. The entry holds no key, never goes stale, and ends with your "
-		"rights on the host.\n"
-		"\n"
-		"The answer is kept for five minutes below $XDG_RUNTIME_DIR, readable by you only "
-		"and used only for the same server, context, user and credentials of the host "
-		"cluster; it is not kept where those come from a credential plugin. "
-		"A process that asks again, because it was refused, gets a new one.",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
-	.files = "$XDG_RUNTIME_DIR/rk3k/credential-*: answers of the last minutes.",
-	.see_also = "rk3k-kubeconfig(1)",
+	.help = rk_help,
 };
 
 int main(int argc, char **argv)

@@ -9,11 +9,12 @@
 
 /* --- taking the description out of the kubeconfig --- */
 
-static int take_cluster(
-	struct rk_target *t, const struct kc_entry *c, struct rk_val *m, struct rk_err *err)
+/* The description of the cluster for the plugin, with provideClusterInfo. */
+static int take_cluster(struct rk_target *t, const struct kc_entry *c, struct rk_err *err)
 {
 	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
 	struct rk_doc *d = t->exec_doc;
+	struct rk_val *m = rk_map(d);
 
 	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
 		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
@@ -30,18 +31,18 @@ static int take_cluster(
 		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
 			rk_get(x, "extension", NULL))
 			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
+	t->exec_cluster = m;
 	return 0;
 }
 
 int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
 	const struct rk_val *exec, struct rk_err *err)
 {
-	const char *command;
+	const char *command = rk_get_str(exec, "command", NULL);
 	bool info = false;
 
 	if (rk_want_bool(exec, &info, err, "provideClusterInfo", NULL) < 0)
 		return -1;
-	command = rk_get_str(exec, "command", NULL);
 	if (!user->file->dir && command && strchr(command, '/') && *command != '/')
 		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative exec command %s",
 			user->file->path, user->name, command);
@@ -49,27 +50,12 @@ int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct 
 	rk_doc_source(t->exec_doc, user->file->path);
 	t->exec = rk_copy(t->exec_doc, exec);
 	t->exec_dir = user->file->dir ? rk_strdup(user->file->dir) : NULL;
-	if (info && cluster) {
-		struct rk_val *m = rk_map(t->exec_doc);
-
-		t->exec_cluster = m;
-		return take_cluster(t, cluster, m, err);
-	}
-	return 0;
+	return info && cluster ? take_cluster(t, cluster, err) : 0;
 }
-
-/* --- what to run --- */
-
-struct plugin {
-	const char *version, *command;
-	char *path; /* what is executed */
-	bool interactive;
-	struct rk_strv argv, env;
-};
 
 int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 {
-	static const char *const modes[] = {"Never", "IfAvailable", "Always"};
+	static const char *const modes[] = {"", "Never", "IfAvailable", "Always"};
 	const char *version = "", *command = "", *mode = "", *name;
 	bool known = false;
 
@@ -87,7 +73,7 @@ int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 			err, RK_FAIL, "exec: interactiveMode must be given with %s", version);
 	for (size_t i = 0; i < RK_COUNT(modes); i++)
 		known = known || strcmp(mode, modes[i]) == 0;
-	if (*mode && !known)
+	if (!known)
 		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode \"%s\"", mode);
 	rk_each (e, rk_get(x, "env", NULL)) {
 		name = rk_get_str(e, "name", NULL);
@@ -98,32 +84,14 @@ int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 	return 0;
 }
 
-static int read_mode(const struct rk_val *x, struct plugin *p, struct rk_err *err)
-{
-	const char *mode = rk_get_str(x, "interactiveMode", NULL);
+/* --- what to run --- */
 
-	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
-	if (!rk_streq(mode, "Always") || p->interactive)
-		return 0;
-	rk_err_set(err, RK_FAIL, "exec: %s must talk to a person, and stdin is not a terminal",
-		p->command);
-	return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
-}
-
-static int read_argv(const struct rk_val *x, struct plugin *p, struct rk_err *err)
-{
-	const struct rk_val *args = NULL;
-
-	if (rk_want_seq(x, &args, err, "args", NULL) < 0)
-		return -1;
-	rk_strv_add(&p->argv, p->path);
-	rk_each (a, args) {
-		if (!rk_str(a))
-			return rk_err_set(err, RK_FAIL, "exec: args: expected a list of strings");
-		rk_strv_add(&p->argv, a->s);
-	}
-	return 0;
-}
+struct plugin {
+	const char *version, *command;
+	char *path; /* what is executed */
+	bool interactive;
+	struct rk_strv argv, env;
+};
 
 static void env_set(struct rk_strv *env, const char *pair)
 {
@@ -138,15 +106,17 @@ static void env_set(struct rk_strv *env, const char *pair)
 	rk_strv_add(env, pair);
 }
 
-/* The caller's, then `env`, then KUBERNETES_EXEC_INFO; later ones win. */
-static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, const char *info,
-	struct rk_err *err)
+/* The caller's variables, then `env`, then KUBERNETES_EXEC_INFO; later ones win. */
+static int make_env(
+	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
 {
+	rk_auto_buf info = RK_BUF_INIT_SECRET;
+	struct rk_val *m = rk_map(d), *spec;
 	const struct rk_val *list = NULL;
 
 	for (char **e = environ; *e; e++)
 		rk_strv_add(&p->env, *e);
-	if (rk_want_seq(x, &list, err, "env", NULL) < 0)
+	if (rk_want_seq(t->exec, &list, err, "env", NULL) < 0)
 		return -1;
 	rk_each (e, list) {
 		const char *name = "", *value = "";
@@ -156,24 +126,17 @@ static int read_env(const struct rk_val *x, struct rk_doc *d, struct plugin *p, 
 			return -1;
 		env_set(&p->env, rk_doc_printf(d, "%s=%s", name, value));
 	}
-	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info));
-	return 0;
-}
-
-static void exec_info(const struct rk_target *t, const struct plugin *p, struct rk_buf *out)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *m = rk_map(d), *spec;
-
 	rk_set_str(d, m, "kind", "ExecCredential");
 	rk_set_str(d, m, "apiVersion", p->version);
 	spec = rk_map_at(d, m, "spec", NULL);
 	if (t->exec_cluster)
 		rk_set(d, spec, "cluster", rk_copy(d, t->exec_cluster));
 	rk_set_bool(d, spec, "interactive", p->interactive);
-	rk_json_write(m, RK_JSON_COMPACT, out);
-	if (!out->len || out->s[out->len - 1] != '\n')
-		rk_buf_putc(out, '\n');
+	rk_json_write(m, RK_JSON_COMPACT, &info);
+	if (!info.len || info.s[info.len - 1] != '\n')
+		rk_buf_putc(&info, '\n');
+	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info.s));
+	return 0;
 }
 
 /* With a slash it belongs to the kubeconfig's directory, without one to PATH; never to the current
@@ -198,50 +161,52 @@ static char *find_program(const struct rk_target *t, struct rk_doc *d, const cha
 }
 
 /* installHint comes from a file: control characters could play with the terminal. */
-static void clean(char *to, size_t size, const char *s)
-{
-	size_t n = 0;
-
-	for (; *s && n + 1 < size; s++)
-		to[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
-	to[n] = 0;
-}
-
 static void add_install_hint(const struct rk_target *t, struct rk_err *err)
 {
 	const char *hint = rk_get_str(t->exec, "installHint", NULL);
 	char text[400];
+	size_t n = 0;
 
 	if (!hint)
 		return;
-	clean(text, sizeof(text), hint);
+	for (; *hint && n + 1 < sizeof(text); hint++)
+		text[n++] = (unsigned char)*hint < ' ' || *hint == 0x7f ? ' ' : *hint;
+	text[n] = 0;
 	rk_err_hint(err, "%s", text);
-}
-
-static int not_found(const struct rk_target *t, const char *command, struct rk_err *err)
-{
-	rk_err_set(
-		err, RK_NOTFOUND, "credential plugin %s cannot be run: not found on PATH", command);
-	add_install_hint(t, err);
-	return -1;
 }
 
 static int read_plugin(
 	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
 {
-	rk_auto_buf info = RK_BUF_INIT_SECRET;
+	const char *mode = rk_get_str(t->exec, "interactiveMode", NULL);
+	const struct rk_val *args = NULL;
 
 	if (kc_check_exec(t->exec, err) < 0)
 		return -1;
 	p->version = rk_get_str(t->exec, "apiVersion", NULL);
 	p->command = rk_get_str(t->exec, "command", NULL);
 	p->path = find_program(t, d, p->command);
-	if (!p->path)
-		return not_found(t, p->command, err);
-	if (read_mode(t->exec, p, err) < 0 || read_argv(t->exec, p, err) < 0)
+	if (!p->path) {
+		rk_err_set(err, RK_NOTFOUND,
+			"credential plugin %s cannot be run: not found on PATH", p->command);
+		add_install_hint(t, err);
 		return -1;
-	exec_info(t, p, &info);
-	return read_env(t->exec, d, p, info.s, err);
+	}
+	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
+	if (rk_streq(mode, "Always") && !p->interactive) {
+		rk_err_set(err, RK_FAIL,
+			"exec: %s must talk to a person, and stdin is not a terminal", p->command);
+		return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
+	}
+	if (rk_want_seq(t->exec, &args, err, "args", NULL) < 0)
+		return -1;
+	rk_strv_add(&p->argv, p->path);
+	rk_each (a, args) {
+		if (!rk_str(a))
+			return rk_err_set(err, RK_FAIL, "exec: args: expected a list of strings");
+		rk_strv_add(&p->argv, a->s);
+	}
+	return make_env(t, d, p, err);
 }
 
 /* --- running it --- */
@@ -286,31 +251,16 @@ static int run_plugin(
 static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
 {
 	rk_auto_buf new_cert = RK_BUF_INIT, new_key = RK_BUF_INIT_SECRET;
-	rk_auto_cert *c = NULL;
 
 	rk_buf_puts(&new_cert, cert);
 	rk_buf_puts(&new_key, key);
-	if (rk_cert_admit(&new_cert, false, err) < 0 || rk_cert_admit_key(&new_key, err) < 0 ||
-		rk_cert_parse(&c, new_cert.s, new_cert.len, err) < 0 ||
-		rk_cert_check_key(c, new_key.s, new_key.len, err) < 0)
+	if (kc_admit_pair(&new_cert, &new_key, err) < 0)
 		return rk_err_wrap(err, "its client certificate");
 	rk_buf_reset(&t->cert);
 	rk_buf_reset(&t->key);
 	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
 	rk_buf_put(&t->key, new_key.s, new_key.len);
 	kc_use_material(t);
-	return 0;
-}
-
-static int take_new_token(struct rk_target *t, const char *token, struct rk_err *err)
-{
-	if (strchr(token, ' '))
-		return rk_err_set(err, RK_FAIL, "its token holds a blank");
-	if (kc_check_token("its token", token, err) < 0)
-		return -1;
-	rk_free_secret(t->token);
-	t->token = rk_strdup(token);
-	t->conf.bearer = t->token;
 	return 0;
 }
 
@@ -330,8 +280,13 @@ static int take_status(
 		return rk_err_set(err, RK_FAIL, "it gave a certificate or a key, but not both");
 	if (when && (*expires = rk_time_parse(when)) < 0)
 		return rk_err_set(err, RK_FAIL, "its expirationTimestamp is not a time");
-	if (*token && take_new_token(t, token, err) < 0)
-		return -1;
+	if (strchr(token, ' '))
+		return rk_err_set(err, RK_FAIL, "its token holds a blank");
+	if (*token) {
+		if (kc_check_token("its token", token, err) < 0)
+			return -1;
+		kc_use_token(t, token);
+	}
 	return *cert ? take_pair(t, cert, key, err) : 0;
 }
 

@@ -61,6 +61,12 @@ int kc_plain(const char *what, const char *s, struct rk_err *err);
 /* The same of a token, which must also fit into a request's header. */
 int kc_check_token(const char *what, const char *s, struct rk_err *err);
 
+/* Log in with this token, copied. */
+void kc_use_token(struct rk_target *t, const char *token);
+
+/* Certificate and key made fit to be passed on (rk_cert_admit), and checked against each other. */
+int kc_admit_pair(struct rk_buf *cert, struct rk_buf *key, struct rk_err *err);
+
 /* Whether client-go would run this exec plugin: apiVersion, command, interactiveMode and the names in
  * env. */
 int kc_check_exec(const struct rk_val *exec, struct rk_err *err);

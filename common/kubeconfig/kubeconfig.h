@@ -100,10 +100,11 @@ int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err) RK
  * Kubernetes has removed. */
 int rk_target_provider(struct rk_target *t, struct rk_err *err) RK_MUST_USE;
 
-/* Whether two servers' entries are the same cluster (server and CA compared). For guards. */
-bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b);
-/* Its two halves: URLs with case, default port and final slash evened out; CA bundles by their
- * first certificate. */
+/* The claims of a JWT, in d; NULL: it is none. */
+const struct rk_val *rk_kubeconfig_claims(struct rk_doc *d, const char *token);
+
+/* Whether two are the same: URLs with case, default port and final slash evened out; CA bundles by
+ * their first certificate. */
 bool rk_kubeconfig_same_url(const char *a, const char *b);
 bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t blen);
 

@@ -20,28 +20,23 @@ static void paths_add(char ***v, size_t *n, const char *s, size_t len)
 
 char **rk_kubeconfig_paths(const char *explicit_path)
 {
+	const char *env = getenv("KUBECONFIG"), *home = getenv("HOME");
+	bool given = explicit_path && *explicit_path;
+	rk_auto_free char *usual = NULL;
 	char **v = rk_calloc(1, sizeof(*v));
 	size_t n = 0;
-	const char *env = getenv("KUBECONFIG"), *home = getenv("HOME");
 
-	if (explicit_path && *explicit_path) {
+	if (given) {
 		paths_add(&v, &n, explicit_path, strlen(explicit_path));
-		return v;
-	}
-	if (env && *env) {
-		while (*env) {
-			size_t len = strcspn(env, ":");
-
+	} else if (env && *env) {
+		for (size_t len; *env; env += len + (env[len] == ':')) {
+			len = strcspn(env, ":");
 			if (len)
 				paths_add(&v, &n, env, len);
-			env += len + (env[len] == ':');
 		}
-		return v;
-	}
-	if (home && *home) {
-		rk_auto_free char *p = rk_asprintf("%s/.kube/config", home);
-
-		paths_add(&v, &n, p, strlen(p));
+	} else if (home && *home) {
+		usual = rk_asprintf("%s/.kube/config", home);
+		paths_add(&v, &n, usual, strlen(usual));
 	}
 	return v;
 }
@@ -54,16 +49,6 @@ void rk_kubeconfig_free_paths(char **paths)
 }
 
 /* --- entries --- */
-
-static void list_add(
-	struct kc_list *l, const char *name, const struct rk_val *v, const struct kc_file *f)
-{
-	if (l->n == l->alloc) {
-		l->alloc = l->alloc ? 2 * l->alloc : 16;
-		l->v = rk_realloc(l->v, l->alloc * sizeof(*l->v));
-	}
-	l->v[l->n++] = (struct kc_entry){name, v, f};
-}
 
 static int cmp_entry(const void *a, const void *b)
 {
@@ -115,27 +100,10 @@ static int not_empty(const struct rk_buf *b, const char *what, struct rk_err *er
 	return b->len ? 0 : rk_err_set(err, RK_FAIL, "%s is empty", what);
 }
 
-static int read_place(const struct kc_entry *e, const char *name, const char *path,
-	struct rk_buf *out, struct rk_err *err)
-{
-	rk_auto_free char *full = NULL;
-
-	if (!e->file->dir && *path != '/') {
-		rk_err_set(err, RK_FAIL, "%s: \"%s\" has the relative %s %s", e->file->path,
-			e->name, name, path);
-		return rk_err_hint(err,
-			"kubectl config view --raw --flatten writes one that needs no other file");
-	}
-	full = rk_path_resolve(path, e->file->dir);
-	if (rk_file_read(full, RK_KUBECONFIG_MAX, out, err) < 0 || not_empty(out, full, err) < 0)
-		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, name, e->name);
-	return 0;
-}
-
 int kc_material(const struct kc_entry *e, const char *name, const char *flag, struct rk_buf *out,
 	struct rk_err *err)
 {
-	rk_auto_free char *data_key = rk_asprintf("%s-data", name);
+	rk_auto_free char *data_key = rk_asprintf("%s-data", name), *full = NULL;
 	const char *data, *path;
 
 	if (flag && *flag) {
@@ -149,17 +117,25 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 	if (data && path)
 		return rk_err_set(err, RK_FAIL, "%s: \"%s\" has both %s and %s", e->file->path,
 			e->name, name, data_key);
-	if (path)
-		return read_place(e, name, path, out, err);
+	if (path && !e->file->dir && *path != '/') {
+		rk_err_set(err, RK_FAIL, "%s: \"%s\" has the relative %s %s", e->file->path,
+			e->name, name, path);
+		return rk_err_hint(err,
+			"kubectl config view --raw --flatten writes one that needs no other file");
+	}
+	full = path ? rk_path_resolve(path, e->file->dir) : NULL;
+	if (path && (rk_file_read(full, RK_KUBECONFIG_MAX, out, err) < 0 ||
+			    not_empty(out, full, err) < 0))
+		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, name, e->name);
 	if (data && (rk_base64_decode(out, data, strlen(data), err) < 0 ||
 			    not_empty(out, "the decoded value", err) < 0))
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, data_key, e->name);
 	return 0;
 }
 
-/* --- one file --- */
+/* --- the merged view --- */
 
-/* Add the items of the list `plural`, whose payload is under `single`. */
+/* Add the items of the list `plural`, whose values are under `single`. */
 static void take_list(
 	struct kc_list *l, const struct kc_file *f, const char *plural, const char *single)
 {
@@ -167,28 +143,43 @@ static void take_list(
 		const char *name = rk_get_str(it, "name", NULL);
 		const struct rk_val *v = rk_get(it, single, NULL);
 
-		list_add(l, name ? name : "", v && v->kind == RK_MAP ? v : NULL, f);
+		if (l->n == l->alloc) {
+			l->alloc = l->alloc ? 2 * l->alloc : 16;
+			l->v = rk_realloc(l->v, l->alloc * sizeof(*l->v));
+		}
+		l->v[l->n++] =
+			(struct kc_entry){name ? name : "", v && v->kind == RK_MAP ? v : NULL, f};
 	}
 }
 
-static void take_file(struct rk_kubeconfig *kc, const struct kc_file *f)
+static void merge_files(struct rk_kubeconfig *kc)
 {
-	const char *cur = rk_get_str(f->root, "current-context", NULL);
+	for (size_t i = 0; i < kc->nfiles; i++) {
+		const struct kc_file *f = &kc->files[i];
+		const char *current = rk_get_str(f->root, "current-context", NULL);
 
-	take_list(&kc->clusters, f, "clusters", "cluster");
-	take_list(&kc->users, f, "users", "user");
-	take_list(&kc->contexts, f, "contexts", "context");
-	if (!kc->current && cur && *cur) {
-		kc->current = cur;
-		kc->current_file = f;
+		take_list(&kc->clusters, f, "clusters", "cluster");
+		take_list(&kc->users, f, "users", "user");
+		take_list(&kc->contexts, f, "contexts", "context");
+		if (!kc->current && current && *current) {
+			kc->current = current;
+			kc->current_file = f;
+		}
 	}
+	list_settle(&kc->clusters);
+	list_settle(&kc->users);
+	list_settle(&kc->contexts);
 }
 
 static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, struct rk_err *err)
 {
+	const char *slash = strrchr(f->path, '/');
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_err e = RK_ERR_INIT;
 
+	f->dir = !slash		    ? rk_strdup(".")
+		 : slash == f->path ? rk_strdup("/")
+				    : rk_strndup(f->path, (size_t)(slash - f->path));
 	if (rk_file_read(f->path, RK_KUBECONFIG_MAX, &text, &e) < 0) {
 		if (e.code == RK_NOTFOUND && !must)
 			return 0;
@@ -201,89 +192,56 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 	return rk_kubeconfig_read(kc->doc, text.s, text.len, f->path, &f->root, err);
 }
 
-static char *dir_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return rk_strdup(".");
-	return slash == path ? rk_strdup("/") : rk_strndup(path, (size_t)(slash - path));
-}
-
-/* --- the merged view --- */
-
-static struct rk_kubeconfig *kc_new(size_t nfiles)
+/* The paths are taken over. */
+static struct rk_kubeconfig *kc_new(char **paths)
 {
 	struct rk_kubeconfig *kc = rk_calloc(1, sizeof(*kc));
+	struct rk_buf searched = RK_BUF_INIT;
 
+	while (paths[kc->nfiles])
+		kc->nfiles++;
 	kc->doc = rk_doc_new(true);
-	kc->files = rk_calloc(nfiles + 1, sizeof(*kc->files));
-	kc->nfiles = nfiles;
-	return kc;
-}
-
-static void kc_settle(struct rk_kubeconfig *kc)
-{
-	for (size_t i = 0; i < kc->nfiles; i++)
-		take_file(kc, &kc->files[i]);
-	list_settle(&kc->clusters);
-	list_settle(&kc->users);
-	list_settle(&kc->contexts);
-}
-
-static char *join_paths(char **paths)
-{
-	struct rk_buf b = RK_BUF_INIT;
-
-	for (char **p = paths; *p; p++) {
-		if (b.len)
-			rk_buf_puts(&b, ", ");
-		rk_buf_puts(&b, *p);
+	kc->files = rk_calloc(kc->nfiles + 1, sizeof(*kc->files));
+	for (size_t i = 0; i < kc->nfiles; i++) {
+		kc->files[i].path = paths[i];
+		rk_buf_addf(&searched, "%s%s", i ? ", " : "", paths[i]);
 	}
-	return rk_buf_detach(&b);
+	kc->searched = rk_buf_detach(&searched);
+	free(paths);
+	return kc;
 }
 
 int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
 {
-	char **paths = rk_kubeconfig_paths(explicit_path);
+	struct rk_kubeconfig *kc = kc_new(rk_kubeconfig_paths(explicit_path));
 	bool must = explicit_path && *explicit_path;
-	struct rk_kubeconfig *kc;
-	size_t n = 0;
 
 	*out = NULL;
-	while (paths[n])
-		n++;
-	kc = kc_new(n);
-	kc->searched = join_paths(paths);
-	for (size_t i = 0; i < n; i++) {
-		kc->files[i].path = rk_strdup(paths[i]);
-		kc->files[i].dir = dir_of(paths[i]);
+	for (size_t i = 0; i < kc->nfiles; i++) {
+		if (read_file(kc, &kc->files[i], must, err) < 0) {
+			rk_kubeconfig_free(kc);
+			return -1;
+		}
 	}
-	rk_kubeconfig_free_paths(paths);
-	for (size_t i = 0; i < n; i++)
-		if (read_file(kc, &kc->files[i], must, err) < 0)
-			goto fail;
-	kc_settle(kc);
+	merge_files(kc);
 	*out = kc;
 	return 0;
-fail:
-	rk_kubeconfig_free(kc);
-	return -1;
 }
 
 int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, const char *name,
 	struct rk_err *err)
 {
-	struct rk_kubeconfig *kc = kc_new(1);
+	char **paths = rk_calloc(2, sizeof(*paths));
+	struct rk_kubeconfig *kc;
 
 	*out = NULL;
-	kc->searched = rk_strdup(name);
-	kc->files[0].path = rk_strdup(name);
+	paths[0] = rk_strdup(name);
+	kc = kc_new(paths);
 	if (rk_kubeconfig_read(kc->doc, text, n, name, &kc->files[0].root, err) < 0) {
 		rk_kubeconfig_free(kc);
 		return -1;
 	}
-	kc_settle(kc);
+	merge_files(kc);
 	*out = kc;
 	return 0;
 }
@@ -318,7 +276,7 @@ const struct rk_val *rk_kubeconfig_entry(
 
 /* --- list --- */
 
-/* When the client certificate of a user ends; 0: none, or not readable (a list goes on). */
+/* When the client certificate of a user expires; 0: none, or not readable (a list goes on). */
 static int64_t user_expires(const struct kc_entry *user)
 {
 	rk_auto_buf pem = RK_BUF_INIT;
@@ -330,29 +288,15 @@ static int64_t user_expires(const struct kc_entry *user)
 	return rk_cert_not_after(c);
 }
 
-static void set_opt(struct rk_doc *d, struct rk_val *m, const char *key, const char *s)
-{
-	if (s)
-		rk_set_str(d, m, key, s);
-}
-
-static void list_note(struct rk_doc *d, struct rk_val *m, const struct kc_entry *cluster)
-{
-	struct rk_kc_note n;
-
-	if (!cluster || !rk_kc_note(cluster->v, &n))
-		return;
-	rk_set_str(d, m, "virtualCluster", rk_doc_printf(d, "%s/%s", n.ns, n.cluster));
-	set_opt(d, m, "host", n.host);
-}
-
 static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, struct rk_doc *d,
 	struct rk_val *seq, struct rk_err *err)
 {
 	struct rk_val *m = rk_map(d);
 	const char *cluster, *user, *ns, *server = NULL;
 	const struct kc_entry *ce;
+	struct rk_kc_note note;
 	int64_t expires;
+	char when[32];
 
 	if (kc_str(e, "cluster", &cluster, err) < 0 || kc_str(e, "user", &user, err) < 0 ||
 		kc_str(e, "namespace", &ns, err) < 0)
@@ -363,15 +307,17 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 	expires = user_expires(kc_find(&kc->users, user));
 	rk_append(seq, m);
 	rk_set_str(d, m, "name", e->name);
-	set_opt(d, m, "cluster", cluster);
-	set_opt(d, m, "user", user);
-	set_opt(d, m, "namespace", ns);
-	set_opt(d, m, "server", server);
+	rk_set_str(d, m, "cluster", cluster);
+	rk_set_str(d, m, "user", user);
+	rk_set_str(d, m, "namespace", ns);
+	rk_set_str(d, m, "server", server);
 	rk_set_bool(d, m, "current", rk_streq(kc->current, e->name));
-	list_note(d, m, ce);
+	if (ce && rk_kc_note(ce->v, &note)) {
+		rk_set_str(
+			d, m, "virtualCluster", rk_doc_printf(d, "%s/%s", note.ns, note.cluster));
+		rk_set_str(d, m, "host", note.host);
+	}
 	if (expires) {
-		char when[32];
-
 		rk_time_format(expires, when);
 		rk_set_str(d, m, "expires", when);
 	}

@@ -22,71 +22,40 @@ static int no_such(
 		err, "see those there are with: kubectl config get-%ss%s", what, rk_here_kubectl());
 }
 
-static int choose_context(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
-	struct choice *c, struct rk_err *err)
+static int choose(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f, struct choice *c,
+	struct rk_err *err)
 {
-	const char *name = f->context ? f->context : kc->current;
+	const char *context = f->context ? f->context : kc->current;
+	const char *cluster = f->cluster, *user = f->user;
+	const struct kc_entry *x = kc_find(&kc->contexts, context);
 
-	if (!name)
-		return 0;
-	c->context = kc_find(&kc->contexts, name);
-	if (c->context)
-		return 0;
-	if (f->context)
-		return no_such(kc, "context", name, err);
-	rk_err_set(err, RK_NOTFOUND, "%s: current-context \"%s\" is not among its contexts",
-		kc->current_file->path, name);
-	return rk_err_hint(err, "choose one with --context or kubectl config use-context");
-}
+	c->context = x;
+	if (!x && f->context)
+		return no_such(kc, "context", context, err);
+	if (!x && context) {
+		rk_err_set(err, RK_NOTFOUND, "%s: current-context \"%s\" is not among its contexts",
+			kc->current_file->path, context);
+		return rk_err_hint(err, "choose one with --context or kubectl config use-context");
+	}
 
-static int choose_cluster(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
-	struct choice *c, struct rk_err *err)
-{
-	const char *name = f->cluster;
-
-	if (!name && kc_str(c->context, "cluster", &name, err) < 0)
+	if (!cluster && kc_str(x, "cluster", &cluster, err) < 0)
 		return -1;
-	c->cluster = kc_find(&kc->clusters, name);
-	if (c->cluster || f->server)
-		return 0;
-	if (f->cluster)
-		return no_such(kc, "cluster", name, err);
-	if (c->context && name)
-		return rk_err_set(err, RK_NOTFOUND,
-			"%s: context \"%s\" names cluster \"%s\", which does not exist",
-			c->context->file->path, c->context->name, name);
-	if (c->context)
-		return rk_err_set(err, RK_NOTFOUND, "%s: context \"%s\" names no cluster",
-			c->context->file->path, c->context->name);
-	return 0;
-}
+	c->cluster = kc_find(&kc->clusters, cluster);
+	if (!c->cluster && !f->server && f->cluster)
+		return no_such(kc, "cluster", cluster, err);
+	if (!c->cluster && !f->server && x)
+		return rk_err_set(err, RK_NOTFOUND, "%s: context \"%s\" names %s%s%s",
+			x->file->path, x->name, cluster ? "cluster \"" : "no cluster",
+			cluster ? cluster : "", cluster ? "\", which does not exist" : "");
 
-/* A context's user that does not exist means no credentials, as in kubectl; --user must exist. */
-static int choose_user(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
-	struct choice *c, struct rk_err *err)
-{
-	const char *name = f->user;
-
-	if (!name && kc_str(c->context, "user", &name, err) < 0)
+	/* A context's user that does not exist means no credentials, as in kubectl; --user must exist. */
+	if (!user && kc_str(x, "user", &user, err) < 0)
 		return -1;
-	c->user = kc_find(&kc->users, name);
-	return f->user && !c->user ? no_such(kc, "user", name, err) : 0;
+	c->user = kc_find(&kc->users, user);
+	return f->user && !c->user ? no_such(kc, "user", user, err) : 0;
 }
 
 /* --- the cluster --- */
-
-static int refuse_insecure(const struct kc_entry *c, struct rk_err *err)
-{
-	rk_err_set(err, RK_CONFLICT,
-		"%s: cluster \"%s\" has insecure-skip-tls-verify: its certificate would not be "
-		"checked",
-		c->file->path, c->name);
-	return rk_err_hint(err,
-		"pin its CA: kubectl config set-cluster %s --certificate-authority=CA.pem "
-		"--embed-certs"
-		" (or give --certificate-authority CA.pem)",
-		c->name);
-}
 
 static int check_server(const struct kc_entry *c, const char *server, struct rk_err *err)
 {
@@ -102,27 +71,17 @@ static int check_server(const struct kc_entry *c, const char *server, struct rk_
 		c ? c->name : "NAME");
 }
 
+/* The URL may hold a password: it is not shown. */
 static int check_proxy(const struct kc_entry *c, const char *url, struct rk_err *err)
 {
 	static const char *const ok[] = {"http://", "https://", "socks5://"};
 
-	for (size_t i = 0; url && i < RK_COUNT(ok); i++)
+	for (size_t i = 0; i < RK_COUNT(ok); i++)
 		if (strncasecmp(url, ok[i], strlen(ok[i])) == 0)
 			return kc_plain("proxy-url", url, err);
-	if (!url)
-		return 0;
-	/* the URL may hold a password: do not show it */
 	return rk_err_set(err, RK_FAIL,
 		"%s: cluster \"%s\": proxy-url is not http://, https:// or socks5://",
 		c->file->path, c->name);
-}
-
-/* OpenSSL takes a dot in front for "any host below". */
-static int check_name(const char *name, struct rk_err *err)
-{
-	if (name && *name == '.')
-		return rk_err_set(err, RK_FAIL, "tls-server-name \"%s\" is not a host name", name);
-	return kc_plain("tls-server-name", name, err);
 }
 
 static int take_server(struct rk_target *t, const struct kc_entry *c, const struct rk_kube_flags *f,
@@ -142,8 +101,10 @@ static int take_server(struct rk_target *t, const struct kc_entry *c, const stru
 	if (!server)
 		return rk_err_set(err, RK_NOTFOUND, "%s: cluster \"%s\" has no server",
 			c->file->path, c->name);
-	if (check_server(c, server, err) < 0 || check_name(name, err) < 0 ||
-		check_proxy(c, proxy, err) < 0)
+	if (name && *name == '.') /* to OpenSSL any host below */
+		return rk_err_set(err, RK_FAIL, "tls-server-name \"%s\" is not a host name", name);
+	if (check_server(c, server, err) < 0 || kc_plain("tls-server-name", name, err) < 0 ||
+		(proxy && check_proxy(c, proxy, err) < 0))
 		return -1;
 	free(t->server);
 	t->server = rk_strdup(server);
@@ -159,8 +120,16 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 
 	if (c && c->v && rk_want_bool(c->v, &insecure, err, "insecure-skip-tls-verify", NULL) < 0)
 		return -1;
-	if (insecure && !f->certificate_authority)
-		return refuse_insecure(c, err);
+	if (insecure && !f->certificate_authority) {
+		rk_err_set(err, RK_CONFLICT,
+			"%s: cluster \"%s\" has insecure-skip-tls-verify: its certificate would "
+			"not be checked",
+			c->file->path, c->name);
+		return rk_err_hint(err,
+			"pin its CA: kubectl config set-cluster %s --certificate-authority=CA.pem "
+			"--embed-certs (or give --certificate-authority CA.pem)",
+			c->name);
+	}
 	if (!c && !f->certificate_authority)
 		return 0;
 	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
@@ -184,41 +153,15 @@ static bool in_pod(const char *dir)
 	return host && *host && port && *port && access(token, F_OK) == 0;
 }
 
-static int pod_text(const char *dir, const char *name, char **out, struct rk_err *err)
-{
-	rk_auto_free char *path = rk_asprintf("%s/%s", dir, name);
-	rk_auto_buf b = RK_BUF_INIT;
-
-	*out = NULL;
-	if (access(path, F_OK) != 0)
-		return 0;
-	if (rk_file_read(path, 1 << 20, &b, err) < 0)
-		return -1;
-	*out = kc_trimmed(&b);
-	return 0;
-}
-
-static int pod_ca(struct rk_target *t, const char *dir, struct rk_err *err)
-{
-	rk_auto_free char *path = rk_asprintf("%s/ca.crt", dir);
-
-	if (access(path, F_OK) != 0)
-		return 0; /* as client-go: the system's roots then */
-	if (rk_file_read(path, 1 << 20, &t->ca, err) < 0)
-		return -1;
-	return rk_cert_admit_tls(&t->ca, false, err) < 0 ? rk_err_wrap(err, "%s", path) : 0;
-}
-
 /* The service account; each of --server, --certificate-authority, --token-file replaces its part. */
 static int take_pod(
 	struct rk_target *t, const struct rk_kube_flags *f, const char *dir, struct rk_err *err)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	rk_auto_free char *at = NULL;
+	rk_auto_free char *at = rk_url_authority(host, 0), *ca = rk_asprintf("%s/ca.crt", dir);
 
 	t->in_cluster = true;
-	at = rk_url_authority(host, 0);
 	t->server = rk_asprintf("https://%s:%s", at, port);
 	t->token_file = rk_asprintf("%s/token", dir);
 	t->conf.tls_server_name = kc_keep(t, f->tls_server_name);
@@ -228,8 +171,15 @@ static int take_pod(
 		free(t->token_file);
 		t->token_file = rk_strdup(f->token_file);
 	}
-	if (f->certificate_authority ? take_ca(t, NULL, f, err) < 0 : pod_ca(t, dir, err) < 0)
-		return -1;
+	if (f->certificate_authority) {
+		if (take_ca(t, NULL, f, err) < 0)
+			return -1;
+	} else if (access(ca, F_OK) == 0) { /* as client-go: else the system's roots */
+		if (rk_file_read(ca, 1 << 20, &t->ca, err) < 0)
+			return -1;
+		if (rk_cert_admit_tls(&t->ca, false, err) < 0)
+			return rk_err_wrap(err, "%s", ca);
+	}
 	return kc_read_token(t, err);
 }
 
@@ -265,20 +215,20 @@ static int take_namespace(struct rk_target *t, const struct kc_entry *ctx,
 	const struct rk_kube_flags *f, const char *dir, struct rk_err *err)
 {
 	const char *ns = f->ns, *pod = getenv("POD_NAMESPACE");
+	rk_auto_free char *path = rk_asprintf("%s/namespace", dir);
+	rk_auto_buf b = RK_BUF_INIT;
 
 	if (!ns && kc_str(ctx, "namespace", &ns, err) < 0)
 		return -1;
-	if (ns && *ns) {
-		t->ns = rk_strdup(ns);
+	ns = ns && *ns ? ns : in_pod(dir) && pod && *pod ? pod : NULL;
+	if (ns || !in_pod(dir) || access(path, F_OK) != 0) {
+		t->ns = ns ? rk_strdup(ns) : NULL;
 		return 0;
 	}
-	if (!in_pod(dir))
-		return 0;
-	if (pod && *pod) {
-		t->ns = rk_strdup(pod);
-		return 0;
-	}
-	return pod_text(dir, "namespace", &t->ns, err);
+	if (rk_file_read(path, 1 << 20, &b, err) < 0)
+		return -1;
+	t->ns = kc_trimmed(&b);
+	return 0;
 }
 
 void kc_use_material(struct rk_target *t)
@@ -297,19 +247,6 @@ void kc_use_material(struct rk_target *t)
 	}
 }
 
-static void finish_conf(struct rk_target *t, const struct rk_kube_flags *f)
-{
-	struct rk_http_conf *c = &t->conf;
-
-	c->base = t->server;
-	kc_use_material(t);
-	c->bearer = t->token;
-	c->headers = t->headers.v;
-	c->resolve = kc_keep(t, f->resolve);
-	if (f->request_timeout_ms > 0)
-		c->request_ms = f->request_timeout_ms;
-}
-
 static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 {
 	if (kc->contexts.n) {
@@ -322,53 +259,40 @@ static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 	return rk_err_hint(err, "give --kubeconfig FILE or set KUBECONFIG");
 }
 
-static void init_target(struct rk_target *t)
-{
-	*t = (struct rk_target){
-		.ca = RK_BUF_INIT,
-		.cert = RK_BUF_INIT,
-		.key = RK_BUF_INIT_SECRET,
-		.strings = rk_doc_new(true),
-	};
-}
-
-static int take_entries(struct rk_target *t, const struct choice *c, const struct rk_kube_flags *f,
-	struct rk_err *err)
-{
-	t->context = c->context ? rk_strdup(c->context->name) : NULL;
-	t->cluster = c->cluster ? rk_strdup(c->cluster->name) : NULL;
-	t->user = c->user ? rk_strdup(c->user->name) : NULL;
-	if (take_server(t, c->cluster, f, err) < 0 || take_ca(t, c->cluster, f, err) < 0 ||
-		kc_take_user(t, c->user, c->cluster, f, err) < 0)
-		return -1;
-	return 0;
-}
-
 static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f, const char *dir,
 	struct rk_target *t, struct rk_err *err)
 {
 	struct choice c = {0};
 
-	if (choose_context(kc, f, &c, err) < 0 || choose_cluster(kc, f, &c, err) < 0 ||
-		choose_user(kc, f, &c, err) < 0)
+	if (choose(kc, f, &c, err) < 0)
 		return -1;
+	if (!c.cluster && !f->server && !in_pod(dir))
+		return no_config(kc, err);
 	if (!c.cluster && in_pod(dir)) {
 		if (take_pod(t, f, dir, err) < 0)
 			return rk_err_wrap(err, "service account of the pod");
-		if (f->server &&
-			(free(t->server), t->server = NULL, take_server(t, NULL, f, err) < 0))
+		if (f->server && take_server(t, NULL, f, err) < 0)
 			return -1;
-	} else if (!c.cluster && !f->server) {
-		return no_config(kc, err);
-	} else if (take_entries(t, &c, f, err) < 0) {
-		return -1;
+	} else {
+		t->context = c.context ? rk_strdup(c.context->name) : NULL;
+		t->cluster = c.cluster ? rk_strdup(c.cluster->name) : NULL;
+		t->user = c.user ? rk_strdup(c.user->name) : NULL;
+		if (take_server(t, c.cluster, f, err) < 0 || take_ca(t, c.cluster, f, err) < 0 ||
+			kc_take_user(t, c.user, c.cluster, f, err) < 0)
+			return -1;
 	}
 	if (!f->server)
 		take_note(kc, t, c.cluster);
 	if (kc_take_impersonation(t, c.user, f, err) < 0 ||
 		take_namespace(t, c.context, f, dir, err) < 0)
 		return -1;
-	finish_conf(t, f);
+	t->conf.base = t->server;
+	kc_use_material(t);
+	t->conf.bearer = t->token;
+	t->conf.headers = t->headers.v;
+	t->conf.resolve = kc_keep(t, f->resolve);
+	if (f->request_timeout_ms > 0)
+		t->conf.request_ms = f->request_timeout_ms;
 	return 0;
 }
 
@@ -377,7 +301,12 @@ int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kub
 {
 	static const struct rk_kube_flags none = {0};
 
-	init_target(out);
+	*out = (struct rk_target){
+		.ca = RK_BUF_INIT,
+		.cert = RK_BUF_INIT,
+		.key = RK_BUF_INIT_SECRET,
+		.strings = rk_doc_new(true),
+	};
 	if (resolve(kc, flags ? flags : &none, pod_dir ? pod_dir : POD_DIR, out, err) == 0)
 		return 0;
 	rk_target_release(out);

@@ -7,15 +7,10 @@
 
 int rk_target_check(struct rk_target *t, struct rk_err *err)
 {
-	rk_auto_cert *cert = NULL;
-
 	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
 		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"",
 			t->cluster ? t->cluster : "--certificate-authority");
-	if (t->cert.len &&
-		(rk_cert_admit(&t->cert, false, err) < 0 || rk_cert_admit_key(&t->key, err) < 0 ||
-			rk_cert_parse(&cert, t->cert.s, t->cert.len, err) < 0 ||
-			rk_cert_check_key(cert, t->key.s, t->key.len, err) < 0))
+	if (t->cert.len && kc_admit_pair(&t->cert, &t->key, err) < 0)
 		return rk_err_wrap(err, "client certificate of user \"%s\"",
 			t->user ? t->user : "--client-certificate");
 	kc_use_material(t);
@@ -101,10 +96,4 @@ bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t ble
 	if (rk_cert_parse(&x, a, alen, NULL) < 0 || rk_cert_parse(&y, b, blen, NULL) < 0)
 		return alen == blen && memcmp(a, b, alen) == 0;
 	return strcmp(rk_cert_fingerprint(x), rk_cert_fingerprint(y)) == 0;
-}
-
-bool rk_target_same_server(const struct rk_target *a, const struct rk_target *b)
-{
-	return rk_kubeconfig_same_url(a->server, b->server) &&
-	       rk_kubeconfig_same_ca(a->ca.s, a->ca.len, b->ca.s, b->ca.len);
 }

@@ -178,34 +178,35 @@ static int check(const struct rk_val *v, enum type type, const struct field *of,
 	if (v->kind == RK_NULL)
 		return 0;
 	switch (type) {
+	case ANY:
+		return 0;
 	case STRING:
 		return rk_want_str(v, &s, err, NULL);
 	case BOOLEAN:
 		return rk_want_bool(v, &b, err, NULL);
 	case BYTES:
 		return check_bytes(v, err);
-	case ANY:
-		return 0;
-	case STRINGS:
-		return rk_want_seq(v, &inner, err, NULL) < 0 ? -1 : check_strings(v, err);
 	case STRING_MAP:
-		return rk_want_map(v, &inner, err, NULL) < 0 ? -1 : check_strings(v, err);
 	case STRINGS_MAP:
+	case OBJECT:
 		if (rk_want_map(v, &inner, err, NULL) < 0)
 			return -1;
-		rk_each (list, v)
-			if (check(list, STRINGS, NULL, err) < 0)
-				return -1;
-		return 0;
-	case OBJECT:
-		return rk_want_map(v, &inner, err, NULL) < 0 ? -1 : check_object(v, of, err);
-	case OBJECTS:
-		return rk_want_seq(v, &inner, err, NULL) < 0 ? -1 : check_objects(v, of, err);
-	case NAMED_OBJECTS:
-		if (rk_want_seq(v, &inner, err, NULL) < 0 || check_objects(v, of, err) < 0)
+		break;
+	default:
+		if (rk_want_seq(v, &inner, err, NULL) < 0)
 			return -1;
-		return check_names(v, of, err);
 	}
+	if (type == STRINGS || type == STRING_MAP)
+		return check_strings(v, err);
+	if (type == OBJECT)
+		return check_object(v, of, err);
+	if (type != STRINGS_MAP)
+		return check_objects(v, of, err) < 0 ? -1
+		       : type == NAMED_OBJECTS	     ? check_names(v, of, err)
+						     : 0;
+	rk_each (list, v)
+		if (check(list, STRINGS, NULL, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -34,32 +34,31 @@ int kc_check_token(const char *what, const char *s, struct rk_err *err)
 	return kc_plain(what, s, err);
 }
 
-/* --- identities --- */
-
-/* One file may hold both, as the kubelet writes its own. */
-static int admit_pair(
-	struct rk_target *t, const struct kc_entry *u, const char *file, struct rk_err *err)
+void kc_use_token(struct rk_target *t, const char *token)
 {
-	const char *path = file, *name = u ? u->name : NULL;
-
-	if (!path && kc_str(u, "client-certificate", &path, err) < 0)
-		return -1;
-	if (rk_cert_admit_tls(&t->cert, path != NULL, err) < 0)
-		rk_err_wrap(err, "client certificate");
-	else if (rk_cert_admit_tls_key(&t->key, err) < 0)
-		rk_err_wrap(err, "client key");
-	else
-		return 0;
-	return name ? rk_err_wrap(err, "user \"%s\"", name) : -1;
+	rk_free_secret(t->token);
+	t->token = rk_strdup(token);
+	t->conf.bearer = t->token;
 }
+
+int kc_admit_pair(struct rk_buf *cert, struct rk_buf *key, struct rk_err *err)
+{
+	rk_auto_cert *c = NULL;
+
+	if (rk_cert_admit(cert, false, err) < 0 || rk_cert_admit_key(key, err) < 0 ||
+		rk_cert_parse(&c, cert->s, cert->len, err) < 0)
+		return -1;
+	return rk_cert_check_key(c, key->s, key->len, err);
+}
+
+/* --- identities --- */
 
 static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
-	const char *name = u ? u->name : "--client-certificate";
+	const char *path = f->client_certificate;
+	int rc;
 
-	if (!u && !f->client_certificate && !f->client_key)
-		return 0;
 	if ((u || f->client_certificate) &&
 		kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0)
 		return -1;
@@ -67,10 +66,19 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 		return -1;
 	if (!t->cert.len && !t->key.len)
 		return 0;
-	if (t->cert.len && t->key.len)
-		return admit_pair(t, u, f->client_certificate, err);
-	return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s", name,
-		t->key.len ? "key without a certificate" : "certificate without a key");
+	if (!t->cert.len || !t->key.len)
+		return rk_err_set(err, RK_FAIL, "user \"%s\" has a client %s",
+			u ? u->name : "--client-certificate",
+			t->key.len ? "key without a certificate" : "certificate without a key");
+	/* One file may hold both, as the kubelet writes its own. */
+	if (!path && kc_str(u, "client-certificate", &path, err) < 0)
+		return -1;
+	rc = rk_cert_admit_tls(&t->cert, path != NULL, err);
+	if (rc < 0)
+		rk_err_wrap(err, "client certificate");
+	else if ((rc = rk_cert_admit_tls_key(&t->key, err)) < 0)
+		rk_err_wrap(err, "client key");
+	return rc < 0 && u ? rk_err_wrap(err, "user \"%s\"", u->name) : rc;
 }
 
 char *kc_trimmed(const struct rk_buf *b)
@@ -97,26 +105,12 @@ int kc_read_token(struct rk_target *t, struct rk_err *err)
 	return kc_check_token("the token", t->token, err);
 }
 
-/* The token of an entry is used while its file cannot be read or is empty, as in client-go. */
-static int read_file_or(struct rk_target *t, const char *token, struct rk_err *err)
-{
-	struct rk_err why = RK_ERR_INIT;
-
-	if (kc_read_token(t, &why) == 0)
-		return 0;
-	if (token) {
-		rk_free_secret(t->token);
-		t->token = rk_strdup(token);
-		return kc_check_token("the token", token, err);
-	}
-	*err = why;
-	return -1;
-}
-
-/* The file beats the token, as in client-go; it is read again later, so its path is kept. */
+/* The file beats the token, which is used while the file cannot be read or is empty, as in client-go; the
+ * file is read again later, so its path is kept. */
 static int take_token(struct rk_target *t, const struct kc_entry *u, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
+	struct rk_err why = RK_ERR_INIT;
 	const char *token, *file;
 
 	if (kc_str(u, "token", &token, err) < 0 || kc_str(u, "tokenFile", &file, err) < 0)
@@ -125,19 +119,21 @@ static int take_token(struct rk_target *t, const struct kc_entry *u, const struc
 		t->token_file = rk_strdup(f->token_file);
 		return kc_read_token(t, err);
 	}
+	if (file && !u->file->dir && *file != '/')
+		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative tokenFile %s",
+			u->file->path, u->name, file);
 	if (file) {
-		if (!u->file->dir && *file != '/')
-			return rk_err_set(err, RK_FAIL,
-				"%s: user \"%s\" has the relative tokenFile %s", u->file->path,
-				u->name, file);
 		t->token_file = rk_path_resolve(file, u->file->dir);
-		if (read_file_or(t, token, err) < 0)
+		if (kc_read_token(t, &why) == 0)
+			return 0;
+		if (!token) {
+			*err = why;
 			return rk_err_wrap(err, "user \"%s\"", u->name);
-		return 0;
+		}
 	}
 	if (!token)
 		return 0;
-	t->token = rk_strdup(token);
+	kc_use_token(t, token);
 	if (kc_check_token("the token", token, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", u->name);
 	return 0;
@@ -160,12 +156,14 @@ static int take_basic(struct rk_target *t, const struct kc_entry *u, struct rk_e
 	return 0;
 }
 
-/* exec and auth-provider count only when nothing else is given. */
-static int take_plugin(struct rk_target *t, const struct kc_entry *u,
-	const struct kc_entry *cluster, struct rk_err *err)
+int kc_take_user(struct rk_target *t, const struct kc_entry *u, const struct kc_entry *cluster,
+	const struct rk_kube_flags *f, struct rk_err *err)
 {
 	const struct rk_val *exec = NULL, *provider = NULL;
 
+	if (take_cert(t, u, f, err) < 0 || take_token(t, u, f, err) < 0 ||
+		take_basic(t, u, err) < 0)
+		return -1;
 	if (!u || !u->v)
 		return 0;
 	if (rk_want_map(u->v, &exec, err, "exec", NULL) < 0 ||
@@ -174,6 +172,7 @@ static int take_plugin(struct rk_target *t, const struct kc_entry *u,
 	if (exec && provider)
 		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has both exec and auth-provider",
 			u->file->path, u->name);
+	/* These two count only when nothing else is given. */
 	if (t->token || t->cert.len || t->conf.user)
 		return 0;
 	if (exec)
@@ -187,34 +186,31 @@ static int take_plugin(struct rk_target *t, const struct kc_entry *u,
 
 #define EARLY_S 10 /* client-go takes a token for expired so long before */
 
-/* When a JWT expires, in seconds since 1970; -1: it is none, or does not say. */
-static int64_t jwt_expires(const char *token)
+const struct rk_val *rk_kubeconfig_claims(struct rk_doc *d, const char *token)
 {
 	const char *from = strchr(token, '.'), *to = from ? strchr(from + 1, '.') : NULL;
 	rk_auto_buf text = RK_BUF_INIT_SECRET, json = RK_BUF_INIT_SECRET;
-	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *claims = NULL;
-	const char *exp;
 
 	if (!to || strchr(to + 1, '.'))
-		return -1;
+		return NULL;
 	for (const char *p = from + 1; p < to; p++)
 		rk_buf_putc(&text, *p == '-' ? '+' : *p == '_' ? '/' : *p);
 	while (text.len % 4)
 		rk_buf_putc(&text, '=');
 	if (rk_base64_decode(&json, text.s, text.len, NULL) < 0 ||
 		rk_json_parse(d, json.s, json.len, &claims, NULL) < 0)
-		return -1;
-	exp = rk_str_loose(rk_get(claims, "exp", NULL));
-	return exp ? (int64_t)strtod(exp, NULL) : -1;
+		return NULL;
+	return claims;
 }
 
 int rk_target_provider(struct rk_target *t, struct rk_err *err)
 {
 	const char *name = rk_get_str(t->auth_provider, "name", NULL);
 	const char *token = rk_get_str(t->auth_provider, "config", "id-token", NULL);
-	const char *user = t->user ? t->user : "";
-	int64_t expires = token && *token ? jwt_expires(token) : 0;
+	const char *user = t->user ? t->user : "", *exp = NULL;
+	rk_auto_doc *d = rk_doc_new(true);
+	bool given = token && *token;
 
 	if (!rk_streq(name, "oidc")) {
 		rk_err_set(err, RK_FAIL,
@@ -223,120 +219,77 @@ int rk_target_provider(struct rk_target *t, struct rk_err *err)
 			user, name ? name : "");
 		return rk_err_hint(err, "use its exec credential plugin instead");
 	}
-	if (expires < 0)
+	if (given)
+		exp = rk_str_loose(rk_get(rk_kubeconfig_claims(d, token), "exp", NULL));
+	if (given && (!exp || strtod(exp, NULL) < 0))
 		return rk_err_set(err, RK_FAIL,
 			"user \"%s\": the id-token of its auth-provider is not a JWT that says "
-			"when "
-			"it expires",
+			"when it expires",
 			user);
-	if (expires <= (int64_t)time(NULL) + EARLY_S) {
+	if (!given || (int64_t)strtod(exp, NULL) <= (int64_t)time(NULL) + EARLY_S) {
 		rk_err_set(err, RK_FAIL,
 			"user \"%s\": the id-token of its auth-provider %s, and "
 			"refreshing it is not supported",
-			user, expires ? "has expired" : "is not set");
+			user, given ? "has expired" : "is not set");
 		return rk_err_hint(err,
 			"run any kubectl command with this user first: it refreshes the "
 			"token in the kubeconfig");
 	}
 	if (kc_check_token("the id-token", token, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", user);
-	rk_free_secret(t->token);
-	t->token = rk_strdup(token);
-	t->conf.bearer = t->token;
-	return 0;
-}
-
-int kc_take_user(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
-	const struct rk_kube_flags *f, struct rk_err *err)
-{
-	if (take_cert(t, user, f, err) < 0 || take_token(t, user, f, err) < 0 ||
-		take_basic(t, user, err) < 0 || take_plugin(t, user, cluster, err) < 0)
-		return -1;
+	kc_use_token(t, token);
 	return 0;
 }
 
 /* --- impersonation --- */
 
-static void add_header(struct rk_target *t, const char *name, const char *value)
+/* Header NAME: VALUE; key is the field that the value is of, for messages. */
+static int add_header(struct rk_target *t, const char *name, const char *key, const char *value,
+	struct rk_err *err)
 {
+	if (kc_plain(key, value, err) < 0)
+		return -1;
 	rk_strv_add(&t->headers, rk_doc_printf(t->strings, "%s: %s", name, value));
+	return 0;
+}
+
+static int add_list(struct rk_target *t, const char *name, const char *key,
+	const struct rk_val *list, struct rk_err *err)
+{
+	rk_each (v, list) {
+		if (!rk_str(v))
+			return rk_err_set(err, RK_FAIL, "%s: expected a list of strings", key);
+		if (add_header(t, name, key, v->s, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* As client-go: every byte that is not a header character, and %, is percent-encoded. */
-static void extra_name(struct rk_buf *out, const char *key)
+static int add_extra(struct rk_target *t, const struct rk_val *m, struct rk_err *err)
 {
-	rk_buf_puts(out, "Impersonate-Extra-");
-	for (; *key; key++) {
-		if (isalnum((unsigned char)*key) || strchr("!#$&'*+-.^_`|~", *key))
-			rk_buf_putc(out, *key);
+	rk_auto_buf name = RK_BUF_INIT, key = RK_BUF_INIT;
+
+	rk_buf_addf(&key, "as-user-extra.%s", m->key);
+	if (m->kind != RK_SEQ && m->kind != RK_NULL)
+		return rk_err_set(err, RK_FAIL, "%s: expected a list", key.s);
+	rk_buf_puts(&name, "Impersonate-Extra-");
+	for (const char *p = m->key; *p; p++) {
+		if (isalnum((unsigned char)*p) || strchr("!#$&'*+-.^_`|~", *p))
+			rk_buf_putc(&name, *p);
 		else
-			rk_buf_addf(out, "%%%02x", (unsigned char)*key);
+			rk_buf_addf(&name, "%%%02x", (unsigned char)*p);
 	}
+	return add_list(t, name.s, key.s, m, err);
 }
 
-static int add_extras(struct rk_target *t, const struct rk_val *extra, struct rk_err *err)
-{
-	rk_each (m, extra) {
-		rk_auto_buf name = RK_BUF_INIT;
-
-		extra_name(&name, m->key);
-		if (m->kind != RK_SEQ && m->kind != RK_NULL)
-			return rk_err_set(
-				err, RK_FAIL, "as-user-extra.%s: expected a list", m->key);
-		rk_each (v, m) {
-			if (!rk_str(v))
-				return rk_err_set(err, RK_FAIL,
-					"as-user-extra.%s: expected a list of strings", m->key);
-			if (kc_plain("as-user-extra", v->s, err) < 0)
-				return -1;
-			add_header(t, name.s, v->s);
-		}
-	}
-	return 0;
-}
-
-static int add_groups(struct rk_target *t, const struct rk_val *groups,
-	const struct rk_kube_flags *f, struct rk_err *err)
-{
-	for (size_t i = 0; i < f->as_groups.n; i++) {
-		if (kc_plain("--as-group", f->as_groups.v[i], err) < 0)
-			return -1;
-		add_header(t, "Impersonate-Group", f->as_groups.v[i]);
-	}
-	if (f->as_groups.n)
-		return 0;
-	rk_each (g, groups) {
-		if (!rk_str(g))
-			return rk_err_set(err, RK_FAIL, "as-groups: expected a list of strings");
-		if (kc_plain("as-groups", g->s, err) < 0)
-			return -1;
-		add_header(t, "Impersonate-Group", g->s);
-	}
-	return 0;
-}
-
-/* The same once more in the words of a user's entry. */
-static void keep_as(struct rk_target *t, const char *as, const char *uid,
-	const struct rk_val *groups, const struct rk_val *extra, const struct rk_kube_flags *f)
-{
-	struct rk_doc *d = t->strings;
-	struct rk_val *m = rk_map(d), *given = rk_seq(d);
-
-	for (size_t i = 0; i < f->as_groups.n; i++)
-		rk_append_str(d, given, f->as_groups.v[i]);
-	rk_set_str(d, m, "as", as);
-	rk_set_str(d, m, "as-uid", uid);
-	if (given->count || groups)
-		rk_set(d, m, "as-groups", given->count ? given : rk_copy(d, groups));
-	if (extra)
-		rk_set(d, m, "as-user-extra", rk_copy(d, extra));
-	t->as = m;
-}
-
+/* As headers, and once more as in a user's entry. */
 int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 	const struct rk_kube_flags *f, struct rk_err *err)
 {
 	const struct rk_val *groups = NULL, *extra = NULL, *v = u ? u->v : NULL;
+	struct rk_doc *d = t->strings;
+	struct rk_val *m = rk_map(d), *given = rk_seq(d);
 	const char *as, *uid;
 
 	if (kc_str(u, "as", &as, err) < 0 || kc_str(u, "as-uid", &uid, err) < 0)
@@ -352,13 +305,23 @@ int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 				"impersonating a uid, groups or extras needs a user (--as)");
 		return 0;
 	}
-	if (kc_plain("--as", as, err) < 0 || kc_plain("--as-uid", uid, err) < 0)
+	for (size_t i = 0; i < f->as_groups.n; i++)
+		rk_append_str(d, given, f->as_groups.v[i]);
+	groups = given->count ? given : groups;
+	if (add_header(t, "Impersonate-User", "--as", as, err) < 0 ||
+		(uid && add_header(t, "Impersonate-Uid", "--as-uid", uid, err) < 0) ||
+		add_list(t, "Impersonate-Group", given->count ? "--as-group" : "as-groups", groups,
+			err) < 0)
 		return -1;
-	add_header(t, "Impersonate-User", as);
-	if (uid)
-		add_header(t, "Impersonate-Uid", uid);
-	if (add_groups(t, groups, f, err) < 0)
-		return -1;
-	keep_as(t, as, uid, groups, extra, f);
-	return add_extras(t, extra, err);
+	rk_each (x, extra)
+		if (add_extra(t, x, err) < 0)
+			return -1;
+	rk_set_str(d, m, "as", as);
+	rk_set_str(d, m, "as-uid", uid);
+	if (groups)
+		rk_set(d, m, "as-groups", groups == given ? given : rk_copy(d, groups));
+	if (extra)
+		rk_set(d, m, "as-user-extra", rk_copy(d, extra));
+	t->as = m;
+	return 0;
 }
