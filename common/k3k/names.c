@@ -49,41 +49,39 @@ static const char *ns_of(const struct rk_val *c)
 	return rk_get_str(c, "metadata", "namespace", NULL);
 }
 
-struct match {
-	const struct rk_val *first, *usual; /* usual: of the default name */
-	size_t n;
-};
-
-static struct match find_matches(const struct rk_val *clusters, const char *ns, const char *name)
+static const char *name_of(const struct rk_val *c)
 {
-	struct match m = {0};
-
-	rk_each (c, clusters) {
-		const char *is = rk_get_str(c, "metadata", "name", NULL);
-
-		if (!is || !ns_of(c) || (ns && !rk_streq(ns_of(c), ns)) ||
-			(name && !rk_streq(is, name)))
-			continue;
-		if (!m.n++)
-			m.first = c;
-		if (!name && rk_streq(is, RK_K3K_CLUSTER) && (ns || rk_streq(ns_of(c), RK_K3K_NS)))
-			m.usual = c;
-	}
-	return m;
+	return rk_get_str(c, "metadata", "name", NULL);
 }
 
-static int several(const struct rk_val *clusters, const char *ns, const char *name, size_t n,
-	struct rk_err *err)
+/* Whether a Cluster is in ns and has the name, where these are given. */
+static bool matches(const struct rk_val *c, const char *ns, const char *name)
 {
+	return name_of(c) && ns_of(c) && (!ns || rk_streq(ns_of(c), ns)) &&
+	       (!name || rk_streq(name_of(c), name));
+}
+
+/* The only match, or without a name the one of the default name; RK_CONFLICT when there are several. */
+static int pick_in(const struct rk_val *clusters, const char *ns, const char *name,
+	const struct rk_val **chosen, struct rk_err *err)
+{
+	const struct rk_val *first = NULL, *usual = NULL;
 	rk_auto_buf list = RK_BUF_INIT;
+	size_t n = 0;
 
 	rk_each (c, clusters) {
-		const char *is = rk_get_str(c, "metadata", "name", NULL);
-
-		if (is && ns_of(c) && (!ns || rk_streq(ns_of(c), ns)) &&
-			(!name || rk_streq(is, name)) && list.len < 300)
-			rk_buf_addf(&list, "%s%s/%s", list.len ? ", " : "", ns_of(c), is);
+		if (!matches(c, ns, name))
+			continue;
+		first = n++ ? first : c;
+		if (list.len < 300)
+			rk_buf_addf(&list, "%s%s/%s", list.len ? ", " : "", ns_of(c), name_of(c));
+		if (!name && rk_streq(name_of(c), RK_K3K_CLUSTER) &&
+			(ns || rk_streq(ns_of(c), RK_K3K_NS)))
+			usual = c;
 	}
+	*chosen = usual ? usual : n == 1 ? first : NULL;
+	if (*chosen || !n)
+		return 0;
 	rk_err_set(err, RK_CONFLICT, "%zu virtual clusters%s%s match: %s%s", n,
 		name ? " named " : "", name ? name : "", list.s, list.len < 300 ? "" : ", ...");
 	return rk_err_hint(err, "give one as NAMESPACE/NAME");
@@ -92,25 +90,17 @@ static int several(const struct rk_val *clusters, const char *ns, const char *na
 int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *context_ns,
 	const char *name, const struct rk_val **chosen, struct rk_err *err)
 {
-	/* the default namespace is a preference among clusters of one name, no place to look alone */
-	const char *const places[] = {
-		ns_flag ? ns_flag : context_ns, name && !ns_flag ? RK_K3K_NS : NULL};
+	const char *ns = ns_flag ? ns_flag : context_ns;
 
 	*chosen = NULL;
-	for (size_t i = 0; i <= RK_COUNT(places); i++) {
-		bool everywhere = i == RK_COUNT(places);
-		struct match m;
-
-		if (everywhere ? ns_flag != NULL : !places[i])
-			continue;
-		m = find_matches(clusters, everywhere ? NULL : places[i], name);
-		*chosen = m.usual ? m.usual : m.n == 1 ? m.first : NULL;
-		if (*chosen)
-			return 0;
-		if (m.n > 1)
-			return several(clusters, everywhere ? NULL : places[i], name, m.n, err);
-	}
-	return 0;
+	if (ns && pick_in(clusters, ns, name, chosen, err) < 0)
+		return -1;
+	if (*chosen || ns_flag)
+		return 0;
+	/* the default namespace is a preference among clusters of one name only */
+	if (name && pick_in(clusters, RK_K3K_NS, name, chosen, err) < 0)
+		return -1;
+	return *chosen ? 0 : pick_in(clusters, NULL, name, chosen, err);
 }
 
 /* The Clusters that the caller may see; 0 and NULL when that is none of them. */
@@ -155,7 +145,7 @@ int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, ch
 			return -1;
 		if (chosen) {
 			*ns = rk_strdup(ns_of(chosen));
-			*name = rk_strdup(rk_get_str(chosen, "metadata", "name", NULL));
+			*name = rk_strdup(name_of(chosen));
 			if (!rk_streq(*ns, home) && !rk_streq(*ns, context_ns))
 				rk_note("virtual cluster %s/%s", *ns, *name);
 			return 0;
@@ -212,7 +202,8 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 
 /* --- the Secrets of a cluster --- */
 
-static int not_there(struct rk_kube *host, const char *ns, const char *cluster, const char *secret,
+/* Says how far the cluster is. Returns -1. */
+static int no_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *secret,
 	struct rk_doc *d, struct rk_err *err)
 {
 	const char *phase, *message;
@@ -242,7 +233,7 @@ int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, con
 	if (rk_kube_find(host, &RK_SECRET, ns, name, d, &secret, err) < 0)
 		return -1;
 	if (!secret)
-		return not_there(host, ns, cluster, name, d, err);
+		return no_secret(host, ns, cluster, name, d, err);
 	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
 		return rk_err_wrap(err, "Secret %s/%s", ns, name);
 	return 0;

@@ -102,40 +102,24 @@ static int take_plugin(
 }
 
 /* Which address was taken, and why none of the better ones. why has a line for each, in order. */
-static void tell_choice(const struct entry *e, const struct rk_vcluster *a)
+static void print_choice(const struct entry *e, const struct rk_vcluster *v)
 {
 	bool taken = false;
 	const char *nl;
 
-	for (const char *p = a->why.s; (nl = strchr(p, '\n')); p = nl + 1) {
-		taken = taken || memmem(p, (size_t)(nl - p), a->url, strlen(a->url));
+	for (const char *p = v->why.s; (nl = strchr(p, '\n')); p = nl + 1) {
+		taken = taken || memmem(p, (size_t)(nl - p), v->url, strlen(v->url));
 		if (taken || rk_verbosity())
 			rk_debug("tried %.*s", (int)(nl - p), p);
 		else
 			rk_note("not taken: %.*s", (int)(nl - p), p);
 	}
-	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_endpoint_word(a->endpoint), a->url,
-		a->forward   ? ""
-		: a->why.len ? " answers"
+	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_endpoint_word(v->endpoint), v->url,
+		v->forward   ? ""
+		: v->why.len ? " answers"
 			     : ", not tried",
-		a->tls_server_name ? ", verified as " : "",
-		a->tls_server_name ? a->tls_server_name : "");
-}
-
-static int only_forward(const struct entry *e, const struct rk_vcluster *a, struct rk_err *err)
-{
-	rk_auto_buf all = RK_BUF_INIT;
-
-	rk_vcluster_reasons(a, &all);
-	rk_err_set(err, RK_FAIL,
-		"only a port-forward reaches %s/%s from here, and it would end with this command: "
-		"%s",
-		e->ns, e->cluster, all.s);
-	return rk_err_hint(err,
-		"%s kubeconfig get %s/%s%s -- COMMAND runs a command through it, get --hold keeps "
-		"it "
-		"open, get --no-probe writes an address for elsewhere",
-		rk_usage_prefix(), e->ns, e->cluster, rk_here());
+		v->tls_server_name ? ", verified as " : "",
+		v->tls_server_name ? v->tls_server_name : "");
 }
 
 static volatile sig_atomic_t got_signal;
@@ -213,20 +197,15 @@ static int run_with(char **argv, const struct rk_buf *text, struct rk_err *err)
 	return WEXITSTATUS(status);
 }
 
-/* stdout ends here, so that a `merge` behind a pipe sees the end of its input. */
-static int end_stdout(struct rk_err *err)
+/* stdout is closed, so that a `merge` behind a pipe sees the end of its input. */
+static int hold_open(const struct rk_vcluster *a, struct rk_err *err)
 {
 	rk_auto_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (rk_out_flush(err) < 0)
 		return -1;
-	return null < 0 || dup2(null, STDOUT_FILENO) < 0 ? rk_err_sys(err, "/dev/null") : 0;
-}
-
-static int hold_open(const struct rk_vcluster *a, struct rk_err *err)
-{
-	if (end_stdout(err) < 0)
-		return -1;
+	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return rk_err_sys(err, "/dev/null");
 	if (a->forward)
 		rk_note("holding the port-forward; Ctrl-C ends it");
 	else
@@ -297,21 +276,31 @@ static void default_name(struct entry *e, const struct opts *o, const char *cont
 }
 
 static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host,
-	struct rk_vcluster *a, bool forward_ok, struct rk_err *err)
+	struct rk_vcluster *v, bool forward_ok, struct rk_err *err)
 {
 	struct rk_kc_note note = {e->ns, e->cluster, rk_kube_target(host)->server};
+	rk_auto_buf all = RK_BUF_INIT;
 
-	a->server = o->server;
-	a->no_probe = o->no_probe;
-	a->probe_ms = o->probe_ms;
+	v->server = o->server;
+	v->no_probe = o->no_probe;
+	v->probe_ms = o->probe_ms;
 	if (o->name && !*o->name)
 		return rk_err_set(err, RK_USAGE, "--name must not be empty");
-	if (rk_vcluster_open(a, host, e->ns, e->cluster, err) < 0)
+	if (rk_vcluster_open(v, host, e->ns, e->cluster, err) < 0)
 		return -1;
-	if (a->endpoint == RK_ENDPOINT_FORWARD && !forward_ok)
-		return only_forward(e, a, err);
-	tell_choice(e, a);
-	if (rk_k3k_entry(a, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
+	if (v->endpoint == RK_ENDPOINT_FORWARD && !forward_ok) {
+		rk_vcluster_reasons(v, &all);
+		rk_err_set(err, RK_FAIL,
+			"only a port-forward reaches %s/%s from here, and it would end with this "
+			"command: %s",
+			e->ns, e->cluster, all.s);
+		return rk_err_hint(err,
+			"%s kubeconfig get %s/%s%s -- COMMAND runs a command through it, get "
+			"--hold keeps it open, get --no-probe writes an address for elsewhere",
+			rk_usage_prefix(), e->ns, e->cluster, rk_here());
+	}
+	print_choice(e, v);
+	if (rk_k3k_entry(v, &note, e->d, &e->cluster_map, &e->user_map, err) < 0)
 		return -1;
 	if (!e->name)
 		default_name(e, o, rk_kube_context(host));

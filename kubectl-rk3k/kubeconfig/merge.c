@@ -105,12 +105,19 @@ static const struct rk_val *find_named(
 	return NULL;
 }
 
-static struct rk_val *add_item(
-	struct merge *m, enum rk_kc_kind kind, const char *name, const struct rk_val *value)
+static const struct rk_val *find_item(const struct merge *m, enum rk_kc_kind kind, const char *name)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
-			return NULL; /* shared by two contexts of the input */
+			return m->items[i].value;
+	return NULL;
+}
+
+static struct rk_val *add_item(
+	struct merge *m, enum rk_kc_kind kind, const char *name, const struct rk_val *value)
+{
+	if (find_item(m, kind, name))
+		return NULL; /* shared by two contexts of the input */
 	m->items = rk_realloc(m->items, (m->n + 1) * sizeof(*m->items));
 	m->items[m->n] = (struct kcfg_item){kind, name, rk_copy(m->d, value)};
 	return rk_mut(m->items[m->n++].value);
@@ -214,34 +221,27 @@ static const char *server_of(struct rk_doc *d, const struct rk_val *cluster)
 	return less ? less : s ? s : "none";
 }
 
-static const char *const kinds[RK_KC_NKINDS] = {"cluster", "context", "user"};
-
 static int other_cluster(struct merge *m, const struct kcfg_item *it, const struct rk_val *old,
 	const struct rk_val *new, const char *path, struct rk_err *err)
 {
 	const char *was = server_of(m->d, old), *now = server_of(m->d, new);
 
 	if (m->o->force) {
-		rk_note("%s: %s \"%s\" was %s, now %s", path, kinds[it->kind], it->name, was, now);
+		rk_note("%s: %s \"%s\" was %s, now %s", path, kcfg_single[it->kind], it->name, was,
+			now);
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT,
 		"%s: there is a %s \"%s\" already, with another server (%s) and another CA", path,
-		kinds[it->kind], it->name, was);
+		kcfg_single[it->kind], it->name, was);
 	return rk_err_hint(err, "--force replaces it, --name gives the new one another name");
 }
 
 /* A context that this merge writes, or that is for a cluster it writes. */
 static bool is_ours(const struct merge *m, const struct rk_val *context)
 {
-	const char *name = rk_get_str(context, "name", NULL);
-	const char *cluster = rk_get_str(context, "context", "cluster", NULL);
-
-	for (size_t i = 0; i < m->n; i++)
-		if ((m->items[i].kind == RK_KC_CONTEXTS && rk_streq(m->items[i].name, name)) ||
-			(m->items[i].kind == RK_KC_CLUSTERS && rk_streq(m->items[i].name, cluster)))
-			return true;
-	return false;
+	return find_item(m, RK_KC_CONTEXTS, rk_get_str(context, "name", NULL)) ||
+	       find_item(m, RK_KC_CLUSTERS, rk_get_str(context, "context", "cluster", NULL));
 }
 
 /* A user shared with contexts of other clusters would be taken away from them. */
@@ -269,7 +269,6 @@ static int check_identity(struct merge *m, const struct kcfg_item *it, const str
 	const struct rk_val *new, const char *path, struct rk_err *err)
 {
 	rk_auto_free char *was = kcfg_identity_of(old, path), *now = kcfg_identity_of(new, NULL);
-	const char *what = kinds[it->kind];
 
 	if (!was || rk_streq(was, now))
 		return 0;
@@ -279,7 +278,7 @@ static int check_identity(struct merge *m, const struct kcfg_item *it, const str
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT, "%s: %s \"%s\" exists with another identity (%s, not %s)",
-		path, what, it->name, was, now ? now : "nobody");
+		path, kcfg_single[it->kind], it->name, was, now ? now : "nobody");
 	return rk_err_hint(
 		err, "--name gives the new entry another name, --force replaces the old one");
 }
@@ -297,15 +296,12 @@ static void keep_settings(struct merge *m, const struct kcfg_item *it, const str
 	}
 }
 
-/* What exists under a name, or what this merge puts there. */
+/* What exists under a name; or, with wanted, what this merge puts there. NULL also when name is. */
 static const struct rk_val *value_of(
 	struct merge *m, enum rk_kc_kind kind, const char *name, bool wanted, const char **path)
 {
-	const struct rk_val *v = NULL;
+	const struct rk_val *v = name && wanted ? find_item(m, kind, name) : NULL;
 
-	for (size_t i = 0; wanted && name && i < m->n; i++)
-		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
-			return m->items[i].value;
 	if (!wanted && name && kcfg_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
 		return NULL;
 	return v;
@@ -333,49 +329,42 @@ static int check_context(struct merge *m, const struct kcfg_item *it, const stru
 	return 0;
 }
 
-static int compare_one(struct merge *m, struct kcfg_item *it, struct rk_err *err)
-{
-	const struct rk_val *old;
-	const char *path;
-
-	if (kcfg_lookup(m->files, it->kind, it->name, m->d, &old, &path, err) < 0)
-		return -1;
-	if (!old || rk_val_equal(old, it->value))
-		return 0;
-	if (it->kind == RK_KC_CLUSTERS && !kcfg_same_cluster(old, it->value))
-		return other_cluster(m, it, old, it->value, path, err);
-	if (it->kind == RK_KC_USERS)
-		return check_user(m, it, err) < 0
-			       ? -1
-			       : check_identity(m, it, old, it->value, path, err);
-	if (it->kind == RK_KC_CONTEXTS && check_context(m, it, old, path, err) < 0)
-		return -1;
-	if (it->kind == RK_KC_CONTEXTS)
-		keep_settings(m, it, old);
-	return 0;
-}
-
 static int compare(struct merge *m, struct rk_err *err)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (compare_one(m, &m->items[i], err) < 0)
+	for (size_t i = 0; i < m->n; i++) {
+		struct kcfg_item *it = &m->items[i];
+		const struct rk_val *old;
+		const char *path;
+
+		if (kcfg_lookup(m->files, it->kind, it->name, m->d, &old, &path, err) < 0)
 			return -1;
+		if (!old || rk_val_equal(old, it->value))
+			continue;
+		if (it->kind == RK_KC_CLUSTERS && !kcfg_same_cluster(old, it->value) &&
+			other_cluster(m, it, old, it->value, path, err) < 0)
+			return -1;
+		if (it->kind == RK_KC_USERS &&
+			(check_user(m, it, err) < 0 ||
+				check_identity(m, it, old, it->value, path, err) < 0))
+			return -1;
+		if (it->kind == RK_KC_CONTEXTS) {
+			if (check_context(m, it, old, path, err) < 0)
+				return -1;
+			keep_settings(m, it, old);
+		}
+	}
 	return 0;
 }
 
 /* --- what has changed, for people --- */
 
-static bool item_same(struct merge *m, enum rk_kc_kind kind, const char *name, bool *exists)
+/* Whether the files have the value that this merge puts there, or it puts none. */
+static bool is_same(struct merge *m, enum rk_kc_kind kind, const char *name)
 {
-	const struct rk_val *old = NULL;
+	const struct rk_val *old = name ? value_of(m, kind, name, false, NULL) : NULL;
+	const struct rk_val *new = name ? find_item(m, kind, name) : NULL;
 
-	if (kcfg_lookup(m->files, kind, name, m->d, &old, NULL, NULL) < 0)
-		return false;
-	*exists = old != NULL;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->items[i].kind == kind && rk_streq(m->items[i].name, name))
-			return old && rk_val_equal(old, m->items[i].value);
-	return true;
+	return !new || (old && rk_val_equal(old, new));
 }
 
 /* Before the change: created, configured or unchanged for each context. */
@@ -384,43 +373,36 @@ static void judge(struct merge *m)
 	m->result = rk_seq(m->d);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct kcfg_item *it = &m->items[i];
-		bool exists = false, other, same;
 		struct rk_val *r = rk_map(m->d);
+		bool same;
 
 		if (it->kind != RK_KC_CONTEXTS)
 			continue;
-		same = item_same(m, RK_KC_CONTEXTS, it->name, &exists) &&
-		       item_same(m, RK_KC_CLUSTERS, rk_get_str(it->value, "cluster", NULL), &other);
-		if (same && rk_get_str(it->value, "user", NULL))
-			same = item_same(
-				m, RK_KC_USERS, rk_get_str(it->value, "user", NULL), &other);
+		same = is_same(m, RK_KC_CONTEXTS, it->name) &&
+		       is_same(m, RK_KC_CLUSTERS, rk_get_str(it->value, "cluster", NULL)) &&
+		       is_same(m, RK_KC_USERS, rk_get_str(it->value, "user", NULL));
 		rk_set_str(m->d, r, "name", it->name);
 		rk_set_str(m->d, r, "outcome",
-			rk_outcome_word(!exists ? RK_CREATED
-					: same	? RK_UNCHANGED
-						: RK_CONFIGURED));
+			rk_outcome_word(!value_of(m, RK_KC_CONTEXTS, it->name, false, NULL)
+						? RK_CREATED
+					: same ? RK_UNCHANGED
+					       : RK_CONFIGURED));
 		rk_append(m->result, r);
 	}
 }
 
+/* After it: file, server, and whether it is the current context. */
 static void add_places(struct merge *m)
 {
 	rk_each (r, m->result) {
-		const struct rk_val *v;
 		const char *path = NULL, *name = rk_get_str(r, "name", NULL);
-		const char *server = NULL;
+		const struct rk_val *v = value_of(m, RK_KC_CONTEXTS, name, false, &path);
+		const char *cluster = rk_get_str(v, "cluster", NULL);
 
-		if (kcfg_lookup(m->files, RK_KC_CONTEXTS, name, m->d, &v, &path, NULL) == 0 &&
-			path) {
-			const char *cluster = rk_get_str(v, "cluster", NULL);
-
-			rk_set_str(m->d, rk_mut(r), "file", path);
-			if (cluster && kcfg_lookup(m->files, RK_KC_CLUSTERS, cluster, m->d, &v,
-					       NULL, NULL) == 0)
-				server = rk_get_str(v, "server", NULL);
-		}
-		if (server)
-			rk_set_str(m->d, rk_mut(r), "server", server);
+		rk_set_str(m->d, rk_mut(r), "file", path);
+		rk_set_str(m->d, rk_mut(r), "server",
+			rk_get_str(
+				value_of(m, RK_KC_CLUSTERS, cluster, false, NULL), "server", NULL));
 		rk_set_bool(m->d, rk_mut(r), "current", rk_streq(kcfg_current(m->files), name));
 	}
 }
@@ -500,31 +482,28 @@ static char *masked_text(
 	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
 {
 	struct rk_buf b = RK_BUF_INIT;
-	struct rk_val *copy;
+	struct rk_val *copy = v ? rk_copy(d, v) : NULL;
 
-	if (!v)
-		return rk_strdup("");
-	copy = rk_copy(d, v);
-	mask(d, copy, other, when);
-	rk_yaml_write(copy, true, &b);
+	if (copy) {
+		mask(d, copy, other, when);
+		rk_yaml_write(copy, true, &b);
+	}
 	return rk_buf_detach(&b);
 }
 
 static bool diff_one(struct merge *m, const struct kcfg_item *it)
 {
-	static const char *const lists[] = {"clusters", "contexts", "users"};
-	const struct rk_val *old = NULL;
 	const char *path = NULL, *name;
+	const struct rk_val *old = value_of(m, it->kind, it->name, false, &path);
 	rk_auto_free char *was = NULL, *now = NULL;
 	rk_auto_buf out = RK_BUF_INIT;
 
-	if (kcfg_lookup(m->files, it->kind, it->name, m->d, &old, &path, NULL) < 0 ||
-		(old && rk_val_equal(old, it->value)))
+	if (old && rk_val_equal(old, it->value))
 		return false;
 	was = masked_text(m->d, old, it->value, "before");
 	now = masked_text(m->d, it->value, old, "after");
 	name = rk_doc_printf(
-		m->d, "%s %s/%s", path ? path : "/dev/null", lists[it->kind], it->name);
+		m->d, "%s %s/%s", path ? path : "/dev/null", kcfg_plural[it->kind], it->name);
 	rk_diff(was, now, name, m->source, &out);
 	rk_print_buf(&out);
 	return true;
@@ -570,19 +549,15 @@ static int change(struct merge *m, struct rk_err *err)
 	return 0;
 }
 
-/* As diff(1): 1 means "they differ", so trouble is anything above. */
-static int trouble(struct rk_err *err)
-{
-	if (err->code == RK_FAIL)
-		err->code = RK_USAGE;
-	return -1;
-}
-
 static int merge(struct merge *m, const char *path, struct rk_err *err)
 {
 	if (read_input(m, path, err) < 0 || check_input(m, err) < 0 || take_input(m, err) < 0 ||
-		kcfg_open_locked(m->o, &m->files, err) < 0 || compare(m, err) < 0)
-		return m->o->diff ? trouble(err) : -1;
+		kcfg_open_locked(m->o, &m->files, err) < 0 || compare(m, err) < 0) {
+		/* as diff(1): 1 means "they differ", so trouble is anything above */
+		if (m->o->diff && err->code == RK_FAIL)
+			err->code = RK_USAGE;
+		return -1;
+	}
 	if (m->o->diff)
 		return print_diff(m);
 	return change(m, err);

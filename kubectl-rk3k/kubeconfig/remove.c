@@ -13,7 +13,7 @@ struct removal {
 	const char *host; /* URL; NULL: any */
 };
 
-static bool going(const struct removal *r, enum rk_kc_kind kind, const char *name)
+static bool is_taken_out(const struct removal *r, enum rk_kc_kind kind, const char *name)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (r->items[i].kind == kind && rk_streq(r->items[i].name, name))
@@ -23,20 +23,22 @@ static bool going(const struct removal *r, enum rk_kc_kind kind, const char *nam
 
 static void take_out(struct removal *r, enum rk_kc_kind kind, const char *name)
 {
-	if (going(r, kind, name))
+	if (is_taken_out(r, kind, name))
 		return;
 	r->items = rk_realloc(r->items, (r->n + 1) * sizeof(*r->items));
 	r->items[r->n++] = (struct kcfg_item){kind, rk_doc_strndup(r->d, name, strlen(name)), NULL};
 }
 
-static int is_there(
-	struct removal *r, enum rk_kc_kind kind, const char *name, bool *there, struct rk_err *err)
+/* What a context names need not exist. */
+static int take_out_existing(
+	struct removal *r, enum rk_kc_kind kind, const char *name, struct rk_err *err)
 {
-	const struct rk_val *v;
+	const struct rk_val *v = NULL;
 
-	if (kcfg_lookup(r->files, kind, name, r->d, &v, NULL, err) < 0)
+	if (name && kcfg_lookup(r->files, kind, name, r->d, &v, NULL, err) < 0)
 		return -1;
-	*there = v != NULL;
+	if (v)
+		take_out(r, kind, name);
 	return 0;
 }
 
@@ -112,19 +114,12 @@ static int take_out_ref(struct removal *r, const char *ref, struct rk_err *err)
 
 static int take_out_name(struct removal *r, const char *name, struct rk_err *err)
 {
-	bool context, there[RK_KC_NKINDS];
+	static const enum rk_kc_kind order[] = {RK_KC_CONTEXTS, RK_KC_CLUSTERS, RK_KC_USERS};
 	size_t before = r->n;
 
-	for (size_t k = 0; k < RK_KC_NKINDS; k++)
-		if (is_there(r, (enum rk_kc_kind)k, name, &there[k], err) < 0)
+	for (size_t i = 0; i < RK_COUNT(order); i++)
+		if (take_out_existing(r, order[i], name, err) < 0)
 			return -1;
-	context = there[RK_KC_CONTEXTS];
-	if (context)
-		take_out(r, RK_KC_CONTEXTS, name);
-	if (there[RK_KC_CLUSTERS])
-		take_out(r, RK_KC_CLUSTERS, name);
-	if (there[RK_KC_USERS])
-		take_out(r, RK_KC_USERS, name);
 	if (r->n == before && take_out_ref(r, name, err) < 0)
 		return -1;
 	if (r->n > before || r->o->ignore)
@@ -134,67 +129,49 @@ static int take_out_name(struct removal *r, const char *name, struct rk_err *err
 		err, "%s kubeconfig list shows them; --ignore-not-found", rk_usage_prefix());
 }
 
-/* The name of a context that stays and uses the entry; "" for one without a name. */
-static const char *user_elsewhere(const struct removal *r, const char *key, const char *name)
-{
-	rk_each (c, r->contexts) {
-		const char *context = rk_get_str(c, "name", NULL);
-
-		if (rk_streq(rk_get_str(c, "context", key, NULL), name) &&
-			!(context && going(r, RK_KC_CONTEXTS, context)))
-			return context ? context : "";
-	}
-	return NULL;
-}
-
-/* What a context names need not exist. */
-static int take_out_used(
-	struct removal *r, enum rk_kc_kind kind, const char *name, struct rk_err *err)
-{
-	bool there = false;
-
-	if (name && is_there(r, kind, name, &there, err) < 0)
-		return -1;
-	if (there)
-		take_out(r, kind, name);
-	return 0;
-}
-
-/* The clusters and users of the contexts that go. */
+/* The clusters and users of the contexts that are taken out. */
 static int follow_contexts(struct removal *r, struct rk_err *err)
 {
 	size_t n = r->n;
 
 	for (size_t i = 0; i < n; i++) {
 		rk_each (c, r->items[i].kind == RK_KC_CONTEXTS ? r->contexts : NULL) {
-			const char *cluster = rk_get_str(c, "context", "cluster", NULL);
-			const char *user = rk_get_str(c, "context", "user", NULL);
-
 			if (!rk_streq(rk_get_str(c, "name", NULL), r->items[i].name))
 				continue;
-			if (take_out_used(r, RK_KC_CLUSTERS, cluster, err) < 0 ||
-				take_out_used(r, RK_KC_USERS, user, err) < 0)
+			if (take_out_existing(r, RK_KC_CLUSTERS,
+				    rk_get_str(c, "context", "cluster", NULL), err) < 0 ||
+				take_out_existing(r, RK_KC_USERS,
+					rk_get_str(c, "context", "user", NULL), err) < 0)
 				return -1;
 		}
 	}
 	return 0;
 }
 
-/* What another context uses stays. */
+/* The name of a context that is kept and uses the entry; "" for one without a name. */
+static const char *used_by(const struct removal *r, const struct kcfg_item *it)
+{
+	rk_each (c, it->kind == RK_KC_CONTEXTS ? NULL : r->contexts) {
+		const char *context = rk_get_str(c, "name", NULL);
+
+		if (rk_streq(rk_get_str(c, "context", kcfg_single[it->kind], NULL), it->name) &&
+			!(context && is_taken_out(r, RK_KC_CONTEXTS, context)))
+			return context ? context : "";
+	}
+	return NULL;
+}
+
 static void keep_shared(struct removal *r)
 {
-	static const char *const keys[] = {"cluster", "context", "user"};
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct kcfg_item *it = &r->items[i];
-		const char *other = it->kind == RK_KC_CONTEXTS
-					    ? NULL
-					    : user_elsewhere(r, keys[it->kind], it->name);
+		const char *other = used_by(r, it);
 
 		if (other)
-			rk_note("%s \"%s\" stays: context \"%s\" uses it", keys[it->kind], it->name,
-				other);
+			rk_note("%s \"%s\" is kept: context \"%s\" uses it", kcfg_single[it->kind],
+				it->name, other);
 		else
 			r->items[n++] = *it;
 	}
@@ -203,8 +180,6 @@ static void keep_shared(struct removal *r)
 
 static void note_removed(struct removal *r)
 {
-	static const char *const keys[] = {"cluster", "context", "user"};
-
 	r->result = rk_seq(r->d);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct kcfg_item *it = &r->items[i];
@@ -213,7 +188,7 @@ static void note_removed(struct removal *r)
 		if (it->kind == RK_KC_CONTEXTS && rk_streq(kcfg_current(r->files), it->name))
 			r->clear_current = true;
 		m = rk_map(r->d);
-		rk_set_str(r->d, m, "kind", keys[it->kind]);
+		rk_set_str(r->d, m, "kind", kcfg_single[it->kind]);
 		rk_set_str(r->d, m, "name", it->name);
 		rk_set_str(r->d, m, "outcome", rk_outcome_word(RK_DELETED));
 		rk_append(r->result, m);

@@ -525,7 +525,7 @@ with_mounts() { # SCRIPT
 	END
 	run -0 --separate-stderr "$TOOL" remove a
 	[ "$output" = $'context/a deleted\nuser/u deleted' ]
-	[[ "$stderr" == *'cluster "c" stays: context "b" uses it'* ]]
+	[[ "$stderr" == *'cluster "c" is kept: context "b" uses it'* ]]
 	[[ "$stderr" == *"current-context is empty"* ]]
 	[ "$(cat "$CONFIG")" = 'clusters:
 - {name: c, cluster: {server: "https://c.example"}}
@@ -552,7 +552,7 @@ users:
 	END
 	run -0 --separate-stderr "$TOOL" remove a b d
 	[ "$output" = $'context/a deleted\ncontext/b deleted\ncontext/d deleted' ]
-	[[ "$stderr" == *'cluster "c" stays: context "" uses it'*'user "u" stays: context "" uses it'* ]]
+	[[ "$stderr" == *'cluster "c" is kept: context "" uses it'*'user "u" is kept: context "" uses it'* ]]
 	run -0 --separate-stderr "$TOOL" list -o json
 	[ "$(jq -r '.[] | .name + .user' <<<"$output")" = u ]
 }
