@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ingress - host names in, the host's Service and Ingress for Rancher out: rendered, applied,
- * restored where something is missing, watched, shown, deleted. */
+/* ingress - the host cluster's Service and Ingress for Rancher: renders, applies, watches, restores,
+ * shows and deletes them. */
 #include "expose/expose.h"
 #include "cli/cli.h"
 #include "k3k/k3k.h"
@@ -17,59 +17,34 @@ struct opts {
 	int dry;
 };
 
-#define NAME_OPTS                                                                          \
-	{.name = "host",                                                                   \
-		.names = RK_NAMES_HOST,                                                    \
-		.kind = RK_OPT_CSV,                                                        \
-		.off = offsetof(struct opts, hosts),                                       \
-		.arg = "NAME",                                                             \
-		.help = "host name of Rancher, the first is the primary one; repeatable"}, \
-		{.name = "service",                                                        \
-			.names = RK_NAMES_NAMESPACE,                                       \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, service),                             \
-			.arg = "NAME",                                                     \
-			.help = "name of the Service; default: CLUSTER-k3k-traefik"},      \
-		{.name = "ingress",                                                        \
-			.names = RK_NAMES_OBJECT,                                          \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, name),                                \
-			.arg = "NAME",                                                     \
-			.help = "name of the Ingress; default: CLUSTER-k3k-ingress"},      \
-		{.name = "secret",                                                         \
-			.names = RK_NAMES_OBJECT,                                          \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, secret),                              \
-			.arg = "NAME",                                                     \
-			.help = "TLS Secret that the Ingress serves; default: "            \
-				"tls-CLUSTER-ingress"},                                    \
-		{.name = "class",                                                          \
-			.names = RK_NAMES_OBJECT,                                          \
-			.kind = RK_OPT_STR,                                                \
-			.off = offsetof(struct opts, class),                               \
-			.arg = "CLASS",                                                    \
-			.help = "ingress class of the host's controller; default: nginx"}, \
-		RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_OUT(struct opts, out),  \
-		RK_GROUP_KUBE(struct opts, kube)
+#define NAMES                                                                               \
+	OPT_CSV("host", hosts, "NAME",                                                      \
+		"host name of Rancher, the first is the primary one; repeatable",           \
+		.names = RK_NAMES_HOST),                                                    \
+		OPT_STR("service", service, "NAME",                                         \
+			"name of the Service; default: CLUSTER-k3k-traefik",                \
+			.names = RK_NAMES_NAMESPACE),                                       \
+		OPT_STR("ingress", name, "NAME",                                            \
+			"name of the Ingress; default: CLUSTER-k3k-ingress",                \
+			.names = RK_NAMES_OBJECT),                                          \
+		OPT_STR("secret", secret, "NAME",                                           \
+			"TLS Secret that the Ingress serves; default: tls-CLUSTER-ingress", \
+			.names = RK_NAMES_OBJECT),                                          \
+		OPT_STR("class", class, "CLASS",                                            \
+			"ingress class of the host cluster's controller; default: nginx",   \
+			.names = RK_NAMES_OBJECT),                                          \
+		OPT_GROUP_SETTINGS(settings), OPT_GROUP_OUT(out), OPT_GROUP_KUBE(kube), OPT_END
 
-static const struct rk_opt OPTS_READ[] = {NAME_OPTS, RK_OPT_END};
-static const struct rk_opt OPTS_DELETE[] = {
-	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
-static const struct rk_opt OPTS_RESTORE[] = {
-	{.name = "from",
-		.names = RK_NAMES_REF,
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, from),
-		.arg = "NS/SECRET",
-		.help = "Secret in the virtual cluster to copy"},
-	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
-static const struct rk_opt OPTS_APPLY[] = {
-	{.name = "watch",
-		.key = 'w',
-		.kind = RK_OPT_FLAG,
-		.off = offsetof(struct opts, watch),
-		.help = "keep running, and restore whatever is deleted or changed"},
-	RK_OPT_DRY_RUN(struct opts, dry), NAME_OPTS, RK_OPT_END};
+static const struct rk_opt options_read[] = {NAMES};
+static const struct rk_opt options_delete[] = {OPT_DRY_RUN(dry), NAMES};
+static const struct rk_opt options_restore[] = {
+	OPT_STR("from", from, "NS/SECRET", "Secret in the virtual cluster to copy",
+		.names = RK_NAMES_REF),
+	OPT_DRY_RUN(dry), NAMES};
+static const struct rk_opt options_apply[] = {
+	OPT_FLAG("watch", watch, "keep running, and restore whatever is deleted or changed",
+		.key = 'w'),
+	OPT_DRY_RUN(dry), NAMES};
 
 struct job {
 	const struct opts *o;
@@ -81,65 +56,45 @@ struct job {
 	bool quiet_same; /* --watch: do not report "unchanged" */
 };
 
-/* What no flag says. */
-static void take_names(struct job *j)
+/* Names: of the flags, else of the settings, else those made of the cluster's name. */
+static int find_names(struct job *j, const char *ref, struct rk_err *err)
 {
-	struct rk_ingress *in = &j->in;
-
-	if (!in->service)
-		in->service = rk_setting(j->s, RK_KEY_SERVICE_NAME);
-	if (!in->name)
-		in->name = rk_setting(j->s, RK_KEY_INGRESS_NAME);
-	if (!in->secret)
-		in->secret = rk_setting(j->s, RK_KEY_TLS_SECRET);
-	if (!in->class)
-		in->class = rk_setting(j->s, RK_KEY_INGRESS_CLASS);
-}
-
-static int job_init(struct job *j, const struct opts *o, const char *ref, struct rk_err *err)
-{
+	const struct opts *o = j->o;
 	const char *ns = o->kube.ns;
+	struct rk_ingress *in = &j->in;
 	bool given;
-	int rc = rk_settings_open_given(j->s, &o->settings, &given, err);
 
-	if (rc < 0)
+	if (rk_settings_open_given(j->s, &o->settings, &given, err) < 0)
 		return -1;
 	if (given) {
 		ns = ns ? ns : rk_settings_ns(j->s);
 		ref = ref ? ref : rk_settings_cluster(j->s);
 	}
-	rc = j->host ? rk_k3k_choose(j->host, ns, ref, &j->ns, &j->cluster, err)
+	if ((j->host ? rk_k3k_choose(j->host, ns, ref, &j->ns, &j->cluster, err)
 		     : rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, ns ? ns : RK_K3K_NS, &j->ns,
-			       &j->cluster, err);
-	if (rc < 0)
+			       &j->cluster, err)) < 0)
 		return -1;
-	j->in = (struct rk_ingress){.ns = j->ns,
+	*in = (struct rk_ingress){.ns = j->ns,
 		.cluster = j->cluster,
 		.service = o->service,
 		.name = o->name,
 		.secret = o->secret,
 		.class = o->class};
-	if (given)
-		take_names(j);
-	rk_ingress_names(j->d, &j->in);
+	if (given) {
+		in->service = in->service ? in->service : rk_setting(j->s, RK_KEY_SERVICE_NAME);
+		in->name = in->name ? in->name : rk_setting(j->s, RK_KEY_INGRESS_NAME);
+		in->secret = in->secret ? in->secret : rk_setting(j->s, RK_KEY_TLS_SECRET);
+		in->class = in->class ? in->class : rk_setting(j->s, RK_KEY_INGRESS_CLASS);
+	}
+	rk_ingress_names(j->d, in);
 	for (size_t i = 0; i < o->hosts.n; i++)
-		rk_strv_add(&j->in.hosts, o->hosts.v[i]);
+		rk_strv_add(&in->hosts, o->hosts.v[i]);
 	if (given && !o->hosts.n)
-		rk_settings_hosts(j->s, &j->in.hosts);
+		rk_settings_hosts(j->s, &in->hosts);
 	return 0;
 }
 
-static void job_release(struct job *j)
-{
-	rk_strv_release(&j->in.hosts);
-	rk_doc_free(j->d);
-	rk_settings_free(j->s);
-	rk_kube_free(j->host);
-	free(j->ns);
-	free(j->cluster);
-}
-
-/* One verb: what the arguments say, a connection when fn wants one, fn, and all released. */
+/* One verb: names, a connection when fn requires one, fn, and all released. */
 static int with_job(void *opts, int argc, char **argv, bool online,
 	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
 {
@@ -148,10 +103,15 @@ static int with_job(void *opts, int argc, char **argv, bool online,
 	int rc = online ? rk_kube_open(&j.host, &o->kube, err) : 0;
 
 	if (rc == 0)
-		rc = job_init(&j, o, argc ? argv[0] : NULL, err);
+		rc = find_names(&j, argc ? argv[0] : NULL, err);
 	if (rc == 0)
 		rc = fn(&j, err);
-	job_release(&j);
+	rk_strv_release(&j.in.hosts);
+	rk_doc_free(j.d);
+	rk_settings_free(j.s);
+	rk_kube_free(j.host);
+	free(j.ns);
+	free(j.cluster);
 	return rc;
 }
 
@@ -195,7 +155,7 @@ static int render(void *opts, int argc, char **argv, struct rk_err *err)
 
 /* --- apply --- */
 
-static void told(const struct job *j, const struct rk_val *obj, enum rk_outcome outcome)
+static void print_outcome(const struct job *j, const struct rk_val *obj, enum rk_outcome outcome)
 {
 	rk_auto_buf word = RK_BUF_INIT;
 	const struct rk_res *r =
@@ -222,7 +182,7 @@ static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err
 
 	if (rk_kube_apply(j->host, obj, &o, j->d, NULL, &outcome, err) < 0)
 		return -1;
-	told(j, obj, outcome);
+	print_outcome(j, obj, outcome);
 	if (taken.len)
 		rk_note("took over: %s", taken.s);
 	return 0;
@@ -233,7 +193,7 @@ static bool is_our_service(const struct job *j, const struct rk_val *svc)
 	return rk_streq(rk_get_str(svc, "spec", "selector", "cluster", NULL), j->cluster);
 }
 
-/* An Ingress is the door of this cluster when it leads to one of the Services of that purpose. */
+/* An Ingress belongs to this cluster when it routes to one of the Services of that purpose. */
 static bool is_our_ingress(const struct job *j, const struct rk_val *ing)
 {
 	const struct rk_val *rule = rk_at(rk_get(ing, "spec", "rules", NULL), 0);
@@ -248,8 +208,8 @@ static bool is_our_ingress(const struct job *j, const struct rk_val *ing)
 	return false;
 }
 
-/* Objects of the same purpose under the names that newer upstream scripts use: gone once ours
- * stand, since two Ingresses for one host name fight over it. */
+/* Objects of the same purpose under the names that newer upstream scripts use: deleted once ours
+ * exist, since two Ingresses for one host name conflict. */
 static int remove_old(struct job *j, const struct rk_res *r, const char *const *names,
 	bool (*ours)(const struct job *, const struct rk_val *), struct rk_err *err)
 {
@@ -271,6 +231,13 @@ static int remove_old(struct job *j, const struct rk_res *r, const char *const *
 	return 0;
 }
 
+static int remove_all_old(struct job *j, struct rk_err *err)
+{
+	if (remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
+		return -1;
+	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
+}
+
 static int apply_all(struct job *j, struct rk_err *err)
 {
 	struct rk_val *objs;
@@ -280,59 +247,38 @@ static int apply_all(struct job *j, struct rk_err *err)
 	rk_each (obj, objs)
 		if (apply_one(j, obj, err) < 0)
 			return -1;
-	if (remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
-		return -1;
-	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
+	return remove_all_old(j, err);
 }
 
-/* --- host names that were not given: those served now, else those of Rancher --- */
+/* --- host names that were not given: those of the existing Ingress, else those of Rancher --- */
 
-static int hosts_on_host(struct job *j, struct rk_err *err)
+static int find_hosts(struct job *j, struct rk_err *err)
 {
-	struct rk_val *ing;
+	rk_auto_vcluster v = {0};
+	struct rk_val *ing, *list;
 
+	if (j->in.hosts.n)
+		return 0;
 	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, j->in.name, j->d, &ing, err) < 0)
 		return -1;
 	for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
 		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)
 			return -1;
 	rk_ingress_hosts(ing, &j->in.hosts);
-	return 0;
-}
-
-static int hosts_inside(struct job *j, struct rk_kube *virt, struct rk_err *err)
-{
-	struct rk_val *list;
-
-	if (rk_kube_list_all(virt, &RK_INGRESS, RK_CERTCOPY_FROM_NS, NULL, j->d, &list, 0, err) < 0)
+	if (j->in.hosts.n)
+		return 0;
+	if (rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0 ||
+		rk_kube_list_all(
+			v.kube, &RK_INGRESS, RK_CERTCOPY_FROM_NS, NULL, j->d, &list, 0, err) < 0)
 		return -1;
-	rk_each (ing, list)
-		rk_ingress_hosts(ing, &j->in.hosts);
+	rk_each (i, list)
+		rk_ingress_hosts(i, &j->in.hosts);
 	if (j->in.hosts.n)
 		return 0;
 	rk_err_set(err, RK_NOTFOUND,
 		"no host name: neither Ingress %s/%s nor one in %s of %s has any", j->ns,
 		j->in.name, RK_CERTCOPY_FROM_NS, j->cluster);
 	return rk_err_hint(err, "give --host NAME");
-}
-
-static int with_inside(struct job *j, int (*fn)(struct job *, struct rk_kube *, struct rk_err *),
-	struct rk_err *err)
-{
-	rk_auto_vcluster v = {0};
-
-	if (rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0)
-		return -1;
-	return fn(j, v.kube, err);
-}
-
-static int find_hosts(struct job *j, struct rk_err *err)
-{
-	if (j->in.hosts.n)
-		return 0;
-	if (hosts_on_host(j, err) < 0)
-		return -1;
-	return j->in.hosts.n ? 0 : with_inside(j, hosts_inside, err);
 }
 
 /* --- --watch --- */
@@ -386,67 +332,51 @@ static int apply(void *opts, int argc, char **argv, struct rk_err *err)
 
 /* --- restore: make what is missing, leave the rest alone --- */
 
-static int copy_cert(struct job *j, struct rk_kube *virt, struct rk_err *err)
+static int copy_cert(struct job *j, struct rk_err *err)
 {
+	rk_auto_vcluster v = {0};
 	rk_auto_free char *ns = NULL, *from = NULL;
 	struct rk_certcopy_result res;
 	struct rk_certcopy c = {
 		.cluster = j->cluster, .to_ns = j->ns, .to = j->in.secret, .hosts = j->in.hosts};
 
-	if (rk_certcopy_from(j->o->from, &ns, &from, err) < 0)
+	if (rk_certcopy_from(j->o->from, &ns, &from, err) < 0 ||
+		rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0)
 		return -1;
 	c.from_ns = ns;
 	c.from = from;
-	if (rk_certcopy(virt, j->host, &c, &res, err) < 0)
+	if (rk_certcopy(v.kube, j->host, &c, &res, err) < 0)
 		return -1;
 	rk_printf("secret/%s %s%s\n", j->in.secret, rk_outcome_word(res.outcome),
 		rk_dry_word(j->o->dry));
 	return 0;
 }
 
-static int is_there(
-	struct job *j, const struct rk_res *r, const char *name, bool *there, struct rk_err *err)
+static int restore_missing(struct job *j, struct rk_err *err)
 {
-	struct rk_val *v;
+	struct rk_val *svc, *ing, *secret, *objs;
 
-	if (rk_kube_find(j->host, r, j->ns, name, j->d, &v, err) < 0)
+	if (rk_kube_find(j->host, &RK_SERVICE, j->ns, j->in.service, j->d, &svc, err) < 0 ||
+		rk_kube_find(j->host, &RK_INGRESS, j->ns, j->in.name, j->d, &ing, err) < 0 ||
+		rk_kube_find(j->host, &RK_SECRET, j->ns, j->in.secret, j->d, &secret, err) < 0)
 		return -1;
-	*there = v != NULL;
-	return 0;
-}
-
-static int restore_missing(struct job *j, bool svc, bool ing, bool secret, struct rk_err *err)
-{
-	struct rk_val *objs;
-
+	if (svc && ing && secret) {
+		rk_note("Service, Ingress and Secret exist: nothing to restore; "
+			"if Rancher is not served, check DNS and the ingress controller");
+		return 0;
+	}
 	if (find_hosts(j, err) < 0 || rk_ingress_objects(j->d, &j->in, &objs, err) < 0)
 		return -1;
 	if (!svc && apply_one(j, rk_at(objs, 0), err) < 0)
 		return -1;
-	if (!secret && with_inside(j, copy_cert, err) < 0)
+	if (!secret && copy_cert(j, err) < 0)
 		return -1;
 	return ing ? 0 : apply_one(j, rk_at(objs, 1), err);
 }
 
-static int restore_run(struct job *j, struct rk_err *err)
-{
-	bool svc, ing, secret;
-
-	if (is_there(j, &RK_SERVICE, j->in.service, &svc, err) < 0 ||
-		is_there(j, &RK_INGRESS, j->in.name, &ing, err) < 0 ||
-		is_there(j, &RK_SECRET, j->in.secret, &secret, err) < 0)
-		return -1;
-	if (svc && ing && secret) {
-		rk_note("Service, Ingress and Secret are all there: nothing to restore; "
-			"if Rancher is not served, check DNS and the ingress controller");
-		return 0;
-	}
-	return restore_missing(j, svc, ing, secret, err);
-}
-
 static int restore(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return run_change(opts, argc, argv, restore_run, err);
+	return run_change(opts, argc, argv, restore_missing, err);
 }
 
 /* --- status --- */
@@ -584,8 +514,7 @@ static int status_view(struct view *w, struct rk_err *err)
 	}
 	if (!w->bad)
 		return 0;
-	rk_err_set(
-		err, RK_FAIL, "Rancher of %s/%s is not served as it should be", j->ns, j->cluster);
+	rk_err_set(err, RK_FAIL, "Rancher of %s/%s is not served correctly", j->ns, j->cluster);
 	return rk_err_hint(
 		err, "see: kubectl rk3k status %s/%s%s%s", j->ns, j->cluster, names.s, rk_here());
 }
@@ -627,10 +556,9 @@ static int delete_all(struct job *j, struct rk_err *err)
 	if (rk_k3k_guard_host(j->host, err) < 0 ||
 		delete_one(j, &RK_INGRESS, j->in.name, err) < 0 ||
 		delete_one(j, &RK_SERVICE, j->in.service, err) < 0 ||
-		delete_one(j, &RK_SECRET, j->in.secret, err) < 0 ||
-		remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
+		delete_one(j, &RK_SECRET, j->in.secret, err) < 0)
 		return -1;
-	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
+	return remove_all_old(j, err);
 }
 
 static int delete (void *opts, int argc, char **argv, struct rk_err *err)
@@ -640,51 +568,45 @@ static int delete (void *opts, int argc, char **argv, struct rk_err *err)
 
 #define CLUSTER_ARG .args = "[[NAMESPACE/]CLUSTER]", .max_args = 1, .complete = "cluster"
 
-static const struct rk_verb VERBS[] = {
+static const struct rk_verb verbs[] = {
 	{.name = "render",
 		CLUSTER_ARG,
 		.summary = "write the Service and the Ingress to standard output",
-		.opts = OPTS_READ,
-		.run = render,
-		.examples = "  kubectl rk3k ingress render --host rancher.example.com | kubectl "
-			    "diff -f -\n"},
+		.opts = options_read,
+		.run = render},
 	{.name = "apply",
 		CLUSTER_ARG,
 		.summary = "apply the Service and the Ingress to the host cluster",
-		.opts = OPTS_APPLY,
-		.run = apply,
-		.examples = "  kubectl rk3k ingress apply --host rancher.example.com --watch\n"},
+		.opts = options_apply,
+		.run = apply},
 	{.name = "restore",
 		CLUSTER_ARG,
 		.summary = "create the Service, Secret and Ingress where they are missing",
-		.opts = OPTS_RESTORE,
+		.opts = options_restore,
 		.run = restore},
 	{.name = "status",
 		CLUSTER_ARG,
 		.summary = "show whether Service, Secret and Ingress exist and the certificate "
 			   "matches",
-		.opts = OPTS_READ,
+		.opts = options_read,
 		.run = status},
 	{.name = "delete",
 		CLUSTER_ARG,
 		.summary = "delete the Service, the Ingress and the copied Secret",
-		.opts = OPTS_DELETE,
+		.opts = options_delete,
 		.run = delete},
-	{.run = NULL}};
+	{.run = NULL},
+};
 
-static const struct rk_cmd CMD = {
+static const struct rk_cmd cmd = {
 	.name = "ingress",
-	.summary = "manage the host's Service and Ingress for Rancher",
-	.description = "Rancher runs in a virtual cluster; browsers reach it through the host "
-		       "cluster's ingress controller. This tool applies, watches, restores and "
-		       "deletes the Service that selects the k3k server pods and the Ingress in "
-		       "front of it. Without --host the host names are those of the existing "
-		       "Ingress, else those of Rancher's own Ingress.",
+	.summary = "manage the host cluster's Service and Ingress for Rancher",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
-	.verbs = VERBS,
+	.verbs = verbs,
 };
 
 int main(int argc, char **argv)
 {
-	return rk_main(&CMD, argc, argv);
+	return rk_main(&cmd, argc, argv);
 }

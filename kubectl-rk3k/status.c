@@ -8,52 +8,35 @@
 #include "watch/watch.h"
 #include "settings/settings.h"
 
-static const struct rk_opt OPTS[] = {
-	{.name = "service",
-		.names = RK_NAMES_NAMESPACE,
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, service),
-		.arg = "NAME",
-		.help = "name of the Service on the host; default: CLUSTER-k3k-traefik"},
-	{.name = "ingress",
-		.names = RK_NAMES_OBJECT,
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, ingress),
-		.arg = "NAME",
-		.help = "name of the Ingress on the host; default: CLUSTER-k3k-ingress"},
-	{.name = "secret",
-		.names = RK_NAMES_OBJECT,
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, secret),
-		.arg = "NAME",
-		.help = "TLS Secret that the Ingress serves; default: tls-CLUSTER-ingress"},
-	{.name = "from",
-		.names = RK_NAMES_REF,
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, from),
-		.arg = "NS/SECRET",
-		.help = "Secret in the virtual cluster that it is a copy of; default: "
-			"cattle-system/tls-rancher-ingress, or with several hosts what deploy "
-			"makes for them"},
-	{.name = "all-namespaces",
-		.key = 'A',
-		.kind = RK_OPT_FLAG,
-		.off = offsetof(struct opts, all),
-		.help = "one line for each virtual cluster of the host"},
-	{.name = "selector",
-		.key = 'l',
-		.kind = RK_OPT_STR,
-		.off = offsetof(struct opts, labels),
-		.arg = "LABELS",
-		.help = "with -A: only virtual clusters with these labels"},
-	{.name = "watch",
-		.key = 'w',
-		.kind = RK_OPT_FLAG,
-		.off = offsetof(struct opts, watch),
-		.help = "stay, and show what changes, with the time: redrawn on a terminal, else "
-			"row by row"},
-	RK_OPT_SORT_BY(struct opts, out), RK_GROUP_SETTINGS(struct opts, settings),
-	RK_GROUP_OUT(struct opts, out), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt options[] = {
+	OPT_STR("service", service, "NAME",
+		"name of the Service on the host cluster; default: CLUSTER-k3k-traefik",
+		.names = RK_NAMES_NAMESPACE),
+	OPT_STR("ingress", ingress, "NAME",
+		"name of the Ingress on the host cluster; default: CLUSTER-k3k-ingress",
+		.names = RK_NAMES_OBJECT),
+	OPT_STR("secret", secret, "NAME",
+		"TLS Secret that the Ingress serves; default: tls-CLUSTER-ingress",
+		.names = RK_NAMES_OBJECT),
+	OPT_STR("from", from, "NS/SECRET",
+		"Secret in the virtual cluster that it is a copy of; default: "
+		"cattle-system/tls-rancher-ingress, or with several hosts the one that deploy "
+		"makes for them",
+		.names = RK_NAMES_REF),
+	OPT_FLAG("all-namespaces", all, "one line for each virtual cluster of the host cluster",
+		.key = 'A'),
+	OPT_STR("selector", labels, "LABELS", "with -A: only virtual clusters with these labels",
+		.key = 'l'),
+	OPT_FLAG("watch", watch,
+		"keep running, and show what changes, with the time: redrawn on a terminal, else "
+		"row by row",
+		.key = 'w'),
+	OPT_SORT_BY(out),
+	OPT_GROUP_SETTINGS(settings),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
+	OPT_END,
+};
 
 static int look_once(struct look *l, struct rk_err *err)
 {
@@ -63,12 +46,11 @@ static int look_once(struct look *l, struct rk_err *err)
 	st_show(l);
 	if (!l->problems->count)
 		return 0;
-	return rk_err_set(err, RK_FAIL, "%u thing%s not as %s should be in %s/%s",
-		l->problems->count, l->problems->count == 1 ? " is" : "s are",
-		l->problems->count == 1 ? "it" : "they", l->ns, l->cluster);
+	return rk_err_set(err, RK_FAIL, "%u problem%s found in %s/%s", l->problems->count,
+		l->problems->count == 1 ? "" : "s", l->ns, l->cluster);
 }
 
-/* --- --watch: events of the host say when to look again --- */
+/* --- --watch: events of the host cluster start another look --- */
 
 #define RESYNC_MS 30000 /* what happens in the virtual cluster makes no event on the host cluster */
 
@@ -110,41 +92,19 @@ static int watch(struct look *l, struct rk_err *err)
 	return rc;
 }
 
-/* --- what it is about --- */
-
-/* Names of the settings; where there are none, or they are not the deployment's, those given. */
-static void find_names(struct look *l, const struct rk_settings *s, struct rk_doc *d)
-{
-	const struct opts *o = l->o;
-	bool known = o->settings.config && rk_streq(rk_settings_ns(s), l->ns) &&
-		     rk_streq(rk_settings_cluster(s), l->cluster);
-
-	l->names = (struct rk_ingress){.cluster = l->cluster};
-	if (known) {
-		l->names.service = rk_setting(s, RK_KEY_SERVICE_NAME);
-		l->names.name = rk_setting(s, RK_KEY_INGRESS_NAME);
-		l->names.secret = rk_setting(s, RK_KEY_TLS_SECRET);
-		l->names.class = rk_setting(s, RK_KEY_INGRESS_CLASS);
-	}
-	if (o->service)
-		l->names.service = o->service;
-	if (o->ingress)
-		l->names.name = o->ingress;
-	if (o->secret)
-		l->names.secret = o->secret;
-	rk_ingress_names(d, &l->names);
-}
-
+/* Which virtual cluster; the names of its objects are those given, else those of its settings. at:
+ * namespace, cluster, and the same of the Secret in the virtual cluster. */
 static int find(struct look *l, const char *ref, char *at[4], struct rk_settings *s,
 	struct rk_doc *d, struct rk_err *err)
 {
 	const struct opts *o = l->o;
-	bool given;
+	bool given, known;
 	int rc;
 
 	if (rk_settings_open_names(s, &o->settings, &given, err) < 0)
 		return -1;
-	if (o->settings.config)
+	known = o->settings.config;
+	if (known)
 		rc = rk_k3k_ref(ref ? ref : rk_settings_cluster(s),
 			o->kube.ns ? o->kube.ns : rk_settings_ns(s), &at[0], &at[1], err);
 	else
@@ -155,7 +115,20 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 	l->cluster = at[1];
 	l->from_ns = at[2];
 	l->from = at[3];
-	find_names(l, s, d);
+	known = known && rk_streq(rk_settings_ns(s), l->ns) &&
+		rk_streq(rk_settings_cluster(s), l->cluster);
+	l->names = (struct rk_ingress){.cluster = l->cluster,
+		.service = o->service ? o->service
+			   : known    ? rk_setting(s, RK_KEY_SERVICE_NAME)
+				      : NULL,
+		.name = o->ingress ? o->ingress
+			: known	   ? rk_setting(s, RK_KEY_INGRESS_NAME)
+				   : NULL,
+		.secret = o->secret ? o->secret
+			  : known   ? rk_setting(s, RK_KEY_TLS_SECRET)
+				    : NULL,
+		.class = known ? rk_setting(s, RK_KEY_INGRESS_CLASS) : NULL};
+	rk_ingress_names(d, &l->names);
 	return 0;
 }
 
@@ -191,34 +164,25 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	return rc;
 }
 
-static const struct rk_verb VERBS[] = {
+static const struct rk_verb verbs[] = {
 	{.args = "[[NAMESPACE/]CLUSTER]",
-		.summary = "show how a virtual cluster and its Rancher are",
-		.opts = OPTS,
+		.summary = "show the state of a virtual cluster and its Rancher",
+		.opts = options,
 		.max_args = 1,
 		.complete = "cluster",
-		.run = run,
-		.examples = "  kubectl rk3k status\n"
-			    "  kubectl rk3k status -c deploy.conf\n"
-			    "  kubectl rk3k status -A\n"
-			    "  kubectl rk3k status rancher -o json | jq .certificates\n"},
-	{.run = NULL}};
+		.run = run},
+	{.run = NULL},
+};
 
-static const struct rk_cmd CMD = {
+static const struct rk_cmd cmd = {
 	.name = "status",
-	.summary = "one look at a virtual cluster and its Rancher",
-	.description =
-		"Shows the Cluster's phase, its servers, the chart jobs, the Service and Ingress "
-		"on the host cluster, both copies of the certificate with their expiry and whether "
-		"they agree, how long the kubeconfig lasts, and whether each URL answers. Without "
-		"a name and without -n, ./deploy.conf says which virtual cluster. What is not as "
-		"it should be is named on standard error, and the exit "
-		"status is 1.",
+	.summary = "show the state of a virtual cluster and its Rancher",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
-	.verbs = VERBS,
+	.verbs = verbs,
 };
 
 int main(int argc, char **argv)
 {
-	return rk_main(&CMD, argc, argv);
+	return rk_main(&cmd, argc, argv);
 }

@@ -10,6 +10,7 @@
 #include "watch/watch.h"
 #include "data/data.h"
 #include "os/os.h"
+#include "task/task.h"
 
 #define TICK_MS 1000
 #define POLL_MS 2000
@@ -31,45 +32,27 @@ static void defaults(void *p)
 }
 
 static const struct rk_opt options[] = {
-	{"for", .kind = RK_OPT_STR, .off = offsetof(struct opts, for_), .arg = "CONDITION",
-		.help = "condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete, or ready "
-			"(the "
-			"default)"},
-	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
-		.help = "all objects of TYPE that carry these labels; at least one"},
-	{"field-selector", .kind = RK_OPT_STR, .off = offsetof(struct opts, fields),
-		.arg = "FIELDS", .help = "all objects of TYPE with these fields; at least one"},
-	{"all", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, all),
-		.help = "all objects of TYPE in the namespace; at least one"},
-	{"all-namespaces", 'A', RK_OPT_FLAG, offsetof(struct opts, all_ns),
-		.help = "with --all, -l or --field-selector: in all namespaces"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
-		.help = "how long to wait; 0: look once (default: the step's own, objects 30s)"},
-	{"fail-fast", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, fail_fast),
-		.help = "with STEP: end at the first fault that stays, instead of at the timeout"},
-	RK_GROUP_SETTINGS(struct opts, settings),
-	RK_GROUP_KUBE(struct opts, kube),
-	RK_GROUP_VIRTUAL(struct opts, kube),
-	RK_OPT_END,
+	OPT_STR("for", for_, "CONDITION",
+		"condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete, or ready (the "
+		"default)"),
+	OPT_STR("selector", labels, "LABELS",
+		"all objects of TYPE that carry these labels; at least one", .key = 'l'),
+	OPT_STR("field-selector", fields, "FIELDS",
+		"all objects of TYPE with these fields; at least one"),
+	OPT_FLAG("all", all, "all objects of TYPE in the namespace; at least one"),
+	OPT_FLAG("all-namespaces", all_ns, "with --all, -l or --field-selector: in all namespaces",
+		.key = 'A'),
+	OPT_DUR("timeout", timeout_ms,
+		"how long to wait; 0: look once (default: the step's own, objects 30s)"),
+	OPT_FLAG("fail-fast", fail_fast,
+		"with STEP: end at the first fault that stays, instead of at the timeout"),
+	OPT_GROUP_SETTINGS(settings),
+	OPT_GROUP_KUBE(kube),
+	OPT_GROUP_VIRTUAL(kube),
+	OPT_END,
 };
 
 /* --- a step --- */
-
-static void on_line(void *arg, const char *text)
-{
-	rk_progress_set(arg, "%s", text);
-}
-
-static void on_fault(void *arg, const char *text)
-{
-	(void)arg;
-	rk_warn("%s", text);
-}
-
-static void on_tick(void *arg)
-{
-	rk_progress_tick(arg);
-}
 
 /* A credential plugin that hangs before the first look does not outlast --timeout either. */
 static void limit_programs(int64_t timeout_ms)
@@ -82,15 +65,11 @@ static int wait_step(const struct opts *o, const struct rk_step *step, struct rk
 {
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_kube *host = NULL;
-	rk_auto_buf title = RK_BUF_INIT;
+	rk_auto_free char *title = NULL;
 	struct await_run a = {.settings = s,
 		.resolve = o->kube.resolve,
 		.timeout_ms = o->timeout_ms,
-		.fail_fast = o->fail_fast,
-		.line = on_line,
-		.fault = on_fault,
-		.tick = on_tick};
-	struct rk_progress *p;
+		.fail_fast = o->fail_fast};
 	int r;
 
 	if (o->kube.virtual_cluster)
@@ -103,10 +82,10 @@ static int wait_step(const struct opts *o, const struct rk_step *step, struct rk
 	if (step->await != RK_AWAIT_URL && rk_k3k_guard_host(host, err) < 0)
 		return -1;
 	a.host = host;
-	await_title(&a, step, &title);
-	p = a.arg = rk_progress_begin("waiting for %s", title.s);
+	title = await_title(s, step);
+	a.progress = rk_progress_begin("waiting for %s", title);
 	r = await_run(&a, step, err);
-	rk_progress_end(p, r == 0, "%s", title.s);
+	rk_progress_end(a.progress, r == 0, "%s", title);
 	return r;
 }
 
@@ -141,11 +120,29 @@ static bool selects(const struct opts *o)
 	return o->all || o->labels || o->fields;
 }
 
-static void add_item(struct objects *w, const struct rk_res *res, const char *name)
+/* A kind that the server does not have: good for delete; else it may still come. */
+static int add_item(
+	struct objects *w, const char *word, const char *name, int64_t deadline, struct rk_err *err)
 {
 	const struct opts *o = w->o;
+	const struct rk_res *res = NULL;
 	struct item *it;
 
+	if (name && !rk_object_name_ok(name))
+		return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
+	while (rk_kube_res_word(w->k, word, &res, err) < 0) {
+		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
+			return -1;
+		if (w->cond.kind == RK_COND_DELETE) {
+			rk_err_clear(err);
+			rk_printf("%s/%s condition met\n", word, name ? name : "*");
+			return 0;
+		}
+		if (rk_now_ms() + POLL_MS > deadline)
+			return -1;
+		rk_err_clear(err);
+		rk_task_pause(POLL_MS);
+	}
 	w->v = rk_realloc(w->v, (w->n + 1) * sizeof(*w->v));
 	it = &w->v[w->n++];
 	*it = (struct item){.res = res,
@@ -158,44 +155,10 @@ static void add_item(struct objects *w, const struct rk_res *res, const char *na
 		rk_buf_addf(&it->label, " with labels %s", o->labels);
 	if (o->fields)
 		rk_buf_addf(&it->label, " with fields %s", o->fields);
-}
-
-/* A kind that the server does not have: good for delete; else it may still come. */
-static int find_kind(struct objects *w, const char *word, int64_t deadline,
-	const struct rk_res **res, struct rk_err *err)
-{
-	while (rk_kube_res_word(w->k, word, res, err) < 0) {
-		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
-			return -1;
-		if (w->cond.kind == RK_COND_DELETE) {
-			rk_err_clear(err);
-			return 0;
-		}
-		if (rk_now_ms() + POLL_MS > deadline)
-			return -1;
-		rk_err_clear(err);
-		usleep(POLL_MS * 1000);
-	}
 	return 0;
 }
 
-static int add_kind(
-	struct objects *w, const char *word, const char *name, int64_t deadline, struct rk_err *err)
-{
-	const struct rk_res *res = NULL;
-
-	if (name && !rk_object_name_ok(name))
-		return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
-	if (find_kind(w, word, deadline, &res, err) < 0)
-		return -1;
-	if (res)
-		add_item(w, res, name);
-	else
-		rk_printf("%s/%s condition met\n", word, name ? name : "*");
-	return 0;
-}
-
-static int wrong_words(const struct opts *o, const char *word, struct rk_err *err)
+static int wrong_arguments(const struct opts *o, const char *word, struct rk_err *err)
 {
 	if (selects(o))
 		return rk_err_set(err, RK_USAGE,
@@ -213,12 +176,12 @@ static int collect_selected(
 {
 	for (int i = 0; i < argc; i++) {
 		if (strchr(argv[i], '/'))
-			return wrong_words(w->o, argv[i], err);
+			return wrong_arguments(w->o, argv[i], err);
 		for (const char *s = argv[i]; *s; s += *s == ',') {
 			size_t n = strcspn(s, ",");
 			rk_auto_free char *word = rk_strndup(s, n);
 
-			if (add_kind(w, word, NULL, deadline, err) < 0)
+			if (add_item(w, word, NULL, deadline, err) < 0)
 				return -1;
 			s += n;
 		}
@@ -238,8 +201,8 @@ static int collect_named(
 			slash ? rk_strndup(argv[i], (size_t)(slash - argv[i])) : NULL;
 
 		if (!slash == !type)
-			return wrong_words(w->o, argv[i], err);
-		if (add_kind(w, type ? type : word, type ? argv[i] : slash + 1, deadline, err) < 0)
+			return wrong_arguments(w->o, argv[i], err);
+		if (add_item(w, type ? type : word, type ? argv[i] : slash + 1, deadline, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -280,7 +243,7 @@ static void judge_one(struct objects *w, struct item *it, const struct rk_val *o
 	if (!it->why.len && it->name)
 		rk_buf_puts(&it->why, why.s);
 	else if (!it->why.len && !obj)
-		rk_buf_puts(&it->why, "there are none");
+		rk_buf_puts(&it->why, "none found");
 	else if (!it->why.len)
 		rk_buf_addf(&it->why, "%s %s", rk_get_str(obj, "metadata", "name", NULL), why.s);
 }
@@ -293,7 +256,7 @@ static void judge_item(struct objects *w, struct item *it)
 	it->absent = false;
 	it->held = is_seen(it) && !e;
 	if (e)
-		rk_buf_addf(&it->why, "cannot see it: %s", e->msg);
+		rk_buf_addf(&it->why, "cannot be read: %s", e->msg);
 	if (!it->held)
 		return;
 	if (it->poll)
@@ -373,10 +336,11 @@ static int report(struct objects *w, int64_t began, struct rk_err *err)
 			continue;
 		if (e) {
 			rk_err_set(&one, e->code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL,
-				"cannot tell: %s", e->msg);
+				"its state could not be determined: %s", e->msg);
 			rk_err_hint(&one, "%s", e->hint);
 		} else if (!is_seen(it))
-			rk_err_set(&one, RK_FAIL, "cannot tell: %s did not answer within %s",
+			rk_err_set(&one, RK_FAIL,
+				"its state could not be determined: %s did not answer within %s",
 				rk_kube_server(w->k), age);
 		else
 			rk_err_set(&one, it->absent ? RK_NOTFOUND : RK_TIMEOUT, "%s: %s%s%s",
@@ -506,48 +470,21 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 static struct rk_verb verbs[] = {
 	{.args = "STEP | TYPE/NAME... | TYPE --all | TYPE -l LABELS",
-		.summary = "wait, and say what for",
+		.summary = "wait for objects or for a step of a deployment",
 		.opts = options,
 		.min_args = 1,
 		.max_args = -1,
-		.run = run,
-		.examples =
-			"  kubectl rk3k config -c deploy.conf | kubectl rk3k wait cluster "
-			"--timeout 10m\n"
-			"  kubectl rk3k wait cluster.k3k.io/rancher -n rancher-k3k\n"
-			"  kubectl rk3k wait --virtual rancher deployment/rancher -n "
-			"cattle-system\n"
-			"  kubectl rk3k wait pods --all -n rancher-k3k --timeout=5m\n"
-			"  kubectl rk3k wait namespace/rancher-k3k --for=delete --timeout=5m\n"},
+		.run = run},
 	{0},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "wait",
 	.summary = "wait for objects or for a step of a deployment",
-	.description =
-		"With TYPE/NAME: waits until every object meets the condition, by watching "
-		"and not by polling. ready means what the kind means by it: a rollout is "
-		"complete, a claim is bound, a Job has succeeded, a virtual cluster is "
-		"Ready.\n\nWith STEP: waits for a step of a deployment, with the settings of "
-		"-c or of standard input. The steps are controller (the k3k controller "
-		"runs), clusters (the servers of all virtual clusters run as the current "
-		"controller has set them up), teardown (a virtual cluster that is being "
-		"deleted has left nothing behind; exit 5 if it is not being deleted), "
-		"cluster (Ready, all servers run, the API answers), cert-manager, issuer, "
-		"rancher, certificate, and url (https://HOST/ping answers under a verified "
-		"certificate; see --resolve). Progress shows the elapsed time, phases, pods "
-		"with their reasons, the chart's job with the last line of its log, and the "
-		"last event. A persistent fault is reported at once; waiting continues, "
-		"since most faults pass or can be repaired meanwhile, unless --fail-fast is "
-		"set. After the timeout the likely cause is named.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status = "3 not found when the timeout expired. 4 found, but the condition was not "
-		       "met. 1 the state could not be determined. 5 teardown of a virtual cluster "
-		       "that is not being deleted.",
-	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
 };
 
 int main(int argc, char **argv)

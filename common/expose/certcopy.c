@@ -3,24 +3,19 @@
 
 #include "k3k/k3k.h"
 
-static int decode(
-	const struct rk_val *secret, const char *key, struct rk_buf *out, struct rk_err *err)
-{
-	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
-		return -1;
-	if (out->len)
-		return 0;
-	return rk_err_set(err, RK_NOTFOUND, "data.%s is empty", key);
-}
-
-/* Judge certificate and key, and leave them in crt and key as they are passed on. */
+/* Check certificate and key, and leave them in crt and key as they are passed on. */
 static int judge_pair(const struct rk_val *secret, const struct rk_strv *hosts, struct rk_buf *crt,
 	struct rk_buf *key, struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_cert *cert = NULL;
 
-	if (decode(secret, "tls.crt", crt, err) < 0 || decode(secret, "tls.key", key, err) < 0 ||
-		rk_cert_admit_pair(&cert, crt, key, err) < 0)
+	if (rk_need_base64(secret, crt, err, "data", "tls.crt", NULL) < 0 ||
+		rk_need_base64(secret, key, err, "data", "tls.key", NULL) < 0)
+		return -1;
+	if (!crt->len || !key->len)
+		return rk_err_set(
+			err, RK_NOTFOUND, "data.%s is empty", crt->len ? "tls.key" : "tls.crt");
+	if (rk_cert_admit_pair(&cert, crt, key, err) < 0)
 		return -1;
 	res->not_after = rk_cert_not_after(cert);
 	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
@@ -60,67 +55,16 @@ int rk_certcopy_source(
 	return 0;
 }
 
-static bool same_pair(const struct rk_val *a, const struct rk_val *b)
-{
-	static const char *const keys[] = {"tls.crt", "tls.key"};
-
-	for (size_t i = 0; i < RK_COUNT(keys); i++)
-		if (!rk_streq(rk_get_str(a, "data", keys[i], NULL),
-			    rk_get_str(b, "data", keys[i], NULL)))
-			return false;
-	return true;
-}
-
-static struct rk_val *wanted(
-	struct rk_doc *d, const struct rk_certcopy *c, const struct rk_val *pair)
-{
-	struct rk_val *obj = rk_map(d), *meta = rk_map_at(d, obj, "metadata", NULL);
-	struct rk_val *labels = rk_map_at(d, meta, "labels", NULL);
-	struct rk_val *data = rk_map_at(d, obj, "data", NULL);
-
-	rk_set_str(d, obj, "apiVersion", "v1");
-	rk_set_str(d, obj, "kind", "Secret");
-	rk_set_str(d, obj, "type", "kubernetes.io/tls");
-	rk_set_str(d, meta, "name", c->to);
-	rk_set_str(d, meta, "namespace", c->to_ns);
-	rk_set_str(d, labels, RK_LABEL_MANAGED, RK_LABEL_MANAGER);
-	rk_set_str(d, labels, RK_LABEL_CLUSTER, c->cluster);
-	rk_set_str(d, data, "tls.crt", rk_get_str(pair, "data", "tls.crt", NULL));
-	rk_set_str(d, data, "tls.key", rk_get_str(pair, "data", "tls.key", NULL));
-	return obj;
-}
-
-/* The Secret's name is upstream's: what its scripts wrote with kubectl is taken over, said once. */
-static int write_copy(struct rk_kube *host, const struct rk_certcopy *c, struct rk_doc *d,
-	const struct rk_val *pair, const struct rk_val *there, struct rk_certcopy_result *res,
-	struct rk_err *err)
-{
-	rk_auto_buf taken = RK_BUF_INIT;
-	struct rk_apply_opts o = {.adopt = true, .taken = &taken, .known = true, .current = there};
-
-	if (rk_kube_apply(host, wanted(d, c, pair), &o, d, NULL, &res->outcome, err) < 0)
-		return -1;
-	res->adopted = taken.len > 0;
-	return 0;
-}
-
-static struct rk_val *copy_pair(
-	struct rk_doc *d, const struct rk_buf *crt, const struct rk_buf *key)
-{
-	struct rk_val *pair = rk_map(d), *data = rk_map_at(d, pair, "data", NULL);
-
-	rk_set(d, data, "tls.crt", rk_val_base64(d, crt->s, crt->len));
-	rk_set(d, data, "tls.key", rk_val_base64(d, key->s, key->len));
-	return pair;
-}
-
-/* Certificate and key of the Secret inside, if it is there and worth copying. */
-static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct rk_doc *d,
-	struct rk_val **pair, struct rk_certcopy_result *res, struct rk_err *err)
+/* The Secret for the host cluster: certificate and key of the source, if it exists and they are worth
+ * copying. */
+static int make_copy(struct rk_kube *virt, const struct rk_certcopy *c, struct rk_doc *d,
+	struct rk_val **out, struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
+	struct rk_val *source, *obj = rk_map(d), *meta = rk_map_at(d, obj, "metadata", NULL);
+	struct rk_val *labels = rk_map_at(d, meta, "labels", NULL);
+	struct rk_val *data = rk_map_at(d, obj, "data", NULL);
 	const char *from = c->from;
-	struct rk_val *source;
 
 	if (!from && rk_certcopy_source(virt, &c->hosts, &from, err) < 0)
 		return -1;
@@ -133,26 +77,44 @@ static int read_source(struct rk_kube *virt, const struct rk_certcopy *c, struct
 			"Rancher's certificate is issued last; see: kubectl rk3k status %s/%s%s",
 			c->to_ns, c->cluster, rk_here());
 	}
-	if (judge_pair(source, &c->hosts, &crt, &key, res, err) == 0) {
-		*pair = copy_pair(d, &crt, &key);
-		return 0;
-	}
-	rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied", c->from_ns, from,
-		c->cluster);
-	return -1;
+	if (judge_pair(source, &c->hosts, &crt, &key, res, err) < 0)
+		return rk_err_wrap(err, "Secret %s/%s of virtual cluster %s is not copied",
+			c->from_ns, from, c->cluster);
+	rk_set_str(d, obj, "apiVersion", "v1");
+	rk_set_str(d, obj, "kind", "Secret");
+	rk_set_str(d, obj, "type", "kubernetes.io/tls");
+	rk_set_str(d, meta, "name", c->to);
+	rk_set_str(d, meta, "namespace", c->to_ns);
+	rk_set_str(d, labels, RK_LABEL_MANAGED, RK_LABEL_MANAGER);
+	rk_set_str(d, labels, RK_LABEL_CLUSTER, c->cluster);
+	rk_set(d, data, "tls.crt", rk_val_base64(d, crt.s, crt.len));
+	rk_set(d, data, "tls.key", rk_val_base64(d, key.s, key.len));
+	*out = obj;
+	return 0;
 }
 
+/* The Secret's name is upstream's: what its scripts wrote with kubectl is taken over, reported once. */
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *pair = NULL, *there;
+	rk_auto_buf taken = RK_BUF_INIT;
+	struct rk_apply_opts o = {.adopt = true, .taken = &taken, .known = true};
+	struct rk_val *copy = NULL, *current;
 
 	*res = (struct rk_certcopy_result){.outcome = RK_UNCHANGED};
-	if (read_source(virt, c, d, &pair, res, err) < 0 ||
-		rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &there, err) < 0)
+	if (make_copy(virt, c, d, &copy, res, err) < 0 ||
+		rk_kube_find(host, &RK_SECRET, c->to_ns, c->to, d, &current, err) < 0)
 		return -1;
-	if (there && same_pair(pair, there))
+	if (current &&
+		rk_streq(rk_get_str(copy, "data", "tls.crt", NULL),
+			rk_get_str(current, "data", "tls.crt", NULL)) &&
+		rk_streq(rk_get_str(copy, "data", "tls.key", NULL),
+			rk_get_str(current, "data", "tls.key", NULL)))
 		return 0;
-	return write_copy(host, c, d, pair, there, res, err);
+	o.current = current;
+	if (rk_kube_apply(host, copy, &o, d, NULL, &res->outcome, err) < 0)
+		return -1;
+	res->adopted = taken.len > 0;
+	return 0;
 }

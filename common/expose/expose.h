@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ingress - the host's door to Rancher: a Service that selects the k3k server pods and an Ingress
- * in front of it, in the seed's names, and what the rancher-k3k scripts left behind under others.
+/* ingress - how the host cluster exposes Rancher: a Service that selects the k3k server pods and an
+ * Ingress in front of it, in the seed's names, and what the rancher-k3k scripts made under others.
  *
  * Browser → host ingress controller (ends TLS with the copied certificate) → this Service → the
  * virtual cluster's own ingress controller on the server pods' 443 → Rancher. */
@@ -11,10 +11,10 @@
 #include "kube/kube.h"
 #include "rancher/rancher.h"
 
-#define RK_INGRESS_SECRET "tls-rancher-ingress" /* inside, as Rancher's own chart calls it */
-#define RK_INGRESS_SECRET_ALL \
-	RK_INGRESS_SECRET "-all" /* inside, of all names when they are several */
-#define RK_INGRESS_CLASS "nginx"
+#define RK_INGRESS_SECRET \
+	"tls-rancher-ingress" /* in the virtual cluster, as in Rancher's own chart */
+#define RK_INGRESS_SECRET_ALL RK_INGRESS_SECRET "-all" /* of all host names when they are several */
+#define RK_INGRESS_CLASS      "nginx"
 
 struct rk_ingress {
 	const char *ns, *cluster;
@@ -26,8 +26,8 @@ struct rk_ingress {
  * class nginx. They are those that the settings make of CLUSTER. */
 void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in);
 
-/* " --service NAME..." for the names that are given and not the usual ones: for the commands that
- * hints tell. secret: the flag for the Secret, "--secret" or "--to". */
+/* " --service NAME..." for the names that are given and not the usual ones: for the commands in
+ * hints. secret: the flag for the Secret, "--secret" or "--to". */
 void rk_ingress_flags(const struct rk_ingress *in, const char *secret, struct rk_buf *out);
 
 /* The Service and the Ingress as a SEQ in d, names filled in as above, ready to be applied. RK_USAGE without a host. */
@@ -35,7 +35,7 @@ int rk_ingress_objects(struct rk_doc *d, const struct rk_ingress *given, struct 
 	struct rk_err *err) RK_MUST_USE;
 
 /* Names that newer releases of upstream's scripts gave the same two objects; they are replaced
- * (deleted once ours stand) so that one host name has one Ingress. NULL-terminated. */
+ * (deleted once ours exist) so that one host name has one Ingress. NULL-terminated. */
 extern const char *const rk_ingress_old_services[];
 extern const char *const rk_ingress_old_names[];
 
@@ -66,8 +66,8 @@ int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns
 void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
 	const struct rk_val *ingress, const struct rk_val *slices);
 
-/* Ask every host of the Ingress: by name, and where that leads nowhere from this machine, at the
- * addresses which the Ingress has. c->addresses is not used. */
+/* Request /ping of every host of the Ingress: by name, and where the name does not lead there from this
+ * machine, at the addresses of the Ingress. c->addresses is not used. */
 void rk_exposure_ask(struct rk_exposure *x, const struct rk_ping_conf *c);
 
 /* {service, ingress: {name, state, detail, ...}, urls: [{url, state, detail, ...}]} in d. */
@@ -77,17 +77,17 @@ struct rk_val *rk_exposure_report(const struct rk_exposure *x, struct rk_doc *d)
 void rk_exposure_tell(const struct rk_exposure *x,
 	void (*tell)(void *arg, bool problem, const char *text), void *arg);
 
-/* certcopy - Rancher's certificate from the virtual cluster to the host, when it is worth copying.
+/* certcopy - copies Rancher's certificate from the virtual cluster to the host cluster.
  *
- * The certificate is born inside the virtual cluster and renewed there; the host's ingress
- * controller serves a copy. A copy that does not fit its key, is expired or does not cover the
- * host names would take Rancher down, so it is refused and the host keeps what it has. */
+ * The certificate is issued and renewed in the virtual cluster; the host cluster's ingress controller
+ * serves a copy. A copy that does not match its key, is expired or does not cover the host names would
+ * take Rancher down, so it is refused and the host cluster keeps what it has. */
 
 #define RK_CERTCOPY_FROM_NS "cattle-system"
 
 struct rk_certcopy {
 	const char *cluster;	    /* for labels and messages */
-	const char *from_ns, *from; /* Secret inside; from NULL: rk_certcopy_source */
+	const char *from_ns, *from; /* source Secret; from NULL: rk_certcopy_source */
 	const char *to_ns, *to;	    /* Secret on the host */
 	struct rk_strv hosts;	    /* names the certificate must cover; may be empty */
 };

@@ -53,41 +53,14 @@ void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
 	}
 }
 
-/* 0 with *denied when the caller may not read it. */
-static int allowed(int rc, bool *denied, struct rk_err *err)
-{
-	*denied = rc < 0 && err->http == 403;
-	if (!*denied)
-		return rc;
-	rk_err_clear(err);
-	return 0;
-}
-
-static int find_class(
-	struct rk_exposure *x, struct rk_kube *host, struct rk_doc *d, struct rk_err *err)
-{
-	struct rk_val *class = NULL;
-	bool by_object, denied;
-
-	class_of(x->ingress, &by_object);
-	if (!by_object)
-		return 0;
-	if (allowed(rk_kube_find(host, &RK_INGRESSCLASS, NULL, x->class, d, &class, err), &denied,
-		    err) < 0)
-		return -1;
-	if (!denied)
-		x->class_state = class ? RK_CLASS_FOUND : RK_CLASS_MISSING;
-	return 0;
-}
-
 int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns,
 	const struct rk_ingress *names, struct rk_doc *d, struct rk_err *err)
 {
 	rk_auto_free char *labels = rk_asprintf("kubernetes.io/service-name=%s", names->service);
 	struct rk_list_opts o = {.labels = labels};
-	struct rk_val *svc, *ing, *slices = NULL;
+	struct rk_val *svc, *ing, *slices = NULL, *class = NULL;
 	struct rk_err own = RK_ERR_INIT;
-	bool denied = false;
+	bool by_object, denied = false;
 
 	if (!err)
 		err = &own;
@@ -95,11 +68,24 @@ int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns
 	if (rk_kube_find(host, &RK_INGRESS, ns, names->name, d, &ing, err) < 0 ||
 		rk_kube_find(host, &RK_SERVICE, ns, names->service, d, &svc, err) < 0)
 		return -1;
-	if (svc && allowed(rk_kube_list_all(host, &res_slice, ns, &o, d, &slices, 0, err), &denied,
-			   err) < 0)
-		return -1;
+	/* without permission to read the rest it is unknown */
+	if (svc && rk_kube_list_all(host, &res_slice, ns, &o, d, &slices, 0, err) < 0) {
+		if (err->http != 403)
+			return -1;
+		denied = true;
+		rk_err_clear(err);
+	}
 	rk_exposure_judge(x, svc, ing, denied ? NULL : slices);
-	return ing ? find_class(x, host, d, err) : 0;
+	class_of(ing, &by_object);
+	if (!by_object)
+		return 0;
+	if (rk_kube_find(host, &RK_INGRESSCLASS, NULL, x->class, d, &class, err) == 0)
+		x->class_state = class ? RK_CLASS_FOUND : RK_CLASS_MISSING;
+	else if (err->http != 403)
+		return -1;
+	else
+		rk_err_clear(err);
+	return 0;
 }
 
 /* --- the URL --- */
@@ -127,32 +113,15 @@ static bool leads_to_service(const struct rk_exposure *x)
 	return false;
 }
 
-static const char *service_state(const struct rk_exposure *x)
-{
-	return !x->service ? "missing" : !x->endpoints ? "no endpoints" : "exists";
-}
-
-static const char *ingress_state(const struct rk_exposure *x)
-{
-	return !x->ingress			    ? "missing"
-	       : x->class_state == RK_CLASS_MISSING ? "not served"
-	       : !leads_to_service(x)		    ? "wrong service"
-						    : "exists";
-}
-
-static struct rk_val *entry(struct rk_doc *d, const char *name, const char *state)
+static struct rk_val *service_entry(const struct rk_exposure *x, struct rk_doc *d)
 {
 	struct rk_val *v = rk_map(d);
 
-	rk_set_str(d, v, "name", name);
-	rk_set_str(d, v, "state", state);
-	return v;
-}
-
-static struct rk_val *service_entry(const struct rk_exposure *x, struct rk_doc *d)
-{
-	struct rk_val *v = entry(d, x->names->service, service_state(x));
-
+	rk_set_str(d, v, "name", x->names->service);
+	rk_set_str(d, v, "state",
+		!x->service	? "missing"
+		: !x->endpoints ? "no endpoints"
+				: "exists");
 	if (!x->service || x->endpoints < 0)
 		return v;
 	rk_set_int(d, v, "endpoints", x->endpoints);
@@ -164,9 +133,15 @@ static struct rk_val *service_entry(const struct rk_exposure *x, struct rk_doc *
 
 static struct rk_val *ingress_entry(const struct rk_exposure *x, struct rk_doc *d)
 {
-	struct rk_val *v = entry(d, x->names->name, ingress_state(x)), *at = rk_seq(d);
+	struct rk_val *v = rk_map(d), *at = rk_seq(d);
 	rk_auto_buf detail = RK_BUF_INIT;
 
+	rk_set_str(d, v, "name", x->names->name);
+	rk_set_str(d, v, "state",
+		!x->ingress			     ? "missing"
+		: x->class_state == RK_CLASS_MISSING ? "not served"
+		: !leads_to_service(x)		     ? "wrong service"
+						     : "exists");
 	if (!x->ingress)
 		return v;
 	if (x->class)

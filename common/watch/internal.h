@@ -5,16 +5,17 @@
 
 #include "watch/watch.h"
 
-/* A watch is worked on between polls, killed, then swept. */
-struct rk_pool *rk_loop_pool(struct rk_loop *l);
-struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
-	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
-	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
-void rk_watch_link(struct rk_watch *w, struct rk_watch *next);
-struct rk_watch *rk_watch_next(const struct rk_watch *w);
-void rk_watch_work(struct rk_watch *w);
-void rk_watch_arm(struct rk_watch *w);
-void rk_watch_kill(struct rk_watch *w);
+struct rk_loop {
+	struct rk_pool *pool;
+	struct rk_timer *timers;
+	struct rk_watch *watches;
+	bool stop, mortal;
+};
+
+/* Work on all watches, between two polls, and free those that were ended; a watch that has more to do
+ * leaves a timer. */
+void rk_watch_work_all(struct rk_loop *l);
+void rk_watch_end_all(struct rk_loop *l);
 /* Keep the objects, too; returns where. */
 struct rk_known_tab *rk_watch_keep(struct rk_watch *w);
 /* Free the dead of the list; returns its new head. */

@@ -17,13 +17,6 @@ struct rk_timer {
 	struct rk_timer *next;
 };
 
-struct rk_loop {
-	struct rk_pool *pool;
-	struct rk_timer *timers;
-	struct rk_watch *watches;
-	bool stop, mortal;
-};
-
 struct rk_loop *rk_loop_new(void)
 {
 	struct rk_loop *l = rk_calloc(1, sizeof(*l));
@@ -36,9 +29,7 @@ void rk_loop_free(struct rk_loop *l)
 {
 	if (!l)
 		return;
-	for (struct rk_watch *w = l->watches; w; w = rk_watch_next(w))
-		rk_watch_kill(w);
-	l->watches = rk_watch_sweep(l->watches);
+	rk_watch_end_all(l);
 	while (l->timers) {
 		struct rk_timer *t = l->timers;
 
@@ -47,31 +38,6 @@ void rk_loop_free(struct rk_loop *l)
 	}
 	rk_pool_free(l->pool);
 	free(l);
-}
-
-struct rk_pool *rk_loop_pool(struct rk_loop *l)
-{
-	return l->pool;
-}
-
-/* --- watches --- */
-
-struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
-	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
-	bool (*fail)(void *arg, const struct rk_err *err), void *arg)
-{
-	struct rk_watch *w = rk_watch_new(l, k, r, ns, o, fn, fail, arg);
-
-	rk_watch_link(w, l->watches);
-	l->watches = w;
-	return w;
-}
-
-void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w)
-{
-	(void)l;
-	if (w)
-		rk_watch_kill(w);
 }
 
 /* --- timers, ordered by due --- */
@@ -105,19 +71,6 @@ void rk_loop_after(struct rk_loop *l, int64_t ms, void (*fn)(void *arg), void *a
 		;
 	t->next = *p;
 	*p = t;
-}
-
-static void run_timers(struct rk_loop *l)
-{
-	int64_t now = rk_now_ms();
-
-	while (!l->stop && l->timers && l->timers->due <= now) {
-		struct rk_timer *t = l->timers;
-
-		l->timers = t->next;
-		t->fn(t->arg);
-		free(t);
-	}
 }
 
 /* --- signals: the first stops the loop, the next goes to the previous handler --- */
@@ -163,36 +116,36 @@ static void signals_off(void)
 
 /* --- running --- */
 
-static int64_t next_wait(const struct rk_loop *l, int64_t end)
+/* Timers, watches, a wait. Returns 1 when stopped, -1 at the end of the time. */
+static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 {
-	int64_t until = rk_now_ms() + 60000;
+	int64_t now = rk_now_ms(), until = now + 60000;
 
+	while (!l->stop && l->timers && l->timers->due <= now) {
+		struct rk_timer *t = l->timers;
+
+		l->timers = t->next;
+		t->fn(t->arg);
+		free(t);
+	}
+	rk_watch_work_all(l);
+	if (l->stop)
+		return 1;
+	now = rk_now_ms();
+	if (end && now >= end)
+		return rk_err_set(err, RK_TIMEOUT, "timed out");
 	if (l->timers && l->timers->due < until)
 		until = l->timers->due;
 	if (end && end < until)
 		until = end;
-	until -= rk_now_ms();
-	return until > 0 ? until : 0;
-}
-
-static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
-{
-	run_timers(l);
-	for (struct rk_watch *w = l->watches; w && !l->stop; w = rk_watch_next(w))
-		rk_watch_work(w);
-	l->watches = rk_watch_sweep(l->watches);
-	if (l->stop)
-		return 1;
-	if (end && rk_now_ms() >= end)
-		return rk_err_set(err, RK_TIMEOUT, "timed out");
-	rk_pool_poll(l->pool, next_wait(l, end), wake[0]);
+	rk_pool_poll(l->pool, until > now ? until - now : 0, wake[0]);
 	return 0;
 }
 
 int rk_loop_run(struct rk_loop *l, int64_t deadline_ms, struct rk_err *err)
 {
 	int64_t end = deadline_ms > 0 ? rk_now_ms() + deadline_ms : 0;
-	struct rk_run_limit before = {0};
+	struct rk_run_limit before;
 	int r;
 
 	l->stop = false;

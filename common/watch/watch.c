@@ -175,7 +175,7 @@ static void start(struct rk_watch *w, struct rk_http_req *req, const struct rk_b
 		w->err = err;
 		return;
 	}
-	w->xfer = rk_pool_start(rk_loop_pool(w->loop), rk_kube_http(w->k), req, &cb);
+	w->xfer = rk_pool_start(w->loop->pool, rk_kube_http(w->k), req, &cb);
 }
 
 static void start_list(struct rk_watch *w)
@@ -482,7 +482,7 @@ static void stream_work(struct rk_watch *w)
 	r = rk_watch_feed(&w->split, got.s, got.len, on_line, w);
 	rk_buf_release(&got);
 	if (r < 0 && w->xfer) {
-		rk_pool_cancel(rk_loop_pool(w->loop), w->xfer);
+		rk_pool_cancel(w->loop->pool, w->xfer);
 		w->xfer = NULL;
 		w->ended = true;
 		w->status = 200;
@@ -512,7 +512,20 @@ static void stream_ended(struct rk_watch *w)
 
 /* --- for the loop --- */
 
-void rk_watch_work(struct rk_watch *w)
+/* A watch that sleeps or has more to do wakes the loop through a timer. */
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void arm(struct rk_watch *w)
+{
+	if (w->dead || (w->phase != SLEEP && !w->ended))
+		return;
+	rk_loop_after(w->loop, w->phase == SLEEP ? w->wake_ms - rk_now_ms() : 0, nothing, w);
+}
+
+static void work(struct rk_watch *w)
 {
 	if (w->dead)
 		return;
@@ -533,23 +546,10 @@ void rk_watch_work(struct rk_watch *w)
 		list_ended(w);
 	else if (w->phase == WATCH)
 		stream_ended(w);
-	rk_watch_arm(w);
+	arm(w);
 }
 
-/* A watch that sleeps or has more to do wakes the loop through a timer. */
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-void rk_watch_arm(struct rk_watch *w)
-{
-	if (w->dead || (w->phase != SLEEP && !w->ended))
-		return;
-	rk_loop_after(w->loop, w->phase == SLEEP ? w->wake_ms - rk_now_ms() : 0, nothing, w);
-}
-
-struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
+struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
 	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
 	bool (*fail)(void *arg, const struct rk_err *err), void *arg)
 {
@@ -575,8 +575,10 @@ struct rk_watch *rk_watch_new(struct rk_loop *l, struct rk_kube *k, const struct
 	w->head = (struct rk_buf)RK_BUF_INIT_SECRET;
 	w->token = (struct rk_buf)RK_BUF_INIT;
 	w->split = (struct rk_watch_split){.part = RK_BUF_INIT_SECRET, .max = LINE_MAX_BYTES};
+	w->next = l->watches;
+	l->watches = w;
 	sleep_ms(w, 0);
-	rk_watch_arm(w);
+	arm(w);
 	return w;
 }
 
@@ -591,29 +593,21 @@ struct rk_known_tab *rk_watch_keep(struct rk_watch *w)
 	return &w->known;
 }
 
-void rk_watch_link(struct rk_watch *w, struct rk_watch *next)
-{
-	w->next = next;
-}
-
-struct rk_watch *rk_watch_next(const struct rk_watch *w)
-{
-	return w->next;
-}
-
 /* Outside of libcurl, where all callbacks of a watch are run, this is the end of its transfer. */
-void rk_watch_kill(struct rk_watch *w)
+void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w)
 {
+	if (!w)
+		return;
 	w->dead = true;
 	if (w->xfer)
-		rk_pool_cancel(rk_loop_pool(w->loop), rk_steal(&w->xfer));
+		rk_pool_cancel(l->pool, rk_steal(&w->xfer));
 }
 
 static void watch_free(struct rk_watch *w)
 {
 	rk_loop_cancel(w->loop, nothing, w);
 	if (w->xfer)
-		rk_pool_cancel(rk_loop_pool(w->loop), w->xfer);
+		rk_pool_cancel(w->loop->pool, w->xfer);
 	rk_known_clear(&w->known);
 	rk_buf_release(&w->in);
 	rk_buf_release(&w->head);
@@ -628,11 +622,11 @@ static void watch_free(struct rk_watch *w)
 	free(w);
 }
 
-struct rk_watch *rk_watch_sweep(struct rk_watch *list)
+void rk_watch_work_all(struct rk_loop *l)
 {
-	struct rk_watch *w;
-
-	for (struct rk_watch **p = &list; (w = *p);) {
+	for (struct rk_watch *w = l->watches; w && !l->stop; w = w->next)
+		work(w);
+	for (struct rk_watch **p = &l->watches, *w; (w = *p);) {
 		if (!w->dead) {
 			p = &w->next;
 			continue;
@@ -640,5 +634,11 @@ struct rk_watch *rk_watch_sweep(struct rk_watch *list)
 		*p = w->next;
 		watch_free(w);
 	}
-	return list;
+}
+
+void rk_watch_end_all(struct rk_loop *l)
+{
+	for (struct rk_watch *w = l->watches; w; w = w->next)
+		rk_loop_unwatch(l, w);
+	rk_watch_work_all(l);
 }

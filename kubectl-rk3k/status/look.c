@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* look - what is to be seen of one virtual cluster, from the host and from inside. */
+/* look - the state of one virtual cluster, from the host cluster and from its own API. */
 #include "expose/expose.h"
 #include "kube/kube.h"
 #include "k3k/k3k.h"
@@ -20,14 +20,13 @@ static void problem(struct look *l, const char *fmt, ...)
 	rk_append_str(l->d, l->problems, text);
 }
 
-/* Something on the host does not exist. */
 static void missing(struct look *l, const char *kind, const char *name)
 {
 	rk_auto_buf flags = RK_BUF_INIT;
 
 	rk_ingress_flags(&l->names, "--secret", &flags);
-	problem(l, "no %s %s/%s on the host; run: kubectl rk3k ingress restore %s/%s%s%s", kind,
-		l->ns, name, l->ns, l->cluster, flags.s, rk_here_settings());
+	problem(l, "no %s %s/%s on the host cluster; run: kubectl rk3k ingress restore %s/%s%s%s",
+		kind, l->ns, name, l->ns, l->cluster, flags.s, rk_here_settings());
 }
 
 static void set_time(struct look *l, struct rk_val *map, const char *key, int64_t t)
@@ -38,7 +37,7 @@ static void set_time(struct look *l, struct rk_val *map, const char *key, int64_
 	rk_set_str(l->d, map, key, text);
 }
 
-/* --- the host --- */
+/* --- the host cluster --- */
 
 static void look_cluster(struct look *l, const struct rk_val *c)
 {
@@ -164,61 +163,14 @@ static int look_ingress(struct look *l, struct rk_err *err)
 	return 0;
 }
 
-static void told(void *arg, bool is_problem, const char *text)
+static void on_finding(void *arg, bool is_problem, const char *text)
 {
 	struct look *l = arg;
 
 	rk_append_str(l->d, is_problem ? l->problems : l->warnings, text);
 }
 
-/* Objects on the host cluster are missed only where Rancher is, or is to be. */
-static void look_missing(struct look *l)
-{
-	if (!l->exposure.ingress)
-		missing(l, "Ingress", l->names.name);
-	if (!l->exposure.service)
-		missing(l, "Service", l->names.service);
-	if (!l->host_secret)
-		missing(l, "Secret", l->names.secret);
-}
-
-/* Without a connection to the virtual cluster its CA is unknown; then the certificate that the host
- * cluster is meant to serve is what the answer is verified with. */
-static void ask_url(struct look *l)
-{
-	const struct rk_buf *ca = l->ca_known ? &l->ca : &l->served;
-	struct rk_ping_conf c = {.ca = ca->s,
-		.ca_len = ca->len,
-		.resolve = l->o->kube.resolve,
-		.request_ms = l->o->kube.request_timeout_ms};
-
-	rk_exposure_ask(&l->exposure, &c);
-	rk_set(l->d, l->report, "exposure", rk_exposure_report(&l->exposure, l->d));
-	rk_exposure_tell(&l->exposure, told, l);
-}
-
-/* --- inside --- */
-
-static void look_chart(struct look *l, struct rk_val *charts, const struct rk_chart *c)
-{
-	struct rk_val *v = rk_map(l->d);
-
-	rk_set_str(l->d, v, "name", c->name);
-	if (c->version)
-		rk_set_str(l->d, v, "version", c->version);
-	rk_set_str(l->d, v, "job", rk_chart_word(c->phase));
-	if (c->reason)
-		rk_set_str(l->d, v, "reason", c->reason);
-	if (c->restarts)
-		rk_set_int(l->d, v, "restarts", c->restarts);
-	rk_append(charts, v);
-	if (c->phase == RK_CHART_FAILING)
-		problem(l,
-			"chart %s cannot be installed (%d tries); see: kubectl rk3k "
-			"kubeconfig get %s/%s%s -- kubectl logs -n %s %s",
-			c->name, (int)c->restarts + 1, l->ns, l->cluster, rk_here(),
-			RK_HELMCHART_NS, c->pod);
-}
+/* --- the virtual cluster --- */
 
 static int look_charts(struct look *l, struct rk_err *err)
 {
@@ -228,11 +180,26 @@ static int look_charts(struct look *l, struct rk_err *err)
 	if (rk_chart_lists(l->virt.kube, l->d, &lists, err) < 0)
 		return -1;
 	rk_each (chart, lists.charts) {
+		struct rk_val *v = rk_map(l->d);
 		struct rk_chart c;
 
 		rk_chart_judge(chart, lists.jobs, lists.pods, &c);
 		l->rancher = l->rancher || rk_streq(c.name, "rancher");
-		look_chart(l, charts, &c);
+		rk_set_str(l->d, v, "name", c.name);
+		if (c.version)
+			rk_set_str(l->d, v, "version", c.version);
+		rk_set_str(l->d, v, "job", rk_chart_word(c.phase));
+		if (c.reason)
+			rk_set_str(l->d, v, "reason", c.reason);
+		if (c.restarts)
+			rk_set_int(l->d, v, "restarts", c.restarts);
+		rk_append(charts, v);
+		if (c.phase == RK_CHART_FAILING)
+			problem(l,
+				"chart %s cannot be installed (%d tries); see: kubectl rk3k "
+				"kubeconfig get %s/%s%s -- kubectl logs -n %s %s",
+				c.name, (int)c.restarts + 1, l->ns, l->cluster, rk_here(),
+				RK_HELMCHART_NS, c.pod);
 	}
 	rk_set(l->d, l->report, "charts", charts);
 	return 0;
@@ -279,30 +246,15 @@ static void look_agreement(struct look *l)
 	if (l->o->from)
 		rk_buf_addf(&flags, " --from %s", l->o->from);
 	problem(l,
-		"the host serves another certificate than the virtual cluster has; run: "
+		"the host cluster serves another certificate than the virtual cluster has; run: "
 		"kubectl rk3k cert-sync %s/%s%s%s",
 		l->ns, l->cluster, flags.s, rk_here());
-}
-
-/* The CA as `wait url` finds it: what cert-manager wrote beside the certificate, else the anchor that
- * Rancher gives its agents, else the system's roots. */
-static int look_ca(struct look *l, struct rk_err *err)
-{
-	struct rk_val *secret = NULL;
-
-	if (l->exposure.hosts.n && !l->ca.len &&
-		rk_kube_find(l->virt.kube, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &secret,
-			err) < 0)
-		return -1;
-	if (secret)
-		anchor(secret, "cacerts.pem", &l->ca);
-	l->ca_known = true;
-	return 0;
 }
 
 static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_err *err)
 {
 	const char *from = l->from;
+	struct rk_val *ca = NULL;
 
 	if (look_charts(l, err) < 0 || look_rancher(l, err) < 0)
 		return -1;
@@ -313,7 +265,17 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 		look_cert(l, l->virt.kube, l->from_ns, from, "inside", hosts, err) < 0)
 		return -1;
 	look_agreement(l);
-	return look_ca(l, err);
+
+	/* the CA as `wait url` finds it: what cert-manager wrote beside the certificate, else the
+	 * anchor that Rancher gives its agents, else the system's roots */
+	if (hosts->n && !l->ca.len &&
+		rk_kube_find(l->virt.kube, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &ca,
+			err) < 0)
+		return -1;
+	if (ca)
+		anchor(ca, "cacerts.pem", &l->ca);
+	l->ca_known = true;
+	return 0;
 }
 
 /* The connection; that there is none is a finding, not the end of the report. */
@@ -344,14 +306,31 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 	rk_vcluster_close(&l->virt);
 }
 
-/* A user who names Rancher's objects, or has the settings of its deployment, expects it. */
-static bool is_named(const struct opts *o)
+/* What is missing on the host cluster where Rancher is expected, and whether its URLs answer. Without a
+ * connection to the virtual cluster its CA is unknown; then the certificate that the host cluster is meant
+ * to serve is what the answer is verified with. */
+static void look_served(struct look *l)
 {
-	return o->settings.config || o->service || o->ingress || o->secret || o->from;
+	const struct rk_buf *ca = l->ca_known ? &l->ca : &l->served;
+	struct rk_ping_conf c = {.ca = ca->s,
+		.ca_len = ca->len,
+		.resolve = l->o->kube.resolve,
+		.request_ms = l->o->kube.request_timeout_ms};
+
+	if (!l->exposure.ingress)
+		missing(l, "Ingress", l->names.name);
+	if (!l->exposure.service)
+		missing(l, "Service", l->names.service);
+	if (!l->host_secret)
+		missing(l, "Secret", l->names.secret);
+	rk_exposure_ask(&l->exposure, &c);
+	rk_set(l->d, l->report, "exposure", rk_exposure_report(&l->exposure, l->d));
+	rk_exposure_tell(&l->exposure, on_finding, l);
 }
 
 int st_gather(struct look *l, struct rk_err *err)
 {
+	const struct opts *o = l->o;
 	struct rk_val *c;
 	int rc = rk_k3k_get(l->host, l->ns, l->cluster, l->d, &c, err);
 
@@ -361,7 +340,8 @@ int st_gather(struct look *l, struct rk_err *err)
 	l->exposure = (struct rk_exposure){0};
 	l->ca = l->served = (struct rk_buf)RK_BUF_INIT;
 	l->ca_known = l->inside = l->host_secret = false;
-	l->rancher = is_named(l->o);
+	/* who names Rancher's objects, or has the settings of its deployment, expects it */
+	l->rancher = o->settings.config || o->service || o->ingress || o->secret || o->from;
 	if (rc == 0) {
 		look_cluster(l, c);
 		rc = look_servers(l, c, err);
@@ -373,10 +353,8 @@ int st_gather(struct look *l, struct rk_err *err)
 	l->rancher = l->rancher || l->host_secret;
 	if (rc == 0)
 		look_access(l, &l->exposure.hosts);
-	if (rc == 0 && l->rancher) {
-		look_missing(l);
-		ask_url(l);
-	}
+	if (rc == 0 && l->rancher)
+		look_served(l);
 	rk_set_bool(l->d, l->report, "rancherExpected", l->rancher);
 	rk_exposure_release(&l->exposure);
 	rk_buf_release(&l->ca);

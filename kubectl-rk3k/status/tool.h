@@ -16,30 +16,31 @@ struct opts {
 	bool all, watch;
 };
 
-/* What one look gathers. The report is a tree, so that -o json and the table show the same. */
+/* What is gathered. The report is a tree, so that -o json and the table show the same. */
 struct look {
 	const struct opts *o;
 	struct rk_kube *host;
 	struct rk_vcluster virt;
 	struct rk_live *live; /* --watch */
 	const char *ns, *cluster;
-	const char *from_ns, *from; /* Secret inside; from NULL: as the host names want it */
-	struct rk_ingress names;    /* of the objects on the host */
+	const char *from_ns, *from; /* Secret inside; from NULL: as the host names decide */
+	struct rk_ingress names;    /* of the objects on the host cluster */
 	struct rk_doc *d;
 	struct rk_val *report, *problems, *warnings;
 	struct rk_exposure exposure;
-	struct rk_buf ca, served; /* PEM: Rancher's CA; the chain that the host is meant to serve */
-	bool ca_known;		  /* the virtual cluster was asked for it */
-	bool inside;		  /* the virtual cluster was seen */
-	bool rancher;		  /* there is something of Rancher's, or should be */
+	struct rk_buf ca,
+		served; /* PEM: Rancher's CA; the chain that the host cluster is meant to serve */
+	bool ca_known;	/* the virtual cluster was asked for it */
+	bool inside;	/* the virtual cluster was read */
+	bool rancher;	/* something of Rancher exists, or should */
 	bool host_secret;
 };
 
-/* Look at host and inside: l->report and l->problems, in l->d. Errors are of the host; a failed
- * connection to the virtual cluster is one of the problems. */
+/* Fill l->report and l->problems, in l->d. Errors are of the host cluster; a failed connection to the
+ * virtual cluster is one of the problems. */
 int st_gather(struct look *l, struct rk_err *err);
 
-/* The report as -o wants it. */
+/* Print the report in the format of -o. */
 void st_show(const struct look *l);
 
 /* -A: a line for each virtual cluster, from one pass over their list; with --watch again whenever

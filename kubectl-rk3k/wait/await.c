@@ -4,11 +4,11 @@
 
 #include <stdarg.h>
 
-#include "out/out.h"
+#include "task/task.h"
 
 #define TICK_MS	  1000
 #define STAYS_MS  5000	/* a fault that lasts so long is reported */
-#define RETELL_MS 20000 /* at least so long between two of them */
+#define REPEAT_MS 20000 /* at least so long between two of them */
 #define LOOK_MS	  15000 /* with timeout 0: for the first answers */
 #define LOST_MS	  15000 /* nothing from the virtual cluster for so long: find another address */
 
@@ -40,14 +40,15 @@ static void report_release(struct report *r)
 
 /* --- looking --- */
 
-/* A kind that the server does not have is as good as none of it, and some may be without the right to
- * see what only adds to the picture; all else that keeps us from seeing is said. */
+/* A kind that the server does not have is as good as none of it, and permission may be missing for what
+ * only helps to explain; all else that cannot be read is reported. */
 static const struct rk_err *blind(const struct await *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		const struct rk_err *e = rk_cache_error(w->m[i]);
 
-		if (e && e->reason != RK_REASON_NO_SUCH_API && !(w->extra[i] && e->http == 403))
+		if (e && e->reason != RK_REASON_NO_SUCH_API &&
+			!(w->step->watched[i].extra && e->http == 403))
 			return e;
 	}
 	return NULL;
@@ -62,17 +63,17 @@ static bool all_seen(const struct await *w)
 }
 
 /* Each text once: faults of pods come and go with every try. */
-static bool is_told(struct await *w, const char *text)
+static bool is_reported(struct await *w, const char *text)
 {
 	rk_auto_free char *line = rk_asprintf("\n%.60s\n", text);
-	bool told = strstr(w->told.s, line) != NULL;
+	bool reported = strstr(w->reported.s, line) != NULL;
 
-	if (!told)
-		rk_buf_puts(&w->told, line);
-	return told;
+	if (!reported)
+		rk_buf_puts(&w->reported, line);
+	return reported;
 }
 
-static void tell_fault(struct await *w, const struct report *r)
+static void report_fault(struct await *w, const struct report *r)
 {
 	int64_t now = rk_now_ms();
 
@@ -82,16 +83,16 @@ static void tell_fault(struct await *w, const struct report *r)
 	}
 	if (!w->fault_since)
 		w->fault_since = now;
-	if (now - w->fault_since < STAYS_MS || (w->fault_told && now - w->fault_told < RETELL_MS))
+	if (now - w->fault_since < STAYS_MS ||
+		(w->fault_reported && now - w->fault_reported < REPEAT_MS))
 		return;
 	if (w->a->fail_fast) {
 		rk_err_set(&w->last.dead, RK_FAIL, "%s", r->fault.s);
 		rk_err_hint(&w->last.dead, "%s", r->hint.s);
 		rk_loop_stop(w->loop);
-	} else if (!is_told(w, r->fault.s)) {
-		w->fault_told = now;
-		if (w->a->fault)
-			w->a->fault(w->a->arg, r->fault.s);
+	} else if (!is_reported(w, r->fault.s)) {
+		w->fault_reported = now;
+		rk_warn("%s", r->fault.s);
 	}
 }
 
@@ -108,13 +109,12 @@ static void keep(struct await *w, struct report *r)
 /* At most once a second: what is awaited passes through many states while things start. */
 static void show(struct await *w)
 {
-	if (w->last.line.len && strcmp(w->shown.s, w->last.line.s) != 0 && w->a->line) {
+	if (w->last.line.len && strcmp(w->shown.s, w->last.line.s) != 0) {
 		rk_buf_reset(&w->shown);
 		rk_buf_puts(&w->shown, w->last.line.s);
-		w->a->line(w->a->arg, w->shown.s);
+		rk_progress_set(w->a->progress, "%s", w->shown.s);
 	}
-	if (w->a->tick)
-		w->a->tick(w->a->arg);
+	rk_progress_tick(w->a->progress);
 }
 
 /* The address that answered before may be gone with its node or pod: then another is looked for. */
@@ -133,8 +133,7 @@ static int gone(const struct await *w, bool deleting, struct rk_err *err)
 {
 	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s %s while waiting for %s",
 		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings),
-		deleting ? "is being deleted" : "was deleted",
-		w->step->noun ? w->step->noun(w->a->settings) : w->row->name);
+		deleting ? "is being deleted" : "was deleted", w->noun);
 	return rk_err_hint(err, "create it again with: kubectl rk3k deploy%s", rk_here_settings());
 }
 
@@ -160,9 +159,9 @@ static void look(void *arg)
 	report_init(&r);
 	v = is_gone(w, &r.dead) ? DEAD : all_seen(w) && !e ? w->step->judge(w, &r) : WAITING;
 	if (e)
-		await_add_part(&r.line, "cannot see: %s", e->msg);
+		await_add_part(&r.line, "cannot be read: %s", e->msg);
 	if (v == WAITING)
-		tell_fault(w, &r);
+		report_fault(w, &r);
 	keep(w, &r);
 	w->done = v == DONE;
 	w->lost = is_lost(w, e);
@@ -191,22 +190,44 @@ static void tick(void *arg)
 	rk_loop_after(w->loop, TICK_MS, tick, w);
 }
 
-void await_cache(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const char *labels)
+/* A text of the step's table with its names filled in; NULL stays NULL. */
+static char *filled(const struct rk_settings *s, const char *text)
 {
-	rk_auto_free char *field = name ? rk_asprintf("metadata.name=%s", name) : NULL;
-	struct rk_list_opts lo = {
-		.labels = labels, .fields = field, .metadata_only = r == &RK_SECRET && !name};
+	const char *cluster = rk_settings_cluster(s);
+	rk_auto_buf out = RK_BUF_INIT;
+	char object[64];
 
-	if (w->n < CACHES_MAX)
-		w->m[w->n++] = rk_cache_new(w->loop, k, r, ns, &lo, changed, w);
+	for (; text && *text; text++) {
+		if (*text != '@') {
+			rk_buf_putc(&out, *text);
+			continue;
+		}
+		text++;
+		rk_k3k_name(object, cluster, *text == 'f' ? "kubeconfig" : "server");
+		rk_buf_puts(&out, *text == 'n'	 ? rk_settings_ns(s)
+				  : *text == 'c' ? cluster
+				  : *text == 'k' ? rk_setting(s, RK_KEY_K3K_NAMESPACE)
+				  : *text == 't' ? rk_settings_tls_source_secret(s)
+				  : *text == 'h' ? rk_settings_primary(s)
+						 : object);
+	}
+	return text ? rk_strdup(out.s) : NULL;
 }
 
-void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const char *labels)
+/* Of steps in the virtual cluster: its Cluster. */
+static const struct watched own_cluster = WATCH(&RK_CLUSTER, "@n", .name = "@c");
+
+static struct rk_cache *cache(struct await *w, struct rk_kube *k, const struct watched *o)
 {
-	await_cache(w, k, r, ns, name, labels);
-	w->extra[w->n - 1] = true;
+	rk_auto_free char *ns = filled(w->a->settings, o->ns);
+	rk_auto_free char *name = filled(w->a->settings, o->name);
+	rk_auto_free char *labels = filled(w->a->settings, o->labels);
+	rk_auto_free char *field = name ? rk_asprintf("metadata.name=%s", name) : NULL;
+	struct rk_list_opts lo = {.labels = labels,
+		.fields = field,
+		.metadata_only = o == &own_cluster || (o->res == &RK_SECRET && !name)};
+
+	return rk_cache_new(w->loop, k, o->res, ns, &lo, changed, w);
 }
 
 /* --- the connection to the virtual cluster --- */
@@ -245,20 +266,13 @@ static int enter(struct await *w, struct rk_err *err)
 		if (err->code == RK_CONFLICT || rk_now_ms() + 2 * TICK_MS > w->deadline ||
 			is_absent(w, err))
 			return -1;
-		if (w->a->line)
-			w->a->line(w->a->arg, err->msg);
-		if (w->a->tick)
-			w->a->tick(w->a->arg);
-		sleep(2);
+		rk_progress_set(w->a->progress, "%s", err->msg);
+		rk_progress_tick(w->a->progress);
+		rk_task_pause(2 * TICK_MS);
 	}
 }
 
 /* --- the end --- */
-
-static const char *noun_of(const struct await *w)
-{
-	return w->step->noun ? w->step->noun(w->a->settings) : w->row->name;
-}
 
 static int time_is_up(struct await *w, struct rk_err *err)
 {
@@ -271,10 +285,10 @@ static int time_is_up(struct await *w, struct rk_err *err)
 		struct rk_err why = *e;
 
 		rk_err_set(err, why.code == RK_CONFLICT ? RK_CONFLICT : RK_FAIL,
-			"cannot tell whether %s is ready: %s", noun_of(w), why.msg);
+			"the state of %s could not be determined: %s", w->noun, why.msg);
 		return rk_err_hint(err, "%s", why.hint);
 	}
-	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not ready after %s: %s", noun_of(w),
+	rk_err_set(err, r->code ? r->code : RK_TIMEOUT, "%s is not ready after %s: %s", w->noun,
 		age,
 		r->fault.len  ? r->fault.s
 		: r->line.len ? r->line.s
@@ -289,15 +303,13 @@ static int run_loop(struct await *w, struct rk_err *err)
 	int64_t left = w->a->timeout_ms == 0 ? LOOK_MS : w->deadline - rk_now_ms();
 	int r;
 
-	w->step->start(w);
-	if (w->step->virt) {
-		rk_auto_free char *field =
-			rk_asprintf("metadata.name=%s", rk_settings_cluster(w->a->settings));
-		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
+	for (; w->n < w->step->count; w->n++) {
+		const struct watched *o = &w->step->watched[w->n];
 
-		w->own = rk_cache_new(w->loop, w->a->host, &RK_CLUSTER,
-			rk_settings_ns(w->a->settings), &lo, changed, w);
+		w->m[w->n] = cache(w, w->step->virt && !o->host ? w->virt : w->a->host, o);
 	}
+	if (w->step->virt)
+		w->own = cache(w, w->a->host, &own_cluster);
 	rk_loop_after(w->loop, 0, tick, w);
 	r = rk_loop_run(w->loop, left > 1 ? left : 1, err);
 	if (r < 0 && err->code != RK_TIMEOUT)
@@ -341,24 +353,9 @@ static int run(struct await *w, struct rk_err *err)
 	return r;
 }
 
-static void release(struct await *w)
+char *await_title(const struct rk_settings *s, const struct rk_step *step)
 {
-	report_release(&w->last);
-	rk_buf_release(&w->shown);
-	rk_buf_release(&w->told);
-	rk_buf_release(&w->log_cause);
-	rk_buf_release(&w->log_line);
-	rk_buf_release(&w->answer);
-	rk_buf_release(&w->answer_fault);
-	rk_buf_release(&w->answer_hint);
-	rk_buf_release(&w->ca);
-}
-
-void await_title(const struct await_run *a, const struct rk_step *step, struct rk_buf *out)
-{
-	const struct step *s = &await_table[step->await];
-
-	rk_buf_puts(out, s->noun ? s->noun(a->settings) : step->name);
+	return filled(s, await_table[step->await].noun);
 }
 
 int await_run(const struct await_run *a, const struct rk_step *step, struct rk_err *err)
@@ -366,7 +363,8 @@ int await_run(const struct await_run *a, const struct rk_step *step, struct rk_e
 	struct await w = {.a = a,
 		.row = step,
 		.step = &await_table[step->await],
-		.told = RK_BUF_INIT,
+		.noun = await_title(a->settings, step),
+		.reported = RK_BUF_INIT,
 		.log_cause = RK_BUF_INIT,
 		.log_line = RK_BUF_INIT,
 		.answer = RK_BUF_INIT,
@@ -382,6 +380,15 @@ int await_run(const struct await_run *a, const struct rk_step *step, struct rk_e
 	w.began = rk_now_ms();
 	w.deadline = w.began + ms;
 	r = run(&w, err);
-	release(&w);
+	free(w.noun);
+	report_release(&w.last);
+	rk_buf_release(&w.shown);
+	rk_buf_release(&w.reported);
+	rk_buf_release(&w.log_cause);
+	rk_buf_release(&w.log_line);
+	rk_buf_release(&w.answer);
+	rk_buf_release(&w.answer_fault);
+	rk_buf_release(&w.answer_hint);
+	rk_buf_release(&w.ca);
 	return r;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Parts of a look that several steps share. */
+/* What several steps read from their caches: pods, events, charts. */
 #include "tool.h"
 
 #include "kube/kube.h"
@@ -326,10 +326,10 @@ enum verdict await_look_chart(struct await *w, const char *name, const struct rk
 
 	if (!chart) {
 		r->code = RK_NOTFOUND;
-		await_add_part(&r->line, "there is no HelmChart %s in %s", name, RK_HELMCHART_NS);
+		await_add_part(&r->line, "HelmChart %s not found in %s", name, RK_HELMCHART_NS);
 		if (rk_now_ms() - w->began < ABSENT_MS)
 			return WAITING;
-		rk_err_set(&r->dead, RK_NOTFOUND, "there is no HelmChart %s in namespace %s", name,
+		rk_err_set(&r->dead, RK_NOTFOUND, "HelmChart %s not found in namespace %s", name,
 			RK_HELMCHART_NS);
 		return DEAD;
 	}

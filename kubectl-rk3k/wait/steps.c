@@ -31,19 +31,11 @@ static const char *cluster_of(const struct await *w)
 /* --- controller --- */
 
 enum { CTL_DEPLOY, CTL_PODS, CTL_EVENTS };
-
-static const char *controller_noun(const struct rk_settings *s)
-{
-	(void)s;
-	return "the k3k controller";
-}
-
-static void controller_start(struct await *w)
-{
-	await_cache(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_EVENT, k3k_ns(w), NULL, NULL);
-}
+static const struct watched controller_watched[] = {
+	[CTL_DEPLOY] = WATCH(&RK_DEPLOYMENT, "@k"),
+	[CTL_PODS] = EXTRA(&RK_POD, "@k"),
+	[CTL_EVENTS] = EXTRA(&RK_EVENT, "@k"),
+};
 
 /* Its Deployment has the release's name, which is another where Harvester's add-on has made it. */
 static const struct rk_val *controller_in(const struct rk_cache *m)
@@ -74,8 +66,8 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 
 	if (!deploy) {
 		r->code = RK_NOTFOUND;
-		await_add_part(&r->line, "there is no deployment %s in namespace %s", K3K_DEPLOY,
-			k3k_ns(w));
+		await_add_part(
+			&r->line, "deployment %s not found in namespace %s", K3K_DEPLOY, k3k_ns(w));
 		rk_buf_addf(&r->hint, "install it with: kubectl rk3k deploy --only controller%s",
 			rk_here_settings());
 		return WAITING;
@@ -103,32 +95,17 @@ enum {
 	CL_CONTROLLER_PODS
 };
 
-static const char *cluster_noun(const struct rk_settings *s)
-{
-	static char noun[192];
-
-	snprintf(noun, sizeof(noun), "virtual cluster %s/%s", rk_settings_ns(s),
-		rk_settings_cluster(s));
-	return noun;
-}
-
-static void cluster_start(struct await *w)
-{
-	rk_auto_free char *labels = rk_asprintf("cluster=%s", cluster_of(w));
-	char set[64];
-
-	rk_k3k_name(set, cluster_of(w), "server");
-	await_cache(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
-	await_extra(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
-	await_extra(w, w->a->host, &RK_STATEFULSET, ns_of(w), set, NULL);
-	await_extra(w, w->a->host, &RK_PVC, ns_of(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_EVENT, ns_of(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_STORAGECLASS, NULL, NULL, NULL);
-	rk_k3k_name(set, cluster_of(w), "kubeconfig");
-	await_extra(w, w->a->host, &RK_SECRET, ns_of(w), set, NULL);
-	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
-}
+static const struct watched cluster_watched[] = {
+	[CL_CLUSTER] = WATCH(&RK_CLUSTER, "@n", .name = "@c"),
+	[CL_PODS] = EXTRA(&RK_POD, "@n", .labels = "cluster=@c"),
+	[CL_SETS] = EXTRA(&RK_STATEFULSET, "@n", .name = "@s"),
+	[CL_CLAIMS] = EXTRA(&RK_PVC, "@n"),
+	[CL_EVENTS] = EXTRA(&RK_EVENT, "@n"),
+	[CL_CONTROLLER] = EXTRA(&RK_DEPLOYMENT, "@k"),
+	[CL_CLASSES] = EXTRA(&RK_STORAGECLASS, NULL),
+	[CL_SECRET] = EXTRA(&RK_SECRET, "@n", .name = "@f"),
+	[CL_CONTROLLER_PODS] = EXTRA(&RK_POD, "@k"),
+};
 
 /* A cluster without a running controller: the first thing to look at when nothing happens. */
 static bool controller_down(const struct await *w, struct report *r)
@@ -170,8 +147,8 @@ static void look_claims(const struct await *w, struct report *r)
 			continue;
 		await_add_part(&r->line, "%s", text.s);
 		if (!r->fault.len && (missing || why == RK_WHY_FAULT)) {
-			await_add_part(&r->fault, "%s%s", text.s,
-				missing ? ": there is no such StorageClass" : "");
+			await_add_part(
+				&r->fault, "%s%s", text.s, missing ? ": no such StorageClass" : "");
 			rk_buf_reset(&r->hint);
 			rk_buf_addf(&r->hint,
 				"set STORAGE_TYPE=ephemeral, or STORAGE_CLASS to one of: kubectl "
@@ -427,7 +404,7 @@ static bool api_answers(struct await *w, struct report *r)
 }
 
 /* Deleted while we wait, or just before: its end is waited for, so that what is applied next does not
- * meet what is left of it. */
+ * conflict with what remains of it. */
 static enum verdict deleting(struct await *w, const struct rk_val *c, struct report *r)
 {
 	w->seen_deleting = true;
@@ -442,21 +419,21 @@ static enum verdict deleting(struct await *w, const struct rk_val *c, struct rep
 static enum verdict no_cluster(struct await *w, struct report *r)
 {
 	if (w->seen_deleting) {
-		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and is gone now",
-			cluster_noun(w->a->settings));
+		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and no longer exists",
+			w->noun);
 		rk_err_hint(&r->dead, "create it again with: kubectl rk3k deploy%s",
 			rk_here_settings());
 		return DEAD;
 	}
 	r->code = RK_NOTFOUND;
-	await_add_part(&r->line, "there is no Cluster of that name");
+	await_add_part(&r->line, "no Cluster of that name found");
 	rk_buf_addf(&r->hint,
 		"correct NAMESPACE and CLUSTER of the settings, or create it with: kubectl rk3k "
 		"deploy%s",
 		rk_here_settings());
 	if (rk_now_ms() - w->began < ABSENT_MS)
 		return WAITING;
-	rk_err_set(&r->dead, RK_NOTFOUND, "there is no %s", cluster_noun(w->a->settings));
+	rk_err_set(&r->dead, RK_NOTFOUND, "%s not found", w->noun);
 	rk_err_hint(&r->dead, "%s", r->hint.s);
 	return DEAD;
 }
@@ -496,20 +473,13 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 
 enum { CS_CLUSTERS, CS_SETS, CS_SECRETS, CS_CONTROLLER, CS_CONTROLLER_PODS };
 
-static const char *clusters_noun(const struct rk_settings *s)
-{
-	(void)s;
-	return "the servers of all virtual clusters";
-}
-
-static void clusters_start(struct await *w)
-{
-	await_cache(w, w->a->host, &RK_CLUSTER, NULL, NULL, NULL);
-	await_cache(w, w->a->host, &RK_STATEFULSET, NULL, NULL, "role=server");
-	await_extra(w, w->a->host, &RK_SECRET, NULL, NULL, NULL);
-	await_extra(w, w->a->host, &RK_DEPLOYMENT, k3k_ns(w), NULL, NULL);
-	await_extra(w, w->a->host, &RK_POD, k3k_ns(w), NULL, NULL);
-}
+static const struct watched clusters_watched[] = {
+	[CS_CLUSTERS] = WATCH(&RK_CLUSTER, NULL),
+	[CS_SETS] = WATCH(&RK_STATEFULSET, NULL, .labels = "role=server"),
+	[CS_SECRETS] = EXTRA(&RK_SECRET, NULL),
+	[CS_CONTROLLER] = EXTRA(&RK_DEPLOYMENT, "@k"),
+	[CS_CONTROLLER_PODS] = EXTRA(&RK_POD, "@k"),
+};
 
 /* One that never came up, or that is being deleted, is not waited for. */
 static bool is_awaited(
@@ -602,23 +572,11 @@ static enum verdict clusters_judge(struct await *w, struct report *r)
 
 enum { TD_CLUSTER, TD_PODS, TD_SECRETS };
 
-static const char *teardown_noun(const struct rk_settings *s)
-{
-	static char noun[224];
-
-	snprintf(noun, sizeof(noun), "the end of virtual cluster %s/%s", rk_settings_ns(s),
-		rk_settings_cluster(s));
-	return noun;
-}
-
-static void teardown_start(struct await *w)
-{
-	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", cluster_of(w));
-
-	await_cache(w, w->a->host, &RK_CLUSTER, ns_of(w), cluster_of(w), NULL);
-	await_cache(w, w->a->host, &RK_POD, ns_of(w), NULL, labels);
-	await_cache(w, w->a->host, &RK_SECRET, ns_of(w), NULL, NULL);
-}
+static const struct watched teardown_watched[] = {
+	[TD_CLUSTER] = WATCH(&RK_CLUSTER, "@n", .name = "@c"),
+	[TD_PODS] = WATCH(&RK_POD, "@n", .labels = "cluster=@c,role=server"),
+	[TD_SECRETS] = WATCH(&RK_SECRET, "@n"),
+};
 
 /* Secrets that the Cluster owns: an old token among them would break the next one of its name. */
 static size_t owned_secrets(const struct await *w)
@@ -667,20 +625,20 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 
 enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EVENTS, CH_VALUES };
 
-static void chart_start(struct await *w, const char *chart, const char *ns)
-{
-	rk_auto_free char *labels = rk_asprintf("%s=%s", RK_HELMCHART_LABEL, chart);
-	rk_auto_free char *values = rk_asprintf("chart-values-%s", chart);
-
-	await_cache(w, w->virt, &RK_HELMCHART, RK_HELMCHART_NS, chart, NULL);
-	await_cache(w, w->virt, &RK_JOB, RK_HELMCHART_NS, NULL, labels);
-	await_cache(w, w->virt, &RK_POD, RK_HELMCHART_NS, NULL, labels);
-	await_cache(w, w->virt, &RK_DEPLOYMENT, ns, NULL, NULL);
-	await_extra(w, w->virt, &RK_POD, ns, NULL, NULL);
-	await_extra(w, w->virt, &RK_EVENT, ns, NULL, NULL);
-	await_extra(w, w->virt, &RK_EVENT, RK_HELMCHART_NS, NULL, NULL);
-	await_extra(w, w->virt, &RK_SECRET, RK_HELMCHART_NS, values, NULL);
-}
+#define CHART_WATCHED(chart, ns)                                                                 \
+	{                                                                                        \
+		[CH_CHART] = WATCH(&RK_HELMCHART, RK_HELMCHART_NS, .name = chart),               \
+		[CH_JOBS] =                                                                      \
+			WATCH(&RK_JOB, RK_HELMCHART_NS, .labels = RK_HELMCHART_LABEL "=" chart), \
+		[CH_JOB_PODS] =                                                                  \
+			WATCH(&RK_POD, RK_HELMCHART_NS, .labels = RK_HELMCHART_LABEL "=" chart), \
+		[CH_DEPLOYS] = WATCH(&RK_DEPLOYMENT, ns), [CH_PODS] = EXTRA(&RK_POD, ns),        \
+		[CH_EVENTS] = EXTRA(&RK_EVENT, ns),                                              \
+		[CH_JOB_EVENTS] = EXTRA(&RK_EVENT, RK_HELMCHART_NS),                             \
+		[CH_VALUES] = EXTRA(&RK_SECRET, RK_HELMCHART_NS, .name = "chart-values-" chart), \
+	}
+static const struct watched cert_manager_watched[] = CHART_WATCHED("cert-manager", "cert-manager");
+static const struct watched rancher_watched[] = CHART_WATCHED("rancher", RK_CATTLE_NS);
 
 /* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
  * the Job that changed them. */
@@ -698,10 +656,10 @@ static bool still_rolled_out(struct await *w, const char *ns, const char *name, 
 	return false;
 }
 
-/* deployments: names, NULL-terminated. */
-static enum verdict chart_judge(struct await *w, const char *chart, const char *ns,
-	const char *const *deployments, struct report *r)
+static enum verdict chart_judge(struct await *w, struct report *r)
 {
+	const char *chart = w->row->name, *ns = w->step->watched[CH_PODS].ns;
+	const char *const *deployments = w->step->deployments;
 	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
 	enum verdict v = await_look_chart(
 		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
@@ -719,54 +677,20 @@ static enum verdict chart_judge(struct await *w, const char *chart, const char *
 	if (v != DONE)
 		await_look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "look inside with: kubectl rk3k status %s/%s%s", ns_of(w),
-			cluster_of(w), rk_here_settings());
+		rk_buf_addf(&r->hint, "see: kubectl rk3k status %s/%s%s", ns_of(w), cluster_of(w),
+			rk_here_settings());
 	return WAITING;
 }
 
-static void cert_manager_start(struct await *w)
-{
-	chart_start(w, "cert-manager", "cert-manager");
-}
-
 /* Without its webhook answering, no Issuer or Certificate can be written. */
-static enum verdict cert_manager_judge(struct await *w, struct report *r)
-{
-	static const char *const names[] = {"cert-manager", "cert-manager-webhook", NULL};
-
-	return chart_judge(w, "cert-manager", "cert-manager", names, r);
-}
-
-static const char *rancher_noun(const struct rk_settings *s)
-{
-	(void)s;
-	return "Rancher";
-}
-
-static void rancher_start(struct await *w)
-{
-	chart_start(w, "rancher", RK_CATTLE_NS);
-}
-
-static enum verdict rancher_judge(struct await *w, struct report *r)
-{
-	static const char *const names[] = {"rancher", NULL};
-
-	return chart_judge(w, "rancher", RK_CATTLE_NS, names, r);
-}
+static const char *const cert_manager_deployments[] = {
+	"cert-manager", "cert-manager-webhook", NULL};
+static const char *const rancher_deployments[] = {"rancher", NULL};
 
 /* --- issuer and certificate --- */
 
-static const char *issuer_noun(const struct rk_settings *s)
-{
-	(void)s;
-	return "the CA issuer";
-}
-
-static void issuer_start(struct await *w)
-{
-	await_cache(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, "ca-issuer", NULL);
-}
+static const struct watched issuer_watched[] = {
+	WATCH(&RK_ISSUER, RK_CATTLE_NS, .name = "ca-issuer")};
 
 /* With a certificate of one's own there is no Issuer, and nothing to wait for. */
 static enum verdict issuer_judge(struct await *w, struct report *r)
@@ -792,24 +716,13 @@ static const struct rk_res res_request = {
 static const struct rk_res res_challenge = {
 	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
 
-static const char *certificate_noun(const struct rk_settings *s)
-{
-	static char noun[128];
-
-	snprintf(noun, sizeof(noun), "certificate %s", rk_settings_tls_source_secret(s));
-	return noun;
-}
-
-static void certificate_start(struct await *w)
-{
-	const char *name = rk_settings_tls_source_secret(w->a->settings);
-
-	await_cache(w, w->virt, &RK_SECRET, RK_CATTLE_NS, name, NULL);
-	await_cache(w, w->virt, &RK_CERTIFICATE, RK_CATTLE_NS, name, NULL);
-	await_extra(w, w->virt, &res_request, RK_CATTLE_NS, NULL, NULL);
-	await_extra(w, w->virt, &res_challenge, RK_CATTLE_NS, NULL, NULL);
-	await_extra(w, w->virt, &RK_ISSUER, RK_CATTLE_NS, NULL, NULL);
-}
+static const struct watched certificate_watched[] = {
+	[CE_SECRET] = WATCH(&RK_SECRET, RK_CATTLE_NS, .name = "@t"),
+	[CE_CERT] = WATCH(&RK_CERTIFICATE, RK_CATTLE_NS, .name = "@t"),
+	[CE_REQUESTS] = EXTRA(&res_request, RK_CATTLE_NS),
+	[CE_CHALLENGES] = EXTRA(&res_challenge, RK_CATTLE_NS),
+	[CE_ISSUERS] = EXTRA(&RK_ISSUER, RK_CATTLE_NS),
+};
 
 /* An issuer that is not ready itself, as one that cannot register with ACME, issues nothing. */
 static void look_issuer(const struct await *w, const struct rk_val *cert, struct report *r)
@@ -884,7 +797,7 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	if (has_pair(secret) && issued)
 		return DONE;
 	if (!secret)
-		await_add_part(&r->line, "secret %s in %s is not there", name, RK_CATTLE_NS);
+		await_add_part(&r->line, "secret %s not found in %s", name, RK_CATTLE_NS);
 	else if (!has_pair(secret))
 		await_add_part(
 			&r->line, "secret %s in %s holds no certificate yet", name, RK_CATTLE_NS);
@@ -903,14 +816,26 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	return WAITING;
 }
 
+static const struct watched url_watched[] = {EXTRA(&RK_INGRESS, "@n", .host = true)};
+
+#define STEP(name, noun_, ...)                                                               \
+	{                                                                                    \
+		.noun = noun_, .watched = name##_watched, .count = RK_COUNT(name##_watched), \
+		__VA_ARGS__                                                                  \
+	}
 const struct step await_table[RK_AWAIT_COUNT] = {
-	[RK_AWAIT_CONTROLLER] = {false, controller_noun, controller_start, controller_judge},
-	[RK_AWAIT_TEARDOWN] = {false, teardown_noun, teardown_start, teardown_judge},
-	[RK_AWAIT_CLUSTERS] = {false, clusters_noun, clusters_start, clusters_judge},
-	[RK_AWAIT_CLUSTER] = {false, cluster_noun, cluster_start, cluster_judge},
-	[RK_AWAIT_CERT_MANAGER] = {true, NULL, cert_manager_start, cert_manager_judge},
-	[RK_AWAIT_ISSUER] = {true, issuer_noun, issuer_start, issuer_judge},
-	[RK_AWAIT_RANCHER] = {true, rancher_noun, rancher_start, rancher_judge},
-	[RK_AWAIT_CERTIFICATE] = {true, certificate_noun, certificate_start, certificate_judge},
-	[RK_AWAIT_URL] = {true, await_url_noun, await_url_start, await_url_judge},
+	[RK_AWAIT_CONTROLLER] = STEP(controller, "the k3k controller", .judge = controller_judge),
+	[RK_AWAIT_TEARDOWN] =
+		STEP(teardown, "the end of virtual cluster @n/@c", .judge = teardown_judge),
+	[RK_AWAIT_CLUSTERS] =
+		STEP(clusters, "the servers of all virtual clusters", .judge = clusters_judge),
+	[RK_AWAIT_CLUSTER] = STEP(cluster, "virtual cluster @n/@c", .judge = cluster_judge),
+	[RK_AWAIT_CERT_MANAGER] = STEP(cert_manager, "cert-manager", .virt = true,
+		.judge = chart_judge, .deployments = cert_manager_deployments),
+	[RK_AWAIT_ISSUER] = STEP(issuer, "the CA issuer", .virt = true, .judge = issuer_judge),
+	[RK_AWAIT_RANCHER] = STEP(rancher, "Rancher", .virt = true, .judge = chart_judge,
+		.deployments = rancher_deployments),
+	[RK_AWAIT_CERTIFICATE] =
+		STEP(certificate, "certificate @t", .virt = true, .judge = certificate_judge),
+	[RK_AWAIT_URL] = STEP(url, "https://@h", .virt = true, .judge = await_url_judge),
 };

@@ -8,6 +8,7 @@
 #define RK_WAIT_TOOL_H
 
 #include "kube/kube.h"
+#include "out/out.h"
 #include "watch/watch.h"
 #include "k3k/k3k.h"
 #include "settings/settings.h"
@@ -19,21 +20,16 @@ struct await_run {
 	const char *resolve; /* host:port:address for step url, or NULL */
 	int64_t timeout_ms;  /* <0: the step's own; 0: look once */
 	bool fail_fast;	     /* end with RK_FAIL at the first fault that stays */
-	/* All may be NULL. line: what is awaited now, whenever it changes; fault: a trouble that
-	 * has stayed for some seconds, each text once; tick: about once a second. */
-	void (*line)(void *arg, const char *text);
-	void (*fault)(void *arg, const char *text);
-	void (*tick)(void *arg);
-	void *arg;
+	struct rk_progress *progress;
 };
 
-/* Wait. title (may be NULL) gets "virtual cluster ns/name" for messages. Errors: RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
- * exist, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or nothing could be seen),
- * 128+n on a signal. */
+/* Wait. Errors: RK_TIMEOUT with the likely cause and what to do, RK_NOTFOUND (what is awaited does not
+ * exist, or was deleted meanwhile), RK_FAIL (a fault, with fail_fast; or the state is unknown), 128+n on a
+ * signal. */
 int await_run(
 	const struct await_run *a, const struct rk_step *step, struct rk_err *err) RK_MUST_USE;
-/* What a step waits for, in words for messages, appended to out. */
-void await_title(const struct await_run *a, const struct rk_step *step, struct rk_buf *out);
+/* What a step waits for, in words for messages; the caller frees it. */
+char *await_title(const struct rk_settings *s, const struct rk_step *step);
 
 /* Between the engine that waits and its steps. */
 
@@ -54,21 +50,21 @@ struct await {
 	const struct await_run *a;
 	const struct rk_step *row;
 	const struct step *step;
+	char *noun; /* what is awaited, for messages */
 	struct rk_loop *loop;
 	struct rk_vcluster virtual;	/* of steps that look inside */
 	struct rk_kube *virt;		/* its connection */
 	struct rk_cache *m[CACHES_MAX]; /* each step numbers its own */
-	struct rk_cache *own;	/* of steps that look inside: the Cluster on the host cluster */
-	bool extra[CACHES_MAX]; /* told when it can be seen, not missed when it cannot */
+	struct rk_cache *own; /* of steps that look inside: the Cluster on the host cluster */
 	size_t n;
 	int64_t began, deadline;
 	struct report last;
 	bool done, lost;
 	int64_t blind_since;
 	/* faults */
-	int64_t fault_since, fault_told;
-	struct rk_buf told;  /* what was reported, a line each */
-	struct rk_buf shown; /* the line shown last */
+	int64_t fault_since, fault_reported;
+	struct rk_buf reported; /* faults, a line each */
+	struct rk_buf shown;	/* the line shown last */
 	/* for the steps */
 	bool seen_deleting;
 	int64_t next_try; /* of a request a step repeats */
@@ -80,31 +76,43 @@ struct await {
 	bool ca_known;
 };
 
+/* What a step watches. In the texts @n is the virtual cluster's namespace, @c its name, @s and @f the
+ * names of its StatefulSet of servers and of its kubeconfig Secret, @k the controller's namespace, @t the
+ * Secret of Rancher's certificate, @h Rancher's first host name. */
+struct watched {
+	const struct rk_res *res;
+	const char *ns, *name,
+		*labels; /* name NULL: all of them, of Secrets then the metadata alone */
+	bool host;	 /* on the host cluster, of a step in the virtual cluster */
+	bool extra; /* it only helps to explain: missing permission to see it does not end the wait */
+};
+#define WATCH(res_, ns_, ...)                       \
+	{                                           \
+		.res = res_, .ns = ns_, __VA_ARGS__ \
+	}
+#define EXTRA(res_, ns_, ...)                                      \
+	{                                                          \
+		.res = res_, .ns = ns_, .extra = true, __VA_ARGS__ \
+	}
+
 struct step {
-	bool virt;
-	const char *(*noun)(const struct rk_settings *s); /* NULL: the name is enough */
-	void (*start)(struct await *w);
+	bool virt;		       /* in the virtual cluster */
+	const char *noun;	       /* for messages */
+	const struct watched *watched; /* each step numbers its own */
+	size_t count;
 	enum verdict (*judge)(struct await *w, struct report *r);
+	const char *const *deployments; /* of a chart, NULL-terminated */
 };
 
-/* Add a cache; NULL name: all of them, of Secrets then the metadata alone. Steps use fixed indexes
- * in order of the calls. */
-void await_cache(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const char *labels);
-/* The same for what only helps to explain: missing permission to see it does not end the wait. */
-void await_extra(struct await *w, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const char *labels);
 /* Look again although nothing changed. */
 void await_soon(struct await *w, int64_t ms);
 
 extern const struct step await_table[RK_AWAIT_COUNT]; /* by enum rk_await */
 
-/* await-url.c */
-const char *await_url_noun(const struct rk_settings *s);
-void await_url_start(struct await *w);
+/* --- url.c --- */
 enum verdict await_url_judge(struct await *w, struct report *r);
 
-/* --- await-look.c: parts of a look that several steps share --- */
+/* --- look.c: parts of a look that several steps share --- */
 
 /* Worst trouble among the pods of a cache (prefix NULL: any name): a FAULT goes to r->fault, what is
  * busy to the line. */
@@ -120,7 +128,7 @@ void await_look_trouble(
 void await_look_pull(const struct await *w, const char *text, struct report *r);
 /* Whether a Deployment is rolled out; else the line says what is missing. */
 bool await_look_deployment(const struct rk_cache *m, const char *name, struct report *r);
-/* How a chart's install is going; DONE when its Job has succeeded for the present spec. Mirrors:
+/* How a chart's install is going; DONE when its Job has succeeded for the present spec. Caches:
  * charts, jobs, pods of kube-system, and the Secret of the chart's values. */
 enum verdict await_look_chart(struct await *w, const char *name, const struct rk_cache *charts,
 	const struct rk_cache *jobs, const struct rk_cache *pods, const struct rk_cache *values,

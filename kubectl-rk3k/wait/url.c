@@ -13,19 +13,6 @@
 #define ANSWER_MS  10000
 #define CA_MAX	   ((size_t)1 << 20)
 
-const char *await_url_noun(const struct rk_settings *s)
-{
-	static char noun[300];
-
-	snprintf(noun, sizeof(noun), "https://%s", rk_settings_primary(s));
-	return noun;
-}
-
-void await_url_start(struct await *w)
-{
-	await_extra(w, w->a->host, &RK_INGRESS, rk_settings_ns(w->a->settings), NULL, NULL);
-}
-
 /* --- the CA --- */
 
 static bool from_secret(struct await *w, const char *name, const char *key)

@@ -144,7 +144,7 @@ answering() {
 	complete
 	status "$NS/rancher" --ingress gate --secret copy
 	assert_failure 1
-	[[ $stderr == *"no Ingress $NS/gate on the host; run: kubectl rk3k ingress restore $NS/rancher --ingress gate --secret copy"* ]]
+	[[ $stderr == *"no Ingress $NS/gate on the host cluster; run: kubectl rk3k ingress restore $NS/rancher --ingress gate --secret copy"* ]]
 	assert_line --regexp '^certificate on host +missing'
 }
 

@@ -162,7 +162,7 @@ controller_runs() {
 @test "wait: --all, --field-selector and -A wait for all that they select" {
 	await configmaps,secrets --all --for exists --timeout 0
 	assert_failure 3
-	assert_regex "$stderr" "secrets.*there are none"
+	assert_regex "$stderr" "secrets.*none found"
 	kubectl create secret generic a --from-literal k=v
 	kubectl create secret generic b
 	await secret --all --for jsonpath='{.data.k}'=dg== --timeout 0
@@ -201,7 +201,7 @@ controller_runs() {
 	assert_success
 	await secret/a --for exists --timeout 0
 	assert_failure 5
-	assert_regex "$stderr" "cannot tell: .*forbidden"
+	assert_regex "$stderr" "could not be determined: .*forbidden"
 }
 
 @test "wait: SIGINT ends it at once, as a signal" {
@@ -219,7 +219,7 @@ controller_runs() {
 	kubectl delete namespace k3k-system --ignore-not-found
 	step controller --timeout 0
 	assert_failure 3
-	assert_regex "$stderr" "no deployment k3k in namespace k3k-system"
+	assert_regex "$stderr" "deployment k3k not found in namespace k3k-system"
 	later 1 controller_runs
 	step controller --timeout 60s
 	assert_success
@@ -367,7 +367,7 @@ no_charts() { ! kubectl get helmcharts -A; }
 	END
 	step cluster --timeout 8s
 	assert_failure 4
-	assert_regex "$stderr" "warning: volume claim varlibrancherk3s-k3k-rancher-server-0 is not bound \(StorageClass nonsense\): there is no such StorageClass"
+	assert_regex "$stderr" "warning: volume claim varlibrancherk3s-k3k-rancher-server-0 is not bound \(StorageClass nonsense\): no such StorageClass"
 	assert_regex "${stderr_lines[-1]}" "is not ready after 8s: volume claim .*STORAGE_CLASS"
 	step cluster --timeout 60s --fail-fast
 	assert_failure 1
@@ -427,7 +427,7 @@ event() { # TYPE REASON KIND NAME MESSAGE
 	step cluster --timeout 60s
 	assert_failure 3
 	assert_regex "$stderr" "held by finalizer cluster.k3k.io/finalizer"
-	assert_regex "${stderr_lines[-1]}" "was being deleted and is gone now"
+	assert_regex "${stderr_lines[-1]}" "was being deleted and no longer exists"
 	wait
 }
 
@@ -435,7 +435,7 @@ event() { # TYPE REASON KIND NAME MESSAGE
 	doc=$(settings CLUSTER=other)
 	step cluster --timeout 0
 	assert_failure 3
-	assert_regex "$stderr" "there is no Cluster of that name"
+	assert_regex "$stderr" "no Cluster of that name found"
 }
 
 @test "wait: teardown: refused for an existing cluster; waits for the server pods" {
@@ -580,7 +580,7 @@ issue() { # NAME
 	later 1 away_for_a_while
 	await configmap/a --for exists --timeout 60s
 	assert_success
-	assert_regex "$stderr" "cannot see it: .*refused"
+	assert_regex "$stderr" "cannot be read: .*refused"
 	wait
 }
 
@@ -589,5 +589,5 @@ issue() { # NAME
 	await configmap/a --for delete --timeout 3s
 	bed plane start "$OWN" >/dev/null
 	assert_failure 1
-	assert_regex "$stderr" "cannot tell: .*refused"
+	assert_regex "$stderr" "could not be determined: .*refused"
 }
