@@ -262,7 +262,7 @@ check-headers: $(B)/gen/manifests.c
 fmt: all
 	clang-format -i $$(git ls-files '*.c' '*.h')
 	shfmt -w $$(tests/lint --shell-files)
-	B=$(B) tests/lint --fix-readme
+	B=$(B) tests/lint --fix-tables
 	tests/arrows --fix
 ##: compile_commands.json  for clangd and clang-tidy
 compile_commands.json: FORCE

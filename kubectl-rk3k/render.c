@@ -124,14 +124,26 @@ static const struct rk_cmd CMD = {
 	.verbs = VERBS,
 };
 
+/* What needs no settings: the names that deploy has for its flags and its help; the table of docs/. */
+static void print_steps(bool table)
+{
+	rk_auto_buf names = RK_BUF_INIT;
+
+	rk_step_names(RK_STEPS_DEPLOY, " ", &names);
+	if (!table)
+		printf("%s\n", names.s);
+	for (const struct rk_step *step = rk_steps; table && step->name; step++)
+		printf("| `%s` | %s cluster | %s | %s |\n", step->name, where(step),
+			step->title ? step->summary : "(only waited for)",
+			step->awaits ? step->awaits : "-");
+}
+
 int main(int argc, char **argv)
 {
 	rk_auto_buf names = RK_BUF_INIT;
 
-	/* the list that deploy has for its flags and its help, which needs no settings */
-	if (argc == 2 && rk_streq(argv[1], "__steps")) {
-		rk_step_names(RK_STEPS_DEPLOY, " ", &names);
-		printf("%s\n", names.s);
+	if (argc > 1 && rk_streq(argv[1], "__steps")) {
+		print_steps(argc > 2);
 		return 0;
 	}
 	rk_step_names(RK_STEPS_OBJECTS, "|", &names);

@@ -86,22 +86,21 @@ int step_registry(struct rk_step_build *b)
 {
 	rk_auto_buf yaml = RK_BUF_INIT_SECRET, ca = RK_BUF_INIT;
 	const char *ns = rk_settings_ns(b->s);
-	struct rk_val *tree, *data;
+	struct rk_val *tree;
 
 	if (registries_tree(b->d, b->s, &tree, b->err) < 0)
 		return -1;
 	rk_yaml_write(tree, false, &yaml);
-	data = step_secret(b, ns, RK_REGISTRY_CONFIG_SECRET, "Opaque");
-	if (!data)
+	if (!step_secret(
+		    b, ns, RK_REGISTRY_CONFIG_SECRET, "Opaque", "registries.yaml", yaml.s, NULL))
 		return -1;
-	step_put_data(b, data, "registries.yaml", &yaml);
 	if (!is(b->s, RK_KEY_PRIVATE_CA_PATH))
 		return 0;
-	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &ca, b->err) < 0 ||
-		!(data = step_secret(b, ns, RK_REGISTRY_CA_SECRET, "Opaque")))
-		return -1;
-	step_put_data(b, data, "ca.crt", &ca);
-	return 0;
+	return step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &ca, b->err) == 0 &&
+			       step_secret(
+				       b, ns, RK_REGISTRY_CA_SECRET, "Opaque", "ca.crt", ca.s, NULL)
+		       ? 0
+		       : -1;
 }
 
 /* k3k 1.1 pastes the arguments into its start script as one unquoted word, so that a second one
@@ -155,24 +154,6 @@ static void expose(struct rk_doc *d, const struct rk_settings *s, struct rk_val 
 	rk_strv_release(&names);
 }
 
-/* Spread servers over nodes; preferred, so that a small host still works. From k3k 1.1.0 on. */
-static void affinity(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
-{
-	struct rk_val *list = rk_seq(d), *item = rk_map(d), *term, *labels;
-
-	if (!ha(s) || !rk_version_at_least(str(s, RK_KEY_K3K_VERSION), 1, 1))
-		return;
-	rk_set_int(d, item, "weight", 100);
-	term = rk_map_at(d, item, "podAffinityTerm", NULL);
-	rk_set_str(d, term, "topologyKey", "kubernetes.io/hostname");
-	labels = rk_map_at(d, term, "labelSelector", "matchLabels", NULL);
-	rk_set_str(d, labels, "cluster", rk_settings_cluster(s));
-	rk_set_str(d, labels, "role", "server");
-	rk_append(list, item);
-	rk_set(d, rk_map_at(d, spec, "serverAffinity", "podAntiAffinity", NULL),
-		"preferredDuringSchedulingIgnoredDuringExecution", list);
-}
-
 static void placement(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
 {
 	struct rk_strv labels = {0};
@@ -216,7 +197,9 @@ int step_cluster(struct rk_step_build *b)
 	}
 	server_args(b->d, s, spec);
 	expose(b->d, s, spec);
-	affinity(b->d, s, spec);
+	/* k3k has serverAffinity from 1.1 on */
+	if (!ha(s) || !rk_version_at_least(str(s, RK_KEY_K3K_VERSION), 1, 1))
+		rk_remove(rk_mut(rk_get(spec, "serverAffinity", NULL)));
 	placement(b->d, s, spec);
 	if (step_has_registry(s))
 		rk_set(b->d, spec, "secretMounts",

@@ -36,13 +36,11 @@ static inline bool ha(const struct rk_settings *s)
  * not declare it. Returns the last object, or NULL after an error. */
 struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 	__attribute__((sentinel));
-/* A Secret. Returns its map of data to be filled, or NULL after an error. */
-struct rk_val *step_secret(
-	struct rk_step_build *b, const char *ns, const char *name, const char *type);
+/* A Secret whose data are pairs of strings, ended by NULL. Returns it, or NULL after an error. */
+struct rk_val *step_secret(struct rk_step_build *b, const char *ns, const char *name,
+	const char *type, ...) __attribute__((sentinel));
 /* Make an object one that is created when it does not exist, and left alone otherwise. */
 void step_create_only(struct rk_step_build *b, struct rk_val *obj);
-void step_put_data(
-	struct rk_step_build *b, struct rk_val *data, const char *key, const struct rk_buf *text);
 /* The certificates or the key of the file that a setting names, as rk_setting_pem. */
 int step_read_pem(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;

@@ -199,24 +199,28 @@ struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 }
 
 struct rk_val *step_secret(
-	struct rk_step_build *b, const char *ns, const char *name, const char *type)
+	struct rk_step_build *b, const char *ns, const char *name, const char *type, ...)
 {
 	struct rk_val *obj =
 		step_fill(b, "secret", "namespace", ns, "name", name, "type", type, NULL);
+	struct rk_val *data = obj ? rk_map_at(b->d, obj, "data", NULL) : NULL;
+	const char *key;
+	va_list ap;
 
-	return obj ? rk_map_at(b->d, obj, "data", NULL) : NULL;
+	va_start(ap, type);
+	while (data && (key = va_arg(ap, const char *))) {
+		const char *text = va_arg(ap, const char *);
+
+		rk_set(b->d, data, key, rk_val_base64(b->d, text, strlen(text)));
+	}
+	va_end(ap);
+	return obj;
 }
 
 void step_create_only(struct rk_step_build *b, struct rk_val *obj)
 {
 	rk_set_str(b->d, rk_map_at(b->d, obj, "metadata", "annotations", NULL),
 		"rk3k.io/create-only", "true");
-}
-
-void step_put_data(
-	struct rk_step_build *b, struct rk_val *data, const char *key, const struct rk_buf *text)
-{
-	rk_set(b->d, data, key, rk_val_base64(b->d, text->s, text->len));
 }
 
 int step_read_pem(

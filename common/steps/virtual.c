@@ -23,7 +23,7 @@ int step_bootstrap(struct rk_step_build *b)
 {
 	static const char set[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 	rk_auto_buf pw = RK_BUF_INIT_SECRET;
-	struct rk_val *data;
+	struct rk_val *secret;
 
 	if (is(b->s, RK_KEY_BOOTSTRAP_PW)) {
 		if (rk_setting_secret(b->s, RK_KEY_BOOTSTRAP_PW, &pw, b->err) < 0)
@@ -39,13 +39,12 @@ int step_bootstrap(struct rk_step_build *b)
 	}
 	if (!step_fill(b, "namespace", "name", RK_CATTLE_NS, NULL))
 		return -1;
-	data = step_secret(b, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque");
-	if (!data)
-		return -1;
-	step_put_data(b, data, "bootstrapPassword", &pw);
+	secret = step_secret(
+		b, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque", "bootstrapPassword", pw.s, NULL);
 	/* an existing one is kept: Rancher reads it at its first start only */
-	step_create_only(b, data->parent);
-	return 0;
+	if (secret)
+		step_create_only(b, secret);
+	return secret ? 0 : -1;
 }
 
 /* --- where charts come from --- */
@@ -77,7 +76,7 @@ int step_chart_auth(struct rk_step_build *b)
 	const struct chart charts[] = {
 		chart_of(b->s, RK_KEY_CERTMANAGER_REPO), chart_of(b->s, RK_KEY_RANCHER_REPO)};
 	rk_auto_buf json = RK_BUF_INIT_SECRET, pem = RK_BUF_INIT;
-	struct rk_val *data, *config = rk_map(b->d);
+	struct rk_val *config = rk_map(b->d);
 	struct rk_login http = {0};
 
 	for (size_t i = 0; i < RK_COUNT(charts); i++) {
@@ -108,21 +107,14 @@ int step_chart_auth(struct rk_step_build *b)
 		}
 		http = l;
 	}
-	if (http.user) {
-		data = step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth");
-		if (!data)
-			return -1;
-		rk_set(b->d, data, "username", rk_val_base64(b->d, http.user, strlen(http.user)));
-		rk_set(b->d, data, "password",
-			rk_val_base64(b->d, http.password, strlen(http.password)));
-	}
-	if (config->count) {
-		data = step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson");
-		if (!data)
-			return -1;
-		rk_json_write(config, RK_JSON_COMPACT, &json);
-		step_put_data(b, data, ".dockerconfigjson", &json);
-	}
+	if (http.user && !step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth",
+				 "username", http.user, "password", http.password, NULL))
+		return -1;
+	rk_json_write(config, RK_JSON_COMPACT, &json);
+	if (config->count &&
+		!step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson",
+			".dockerconfigjson", json.s, NULL))
+		return -1;
 	if (!charts[0].ca && !charts[1].ca)
 		return 0;
 	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &pem, b->err) < 0)
@@ -193,7 +185,6 @@ static int put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key c
 {
 	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *parsed = NULL;
-	struct rk_val *data;
 
 	if (step_read_pem(b->s, cert_key, &cert, b->err) < 0 ||
 		step_read_pem(b->s, cert_key + 1, &key, b->err) < 0)
@@ -202,12 +193,10 @@ static int put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key c
 		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key].name);
 	if (rk_cert_check_key(parsed, key.s, key.len, b->err) < 0)
 		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key + 1].name);
-	data = step_secret(b, RK_CATTLE_NS, name, "kubernetes.io/tls");
-	if (!data)
-		return -1;
-	step_put_data(b, data, "tls.crt", &cert);
-	step_put_data(b, data, "tls.key", &key);
-	return 0;
+	return step_secret(b, RK_CATTLE_NS, name, "kubernetes.io/tls", "tls.crt", cert.s, "tls.key",
+		       key.s, NULL)
+		       ? 0
+		       : -1;
 }
 
 static int put_certificate(struct rk_step_build *b, const char *name, const char *issuer)
@@ -231,14 +220,11 @@ int step_issuer(struct rk_step_build *b)
 {
 	enum rk_key anchor = rk_steps_anchor(b->s);
 	rk_auto_buf pem = RK_BUF_INIT;
-	struct rk_val *data;
 
-	if (anchor != RK_KEY_COUNT) {
-		if (step_read_pem(b->s, anchor, &pem, b->err) < 0 ||
-			!(data = step_secret(b, RK_CATTLE_NS, "tls-ca", "Opaque")))
-			return -1;
-		step_put_data(b, data, "cacerts.pem", &pem);
-	}
+	if (anchor != RK_KEY_COUNT && (step_read_pem(b->s, anchor, &pem, b->err) < 0 ||
+					      !step_secret(b, RK_CATTLE_NS, "tls-ca", "Opaque",
+						      "cacerts.pem", pem.s, NULL)))
+		return -1;
 	if (!has_ca_pair(b->s))
 		return put_tls_pair(b, RK_INGRESS_SECRET, RK_KEY_TLS_CERT_PATH);
 	if (put_tls_pair(b, "ca-signing-keypair", RK_KEY_CA_CERT_PATH) < 0 ||
