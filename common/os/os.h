@@ -84,7 +84,9 @@ struct rk_run {
 	const char *const *env;	 /* its environment, NULL-terminated; NULL: ours */
 	const void *in;		 /* its standard input, at most 64 KiB; NULL: /dev/null */
 	size_t in_len;
-	bool keep_stdin;    /* its standard input is ours */
+	bool keep_stdin; /* its standard input is ours */
+	bool inherit; /* all of ours, and no time limit; it ends with us, and 128 + N is the code of the
+			       error when signal N has ended it. Nothing is read: out may be NULL */
 	size_t max;	    /* largest output; 0: 1 MiB */
 	int64_t timeout_ms; /* 0: 30 s */
 	bool *unstarted;    /* set when it could not be executed; or NULL */

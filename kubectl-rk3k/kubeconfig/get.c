@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 static void add_flag(struct rk_doc *d, struct rk_val *args, const char *name, const char *value)
 {
@@ -152,29 +150,14 @@ static int hold(struct rk_err *err)
 	return rk_err_set(err, 128 + got_signal, "ended by signal %d", got_signal);
 }
 
-static int run_child(char **argv, const char *path)
-{
-	sigset_t none;
-	int no;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	setenv("KUBECONFIG", path, 1);
-	execvp(argv[0], argv);
-	no = errno;
-	rk_warn("cannot run %s: %s", argv[0], strerror(no));
-	return no == ENOENT ? 127 : 126;
-}
-
 /* Run a command with KUBECONFIG set to a private file; its exit code is ours. */
 static int run_with(char **argv, const struct rk_buf *text, struct rk_err *err)
 {
 	rk_auto_free char *dir = NULL, *path = NULL;
-	int status;
-	pid_t pid;
+	bool unstarted = false;
+	struct rk_run r = {
+		.argv = (const char *const *)argv, .inherit = true, .unstarted = &unstarted};
+	int status = 0;
 
 	if (rk_file_tempdir(&dir, err) < 0)
 		return -1;
@@ -182,19 +165,14 @@ static int run_with(char **argv, const struct rk_buf *text, struct rk_err *err)
 	rk_file_vanish(path);
 	if (rk_file_replace(path, text->s, text->len, 0600, NULL, err) < 0)
 		return -1;
-	pid = fork();
-	if (pid < 0)
-		return rk_err_sys(err, "fork");
-	if (pid == 0)
-		_exit(run_child(argv, path));
+	setenv("KUBECONFIG", path, 1);
 	signal(SIGINT, SIG_IGN); /* the terminal sends it to the command too, which decides */
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return rk_err_sys(err, "waiting for %s", argv[0]);
-	if (WIFSIGNALED(status))
-		return rk_err_set(err, 128 + WTERMSIG(status), "%s ended by signal %d", argv[0],
-			WTERMSIG(status));
-	return WEXITSTATUS(status);
+	if (rk_run(&r, NULL, &status, err) == 0)
+		return status;
+	if (!unstarted)
+		return -1;
+	rk_warn("%s", err->msg);
+	return err->code == RK_NOTFOUND ? 127 : 126;
 }
 
 /* stdout is closed, so that a `merge` behind a pipe sees the end of its input. */
