@@ -306,8 +306,6 @@ void rk_urlencode(struct rk_buf *out, const char *s);
 
 /* Milliseconds of the monotonic clock. */
 int64_t rk_now_ms(void);
-/* Sleep; false when a signal ended it. */
-bool rk_sleep_ms(int64_t ms);
 
 /* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
 void rk_age(int64_t seconds, char out[16]);

@@ -10,13 +10,6 @@ int64_t rk_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-bool rk_sleep_ms(int64_t ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	return nanosleep(&t, NULL) == 0;
-}
-
 /* "5m30s", or "5m" when the second part is zero. */
 static void two(char out[16], int64_t a, char unit_a, int64_t b, char unit_b)
 {

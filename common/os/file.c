@@ -142,12 +142,27 @@ const volatile sig_atomic_t *rk_file_note_signals(void)
 
 #define READ_SIZE ((size_t)65536)
 
-static int read_fd(int fd, const char *name, size_t max, struct rk_buf *out, struct rk_err *err)
+static int read_path(
+	const char *path, bool private, size_t max, struct rk_buf *out, struct rk_err *err)
 {
-	struct stat st;
+	bool piped = rk_streq(path, "-");
+	rk_auto_close int opened = piped ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const char *name = piped ? "standard input" : path;
+	int fd = piped ? STDIN_FILENO : opened;
+	struct stat st = {0};
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-		(size_t)st.st_size <= max)
+	if (piped && fstat(fd, &st) < 0)
+		st.st_mode = 0;
+	if (!piped && (fd < 0 || fstat(fd, &st) < 0))
+		return rk_err_sys(err, "cannot open %s", path);
+	if (S_ISDIR(st.st_mode) && !piped)
+		return rk_err_set(err, RK_FAIL, "%s is a directory", path);
+	if (private && !piped && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		rk_err_set(err, RK_CONFLICT, "%s holds a secret but others can read it (mode %03o)",
+			path, (unsigned)st.st_mode & 0777);
+		return rk_err_hint(err, "run: chmod 600 %s", path);
+	}
+	if (S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size <= max)
 		rk_buf_reserve(out, (size_t)st.st_size + READ_SIZE);
 	for (;;) {
 		char *p = rk_buf_reserve(out, READ_SIZE);
@@ -163,37 +178,6 @@ static int read_fd(int fd, const char *name, size_t max, struct rk_buf *out, str
 		if (out->len > max)
 			return rk_err_set(err, RK_FAIL, "%s is larger than %zu bytes", name, max);
 	}
-}
-
-static int open_checked(const char *path, bool private, struct rk_err *err)
-{
-	rk_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	int got;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return rk_err_sys(err, "cannot open %s", path);
-	if (S_ISDIR(st.st_mode))
-		return rk_err_set(err, RK_FAIL, "%s is a directory", path);
-	if (private && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
-		rk_err_set(err, RK_CONFLICT, "%s holds a secret but others can read it (mode %03o)",
-			path, (unsigned)st.st_mode & 0777);
-		return rk_err_hint(err, "run: chmod 600 %s", path);
-	}
-	got = fd;
-	fd = -1;
-	return got;
-}
-
-static int read_path(
-	const char *path, bool private, size_t max, struct rk_buf *out, struct rk_err *err)
-{
-	rk_auto_close int fd = -1;
-
-	if (rk_streq(path, "-"))
-		return read_fd(STDIN_FILENO, "standard input", max, out, err);
-	fd = open_checked(path, private, err);
-	return fd < 0 ? -1 : read_fd(fd, path, max, out, err);
 }
 
 int rk_file_read(const char *path, size_t max, struct rk_buf *out, struct rk_err *err)
@@ -280,35 +264,27 @@ char *rk_exe_dir(void)
 	return exe ? dir_of(exe) : rk_strdup(".");
 }
 
-/* What the link at path points to, or NULL. */
-static char *read_link(const char *path)
-{
-	rk_auto_free char *dir = dir_of(path);
-	char to[PATH_MAX];
-	ssize_t n = readlink(path, to, sizeof(to) - 1);
-
-	if (n <= 0)
-		return NULL;
-	to[n] = 0;
-	return *to == '/' ? rk_strdup(to) : rk_asprintf("%s/%s", dir, to);
-}
-
 /* The file a write goes to: links followed, also where the last of them points to nothing yet, as
  * open() does for kubectl. NULL and errno when they lead nowhere. */
 static char *real_target(const char *path)
 {
 	rk_auto_free char *at = rk_strdup(path);
+	char to[PATH_MAX];
 
 	for (int i = 0; i <= LINKS_MAX; i++) {
-		char *to = realpath(at, NULL);
+		rk_auto_free char *dir = NULL;
+		char *real = realpath(at, NULL);
+		ssize_t n;
 
-		if (to || errno == ELOOP)
-			return to;
-		to = read_link(at);
-		if (!to)
+		if (real || errno == ELOOP)
+			return real;
+		n = readlink(at, to, sizeof(to) - 1);
+		if (n <= 0)
 			return rk_steal(&at);
+		to[n] = 0;
+		dir = dir_of(at);
 		free(at);
-		at = to;
+		at = *to == '/' ? rk_strdup(to) : rk_asprintf("%s/%s", dir, to);
 	}
 	errno = ELOOP;
 	return NULL;
@@ -353,27 +329,10 @@ static int write_all(int fd, const char *p, size_t n)
 
 #define ACL "system.posix_acl_access"
 
-/* The system assigns security labels, and not every user may set them. */
-static bool is_ours(const char *name)
-{
-	return rk_streq(name, ACL) || rk_prefix(name, "user.");
-}
-
-static int copy_attribute(const char *from, int to, const char *name)
-{
-	ssize_t n = getxattr(from, name, NULL, 0);
-	rk_auto_buf value = RK_BUF_INIT_SECRET;
-
-	if (n >= 0)
-		n = getxattr(from, name, rk_buf_reserve(&value, (size_t)n), (size_t)n);
-	if (n < 0)
-		return errno == ENODATA ? 0 : -1;
-	return fsetxattr(to, name, value.s, (size_t)n, 0) == 0 || !is_ours(name) ? 0 : -1;
-}
-
 /* The ACL and the other extended attributes of the file that is replaced. Without its ACL the mode of
  * such a file would give its group what the ACL gave to somebody else; and one that the neighbour got
- * from its directory would grant rights that did not exist before. */
+ * from its directory would grant rights that did not exist before. The system assigns security labels,
+ * which not every user may set. */
 static int copy_attributes(const char *from, int to)
 {
 	ssize_t n = listxattr(from, NULL, 0);
@@ -386,9 +345,18 @@ static int copy_attributes(const char *from, int to)
 	if (n < 0)
 		return errno == ENOTSUP ? 0 : -1;
 	rk_buf_grow(&names, n > 0 ? (size_t)n : 0);
-	for (const char *name = names.s; name < names.s + names.len; name += strlen(name) + 1)
-		if (copy_attribute(from, to, name) < 0)
+	for (const char *name = names.s; name < names.s + names.len; name += strlen(name) + 1) {
+		rk_auto_buf value = RK_BUF_INIT_SECRET;
+
+		n = getxattr(from, name, NULL, 0);
+		if (n >= 0)
+			n = getxattr(from, name, rk_buf_reserve(&value, (size_t)n), (size_t)n);
+		if (n < 0 && errno == ENODATA)
+			continue;
+		if (n < 0 || (fsetxattr(to, name, value.s, (size_t)n, 0) < 0 &&
+				     (rk_streq(name, ACL) || rk_prefix(name, "user."))))
 			return -1;
+	}
 	return 0;
 }
 
@@ -411,14 +379,6 @@ static int fill_neighbour(
 	return write_all(fd, p, n) < 0 || fsync(fd) < 0 ? -1 : 0;
 }
 
-static void sync_dir(const char *dir)
-{
-	rk_auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		fsync(fd); /* best effort: the rename itself is already atomic */
-}
-
 /* Locked as long as it is open, so that remove_left leaves it alone; one that it has removed before
  * it was locked is made again. */
 static int make_neighbour(char *template)
@@ -434,19 +394,6 @@ static int make_neighbour(char *template)
 		close(fd);
 		memcpy(template + n, "XXXXXX", 6);
 	}
-}
-
-static int rename_over(const char *tmp, const char *target, struct rk_err *err)
-{
-	if (rename(tmp, target) == 0)
-		return 0;
-	if (errno == EBUSY || errno == EXDEV) {
-		rk_err_set(err, RK_CONFLICT,
-			"cannot replace %s: it is a mount point, so it cannot be renamed over",
-			target);
-		return rk_err_hint(err, "mount the directory instead of the file");
-	}
-	return rk_err_sys(err, "cannot replace %s", target);
 }
 
 /* Remove neighbours that a killed program has left: they hold what the file holds, keys included. A
@@ -475,53 +422,59 @@ static void remove_left(const char *target, const char *dir)
 		closedir(d);
 }
 
-static int replace(
-	const char *target, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
+int rk_file_replace(
+	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
 {
-	rk_auto_free char *dir = dir_of(target);
-	rk_auto_free char *tmp = rk_asprintf("%s" NEIGHBOUR "XXXXXX", target);
-	rk_auto_close int fd = -1;
+	rk_auto_free char *target = real_target(path), *dir = NULL, *tmp = NULL;
+	rk_auto_close int fd = -1, dir_fd = -1;
 	struct stat st;
-	bool exists = stat(target, &st) == 0;
+	bool exists;
 	int rc = -1;
 
+	if (changed)
+		*changed = false;
+	if (!target)
+		return rk_err_sys(err, "cannot write %s", path);
+	exists = stat(target, &st) == 0;
 	if (exists && !S_ISREG(st.st_mode))
 		return rk_err_set(err, RK_FAIL, "%s is not a regular file", target);
 	if (exists && rk_file_holds(target, n, 0, p, n))
 		return 0;
+	dir = dir_of(target);
 	if (make_dirs(dir, err) < 0)
 		return -1;
+
 	remove_left(target, dir);
+	tmp = rk_asprintf("%s" NEIGHBOUR "XXXXXX", target);
 	fd = make_vanishing(tmp, make_neighbour);
 	if (fd < 0) {
 		rk_err_sys(err, "cannot write beside %s", target);
 		return rk_err_hint(err, "make the directory %s writable", dir);
 	}
-	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL, target) < 0)
+	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL, target) < 0) {
 		rk_err_sys(err, "cannot write %s", target);
-	else
-		rc = rename_over(tmp, target, err);
+	} else if (rename(tmp, target) == 0) {
+		rc = 0;
+	} else if (errno == EBUSY || errno == EXDEV) {
+		rk_err_set(err, RK_CONFLICT,
+			"cannot replace %s: it is a mount point, so it cannot be renamed over",
+			target);
+		rk_err_hint(err, "mount the directory instead of the file");
+	} else {
+		rk_err_sys(err, "cannot replace %s", target);
+	}
 	if (rc < 0)
 		unlink(tmp);
 	vanish_forget(tmp);
 	if (rc < 0)
 		return -1;
-	sync_dir(dir);
-	*changed = true;
+
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd >= 0)
+		fsync(dir_fd); /* best effort: the rename itself is already atomic */
+	if (changed)
+		*changed = true;
 	return 0;
-}
-
-int rk_file_replace(
-	const char *path, const void *p, size_t n, mode_t mode, bool *changed, struct rk_err *err)
-{
-	rk_auto_free char *target = real_target(path);
-	bool ignored;
-
-	changed = changed ? changed : &ignored;
-	*changed = false;
-	if (!target)
-		return rk_err_sys(err, "cannot write %s", path);
-	return replace(target, p, n, mode, changed, err);
 }
 
 /* --- clientcmd's lock --- */
@@ -652,38 +605,27 @@ static int make_dir(char *template)
 	return mkdtemp(template) ? 0 : -1;
 }
 
-static void close_all_but(int fd)
-{
-	long max = sysconf(_SC_OPEN_MAX);
-
-	for (int i = 0; i < (max > 0 && max < 4096 ? max : 4096); i++)
-		if (i != fd)
-			close(i);
-}
-
-static void remove_all_in(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		unlinkat(dirfd(d), e->d_name, 0);
-	rmdir(dir);
-}
-
 /* Waits for the end of the pipe, which comes when its other end's process has ended. */
 static RK_NORETURN void guard(const char *dir, int fd)
 {
 	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	long max = sysconf(_SC_OPEN_MAX);
+	struct dirent *e;
+	DIR *d;
 	char c;
 
 	for (size_t i = 0; i < RK_COUNT(sigs); i++)
 		signal(sigs[i], SIG_IGN);
 	setsid();
-	close_all_but(fd);
+	for (int i = 0; i < (max > 0 && max < 4096 ? max : 4096); i++)
+		if (i != fd)
+			close(i);
 	while (read(fd, &c, 1) < 0 && errno == EINTR)
 		;
-	remove_all_in(dir);
+	d = opendir(dir);
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	rmdir(dir);
 	_exit(0);
 }
 
