@@ -141,7 +141,7 @@ $(B)/bin/kubectl-rk3k: $(B)/obj/kubectl-rk3k/rk3k.o $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(LIB) $(LDLIBS)
 
-$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion $(SHARED)
+$(B)/bin/kubectl_complete-rk3k: $(B)/libexec/rk3k-install-completion $(SHARED) $(B)/libexec/rk3k-version
 	@mkdir -p $(@D)
 	$< --print > $@ && chmod 755 $@
 
@@ -193,14 +193,9 @@ $(B)/parts.names: FORCE
 
 ##: man            man pages, from the option tables
 man: $(PAGES)
-$(TOOLS_C:kubectl-rk3k/%.c=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1: $(B)/libexec/rk3k-%
+$(B)/man/kubectl-rk3k-%.1: $(B)/libexec/rk3k-% $(SHARED) $(B)/libexec/rk3k-version
 	@mkdir -p $(@D)
 	$< __man > $@
-$(TOOLS_SH:kubectl-rk3k/%=$(B)/man/kubectl-rk3k-%.1): $(B)/man/kubectl-rk3k-%.1: \
-		$(B)/libexec/rk3k-% $(SHARED) docs/usage-man.awk
-	@mkdir -p $(@D)
-	$< --help | awk -v tool=$* -v summary="$$($< --summary)" -v date=$(DATE) \
-		-v version=$(VERSION) -f docs/usage-man.awk > $@
 $(B)/man/kubectl-rk3k.1: docs/kubectl-rk3k.1.in $(B)/libexec/tools.list
 	@mkdir -p $(@D)
 	awk -v date=$(DATE) -v version=$(VERSION) -f docs/man.awk $(B)/libexec/tools.list $< > $@

@@ -45,7 +45,8 @@ struct rk_opt {
 	const char *arg;	  /* placeholder: "NAME", "FILE", "DURATION" */
 	const char *help;	  /* one sentence without full stop */
 	const char *choices;	  /* RK_OPT_ENUM: "none|client|server" */
-	const char *optional;	  /* value when given without one (--dry-run); only after = else */
+	const char *optional;	  /* value when given without one (--dry-run); only after = else;
+				   * "": what follows the flag is not for this tool to parse */
 	const char *env;	  /* environment variable, or NULL */
 	const struct rk_opt *sub; /* RK_OPT_GROUP */
 	const char *complete;	  /* what completes it: "file", "dir", "cluster", "context",
@@ -130,34 +131,13 @@ struct rk_out_flags {
 extern const struct rk_opt rk_opts_out[];
 /* For tools that print only lines of outcomes: RK_USAGE when -o asks for a document. */
 int rk_cli_lines_only(const struct rk_out_flags *o, struct rk_err *err) RK_MUST_USE;
-#define RK_GROUP_KUBE(type, member)                                              \
-	{                                                                        \
-		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_opts_kube, .help = "Connection flags"                  \
-	}
 extern const struct rk_opt rk_opts_virtual[]; /* --virtual, for tools that rk_connect */
-#define RK_GROUP_VIRTUAL(type, member)                                           \
-	{                                                                        \
-		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_opts_virtual, .help = "Connection flags"               \
-	}
-#define RK_GROUP_OUT(type, member)                                               \
-	{                                                                        \
-		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_opts_out, .help = "Output flags"                       \
-	}
-/* For tools that print a list. */
-#define RK_OPT_SORT_BY(type, member)                                                          \
-	{                                                                                     \
-		.name = "sort-by", .kind = RK_OPT_STR, .off = offsetof(type, member.sort_by), \
-		.arg = "PATH", .help = "sort the list by this JSONPath, for example .name"    \
-	}
-#define RK_OPT_DRY_RUN(type, member)                                                   \
-	{                                                                              \
-		.name = "dry-run", .kind = RK_OPT_ENUM, .off = offsetof(type, member), \
-		.optional = "client", .choices = "none|client|server", .dry = true,    \
-		.help = "show what would be done without doing it"                     \
-	}
+/* The same rows for tables that still spell them so; type: struct opts. */
+#define RK_GROUP_KUBE(type, member)    OPT_GROUP_KUBE(member)
+#define RK_GROUP_VIRTUAL(type, member) OPT_GROUP_VIRTUAL(member)
+#define RK_GROUP_OUT(type, member)     OPT_GROUP_OUT(member)
+#define RK_OPT_SORT_BY(type, member)   OPT_SORT_BY(member)
+#define RK_OPT_DRY_RUN(type, member)   OPT_DRY_RUN(member)
 
 /* A verb (`kubeconfig get`). Without an option that is a dry run it can only read from a cluster: its
  * connections refuse to send a write. One without a name is the tool itself: the only verb, or what runs

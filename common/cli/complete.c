@@ -40,16 +40,6 @@ static int fixed(struct completer *c, const char *list)
 	return NO_FILES;
 }
 
-/* Names that only a cluster or a kubeconfig knows come from the tool `names`, so that a tool that
- * needs neither links neither. */
-static int ask(struct completer *c, const char *kind)
-{
-	rk_strv_add(c->ask, kind);
-	for (size_t i = 0; i < c->given.n; i += 2)
-		rk_strv_add(c->ask, rk_asprintf("--%s=%s", c->given.v[i], c->given.v[i + 1]));
-	return NO_FILES;
-}
-
 static int complete_as(struct completer *c, const char *how)
 {
 	if (!how)
@@ -58,23 +48,27 @@ static int complete_as(struct completer *c, const char *how)
 		return FILES;
 	if (rk_streq(how, "dir"))
 		return DIRS;
-	if (rk_streq(how, "cluster") || rk_streq(how, "context") || rk_streq(how, "namespace"))
-		return ask(c, how);
-	return fixed(c, how);
+	if (!rk_streq(how, "cluster") && !rk_streq(how, "context") && !rk_streq(how, "namespace"))
+		return fixed(c, how);
+	/* names that only a cluster or a kubeconfig knows come from the tool `names`, so that a tool
+	 * that needs neither links neither */
+	rk_strv_add(c->ask, how);
+	for (size_t i = 0; i < c->given.n; i += 2)
+		rk_strv_add(c->ask, rk_asprintf("--%s=%s", c->given.v[i], c->given.v[i + 1]));
+	return NO_FILES;
 }
 
 static int complete_value(struct completer *c, const struct rk_opt *o)
 {
-	if (o->kind == RK_OPT_ENUM || o->kind == RK_OPT_OUTPUT)
-		fixed(c, o->choices);
+	if (o->kind == RK_OPT_FLAG)
+		return fixed(c, "true|false");
+	if (o->kind != RK_OPT_ENUM && o->kind != RK_OPT_OUTPUT)
+		return complete_as(c, o->complete);
+	fixed(c, o->choices);
 	if (o->kind == RK_OPT_OUTPUT)
 		fixed(c, "jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-"
 			 "file");
-	if (o->kind == RK_OPT_ENUM || o->kind == RK_OPT_OUTPUT)
-		return NO_FILES;
-	if (o->kind == RK_OPT_FLAG)
-		return fixed(c, "true|false");
-	return complete_as(c, o->complete);
+	return NO_FILES;
 }
 
 static int complete_flag(struct completer *c)
@@ -115,7 +109,7 @@ static void keep_given(struct completer *c, const struct rk_flag *f, const char 
 
 	for (size_t i = 0; i < RK_COUNT(tables); i++)
 		for (const struct rk_opt *o = tables[i]; o->name; o++)
-			if (o == f->opt && value) {
+			if (o->help == f->opt->help && value) {
 				rk_strv_add(&c->given, o->name);
 				rk_strv_add(&c->given, value);
 			}
@@ -140,7 +134,7 @@ static void read_words(struct completer *c, int argc, char **argv)
 		f = rk_flags_word(&c->flags, argv[i], &value, &next);
 		if (!f)
 			continue;
-		if (next && i + 1 == argc)
+		if ((next || rk_streq(f->opt->optional, "")) && i + 1 == argc)
 			c->value_of = f;
 		keep_given(c, f, next && i + 1 < argc ? argv[i + 1] : value);
 		i += next;

@@ -67,34 +67,25 @@ static const struct rk_opt common_opts[] = {
 
 /* --- the table laid out flat --- */
 
-static bool is_named(const struct rk_flags *f, const char *name)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].opt->name, name) == 0)
-			return true;
-	return false;
-}
-
-static void add_flag(struct rk_flag **v, size_t *n, struct rk_flag flag)
-{
-	*v = rk_realloc(*v, (*n + 1) * sizeof(**v));
-	(*v)[(*n)++] = flag;
-}
-
 static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, const char *heading)
 {
 	for (; t->name; t++) {
 		char *p = base ? base + t->off : NULL;
+		const size_t n = strlen(t->name);
+		bool hidden = false; /* the tool uses this name for another flag */
+		struct rk_flag **v;
+		size_t *count;
 
 		if (t->kind == RK_OPT_GROUP) {
 			add_table(f, t->sub, p, t->help);
 			continue;
 		}
-		if (is_named(f, t->name)) /* the tool uses this name for another flag */
-			add_flag(&f->hidden, &f->nhidden, (struct rk_flag){.opt = t, .p = p});
-		else
-			add_flag(&f->v, &f->n,
-				(struct rk_flag){.opt = t, .p = p, .heading = heading});
+		for (size_t i = 0; i < f->n; i++)
+			hidden = hidden || rk_flag_name_is(f->v[i].opt->name, t->name, n);
+		v = hidden ? &f->hidden : &f->v;
+		count = hidden ? &f->nhidden : &f->n;
+		*v = rk_realloc(*v, (*count + 1) * sizeof(**v));
+		(*v)[(*count)++] = (struct rk_flag){.opt = t, .p = p, .heading = heading};
 	}
 }
 
@@ -142,13 +133,21 @@ bool rk_opt_alone(const struct rk_opt *o)
 	return o->kind == RK_OPT_FLAG || o->kind == RK_OPT_COUNT || o->optional;
 }
 
-/* Short flags: all but the last of a bundle stand alone. */
-static struct rk_flag *key_word(
+struct rk_flag *rk_flags_word(
 	struct rk_flags *f, const char *word, const char **value, bool *takes_next)
 {
 	struct rk_flag *flag = NULL;
+	const char *eq = strchr(word, '=');
 
-	for (const char *s = word + 1; *s; s++) {
+	*value = NULL;
+	*takes_next = false;
+	if (word[1] == '-') {
+		flag = rk_flags_long(f, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2));
+		*value = flag && eq ? eq + 1 : NULL;
+		*takes_next = flag && !eq && !rk_opt_alone(flag->opt);
+		return flag;
+	}
+	for (const char *s = word + 1; *s; s++) { /* all but the last of a bundle stand alone */
 		flag = rk_flags_key(f, *s);
 		if (!flag)
 			return NULL;
@@ -162,24 +161,6 @@ static struct rk_flag *key_word(
 			return flag;
 		}
 	}
-	return flag;
-}
-
-struct rk_flag *rk_flags_word(
-	struct rk_flags *f, const char *word, const char **value, bool *takes_next)
-{
-	struct rk_flag *flag;
-	const char *eq = strchr(word, '=');
-
-	*value = NULL;
-	*takes_next = false;
-	if (word[1] != '-')
-		return key_word(f, word, value, takes_next);
-	flag = rk_flags_long(f, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2));
-	if (!flag)
-		return NULL;
-	*value = eq ? eq + 1 : NULL;
-	*takes_next = !eq && !rk_opt_alone(flag->opt);
 	return flag;
 }
 
@@ -234,73 +215,57 @@ size_t rk_verb_named(const struct rk_cmd *cmd)
 	return n;
 }
 
-/* Whether any verb's table says that this flag word is followed by its value. */
-static bool any_takes_next(const struct rk_cmd *cmd, const char *word)
-{
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		rk_auto_flags f = {0};
-		const char *value;
-		bool next;
-
-		rk_flags_init(&f, v, NULL, NULL);
-		if (rk_flags_word(&f, word, &value, &next))
-			return next;
-	}
-	return false;
-}
-
 int rk_verb_word(const struct rk_cmd *cmd, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
+		struct rk_flag *known = NULL;
+		bool next = false;
+
 		if (rk_streq(argv[i], "--"))
-			return argc;
+			return rk_verb_find(cmd, NULL) ? argc : i + 1;
 		if (argv[i][0] != '-' || !argv[i][1])
 			return i;
-		if (any_takes_next(cmd, argv[i]))
-			i++;
+		/* whether any verb's table says that this flag is followed by its value */
+		for (const struct rk_verb *v = cmd->verbs; v->run && !known; v++) {
+			rk_auto_flags f = {0};
+			const char *value;
+
+			rk_flags_init(&f, v, NULL, NULL);
+			known = rk_flags_word(&f, argv[i], &value, &next);
+		}
+		i += next;
 	}
 	return argc;
 }
 
 /* --- variables --- */
 
-/* Options of the connection that say which server is meant, and as whom. */
-static bool chooses_server(const struct rk_opt *o)
+bool rk_opt_is_connection(const struct rk_opt *o)
 {
-	static const char *const names[] = {"kubeconfig", "context", "cluster", "user", "server"};
-
-	for (size_t i = 0; i < RK_COUNT(names); i++)
-		if (o >= rk_opts_kube && o < rk_opts_kube + RK_COUNT(rk_opts_kube) &&
-			rk_streq(o->name, names[i]))
-			return true;
-	return false;
+	return o >= rk_opts_kube && o < rk_opts_kube + RK_COUNT(rk_opts_kube);
 }
 
 /* Variables that lead to one server are not mixed with flags that lead to another. */
 static bool env_counts(const struct rk_flags *f, const struct rk_opt *o)
 {
-	bool connection = o >= rk_opts_kube && o < rk_opts_kube + RK_COUNT(rk_opts_kube);
+	static const char *const names[] = {"kubeconfig", "context", "cluster", "user", "server"};
 
-	for (size_t i = 0; connection && i < f->n; i++)
-		if (f->v[i].given && chooses_server(f->v[i].opt))
-			return false;
+	for (size_t i = 0; rk_opt_is_connection(o) && i < f->n; i++)
+		for (size_t j = 0; f->v[i].given && j < RK_COUNT(names); j++)
+			if (rk_opt_is_connection(f->v[i].opt) &&
+				rk_streq(f->v[i].opt->name, names[j]))
+				return false;
 	return true;
-}
-
-static int set_env(const struct rk_flags *f, struct rk_flag *v, size_t n, struct rk_err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *env = v[i].opt->env;
-		const char *value = env && !v[i].given ? getenv(env) : NULL;
-
-		if (value && *value && env_counts(f, v[i].opt) &&
-			rk_flag_set(&v[i], env, value, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 int rk_flags_from_env(struct rk_flags *f, struct rk_err *err)
 {
-	return set_env(f, f->v, f->n, err) < 0 ? -1 : set_env(f, f->hidden, f->nhidden, err);
+	for (size_t i = 0; i < f->n + f->nhidden; i++) {
+		struct rk_flag *v = i < f->n ? &f->v[i] : &f->hidden[i - f->n];
+		const char *env = v->opt->env, *value = env && !v->given ? getenv(env) : NULL;
+
+		if (value && *value && env_counts(f, v->opt) && rk_flag_set(v, env, value, err) < 0)
+			return -1;
+	}
+	return 0;
 }

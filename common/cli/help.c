@@ -36,31 +36,18 @@ bool rk_block_next(const char **s, struct rk_block *b)
 	return p != b->s;
 }
 
-static size_t chars(const char *s, size_t n)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		count += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return count;
-}
-
-/* The words of s, beginning at column col, broken at width; further lines begin at indent. */
+/* The words of s, beginning at column indent, broken at width; further lines begin at indent. */
 static void fill(struct rk_buf *out, const char *s, size_t n, size_t indent, size_t width)
 {
-	const char *end = s + n;
-	size_t col = indent;
+	size_t col = indent, len;
 
-	for (;;) {
-		size_t len, w;
+	rk_each_item (word, len, s, " \n") {
+		size_t w = 0;
 
-		while (s < end && (*s == ' ' || *s == '\n'))
-			s++;
-		if (s == end)
+		if (word >= s + n)
 			break;
-		for (len = 0; s + len < end && s[len] != ' ' && s[len] != '\n'; len++)
-			;
-		w = chars(s, len);
+		for (size_t i = 0; i < len; i++)
+			w += ((unsigned char)word[i] & 0xc0) != 0x80;
 		if (col > indent && col + 1 + w > width) {
 			rk_buf_addf(out, "\n%*s", (int)indent, "");
 			col = indent;
@@ -68,9 +55,8 @@ static void fill(struct rk_buf *out, const char *s, size_t n, size_t indent, siz
 			rk_buf_putc(out, ' ');
 			col++;
 		}
-		rk_buf_put(out, s, len);
+		rk_buf_put(out, word, len);
 		col += w;
-		s += len;
 	}
 	rk_buf_putc(out, '\n');
 }
@@ -78,12 +64,10 @@ static void fill(struct rk_buf *out, const char *s, size_t n, size_t indent, siz
 static void prose(struct rk_buf *out, const char *text, size_t width)
 {
 	struct rk_block b;
-	bool first = true;
 
-	while (rk_block_next(&text, &b)) {
+	for (bool first = true; rk_block_next(&text, &b); first = false) {
 		if (!first)
 			rk_buf_putc(out, '\n');
-		first = false;
 		if (b.pre)
 			rk_buf_addf(out, "%.*s\n", (int)b.n, b.s);
 		else
@@ -106,44 +90,39 @@ void rk_opt_spelling(const struct rk_opt *o, struct rk_buf *out)
 void rk_opt_text(const struct rk_opt *o, struct rk_buf *out)
 {
 	rk_buf_puts(out, o->help ? o->help : "");
-	if ((o->kind == RK_OPT_ENUM && o->arg) || o->kind == RK_OPT_OUTPUT)
+	if ((o->kind == RK_OPT_ENUM && o->arg && !o->complete) || o->kind == RK_OPT_OUTPUT)
 		rk_buf_addf(out, ": %s", o->choices);
 	if (o->kind == RK_OPT_OUTPUT)
 		rk_buf_puts(out, "|jsonpath=TEMPLATE|custom-columns=HEADER:PATH,...");
-	if (o->optional)
+	if (o->optional && *o->optional)
 		rk_buf_addf(out, "; %s when given without a value", o->optional);
 	if (o->env)
 		rk_buf_addf(out, " ($%s)", o->env);
 }
 
-static void help_flag(struct rk_buf *out, const struct rk_opt *o, size_t width)
-{
-	enum { column = 32 };
-	rk_auto_buf left = RK_BUF_INIT, text = RK_BUF_INIT;
-
-	rk_buf_addf(&left, o->key ? "  -%c, " : "      ", o->key);
-	rk_opt_spelling(o, &left);
-	rk_opt_text(o, &text);
-	if (left.len + 2 > column)
-		rk_buf_addf(out, "%s\n%*s", left.s, column, "");
-	else
-		rk_buf_addf(out, "%-*s", column, left.s);
-	fill(out, text.s, text.len, column, width);
-}
-
 static void help_flags(struct rk_buf *out, const struct rk_verb *verb, size_t width)
 {
+	enum { column = 32 };
 	rk_auto_flags f = {0};
 	const char *heading = "";
 
 	rk_flags_init(&f, verb, NULL, NULL);
 	for (size_t i = 0; i < f.n; i++) {
+		const struct rk_opt *o = f.v[i].opt;
 		const char *h = f.v[i].heading;
+		rk_auto_buf left = RK_BUF_INIT, text = RK_BUF_INIT;
 
 		if (h != heading && !rk_streq(h, heading))
 			rk_buf_addf(out, "\n%s:\n", h ? h : "Flags");
 		heading = h;
-		help_flag(out, f.v[i].opt, width);
+		rk_buf_addf(&left, o->key ? "  -%c, " : "      ", o->key);
+		rk_opt_spelling(o, &left);
+		rk_opt_text(o, &text);
+		if (left.len + 2 > column)
+			rk_buf_addf(out, "%s\n%*s", left.s, column, "");
+		else
+			rk_buf_addf(out, "%-*s", column, left.s);
+		fill(out, text.s, text.len, column, width);
 	}
 }
 
@@ -155,28 +134,6 @@ void rk_verb_synopsis(const struct rk_cmd *cmd, const struct rk_verb *v, struct 
 	if (v->args && *v->args)
 		rk_buf_addf(out, " %s", v->args);
 	rk_buf_puts(out, " [flags]");
-}
-
-static void usage_lines(struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *only)
-{
-	rk_buf_puts(out, "\nUsage:\n");
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		if (only && v != only)
-			continue;
-		rk_buf_puts(out, "  ");
-		rk_verb_synopsis(cmd, v, out);
-		rk_buf_putc(out, '\n');
-	}
-}
-
-static void help_verbs(struct rk_buf *out, const struct rk_cmd *cmd)
-{
-	rk_buf_puts(out, "\nVerbs:\n");
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
-		if (v->name)
-			rk_buf_addf(out, "  %-14s %s\n", v->name, v->summary ? v->summary : "");
-	rk_buf_addf(
-		out, "\nThe flags of a verb: %s %s VERB --help\n", rk_usage_prefix(), cmd->name);
 }
 
 void rk_verb_examples(const struct rk_verb *v, int indent, struct rk_buf *out)
@@ -196,39 +153,37 @@ void rk_verb_examples(const struct rk_verb *v, int indent, struct rk_buf *out)
 	}
 }
 
-static void help_all_examples(
-	struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *only)
-{
-	bool any = false;
-
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		if (!v->examples || (only && v != only))
-			continue;
-		if (!any)
-			rk_buf_puts(out, "\nExamples:\n");
-		any = true;
-		rk_verb_examples(v, 2, out);
-	}
-}
-
 void rk_cli_help(
 	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out)
 {
 	const char *summary = verb && verb->summary ? verb->summary : cmd->summary;
 	const struct rk_verb *flags_of = verb ? verb : rk_verb_find(cmd, NULL);
+	rk_auto_buf verbs = RK_BUF_INIT, examples = RK_BUF_INIT;
 
-	rk_buf_addf(out, "%s - %s\n", verb && verb->name ? verb->name : cmd->name, summary);
-	usage_lines(out, cmd, verb);
+	rk_buf_addf(
+		out, "%s - %s\n\nUsage:\n", verb && verb->name ? verb->name : cmd->name, summary);
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
+		if (verb && v != verb)
+			continue;
+		rk_buf_puts(out, "  ");
+		rk_verb_synopsis(cmd, v, out);
+		rk_buf_putc(out, '\n');
+		rk_verb_examples(v, 2, &examples);
+		if (v->name)
+			rk_buf_addf(&verbs, "  %-14s %s\n", v->name, v->summary ? v->summary : "");
+	}
 	if (cmd->description && (!verb || !verb->name)) {
 		rk_buf_putc(out, '\n');
 		prose(out, cmd->description, width);
 	}
-	if (!verb && rk_verb_named(cmd))
-		help_verbs(out, cmd);
+	if (!verb && verbs.len)
+		rk_buf_addf(out, "\nVerbs:\n%s\nThe flags of a verb: %s %s VERB --help\n", verbs.s,
+			rk_usage_prefix(), cmd->name);
 	help_flags(out, flags_of, width);
 	rk_buf_puts(out, "\nExit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
 			 "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
 	if (cmd->exit_status)
 		prose(out, cmd->exit_status, width);
-	help_all_examples(out, cmd, verb);
+	if (examples.len)
+		rk_buf_addf(out, "\nExamples:\n%s", examples.s);
 }

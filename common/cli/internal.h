@@ -65,6 +65,9 @@ const struct rk_out_flags *rk_flags_out(const struct rk_flags *f);
 /* What the connections of a command with these options may do. */
 enum rk_dry rk_flags_dry(const struct rk_flags *f);
 
+/* Whether it is one of rk_opts_kube. */
+bool rk_opt_is_connection(const struct rk_opt *o);
+
 /* Whether the option never takes the next word for its value. */
 bool rk_opt_alone(const struct rk_opt *o);
 
@@ -80,9 +83,14 @@ size_t rk_verb_named(const struct rk_cmd *cmd);
 /* Find the word that names the verb, before its flags can be known; its index, or argc. */
 int rk_verb_word(const struct rk_cmd *cmd, int argc, char **argv);
 
-/* As rk_cli_parse, with the common options in c. */
+/* As rk_cli_parse, with the common options in c. events, if not NULL, gets what was given, as a shell tool
+ * reads it: each name ("--flag", "verb", "arg") and value is ended by a NUL. */
 int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *c, int argc,
-	char **argv, const struct rk_verb **verb, int *nargs, struct rk_err *err);
+	char **argv, const struct rk_verb **verb, int *nargs, struct rk_buf *events,
+	struct rk_err *err);
+
+/* Read the table of a shell tool; once in a process. */
+void rk_cli_shell(struct rk_cmd *cmd, const char *name, const char *text);
 
 /* Take the texts of cmd->help into cmd, whose verbs are then a copy. */
 struct rk_texts {

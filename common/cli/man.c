@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The man page of a tool, from the same tables and texts as its --help. */
 #include "internal.h"
 
 #include <ctype.h>
@@ -39,137 +40,95 @@ static void para(struct rk_buf *out, const char *s, size_t n)
 		if (*p == '\n')
 			col = 0;
 	}
-	text(out, copy, strlen(copy));
+	words(out, copy);
+	rk_buf_putc(out, '\n');
 }
 
-/* Paragraphs; trailing blanks would be reported by mandoc. */
-static void prose(struct rk_buf *out, const char *s)
+/* A section of paragraphs; trailing blanks would be reported by mandoc. */
+static void section(struct rk_buf *out, const char *name, const char *s)
 {
 	struct rk_block b;
 	bool first = true;
 
-	while (rk_block_next(&s, &b)) {
-		if (!first)
-			rk_buf_puts(out, ".PP\n");
-		first = false;
-		if (b.pre)
-			rk_buf_puts(out, ".nf\n");
-		(b.pre ? text : para)(out, b.s, b.n);
-		rk_buf_puts(out, b.pre ? "\n.fi\n" : "\n");
-	}
-}
-
-static void section(struct rk_buf *out, const char *name)
-{
 	rk_buf_addf(out, ".SH %s\n", name);
-}
-
-/* ".TP" and an option: its names bold, its argument italic. */
-static void option(struct rk_buf *out, const struct rk_opt *o)
-{
-	rk_auto_buf spelling = RK_BUF_INIT, help = RK_BUF_INIT;
-	size_t name;
-
-	rk_opt_spelling(o, &spelling);
-	name = strcspn(spelling.s, " [=");
-	rk_opt_text(o, &help);
-	rk_buf_puts(out, ".TP\n");
-	if (o->key)
-		rk_buf_addf(out, "\\fB\\-%c\\fR, ", o->key);
-	rk_buf_puts(out, "\\fB");
-	text(out, spelling.s, name);
-	rk_buf_puts(out, "\\fR");
-	if (spelling.s[name]) {
-		rk_buf_puts(out, spelling.s[name] == ' ' ? " \\fI" : "\\fI");
-		words(out, spelling.s + name + (spelling.s[name] == ' '));
-		rk_buf_puts(out, "\\fR");
-	}
-	rk_buf_putc(out, '\n');
-	para(out, help.s, help.len);
-	rk_buf_puts(out, ".\n");
-}
-
-static void options(struct rk_buf *out, const struct rk_verb *v, bool own)
-{
-	rk_auto_flags f = {0};
-
-	rk_flags_init(&f, v, NULL, NULL);
-	for (size_t i = 0; i < f.n; i++)
-		if ((f.v[i].heading == NULL) == own)
-			option(out, f.v[i].opt);
-}
-
-static bool has_own_options(const struct rk_verb *v)
-{
-	rk_auto_flags f = {0};
-
-	rk_flags_init(&f, v, NULL, NULL);
-	return f.n > 0 && f.v[0].heading == NULL;
-}
-
-static void verb_section(struct rk_buf *out, const struct rk_verb *v)
-{
-	rk_buf_puts(out, ".SS ");
-	words(out, v->name);
-	rk_buf_putc(out, '\n');
-	if (v->summary)
-		words(out, v->summary);
-	rk_buf_puts(out, v->summary ? ".\n" : "");
-	options(out, v, true);
-}
-
-/* The shared groups once: those of the verb that has most of them. */
-static const struct rk_verb *widest(const struct rk_cmd *cmd)
-{
-	const struct rk_verb *best = cmd->verbs;
-	size_t most = 0;
-
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		rk_auto_flags f = {0};
-		size_t n = 0;
-
-		rk_flags_init(&f, v, NULL, NULL);
-		for (size_t i = 0; i < f.n; i++)
-			n += f.v[i].heading != NULL;
-		if (n > most) {
-			most = n;
-			best = v;
+	for (; s && rk_block_next(&s, &b); first = false) {
+		rk_buf_puts(out, first ? "" : ".PP\n");
+		if (!b.pre) {
+			para(out, b.s, b.n);
+			continue;
 		}
+		rk_buf_puts(out, ".nf\n");
+		text(out, b.s, b.n);
+		rk_buf_puts(out, "\n.fi\n");
 	}
-	return best;
+}
+
+/* ".TP" and each option that is, or is not, the verb's own: its names bold, its argument italic. Returns
+ * their number. */
+static size_t options(struct rk_buf *out, const struct rk_verb *v, bool own)
+{
+	rk_auto_flags f = {0};
+	size_t count = 0;
+
+	rk_flags_init(&f, v, NULL, NULL);
+	for (size_t i = 0; i < f.n; i++) {
+		const struct rk_opt *o = f.v[i].opt;
+		rk_auto_buf spelling = RK_BUF_INIT, help = RK_BUF_INIT;
+		size_t name;
+
+		if ((f.v[i].heading == NULL) != own)
+			continue;
+		count++;
+		rk_opt_spelling(o, &spelling);
+		name = strcspn(spelling.s, " [=");
+		rk_opt_text(o, &help);
+		rk_buf_puts(out, ".TP\n");
+		if (o->key)
+			rk_buf_addf(out, "\\fB\\-%c\\fR, ", o->key);
+		rk_buf_puts(out, "\\fB");
+		text(out, spelling.s, name);
+		rk_buf_puts(out, "\\fR");
+		if (spelling.s[name]) {
+			rk_buf_puts(out, spelling.s[name] == ' ' ? " \\fI" : "\\fI");
+			words(out, spelling.s + name + (spelling.s[name] == ' '));
+			rk_buf_puts(out, "\\fR");
+		}
+		rk_buf_putc(out, '\n');
+		rk_buf_putc(&help, '.');
+		para(out, help.s, help.len);
+	}
+	return count;
 }
 
 static void all_options(struct rk_buf *out, const struct rk_cmd *cmd)
 {
-	bool verbs = rk_verb_named(cmd) > 0;
-	const struct rk_verb *whole = rk_verb_find(cmd, NULL);
+	const struct rk_verb *widest =
+		NULL; /* the shared groups are shown once: those of this verb */
+	size_t most = 0;
 
-	if (verbs)
-		section(out, "VERBS");
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
-		if (v->name)
-			verb_section(out, v);
-	section(out, "OPTIONS");
-	if (whole && has_own_options(whole))
-		options(out, whole, true);
-	options(out, widest(cmd), false);
-}
-
-static void synopsis(struct rk_buf *out, const struct rk_cmd *cmd)
-{
-	bool first = true;
-
-	section(out, "SYNOPSIS");
+	if (rk_verb_named(cmd))
+		rk_buf_puts(out, ".SH VERBS\n");
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
-		rk_auto_buf line = RK_BUF_INIT;
+		rk_auto_buf shared = RK_BUF_INIT;
+		size_t n = options(&shared, v, false);
 
-		if (!first)
-			rk_buf_puts(out, ".br\n");
-		first = false;
-		rk_verb_synopsis(cmd, v, &line);
-		para(out, line.s, line.len);
+		if (n > most) {
+			most = n;
+			widest = v;
+		}
+		if (!v->name)
+			continue;
+		rk_buf_puts(out, ".SS ");
+		words(out, v->name);
 		rk_buf_putc(out, '\n');
+		words(out, v->summary ? v->summary : "");
+		rk_buf_puts(out, v->summary ? ".\n" : "");
+		options(out, v, true);
 	}
+	rk_buf_puts(out, ".SH OPTIONS\n");
+	if (rk_verb_find(cmd, NULL))
+		options(out, rk_verb_find(cmd, NULL), true);
+	options(out, widest, false);
 }
 
 /* Variables of the options, each once. */
@@ -177,7 +136,7 @@ static void environment(struct rk_buf *out, const struct rk_cmd *cmd)
 {
 	rk_auto_buf seen = RK_BUF_INIT;
 
-	section(out, "ENVIRONMENT");
+	section(out, "ENVIRONMENT", NULL);
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
 		rk_auto_flags f = {0};
 
@@ -189,8 +148,7 @@ static void environment(struct rk_buf *out, const struct rk_cmd *cmd)
 			if (!env || strstr(seen.s, mark))
 				continue;
 			rk_buf_puts(&seen, mark);
-			rk_buf_addf(out, ".TP\n\\fB%s\\fR\nValue of ", env);
-			rk_buf_addf(out, "\\fB\\-\\-");
+			rk_buf_addf(out, ".TP\n\\fB%s\\fR\nValue of \\fB\\-\\-", env);
 			words(out, f.v[i].opt->name);
 			rk_buf_puts(out, "\\fR when the flag is not given.\n");
 		}
@@ -200,73 +158,54 @@ static void environment(struct rk_buf *out, const struct rk_cmd *cmd)
 			 ".TP\n\\fBNO_COLOR\\fR\nNo colour on stderr when set.\n");
 }
 
-static void exit_status(struct rk_buf *out, const struct rk_cmd *cmd)
+void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 {
-	section(out, "EXIT STATUS");
+	const char *lead = ".SH EXAMPLES\n.nf\n";
+
+	rk_buf_puts(out, ".TH KUBECTL\\-RK3K\\-");
+	for (const char *s = cmd->name; *s; s++)
+		rk_buf_putc(out, (char)toupper((unsigned char)*s));
+	rk_buf_addf(out, " 1 %s \"rk3k %s\"\n.SH NAME\nkubectl\\-rk3k\\-", rk_date, rk_version);
+	words(out, cmd->name);
+	rk_buf_puts(out, " \\-\n");
+	para(out, cmd->summary, strlen(cmd->summary));
+	section(out, "SYNOPSIS", NULL);
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
+		rk_auto_buf line = RK_BUF_INIT;
+
+		rk_buf_puts(out, v == cmd->verbs ? "" : ".br\n");
+		rk_verb_synopsis(cmd, v, &line);
+		para(out, line.s, line.len);
+	}
+	section(out, "DESCRIPTION", cmd->description ? cmd->description : cmd->summary);
+	all_options(out, cmd);
+	environment(out, cmd);
+	if (cmd->files)
+		section(out, "FILES", cmd->files);
+	section(out, "EXIT STATUS", NULL);
 	for (const char *const *c = rk_exit_codes; *c; c += 2)
 		rk_buf_addf(out, ".TP\n\\fB%s\\fR\n%s.\n", c[0], c[1]);
 	if (cmd->exit_status) {
-		rk_buf_puts(out, ".PP\n");
-		prose(out, cmd->exit_status);
+		rk_auto_buf more = RK_BUF_INIT;
+
+		section(&more, "", cmd->exit_status);
+		rk_buf_addf(out, ".PP\n%s", more.s + strlen(".SH \n"));
 	}
-}
-
-static void examples(struct rk_buf *out, const struct rk_cmd *cmd)
-{
-	bool any = false;
-
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
 		rk_auto_buf lines = RK_BUF_INIT;
 
 		rk_verb_examples(v, 0, &lines);
 		if (!lines.len)
 			continue;
-		if (!any)
-			section(out, "EXAMPLES");
-		rk_buf_puts(out, any ? ".PP\n.nf\n" : ".nf\n");
-		any = true;
+		rk_buf_puts(out, lead);
+		lead = ".PP\n.nf\n";
 		words(out, lines.s);
 		rk_buf_puts(out, ".fi\n");
 	}
-}
-
-static void see_also(struct rk_buf *out, const struct rk_cmd *cmd)
-{
-	section(out, "SEE ALSO");
+	section(out, "SEE ALSO", NULL);
 	if (cmd->see_also) {
 		text(out, cmd->see_also, strcspn(cmd->see_also, "\n"));
 		rk_buf_puts(out, ",\n");
 	}
 	rk_buf_puts(out, "kubectl\\-rk3k(1)\n");
-}
-
-static void heading(struct rk_buf *out, const char *name)
-{
-	rk_buf_puts(out, ".TH KUBECTL\\-RK3K\\-");
-	for (; *name; name++)
-		rk_buf_putc(out, (char)toupper((unsigned char)*name));
-	rk_buf_addf(out, " 1 %s \"rk3k %s\"\n", rk_date, rk_version);
-}
-
-void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
-{
-	heading(out, cmd->name);
-	section(out, "NAME");
-	rk_buf_puts(out, "kubectl\\-rk3k\\-");
-	words(out, cmd->name);
-	rk_buf_puts(out, " \\-\n");
-	para(out, cmd->summary, strlen(cmd->summary));
-	rk_buf_putc(out, '\n');
-	synopsis(out, cmd);
-	section(out, "DESCRIPTION");
-	prose(out, cmd->description ? cmd->description : cmd->summary);
-	all_options(out, cmd);
-	environment(out, cmd);
-	if (cmd->files) {
-		section(out, "FILES");
-		prose(out, cmd->files);
-	}
-	exit_status(out, cmd);
-	examples(out, cmd);
-	see_also(out, cmd);
 }

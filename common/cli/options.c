@@ -1,91 +1,118 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Parsing the words of a command line. */
+/* Parsing the arguments of a command line. */
 #include "internal.h"
 
 struct parser {
 	struct rk_flags flags;
-	int argc, i; /* i: the next word */
+	int argc, i; /* i: the next argument */
 	char **argv;
 	int nargs;
+	bool plain, rest; /* no more flags; all else is for another program */
+	struct rk_buf *events;
 };
 
-static int unknown_flag(const struct rk_flags *f, const char *word, struct rk_err *err)
+static void put_event(struct rk_buf *out, const char *dashes, const char *name, const char *value)
 {
-	rk_auto_free const char **names = rk_calloc(f->n + 1, sizeof(*names));
-
-	for (size_t i = 0; i < f->n; i++)
-		names[i] = f->v[i].opt->name;
-	return rk_unknown_flag(word, names, err);
+	if (!out)
+		return;
+	rk_buf_addf(out, "%s%s", dashes, name);
+	rk_buf_putc(out, '\0');
+	rk_buf_puts(out, value);
+	rk_buf_putc(out, '\0');
 }
 
-static int parse_long(struct parser *p, const char *word, struct rk_err *err)
+/* Give the flag its value: `value` or, when that is NULL and the flag has to have one, the next argument. */
+static int set(struct parser *p, struct rk_flag *f, const char *name, const char *value,
+	struct rk_err *err)
+{
+	const struct rk_opt *o = f->opt;
+	const char *shown;
+
+	f->given = true;
+	if (!value && !rk_opt_alone(o)) {
+		if (p->i >= p->argc)
+			return rk_err_set(err, RK_USAGE, "%s needs a value", name);
+		value = p->argv[p->i++];
+	}
+	if ((value ? rk_flag_set(f, name, value, err) : rk_flag_set_alone(f, name, err)) < 0)
+		return -1;
+	p->plain = p->rest = o->optional && !*o->optional;
+	shown = value ? value : "";
+	if (o->kind == RK_OPT_FLAG)
+		shown = *(const bool *)f->p ? "1" : "";
+	if (o->kind == RK_OPT_ENUM) {
+		const char *choice = o->choices;
+		rk_auto_free char *one = NULL;
+
+		for (int i = *(const int *)f->p; i > 0; i--)
+			choice = strchr(choice, '|') + 1;
+		one = rk_strndup(choice, strcspn(choice, "|"));
+		put_event(p->events, "--", o->name, one);
+		return 0;
+	}
+	put_event(p->events, "--", o->name, shown);
+	return 0;
+}
+
+static int parse_long(struct parser *p, const char *arg, struct rk_err *err)
 {
 	const char *value;
 	bool next;
-	struct rk_flag *f = rk_flags_word(&p->flags, word, &value, &next);
-	rk_auto_free char *name = rk_strndup(word, strcspn(word, "="));
+	struct rk_flag *f = rk_flags_word(&p->flags, arg, &value, &next);
+	rk_auto_free char *name = rk_strndup(arg, strcspn(arg, "="));
+	rk_auto_free const char **names = NULL;
 
-	if (!f)
-		return unknown_flag(&p->flags, word, err);
-	f->given = true;
-	if (value)
-		return rk_flag_set(f, name, value, err);
-	if (!next)
-		return rk_flag_set_alone(f, name, err);
-	if (p->i >= p->argc)
-		return rk_err_set(err, RK_USAGE, "%s needs a value", name);
-	return rk_flag_set(f, name, p->argv[p->i++], err);
+	if (f)
+		return set(p, f, name, value, err);
+	names = rk_calloc(p->flags.n + 1, sizeof(*names));
+	for (size_t i = 0; i < p->flags.n; i++)
+		names[i] = p->flags.v[i].opt->name;
+	return rk_unknown_flag(arg, names, err);
 }
 
-/* "-qn x": each key in turn; one that takes a value takes the rest, or the next word. */
-static int parse_keys(struct parser *p, const char *word, struct rk_err *err)
+/* "-qn x": each key in turn; one that takes a value takes the rest, or the next argument. */
+static int parse_keys(struct parser *p, const char *arg, struct rk_err *err)
 {
-	for (const char *s = word + 1; *s; s++) {
+	for (const char *s = arg + 1; *s; s++) {
 		char name[3] = {'-', *s, '\0'};
 		struct rk_flag *f = rk_flags_key(&p->flags, *s);
+		bool count = f && f->opt->kind == RK_OPT_COUNT && s[1] >= '0' && s[1] <= '9';
 
 		if (!f)
 			return rk_err_set(err, RK_USAGE, "unknown flag -%c%s%s", *s,
-				word[2] ? " in " : "", word[2] ? word : "");
-		f->given = true;
+				arg[2] ? " in " : "", arg[2] ? arg : "");
 		if (s[1] == '=')
-			return rk_flag_set(f, name, s + 2, err);
-		if (f->opt->kind == RK_OPT_COUNT && s[1] >= '0' && s[1] <= '9')
-			return rk_flag_set(f, name, s + 1, err);
-		if (rk_opt_alone(f->opt)) {
-			if (rk_flag_set_alone(f, name, err) < 0)
-				return -1;
-			continue;
-		}
-		if (s[1])
-			return rk_flag_set(f, name, s + 1, err);
-		if (p->i >= p->argc)
-			return rk_err_set(err, RK_USAGE, "%s needs a value", name);
-		return rk_flag_set(f, name, p->argv[p->i++], err);
-	}
-	return 0;
-}
-
-/* Positionals move to the front of argv, in place: they never overtake the word being read. */
-static int parse_words(struct parser *p, struct rk_err *err)
-{
-	bool flags = true;
-
-	while (p->i < p->argc) {
-		char *word = p->argv[p->i++];
-
-		if (!flags || word[0] != '-' || !word[1]) {
-			p->argv[p->nargs++] = word;
-		} else if (rk_streq(word, "--")) {
-			flags = false;
-		} else if ((word[1] == '-' ? parse_long : parse_keys)(p, word, err) < 0) {
+			return set(p, f, name, s + 2, err);
+		if (s[1] && (count || !rk_opt_alone(f->opt)))
+			return set(p, f, name, s + 1, err);
+		if (set(p, f, name, NULL, err) < 0)
 			return -1;
-		}
+		if (!rk_opt_alone(f->opt))
+			return 0;
 	}
 	return 0;
 }
 
-static int no_such_verb(const struct rk_cmd *cmd, const char *word, struct rk_err *err)
+/* Positionals move to the front of argv, in place: they never overtake the argument being read. */
+static int parse_args(struct parser *p, struct rk_err *err)
+{
+	while (p->i < p->argc) {
+		char *arg = p->argv[p->i++];
+
+		if (p->plain || arg[0] != '-' || !arg[1])
+			p->argv[p->nargs++] = arg;
+		else if (rk_streq(arg, "--"))
+			p->plain = true;
+		else if ((arg[1] == '-' ? parse_long : parse_keys)(p, arg, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The error for an unknown verb, or a missing one when arg is NULL; `only`: the tool is nothing but its verbs,
+ * else arg is an argument too many, which may have been meant for a flag. */
+static int wrong_argument(
+	const struct rk_cmd *cmd, struct parser *p, const char *arg, bool only, struct rk_err *err)
 {
 	rk_auto_free const char **names = rk_calloc(rk_verb_named(cmd) + 1, sizeof(*names));
 	rk_auto_buf list = RK_BUF_INIT;
@@ -98,90 +125,68 @@ static int no_such_verb(const struct rk_cmd *cmd, const char *word, struct rk_er
 		names[n++] = v->name;
 		rk_buf_addf(&list, "%s%s", list.len ? ", " : "", v->name);
 	}
-	if (!word)
-		return rk_err_set(err, RK_USAGE, "say what to do: one of %s", list.s);
-	near = rk_nearest(word, names);
-	rk_err_set(err, RK_USAGE, "\"%s\" is none of %s", word, list.s);
-	return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
-}
-
-/* The verb is taken out of argv. */
-static const struct rk_verb *take_verb(
-	const struct rk_cmd *cmd, int *argc, char **argv, const char **word)
-{
-	int i = rk_verb_word(cmd, *argc, argv);
-	const struct rk_verb *v;
-
-	*word = i < *argc ? argv[i] : NULL;
-	v = rk_verb_find(cmd, *word);
-	if (v && v->name) {
-		memmove(argv + i, argv + i + 1, (size_t)(*argc - i - 1) * sizeof(*argv));
-		--*argc;
-	}
-	return v;
-}
-
-/* It may have been meant for a verb, when the tool itself is one too. */
-static int unexpected(const struct rk_cmd *cmd, const char *word, struct rk_err *err)
-{
-	rk_auto_free const char **names = rk_calloc(rk_verb_named(cmd) + 1, sizeof(*names));
-	const char *near;
-	size_t n = 0;
-
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
-		if (v->name)
-			names[n++] = v->name;
-	near = rk_nearest(word, names);
-	rk_err_set(err, RK_USAGE, "unexpected argument \"%s\"", word);
-	return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
-}
-
-static int check_args(const struct rk_cmd *cmd, const struct rk_verb *v, int nargs, char **argv,
-	struct rk_err *err)
-{
-	if (v->max_args >= 0 && nargs > v->max_args)
-		return unexpected(cmd, argv[v->max_args], err);
-	if (nargs < v->min_args)
-		return rk_err_set(
-			err, RK_USAGE, "missing argument: %s", v->args ? v->args : "(see --help)");
-	return 0;
+	if (!arg)
+		return rk_err_set(err, RK_USAGE, "missing subcommand; expected one of: %s", list.s);
+	near = rk_nearest(arg, names);
+	if (only)
+		rk_err_set(err, RK_USAGE, "\"%s\" is none of %s", arg, list.s);
+	else
+		rk_err_set(err, RK_USAGE, "unexpected argument \"%s\"", arg);
+	if (near)
+		return rk_err_hint(err, "did you mean %s?", near);
+	return !only && strlen(arg) > 1 && rk_flags_long(&p->flags, arg, strlen(arg))
+		       ? rk_err_hint(err, "did you mean --%s?", arg)
+		       : -1;
 }
 
 int rk_cli_parse_common(const struct rk_cmd *cmd, void *opts, struct rk_common *c, int argc,
-	char **argv, const struct rk_verb **verb, int *nargs, struct rk_err *err)
+	char **argv, const struct rk_verb **verb, int *nargs, struct rk_buf *events,
+	struct rk_err *err)
 {
-	struct parser p = {.argv = argv};
-	const char *word;
-	int ret;
+	struct parser p = {.argv = argv, .events = events};
+	int at = rk_verb_word(cmd, argc, argv), ret;
+	const char *word = at < argc ? argv[at] : NULL;
+	const struct rk_verb *v = *verb = rk_verb_find(cmd, word);
 
 	if (cmd->defaults)
 		cmd->defaults(opts);
-	*verb = take_verb(cmd, &argc, argv, &word);
+	if (v && v->name) { /* the verb is taken out of argv */
+		memmove(argv + at, argv + at + 1, (size_t)(argc - at - 1) * sizeof(*argv));
+		argc--;
+		put_event(events, "", "verb", v->name);
+	}
 	p.argc = argc;
-	rk_flags_init(&p.flags, *verb, opts, c);
-	ret = parse_words(&p, err);
+	rk_flags_init(&p.flags, v, opts, c);
+	ret = parse_args(&p, err);
 	if (c->help || c->version)
 		ret = 0;
-	else if (!*verb)
-		ret = no_such_verb(cmd, word, err); /* says more than its unknown flags */
+	else if (!v)
+		ret = wrong_argument(cmd, &p, word, true, err); /* says more than its flags */
 	else if (ret == 0)
 		ret = rk_flags_from_env(&p.flags, err);
 	c->out = rk_flags_out(&p.flags);
-	if (ret == 0 && *verb)
+	c->dry = v ? rk_flags_dry(&p.flags) : RK_DRY_CLIENT;
+	if (ret == 0 && v && !events)
 		rk_cli_here(&p.flags);
-	c->dry = *verb ? rk_flags_dry(&p.flags) : RK_DRY_CLIENT;
+	if (ret == 0 && v && !c->help && !c->version) {
+		*nargs = p.nargs;
+		for (int i = 0; i < p.nargs; i++)
+			put_event(events, "", "arg", argv[i]);
+		if (v->max_args >= 0 && p.nargs > v->max_args && !p.rest)
+			ret = wrong_argument(cmd, &p, argv[v->max_args], false, err);
+		else if (p.nargs < v->min_args)
+			ret = rk_err_set(err, RK_USAGE, "missing argument: %s",
+				v->args ? v->args : "(see --help)");
+	}
 	rk_flags_release(&p.flags);
-	if (ret < 0 || c->help || c->version)
-		return ret;
-	*nargs = p.nargs;
-	return check_args(cmd, *verb, p.nargs, argv, err);
+	return ret;
 }
 
 int rk_cli_parse(const struct rk_cmd *cmd, void *opts, int argc, char **argv,
 	const struct rk_verb **verb, int *nargs, bool *help, struct rk_err *err)
 {
 	struct rk_common c = {0};
-	int ret = rk_cli_parse_common(cmd, opts, &c, argc, argv, verb, nargs, err);
+	int ret = rk_cli_parse_common(cmd, opts, &c, argc, argv, verb, nargs, NULL, err);
 
 	*help = c.help;
 	return ret;

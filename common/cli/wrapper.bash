@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# wrapper - what the shell tools share: names, messages, the flags of kubectl, calling neighbours.
-# A tool defines summary(), usage() and own_flag(), sources this file from its own directory, and
-# calls parse; what usage() shows is its option table. What is to be handed to every tool (cluster,
-# identity, quiet) is then in flags, what of it says which host also in host, the dry run in dry.
+# wrapper - what the shell tools share: options, messages, calling neighbours. A tool defines usage(),
+# which prints its option table and help in the form that common/cli/shell.c reads, and own_flag(),
+# sources this file from its own directory, and calls parse. What is to be handed to every tool
+# (cluster, identity, quiet) is then in flags, what of it selects the host cluster also in host, the
+# dry run in dry.
 
 ulimit -Sc 0 # no core dumps: passwords pass through here
 
@@ -11,19 +12,17 @@ ME=rk3k-${0##*/rk3k-}
 HERE=$(dirname "$(readlink -f "$0")")
 flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=none verbose='' color=auto given=''
 
-# Lines for usage(): the settings, the way to the host, and what every tool has.
-# shellcheck disable=SC2034 # the sourcing script shows them
+# Rows of usage(): the settings and the host cluster.
+# shellcheck disable=SC2034 # the sourcing script prints them
 {
 	SETTINGS_FLAGS='  -c, --config FILE      deploy.conf, or the document that config writes
       --set KEY=VALUE    set one key over file and environment; repeatable
       --allow-unknown    accept keys that rk3k does not know, with a warning'
-	HOST_FLAGS='      --kubeconfig FILE, --context NAME, --as USER, --request-timeout DURATION
-      --resolve HOST:PORT:ADDRESS   connect to ADDRESS for HOST:PORT; repeatable'
-	COMMON_FLAGS='  -q, --quiet            only results and errors
-  -v, --verbose[=LEVEL]  print more on stderr; repeatable
-      --color auto|always|never   colour on stderr; auto obeys NO_COLOR
-      --version          show the version
-  -h, --help             show this help'
+	HOST_FLAGS='      --kubeconfig
+      --context
+      --as
+      --resolve
+      --request-timeout'
 }
 
 # What is said to a person, under the tool's name or, to the filter of deploy, with its kind.
@@ -45,21 +44,6 @@ wrong() { # TEXT
 	die 2 "$1; see $(program) rk3k ${ME#rk3k-} --help"
 }
 
-# A mistyped word gets the nearest known one from the tools in C.
-wrong_word() { # TEXT WORD NAME...
-	local near
-	near=$("$(path_of version)" __near "${@:2}")
-	[[ -n $near ]] || wrong "$1"
-	die 2 "$1; did you mean $near?"
-}
-wrong_flag() { # FLAG
-	local text names=("${!kinds[@]}")
-	[[ $1 == --* ]] || wrong "unknown flag $1"
-	text=$("$(path_of version)" __flag "$1" "${names[@]#--}")
-	[[ $text != "unknown flag $1" ]] || wrong "$text"
-	die 2 "$text"
-}
-
 # Where a neighbour is, as the dispatcher finds it, but never through PATH.
 path_of() { # TOOL
 	local dir=${RK3K_EXEC_PATH:-$HERE}
@@ -70,128 +54,42 @@ tool() {
 	"$(path_of "$1")" "${@:2}"
 }
 
-# helm's users read of helm.
-help() { usage | if [[ -n ${HELM_PLUGIN_NAME:-} ]]; then sed 's/kubectl rk3k/helm rk3k/g'; else cat; fi; }
+# --- the command line, which the parser of the tools in C reads ---
 
-# --- the command line, read as common/cli.c reads it ---
+cli() { "$(path_of version)" __shell "${ME#rk3k-}" "$(usage)" "$@"; }
 
-declare -A kinds=() long=() # of a long name its value's placeholder; of a key its long name
-words=() plain='' flag='' value=''
-
-# Every word goes to the tool's own_flag.
+# Each flag, in order, goes to the tool's own_flag: its long name in flag and its value in value, 1 or
+# nothing for true or false. An argument has the flag "arg", a verb "verb".
 parse() {
-	read_table
-	words=("$@")
-	[[ $# -eq 0 ]] || given=$(printf ' %q' "$@") # in argv no secret is taken
-	while next; do own_flag; done
+	local list
+	mapfile -d '' -t list < <(cli "$@")
+	wait $! || exit
+	[[ $# -eq 0 ]] || given=$(printf ' %q' "$@") # no secret is taken as an argument
+	set -- "${list[@]}"
+	while [[ $# -gt 0 ]]; do
+		flag=$1 value=$2
+		shift 2
+		own_flag
+	done
 	flags=("${host[@]}" "${flags[@]}")
 	[[ -z $resolve ]] || flags+=("--resolve=$resolve")
 	[[ -z $quiet ]] || flags+=(-q)
 }
 
-# From lines such as "  -c, --config FILE   text"; some hold several flags, apart by commas.
-read_table() {
-	local line one='^ +(-([a-zA-Z]), )?(--[a-z-]+)(\[=[^]]*\]| ([[A-Z][^ ,]*|[a-z]+(\|[a-z]+)+))?(,( --.*))?'
-	while IFS= read -r line; do
-		[[ $line == ' '*--* ]] || continue
-		while [[ $line =~ $one ]]; do
-			line=${BASH_REMATCH[8]}
-			kinds[${BASH_REMATCH[3]}]=${BASH_REMATCH[4]# }
-			[[ -z ${BASH_REMATCH[2]} ]] || long[${BASH_REMATCH[2]}]=${BASH_REMATCH[3]}
-		done
-	done < <(usage)
-}
-
-# The next of words: a flag's long name into flag and its value into value, 1 or nothing for true or
-# false. An argument has the flag "arg".
-next() {
-	local word=${words[0]-} name
-	[[ ${#words[@]} -gt 0 ]] || return 1
-	words=("${words[@]:1}")
-	if [[ -n $plain || $word != -?* ]]; then
-		flag=arg value=$word
-	elif [[ $word == -- ]]; then
-		plain=1
-		next
-	elif [[ $word == --* ]]; then
-		name=${word%%=*} flag=${name//_/-}
-		[[ $flag != --? ]] || flag=${long[${flag:2}]-$flag} # kubectl's --v=6
-		take "$name" "${word#"$name"}"
-	else
-		name=${word:0:2} flag=${long[${word:1:1}]-$name}
-		take_key "$name" "${word:2}"
-	fi
-}
-
-# Behind a key stands its value, or the next key.
-take_key() { # NAME REST
-	local rest=$2
-	if takes_value || [[ $flag$rest == --verbose[0-9]* ]]; then
-		[[ -z $rest ]] || rest="=${rest#=}"
-	elif [[ $rest == -* ]]; then
-		wrong "unknown flag -- in $1$rest"
-	elif [[ -n $rest && $rest != =* ]]; then
-		words=("-$rest" "${words[@]}") rest=''
-	fi
-	take "$1" "$rest"
-}
-
-# REST is =VALUE or nothing; a flag that has to have a value then takes the next word.
-take() { # NAME REST
-	local kind=${kinds[$flag]-unknown}
-	value=${2#=}
-	if takes_value && [[ -z $2 ]]; then
-		[[ ${#words[@]} -gt 0 ]] || wrong "$1 needs a value"
-		value=${words[0]-} words=("${words[@]:1}")
-	elif [[ -z $kind || $kind == '['[A-Z]* ]]; then
-		truth "$@"
-	fi
-	one_of "$@"
-}
-takes_value() { [[ ${kinds[$flag]-} == [^[]* ]]; }
-
-truth() { # NAME REST
-	case $2 in
-	'' | =1 | =t | =T | =true | =TRUE | =True) value=1 ;;
-	=0 | =f | =F | =false | =FALSE | =False) value='' ;;
-	*) wrong "$1: \"${2#=}\" is neither true nor false" ;;
-	esac
-}
-
-# Where words stand for the value it is one of them, or left out.
-one_of() { # NAME REST
-	local list=${kinds[$flag]-} known
-	list=${list#'[='} list=${list%]}
-	[[ $list == [a-z]*'|'* && -n $2$value ]] || return 0
-	IFS='|' read -ra known <<<"$list"
-	[[ ${value,,} =~ ^($list)$ ]] || wrong_word "$1: \"$value\" is none of: ${known[*]}" "$value" "${known[@]}"
-	value=${value,,}
-}
-
-# An argument that no tool expects may be a flag without its dashes.
-wrong_argument() {
-	local text="unexpected argument \"$value\"" name=--$value
-	[[ -z ${kinds[$name]+known} ]] || die 2 "$text; did you mean $name?"
-	wrong "$text"
-}
-
-# What every shell tool knows.
+# What every shell tool has.
 common_flag() {
-	[[ $flag != arg ]] || wrong_argument
-	[[ -n ${kinds[$flag]+known} ]] || wrong_flag "$flag"
 	case $flag in
+	text) printf '%s' "$value" && exit ;; # of --help or --version
 	--kubeconfig | --context) host+=("$flag=$value") ;;
 	--config) conf=$value ;;
 	--set) config+=(--set "$value") ;;
 	--allow-unknown) [[ -z $value ]] || config+=("$flag") ;;
 	--resolve) resolve+=${resolve:+ }$value ;;
-	--dry-run) if [[ $value == none ]]; then dry=(); else dry=("--dry-run=${value:-client}"); fi ;;
+	--dry-run) if [[ $value == none ]]; then dry=(); else dry=("--dry-run=$value"); fi ;;
 	--yes) yes=$value ;;
 	--quiet) quiet=$value ;;
 	--verbose) flags+=("$flag${value:+=$value}") && verbose=${value:-1} ;;
 	--color) flags+=("$flag=$value") && color=$value ;;
-	--help) [[ -z $value ]] || { help && exit; } ;;
-	--version) [[ -z $value ]] || exec "$(path_of config)" --version ;;
 	*) flags+=("$flag=$value") ;;
 	esac
 }
@@ -203,19 +101,6 @@ dry_word() {
 	*=server) printf ' (server dry run)' ;;
 	*) printf ' (dry run)' ;;
 	esac
-}
-
-# What only a later step would refuse is refused before the first.
-need_step() {
-	local near list
-	[[ $value != *[!a-z-]* && " $STEPS " == *" $value "* ]] && return
-	IFS=' ' read -ra list <<<"$STEPS"
-	near=$("$(path_of version)" __near "$value" "${list[@]}")
-	die 2 "no step called \"$value\"; ${near:+did you mean $near? }the steps are: $STEPS"
-}
-need_duration() {
-	[[ $value =~ ^[-+]?(0|([0-9]*\.?[0-9]+\.?(ns|us|ms|s|m|h))+)$ ]] ||
-		die 2 "$flag: \"$value\" is not a duration such as 90s or 5m"
 }
 
 # The host that was meant, in advice.
@@ -423,65 +308,9 @@ begin_step() {
 }
 end_step() { [[ -z $voice ]] || say D "$1"; } # CODE
 
-# --- completion, in the form of kubectl's, from the same table ---
-
-complete() { # WORD...
-	local word last at='' before='' nargs=0 given=()
-	[[ $# -gt 0 ]] || set -- ''
-	word=${*: -1}
-	die() { :; } # errors in the words before do not matter here
-	read_table
-	words=("$@")
-	[[ $word != - && $word != -- ]] || words[-1]=--none # nothing of the flag is typed yet
-	last=${words[-1]}
-	while next; do
-		before=$at at=$flag
-		[[ $flag != --kubeconfig ]] || given=("--kubeconfig=$value")
-		[[ $flag != arg ]] || nargs=$((nargs + 1))
-	done
-	if [[ $flag == arg ]]; then
-		complete_as "$(argument)"
-	elif [[ $value == "$last" ]]; then
-		complete_as "${kinds[$flag]-}"
-	elif [[ $word == --*=* ]]; then
-		word=${word#*=}
-		complete_as "${kinds[$flag]:-true|false}"
-	else
-		mapfile -t list < <(printf '%s\n' "${!kinds[@]}" | sort)
-		choices "${list[@]}"
-	fi
-}
-
-# The placeholder of an argument: of a flag such as --init [FILE], or in the line below Usage.
-argument() {
-	case ${kinds[${before:-none}]-} in
-	'['[A-Z]*) echo "${kinds[$before]}" ;;
-	*) [[ $nargs -ne 1 ]] || usage | sed -nE '/^Usage:/,/^$/s/.* ([a-z]+([|][a-z]+)+|\[DIR\])( .*)?$/\1/p' ;;
-	esac
-}
-
-complete_as() { # KIND
-	local kind=$1 list
-	kind=${kind#[[]} kind=${kind#=} kind=${kind%]}
-	case $kind in
-	*FILE*) echo :0 ;;
-	DIR) echo :16 ;;
-	NAME) exec "$(path_of names)" --complete "${given[@]}" context ;;
-	STEP) IFS=' ' read -ra list <<<"$STEPS" && choices "${list[@]}" ;;
-	[a-z]*'|'*) IFS='|' read -ra list <<<"$kind" && choices "${list[@]}" ;;
-	*) choices ;;
-	esac
-}
-choices() { # WORD...
-	local choice
-	for choice; do [[ $choice != "$word"* ]] || printf '%s\n' "$choice"; done
-	echo :4
-}
-
-if [[ ${1:-} == __complete ]]; then
-	complete "${@:2}"
+case ${1-} in
+__complete | __man | --summary)
+	cli "$@"
 	exit
-elif [[ $* == --summary ]]; then
-	summary
-	exit
-fi
+	;;
+esac

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "out/out.h"
 
-#include "out.h"
-
 #define CONTEXT	  3
 #define TABLE_MAX 4000000
 
@@ -101,39 +99,30 @@ static void make_script(struct script *s)
 	put_ops(s, ' ', tail);
 }
 
-static void put_range(struct rk_buf *out, char sign, size_t at, size_t n)
-{
-	rk_buf_addf(out, "%c%zu", sign, n ? at + 1 : at);
-	if (n != 1)
-		rk_buf_addf(out, ",%zu", n);
-}
-
-static void put_line(struct rk_buf *out, char op, const struct line *l)
-{
-	rk_buf_putc(out, op);
-	rk_buf_put(out, l->s, l->n);
-	rk_buf_puts(out, l->open ? "\n\\ No newline at end of file\n" : "\n");
-}
-
 /* Operations from..to, which begin at lines ia of a and ib of b. */
 static void put_hunk(
 	struct rk_buf *out, const struct script *s, size_t from, size_t to, size_t ia, size_t ib)
 {
-	size_t na = 0, nb = 0;
+	size_t n[2] = {0}, at[2] = {ia, ib};
 
 	for (size_t i = from; i < to; i++) {
-		na += s->ops.s[i] != '+';
-		nb += s->ops.s[i] != '-';
+		n[0] += s->ops.s[i] != '+';
+		n[1] += s->ops.s[i] != '-';
 	}
 	rk_buf_puts(out, "@@ ");
-	put_range(out, '-', ia, na);
-	rk_buf_putc(out, ' ');
-	put_range(out, '+', ib, nb);
-	rk_buf_puts(out, " @@\n");
+	for (int i = 0; i < 2; i++) {
+		rk_buf_addf(out, "%c%zu", "-+"[i], n[i] ? at[i] + 1 : at[i]);
+		if (n[i] != 1)
+			rk_buf_addf(out, ",%zu", n[i]);
+		rk_buf_puts(out, i ? " @@\n" : " ");
+	}
 	for (size_t i = from; i < to; i++) {
 		char op = s->ops.s[i];
+		const struct line *l = op == '+' ? &s->b.v[ib] : &s->a.v[ia];
 
-		put_line(out, op, op == '+' ? &s->b.v[ib] : &s->a.v[ia]);
+		rk_buf_putc(out, op);
+		rk_buf_put(out, l->s, l->n);
+		rk_buf_puts(out, l->open ? "\n\\ No newline at end of file\n" : "\n");
 		ia += op != '+';
 		ib += op != '-';
 	}
@@ -171,13 +160,6 @@ static void put_hunks(struct rk_buf *out, const struct script *s)
 	}
 }
 
-static void put_name(struct rk_buf *out, const char *lead, const char *name)
-{
-	rk_buf_puts(out, lead);
-	rk_printable(out, name, strlen(name), "^J");
-	rk_buf_putc(out, '\n');
-}
-
 bool rk_diff(
 	const char *a, const char *b, const char *name_a, const char *name_b, struct rk_buf *out)
 {
@@ -188,8 +170,11 @@ bool rk_diff(
 	split(&s.a, a);
 	split(&s.b, b);
 	make_script(&s);
-	put_name(out, "--- ", name_a);
-	put_name(out, "+++ ", name_b);
+	rk_buf_puts(out, "--- ");
+	rk_printable(out, name_a, strlen(name_a), "^J");
+	rk_buf_puts(out, "\n+++ ");
+	rk_printable(out, name_b, strlen(name_b), "^J");
+	rk_buf_putc(out, '\n');
 	put_hunks(out, &s);
 	free(s.a.v);
 	free(s.b.v);

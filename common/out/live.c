@@ -69,15 +69,7 @@ static size_t find_row(
 	return 0;
 }
 
-static bool differs(const struct rk_live *l, const struct rk_table *t, size_t row, size_t before)
-{
-	for (size_t col = 0; col < t->n; col++)
-		if (col != l->ignored &&
-			!rk_streq(cell_at(t, row, col), cell_at(l->last, before, col + 1)))
-			return true;
-	return false;
-}
-
+/* A row of t behind a time. */
 static void add_timed(struct rk_table *out, const char *time, const struct rk_table *t, size_t row)
 {
 	rk_auto_free const char **cells = rk_calloc(t->n + 1, sizeof(*cells));
@@ -85,18 +77,6 @@ static void add_timed(struct rk_table *out, const char *time, const struct rk_ta
 	cells[0] = time;
 	for (size_t i = 0; i < t->n; i++)
 		cells[i + 1] = cell_at(t, row, i);
-	rk_table_cells(out, cells);
-}
-
-/* A row whose object was deleted: its key, and "deleted". */
-static void add_gone(const struct rk_live *l, struct rk_table *out, const char *time, size_t before)
-{
-	rk_auto_free const char **cells = rk_calloc(out->n, sizeof(*cells));
-
-	for (size_t i = 0; i < out->n; i++)
-		cells[i] = i <= l->keys ? cell_at(l->last, before, i) : "";
-	cells[0] = time;
-	cells[l->state + 1] = "deleted";
 	rk_table_cells(out, cells);
 }
 
@@ -113,37 +93,40 @@ static struct rk_table *timed_table(const struct rk_table *t)
 	return out;
 }
 
-/* The table with the time at which each row became so; changes gets the rows that are new. */
+/* The table with the time at which each row became so; changes gets the rows that are new, and of each one
+ * whose object was deleted its key and "deleted". */
 static struct rk_table *compare(const struct rk_live *l, const struct rk_table *t, const char *time,
 	struct rk_table *changes)
 {
 	struct rk_table *next = timed_table(t);
-	rk_auto_free bool *taken = rk_calloc((l->last ? l->last->rows : 0) + 1, sizeof(*taken));
+	size_t nlast = l->last ? l->last->rows : 0;
+	rk_auto_free bool *taken = rk_calloc(nlast + 1, sizeof(*taken));
+	rk_auto_free const char **cells = rk_calloc(changes->n, sizeof(*cells));
 
 	for (size_t row = 1; row < t->rows; row++) {
 		size_t before = find_row(l, t, row, taken);
-		bool new = !before || differs(l, t, row, before);
+		bool new = !before;
 
+		for (size_t col = 0; col < t->n && !new; col++)
+			new = col != l->ignored &&
+			      !rk_streq(cell_at(t, row, col), cell_at(l->last, before, col + 1));
 		taken[before] = true;
 		add_timed(next, new ? time : cell_at(l->last, before, 0), t, row);
 		if (new)
 			add_timed(changes, time, t, row);
 	}
-	for (size_t i = 1; l->last && i < l->last->rows; i++)
+	for (size_t i = 1; i < nlast; i++) {
+		for (size_t col = 0; col < changes->n; col++)
+			cells[col] = col <= l->keys ? cell_at(l->last, i, col) : "";
+		cells[0] = time;
+		cells[l->state + 1] = "deleted";
 		if (!taken[i])
-			add_gone(l, changes, time, i);
+			rk_table_cells(changes, cells);
+	}
 	return next;
 }
 
 /* --- in a pipe: what changed --- */
-
-static bool has_note(const struct rk_strv *notes, const char *text)
-{
-	for (size_t i = 0; i < notes->n; i++)
-		if (rk_streq(notes->v[i], text))
-			return true;
-	return false;
-}
 
 static void append_changes(
 	struct rk_live *l, struct rk_table *changes, bool headers, const struct rk_strv *notes)
@@ -161,7 +144,7 @@ static void append_changes(
 		rk_table_line(changes, row, l->widths, &out);
 	rk_print_buf(&out);
 	for (size_t i = 0; i < notes->n; i++)
-		if (!has_note(&l->notes, notes->v[i]))
+		if (!rk_strv_has(&l->notes, notes->v[i]))
 			rk_note("%s", notes->v[i]);
 }
 
@@ -177,27 +160,21 @@ static struct winsize terminal_size(void)
 	return w;
 }
 
-static size_t rows_of(const char *s, size_t n, size_t width)
-{
-	size_t chars = 0;
-
-	for (size_t i = 0; i < n; i++)
-		chars += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return chars ? (chars + width - 1) / width : 1;
-}
-
 /* Lines of text into the block, as many as the terminal has room for. */
 static void fill_block(const char *text)
 {
 	struct winsize w = terminal_size();
-	size_t room = w.ws_row > 2 ? w.ws_row - 2 : 1;
+	size_t room = w.ws_row > 2 ? w.ws_row - 2 : 1, n;
 
 	rk_buf_reset(&block.text);
 	block.width = w.ws_col;
 	block.rows = 0;
-	while (*text) {
-		size_t n = strcspn(text, "\n"), rows = rows_of(text, n, w.ws_col);
+	for (; *text; text += n + 1) {
+		size_t chars = 0, rows;
 
+		for (n = 0; text[n] != '\n'; n++)
+			chars += ((unsigned char)text[n] & 0xc0) != 0x80;
+		rows = chars ? (chars + w.ws_col - 1) / w.ws_col : 1;
 		if (block.rows + rows > room) {
 			rk_buf_puts(&block.text, "...\n"); /* the terminal is too small */
 			block.rows++;
@@ -205,7 +182,6 @@ static void fill_block(const char *text)
 		}
 		rk_buf_put(&block.text, text, n + 1);
 		block.rows += rows;
-		text += n + 1;
 	}
 }
 

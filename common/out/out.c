@@ -50,14 +50,6 @@ bool rk_out_marked(void)
 
 /* --- stdout --- */
 
-/* The reader of the pipe has seen enough: end as any filter does. */
-static void closed_pipe(void)
-{
-	rk_file_cleanup();
-	signal(SIGPIPE, SIG_DFL);
-	raise(SIGPIPE);
-}
-
 static int write_errno; /* of the first write that failed */
 static bool note_closed_pipe;
 
@@ -68,8 +60,11 @@ void rk_out_note_closed_pipe(void)
 
 static void write_failed(void)
 {
-	if (errno == EPIPE && !note_closed_pipe)
-		closed_pipe();
+	if (errno == EPIPE && !note_closed_pipe) { /* end as any filter does */
+		rk_file_cleanup();
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
 	if (!write_errno)
 		write_errno = errno;
 }
@@ -91,31 +86,12 @@ void rk_print_buf(const struct rk_buf *b)
 	put(b->s, b->len);
 }
 
-/* One conversion of a format: text becomes fit for a terminal and stays on its line. */
-static void put_one(struct rk_buf *b, const char *spec, va_list *ap)
-{
-	size_t n = strlen(spec);
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-
-	if (spec[n - 1] == '%') {
-		rk_buf_putc(b, '%');
-	} else if (spec[n - 1] == 's') {
-		const char *s = va_arg(*ap, const char *);
-
-		rk_printable(&text, s ? s : "", s ? strlen(s) : 0, "^J");
-		rk_buf_addf(b, spec, text.s);
-	} else if (n > 2 && strchr("lzjt", spec[n - 2])) {
-		rk_buf_addf(b, spec, va_arg(*ap, long));
-	} else {
-		rk_buf_addf(b, spec, va_arg(*ap, int));
-	}
-}
-
+/* Text becomes fit for a terminal and stays on its line. */
 static void format(struct rk_buf *b, const char *fmt, va_list *ap)
 {
 	while (*fmt) {
 		size_t n = strcspn(fmt, "%");
-		char spec[16];
+		char spec[16], type;
 
 		rk_buf_put(b, fmt, n);
 		fmt += n;
@@ -123,7 +99,20 @@ static void format(struct rk_buf *b, const char *fmt, va_list *ap)
 			return;
 		n = 1 + strspn(fmt + 1, "-0123456789lzjt") + 1;
 		snprintf(spec, sizeof(spec), "%.*s", (int)n, fmt);
-		put_one(b, spec, ap);
+		type = spec[n - 1];
+		if (type == '%') {
+			rk_buf_putc(b, '%');
+		} else if (type == 's') {
+			rk_auto_buf text = RK_BUF_INIT_SECRET;
+			const char *s = va_arg(*ap, const char *);
+
+			rk_printable(&text, s ? s : "", s ? strlen(s) : 0, "^J");
+			rk_buf_addf(b, spec, text.s);
+		} else if (n > 2 && strchr("lzjt", spec[n - 2])) {
+			rk_buf_addf(b, spec, va_arg(*ap, long));
+		} else {
+			rk_buf_addf(b, spec, va_arg(*ap, int));
+		}
 		fmt += n;
 	}
 }
@@ -239,61 +228,55 @@ void rk_out_err(const struct rk_buf *b)
 	}
 }
 
-/* One message, whole in one write, so that lines of several processes do not mix. */
-static void say(const char *lead, const char *fmt, va_list ap)
+/* One message, whole in one write, so that lines of several processes do not mix. what: NULL for a line
+ * without the program's name. */
+static void say(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
 {
 	rk_auto_buf line = RK_BUF_INIT;
-	char *text = NULL;
+	rk_auto_free char *text = NULL;
+	char time[RK_STAMP_MAX];
 	int n = vasprintf(&text, fmt, ap);
 
-	if (n < 0)
+	if (n < 0) {
+		text = NULL;
 		return;
+	}
 	rk_progress_hide(&line);
 	if (rk_out_tty())
 		rk_live_hide(&line);
-	rk_buf_puts(&line, lead);
+	if (out.marked) {
+		rk_buf_addf(&line, "%c%c", RK_MARK, mark);
+	} else if (what) {
+		if (out.stamped) {
+			rk_out_stamp_now(false, time);
+			rk_buf_addf(&line, "%s ", time);
+		}
+		rk_buf_addf(&line, "%s: %s", out.name, what);
+	}
 	rk_printable(&line, text, (size_t)n, "\n  ");
 	rk_buf_putc(&line, '\n');
 	if (rk_out_tty())
 		rk_live_show_again(&line);
 	rk_progress_show(&line);
 	rk_out_err(&line);
-	free(text);
 }
 
-static void say_named(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
-{
-	rk_auto_free char *lead = NULL;
-	char time[RK_STAMP_MAX] = "";
-
-	if (out.stamped)
-		rk_out_stamp_now(false, time);
-	lead = out.marked ? rk_asprintf("%c%c", RK_MARK, mark)
-			  : rk_asprintf("%s%s%s: %s", time, out.stamped ? " " : "", out.name, what);
-	say(lead, fmt, ap);
-}
-
-void rk_note(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (out.quiet)
-		return;
-	va_start(ap, fmt);
-	say_named(RK_MARK_NOTE, "", fmt, ap);
-	va_end(ap);
-}
-
-void rk_aside(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (out.quiet || out.marked)
-		return;
-	va_start(ap, fmt);
-	say_named(RK_MARK_NOTE, "", fmt, ap);
-	va_end(ap);
-}
+#define SAY(function, when, mark, what)     \
+	void function(const char *fmt, ...) \
+	{                                   \
+		va_list ap;                 \
+                                            \
+		if (!(when))                \
+			return;             \
+		va_start(ap, fmt);          \
+		say(mark, what, fmt, ap);   \
+		va_end(ap);                 \
+	}
+SAY(rk_note, !out.quiet, RK_MARK_NOTE, "")
+SAY(rk_aside, !out.quiet && !out.marked, RK_MARK_NOTE, "")
+SAY(rk_say, !out.quiet, RK_MARK_NOTE, NULL)
+SAY(rk_warn, true, RK_MARK_WARNING, "warning: ")
+SAY(rk_debug, out.verbosity, RK_MARK_NOTE, "debug: ")
 
 void rk_out_mark(enum rk_mark mark, const char *text)
 {
@@ -303,40 +286,6 @@ void rk_out_mark(enum rk_mark mark, const char *text)
 	rk_printable(&line, text, strlen(text), " ");
 	rk_buf_putc(&line, '\n');
 	rk_out_err(&line);
-}
-
-void rk_say(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (out.quiet)
-		return;
-	va_start(ap, fmt);
-	if (out.marked)
-		say_named(RK_MARK_NOTE, "", fmt, ap);
-	else
-		say("", fmt, ap);
-	va_end(ap);
-}
-
-void rk_warn(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say_named(RK_MARK_WARNING, "warning: ", fmt, ap);
-	va_end(ap);
-}
-
-void rk_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!out.verbosity)
-		return;
-	va_start(ap, fmt);
-	say_named(RK_MARK_NOTE, "debug: ", fmt, ap);
-	va_end(ap);
 }
 
 void rk_debug_line(const char *line)
@@ -376,96 +325,66 @@ static void on_ask_signal(int sig)
 	ask_signal = sig;
 }
 
-static const int ask_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-
-/* While the echo is off, a signal must first turn it on again: it is noted, ends the wait for a key,
- * and the old handler has it afterwards (as OpenSSH's readpassphrase does). It is let in only
- * while we wait, or it could come just before the wait and be forgotten in it. */
-struct held_signals {
-	struct sigaction old[RK_COUNT(ask_signals)];
-	sigset_t mask;
-};
-
-static void hold_signals(struct held_signals *h)
-{
-	struct sigaction sa = {.sa_handler = on_ask_signal};
-	sigset_t held;
-
-	ask_signal = 0;
-	sigemptyset(&held);
-	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
-		sigaddset(&held, ask_signals[i]);
-	sigprocmask(SIG_BLOCK, &held, &h->mask);
-	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
-		sigaction(ask_signals[i], &sa, &h->old[i]);
-}
-
-static void release_signals(const struct held_signals *h)
-{
-	for (size_t i = 0; i < RK_COUNT(ask_signals); i++)
-		sigaction(ask_signals[i], &h->old[i], NULL);
-	sigprocmask(SIG_SETMASK, &h->mask, NULL);
-	if (ask_signal)
-		raise(ask_signal);
-	ask_signal = 0;
-}
-
-/* Until there is something to read; false when a signal came. mask: the signals held meanwhile. */
-static bool wait_for_key(int tty, const sigset_t *mask)
+/* The question, and a line without its end; false at end of input or on a signal. mask: the signals that are
+ * blocked while we wait; NULL: those of now. */
+static bool ask(int tty, const char *question, const sigset_t *mask, struct rk_buf *answer)
 {
 	struct pollfd p = {.fd = tty, .events = POLLIN};
-
-	while (ppoll(&p, 1, NULL, mask) < 0)
-		if (errno != EINTR || ask_signal)
-			return false;
-	return true;
-}
-
-/* A line without its end; false at end of input or on a signal. */
-static bool read_line(int tty, const sigset_t *mask, struct rk_buf *answer)
-{
-	char c;
-	ssize_t n = 0;
-
-	while (wait_for_key(tty, mask) && (n = read(tty, &c, 1)) == 1 && c != '\n')
-		if (answer->len < 4096)
-			rk_buf_putc(answer, c);
-	return n == 1 && c == '\n';
-}
-
-static bool put_question(int tty, const char *question)
-{
 	rk_auto_buf text = RK_BUF_INIT;
+	char c = 0;
 
 	rk_progress_hide(&text);
 	rk_printable(&text, question, strlen(question), " ");
 	rk_buf_putc(&text, ' ');
-	return write(tty, text.s, text.len) == (ssize_t)text.len;
+	if (write(tty, text.s, text.len) != (ssize_t)text.len)
+		return false;
+	for (;;) {
+		while (ppoll(&p, 1, NULL, mask) < 0)
+			if (errno != EINTR || ask_signal)
+				return false;
+		if (read(tty, &c, 1) != 1)
+			return false;
+		if (c == '\n')
+			return true;
+		if (answer->len < 4096)
+			rk_buf_putc(answer, c);
+	}
 }
 
-static bool ask_shown(int tty, const char *question, struct rk_buf *answer)
-{
-	return put_question(tty, question) && read_line(tty, NULL, answer);
-}
-
-/* The echo goes off before the question is seen, and comes back whatever happens. */
+/* The echo goes off before the question is seen, and comes back whatever happens. A signal meanwhile must
+ * first turn it on again: it is noted, ends the wait for a key, and the old handler has it afterwards (as
+ * OpenSSH's readpassphrase does). It is unblocked only while we wait, or it could come just before the
+ * wait and be forgotten in it. */
 static bool ask_hidden(int tty, const char *question, struct rk_buf *answer)
 {
-	struct held_signals held;
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+	struct sigaction sa = {.sa_handler = on_ask_signal}, old[RK_COUNT(signals)];
+	sigset_t blocked, mask;
 	struct termios shown, hidden;
 	bool ok, echo = tcgetattr(tty, &shown) == 0;
 
+	ask_signal = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < RK_COUNT(signals); i++)
+		sigaddset(&blocked, signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	for (size_t i = 0; i < RK_COUNT(signals); i++)
+		sigaction(signals[i], &sa, &old[i]);
 	hidden = shown;
 	hidden.c_lflag &= (tcflag_t)~ECHO;
-	hold_signals(&held);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &hidden);
-	ok = put_question(tty, question) && read_line(tty, &held.mask, answer);
+	ok = ask(tty, question, &mask, answer);
 	if (echo)
 		tcsetattr(tty, TCSAFLUSH, &shown);
 	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
 		ok = false;
-	release_signals(&held);
+	for (size_t i = 0; i < RK_COUNT(signals); i++)
+		sigaction(signals[i], &old[i], NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (ask_signal)
+		raise(ask_signal);
+	ask_signal = 0;
 	return ok;
 }
 
@@ -476,7 +395,7 @@ int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_e
 	if (tty < 0)
 		return rk_err_set(err, RK_USAGE, "no terminal to ask on: %s", question);
 	rk_buf_reset(answer);
-	if (!(hidden ? ask_hidden : ask_shown)(tty, question, answer))
+	if (!(hidden ? ask_hidden(tty, question, answer) : ask(tty, question, NULL, answer)))
 		return rk_err_set(err, RK_FAIL, "no answer to: %s", question);
 	return 0;
 }

@@ -54,9 +54,18 @@ void rk_out_error(const struct rk_err *err);
 /* Columns of the terminal on fd (COLUMNS first); 0 when it is none. */
 size_t rk_out_width(int fd);
 
-/* Append s with "***" for what looks like a secret: the password of a URL, a value of
- * "...password=" and similar, of a JSON member so named, of an Authorization header. */
+/* What is printed instead of a secret. */
+#define RK_MASK "***"
+/* Append s with RK_MASK for what looks like a secret: the password of a URL, a value of "...password=" and
+ * similar, of a JSON member so named, of an Authorization header. */
 void rk_mask(struct rk_buf *out, const char *s, size_t n);
+/* Put RK_MASK for each value of v that secret() accepts, and mask all other text as rk_mask does. A masked
+ * value gets `side`, such as " (before)", behind it when it differs from the value at the same place of
+ * other, which may be NULL. */
+void rk_mask_tree(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *side,
+	bool (*secret)(const struct rk_val *v));
+/* Whether v is in the data or stringData of a Secret: for rk_mask_tree. */
+bool rk_mask_secret_data(const struct rk_val *v);
 /* Append what another program said, line by line, each behind "who: " (nothing when who is empty),
  * masked and fit for a terminal. */
 void rk_out_plain(struct rk_buf *out, const char *who, const char *s, size_t n);

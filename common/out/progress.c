@@ -4,11 +4,11 @@
 #include <stdarg.h>
 
 /* A wait without output for longer looks dead in a CI log. */
-#define SILENCE_MAX 30
+#define SILENCE_MAX 30000
 
 struct rk_progress {
 	char *text;
-	int64_t begun, said; /* seconds of the monotonic clock */
+	int64_t begun, said; /* of the monotonic clock */
 	bool tty;
 };
 
@@ -16,13 +16,13 @@ static struct rk_progress *shown; /* the one whose line is on the terminal */
 
 static char *vtext(const char *fmt, va_list ap)
 {
-	char *raw = NULL;
+	rk_auto_free char *raw = NULL;
 	rk_auto_buf b = RK_BUF_INIT;
 	int n = vasprintf(&raw, fmt, ap);
 
+	if (n < 0)
+		raw = NULL;
 	rk_printable(&b, raw, n < 0 ? 0 : (size_t)n, " ");
-	if (n >= 0)
-		free(raw);
 	return b.len ? rk_buf_detach(&b) : rk_strdup("");
 }
 
@@ -44,6 +44,11 @@ void rk_progress_hide(struct rk_buf *b)
 		rk_buf_puts(b, "\r\033[K");
 }
 
+static void age_of(const struct rk_progress *p, char age[16])
+{
+	rk_age((rk_now_ms() - p->begun) / 1000, age);
+}
+
 void rk_progress_show(struct rk_buf *b)
 {
 	char age[16];
@@ -51,7 +56,7 @@ void rk_progress_show(struct rk_buf *b)
 
 	if (!shown)
 		return;
-	rk_age(rk_now_ms() / 1000 - shown->begun, age);
+	age_of(shown, age);
 	width = rk_out_width(STDERR_FILENO);
 	used = strlen(age) + 4;
 	rk_out_clip(b, shown->text, width > used ? width - used : 0);
@@ -68,18 +73,14 @@ static void draw(struct rk_progress *p, bool changed)
 		rk_progress_hide(&b);
 		rk_progress_show(&b);
 		rk_out_err(&b);
-		return;
-	}
-	if (rk_out_marked()) {
+	} else if (rk_out_marked()) {
 		if (changed)
 			rk_out_mark(RK_MARK_LIVE, p->text);
-		return;
+	} else if (changed || rk_now_ms() - p->said >= SILENCE_MAX) {
+		p->said = rk_now_ms();
+		age_of(p, age);
+		rk_note("%s (%s)", p->text, age);
 	}
-	if (!changed && rk_now_ms() / 1000 - p->said < SILENCE_MAX)
-		return;
-	p->said = rk_now_ms() / 1000;
-	rk_age(p->said - p->begun, age);
-	rk_note("%s (%s)", p->text, age);
 }
 
 struct rk_progress *rk_progress_begin(const char *fmt, ...)
@@ -90,7 +91,7 @@ struct rk_progress *rk_progress_begin(const char *fmt, ...)
 	va_start(ap, fmt);
 	p->text = vtext(fmt, ap);
 	va_end(ap);
-	p->begun = p->said = rk_now_ms() / 1000;
+	p->begun = p->said = rk_now_ms();
 	p->tty = rk_out_tty() && !rk_quiet();
 	if (p->tty) {
 		shown = p;
@@ -103,17 +104,13 @@ struct rk_progress *rk_progress_begin(const char *fmt, ...)
 
 void rk_progress_set(struct rk_progress *p, const char *fmt, ...)
 {
+	rk_auto_free char *old = p->text;
 	va_list ap;
-	char *text;
-	bool changed;
 
 	va_start(ap, fmt);
-	text = vtext(fmt, ap);
+	p->text = vtext(fmt, ap);
 	va_end(ap);
-	changed = !rk_streq(text, p->text);
-	free(p->text);
-	p->text = text;
-	draw(p, changed);
+	draw(p, !rk_streq(old, p->text));
 }
 
 void rk_progress_tick(struct rk_progress *p)
@@ -121,33 +118,30 @@ void rk_progress_tick(struct rk_progress *p)
 	draw(p, false);
 }
 
-/* "✓ text (12s)", the mark green or red where colour is wanted. */
 void rk_progress_end(struct rk_progress *p, bool ok, const char *fmt, ...)
 {
-	rk_auto_buf b = RK_BUF_INIT;
+	const char *mark = ok ? "✓" : "✗";
 	rk_auto_free char *text = NULL;
-	const char *mark = ok ? "\342\234\223" : "\342\234\227";
+	rk_auto_buf b = RK_BUF_INIT;
 	char age[16];
+	bool tty = p->tty;
 	va_list ap;
 
 	va_start(ap, fmt);
 	text = vtext(fmt, ap);
 	va_end(ap);
-	rk_age(rk_now_ms() / 1000 - p->begun, age);
-	if (p->tty) {
-		rk_progress_hide(&b);
-		shown = NULL;
-		if (rk_out_color())
-			rk_buf_addf(
-				&b, "\033[%dm%s\033[0m %s (%s)\n", ok ? 32 : 31, mark, text, age);
-		else
-			rk_buf_addf(&b, "%s %s (%s)\n", mark, text, age);
-		rk_out_err(&b);
-	} else if (!rk_out_marked()) {
-		rk_note("%s %s (%s)", mark, text, age);
+	age_of(p, age);
+	rk_progress_drop(p);
+	if (!tty) {
+		if (!rk_out_marked())
+			rk_note("%s %s (%s)", mark, text, age);
+		return;
 	}
-	free(p->text);
-	free(p);
+	if (rk_out_color())
+		rk_buf_addf(&b, "\033[%dm%s\033[0m %s (%s)\n", ok ? 32 : 31, mark, text, age);
+	else
+		rk_buf_addf(&b, "%s %s (%s)\n", mark, text, age);
+	rk_out_err(&b);
 }
 
 void rk_progress_drop(struct rk_progress *p)

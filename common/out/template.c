@@ -52,34 +52,25 @@ static int add_column(const char *spec, size_t n, struct rk_err *err)
 	return 0;
 }
 
-/* A comma inside of brackets or quotes belongs to the path. */
-static size_t column_len(const char *s)
-{
-	int depth = 0;
-	char quote = 0;
-	size_t i;
-
-	for (i = 0; s[i] && (s[i] != ',' || depth > 0 || quote); i++) {
-		if (quote)
-			quote = s[i] == quote ? 0 : quote;
-		else if (s[i] == '"' || s[i] == '\'')
-			quote = s[i];
-		else
-			depth += (s[i] == '[') - (s[i] == ']');
-	}
-	return i;
-}
-
+/* "HEADER:PATH,...". A comma inside of brackets or quotes belongs to the path. */
 static int read_columns(const char *spec, struct rk_err *err)
 {
-	for (;;) {
-		size_t n = column_len(spec);
+	for (size_t n;; spec += n + 1) {
+		int depth = 0;
+		char quote = 0;
 
+		for (n = 0; spec[n] && (spec[n] != ',' || depth > 0 || quote); n++) {
+			if (quote)
+				quote = spec[n] == quote ? 0 : quote;
+			else if (spec[n] == '"' || spec[n] == '\'')
+				quote = spec[n];
+			else
+				depth += (spec[n] == '[') - (spec[n] == ']');
+		}
 		if (add_column(spec, n, err) < 0)
 			return -1;
 		if (!spec[n])
 			return 0;
-		spec += n + 1;
 	}
 }
 
@@ -132,26 +123,9 @@ int rk_out_template(const char *text, bool headers, struct rk_err *err)
 
 /* --- printing --- */
 
-/* As a script gets it; on a terminal no value can move the cursor. */
-static void print_raw(const struct rk_buf *b)
-{
-	rk_auto_buf safe = RK_BUF_INIT_SECRET;
-
-	for (const char *s = b->s, *end = b->s + b->len; s < end;) {
-		const char *tab = memchr(s, '\t', (size_t)(end - s));
-		size_t n = (size_t)((tab ? tab : end) - s);
-
-		rk_printable(&safe, s, n, "\n");
-		if (tab)
-			rk_buf_putc(&safe, '\t');
-		s += n + 1;
-	}
-	rk_print_buf(isatty(STDOUT_FILENO) ? &safe : b);
-}
-
 static int print_path(const struct rk_val *v, struct rk_err *err)
 {
-	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	rk_auto_buf b = RK_BUF_INIT_SECRET, safe = RK_BUF_INIT_SECRET;
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *all = rk_seq(d);
 	struct rk_found found = {0};
@@ -166,9 +140,20 @@ static int print_path(const struct rk_val *v, struct rk_err *err)
 		rk_json_write(all, RK_JSON_PRETTY, &b);
 		rk_found_release(&found);
 	}
-	if (r == 0)
-		print_raw(&b);
-	return r;
+	if (r < 0)
+		return r;
+	/* as a script gets it; on a terminal no value can move the cursor */
+	for (const char *s = b.s, *end = b.s + b.len; s < end;) {
+		const char *tab = memchr(s, '\t', (size_t)(end - s));
+		size_t n = (size_t)((tab ? tab : end) - s);
+
+		rk_printable(&safe, s, n, "\n");
+		if (tab)
+			rk_buf_putc(&safe, '\t');
+		s += n + 1;
+	}
+	rk_print_buf(isatty(STDOUT_FILENO) ? &safe : &b);
+	return 0;
 }
 
 static int print_row(struct rk_table *t, const struct rk_val *v, struct rk_err *err)
@@ -197,26 +182,20 @@ static int print_row(struct rk_table *t, const struct rk_val *v, struct rk_err *
 	return r;
 }
 
-/* The list that a tree is, or has under one of these names, or the tree alone. */
-static const struct rk_val *rows_of(const struct rk_val *v)
-{
-	static const char *const names[] = {"items", "checks"};
-
-	for (size_t i = 0; i < RK_COUNT(names); i++) {
-		const struct rk_val *rows = rk_get(v, names[i], NULL);
-
-		if (rows && rows->kind == RK_SEQ)
-			return rows;
-	}
-	return v->kind == RK_SEQ ? v : NULL;
-}
-
 static int print_columns(const struct rk_val *v, struct rk_err *err)
 {
+	static const char *const names[] = {"items", "checks"};
 	struct rk_table *t = rk_table_new((const char *const *)template.head, template.n);
-	const struct rk_val *rows = rows_of(v);
-	int r = rows ? 0 : print_row(t, v, err);
+	const struct rk_val *rows = v->kind == RK_SEQ ? v : NULL;
+	int r = 0;
 
+	for (size_t i = 0; i < RK_COUNT(names) && !rows; i++) {
+		rows = rk_get(v, names[i], NULL);
+		if (rows && rows->kind != RK_SEQ)
+			rows = NULL;
+	}
+	if (!rows)
+		r = print_row(t, v, err);
 	rk_each (row, rows)
 		if (r == 0)
 			r = print_row(t, row, err);

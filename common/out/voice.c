@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The voice of deploy and destroy on a terminal: one line for each step, made of what its tools say. */
+/* The progress of deploy and destroy on a terminal: one line for each step, made of what its tools print. */
 #include "internal.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #define TICK_MS	  120
 #define LINE_MAX_ 16384 /* a longer line is cut */
 #define DATA_MAX  (1 << 20)
-#define SAID_MAX  (1 << 16) /* of notes and errors of a step */
+#define TEXT_MAX  (1 << 16) /* of notes and errors of a step */
 #define TITLE	  28
 #define DETAIL	  18
 #define INDENT	  "        "
@@ -58,24 +58,26 @@ static void put_mark(struct rk_buf *b, enum paint paint, const char *mark)
 		rk_buf_puts(b, mark);
 }
 
-static void put_count(
-	struct rk_buf *b, enum paint paint, const char *mark, size_t n, const char *what)
-{
-	if (!n)
-		return;
-	rk_buf_puts(b, "  ");
-	put_mark(b, paint, mark);
-	rk_buf_addf(b, " %zu %s", n, what);
-}
-
 void rk_summary(const char *title, size_t passed, size_t warnings, size_t failed)
 {
+	const struct {
+		enum paint paint;
+		const char *mark;
+		size_t n;
+		const char *what;
+	} counts[] = {{GREEN, "✓", passed, "passed"},
+		{YELLOW, "!", warnings, warnings == 1 ? "warning" : "warnings"},
+		{RED, "✗", failed, "failed"}};
 	rk_auto_buf b = RK_BUF_INIT;
 
 	rk_buf_puts(&b, title);
-	put_count(&b, GREEN, "✓", passed, "passed");
-	put_count(&b, YELLOW, "!", warnings, warnings == 1 ? "warning" : "warnings");
-	put_count(&b, RED, "✗", failed, "failed");
+	for (size_t i = 0; i < RK_COUNT(counts); i++) {
+		if (!counts[i].n)
+			continue;
+		rk_buf_puts(&b, "  ");
+		put_mark(&b, counts[i].paint, counts[i].mark);
+		rk_buf_addf(&b, " %zu %s", counts[i].n, counts[i].what);
+	}
 	rk_buf_putc(&b, '\n');
 	write_above(&b);
 }
@@ -99,27 +101,18 @@ static void put_padded(struct rk_buf *b, const char *s, size_t width)
 		rk_buf_putc(b, ' ');
 }
 
-static void put_age(struct rk_buf *b, int64_t since)
+/* Broken at blanks where the terminal ends. */
+static void put_wrapped(struct rk_buf *b, const char *s)
 {
-	char age[16];
+	size_t width = rk_out_width(STDERR_FILENO), used = 0;
 
-	rk_age(rk_now_ms() / 1000 - since, age);
-	rk_buf_addf(b, "%6s\n", age);
-}
-
-/* Broken at blanks where the terminal ends, each line behind lead, all but the first behind blanks. */
-static void put_wrapped(struct rk_buf *b, const char *lead, const char *s)
-{
-	size_t width = rk_out_width(STDERR_FILENO), used = strlen(INDENT) + strlen(lead);
-
-	rk_buf_addf(b, INDENT "%s", lead);
 	while (*s) {
 		size_t n = strcspn(s, " ");
 
-		if (width && used > strlen(INDENT) + strlen(lead) && used + n + 1 > width) {
-			rk_buf_addf(b, "\n" INDENT "%*s", (int)strlen(lead), "");
-			used = strlen(INDENT) + strlen(lead);
-		} else if (used > strlen(INDENT) + strlen(lead)) {
+		if (!used || (width && used + n + 1 > width)) {
+			rk_buf_puts(b, used ? "\n" INDENT : INDENT);
+			used = strlen(INDENT);
+		} else {
 			rk_buf_putc(b, ' ');
 			used++;
 		}
@@ -132,22 +125,18 @@ static void put_wrapped(struct rk_buf *b, const char *lead, const char *s)
 }
 
 /* From here on every line is shown. */
-static void show_held(struct voice *v)
+static void show(struct voice *v, const struct rk_buf *text)
 {
 	v->any = true;
 	if (v->held.len)
 		write_above(&v->held);
 	rk_buf_reset(&v->held);
-}
-
-static void show(struct voice *v, const struct rk_buf *text)
-{
-	show_held(v);
 	write_above(text);
 }
 
-/* --- the line of the step at work --- */
+/* --- steps --- */
 
+/* The line of the step at work. */
 static void draw(struct voice *v)
 {
 	static const char *const wheel[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
@@ -164,36 +153,11 @@ static void draw(struct voice *v)
 		v->progress = rk_progress_begin("%s", text.s);
 }
 
-/* --- steps --- */
-
 static void end_line(struct voice *v)
 {
 	rk_progress_drop(v->progress);
 	v->progress = NULL;
 	v->active = false;
-}
-
-/* Outcomes are data: "TYPE/NAME created", and "unchanged" where nothing was done. */
-static void read_data(struct voice *v)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	char piece[4096];
-	ssize_t n;
-
-	while (text.len < DATA_MAX && (n = pread(v->data, piece, sizeof(piece), v->read)) > 0) {
-		v->read += n;
-		rk_buf_put(&text, piece, (size_t)n);
-	}
-	for (const char *s = text.s ? text.s : ""; *s;) {
-		static const char same[] = " unchanged";
-		size_t len = strcspn(s, "\n"), tail = sizeof(same) - 1;
-
-		if (len < tail || memcmp(s + len - tail, same, tail) != 0)
-			v->changed |= len > 0;
-		else
-			v->same = true;
-		s += len + (s[len] == '\n');
-	}
 }
 
 static void begin_step(struct voice *v, char *text)
@@ -210,49 +174,65 @@ static void begin_step(struct voice *v, char *text)
 	free(v->usual);
 	v->title = rk_strdup(title ? title : "");
 	v->usual = rk_strdup(text ? text : "");
-	v->began = rk_now_ms() / 1000;
+	v->began = rk_now_ms();
 	v->active = true;
 	v->changed = v->same = false;
 	rk_buf_reset(&v->live);
 	draw(v);
 }
 
-static void put_step(struct voice *v, struct rk_buf *b, bool ok)
+/* Outcomes are data: "TYPE/NAME created", and "unchanged" where nothing was done. */
+static void read_data(struct voice *v)
 {
-	rk_buf_addf(b, "[%s] ", v->place);
-	put_mark(b, ok ? GREEN : RED, ok ? "✓" : "✗");
-	rk_buf_putc(b, ' ');
-	put_padded(b, v->title, TITLE);
-	rk_buf_putc(b, ' ');
-	put_padded(b, ok && v->same && !v->changed ? "unchanged" : "", DETAIL);
-	put_age(b, v->began);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	char piece[4096], *save = NULL;
+	ssize_t n;
+
+	while (text.len < DATA_MAX && (n = pread(v->data, piece, sizeof(piece), v->read)) > 0) {
+		v->read += n;
+		rk_buf_put(&text, piece, (size_t)n);
+	}
+	for (char *s = strtok_r(text.s, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
+		if (rk_suffix(s, " unchanged"))
+			v->same = true;
+		else
+			v->changed = true;
+	}
 }
 
-/* What was said of a failure, whether by a step or before the first. Commands are not broken, so that they
- * can be copied. */
+/* What was reported of a failure, by a step or before the first. Commands are not broken, so that they can
+ * be copied. */
 static void put_fault(struct voice *v, struct rk_buf *b, const char *again)
 {
+	rk_buf_put(b, v->below.s, v->below.len);
 	rk_buf_put(b, v->error.s, v->error.len);
 	if (v->hint.len)
 		rk_buf_addf(b, INDENT "next: %s\n", v->hint.s);
 	if (*again)
 		rk_buf_addf(b, INDENT "%s: %s\n", v->hint.len ? "then" : "next", again);
+	rk_buf_reset(&v->below);
 	rk_buf_reset(&v->error);
 	rk_buf_reset(&v->hint);
 }
 
 static void end_step(struct voice *v, char *text)
 {
-	char *code = strsep(&text, "\t");
+	char *code = strsep(&text, "\t"), age[16];
 	bool ok = !code || rk_streq(code, "0"), seen = v->below.len || v->error.len;
 	rk_auto_buf b = RK_BUF_INIT;
 
 	read_data(v);
-	if (v->active)
-		put_step(v, &b, ok);
+	if (v->active) {
+		rk_buf_addf(&b, "[%s] ", v->place);
+		put_mark(&b, ok ? GREEN : RED, ok ? "✓" : "✗");
+		rk_buf_putc(&b, ' ');
+		put_padded(&b, v->title, TITLE);
+		rk_buf_putc(&b, ' ');
+		put_padded(&b, ok && v->same && !v->changed ? "unchanged" : "", DETAIL);
+		rk_age((rk_now_ms() - v->began) / 1000, age);
+		rk_buf_addf(&b, "%6s\n", age);
+	}
 	end_line(v);
-	rk_buf_put(&b, v->below.s, v->below.len);
-	rk_buf_reset(&v->below);
 	put_fault(v, &b, text ? text : "");
 	if (!ok || v->changed || seen || v->any)
 		show(v, &b);
@@ -266,7 +246,7 @@ static void end_run(struct voice *v, char *text)
 	rk_auto_buf b = RK_BUF_INIT;
 	char age[16];
 
-	rk_age(rk_now_ms() / 1000 - v->start, age);
+	rk_age((rk_now_ms() - v->start) / 1000, age);
 	if (v->any) {
 		rk_buf_addf(&b, "\n%s after %s.\n", changed, age);
 		while ((line = strsep(&text, "\t")))
@@ -280,36 +260,17 @@ static void end_run(struct voice *v, char *text)
 
 /* --- what comes in --- */
 
-static void warning(struct voice *v, const char *text)
-{
-	rk_auto_buf b = RK_BUF_INIT;
-
-	rk_buf_puts(&b, "      ");
-	put_mark(&b, YELLOW, "!");
-	if (v->active)
-		rk_buf_addf(&b, " %s:", v->title);
-	rk_buf_addf(&b, " %s\n", text);
-	show(v, &b);
-}
-
-/* What no tool of ours has marked is shown as well, made fit for a terminal. */
-static void unmarked(struct voice *v, const char *text)
+static void take(struct voice *v, char *s)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
 
-	rk_buf_puts(&b, INDENT);
-	rk_out_plain(&b, "", text, strlen(text));
-	if (v->active && v->below.len < SAID_MAX)
-		rk_buf_put(&v->below, b.s, b.len);
-	else
-		show(v, &b);
-}
-
-static void take(struct voice *v, char *s)
-{
-	if (*s != RK_MARK || !s[1]) {
-		if (*s)
-			unmarked(v, s);
+	if (*s != RK_MARK || !s[1]) { /* of no tool of ours: made fit for a terminal */
+		rk_buf_puts(&b, INDENT);
+		rk_out_plain(&b, "", s, strlen(s));
+		if (v->active && v->below.len < TEXT_MAX)
+			rk_buf_put(&v->below, b.s, b.len);
+		else
+			show(v, &b);
 		return;
 	}
 	s += 2;
@@ -329,15 +290,20 @@ static void take(struct voice *v, char *s)
 		draw(v);
 		break;
 	case RK_MARK_NOTE:
-		if (v->below.len < SAID_MAX)
-			put_wrapped(v->active ? &v->below : &v->held, "", s);
+		if (v->below.len < TEXT_MAX)
+			put_wrapped(v->active ? &v->below : &v->held, s);
 		break;
 	case RK_MARK_WARNING:
-		warning(v, s);
+		rk_buf_puts(&b, "      ");
+		put_mark(&b, YELLOW, "!");
+		if (v->active)
+			rk_buf_addf(&b, " %s:", v->title);
+		rk_buf_addf(&b, " %s\n", s);
+		show(v, &b);
 		break;
 	case RK_MARK_ERROR:
-		if (v->error.len < SAID_MAX)
-			put_wrapped(&v->error, "", s);
+		if (v->error.len < TEXT_MAX)
+			put_wrapped(&v->error, s);
 		break;
 	case RK_MARK_HINT:
 		rk_buf_reset(&v->hint);
@@ -361,28 +327,6 @@ static void feed(struct voice *v, const char *s, size_t n)
 	}
 }
 
-/* What is left when the writers were killed. */
-static void leave(struct voice *v)
-{
-	feed(v, "\n", 1);
-	end_line(v);
-	if (v->below.len || v->error.len) {
-		rk_auto_buf b = RK_BUF_INIT;
-
-		rk_buf_put(&b, v->below.s, v->below.len);
-		put_fault(v, &b, "");
-		show(v, &b);
-	}
-	rk_buf_release(&v->line);
-	rk_buf_release(&v->live);
-	rk_buf_release(&v->below);
-	rk_buf_release(&v->error);
-	rk_buf_release(&v->hint);
-	rk_buf_release(&v->held);
-	free(v->title);
-	free(v->usual);
-}
-
 void rk_voice(int data)
 {
 	struct voice v = {.data = data,
@@ -392,8 +336,10 @@ void rk_voice(int data)
 		.error = RK_BUF_INIT,
 		.hint = RK_BUF_INIT,
 		.held = RK_BUF_INIT,
-		.start = rk_now_ms() / 1000};
+		.start = rk_now_ms()};
+	struct rk_buf *bufs[] = {&v.line, &v.live, &v.below, &v.error, &v.hint, &v.held};
 	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	rk_auto_buf rest = RK_BUF_INIT;
 	char piece[4096];
 	ssize_t n = 1;
 
@@ -409,5 +355,14 @@ void rk_voice(int data)
 		else if (ready == 0)
 			draw(&v);
 	}
-	leave(&v);
+	/* what is left when the writers were killed */
+	feed(&v, "\n", 1);
+	end_line(&v);
+	put_fault(&v, &rest, "");
+	if (rest.len)
+		show(&v, &rest);
+	for (size_t i = 0; i < RK_COUNT(bufs); i++)
+		rk_buf_release(bufs[i]);
+	free(v.title);
+	free(v.usual);
 }

@@ -146,13 +146,13 @@ shells_ready() {
 @test "completion: the shell tools know their flags' values, contexts and verbs, too" {
 	answers() { # WANT WORD...
 		run -0 --separate-stderr "$RK3K_BIN/rk3k-$2" __complete "${@:3}"
-		assert_equal "${output//$'\n'/ }/$stderr" "$1/"
+		assert_equal "$(cut -f 1 <<<"$output" | paste -sd ' ')/$stderr" "$1/"
 	}
 	answers 'one other :4' deploy --context ''
 	answers 'one other :4' destroy --context=
 	answers 'cluster :4' destroy --only cl
 	answers 'cluster :4' deploy --yes --only=cl
-	answers 'server :4' controller --dry-run=s
+	answers 'server :4' controller install --dry-run=s
 	answers ':0' deploy --config ''
 	answers ':0' deploy --init ''
 	answers ':0' bundle --push ''

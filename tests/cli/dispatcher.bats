@@ -65,10 +65,10 @@ echo_tool() { # PATH
 
 @test "rk3k: an unknown tool is wrong usage and gets the nearest name" {
 	run -2 --separate-stderr kubectl-rk3k versoin
-	assert_equal "$stderr" 'rk3k: there is no tool "versoin"; did you mean version?'
+	assert_equal "$stderr" 'rk3k: unknown tool "versoin"; did you mean version?'
 	assert_output ''
 	run -2 --separate-stderr kubectl-rk3k zzzzzz
-	assert_equal "$stderr" 'rk3k: there is no tool "zzzzzz"; kubectl rk3k --help lists them'
+	assert_equal "$stderr" 'rk3k: unknown tool "zzzzzz"; kubectl rk3k --help lists them'
 }
 
 @test "rk3k: a path is not the name of a tool" {
@@ -79,7 +79,7 @@ echo_tool() { # PATH
 
 @test "rk3k: flags before the tool are refused with the way to say it" {
 	run -2 kubectl-rk3k -n x version
-	assert_output 'rk3k: unknown flag -n; flags stand after the tool: kubectl rk3k TOOL -n'
+	assert_output 'rk3k: unknown flag -n; flags follow the tool: kubectl rk3k TOOL -n'
 }
 
 @test "rk3k: a tool of the user's on PATH runs, is listed, and completes" {

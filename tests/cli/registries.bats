@@ -300,7 +300,7 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	run -3 "$bin/rk3k-bundle" --list -c doc.json --also nowhere
 	assert_output 'rk3k-bundle: cannot read nowhere'
 	run -2 "$bin/rk3k-bundle" --push here --dry-run=server -c doc.json
-	assert_output --partial 'there is no --dry-run here'
+	assert_output --partial 'unknown flag --dry-run'
 	[[ ! -e helm.log ]]
 }
 

@@ -120,6 +120,6 @@ install_plugin() {
 @test "kubectl rk3k: exit codes come through kubectl" {
 	install_plugin
 	run -2 kubectl rk3k nosuchtool
-	assert_output --partial 'there is no tool "nosuchtool"'
+	assert_output --partial 'unknown tool "nosuchtool"'
 	run -0 kubectl rk3k install_completion --help
 }

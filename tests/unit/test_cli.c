@@ -282,7 +282,8 @@ static void test_dry_run_of_connections(void **state)
 		for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
 			argv[argc++] = w;
 		assert_int_equal(
-			rk_cli_parse_common(&sample, &o, &c, argc, argv, &verb, &nargs, &err), 0);
+			rk_cli_parse_common(&sample, &o, &c, argc, argv, &verb, &nargs, NULL, &err),
+			0);
 		assert_int_equal(c.dry, table[i].dry);
 		rk_cli_release(&sample, verb, &o);
 	}
@@ -432,7 +433,7 @@ static void test_unknown(void **state)
 	fails(&sample, "get --zzzzzz=secret", "unknown flag --zzzzzz", "");
 	fails(&sample, "get -Az", "unknown flag -z in -Az", "");
 	fails(&sample, "git", "\"git\" is none of get, list", "did you mean get?");
-	fails(&sample, "", "say what to do: one of get, list", "");
+	fails(&sample, "", "missing subcommand; expected one of: get, list", "");
 	fails(&sample, "frobnicate", "\"frobnicate\" is none of get, list", "");
 }
 

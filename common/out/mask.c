@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Secrets in text become a mark, and what other programs print becomes fit for a terminal. */
+#include "internal.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static bool ends_with(const char *s, size_t n, const char *tail)
+{
+	size_t t = strlen(tail);
+
+	return n >= t && !strncasecmp(s + n - t, tail, t);
+}
+
+/* Whether the name s is that of a secret. In the query of a URL everything that may be one counts. */
+static bool is_secret_name(const char *start, const char *s, size_t n)
+{
+	static const char *const names[] = {"password", "passwd", "secret", "token", "signature",
+		"authorization", "apikey", "api-key", "api_key", "access_key", "secret_key"};
+	static const char *const parts[] = {"token", "secret", "password", "key", "sig", "auth"};
+
+	for (size_t i = 0; i < RK_COUNT(names); i++)
+		if (ends_with(s, n, names[i]))
+			return true;
+	for (size_t i = 0; s > start && strchr("?&", s[-1]) && i < RK_COUNT(parts); i++)
+		for (size_t len = strlen(parts[i]); len <= n; len++)
+			if (ends_with(s, len, parts[i]))
+				return true;
+	return false;
+}
+
+static size_t span_to(const char *s, const char *end, const char *set)
+{
+	const char *p = s;
+
+	while (p < end && *p && !strchr(set, *p))
+		p++;
+	return (size_t)(p - s);
+}
+
+/* Length of a secret that begins at p, after *skip bytes that stay; 0: none. */
+static size_t secret_at(const char *start, const char *p, const char *end, size_t *skip)
+{
+	size_t left = (size_t)(end - p), name = 0, n;
+	bool header;
+
+	if (left > 3 && !memcmp(p, "://", 3)) { /* user:password@ or token@ */
+		size_t at = n = span_to(p + 3, end, " \t\r\n/?#\"'<>"), colon;
+
+		while (at && p[3 + at - 1] != '@')
+			at--;
+		if (!at)
+			return 0;
+		colon = span_to(p + 3, p + 3 + at, ":");
+		*skip = 3 + (colon < at - 1 ? colon + 1 : 0);
+		return 3 + at - 1 - *skip;
+	}
+	if (!strchr(" :=\"", *p))
+		return 0;
+	while (p - name > start && (isalnum((unsigned char)p[-1 - (ptrdiff_t)name]) ||
+					   strchr("_-", p[-1 - (ptrdiff_t)name])))
+		name++;
+	*skip = 1;
+	if (*p == ' ') { /* behind "Bearer" or "Basic", if it is not a word of a sentence */
+		n = span_to(p + 1, end, " \t\r\n\"',;<>");
+		return n >= 16 && (ends_with(p - name, name, "bearer") ||
+					  ends_with(p - name, name, "basic"))
+			       ? n
+			       : 0;
+	}
+	header = ends_with(p - name, name, "authorization");
+	/* not behind another colon, as in "invalid token: expired" */
+	if (!is_secret_name(start, p - name, name) || (*p == ':' && !header))
+		return 0;
+	while (*skip < left && p[*skip] && strchr(*p == '"' ? " \t:" : " \t\"'", p[*skip]))
+		++*skip;
+	if (*p != '"')
+		return span_to(p + *skip, end, header ? "\r\n\"'" : " \t\r\n&\"',;<>");
+	if (*skip == 1 || *skip >= left || p[*skip] != '"')
+		return 0;
+	++*skip; /* a string of JSON */
+	return span_to(p + *skip, end, "\"\r\n");
+}
+
+void rk_mask(struct rk_buf *out, const char *s, size_t n)
+{
+	const char *end = s + n;
+
+	for (const char *p = s; p < end;) {
+		size_t skip = 0, secret = *p ? secret_at(s, p, end, &skip) : 0;
+
+		if (!secret) {
+			rk_buf_putc(out, *p++);
+			continue;
+		}
+		rk_buf_put(out, p, skip);
+		rk_buf_puts(out, RK_MASK);
+		p += skip + secret;
+	}
+}
+
+void rk_out_plain(struct rk_buf *out, const char *who, const char *s, size_t n)
+{
+	while (n) {
+		const char *nl = memchr(s, '\n', n);
+		size_t len = nl ? (size_t)(nl - s) : n, used = nl ? len + 1 : len;
+		rk_auto_buf line = RK_BUF_INIT_SECRET;
+
+		if (len && s[len - 1] == '\r')
+			len--;
+		rk_mask(&line, s, len);
+		rk_buf_addf(out, "%s%s", who, *who ? ": " : "");
+		rk_printable(out, line.s, line.len, " ");
+		rk_buf_putc(out, '\n');
+		s += used;
+		n -= used;
+	}
+}
+
+void rk_out_said(const char *who, const char *s, size_t n)
+{
+	rk_auto_buf text = RK_BUF_INIT;
+
+	rk_progress_hide(&text);
+	rk_out_plain(&text, who, s, n);
+	rk_progress_show(&text);
+	rk_out_err(&text);
+}
