@@ -118,31 +118,6 @@ static void plain(struct rk_val *v)
 	rk_remove_at(v, "status", NULL);
 }
 
-/* Values of a Secret become a mark that is equal for equal values only. */
-static void mask_map(struct rk_doc *d, struct rk_val *v, const struct rk_val *other,
-	const char *field, const char *side)
-{
-	struct rk_val *marks = rk_map(d);
-
-	rk_each (it, rk_get(v, field, NULL)) {
-		const struct rk_val *peer =
-			rk_member(rk_get(other, field, NULL), it->key, it->klen);
-		rk_auto_free char *key = rk_strndup(it->key, it->klen);
-
-		rk_set_str(d, marks, key, rk_val_equal(it, peer) ? "***" : side);
-	}
-	if (rk_get(v, field, NULL))
-		rk_set(d, v, field, marks);
-}
-
-static void mask(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *side)
-{
-	rk_remove_at(v, "metadata", "annotations",
-		"kubectl.kubernetes.io/last-applied-configuration", NULL);
-	mask_map(d, v, other, "data", side);
-	mask_map(d, v, other, "stringData", side);
-}
-
 static void yaml_of(const struct run *r, struct rk_doc *d, const struct rk_val *v,
 	const struct rk_val *other, const char *side, struct rk_buf *out)
 {
@@ -152,8 +127,11 @@ static void yaml_of(const struct run *r, struct rk_doc *d, const struct rk_val *
 		return;
 	copy = rk_copy(d, v);
 	plain(copy);
-	if (rk_streq(rk_get_str(v, "kind", NULL), "Secret") && !r->o->show_secrets)
-		mask(d, copy, other, side);
+	if (rk_streq(rk_get_str(v, "kind", NULL), "Secret") && !r->o->show_secrets) {
+		rk_remove_at(copy, "metadata", "annotations",
+			"kubectl.kubernetes.io/last-applied-configuration", NULL);
+		rk_mask_tree(d, copy, other, side, rk_mask_secret_data);
+	}
 	rk_yaml_write(copy, true, out);
 }
 
@@ -171,8 +149,8 @@ static void print_diff(
 		rk_get_str(after, "metadata", "name", NULL), &what);
 	was = rk_asprintf("%s (live)", what.s);
 	will = rk_asprintf("%s (after apply)", what.s);
-	yaml_of(r, d, before, after, "*** (before)", &a);
-	yaml_of(r, d, after, before, "*** (after)", &b);
+	yaml_of(r, d, before, after, " (before)", &a);
+	yaml_of(r, d, after, before, " (after)", &b);
 	if (rk_diff(a.s, b.s, was, will, &out)) {
 		r->differs = true;
 		rk_print_buf(&out);

@@ -321,7 +321,7 @@ static void print_table(const struct rk_settings *s)
 		const char *v = rk_setting(s, k);
 
 		if (rk_settings_table[k].flags & RK_SETF_SECRET)
-			v = rk_setting_is(s, k) ? "********" : NULL;
+			v = rk_setting_is(s, k) ? RK_MASK : NULL;
 		if (v)
 			rk_table_row(t, rk_settings_table[k].name, *v ? v : "\"\"",
 				from[rk_setting_from(s, k)]);

@@ -65,7 +65,7 @@ static int print_objects(const struct opts *o, const struct rk_settings *s,
 			rk_remove(obj);
 			rk_append(items, obj);
 			if (!only && !o->show_secrets)
-				rk_step_mask_secret(d, obj);
+				rk_mask_tree(d, obj, NULL, "", rk_mask_secret_data);
 			if (o->fmt == OUT_JSON)
 				continue;
 			rk_buf_puts(&out, "---\n");

@@ -6,6 +6,8 @@
  * libcurl checks the name once more. */
 #include "internal.h"
 
+#include "out/out.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -484,29 +486,14 @@ static CURLcode whole_answer(const struct rk_xfer *x, long status)
 	return CURLE_OK;
 }
 
-/* One line for -v: the query without the values of keys that may be secret. */
+/* One line for -v, without secrets in the query. */
 static void trace(const struct rk_xfer *x)
 {
-	static const char *const secrets[] = {"token", "secret", "password", "key", "sig", "auth"};
 	rk_auto_buf line = RK_BUF_INIT;
-	const char *p = x->url + strlen(x->h->url);
-	size_t n = strcspn(p, "?");
+	const char *path = x->url + strlen(x->h->url);
 
-	rk_buf_addf(&line, "%s %s%.*s", x->method, x->h->shown, (int)n, p);
-	for (p += n; *p; p += n) { /* at '?' or '&' */
-		rk_auto_free char *key = NULL;
-		size_t eq = 1 + strcspn(p + 1, "&=");
-		bool secret = false;
-
-		n = 1 + strcspn(p + 1, "&");
-		key = rk_strndup(p, eq);
-		for (size_t i = 0; i < RK_COUNT(secrets) && p[eq] == '='; i++)
-			secret = secret || strcasestr(key, secrets[i]);
-		if (secret)
-			rk_buf_addf(&line, "%s=***", key);
-		else
-			rk_buf_put(&line, p, n);
-	}
+	rk_buf_addf(&line, "%s %s", x->method, x->h->shown);
+	rk_mask(&line, path, strlen(path));
 	if (x->answered)
 		rk_buf_addf(&line, " %d", x->res->status);
 	else

@@ -154,23 +154,6 @@ int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct 
 	return step->build(&b) < 0 ? rk_err_wrap(err, "step %s", step->name) : 0;
 }
 
-void rk_step_mask_secret(struct rk_doc *d, struct rk_val *obj)
-{
-	static const char *const members[] = {"data", "stringData"};
-
-	if (!rk_streq(rk_get_str(obj, "kind", NULL), "Secret"))
-		return;
-	for (size_t i = 0; i < RK_COUNT(members); i++) {
-		struct rk_val *hidden = rk_map(d);
-		const struct rk_val *data = rk_get(obj, members[i], NULL);
-
-		rk_each (v, data)
-			rk_set_str(d, hidden, v->key, "(hidden)");
-		if (data)
-			rk_set(d, obj, members[i], hidden);
-	}
-}
-
 /* --- filling skeletons --- */
 
 struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)

@@ -80,7 +80,4 @@ void rk_step_images(struct rk_doc *d, const struct rk_settings *s, struct rk_str
  * deployment whose certificate comes from Rancher, Let's Encrypt or a public CA. */
 enum rk_key rk_steps_anchor(const struct rk_settings *s);
 
-/* Replace every value of a Secret by "(hidden)". */
-void rk_step_mask_secret(struct rk_doc *d, struct rk_val *obj);
-
 #endif

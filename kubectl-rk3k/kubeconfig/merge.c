@@ -193,32 +193,16 @@ static int take_input(struct merge *m, struct rk_err *err)
 	return 0;
 }
 
-/* A URL without user and password, or an option like --token=x without its value; NULL: as it is. */
-static const char *without_secret(struct rk_doc *d, const char *s)
-{
-	static const char *const words[] = {"token", "secret", "password", "passwd", "key"};
-	const char *host = strstr(s, "://"), *eq = strchr(s, '='), *at = NULL;
-
-	for (const char *p = host ? host + 3 : ""; *p && !strchr("/?#", *p); p++)
-		at = *p == '@' ? p : at;
-	if (at)
-		return rk_doc_printf(d, "%.*sREDACTED%s", (int)(host + 3 - s), s, at);
-	for (size_t i = 0; eq && i < RK_COUNT(words); i++) {
-		const char *word = strcasestr(s, words[i]);
-
-		if (word && word < eq)
-			return rk_doc_printf(d, "%.*s=REDACTED", (int)(eq - s), s);
-	}
-	return NULL;
-}
-
 /* The server of a cluster: map, fit to be shown. */
 static const char *server_of(struct rk_doc *d, const struct rk_val *cluster)
 {
-	const char *s = rk_get_str(cluster, "server", NULL),
-		   *less = s ? without_secret(d, s) : NULL;
+	const char *s = rk_get_str(cluster, "server", NULL);
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
 
-	return less ? less : s ? s : "none";
+	if (!s)
+		return "none";
+	rk_mask(&text, s, strlen(s));
+	return rk_doc_printf(d, "%s", text.s);
 }
 
 static int other_cluster(struct merge *m, const struct kcfg_item *it, const struct rk_val *old,
@@ -444,40 +428,6 @@ static bool is_secret(const struct rk_val *v)
 	       rk_streq(up->parent->key, "auth-provider");
 }
 
-/* Only that it exists, and whether it differs. */
-static const char *shown(
-	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
-{
-	const char *s = rk_str_loose(v), *less;
-	bool differs = other && !rk_val_equal(v, other);
-
-	if (is_secret(v))
-		return differs ? rk_doc_printf(d, "REDACTED (%s)", when) : "REDACTED";
-	less = s ? without_secret(d, s) : NULL;
-	return less && differs ? rk_doc_printf(d, "%s (%s)", less, when) : less;
-}
-
-/* v is a separate copy; other is what it is compared with. */
-static void mask(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *when)
-{
-	size_t i = 0;
-
-	rk_each (m, v) {
-		const struct rk_val *peer =
-			v->kind == RK_SEQ ? rk_at(other, i++) : rk_get(other, m->key, NULL);
-		const char *text = shown(d, m, peer, when);
-
-		if (!text) {
-			mask(d, rk_mut(m), peer, when);
-			continue;
-		}
-		rk_mut(m)->kind = RK_STR;
-		rk_mut(m)->s = text;
-		rk_mut(m)->len = strlen(text);
-		rk_mut(m)->child = rk_mut(m)->last = NULL;
-	}
-}
-
 static char *masked_text(
 	struct rk_doc *d, const struct rk_val *v, const struct rk_val *other, const char *when)
 {
@@ -485,7 +435,7 @@ static char *masked_text(
 	struct rk_val *copy = v ? rk_copy(d, v) : NULL;
 
 	if (copy) {
-		mask(d, copy, other, when);
+		rk_mask_tree(d, copy, other, when, is_secret);
 		rk_yaml_write(copy, true, &b);
 	}
 	return rk_buf_detach(&b);
@@ -500,8 +450,8 @@ static bool diff_one(struct merge *m, const struct kcfg_item *it)
 
 	if (old && rk_val_equal(old, it->value))
 		return false;
-	was = masked_text(m->d, old, it->value, "before");
-	now = masked_text(m->d, it->value, old, "after");
+	was = masked_text(m->d, old, it->value, " (before)");
+	now = masked_text(m->d, it->value, old, " (after)");
 	name = rk_doc_printf(
 		m->d, "%s %s/%s", path ? path : "/dev/null", kcfg_plural[it->kind], it->name);
 	rk_diff(was, now, name, m->source, &out);

@@ -6,7 +6,7 @@
 
 /* The content of a Secret as text that shows everything but passwords. */
 static void show_value(struct job *j, struct rk_val *out, const struct rk_val *v,
-	const struct rk_val *other, const char *mark)
+	const struct rk_val *other, const char *side)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET, peer = RK_BUF_INIT_SECRET;
 	struct rk_val *tree = NULL, *peer_tree = NULL;
@@ -21,18 +21,19 @@ static void show_value(struct job *j, struct rk_val *out, const struct rk_val *v
 		if (p && rk_base64_decode(&peer, p, strlen(p), NULL) == 0 &&
 			rk_yaml_parse(j->d, peer.s, peer.len, &peer_tree, NULL) < 0)
 			peer_tree = NULL;
-		reg_hide(j->d, tree, peer_tree, mark);
+		rk_mask_tree(j->d, tree, peer_tree, side, reg_is_secret);
 		rk_set(j->d, out, v->key, tree);
 	} else if (open) {
 		rk_set_str(j->d, out, v->key, text.s);
 	} else {
-		rk_set_str(j->d, out, v->key, rk_streq(s, p) ? "(hidden)" : mark);
+		rk_set_str(j->d, out, v->key,
+			rk_streq(s, p) ? RK_MASK : rk_doc_printf(j->d, RK_MASK "%s", side));
 	}
 }
 
 /* What counts of an object: kind, name and the content that is ours to set. */
 static void show(struct job *j, const struct rk_val *obj, const struct rk_val *want,
-	const struct rk_val *other, const char *mark, struct rk_buf *out)
+	const struct rk_val *other, const char *side, struct rk_buf *out)
 {
 	struct rk_val *v = rk_map(j->d);
 	bool secret = rk_streq(rk_get_str(want, "kind", NULL), "Secret");
@@ -45,7 +46,7 @@ static void show(struct job *j, const struct rk_val *obj, const struct rk_val *w
 		struct rk_val *data = rk_map_at(j->d, v, "data", NULL);
 
 		if (secret)
-			show_value(j, data, m, rk_get(other, "data", m->key, NULL), mark);
+			show_value(j, data, m, rk_get(other, "data", m->key, NULL), side);
 		else
 			rk_set(j->d, data, m->key, rk_copy(j->d, m));
 	}
@@ -73,8 +74,8 @@ static void diff_with(struct job *j, const struct rk_val *now, const struct rk_r
 	rk_auto_free char *a = rk_asprintf("there/%s", label);
 	rk_auto_free char *b = rk_asprintf("wanted/%s", label);
 
-	show(j, now, want, want, "(hidden, as it is)", &was);
-	show(j, want, want, now, "(hidden, as wanted)", &will);
+	show(j, now, want, want, " (before)", &was);
+	show(j, want, want, now, " (after)", &will);
 	if (rk_diff(was.s, will.s, a, b, &out)) {
 		j->changed = true;
 		rk_print_buf(&out);

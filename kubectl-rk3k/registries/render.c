@@ -58,7 +58,7 @@ static int render_file(struct job *j, struct rk_err *err)
 	if (registries_yaml(j, &tree, err) < 0)
 		return -1;
 	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
-		reg_hide(j->d, tree, NULL, "(hidden)");
+		rk_mask_tree(j->d, tree, NULL, "", reg_is_secret);
 	if (j->o->out.fmt == RK_FMT_JSON) {
 		rk_print_val(RK_FMT_JSON, tree);
 		return 0;
@@ -206,7 +206,7 @@ static int render_login_file(struct job *j,
 	if (fn(j, &v, err) < 0)
 		return -1;
 	if (isatty(STDOUT_FILENO) && !j->o->show_secrets)
-		reg_hide(j->d, v, NULL, "(hidden)");
+		rk_mask_tree(j->d, v, NULL, "", reg_is_secret);
 	rk_json_write(v, RK_JSON_PRETTY, &b);
 	rk_print_buf(&b);
 	return 0;
@@ -246,7 +246,7 @@ static int render_all(struct job *j, struct rk_err *err)
 		rk_append(all, patch);
 	rk_each (obj, all)
 		if (!j->o->show_secrets)
-			rk_step_mask_secret(j->d, rk_mut(obj));
+			rk_mask_tree(j->d, rk_mut(obj), NULL, "", rk_mask_secret_data);
 	emit_list(j, all);
 	return 0;
 }

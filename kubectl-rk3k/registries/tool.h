@@ -61,9 +61,8 @@ void reg_named_patch(struct job *j, struct rk_val *patch, const char *api, const
 int reg_full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 int reg_full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
-/* Passwords of registries.yaml or a docker config become a mark; those that other has too become
- * "(hidden)". */
-void reg_hide(struct rk_doc *d, struct rk_val *v, const struct rk_val *other, const char *mark);
+/* Whether v is a password of registries.yaml or a docker config: for rk_mask_tree. */
+bool reg_is_secret(const struct rk_val *v);
 
 /* --- images.c --- */
 

@@ -503,7 +503,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	private "CERTMANAGER_REPO=$http" RANCHER_REPO=oci://harbor.example.com/helm/rancher
 	run -0 reg render -c doc.json
 	refute_output --partial "$(printf testpass | base64)"
-	assert_output --partial '(hidden)'
+	assert_output --partial '***'
 	diff <(reg render host -c doc.json -o json | jq -S .items) <("$bin/rk3k-render" registry -c doc.json -o json | jq -S .items)
 	diff <(reg render virtual -c doc.json -o json | jq -S .items) <("$bin/rk3k-render" chart-auth -c doc.json -o json | jq -S .items)
 }

@@ -230,7 +230,7 @@ url host'
 	conf BOOTSTRAP_PW=correct-horse
 	run -0 "$bin/rk3k-render" all -c doc.json
 	refute_output --partial "$(printf correct-horse | base64)"
-	assert_output --partial '(hidden)'
+	assert_output --partial '***'
 	run -0 "$bin/rk3k-render" --print-all --show-secrets -c doc.json
 	assert_output --partial "$(printf correct-horse | base64)"
 	run -0 obj bootstrap Secret bootstrap-secret '.data.bootstrapPassword | @base64d'
