@@ -280,13 +280,13 @@ static void keep_settings(struct merge *m, const struct kcfg_item *it, const str
 	}
 }
 
-/* What exists under a name; or, with wanted, what this merge puts there. NULL also when name is. */
+/* What exists under a name; or, with ours, what this merge puts there. NULL also when name is. */
 static const struct rk_val *value_of(
-	struct merge *m, enum rk_kc_kind kind, const char *name, bool wanted, const char **path)
+	struct merge *m, enum rk_kc_kind kind, const char *name, bool ours, const char **path)
 {
-	const struct rk_val *v = name && wanted ? find_item(m, kind, name) : NULL;
+	const struct rk_val *v = name && ours ? find_item(m, kind, name) : NULL;
 
-	if (!wanted && name && kcfg_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
+	if (!ours && name && kcfg_lookup(m->files, kind, name, m->d, &v, path, NULL) < 0)
 		return NULL;
 	return v;
 }
