@@ -42,7 +42,7 @@ int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, 
 		err, "write NAME or NAMESPACE/NAME in lower case, as kubectl shows them");
 }
 
-/* --- which one is meant --- */
+/* --- which one is selected --- */
 
 static const char *ns_of(const struct rk_val *c)
 {

@@ -28,7 +28,7 @@ struct rk_kubeconfig {
 	struct rk_doc *doc; /* secret */
 	struct kc_file *files;
 	size_t nfiles;
-	char *searched; /* where files were looked for, for messages */
+	char *searched; /* paths that were searched, for messages */
 	struct kc_list clusters, users, contexts;
 	const char *current; /* NULL: unset */
 	const struct kc_file *current_file;
@@ -43,7 +43,7 @@ int kc_str(const struct kc_entry *e, const char *key, const char **out, struct r
 /* Point conf at the CA, certificate and key that t holds; again after each change of those buffers. */
 void kc_use_material(struct rk_target *t);
 /* Bytes given as NAME-data (base64) or NAME (a file) of an entry, or the file of a flag, which
- * beats both. Nothing given: out stays empty. Both data and file: an error. */
+ * beats both. Nothing given: out is empty. Both data and file: an error. */
 int kc_material(const struct kc_entry *e, const char *name, const char *flag, struct rk_buf *out,
 	struct rk_err *err);
 
@@ -51,7 +51,7 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
 	const struct rk_val *exec, struct rk_err *err);
 
-/* The string kept as long as the target; NULL stays NULL. */
+/* The string kept as long as the target; NULL gives NULL. */
 char *kc_keep(struct rk_target *t, const char *s);
 
 /* Values end up in headers: a line break in one would smuggle in another, so control characters

@@ -276,7 +276,7 @@ const struct rk_val *rk_kubeconfig_entry(
 
 /* --- list --- */
 
-/* When the client certificate of a user expires; 0: none, or not readable (a list goes on). */
+/* When the client certificate of a user expires; 0: none, or not readable (which does not end a list). */
 static int64_t user_expires(const struct kc_entry *user)
 {
 	rk_auto_buf pem = RK_BUF_INIT;

@@ -105,7 +105,7 @@ static int check_bytes(const struct rk_val *v, struct rk_err *err)
 	else if (rk_need_base64(v, &ignored, err, NULL) == 0)
 		return 0;
 	if (v->kind == RK_STR)
-		rk_err_hint(err, "base64 goes on one line, without blanks or tabs in it");
+		rk_err_hint(err, "write base64 on one line, without blanks or tabs in it");
 	return -1;
 }
 

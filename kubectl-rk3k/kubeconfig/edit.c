@@ -32,7 +32,7 @@ static struct rk_buf *splice(struct editor *e, size_t from, size_t to)
 	return &e->s[e->ns++].text;
 }
 
-/* --- what is wanted --- */
+/* --- the items --- */
 
 /* Of an existing entry, or NULL. */
 static const struct kcfg_item *wanted(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* entry - one cluster, user and context as a whole kubeconfig, and where it goes. */
+/* entry - one cluster, user and context as a whole kubeconfig, and its output. */
 #include "tool.h"
 
 #include "os/os.h"

@@ -105,7 +105,7 @@ static int try_address(const struct rk_buf *text, const struct opts *o, struct r
 	*err = why;
 	return rk_err_hint(err, "if the certificate carries another name, give it with "
 				"--tls-server-name; --no-probe "
-				"writes the address unseen");
+				"writes the address without trying it");
 }
 
 static int export(

@@ -300,7 +300,7 @@ int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	bool given;
 	int rc = rk_settings_open_names(s, &o->settings, &given, err);
 
-	argv[argc] = NULL; /* words that were flags stood there */
+	argv[argc] = NULL; /* after it are arguments that were flags */
 	if (rc == 0 && given) {
 		ns = ns ? ns : rk_settings_ns(s);
 		ref = ref ? ref : rk_settings_cluster(s);

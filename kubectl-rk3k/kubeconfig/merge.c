@@ -144,7 +144,7 @@ static int take_context(struct merge *m, const struct rk_val *c, struct rk_err *
 
 	if (user && !uv)
 		return rk_err_set(err, RK_FAIL,
-			"%s: user \"%s\" of context \"%s\" is not there: "
+			"%s: user \"%s\" of context \"%s\" was not found: "
 			"is the input cut off?",
 			m->source, user, name);
 	if (check_name(m, name, err) < 0 || check_name(m, cluster, err) < 0 ||
@@ -267,7 +267,7 @@ static int check_identity(struct merge *m, const struct kcfg_item *it, const str
 		err, "--name gives the new entry another name, --force replaces the old one");
 }
 
-/* What a person has set on the context stays: its namespace, its extensions. */
+/* What a person has set on the context is kept: its namespace, its extensions. */
 static void keep_settings(struct merge *m, const struct kcfg_item *it, const struct rk_val *old)
 {
 	static const char *const keys[] = {"extensions", "namespace"};

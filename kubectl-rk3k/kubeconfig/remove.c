@@ -60,7 +60,7 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* The host that a virtual cluster is looked for on: as for every other command, that of the flags,
+/* The host cluster that a virtual cluster is searched on: as for every other command, that of the flags,
  * of the variables, of the context. When there is none, and none was named, any host will do. */
 static int find_host(struct removal *r, struct rk_err *err)
 {
