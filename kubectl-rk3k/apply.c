@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rk3k-apply: reads objects (YAML, JSON, Lists), writes them by server-side apply, prints one line
- * for each. Nothing is written before all of the input has been read and looked at. */
+/* apply: reads objects (YAML, JSON, Lists), writes them by server-side apply, prints one line for each.
+ * Nothing is written before all of the input has been read and checked. */
 #include "base/base.h"
 #include "cli/cli.h"
 #include "kube/kube.h"
@@ -29,28 +29,24 @@ static void defaults(void *p)
 }
 
 static const struct rk_opt options[] = {
-	{"filename", 'f', RK_OPT_LIST, offsetof(struct opts, files), "FILE",
-		"file with objects, - for standard input (the default); repeatable",
-		.complete = "file"},
-	RK_OPT_DRY_RUN(struct opts, dry),
-	{"diff", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, diff), .dry = true,
-		.help = "print what would change and end: 0 same, 1 differs, above 1 trouble"},
-	{"show-secrets", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, show_secrets),
-		.help = "with --diff: show the values of Secrets"},
-	{"force-conflicts", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, force),
-		.help = "take fields over from other field managers"},
-	{"adopt", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, adopt),
-		.help = "take over fields that were set with kubectl; fields that kubectl apply "
-			"set "
-			"and the input lacks are removed"},
-	{"field-manager", .kind = RK_OPT_STR, .off = offsetof(struct opts, manager), .arg = "NAME",
-		.help = "field manager (default: rk3k)"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
-		.help = "how long to wait for a new kind or a webhook to be served (default 1m)"},
-	RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube),
-	RK_GROUP_VIRTUAL(struct opts, kube),
-	RK_OPT_END,
+	OPT_LIST("filename", files, "FILE",
+		"file with objects, - for standard input (the default); repeatable", .key = 'f',
+		.complete = "file"),
+	OPT_DRY_RUN(dry),
+	OPT_FLAG("diff", diff,
+		"print what would change and end: 0 same, 1 differs, above 1 trouble", .dry = true),
+	OPT_FLAG("show-secrets", show_secrets, "with --diff: show the values of Secrets"),
+	OPT_FLAG("force-conflicts", force, "take fields over from other field managers"),
+	OPT_FLAG("adopt", adopt,
+		"take over fields that were set with kubectl; fields that kubectl apply set "
+		"and the input lacks are removed"),
+	OPT_STR("field-manager", manager, "NAME", "field manager (default: rk3k)"),
+	OPT_DUR("timeout", timeout_ms,
+		"how long to wait for a new kind or a webhook to be served (default 1m)"),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
+	OPT_GROUP_VIRTUAL(kube),
+	OPT_END,
 };
 
 struct run {
@@ -68,36 +64,15 @@ struct run {
 
 /* --- output --- */
 
-static void print_line(const struct run *r, const struct rk_val *obj, const char *word)
-{
-	rk_auto_buf b = RK_BUF_INIT;
-	const char *kind = rk_get_str(obj, "kind", NULL),
-		   *name = rk_get_str(obj, "metadata", "name", NULL);
-	struct rk_res res = {.api_version = rk_get_str(obj, "apiVersion", NULL), .kind = kind};
-
-	rk_res_word(&res, name, &b);
-	if (r->o->out.fmt == RK_FMT_NAME)
-		rk_printf("%s\n", b.s);
-	else
-		rk_printf("%s %s%s\n", b.s, word, rk_dry_word(r->o->dry));
-}
-
-static bool wants_objects(const struct run *r)
-{
-	return r->o->out.fmt == RK_FMT_JSON || r->o->out.fmt == RK_FMT_YAML;
-}
-
 static void print_objects(const struct run *r)
 {
-	struct rk_val *list;
+	struct rk_val *list = rk_map(r->out);
 
-	if (!wants_objects(r) || !r->items->count)
-		return;
-	if (r->items->count == 1) {
-		rk_print_val(r->o->out.fmt, rk_at(r->items, 0));
+	if (r->items->count < 2) {
+		rk_each (it, r->items)
+			rk_print_val(r->o->out.fmt, it);
 		return;
 	}
-	list = rk_map(r->out);
 	rk_set_str(r->out, list, "apiVersion", "v1");
 	rk_set_str(r->out, list, "kind", "List");
 	rk_set_str(r->out, rk_map_at(r->out, list, "metadata", NULL), "resourceVersion", "");
@@ -105,29 +80,21 @@ static void print_objects(const struct run *r)
 	rk_print_val(r->o->out.fmt, list);
 }
 
-/* --- --diff --- */
-
-/* What every write changes is not a difference to a reader. */
-static void plain(struct rk_val *v)
+/* v for a diff: without what every write changes, and without the values of a Secret. */
+static void add_yaml(const struct run *r, struct rk_doc *d, const struct rk_val *v,
+	const struct rk_val *other, const char *side, struct rk_buf *out)
 {
 	static const char *const meta[] = {
 		"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"};
-
-	for (size_t i = 0; i < RK_COUNT(meta); i++)
-		rk_remove_at(v, "metadata", meta[i], NULL);
-	rk_remove_at(v, "status", NULL);
-}
-
-static void yaml_of(const struct run *r, struct rk_doc *d, const struct rk_val *v,
-	const struct rk_val *other, const char *side, struct rk_buf *out)
-{
 	struct rk_val *copy;
 
 	if (!v)
 		return;
 	copy = rk_copy(d, v);
-	plain(copy);
-	if (rk_streq(rk_get_str(v, "kind", NULL), "Secret") && !r->o->show_secrets) {
+	for (size_t i = 0; i < RK_COUNT(meta); i++)
+		rk_remove_at(copy, "metadata", meta[i], NULL);
+	rk_remove_at(copy, "status", NULL);
+	if (rk_streq(rk_get_str(v, "kind", NULL), RK_SECRET.kind) && !r->o->show_secrets) {
 		rk_remove_at(copy, "metadata", "annotations",
 			"kubectl.kubernetes.io/last-applied-configuration", NULL);
 		rk_mask_tree(d, copy, other, side, rk_mask_secret_data);
@@ -149,8 +116,8 @@ static void print_diff(
 		rk_get_str(after, "metadata", "name", NULL), &what);
 	was = rk_asprintf("%s (live)", what.s);
 	will = rk_asprintf("%s (after apply)", what.s);
-	yaml_of(r, d, before, after, " (before)", &a);
-	yaml_of(r, d, after, before, " (after)", &b);
+	add_yaml(r, d, before, after, " (before)", &a);
+	add_yaml(r, d, after, before, " (after)", &b);
 	if (rk_diff(a.s, b.s, was, will, &out)) {
 		r->differs = true;
 		rk_print_buf(&out);
@@ -158,15 +125,6 @@ static void print_diff(
 }
 
 /* --- one object --- */
-
-static bool in_input(const struct run *r, const char *kind, const char *name)
-{
-	for (size_t i = 0; i < r->in.n; i++)
-		if (rk_streq(rk_get_str(r->in.v[i], "kind", NULL), kind) &&
-			rk_streq(rk_get_str(r->in.v[i], "metadata", "name", NULL), name))
-			return true;
-	return false;
-}
 
 /* Whether a CustomResourceDefinition of the input brings the object's kind. */
 static bool brought(const struct run *r, const struct rk_val *obj)
@@ -186,34 +144,19 @@ static bool brought(const struct run *r, const struct rk_val *obj)
 	return false;
 }
 
-/* A dry run makes neither the namespace nor the kind that the object needs. */
+/* A dry run creates neither the namespace nor the kind that the object needs. */
 static bool needs_input(const struct run *r, const struct rk_val *obj, const struct rk_err *err)
 {
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
+	bool found = false;
 
-	if (!r->o->dry && !r->o->diff)
+	if ((!r->o->dry && !r->o->diff) || err->code != RK_NOTFOUND)
 		return false;
-	if (err->code != RK_NOTFOUND)
-		return false;
-	return brought(r, obj) || in_input(r, "Namespace", ns ? ns : rk_kube_namespace(r->k));
-}
-
-/* Faults that pass: a kind just defined that is not served yet, a webhook that has just been
- * installed and does not answer yet. */
-static bool will_pass(const struct run *r, const struct rk_val *obj, const struct rk_err *err)
-{
-	if (err->code == RK_NOTFOUND && brought(r, obj) && !r->o->dry && !r->o->diff)
-		return true;
-	return err->http == 503 || err->reason == RK_REASON_WEBHOOK;
-}
-
-static void say_taken(const struct rk_val *obj, struct rk_buf *taken)
-{
-	if (!taken->len)
-		return;
-	taken->s[strcspn(taken->s, "\n")] = '\0';
-	rk_note("%s %s: took over %s", rk_get_str(obj, "kind", NULL),
-		rk_get_str(obj, "metadata", "name", NULL), taken->s);
+	ns = ns ? ns : rk_kube_namespace(r->k);
+	for (size_t i = 0; i < r->in.n && !found; i++)
+		found = rk_streq(rk_get_str(r->in.v[i], "kind", NULL), RK_NAMESPACE.kind) &&
+			rk_streq(rk_get_str(r->in.v[i], "metadata", "name", NULL), ns);
+	return found || brought(r, obj);
 }
 
 static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
@@ -226,49 +169,55 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 		.taken = &taken,
 		.gone = &gone,
 		.before = before};
-	bool said = false;
+	const char *kind = rk_get_str(obj, "kind", NULL);
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+	bool noted = false;
 
-	for (;;) {
-		if (rk_kube_apply(r->k, obj, &ao, d, after, outcome, err) == 0)
-			break;
-		if (!will_pass(r, obj, err) || rk_now_ms() + RETRY_MS > r->deadline)
+	while (rk_kube_apply(r->k, obj, &ao, d, after, outcome, err) < 0) {
+		/* faults that pass: a kind just defined that is not served yet, a webhook that has
+		 * just been installed and does not answer yet */
+		bool passes =
+			err->http == 503 || err->reason == RK_REASON_WEBHOOK ||
+			(err->code == RK_NOTFOUND && !r->o->dry && !r->o->diff && brought(r, obj));
+
+		if (!passes || rk_now_ms() + RETRY_MS > r->deadline)
 			return -1;
-		if (!said)
+		if (!noted)
 			rk_note("%s; trying again", err->msg);
-		said = true;
+		noted = true;
 		rk_err_clear(err);
-		usleep(RETRY_MS * 1000);
+		rk_sleep_ms(RETRY_MS);
 	}
-	say_taken(obj, &taken);
+	if (taken.len)
+		rk_note("%s %s: took over %.*s", kind, name, (int)strcspn(taken.s, "\n"), taken.s);
 	if (gone.len)
-		rk_note("%s %s: gone, since only kubectl apply had set it: %s",
-			rk_get_str(obj, "kind", NULL), rk_get_str(obj, "metadata", "name", NULL),
+		rk_note("%s %s: removed fields previously set by kubectl apply: %s", kind, name,
 			gone.s);
 	return 0;
 }
 
-/* obj: what was asked for, which has the fields that a line shows; an answer may lack them. */
+/* obj: as in the input, which has the fields that a line shows; an answer may lack them. */
 static void succeed(struct run *r, struct rk_doc *d, const struct rk_val *obj,
 	const struct rk_val *before, struct rk_val *after, enum rk_outcome outcome)
 {
+	rk_auto_buf word = RK_BUF_INIT;
+	struct rk_res res = {.api_version = rk_get_str(obj, "apiVersion", NULL),
+		.kind = rk_get_str(obj, "kind", NULL)};
+
 	if (r->o->diff) {
 		print_diff(r, d, before, after);
-	} else if (wants_objects(r)) {
+		return;
+	}
+	if (r->o->out.fmt == RK_FMT_JSON || r->o->out.fmt == RK_FMT_YAML) {
 		rk_remove_at(after, "metadata", "managedFields", NULL);
 		rk_append(r->items, rk_copy(r->out, after));
-	} else {
-		print_line(r, obj, rk_outcome_word(outcome));
+		return;
 	}
-}
-
-static void fail(struct run *r, const struct rk_err *err)
-{
-	if (!r->failed++)
-		r->first = *err;
-	if (r->in.n > 1)
-		rk_out_error(err);
-	if (err->code > r->worst)
-		r->worst = err->code;
+	rk_res_word(&res, rk_get_str(obj, "metadata", "name", NULL), &word);
+	if (r->o->out.fmt == RK_FMT_NAME)
+		rk_printf("%s\n", word.s);
+	else
+		rk_printf("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(r->o->dry));
 }
 
 static void one(struct run *r, const struct rk_val *obj)
@@ -285,18 +234,18 @@ static void one(struct run *r, const struct rk_val *obj)
 			rk_get_str(obj, "kind", NULL), rk_get_str(obj, "metadata", "name", NULL));
 		succeed(r, d, obj, NULL, rk_copy(d, obj), RK_CREATED);
 	} else {
-		fail(r, &err);
+		if (!r->failed++)
+			r->first = err;
+		if (r->in.n > 1)
+			rk_out_error(&err);
+		if (err.code > r->worst)
+			r->worst = err.code;
 	}
 }
 
-/* --- new kinds --- */
+/* --- all objects --- */
 
-static bool established(const struct rk_val *crd)
-{
-	return rk_streq(rk_get_str(rk_condition(crd, "Established"), "status", NULL), "True");
-}
-
-/* The kinds the input defines are awaited before the first object that needs one. */
+/* Wait for the kinds that the input defines, before the first object that needs one. */
 static void await_kinds(struct run *r)
 {
 	for (size_t i = 0; i < r->in.n; i++) {
@@ -307,19 +256,18 @@ static void await_kinds(struct run *r)
 			continue;
 		while (rk_now_ms() < r->deadline) {
 			rk_auto_doc *d = rk_doc_new(false);
+			rk_auto_buf why = RK_BUF_INIT;
 			struct rk_val *crd = NULL;
 
 			if (rk_kube_find(r->k, &RK_CRD, NULL, name, d, &crd, &err) < 0 || !crd ||
-				established(crd))
+				rk_is_ready(crd, &why))
 				break;
-			usleep(100000);
+			rk_sleep_ms(100);
 		}
 	}
 }
 
-/* --- all of it --- */
-
-static void apply_all(struct run *r)
+static int apply_all(struct run *r, struct rk_err *err)
 {
 	int rank = 0;
 
@@ -331,10 +279,7 @@ static void apply_all(struct run *r)
 		rank = now;
 		one(r, r->in.v[i]);
 	}
-}
-
-static int finish(const struct run *r, struct rk_err *err)
-{
+	print_objects(r);
 	if (!r->failed)
 		return r->o->diff && r->differs ? 1 : 0;
 	if (r->in.n == 1)
@@ -344,36 +289,27 @@ static int finish(const struct run *r, struct rk_err *err)
 	return -1;
 }
 
-static int apply_input(const struct opts *o, struct rk_err *err)
+static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
+	const struct opts *o = p;
 	rk_auto_doc *out = rk_doc_new(true);
-	rk_auto_connection c = {0};
+	struct rk_connection c = {0};
 	struct run r = {.o = o, .out = out, .items = rk_seq(out)};
-	int ret;
+	int ret = rk_objects_read(&r.in, o->files.v, o->files.n, err);
 
-	if (rk_objects_read(&r.in, o->files.v, o->files.n, err) < 0)
-		return -1;
-	rk_objects_order(&r.in);
-	ret = rk_connect(&c, &o->kube, err);
+	if (ret == 0) {
+		rk_objects_order(&r.in);
+		ret = rk_connect(&c, &o->kube, err);
+	}
 	if (ret == 0) {
 		r.k = c.kube;
 		r.deadline = rk_now_ms() + o->timeout_ms;
 		rk_connection_note(&c, &o->kube);
-		apply_all(&r);
-		print_objects(&r);
-		ret = finish(&r, err);
+		ret = apply_all(&r, err);
 	}
+	rk_disconnect(&c);
 	rk_objects_release(&r.in);
-	return ret;
-}
-
-static int run(void *p, int argc, char **argv, struct rk_err *err)
-{
-	const struct opts *o = p;
-	int ret = apply_input(o, err);
-
-	(void)argc, (void)argv;
-	if (ret < 0 && o->diff && err->code == RK_FAIL) /* 1 says "differs" */
+	if (ret < 0 && o->diff && err->code == RK_FAIL) /* 1 means "differs" */
 		err->code = 2;
 	return ret;
 }
@@ -382,34 +318,17 @@ static const struct rk_verb verbs[] = {
 	{.args = "[-f FILE]...",
 		.summary = "apply objects to the cluster",
 		.opts = options,
-		.run = run,
-		.examples = "  kubectl rk3k render cluster < settings.json | kubectl rk3k apply\n"
-			    "  kubectl rk3k apply -f objects.yaml --diff\n"
-			    "  kubectl rk3k apply --virtual rancher-k3k/rancher -f issuer.yaml\n"},
+		.run = run},
 	{0},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "apply",
 	.summary = "apply objects by server-side apply",
-	.description =
-		"Reads objects as YAML documents, JSON or Lists and applies them under the "
-		"field manager rk3k: Namespaces first, then CustomResourceDefinitions, then "
-		"the rest in the order given. Input that is empty, damaged or truncated "
-		"changes nothing. Each object prints one line: created, configured or "
-		"unchanged. An object that fails does not stop the others.\n\nAn object with "
-		"a field that another manager set is refused, unless it carries the label "
-		"app.kubernetes.io/managed-by=rk3k, or --adopt or --force-conflicts is set; "
-		"fields that are taken over are listed. An object with the annotation "
-		"rk3k.io/create-only: \"true\" is created when it does not exist, and "
-		"otherwise left alone.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status =
-		"The code is that of the worst failure. With --diff: 0 nothing would change, 1 "
-		"something would, 2 or more trouble.",
-	.see_also = "kubectl-rk3k-render(1), kubectl-rk3k-delete(1), kubectl-rk3k-wait(1)",
 };
 
 int main(int argc, char **argv)

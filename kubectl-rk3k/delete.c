@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rk3k-delete: deletes objects named on the command line or read as YAML or JSON, in the reverse of
- * the order `apply` uses, and reports for each whether it is deleted, still exists, or is unknown. */
+/* delete: deletes objects named on the command line or read as YAML or JSON, in the reverse of the order
+ * that apply uses, and reports for each whether it is deleted, still exists, or is unknown. */
 #include "base/base.h"
 #include "cli/cli.h"
 #include "k3k/k3k.h"
@@ -8,15 +8,17 @@
 #include "data/data.h"
 #include "os/os.h"
 
-#define BLIND_MS 60000
-#define POLL_MS	 2000
+#define BLIND_MS     60000
+#define POLL_MS	     2000
+#define UNDETERMINED "whether it is deleted could not be determined"
+#define NOT_SERVED   "%s%s%s: the server does not serve this kind, so it does not exist"
 
 enum state {
-	ASKED,	 /* nothing known yet */
+	UNKNOWN,
 	ABSENT,	 /* did not exist at the start */
 	GOING,	 /* deletion accepted */
-	GONE,	 /* seen to be deleted */
-	REFUSED, /* the deletion failed; err says why */
+	DELETED, /* does not exist any more */
+	REFUSED, /* the deletion failed; err has the reason */
 };
 
 struct item {
@@ -49,27 +51,24 @@ static void defaults(void *p)
 }
 
 static const struct rk_opt options[] = {
-	{"filename", 'f', RK_OPT_LIST, offsetof(struct opts, files), "FILE",
-		"file with the objects, - for standard input; repeatable", .complete = "file"},
-	{"selector", 'l', RK_OPT_STR, offsetof(struct opts, labels), .arg = "LABELS",
-		.help = "delete the objects of the TYPEs that carry these labels"},
-	{"wait", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, wait),
-		.help = "watch until the objects are gone (the default; --wait=false to leave)"},
-	{"timeout", .kind = RK_OPT_DUR, .off = offsetof(struct opts, timeout_ms), .arg = "DURATION",
-		.help = "how long to wait; 0: look once (default 5m)"},
-	{"cascade", .kind = RK_OPT_ENUM, .off = offsetof(struct opts, cascade),
-		.choices = "background|foreground|orphan",
-		.help = "what becomes of the objects it owns"},
-	{"grace-period", .kind = RK_OPT_INT, .off = offsetof(struct opts, grace), .arg = "SECONDS",
-		.help = "time for pods to end; -1: their own"},
-	{"ignore-not-found", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, ignore),
-		.help = "accepted for compatibility with kubectl; missing objects are never an "
-			"error"},
-	RK_OPT_DRY_RUN(struct opts, dry),
-	RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube),
-	RK_GROUP_VIRTUAL(struct opts, kube),
-	RK_OPT_END,
+	OPT_LIST("filename", files, "FILE",
+		"file with the objects, - for standard input; repeatable", .key = 'f',
+		.complete = "file"),
+	OPT_STR("selector", labels, "LABELS",
+		"delete the objects of the TYPEs that carry these labels", .key = 'l'),
+	OPT_FLAG("wait", wait,
+		"watch until the objects are gone (the default; --wait=false to leave)"),
+	OPT_DUR("timeout", timeout_ms, "how long to wait; 0: check once (default 5m)"),
+	OPT_ENUM("cascade", cascade, "background|foreground|orphan",
+		"what becomes of the objects it owns"),
+	OPT_INT("grace-period", grace, "SECONDS", "time for pods to end; -1: their own"),
+	OPT_FLAG("ignore-not-found", ignore,
+		"accepted for compatibility with kubectl; missing objects are never an error"),
+	OPT_DRY_RUN(dry),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
+	OPT_GROUP_VIRTUAL(kube),
+	OPT_END,
 };
 
 struct run {
@@ -84,26 +83,26 @@ struct run {
 
 /* --- what to delete --- */
 
-static struct item *add_item(
-	struct run *r, const struct rk_res *res, const char *ns, const char *name, const char *uid)
+/* obj: the one that is meant, with its namespace and uid, or NULL. */
+static void add_item(
+	struct run *r, const struct rk_res *res, const char *name, const struct rk_val *obj)
 {
-	const char *in = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
+	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
+	const char *uid = rk_get_str(obj, "metadata", "uid", NULL);
 	struct item *it;
 
+	ns = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
 	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(*r->v));
 	it = &r->v[r->n++];
 	*it = (struct item){.res = res,
-		.ns = in ? rk_strdup(in) : NULL,
+		.ns = ns ? rk_strdup(ns) : NULL,
 		.name = rk_strdup(name),
 		.uid = uid && *uid ? rk_strdup(uid) : NULL,
 		.label = RK_BUF_INIT,
-		.rank = 2};
-	if (res == &RK_NAMESPACE)
-		it->rank = 0;
-	else if (res == &RK_CRD)
-		it->rank = 1;
-	rk_res_label(res, in, name, &it->label);
-	return it;
+		.rank = res == &RK_NAMESPACE ? 0
+			: res == &RK_CRD     ? 1
+					     : 2};
+	rk_res_label(res, ns, name, &it->label);
 }
 
 static void release(struct run *r)
@@ -117,46 +116,35 @@ static void release(struct run *r)
 	free(r->v);
 }
 
-static int add_word(
-	struct run *r, const char *type, size_t ntype, const char *name, struct rk_err *err)
-{
-	rk_auto_free char *word = rk_strndup(type, ntype);
-	const struct rk_res *res;
-
-	if (!rk_object_name_ok(name))
-		return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
-	if (rk_kube_res_word(r->k, word, &res, err) < 0) {
-		/* a missing CustomResourceDefinition means a missing object, a word without a
-		 * group is rather a typing error */
-		if (err->code != RK_NOTFOUND || !strchr(word, '.'))
-			return -1;
-		rk_aside("%s/%s: the server does not serve this kind, so it does not exist", word,
-			name);
-		rk_err_clear(err);
-		return 0;
-	}
-	add_item(r, res, NULL, name, NULL);
-	return 0;
-}
-
 /* TYPE/NAME... or TYPE NAME... */
 static int from_args(struct run *r, int argc, char **argv, struct rk_err *err)
 {
 	const char *slash = strchr(argv[0], '/');
 
 	if (!slash && argc < 2)
-		return rk_err_set(
-			err, RK_USAGE, "%s: which one? Give TYPE/NAME, TYPE NAME or -l", argv[0]);
+		return rk_err_set(err, RK_USAGE,
+			"%s: name missing; expected TYPE/NAME, TYPE NAME or -l LABELS", argv[0]);
 	for (int i = slash ? 0 : 1; i < argc; i++) {
-		const char *s = strchr(argv[i], '/');
+		const char *s = strchr(argv[i], '/'), *name = slash ? s + 1 : argv[i];
+		rk_auto_free char *type = NULL;
+		const struct rk_res *res;
 
 		if (!s != !slash)
 			return rk_err_set(err, RK_USAGE,
 				"%s: TYPE/NAME and TYPE NAME cannot be mixed", argv[i]);
-		if (add_word(r, slash ? argv[i] : argv[0],
-			    slash ? (size_t)(s - argv[i]) : strlen(argv[0]),
-			    slash ? s + 1 : argv[i], err) < 0)
+		if (!rk_object_name_ok(name))
+			return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
+		type = slash ? rk_strndup(argv[i], (size_t)(s - argv[i])) : rk_strdup(argv[0]);
+		if (rk_kube_res_word(r->k, type, &res, err) == 0) {
+			add_item(r, res, name, NULL);
+			continue;
+		}
+		/* a missing CustomResourceDefinition means a missing object, an argument without a
+		 * group is rather a typing error */
+		if (err->code != RK_NOTFOUND || !strchr(type, '.'))
 			return -1;
+		rk_aside(NOT_SERVED, type, "/", name);
+		rk_err_clear(err);
 	}
 	return 0;
 }
@@ -166,15 +154,13 @@ struct listing {
 	const struct rk_res *res;
 };
 
-static int listed(void *arg, const struct rk_val *obj, struct rk_err *err)
+static int listed(void *arg, const struct rk_val *obj, struct rk_err *err RK_UNUSED)
 {
 	struct listing *l = arg;
 	const char *name = rk_get_str(obj, "metadata", "name", NULL);
 
-	(void)err;
 	if (name)
-		add_item(l->r, l->res, rk_get_str(obj, "metadata", "namespace", NULL), name,
-			rk_get_str(obj, "metadata", "uid", NULL));
+		add_item(l->r, l->res, name, obj);
 	return 0;
 }
 
@@ -207,42 +193,37 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 		const char *kind = rk_get_str(obj, "kind", NULL);
 		const char *name = rk_get_str(obj, "metadata", "name", NULL);
 
-		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) < 0) {
-			if (err->code != RK_NOTFOUND)
-				return -1;
-			rk_aside("%s %s: the server does not serve this kind, so it does not exist",
-				kind, name);
-			rk_err_clear(err);
+		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) == 0) {
+			add_item(r, res, name, obj);
 			continue;
 		}
-		add_item(r, res, rk_get_str(obj, "metadata", "namespace", NULL), name,
-			rk_get_str(obj, "metadata", "uid", NULL));
+		if (err->code != RK_NOTFOUND)
+			return -1;
+		rk_aside(NOT_SERVED, kind, " ", name);
+		rk_err_clear(err);
 	}
 	return 0;
 }
 
-/* --- saying it --- */
+/* --- output --- */
 
 static void print_item(const struct run *r, const struct item *it, const char *word)
 {
 	rk_auto_buf type = RK_BUF_INIT;
 	bool name = r->o->out.fmt == RK_FMT_NAME;
 
-	if (name && it->state == ABSENT)
-		return;
 	rk_res_word(it->res, it->name, &type);
-	if (name) {
+	if (!name)
+		rk_printf("%.*s \"%s\" %s%s\n", (int)strcspn(type.s, "/"), type.s, it->name, word,
+			rk_dry_word(r->o->dry));
+	else if (it->state != ABSENT)
 		rk_printf("%s\n", type.s);
-		return;
-	}
-	type.s[strcspn(type.s, "/")] = '\0';
-	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, rk_dry_word(r->o->dry));
 }
 
-/* What holds an object that is still there: its finalizers; of a Namespace what is left in it. */
-static void why_there(const struct rk_val *obj, struct rk_buf *out)
+/* What blocks the deletion of an object: its finalizers; of a Namespace what is left in it. */
+static void add_blockers(const struct rk_val *obj, struct rk_buf *out)
 {
-	bool first = true;
+	const char *lead = ", held by finalizer ";
 
 	rk_each (c, rk_get(obj, "status", "conditions", NULL)) {
 		const char *type = rk_get_str(c, "type", NULL),
@@ -257,19 +238,18 @@ static void why_there(const struct rk_val *obj, struct rk_buf *out)
 		return;
 	}
 	rk_each (f, rk_get(obj, "metadata", "finalizers", NULL)) {
-		rk_buf_addf(out, "%s%s", first ? ", held by finalizer " : ", ",
-			rk_str(f) ? rk_str(f) : "?");
-		first = false;
+		rk_buf_addf(out, "%s%s", lead, rk_str(f) ? rk_str(f) : "?");
+		lead = ", ";
 	}
 }
 
 /* --- deleting --- */
 
-static void set_gone(struct run *r, struct item *it)
+static void set_deleted(struct run *r, struct item *it)
 {
 	if (it->state != GOING)
 		return;
-	it->state = GONE;
+	it->state = DELETED;
 	print_item(r, it, "deleted");
 }
 
@@ -283,10 +263,9 @@ static void delete_one(struct run *r, struct item *it)
 	enum rk_outcome outcome = RK_DELETED;
 	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade], .grace = r->o->grace};
 
-	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
-		it->state = REFUSED;
+	it->state = REFUSED;
+	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0)
 		return;
-	}
 	uid = rk_get_str(obj, "metadata", "uid", NULL);
 	if (!obj || (it->uid && uid && strcmp(it->uid, uid) != 0)) {
 		it->state = ABSENT;
@@ -298,14 +277,10 @@ static void delete_one(struct run *r, struct item *it)
 	opts.uid = it->uid;
 	/* a client dry run has just read all that there is to know */
 	if (r->o->dry != RK_DRY_CLIENT &&
-		rk_kube_delete(r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0) {
-		it->state = REFUSED;
+		rk_kube_delete(r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0)
 		return;
-	}
-	it->state = outcome == RK_ABSENT ? GONE : GOING;
-	if (r->o->dry)
-		print_item(r, it, "deleted");
-	else if (it->state == GONE)
+	it->state = outcome == RK_ABSENT ? DELETED : GOING;
+	if (r->o->dry || it->state == DELETED)
 		print_item(r, it, "deleted");
 	else if (!r->o->wait)
 		print_item(r, it, "deletion accepted");
@@ -313,28 +288,33 @@ static void delete_one(struct run *r, struct item *it)
 
 /* --- watching --- */
 
-static bool group_gone(const struct run *r)
+static bool is_going(const struct run *r, const struct item *it)
+{
+	return it->rank == r->rank && it->state == GOING;
+}
+
+static bool any_going(const struct run *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
-			return false;
-	return true;
+		if (is_going(r, &r->v[i]))
+			return true;
+	return false;
 }
 
-static void look(struct run *r)
-{
-	if (group_gone(r))
-		rk_loop_stop(r->loop);
-}
-
-/* One watch for each item; it knows which one by its index, since the array does not move now. */
+/* One watch for each item; it knows which one by its address, since the array does not move now. */
 struct watching {
 	struct run *r;
 	struct item *it;
-	struct rk_watch *watch; /* NULL: it is polled */
-	int64_t blind_since;	/* 0: the server answers */
-	bool seen;
+	struct rk_watch *watch;	 /* NULL: it is polled */
+	int64_t no_answer_since; /* 0: the server answers */
+	bool exists;
 };
+
+static void stop_if_done(const struct watching *w)
+{
+	if (!any_going(w->r))
+		rk_loop_stop(w->r->loop);
+}
 
 static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 {
@@ -343,81 +323,67 @@ static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 	bool mine = obj && rk_streq(name, w->it->name) &&
 		    (!w->it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid));
 
-	if (e == RK_GONE && mine)
-		set_gone(w->r, w->it);
-	else if (e == RK_SYNCED && !w->seen)
-		set_gone(w->r, w->it);
+	if ((e == RK_GONE && mine) || (e == RK_SYNCED && !w->exists))
+		set_deleted(w->r, w->it);
 	else if (mine)
-		w->seen = true;
-	look(w->r);
+		w->exists = true;
+	stop_if_done(w);
 }
 
 /* A server may be restarting; one that does not answer for a minute is not waited for. An answer that is
- * not that of an API server does not get better by waiting at all. */
-static void blind(struct watching *w, const struct rk_err *err)
+ * not that of an API server does not improve by waiting. err NULL: it answers. */
+static void note_answer(struct watching *w, const struct rk_err *err)
 {
-	if (!w->blind_since)
-		w->blind_since = rk_now_ms();
-	if (w->it->state != GOING ||
-		(err->reason != RK_REASON_UNEXPECTED && rk_now_ms() - w->blind_since < BLIND_MS))
+	if (!err)
+		w->no_answer_since = 0;
+	else if (!w->no_answer_since)
+		w->no_answer_since = rk_now_ms();
+	if (!err || w->it->state != GOING ||
+		(err->reason != RK_REASON_UNEXPECTED &&
+			rk_now_ms() - w->no_answer_since < BLIND_MS))
 		return;
 	w->it->state = REFUSED;
 	w->it->err = *err;
-	rk_err_wrap(&w->it->err, "whether it is deleted could not be determined");
+	rk_err_wrap(&w->it->err, UNDETERMINED);
 }
 
-static void check_watch(void *arg)
+/* Whether the watch works, or where watching is not permitted, the object. */
+static void check_item(struct watching *w)
 {
-	struct watching *w = arg;
-
-	if (!w->watch)
-		return;
-	if (rk_watch_error(w->watch))
-		blind(w, rk_watch_error(w->watch));
-	else
-		w->blind_since = 0;
-	if (w->it->state == GOING)
-		rk_loop_after(w->r->loop, POLL_MS, check_watch, w);
-	look(w->r);
-}
-
-static void poll_item(void *arg)
-{
-	struct watching *w = arg;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *obj = NULL;
 	struct rk_err err = RK_ERR_INIT;
-	int rc = rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, &err);
 
-	if (rc < 0)
-		blind(w, &err);
-	else
-		w->blind_since = 0;
-	if (rc == 0 && !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid))
-		set_gone(w->r, w->it);
-	if (w->it->state == GOING)
-		rk_loop_after(w->r->loop, POLL_MS, poll_item, w);
-	look(w->r);
+	if (w->watch) {
+		note_answer(w, rk_watch_error(w->watch));
+	} else if (rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, &err) < 0) {
+		note_answer(w, &err);
+	} else {
+		note_answer(w, NULL);
+		if (!rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid))
+			set_deleted(w->r, w->it);
+	}
+	stop_if_done(w);
 }
 
-/* Permission to delete does not include permission to watch: then look every two seconds. */
+static void check_again(void *arg)
+{
+	struct watching *w = arg;
+
+	check_item(w);
+	if (w->it->state == GOING)
+		rk_loop_after(w->r->loop, POLL_MS, check_again, w);
+}
+
+/* Permission to delete does not include permission to watch. */
 static bool on_fail(void *arg, const struct rk_err *err)
 {
 	struct watching *w = arg;
 
 	w->watch = NULL; /* the loop frees it */
-	blind(w, err);
-	if (w->it->state == GOING)
-		rk_loop_after(w->r->loop, 0, poll_item, w);
-	look(w->r);
+	note_answer(w, err);
+	check_item(w);
 	return false;
-}
-
-static void watch_item(struct watching *w, const struct rk_list_opts *lo)
-{
-	w->watch =
-		rk_loop_watch(w->r->loop, w->r->k, w->it->res, w->it->ns, lo, on_event, on_fail, w);
-	rk_loop_after(w->r->loop, POLL_MS, check_watch, w);
 }
 
 static int watch_group(struct run *r, struct rk_err *err)
@@ -428,14 +394,18 @@ static int watch_group(struct run *r, struct rk_err *err)
 
 	r->loop = rk_loop_new();
 	for (size_t i = 0; i < r->n; i++) {
-		rk_auto_free char *field = rk_asprintf("metadata.name=%s", r->v[i].name);
+		struct item *it = &r->v[i];
+		rk_auto_free char *field = rk_asprintf("metadata.name=%s", it->name);
 		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
 
-		w[i] = (struct watching){.r = r, .it = &r->v[i]};
-		if (r->v[i].rank == r->rank && r->v[i].state == GOING)
-			watch_item(&w[i], &lo);
+		w[i] = (struct watching){.r = r, .it = it};
+		if (!is_going(r, it))
+			continue;
+		w[i].watch = rk_loop_watch(
+			r->loop, r->k, it->res, it->ns, &lo, on_event, on_fail, &w[i]);
+		rk_loop_after(r->loop, POLL_MS, check_again, &w[i]);
 	}
-	if (!group_gone(r) && left > 0)
+	if (any_going(r) && left > 0)
 		ret = rk_loop_run(r->loop, left, err);
 	rk_loop_free(r->loop);
 	r->loop = NULL;
@@ -454,7 +424,7 @@ static int delete_all(struct run *r, struct rk_err *err)
 		for (size_t i = 0; i < r->n; i++)
 			if (r->v[i].rank == r->rank)
 				delete_one(r, &r->v[i]);
-		if (r->o->wait && !r->o->dry && !group_gone(r) && watch_group(r, err) < 0)
+		if (r->o->wait && !r->o->dry && any_going(r) && watch_group(r, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -462,27 +432,25 @@ static int delete_all(struct run *r, struct rk_err *err)
 
 /* --- the end --- */
 
-/* The last look at what was not seen to go. Its answer counts: 4 still exists, 1 unknown. */
-static int last_look(struct run *r, struct item *it)
+/* The last check of what was not reported as deleted. Its answer counts: 4 still exists, 1 unknown. */
+static int check_last(struct run *r, struct item *it)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_buf why = RK_BUF_INIT, word = RK_BUF_INIT;
 	struct rk_val *obj = NULL;
-	struct rk_err err = RK_ERR_INIT;
 	char age[16];
 
-	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &err) < 0) {
-		rk_err_wrap(&err, "whether it is deleted could not be determined");
-		it->err = err;
+	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
+		rk_err_wrap(&it->err, UNDETERMINED);
 		return RK_FAIL;
 	}
 	if (!obj || (it->uid && !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), it->uid))) {
-		set_gone(r, it);
+		set_deleted(r, it);
 		return RK_OK;
 	}
-	why_there(obj, &why);
+	add_blockers(obj, &why);
 	rk_age(r->o->timeout_ms / 1000, age);
-	rk_err_set(&it->err, RK_TIMEOUT, "%s: still there after %s%s", it->label.s, age, why.s);
+	rk_err_set(&it->err, RK_TIMEOUT, "%s: still exists after %s%s", it->label.s, age, why.s);
 	rk_res_word(it->res, it->name, &word);
 	rk_err_hint(&it->err, "%ssee it with: kubectl get %s%s%s -o yaml%s",
 		strstr(why.s, ".k3k.io/") ? "only a running k3k controller releases that; " : "",
@@ -503,7 +471,7 @@ static int judge(struct run *r, struct rk_err *err)
 		if (it->state == REFUSED)
 			code = it->err.code;
 		else if (it->state == GOING && r->o->wait && !r->o->dry)
-			code = last_look(r, it);
+			code = check_last(r, it);
 		if (!code)
 			continue;
 		if (bad++ && first)
@@ -523,22 +491,12 @@ static int judge(struct run *r, struct rk_err *err)
 	return -1;
 }
 
-static int collect(
-	struct run *r, const struct rk_objects *in, int argc, char **argv, struct rk_err *err)
-{
-	if (in->n)
-		return from_input(r, in, err);
-	if (r->o->labels)
-		return from_labels(r, argc, argv, err);
-	return from_args(r, argc, argv, err);
-}
-
 static int read_input(const struct opts *o, int argc, struct rk_objects *in, struct rk_err *err)
 {
 	if (o->files.n && argc)
 		return rk_err_set(err, RK_USAGE, "give names or -f FILE, not both");
 	if (o->labels && !argc)
-		return rk_err_set(err, RK_USAGE, "-l needs the TYPEs to look for");
+		return rk_err_set(err, RK_USAGE, "-l requires one or more TYPEs");
 	if (argc)
 		return 0;
 	if (!o->files.n && isatty(STDIN_FILENO))
@@ -565,7 +523,9 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (ret == 0) {
 		r.k = c.kube;
 		r.deadline = rk_now_ms() + o->timeout_ms;
-		ret = collect(&r, &in, argc, argv, err);
+		ret = in.n	  ? from_input(&r, &in, err)
+		      : o->labels ? from_labels(&r, argc, argv, err)
+				  : from_args(&r, argc, argv, err);
 	}
 	if (ret == 0 && r.n) {
 		rk_connection_note(&c, &o->kube);
@@ -582,33 +542,17 @@ static const struct rk_verb verbs[] = {
 		.summary = "delete objects and wait until they are gone",
 		.opts = options,
 		.max_args = -1,
-		.run = run,
-		.examples = "  kubectl rk3k delete cluster.k3k.io/rancher -n rancher-k3k --timeout "
-			    "10m\n"
-			    "  kubectl rk3k render ingress < settings.json | kubectl rk3k delete\n"
-			    "  kubectl rk3k delete -l app.kubernetes.io/managed-by=rk3k "
-			    "secrets,services\n"},
+		.run = run},
 	{0},
 };
 
 static const struct rk_cmd cmd = {
 	.name = "delete",
 	.summary = "delete objects in order and wait until they are gone",
-	.description =
-		"Deletes objects given by name, or read from files or standard input, in the "
-		"reverse of the order in which apply creates them: CustomResourceDefinitions "
-		"after everything else, Namespaces last. Then it watches until they are "
-		"gone. Only the object that was found is deleted, never one that took its "
-		"name meanwhile. A missing object is not an error, and is reported as not "
-		"found.\n\nEach object ends in one of three states: deleted; still existing, "
-		"with the finalizers that block it; unknown, with the reason.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
 	.verbs = verbs,
-	.exit_status =
-		"0 all deleted. 4 something still exists. 1 the state could not be determined. 5 a "
-		"deletion was refused.",
-	.see_also = "kubectl-rk3k-apply(1), kubectl-rk3k-wait(1), kubectl-rk3k-destroy(1)",
 };
 
 int main(int argc, char **argv)

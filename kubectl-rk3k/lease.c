@@ -27,22 +27,21 @@ static void defaults(void *p)
 	o->duration_ms = 60000;
 }
 
-static const struct rk_opt OPTS[] = {
-	{"holder", .kind = RK_OPT_STR, .off = offsetof(struct opts, holder), .arg = "TEXT",
-		.help = "who holds it, for others to read (default: USER@HOST:PID)"},
-	{"duration", .kind = RK_OPT_DUR, .off = offsetof(struct opts, duration_ms),
-		.arg = "DURATION",
-		.help = "without a renewal for so long others may take it over (default 1m)"},
-	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt options[] = {
+	OPT_STR("holder", holder, "TEXT",
+		"who holds it, for others to read (default: USER@HOST:PID)"),
+	OPT_DUR("duration", duration_ms,
+		"others may take it over when it was not renewed for so long (default 1m)"),
+	OPT_DRY_RUN(dry), OPT_GROUP_KUBE(kube), OPT_END};
 
 struct job {
 	const struct opts *o;
 	struct rk_kube *k;
 	struct rk_loop *loop;
 	char *ns, *name, *holder;
-	char *process;	     /* what PROCESS says of us */
+	char *process;	     /* our value of PROCESS */
 	char *uid, *version; /* of the Lease as we last wrote it */
-	bool lost, unread;   /* unread: the line could not be printed, err says why */
+	bool lost, unread;   /* unread: the line could not be printed, err has the reason */
 	struct rk_err err;
 	pid_t parent;
 };
@@ -84,60 +83,48 @@ static unsigned long long started(int pid)
 	return p && sscanf(p, " %llu", &start) == 1 ? start : 0;
 }
 
-/* In which boot of which machine, and among which processes of it, a number names a process; "" when that
- * is unknown. */
-static void where_am_i(char *out, size_t size)
+/* "BOOT NAMESPACE": in which boot of which machine, and among which processes of it, a number names a
+ * process; "" when that is unknown. */
+static void add_here(struct rk_buf *out)
 {
 	char boot[64] = "", ns[64] = "";
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 
-	if (f && !fgets(boot, sizeof(boot), f))
-		boot[0] = '\0';
-	if (f)
-		fclose(f);
-	boot[strcspn(boot, "\n")] = '\0';
-	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) <= 0)
-		boot[0] = '\0';
-	snprintf(out, size, "%s%s%s", boot, *boot ? " " : "", *boot ? ns : "");
+	if (!f)
+		return;
+	if (fgets(boot, sizeof(boot), f) && readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) > 0)
+		rk_buf_addf(out, "%.*s %s", (int)strcspn(boot, "\n"), boot, ns);
+	fclose(f);
 }
 
 /* "BOOT NAMESPACE PID START PID START HOLDER": of the script, and of ourselves, who renew. */
 static char *process_of(pid_t script, const char *holder)
 {
-	char here[140];
+	rk_auto_buf b = RK_BUF_INIT;
 
-	where_am_i(here, sizeof(here));
-	return rk_asprintf("%s %d %llu %d %llu %s", here, (int)script, started((int)script),
-		(int)getpid(), started((int)getpid()), holder);
+	add_here(&b);
+	rk_buf_addf(&b, " %d %llu %d %llu %s", (int)script, started((int)script), (int)getpid(),
+		started((int)getpid()), holder);
+	return rk_buf_detach(&b);
 }
 
-/* The run that holds the Lease was killed on this machine: neither its script nor what renews the Lease
- * is there any more. */
+/* The run that holds the Lease was killed on this machine: neither its script nor the process that
+ * renews the Lease exists any more. */
 static bool is_dead(const struct rk_val *lease, const char *holder)
 {
 	const char *p = rk_get_str(lease, "metadata", "annotations", PROCESS, NULL);
+	rk_auto_buf here = RK_BUF_INIT;
 	unsigned long long start[2];
-	char here[140];
 	int pid[2], n = 0;
 
-	where_am_i(here, sizeof(here));
-	if (!p || !*here || !rk_prefix(p, here))
+	add_here(&here);
+	if (!p || !here.len || !rk_prefix(p, here.s))
 		return false;
-	p += strlen(here);
+	p += here.len;
 	if (sscanf(p, " %d %llu %d %llu %n", &pid[0], &start[0], &pid[1], &start[1], &n) != 4 ||
 		!rk_streq(p + n, holder))
 		return false;
 	return started(pid[0]) != start[0] && started(pid[1]) != start[1];
-}
-
-/* A MicroTime, which has to have six digits behind the point. */
-static void time_now(char out[40])
-{
-	char seconds[32];
-
-	rk_time_format(time(NULL), seconds);
-	seconds[strcspn(seconds, "Z")] = '\0';
-	snprintf(out, 40, "%s.000000Z", seconds);
 }
 
 static void remember(struct job *j, const struct rk_val *lease)
@@ -154,15 +141,17 @@ static void remember(struct job *j, const struct rk_val *lease)
 static void set_spec(struct job *j, struct rk_doc *d, struct rk_val *obj, bool acquired)
 {
 	struct rk_val *spec = rk_map_at(d, obj, "spec", NULL);
-	char now[40];
+	char now[32], micro[40];
 
-	time_now(now);
+	rk_time_format(time(NULL), now);
+	/* a MicroTime, which has to have six digits behind the point */
+	snprintf(micro, sizeof(micro), "%.*s.000000Z", (int)strcspn(now, "Z"), now);
 	rk_set_str(d, spec, "holderIdentity", j->holder);
 	rk_set_int(d, spec, "leaseDurationSeconds", (j->o->duration_ms + 999) / 1000);
-	rk_set_str(d, spec, "renewTime", now);
+	rk_set_str(d, spec, "renewTime", micro);
 	if (!acquired)
 		return;
-	rk_set_str(d, spec, "acquireTime", now);
+	rk_set_str(d, spec, "acquireTime", micro);
 	rk_set_str(d, rk_map_at(d, obj, "metadata", "annotations", NULL), PROCESS, j->process);
 }
 
@@ -182,14 +171,14 @@ static int create(struct job *j, struct rk_doc *d, struct rk_err *err)
 	return 0;
 }
 
-/* On the condition that no other process has written it since version. */
-static int update(
-	struct job *j, struct rk_doc *d, const char *version, bool acquired, struct rk_err *err)
+/* On the condition that no other process has written it since: lease is the one to take over, NULL: ours. */
+static int update(struct job *j, struct rk_doc *d, const struct rk_val *lease, struct rk_err *err)
 {
 	struct rk_val *patch = rk_map(d), *now;
 
-	rk_set_str(d, rk_map_at(d, patch, "metadata", NULL), "resourceVersion", version);
-	set_spec(j, d, patch, acquired);
+	rk_set_str(d, rk_map_at(d, patch, "metadata", NULL), "resourceVersion",
+		lease ? rk_get_str(lease, "metadata", "resourceVersion", NULL) : j->version);
+	set_spec(j, d, patch, lease != NULL);
 	if (rk_kube_patch(j->k, &RK_LEASE, j->ns, j->name, NULL, patch, d, &now, err) < 0)
 		return -1;
 	remember(j, now);
@@ -210,42 +199,32 @@ static int held_by_other(const struct rk_val *lease, const struct job *j, struct
 	rk_age(left, rest);
 	rk_err_set(err, RK_CONFLICT, "lease %s/%s is held by %.200s", j->ns, j->name, holder);
 	return rk_err_hint(err,
-		"wait until that run has ended; without a sign of life from it, the lease can be "
+		"wait until that run has ended; unless it renews the lease, the lease can be "
 		"taken over in %s",
 		rest);
-}
-
-static int try_acquire(struct job *j, struct rk_err *err)
-{
-	for (int i = 0;; i++) {
-		rk_auto_doc *d = rk_doc_new(false);
-		struct rk_val *lease = NULL;
-
-		if (rk_kube_find(j->k, &RK_LEASE, j->ns, j->name, d, &lease, err) < 0)
-			return -1;
-		if (lease && held_by_other(lease, j, err) < 0)
-			return -1;
-		if ((lease ? update(j, d, rk_get_str(lease, "metadata", "resourceVersion", NULL),
-				     true, err)
-			   : create(j, d, err)) == 0)
-			return 0;
-		if (err->http != 409 || i == TRIES)
-			return -1;
-		rk_err_clear(err);
-	}
 }
 
 static int acquire(struct job *j, struct rk_err *err)
 {
 	int64_t until = rk_now_ms() + (j->o->dry ? 0 : GRACE_MS);
 
-	while (try_acquire(j, err) < 0) {
-		if (err->code != RK_CONFLICT || err->http || rk_now_ms() > until)
+	for (int tries = 0;;) {
+		rk_auto_doc *d = rk_doc_new(false);
+		struct rk_val *lease = NULL;
+
+		if (rk_kube_find(j->k, &RK_LEASE, j->ns, j->name, d, &lease, err) < 0)
 			return -1;
+		if (lease && held_by_other(lease, j, err) < 0) {
+			if (rk_now_ms() > until)
+				return -1;
+			rk_sleep_ms(100);
+		} else if ((lease ? update(j, d, lease, err) : create(j, d, err)) == 0) {
+			return 0;
+		} else if (err->http != 409 || tries++ == TRIES) {
+			return -1;
+		}
 		rk_err_clear(err);
-		usleep(100000);
 	}
-	return 0;
 }
 
 /* Only the Lease that we wrote: one that was taken over since is its new holder's. */
@@ -259,7 +238,7 @@ static void give_back(struct job *j)
 		rk_warn("%s; others can take it over in a while", err.msg);
 }
 
-/* --- staying --- */
+/* --- renewing --- */
 
 static void renew(void *arg)
 {
@@ -267,7 +246,7 @@ static void renew(void *arg)
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_err err = RK_ERR_INIT;
 
-	if (update(j, d, j->version, false, &err) < 0 && (err.http == 409 || err.http == 404)) {
+	if (update(j, d, NULL, &err) < 0 && (err.http == 409 || err.http == 404)) {
 		j->lost = true;
 		if (err.http == 409) { /* 404: its namespace was deleted, as by destroy */
 			rk_warn("lease %s/%s was taken over by another run: stopping", j->ns,
@@ -284,7 +263,7 @@ static void renew(void *arg)
 }
 
 /* In the loop, which then has the signals: the reader of that line may send one. */
-static void say_held(void *arg)
+static void print_held(void *arg)
 {
 	struct job *j = arg;
 
@@ -294,7 +273,7 @@ static void say_held(void *arg)
 		rk_loop_stop(j->loop);
 }
 
-static int stay(struct job *j, struct rk_err *err)
+static int keep(struct job *j, struct rk_err *err)
 {
 	rk_auto_loop *loop = rk_loop_new();
 	int rc;
@@ -304,7 +283,7 @@ static int stay(struct job *j, struct rk_err *err)
 	 * it, must not come between that and giving back */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
-	rk_loop_after(loop, 0, say_held, j);
+	rk_loop_after(loop, 0, print_held, j);
 	rk_loop_after(loop, j->o->duration_ms / 4, renew, j);
 	rc = rk_loop_run(loop, 0, err);
 	give_back(j);
@@ -312,16 +291,6 @@ static int stay(struct job *j, struct rk_err *err)
 		return rc;
 	*err = j->err;
 	return -1;
-}
-
-static int hold_it(struct job *j, struct rk_err *err)
-{
-	if (acquire(j, err) < 0)
-		return -1;
-	if (!j->o->dry)
-		return stay(j, err);
-	rk_printf("lease.coordination.k8s.io/%s held%s\n", j->name, rk_dry_word(j->o->dry));
-	return 0;
 }
 
 static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)
@@ -341,7 +310,11 @@ static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)
 	j.holder = o->holder && *o->holder ? rk_strdup(o->holder) : default_holder();
 	j.process = process_of(j.parent, j.holder);
 	if (rc == 0)
-		rc = hold_it(&j, err);
+		rc = acquire(&j, err);
+	if (rc == 0 && o->dry)
+		rk_printf("lease.coordination.k8s.io/%s held%s\n", j.name, rk_dry_word(o->dry));
+	else if (rc == 0)
+		rc = keep(&j, err);
 	rk_kube_free(j.k);
 	free(j.ns);
 	free(j.name);
@@ -352,36 +325,26 @@ static int hold(void *p, int argc RK_UNUSED, char **argv, struct rk_err *err)
 	return rc;
 }
 
-static const struct rk_verb VERBS[] = {
+static const struct rk_verb verbs[] = {
 	{.name = "hold",
 		.args = "[NAMESPACE/]NAME",
 		.summary = "hold the Lease until the calling script ends, or until a signal",
-		.opts = OPTS,
+		.opts = options,
 		.min_args = 1,
 		.max_args = 1,
-		.run = hold,
-		.examples = "  exec 7< <(exec kubectl rk3k lease hold backups/nightly) && read -ru "
-			    "7 _ || exit\n"},
+		.run = hold},
 	{.run = NULL}};
 
-static const struct rk_cmd CMD = {
+static const struct rk_cmd cmd = {
 	.name = "lease",
 	.summary = "hold a Lease while a script runs",
-	.description =
-		"Creates a Lease, prints a line once it is held, and renews it until the process "
-		"that started this one ends. Then the Lease is deleted. One that another holds is "
-		"a conflict, which names the holder; one that was not renewed for its duration, or "
-		"whose holder was killed on this machine, is taken over. deploy and destroy hold "
-		"rk3k-CLUSTER in the namespace of the "
-		"virtual cluster.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,
-	.verbs = VERBS,
-	.exit_status = "5 another run holds it. 3 its namespace was not found.",
-	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-destroy(1)",
+	.verbs = verbs,
 };
 
 int main(int argc, char **argv)
 {
-	return rk_main(&CMD, argc, argv);
+	return rk_main(&cmd, argc, argv);
 }

@@ -18,12 +18,11 @@ struct opts {
 	int dry;
 };
 
-static const struct rk_opt OPTS[] = {RK_OPT_DRY_RUN(struct opts, dry),
-	RK_GROUP_SETTINGS(struct opts, settings), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt apply_options[] = {
+	OPT_DRY_RUN(dry), OPT_GROUP_SETTINGS(settings), OPT_GROUP_KUBE(kube), OPT_END};
 
-/* What apply kept in the object is all that there is to put back. */
-static const struct rk_opt REVERT_OPTS[] = {
-	RK_OPT_DRY_RUN(struct opts, dry), RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+/* What apply kept in the object is all that is needed to put back. */
+static const struct rk_opt revert_options[] = {OPT_DRY_RUN(dry), OPT_GROUP_KUBE(kube), OPT_END};
 
 struct job {
 	const struct opts *o;
@@ -31,16 +30,6 @@ struct job {
 	struct rk_doc *d;
 	struct rk_val *config; /* the HelmChartConfig, or NULL */
 };
-
-static int find(struct job *j, struct rk_err *err)
-{
-	if (rk_kube_find(j->host, &RK_HELMCHARTCONFIG, NS, NAME, j->d, &j->config, err) == 0)
-		return 0;
-	if (err->code == RK_NOTFOUND)
-		rk_err_hint(err, "this host has no " NAME " of RKE2 or Harvester: switch SSL "
-				 "passthrough on in its own ingress controller");
-	return -1;
-}
 
 static const char *note(const struct job *j, const char *key)
 {
@@ -62,27 +51,6 @@ static int parse_values(struct job *j, const char *text, struct rk_val **out, st
 	rk_err_set(err, RK_CONFLICT, "HelmChartConfig %s/%s: spec.valuesContent is not a map", NS,
 		NAME);
 	return rk_err_hint(err, "repair it first: kubectl edit helmchartconfig -n %s %s", NS, NAME);
-}
-
-static bool is_on(const struct rk_val *values)
-{
-	const char *v = rk_str_loose(
-		rk_get(values, "controller", "extraArgs", "enable-ssl-passthrough", NULL));
-
-	return rk_streq(v, "true");
-}
-
-/* A step on the way that exists but is not a map would be replaced: refuse instead. */
-static int check_path(const struct rk_val *values, struct rk_err *err)
-{
-	const struct rk_val *c = rk_get(values, "controller", NULL);
-	const struct rk_val *e = rk_get(c, "extraArgs", NULL);
-
-	if ((!c || c->kind == RK_MAP || c->kind == RK_NULL) &&
-		(!e || e->kind == RK_MAP || e->kind == RK_NULL))
-		return 0;
-	return rk_err_set(err, RK_CONFLICT,
-		"HelmChartConfig %s/%s: controller.extraArgs is not a map", NS, NAME);
 }
 
 /* --- writing --- */
@@ -124,24 +92,30 @@ static int create(struct job *j, const char *values, struct rk_err *err)
 	return rk_kube_create(j->host, obj, j->d, NULL, err);
 }
 
-static void told(const struct job *j, const char *what)
+static void print_outcome(const struct job *j, const char *what)
 {
 	rk_printf("helmchartconfig.helm.cattle.io/%s %s%s\n", NAME, what, rk_dry_word(j->o->dry));
 }
 
-/* --- apply --- */
-
-static int switch_on(struct job *j, struct rk_err *err)
+static int enable(struct job *j, struct rk_err *err)
 {
 	const char *text = rk_get_str(j->config, "spec", "valuesContent", NULL);
+	const struct rk_val *controller, *args;
 	rk_auto_buf out = RK_BUF_INIT;
 	struct rk_val *values;
 	int rc;
 
-	if (parse_values(j, text, &values, err) < 0 || check_path(values, err) < 0)
+	if (parse_values(j, text, &values, err) < 0)
 		return -1;
-	if (is_on(values)) {
-		told(j, "unchanged");
+	/* what exists on the path and is not a map would be replaced: refuse instead */
+	controller = rk_get(values, "controller", NULL);
+	args = rk_get(controller, "extraArgs", NULL);
+	if ((controller && controller->kind != RK_MAP && controller->kind != RK_NULL) ||
+		(args && args->kind != RK_MAP && args->kind != RK_NULL))
+		return rk_err_set(err, RK_CONFLICT,
+			"HelmChartConfig %s/%s: controller.extraArgs is not a map", NS, NAME);
+	if (rk_streq(rk_str_loose(rk_get(args, "enable-ssl-passthrough", NULL)), "true")) {
+		print_outcome(j, "unchanged");
 		return 0;
 	}
 	rk_set_str(j->d, rk_map_at(j->d, values, "controller", "extraArgs", NULL),
@@ -149,83 +123,51 @@ static int switch_on(struct job *j, struct rk_err *err)
 	rk_yaml_write(values, false, &out);
 	rc = j->config ? patch(j, out.s, text ? text : "", out.s, err) : create(j, out.s, err);
 	if (rc == 0)
-		told(j, j->config ? "configured" : "created");
+		print_outcome(j, j->config ? "configured" : "created");
+	else if (err->reason == RK_REASON_NO_SUCH_API)
+		rk_err_hint(err, "this host cluster has no " NAME " of RKE2 or Harvester: enable "
+				 "SSL passthrough in its own ingress controller");
 	return rc;
 }
 
-/* --- revert --- */
-
-static int remove_object(struct job *j, struct rk_err *err)
-{
-	struct rk_delete_opts o = {
-		.grace = -1, .uid = rk_get_str(j->config, "metadata", "uid", NULL)};
-
-	if (rk_kube_delete(j->host, &RK_HELMCHARTCONFIG, NS, NAME, &o, NULL, err) < 0)
-		return -1;
-	told(j, "deleted");
-	return 0;
-}
-
-/* Changed since: only our own key goes. */
-static int take_key_out(struct job *j, const char *text, struct rk_err *err)
-{
-	rk_auto_buf out = RK_BUF_INIT;
-	struct rk_val *values;
-
-	if (parse_values(j, text, &values, err) < 0)
-		return -1;
-	rk_remove_at(values, "controller", "extraArgs", "enable-ssl-passthrough", NULL);
-	rk_yaml_write(values, false, &out);
-	return patch(j, out.s, NULL, NULL, err);
-}
-
-static int put_back(struct job *j, struct rk_err *err)
+static int restore(struct job *j, struct rk_err *err)
 {
 	const char *text = rk_get_str(j->config, "spec", "valuesContent", NULL);
 	const char *before = note(j, NOTE_OLD), *after = note(j, NOTE_NEW);
+	struct rk_delete_opts o = {
+		.grace = -1, .uid = rk_get_str(j->config, "metadata", "uid", NULL)};
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_val *values;
 	int rc;
 
-	if (!after) {
-		told(j, "not ours: left as it is");
+	if (!j->config || !after) {
+		print_outcome(j, j->config ? "not ours: left as it is" : "not found");
 		return 0;
 	}
-	if (note(j, NOTE_BIRTH) && rk_streq(text, after))
-		return remove_object(j, err);
-	rc = rk_streq(text, after) ? patch(j, before && *before ? before : NULL, NULL, NULL, err)
-				   : take_key_out(j, text, err);
+	if (!rk_streq(text, after)) { /* changed since: only our own key is removed */
+		if (parse_values(j, text, &values, err) < 0)
+			return -1;
+		rk_remove_at(values, "controller", "extraArgs", "enable-ssl-passthrough", NULL);
+		rk_yaml_write(values, false, &out);
+		rc = patch(j, out.s, NULL, NULL, err);
+	} else if (note(j, NOTE_BIRTH)) {
+		rc = rk_kube_delete(j->host, &RK_HELMCHARTCONFIG, NS, NAME, &o, NULL, err);
+	} else {
+		rc = patch(j, before && *before ? before : NULL, NULL, NULL, err);
+	}
 	if (rc == 0)
-		told(j, "reverted");
+		print_outcome(
+			j, rk_streq(text, after) && note(j, NOTE_BIRTH) ? "deleted" : "reverted");
 	return rc;
 }
 
-static int switch_back(struct job *j, struct rk_err *err)
-{
-	if (j->config)
-		return put_back(j, err);
-	told(j, "not found");
-	return 0;
-}
-
-/* A host without HelmChartConfigs has nothing of ours to take back. */
-static int find_if_any(struct job *j, struct rk_err *err)
-{
-	if (find(j, err) == 0)
-		return 0;
-	if (err->code != RK_NOTFOUND)
-		return -1;
-	rk_err_clear(err);
-	j->config = NULL;
-	return 0;
-}
-
-static int with_job(void *opts, int (*seek)(struct job *, struct rk_err *),
-	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
+static int with_job(void *opts, int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
 {
 	struct job j = {.o = opts, .d = rk_doc_new(false)};
 	int rc = rk_kube_open(&j.host, &j.o->kube, err);
 
 	if (rc == 0)
-		rc = seek(&j, err);
+		rc = rk_kube_find(j.host, &RK_HELMCHARTCONFIG, NS, NAME, j.d, &j.config, err);
 	if (rc == 0 && !j.config)
 		rc = rk_k3k_guard_host(j.host, err);
 	if (rc == 0)
@@ -247,37 +189,31 @@ static int apply(void *opts, int argc RK_UNUSED, char **argv RK_UNUSED, struct r
 		rk_note("not needed: K3K_API_HOSTNAME is not set");
 		return 0;
 	}
-	return with_job(opts, find, switch_on, err);
+	return with_job(opts, enable, err);
 }
 
 static int revert(void *opts, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
-	return with_job(opts, find_if_any, switch_back, err);
+	return with_job(opts, restore, err);
 }
 
-static const struct rk_verb VERBS[] = {
-	{.name = "apply", .summary = "enable SSL passthrough", .opts = OPTS, .run = apply},
+static const struct rk_verb verbs[] = {
+	{.name = "apply", .summary = "enable SSL passthrough", .opts = apply_options, .run = apply},
 	{.name = "revert",
 		.summary = "restore the values from before apply",
-		.opts = REVERT_OPTS,
+		.opts = revert_options,
 		.run = revert},
 	{.run = NULL}};
 
-static const struct rk_cmd CMD = {
+static const struct rk_cmd cmd = {
 	.name = "passthrough",
 	.summary = "enable or revert SSL passthrough in the host's rke2-ingress-nginx",
-	.description =
-		"The Kubernetes API of a virtual cluster can be served through an Ingress of "
-		"the host cluster (K3K_API_HOSTNAME) only when the ingress controller passes "
-		"TLS through. On RKE2 and Harvester this is a value of the HelmChartConfig "
-		"kube-system/rke2-ingress-nginx. apply merges it into the existing values, "
-		"which are kept in an annotation for revert. Values that cannot be parsed "
-		"are refused.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
-	.verbs = VERBS,
+	.verbs = verbs,
 };
 
 int main(int argc, char **argv)
 {
-	return rk_main(&CMD, argc, argv);
+	return rk_main(&cmd, argc, argv);
 }

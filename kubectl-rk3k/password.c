@@ -10,28 +10,16 @@ struct opts {
 	struct rk_kube_flags kube;
 };
 
-static const struct rk_opt options[] = {RK_GROUP_KUBE(struct opts, kube), RK_OPT_END};
+static const struct rk_opt options[] = {OPT_GROUP_KUBE(kube), OPT_END};
 
 static const struct rk_res res_setting = {"management.cattle.io/v3", "Setting", "settings", false};
-
-/* Rancher reads the Secret when it first starts, and never again. */
-static void warn_if_used(struct rk_kube *virt)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *s = NULL;
-
-	if (rk_kube_find(virt, &res_setting, NULL, "first-login", d, &s, NULL) == 0 &&
-		rk_streq(rk_get_str(s, "value", NULL), "false"))
-		rk_warn("the first login has taken place: the password of user admin may have been "
-			"changed since");
-}
 
 static int print_password(
 	struct rk_kube *virt, const char *ns, const char *cluster, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	struct rk_val *secret;
+	struct rk_val *secret, *setting = NULL;
 
 	if (rk_kube_find(virt, &RK_SECRET, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, d, &secret, err) < 0)
 		return -1;
@@ -43,7 +31,11 @@ static int print_password(
 	if (rk_need_base64(secret, &text, err, "data", "bootstrapPassword", NULL) < 0)
 		return rk_err_wrap(err, "Secret %s/%s of virtual cluster %s/%s", RK_RANCHER_NS,
 			RK_BOOTSTRAP_SECRET, ns, cluster);
-	warn_if_used(virt);
+	/* Rancher reads the Secret when it first starts, and never again */
+	if (rk_kube_find(virt, &res_setting, NULL, "first-login", d, &setting, NULL) == 0 &&
+		rk_streq(rk_get_str(setting, "value", NULL), "false"))
+		rk_warn("the first login has taken place: the password of user admin may have been "
+			"changed since");
 	rk_buf_putc(&text, '\n');
 	rk_print_buf(&text);
 	return 0;
@@ -63,27 +55,20 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	return print_password(v.kube, ns, cluster, err);
 }
 
-static const struct rk_verb verbs[] = {
-	{.args = "[[NAMESPACE/]CLUSTER]",
-		.summary = "print Rancher's first password",
-		.opts = options,
-		.max_args = 1,
-		.complete = "cluster",
-		.run = run,
-		.examples = "  kubectl rk3k password\n"
-			    "  kubectl rk3k password rancher-k3k/rancher\n"},
+static const struct rk_verb verbs[] = {{.args = "[[NAMESPACE/]CLUSTER]",
+					       .summary = "print Rancher's first password",
+					       .opts = options,
+					       .max_args = 1,
+					       .complete = "cluster",
+					       .run = run},
 	{.run = NULL}};
 
 static const struct rk_cmd cmd = {
 	.name = "password",
 	.summary = "print Rancher's first password",
-	.description =
-		"Prints the bootstrap password of user admin to standard output, read from "
-		"Secret bootstrap-secret in the virtual cluster. Rancher accepts it for the "
-		"first login only; a warning is printed when the first login has taken place.",
+	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,
-	.see_also = "kubectl-rk3k-deploy(1), kubectl-rk3k-status(1)",
 };
 
 int main(int argc, char **argv)

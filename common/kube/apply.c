@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Server-side apply: what is sent, what became of it, and whose fields may be taken over.
+/* Server-side apply: the request, its outcome, and whose fields may be taken over.
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
 #include "internal.h"
 #include "task/task.h"
@@ -23,12 +23,6 @@ struct job {
 	int status;		/* HTTP status of the PATCH */
 };
 
-static void job_release(struct job *j)
-{
-	rk_buf_release(&j->what);
-	rk_buf_release(&j->path);
-}
-
 static const char *manager_of(const struct job *j)
 {
 	return j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
@@ -36,56 +30,33 @@ static const char *manager_of(const struct job *j)
 
 /* --- the body --- */
 
-/* A value that is not a string would be left out; null is not a value. */
-static int check_string_data(const struct rk_val *obj, struct rk_err *err)
+/* Values go to data: ownership of stringData sticks, a key left out later would stay in data for good. */
+static int fold_string_data(
+	struct rk_doc *d, const struct rk_val *obj, struct rk_val *body, struct rk_err *err)
 {
 	const struct rk_val *sd = NULL;
-	const char *s;
 
 	if (rk_want_map(obj, &sd, err, "stringData", NULL) < 0)
 		return -1;
-	rk_each (it, sd)
-		if (rk_want_str(it, &s, err, NULL) < 0)
-			return -1;
-	return 0;
-}
-
-/* Ownership of stringData sticks: a key left out later would stay in data permanently. */
-static void fold_string_data(struct rk_doc *d, struct rk_val *obj)
-{
-	const struct rk_val *sd = rk_get(obj, "stringData", NULL);
-
-	if (!sd || sd->kind != RK_MAP)
-		return;
 	rk_each (it, sd) {
 		rk_auto_free char *key = rk_strndup(it->key, it->klen);
+		const char *s;
 
-		if (it->kind == RK_STR)
-			rk_set(d, rk_map_at(d, obj, "data", NULL), key,
+		if (rk_want_str(it, &s, err, NULL) < 0) /* null is not a value, either */
+			return -1;
+		if (s)
+			rk_set(d, rk_map_at(d, body, "data", NULL), key,
 				rk_val_base64(d, it->s, it->len));
 	}
-	rk_remove_at(obj, "stringData", NULL);
-}
-
-/* What a read object carries and an applied one must not. */
-static struct rk_val *applied_form(struct rk_doc *d, const struct rk_val *obj, const char *ns)
-{
-	static const char *const meta[] = {
-		"managedFields", "uid", "creationTimestamp", "generation", "selfLink"};
-	struct rk_val *v = rk_copy(d, obj);
-
-	for (size_t i = 0; i < RK_COUNT(meta); i++)
-		rk_remove_at(v, "metadata", meta[i], NULL);
-	rk_remove_at(v, "status", NULL);
-	if (ns)
-		rk_set_str(d, rk_map_at(d, v, "metadata", NULL), "namespace", ns);
-	if (rk_streq(rk_get_str(v, "kind", NULL), "Secret"))
-		fold_string_data(d, v);
-	return v;
+	rk_remove_at(body, "stringData", NULL);
+	return 0;
 }
 
 static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
+	/* what a read object carries and an applied one must not */
+	static const char *const meta[] = {
+		"managedFields", "uid", "creationTimestamp", "generation", "selfLink"};
 	const char *av, *kind;
 
 	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
@@ -95,19 +66,16 @@ static int prepare(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		return -1;
 	if (rk_kube_res(j->k, av, kind, &j->r, err) < 0)
 		return rk_err_wrap(err, "%s %s", kind, j->name);
-	if (rk_streq(kind, "Secret") && check_string_data(obj, err) < 0)
-		return rk_err_wrap(err, "secret %s", j->name);
 	j->ns = rk_kube_ns_for(j->k, j->r, j->ns);
-	rk_res_label(j->r, j->ns, j->name, &j->what);
-	j->about = (struct rk_kube_about){.what = j->what.s,
-		.kube = j->k,
-		.api_version = av,
-		.secret = !strcmp(kind, "Secret"),
-		.form = RK_FORM_OBJECT,
-		.res = j->r,
-		.ns = j->ns,
-		.name = j->name};
-	j->body = applied_form(j->d, obj, j->ns);
+	rk_kube_about(&j->about, j->k, j->r, j->ns, j->name, &j->what);
+	j->body = rk_copy(j->d, obj);
+	for (size_t i = 0; i < RK_COUNT(meta); i++)
+		rk_remove_at(j->body, "metadata", meta[i], NULL);
+	rk_remove_at(j->body, "status", NULL);
+	if (j->ns)
+		rk_set_str(j->d, rk_map_at(j->d, j->body, "metadata", NULL), "namespace", j->ns);
+	if (j->about.secret && fold_string_data(j->d, obj, j->body, err) < 0)
+		return rk_err_wrap(err, "secret %s", j->name);
 	return 0;
 }
 
@@ -134,13 +102,6 @@ static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct 
 		rk_remove_at(v[i], "metadata", "generation", NULL);
 	}
 	return rk_val_equal(v[0], v[1]);
-}
-
-/* What is there already is what would be sent, and owned by us alike: nothing to write. */
-static bool is_settled(const struct job *j)
-{
-	return j->before && rk_holds(j->before, j->body) && j->owned &&
-	       rk_owns(j->d, j->owned, j->body);
 }
 
 static enum rk_outcome outcome_of(const struct job *j)
@@ -173,18 +134,13 @@ static bool only_kubectl(const struct rk_val *status)
 	return true;
 }
 
-static bool is_ours(const struct rk_val *live)
-{
-	return rk_streq(
-		rk_get_str(live, "metadata", "labels", "app.kubernetes.io/managed-by", NULL),
-		"rk3k");
-}
-
 /* A conflict over fields: 1 take them over, 0 no conflict of that kind, -1 refused. */
 static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_buf fields = RK_BUF_INIT;
+	const char *by =
+		rk_get_str(j->before, "metadata", "labels", "app.kubernetes.io/managed-by", NULL);
 	struct rk_val *st = NULL;
 	bool kubectl;
 
@@ -192,7 +148,7 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 		!rk_status_fields(st, &fields))
 		return 0;
 	kubectl = only_kubectl(st);
-	if (j->o->force || is_ours(j->before) || (j->o->adopt && kubectl)) {
+	if (j->o->force || rk_streq(by, "rk3k") || (j->o->adopt && kubectl)) {
 		if (j->o->taken)
 			rk_buf_addf(j->o->taken, "%s\n", fields.s);
 		return 1;
@@ -209,7 +165,7 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 
 /* --- sending --- */
 
-static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
+static int send(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_buf body = RK_BUF_INIT_SECRET;
 	struct rk_http_req req = {
@@ -238,7 +194,7 @@ static int patch(struct job *j, bool force, struct rk_http_res *res, struct rk_e
 
 enum fate { KEPT, DROPPED, NULLED };
 
-/* What becomes of the members at their places in at; body has the maps they were in. */
+/* Keep, remove or null the members at their paths in at; body has the maps they were in. */
 static void settle(struct rk_doc *d, struct rk_val *at, const struct rk_val *members,
 	const struct rk_val *body, enum fate fate)
 {
@@ -254,16 +210,36 @@ static void settle(struct rk_doc *d, struct rk_val *at, const struct rk_val *mem
 	}
 }
 
-static int write_object(struct job *j, bool force, struct rk_err *err);
-
-/* An apply that takes the last member out of a map leaves null there, which a custom resource's
- * schema refuses: the members go first, by a patch. A dry run cannot do that, and keeps them. */
-static int write_emptied(struct job *j, bool force, struct rk_err *err)
+static int write_object(struct job *j, bool force, struct rk_err *err)
 {
-	struct rk_val *body = j->body, *patch = rk_map(j->d);
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_val *body = j->body, *patch;
 	int r;
 
+	if (send(j, force, &res, err) < 0)
+		return -1;
+	if (res.status == 409 && !force) {
+		r = judge(j, &res, err);
+		if (r < 0)
+			return -1;
+		if (r > 0)
+			return write_object(j, true, err);
+	}
+	if (res.status < 300) {
+		j->status = res.status;
+		return rk_kube_parse(j->d, &j->about, &res, &j->after, err);
+	}
+	if (res.status != 422 || !j->owned || j->emptied)
+		return rk_kube_status(&j->about, &res, err);
+	j->emptied = rk_emptied(j->d, j->owned, body, j->before);
+	if (!j->emptied->count)
+		return rk_kube_status(&j->about, &res, err);
+
+	/* An apply that takes the last member out of a map leaves null there, which a custom
+	 * resource's schema refuses: the members go first, by a patch. A dry run cannot do that, and
+	 * keeps them. */
 	if (j->k->dry == RK_DRY_NONE) {
+		patch = rk_map(j->d);
 		settle(j->d, patch, j->emptied, body, NULLED);
 		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, patch, j->d, NULL, err) < 0)
 			return -1;
@@ -278,63 +254,33 @@ static int write_emptied(struct job *j, bool force, struct rk_err *err)
 	return r;
 }
 
-static int write_object(struct job *j, bool force, struct rk_err *err)
-{
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-
-	if (patch(j, force, &res, err) < 0)
-		return -1;
-	if (res.status == 409 && !force) {
-		int r = judge(j, &res, err);
-
-		if (r < 0)
-			return -1;
-		if (r > 0)
-			return write_object(j, true, err);
-	}
-	if (res.status == 422 && j->owned && !j->emptied) {
-		j->emptied = rk_emptied(j->d, j->owned, j->body, j->before);
-		if (j->emptied->count)
-			return write_emptied(j, force, err);
-	}
-	if (res.status >= 300)
-		return rk_kube_status(&j->about, &res, err);
-	j->status = res.status;
-	return rk_kube_parse(j->d, &j->about, &res, &j->after, err);
-}
-
 /* --- what `kubectl apply` made --- */
 
-/* Its fields are ours from here on, so that the apply drops those it does not have; else a value of
- * an older script, such as a password in clear, would stay permanently. */
-static int hand_over_once(struct job *j, struct rk_err *err)
-{
-	struct rk_val *p = rk_map(j->d), *meta = rk_map_at(j->d, p, "metadata", NULL);
-	struct rk_val *entries = rk_seq(j->d);
-
-	rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL)) {
-		struct rk_val *copy = rk_copy(j->d, m);
-
-		if (rk_is_entry(m, KUBECTL_APPLY, "Update")) {
-			rk_set_str(j->d, copy, "manager", manager_of(j));
-			rk_set_str(j->d, copy, "operation", "Apply");
-		}
-		rk_append(entries, copy);
-	}
-	rk_set_str(j->d, meta, "resourceVersion",
-		rk_get_str(j->before, "metadata", "resourceVersion", NULL));
-	rk_set(j->d, meta, "managedFields", entries);
-	return rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, j->d, NULL, err);
-}
-
-/* Its controller may write in between. */
+/* The fields that kubectl apply has set become ours, so that the apply drops those it does not have;
+ * otherwise a value of an older script, such as a password in clear, would stay. 1: done, 0: there are
+ * none. Repeated, since a controller may write in between. */
 static int hand_over(struct job *j, struct rk_err *err)
 {
 	for (int i = 0;; i++) {
+		struct rk_val *p = rk_map(j->d), *meta = rk_map_at(j->d, p, "metadata", NULL);
+		struct rk_val *entries = rk_seq(j->d);
+
 		if (!j->before || !rk_managed_entry(j->before, KUBECTL_APPLY, "Update", NULL) ||
 			rk_managed_entry(j->before, manager_of(j), "Apply", NULL))
 			return 0;
-		if (hand_over_once(j, err) == 0)
+		rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL)) {
+			struct rk_val *copy = rk_copy(j->d, m);
+
+			if (rk_is_entry(m, KUBECTL_APPLY, "Update")) {
+				rk_set_str(j->d, copy, "manager", manager_of(j));
+				rk_set_str(j->d, copy, "operation", "Apply");
+			}
+			rk_append(entries, copy);
+		}
+		rk_set_str(j->d, meta, "resourceVersion",
+			rk_get_str(j->before, "metadata", "resourceVersion", NULL));
+		rk_set(j->d, meta, "managedFields", entries);
+		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, j->d, NULL, err) == 0)
 			return 1;
 		if (err->http != 409 || i == HAND_OVER_TRIES)
 			return -1;
@@ -344,8 +290,8 @@ static int hand_over(struct job *j, struct rk_err *err)
 	}
 }
 
-/* Paths of what was there and is no more. */
-static void tell_gone(
+/* Paths of what existed before and does not any more. */
+static void add_removed(
 	const struct rk_val *before, const struct rk_val *after, const char *at, struct rk_buf *out)
 {
 	rk_each (m, before) {
@@ -355,7 +301,7 @@ static void tell_gone(
 		if (rk_streq(m->key, "managedFields") || rk_streq(m->key, LAST_APPLIED))
 			continue;
 		if (m->kind == RK_MAP)
-			tell_gone(m, a, path, out);
+			add_removed(m, a, path, out);
 		else if (!a)
 			rk_buf_addf(out, "%s%s", out->len ? ", " : "", path);
 	}
@@ -373,11 +319,11 @@ static int write_adopted(struct job *j, struct rk_err *err)
 	if (r > 0 && j->o->taken && !j->o->taken->len)
 		rk_buf_puts(j->o->taken, "all of it (manager " KUBECTL_APPLY ")\n");
 	if (r > 0 && j->o->gone)
-		tell_gone(j->before, j->after, "", j->o->gone);
+		add_removed(j->before, j->after, "", j->o->gone);
 	return 0;
 }
 
-/* An apply would change what another made since we looked: a POST cannot. */
+/* An apply would change what another has created since the read: a POST cannot. */
 static int create_once(struct job *j, struct rk_err *err)
 {
 	for (int i = 0;; i++) {
@@ -421,7 +367,9 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 	}
 	if (create_only(j))
 		return create_once(j, err);
-	if (is_settled(j)) {
+	/* the object is what would be sent, and owned by us alike: nothing to write */
+	if (j->before && rk_holds(j->before, j->body) && j->owned &&
+		rk_owns(j->d, j->owned, j->body)) {
 		j->after = j->before;
 		return 0;
 	}
@@ -442,6 +390,7 @@ int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_a
 		*result = j.after;
 	if (r == 0 && outcome)
 		*outcome = outcome_of(&j);
-	job_release(&j);
+	rk_buf_release(&j.what);
+	rk_buf_release(&j.path);
 	return r;
 }

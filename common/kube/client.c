@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One cluster seen by one identity: opening, credentials, and requests for single objects. */
 #include "internal.h"
+#include "task/task.h"
 
 #include "os/os.h"
 #include "out/out.h"
-#include "task/task.h"
 
 #include <strings.h>
 
-#define TOKEN_MS	 60000 /* how long a token file's content is taken for current */
-#define EXEC_EARLY	 10    /* seconds before its end at which a credential is renewed */
-#define REFUSED_MS	 20000 /* how long a server that answered before may refuse connections */
+#define TOKEN_MS   60000 /* how long a token file's content is taken for current */
+#define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
+#define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
 #define REFUSED_PAUSE_MS 500
 
 /* --- dry runs --- */

@@ -7,42 +7,26 @@
 
 /* --- reading --for --- */
 
-/* Splits "path=value"; a '=' inside brackets belongs to the path. */
-static size_t path_len(const char *s)
+/* NAME[=VALUE] of a condition or a path; a '=' inside brackets belongs to the path. */
+static int parse_pair(struct rk_cond *c, const char *s, struct rk_err *err)
 {
+	bool path = c->kind == RK_COND_JSONPATH;
 	int depth = 0;
-	size_t i;
+	size_t n;
 
-	for (i = 0; s[i] && (depth > 0 || s[i] != '='); i++)
-		depth += (s[i] == '[' || s[i] == '{') - (s[i] == ']' || s[i] == '}');
-	return i;
-}
-
-static int parse_path(struct rk_cond *c, const char *s, struct rk_err *err)
-{
-	size_t n = path_len(s);
-
-	c->kind = RK_COND_JSONPATH;
+	for (n = 0; s[n] && (depth > 0 || s[n] != '='); n++)
+		if (path)
+			depth += (s[n] == '[' || s[n] == '{') - (s[n] == ']' || s[n] == '}');
 	c->name = rk_strndup(s, n);
 	if (s[n])
 		c->value = rk_strdup(s + n + 1);
-	if (!n)
-		return rk_err_set(
-			err, RK_USAGE, "--for=jsonpath: which one? jsonpath=PATH[=VALUE]");
-	return rk_jsonpath_parse_one(c->name, &c->path, err);
-}
-
-static int parse_condition(struct rk_cond *c, const char *s, struct rk_err *err)
-{
-	size_t n = strcspn(s, "=");
-
-	c->kind = RK_COND_CONDITION;
-	c->name = rk_strndup(s, n);
-	c->value = rk_strdup(s[n] ? s + n + 1 : "True");
-	if (!n || !*c->value)
-		return rk_err_set(
-			err, RK_USAGE, "--for=condition: which one? condition=NAME[=VALUE]");
-	return 0;
+	else if (!path)
+		c->value = rk_strdup("True");
+	if (!n || (!path && !*c->value))
+		return rk_err_set(err, RK_USAGE, "--for=%s: name missing; expected %s=%s[=VALUE]",
+			path ? "jsonpath" : "condition", path ? "jsonpath" : "condition",
+			path ? "PATH" : "NAME");
+	return path ? rk_jsonpath_parse_one(c->name, &c->path, err) : 0;
 }
 
 int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err)
@@ -51,22 +35,22 @@ int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err)
 		const char *word;
 		enum rk_cond_kind kind;
 	} words[] = {{"exists", RK_COND_EXISTS}, {"create", RK_COND_EXISTS},
-		{"delete", RK_COND_DELETE}, {"deleted", RK_COND_DELETE}, {"ready", RK_COND_READY}};
+		{"delete", RK_COND_DELETE}, {"deleted", RK_COND_DELETE}, {"ready", RK_COND_READY},
+		{"condition=", RK_COND_CONDITION}, {"jsonpath=", RK_COND_JSONPATH}};
 
 	*c = (struct rk_cond){0};
-	for (size_t i = 0; i < RK_COUNT(words); i++)
-		if (!strcasecmp(text, words[i].word)) {
-			c->kind = words[i].kind;
-			return 0;
-		}
-	if (!strncasecmp(text, "condition=", 10))
-		return parse_condition(c, text + 10, err);
-	if (!strncasecmp(text, "jsonpath=", 9))
-		return parse_path(c, text + 9, err);
-	rk_err_set(err, RK_USAGE, "--for=%s: I cannot wait for that", text);
+	for (size_t i = 0; i < RK_COUNT(words); i++) {
+		size_t n = strlen(words[i].word);
+		bool pair = words[i].word[n - 1] == '=';
+
+		if (strncasecmp(text, words[i].word, pair ? n : n + 1) != 0)
+			continue;
+		c->kind = words[i].kind;
+		return pair ? parse_pair(c, text + n, err) : 0;
+	}
+	rk_err_set(err, RK_USAGE, "--for=%s: unknown condition", text);
 	return rk_err_hint(err,
-		"there are condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete "
-		"and ready");
+		"expected condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete or ready");
 }
 
 void rk_cond_release(struct rk_cond *c)
@@ -90,7 +74,7 @@ const struct rk_val *rk_condition(const struct rk_val *obj, const char *type)
 	return NULL;
 }
 
-/* The controller has not looked at the present spec yet. */
+/* The controller has not processed the current spec yet. */
 static bool is_stale(const struct rk_val *obj, const struct rk_val *part)
 {
 	int64_t seen = rk_get_int(part, -1, "observedGeneration", NULL);
@@ -169,24 +153,6 @@ static bool daemons_ready(const struct rk_val *obj, struct rk_buf *why)
 	return false;
 }
 
-/* phase Failed is not final: the controller recovers from it. */
-static bool cluster_ready(const struct rk_val *obj, struct rk_buf *why)
-{
-	const char *phase = rk_get_str(obj, "status", "phase", NULL);
-	const char *msg = rk_get_str(rk_condition(obj, "Ready"), "message", NULL);
-
-	if (rk_get_str(obj, "metadata", "deletionTimestamp", NULL)) {
-		rk_buf_puts(why, "is being deleted");
-		return false;
-	}
-	if (rk_streq(phase, "Ready"))
-		return true;
-	rk_buf_addf(why, "phase %s", phase ? phase : "unknown");
-	if (msg && *msg)
-		rk_buf_addf(why, ": %.300s", msg);
-	return false;
-}
-
 static bool phase_is(const struct rk_val *obj, const char *want, struct rk_buf *why)
 {
 	const char *phase = rk_get_str(obj, "status", "phase", NULL);
@@ -197,38 +163,35 @@ static bool phase_is(const struct rk_val *obj, const char *want, struct rk_buf *
 	return false;
 }
 
-static bool pvc_ready(const struct rk_val *obj, struct rk_buf *why)
+/* phase Failed is not final: the controller recovers from it. */
+static bool cluster_ready(const struct rk_val *obj, struct rk_buf *why)
 {
-	return phase_is(obj, "Bound", why);
-}
+	const char *msg = rk_get_str(rk_condition(obj, "Ready"), "message", NULL);
 
-static bool ns_ready(const struct rk_val *obj, struct rk_buf *why)
-{
-	return phase_is(obj, "Active", why);
-}
-
-static bool job_ready(const struct rk_val *obj, struct rk_buf *why)
-{
-	return condition_is(obj, "Complete", "True", why);
-}
-
-static bool crd_ready(const struct rk_val *obj, struct rk_buf *why)
-{
-	return condition_is(obj, "Established", "True", why);
+	if (rk_get_str(obj, "metadata", "deletionTimestamp", NULL)) {
+		rk_buf_puts(why, "is being deleted");
+		return false;
+	}
+	if (phase_is(obj, "Ready", why))
+		return true;
+	if (msg && *msg)
+		rk_buf_addf(why, ": %.300s", msg);
+	return false;
 }
 
 static const struct {
-	const char *kind, *group; /* group as it begins apiVersion */
+	const struct rk_res *res; /* of any version of its group */
 	bool (*ready)(const struct rk_val *obj, struct rk_buf *why);
+	const char *condition, *phase; /* the other two ways to be ready */
 } kinds[] = {
-	{"Deployment", "apps/", rolled_out},
-	{"StatefulSet", "apps/", set_ready},
-	{"DaemonSet", "apps/", daemons_ready},
-	{"Job", "batch/", job_ready},
-	{"PersistentVolumeClaim", "v1", pvc_ready},
-	{"Namespace", "v1", ns_ready},
-	{"Cluster", "k3k.io/", cluster_ready},
-	{"CustomResourceDefinition", "apiextensions.k8s.io/", crd_ready},
+	{&RK_DEPLOYMENT, .ready = rolled_out},
+	{&RK_STATEFULSET, .ready = set_ready},
+	{&RK_DAEMONSET, .ready = daemons_ready},
+	{&RK_CLUSTER, .ready = cluster_ready},
+	{&RK_JOB, .condition = "Complete"},
+	{&RK_CRD, .condition = "Established"},
+	{&RK_PVC, .phase = "Bound"},
+	{&RK_NAMESPACE, .phase = "Active"},
 };
 
 bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why)
@@ -236,22 +199,30 @@ bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why)
 	const char *kind = rk_get_str(obj, "kind", NULL), *av = rk_get_str(obj, "apiVersion", NULL);
 
 	if (!obj) {
-		rk_buf_puts(why, "is not there");
+		rk_buf_puts(why, "does not exist");
 		return false;
 	}
-	for (size_t i = 0; i < RK_COUNT(kinds); i++)
-		if (rk_streq(kind, kinds[i].kind) && av && rk_prefix(av, kinds[i].group))
+	for (size_t i = 0; i < RK_COUNT(kinds); i++) {
+		const char *of = kinds[i].res->api_version, *slash = strchr(of, '/');
+
+		if (!rk_streq(kind, kinds[i].res->kind) || !av ||
+			strncmp(av, of, slash ? (size_t)(slash + 1 - of) : strlen(of)) != 0)
+			continue;
+		if (kinds[i].ready)
 			return kinds[i].ready(obj, why);
-	if (rk_condition(obj, "Ready"))
-		return condition_is(obj, "Ready", "True", why);
-	if (rk_condition(obj, "Available"))
+		if (kinds[i].phase)
+			return phase_is(obj, kinds[i].phase, why);
+		return condition_is(obj, kinds[i].condition, "True", why);
+	}
+	if (rk_condition(obj, "Available") && !rk_condition(obj, "Ready"))
 		return condition_is(obj, "Available", "True", why);
-	if (rk_streq(kind, "Pod") || (av && rk_prefix(av, "cert-manager.io/")))
+	if (rk_condition(obj, "Ready") || rk_streq(kind, "Pod") ||
+		(av && rk_prefix(av, "cert-manager.io/")))
 		return condition_is(obj, "Ready", "True", why);
-	return true; /* Secrets, Services, …: to be there is to be ready */
+	return true; /* Secrets, Services, …: to exist is to be ready */
 }
 
-/* --- one question --- */
+/* --- whether a condition holds --- */
 
 /* An index beyond the end finds nothing yet, as a missing field does. */
 static bool path_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_buf *why)
@@ -281,18 +252,17 @@ static bool path_holds(const struct rk_cond *c, const struct rk_val *obj, struct
 
 bool rk_cond_holds(const struct rk_cond *c, const struct rk_val *obj, struct rk_buf *why)
 {
-	if (c->kind == RK_COND_DELETE) {
-		if (obj)
-			rk_buf_puts(why, rk_get_str(obj, "metadata", "deletionTimestamp", NULL)
-						 ? "is still there, being deleted"
-						 : "still exists, and was not deleted");
-		return !obj;
-	}
-	if (!obj) {
-		rk_buf_puts(why, "is not there");
+	if (!obj && c->kind != RK_COND_DELETE) {
+		rk_buf_puts(why, "does not exist");
 		return false;
 	}
 	switch (c->kind) {
+	case RK_COND_DELETE:
+		if (obj)
+			rk_buf_puts(why, rk_get_str(obj, "metadata", "deletionTimestamp", NULL)
+						 ? "still exists, and is being deleted"
+						 : "still exists, and was not deleted");
+		return !obj;
 	case RK_COND_CONDITION:
 		return condition_is(obj, c->name, c->value, why);
 	case RK_COND_JSONPATH:

@@ -5,7 +5,6 @@
  * Port i of the request has channel 2i for data and 2i+1 for errors; the server begins each with
  * the port number in two bytes. There is no half-close. */
 #include "internal.h"
-#include "kube/kube.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,26 +34,10 @@ struct relay {
 	struct rk_ws *ws;
 	int fd;
 	bool begun[2];		   /* the first message of each channel is the port */
-	bool said_all;		   /* the client sends no more, or the pod takes no more */
+	bool closed;		   /* the client sends no more, or the pod takes no more */
 	const unsigned char *rest; /* what the client has not taken yet of the pod's message */
 	size_t left;
 };
-
-/* Give the client what it takes. */
-static int to_client(struct relay *r)
-{
-	while (r->left) {
-		ssize_t n = send(r->fd, r->rest, r->left, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -1;
-		r->rest += n;
-		r->left -= (size_t)n;
-	}
-	return 0;
-}
 
 /* One message of the pod's. 1: there may be another, 0: none now, or the client must take this one
  * first, -1: the end (a text on channel 1 is an error of the pod's side). */
@@ -64,10 +47,16 @@ static int from_pod(struct relay *r)
 	size_t n;
 	int got;
 
-	if (to_client(r) < 0)
-		return -1;
-	if (r->left)
-		return 0;
+	while (r->left) {
+		ssize_t sent = send(r->fd, r->rest, r->left, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? 0 : -1;
+		r->rest += sent;
+		r->left -= (size_t)sent;
+	}
 	got = rk_ws_recv(r->ws, &m, &n);
 	if (got <= 0 || m[0] > 1)
 		return got;
@@ -89,65 +78,53 @@ static int from_client(struct relay *r)
 
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -1;
-	if (n == 0) {
-		r->said_all = true;
-		return 0;
-	}
-	r->said_all = rk_ws_send(r->ws, 0, buf, (size_t)n) < 0;
+	r->closed = n == 0 || rk_ws_send(r->ws, 0, buf, (size_t)n) < 0;
 	rk_wipe(buf, sizeof(buf));
 	return 0;
 }
 
-/* For so long nothing has come, and nothing could be given away. */
-static int silence(struct relay *r, bool unsent)
-{
-	if (r->said_all)
-		return r->left ? 0 : -1; /* it may take its time to read what there is */
-	return unsent ? 0 : rk_ws_ping(r->ws);
-}
-
-/* Wait for what each side has to say or can take; ms < 0: as long as it may be silent. */
+/* Wait for what each side can send or take; ms < 0: as long as it may be silent. */
 static int turn(struct relay *r, bool unsent, int ms)
 {
-	bool hear = !r->said_all && !unsent;
+	bool read_client = !r->closed && !unsent;
 	struct pollfd p[2] = {
 		{.fd = rk_ws_fd(r->ws), .events = (r->left ? 0 : POLLIN) | (unsent ? POLLOUT : 0)},
-		{.fd = r->fd, .events = (hear ? POLLIN : 0) | (r->left ? POLLOUT : 0)}};
+		{.fd = r->fd, .events = (read_client ? POLLIN : 0) | (r->left ? POLLOUT : 0)}};
 	int n;
 
 	if (!p[0].events) /* its end may wait until the client has taken what came before */
 		p[0].fd = -1;
 	if (ms < 0)
-		ms = !r->said_all || r->left ? PING_MS : unsent ? STALL_MS : LINGER_MS;
+		ms = !r->closed || r->left ? PING_MS : unsent ? STALL_MS : LINGER_MS;
 	n = poll(p, 2, ms);
 	if (n < 0)
 		return errno == EINTR ? 0 : -1;
-	if (n == 0)
-		return ms ? silence(r, unsent) : 0;
-	if (hear && p[1].revents)
+	if (n == 0) {
+		if (ms == 0)
+			return 0;
+		if (r->closed)
+			return r->left ? 0 : -1; /* the client may read slowly */
+		return unsent ? 0 : rk_ws_ping(r->ws);
+	}
+	if (read_client && p[1].revents)
 		return from_client(r);
 	return p[1].revents & (POLLERR | POLLHUP) ? -1 : 0;
-}
-
-static void relay(struct relay *r)
-{
-	int more, unsent;
-
-	do {
-		more = from_pod(r);
-		unsent = rk_ws_flush(r->ws);
-		if (unsent < 0) /* what it said before that is still to be read */
-			r->said_all = true;
-	} while (more >= 0 && turn(r, unsent > 0, more ? 0 : -1) == 0);
 }
 
 static void serve_client(struct rk_kube *k, const char *path, int fd)
 {
 	struct relay r = {.fd = fd};
 	struct rk_err err = RK_ERR_INIT;
+	int more, unsent;
 
-	if (rk_ws_open(&r.ws, k, path, PROTOCOL, "port-forward", &err) == 0)
-		relay(&r);
+	if (rk_ws_open(&r.ws, k, path, PROTOCOL, "port-forward", &err) < 0)
+		return;
+	do {
+		more = from_pod(&r);
+		unsent = rk_ws_flush(r.ws);
+		if (unsent < 0) /* what it sent before that is still to be read */
+			r.closed = true;
+	} while (more >= 0 && turn(&r, unsent > 0, more ? 0 : -1) == 0);
 	rk_ws_free(r.ws);
 }
 
@@ -226,34 +203,36 @@ static int listen_local(int *port, struct rk_err *err)
 	return fd;
 }
 
-/* One connection that is dropped again: no such pod and no permission are reported here, where
- * the message is read. */
-static int try_once(
-	struct rk_kube *k, const char *ns, const char *pod, const char *path, struct rk_err *err)
+int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns, const char *pod,
+	int pod_port, int *local_port, struct rk_err *err)
 {
-	rk_auto_buf what = RK_BUF_INIT;
-	struct rk_ws *ws = NULL;
-
-	rk_buf_puts(&what, "port-forward to ");
-	rk_res_label(&RK_POD, ns, pod, &what);
-	if (rk_ws_open(&ws, k, path, PROTOCOL, what.s, err) < 0)
-		return -1;
-	rk_ws_free(ws);
-	return 0;
-}
-
-static int spawn(struct rk_forward **out, struct rk_kube *k, const char *path, int listener,
-	struct rk_err *err)
-{
+	rk_auto_buf path = RK_BUF_INIT, what = RK_BUF_INIT;
+	rk_auto_close int listener = -1;
 	pid_t parent = getpid(), pid;
+	struct rk_ws *ws = NULL;
 	int hold[2];
 
+	*out = NULL;
+	ns = rk_kube_ns_for(k, &RK_POD, ns);
+	rk_res_path(&RK_POD, ns, pod, &path);
+	rk_buf_addf(&path, "/portforward?ports=%d", pod_port);
+	rk_buf_puts(&what, "port-forward to ");
+	rk_res_label(&RK_POD, ns, pod, &what);
+
+	/* one connection that is dropped again: a missing pod and a missing permission are reported
+	 * here, where the message is read */
+	if (rk_ws_open(&ws, k, path.s, PROTOCOL, what.s, err) < 0)
+		return -1;
+	rk_ws_free(ws);
+	listener = listen_local(local_port, err);
+	if (listener < 0)
+		return -1;
 	if (pipe2(hold, O_CLOEXEC) < 0)
 		return rk_err_sys(err, "port-forward: pipe");
 	pid = fork();
 	if (pid == 0) {
 		close(hold[1]);
-		child(k, path, listener, hold[0], parent);
+		child(k, path.s, listener, hold[0], parent);
 	}
 	close(hold[0]);
 	if (pid < 0) {
@@ -263,24 +242,6 @@ static int spawn(struct rk_forward **out, struct rk_kube *k, const char *path, i
 	*out = rk_calloc(1, sizeof(**out));
 	**out = (struct rk_forward){.pid = pid, .hold = hold[1]};
 	return 0;
-}
-
-int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns, const char *pod,
-	int pod_port, int *local_port, struct rk_err *err)
-{
-	rk_auto_buf path = RK_BUF_INIT;
-	rk_auto_close int listener = -1;
-
-	*out = NULL;
-	ns = rk_kube_ns_for(k, &RK_POD, ns);
-	rk_res_path(&RK_POD, ns, pod, &path);
-	rk_buf_addf(&path, "/portforward?ports=%d", pod_port);
-	if (try_once(k, ns, pod, path.s, err) < 0)
-		return -1;
-	listener = listen_local(local_port, err);
-	if (listener < 0)
-		return -1;
-	return spawn(out, k, path.s, listener, err);
 }
 
 void rk_forward_stop(struct rk_forward *f)

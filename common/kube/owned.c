@@ -54,35 +54,24 @@ static const struct rk_val *listed(const struct rk_val *fields, const struct rk_
 
 static bool owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *v, int depth);
 
-/* The item of a list that a "k:{...}" names by its keys. */
-static const struct rk_val *keyed_item(
-	struct rk_doc *d, const struct rk_val *list, const char *key, size_t n)
-{
-	struct rk_val *want;
-
-	if (rk_json_parse(d, key, n, &want, NULL) < 0)
-		return NULL;
-	rk_each (it, list)
-		if (rk_holds(it, want))
-			return it;
-	return NULL;
-}
-
-/* A list without keys is owned whole; one with keys item by item. */
+/* A list without keys is owned whole; one with keys item by item, each named by "k:{...}". */
 static bool owns_list(
 	struct rk_doc *d, const struct rk_val *fields, const struct rk_val *list, int depth)
 {
 	uint32_t n = 0;
 
 	rk_each (f, fields) {
-		const struct rk_val *it;
+		const struct rk_val *item = list->child;
+		struct rk_val *keys;
 
 		if (rk_streq(f->key, "."))
 			continue;
-		if (f->klen < 2 || !rk_prefix(f->key, "k:"))
+		if (f->klen < 2 || !rk_prefix(f->key, "k:") ||
+			rk_json_parse(d, f->key + 2, f->klen - 2, &keys, NULL) < 0)
 			return false;
-		it = keyed_item(d, list, f->key + 2, f->klen - 2);
-		if (!it || !owns(d, f, it, depth + 1))
+		while (item && !rk_holds(item, keys))
+			item = item->next;
+		if (!item || !owns(d, f, item, depth + 1))
 			return false;
 		n++;
 	}
@@ -139,14 +128,6 @@ bool rk_owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val 
 
 /* --- maps that become empty --- */
 
-static void take_members(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *live,
-	struct rk_val *into)
-{
-	rk_each (m, live)
-		if (listed(fields, m))
-			rk_set(d, into, m->key, rk_copy(d, m));
-}
-
 struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *body,
 	const struct rk_val *live)
 {
@@ -162,7 +143,9 @@ struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const s
 			part = rk_emptied(d, f, m, l);
 		} else {
 			part = rk_map(d);
-			take_members(d, f, l, part);
+			rk_each (was, l)
+				if (listed(f, was))
+					rk_set(d, part, was->key, rk_copy(d, was));
 		}
 		if (part->count)
 			rk_set(d, out, m->key, part);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a server's refusal means: the Status of the API machinery, decided by reason, then by
- * code, never by text; and bodies that are not a Status (proxies, unknown API groups). */
+/* Errors of the API server: the Status of the API machinery, decided by reason, then by code, never by
+ * text; and bodies that are not a Status (proxies, unknown API groups). */
 #include "internal.h"
 #include "out/out.h"
 
@@ -71,14 +71,6 @@ static void clean(struct rk_buf *out, const char *text, bool secret)
 		rk_buf_puts(out, " (value not shown)");
 }
 
-/* "secrets "x" is forbidden: User …" says the object again: take what follows. */
-static const char *after(const char *text, const char *mark)
-{
-	const char *p = strstr(text, mark);
-
-	return p ? p + strlen(mark) : text;
-}
-
 /* The manager in `conflict with "kubectl" using v1`. */
 bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n)
 {
@@ -116,7 +108,7 @@ bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
 }
 
 /* "spec.servers: Invalid value …; spec.mode: …" of a 422. */
-static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool secret)
+static void add_causes(struct rk_buf *out, const struct rk_val *status, bool secret)
 {
 	int shown = 0, more = 0;
 
@@ -137,81 +129,9 @@ static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool sec
 	}
 	if (more)
 		rk_buf_addf(out, "; and %d more", more);
-	return shown > 0;
 }
 
-static bool has_cause(const struct rk_val *status, const char *reason)
-{
-	rk_each (c, rk_get(status, "details", "causes", NULL))
-		if (rk_streq(rk_get_str(c, "reason", NULL), reason))
-			return true;
-	return false;
-}
-
-/* A "not found" that names neither what was asked for nor its namespace answers another request. */
-static bool about_another(const struct rk_kube_about *a, const struct rk_val *st)
-{
-	const char *kind = rk_get_str(st, "details", "kind", NULL);
-	const char *name = rk_get_str(st, "details", "name", NULL);
-
-	if (!name || !*name || rk_streq(kind, "namespaces"))
-		return false;
-	return a->name && !rk_streq(name, a->name);
-}
-
-/* --- one writer for each reason; text goes behind "WHAT on SERVER: " --- */
-
-static void not_found(const struct rk_kube_about *a, const struct rk_val *st, struct rk_buf *text,
-	struct rk_err *err)
-{
-	const char *kind = rk_get_str(st, "details", "kind", NULL);
-	const char *name = rk_get_str(st, "details", "name", NULL);
-
-	if (rk_streq(kind, "namespaces") && name && !rk_prefix(a->what, "namespace/")) {
-		rk_buf_addf(text, "namespace %s does not exist", name);
-		rk_err_hint(err,
-			"name another with -n, or create it with: kubectl create namespace %s%s",
-			name, rk_here_kubectl());
-	} else if (name && *name) {
-		rk_buf_puts(text, "not found");
-	} else {
-		rk_buf_puts(text, "the server does not know this kind of object");
-	}
-}
-
-static void forbidden(const struct rk_val *st, const char *msg, bool secret, struct rk_buf *text,
-	struct rk_err *err)
-{
-	if (has_cause(st, "NamespaceTerminating")) {
-		rk_buf_puts(text, "its namespace is being deleted");
-		rk_err_hint(err, "wait until it is gone with: kubectl get namespaces%s",
-			rk_here_kubectl());
-		return;
-	}
-	rk_buf_puts(text, "forbidden: ");
-	clean(text, after(msg, "is forbidden: "), secret);
-	rk_err_hint(err,
-		"ask for that right, or use another context; see what is allowed with: kubectl "
-		"auth can-i --list%s",
-		rk_here_kubectl());
-}
-
-static void conflict(const struct rk_val *st, const char *msg, bool secret, struct rk_buf *text,
-	struct rk_err *err)
-{
-	rk_auto_buf fields = RK_BUF_INIT;
-
-	if (rk_status_fields(st, &fields)) {
-		rk_buf_addf(text, "conflict: others set %s", fields.s);
-		rk_err_hint(
-			err, "take these fields over with --force-conflicts, or leave them out");
-		return;
-	}
-	rk_buf_puts(text, "conflict: ");
-	clean(text, msg, secret);
-}
-
-/* Who brings an API group, for the hint when it is missing. */
+/* Which component brings an API group, for the hint when it is missing. */
 static void group_hint(const char *api_version, const struct rk_kube *k, struct rk_err *err)
 {
 	const struct rk_target *t = k ? rk_kube_target(k) : NULL;
@@ -224,6 +144,7 @@ static void group_hint(const char *api_version, const struct rk_kube *k, struct 
 		{"helm.cattle.io/", "the helm-controller of k3s and RKE2 brings it; is this the "
 				    "right cluster?"},
 		{"cert-manager.io/", "cert-manager is not installed on this cluster yet"},
+		{"", "install the CustomResourceDefinition or component that brings it"},
 	};
 
 	if (t && t->host_contexts && api_version && rk_prefix(api_version, groups[0].group)) {
@@ -233,11 +154,10 @@ static void group_hint(const char *api_version, const struct rk_kube *k, struct 
 		return;
 	}
 	for (size_t i = 0; i < RK_COUNT(groups); i++)
-		if (api_version && rk_prefix(api_version, groups[i].group)) {
+		if (rk_prefix(api_version ? api_version : "", groups[i].group)) {
 			rk_err_hint(err, "%s", groups[i].hint);
 			return;
 		}
-	rk_err_hint(err, "install the CustomResourceDefinition or component that brings it");
 }
 
 /* The API server answers an expired client certificate with a plain 401. False: it has not expired. */
@@ -263,16 +183,77 @@ static void unauthorized(const struct rk_kube_about *a, struct rk_buf *text, str
 	rk_err_hint(err, "renew them, or choose another user with --user or --context");
 }
 
-/* "WHAT on SERVER: text" with code, reason and http. */
+/* Text and hint of a Status whose reason is known; nothing for others. */
+static void add_known(const struct rk_kube_about *a, const struct rk_val *st, enum rk_reason reason,
+	const char *msg, struct rk_buf *text, struct rk_err *err)
+{
+	const char *kind = rk_get_str(st, "details", "kind", NULL);
+	const char *name = rk_get_str(st, "details", "name", NULL);
+	rk_auto_buf fields = RK_BUF_INIT;
+	const char *p;
+
+	switch (reason) {
+	case RK_REASON_NOT_FOUND:
+		if (rk_streq(kind, "namespaces") && name && !rk_prefix(a->what, "namespace/")) {
+			rk_buf_addf(text, "namespace %s does not exist", name);
+			rk_err_hint(err,
+				"name another with -n, or create it with: kubectl create namespace "
+				"%s%s",
+				name, rk_here_kubectl());
+			return;
+		}
+		rk_buf_puts(text, name && *name ? "not found"
+						: "the server does not know this kind of object");
+		return;
+	case RK_REASON_FORBIDDEN:
+		rk_each (c, rk_get(st, "details", "causes", NULL)) {
+			if (!rk_streq(rk_get_str(c, "reason", NULL), "NamespaceTerminating"))
+				continue;
+			rk_buf_puts(text, "its namespace is being deleted");
+			rk_err_hint(err, "wait until it is gone with: kubectl get namespaces%s",
+				rk_here_kubectl());
+			return;
+		}
+		rk_buf_puts(text, "forbidden: ");
+		/* "secrets "x" is forbidden: User …" repeats the object */
+		p = strstr(msg, "is forbidden: ");
+		clean(text, p ? p + strlen("is forbidden: ") : msg, a->secret);
+		rk_err_hint(err,
+			"ask for that right, or use another context; see what is allowed with: "
+			"kubectl auth can-i --list%s",
+			rk_here_kubectl());
+		return;
+	case RK_REASON_CONFLICT:
+		if (!rk_status_fields(st, &fields)) {
+			rk_buf_puts(text, "conflict: ");
+			clean(text, msg, a->secret);
+			return;
+		}
+		rk_buf_addf(text, "conflict: others set %s", fields.s);
+		rk_err_hint(
+			err, "take these fields over with --force-conflicts, or leave them out");
+		return;
+	case RK_REASON_INVALID:
+		add_causes(text, st, a->secret);
+		return;
+	case RK_REASON_UNAUTHORIZED:
+		unauthorized(a, text, err);
+		return;
+	default:
+		return;
+	}
+}
+
+/* "WHAT on SERVER: text" with code, reason and http; the hint of err stays. */
 static int finish(const struct rk_kube_about *a, int http, struct verdict v, const char *text,
 	struct rk_err *err)
 {
 	const char *server = a->kube ? rk_kube_server(a->kube) : NULL;
-	struct rk_err keep = RK_ERR_INIT;
+	struct rk_err keep;
 
 	if (!err)
 		return -1;
-	keep = *err; /* the hint was set before the message is known */
+	keep = *err;
 	rk_err_set(err, v.code, "%s%s%s: %s", a->what ? a->what : "request", server ? " on " : "",
 		server ? server : "", text);
 	memcpy(err->hint, keep.hint, sizeof(err->hint));
@@ -280,86 +261,68 @@ static int finish(const struct rk_kube_about *a, int http, struct verdict v, con
 	return rk_err_reason(err, v.reason);
 }
 
-/* The API has no field for it: the failure of a webhook is an internal error like any other. */
-static bool is_webhook(int http, const char *msg)
-{
-	return http == 500 && strstr(msg, "failed calling webhook");
-}
-
 int rk_kube_status_val(
 	const struct rk_kube_about *a, int http, const struct rk_val *st, struct rk_err *err)
 {
 	const char *reason = rk_get_str(st, "reason", NULL);
 	const char *msg = rk_get_str(st, "message", NULL);
+	const char *name = rk_get_str(st, "details", "name", NULL);
 	struct verdict v = find_verdict(reason, http);
 	rk_auto_buf text = RK_BUF_INIT;
 
 	rk_err_clear(err);
 	reason = reason ? reason : "";
 	msg = msg ? msg : "";
-	if (http == 404 && about_another(a, st))
-		return rk_kube_unexpected(a, err, "it says that \"%.100s\" was not found",
-			rk_get_str(st, "details", "name", NULL));
-	if (v.reason == RK_REASON_NOT_FOUND || (!*reason && http == 404))
-		not_found(a, st, &text, err);
-	else if (v.reason == RK_REASON_FORBIDDEN)
-		forbidden(st, msg, a->secret, &text, err);
-	else if (v.reason == RK_REASON_CONFLICT)
-		conflict(st, msg, a->secret, &text, err);
-	else if (v.reason == RK_REASON_INVALID && add_causes(&text, st, a->secret))
-		;
-	else if (v.reason == RK_REASON_UNAUTHORIZED)
-		unauthorized(a, &text, err);
-	else
+	/* a "not found" that names neither the object nor its namespace answers another request */
+	if (http == 404 && name && *name && a->name && !rk_streq(name, a->name) &&
+		!rk_streq(rk_get_str(st, "details", "kind", NULL), "namespaces"))
+		return rk_kube_unexpected(a, err, "it says that \"%.100s\" was not found", name);
+	add_known(a, st, !*reason && http == 404 ? RK_REASON_NOT_FOUND : v.reason, msg, &text, err);
+	if (!text.len)
 		clean(&text, msg, a->secret);
 	if (!text.len)
 		rk_buf_addf(&text, "HTTP status %d%s%s", http, *reason ? ", " : "", reason);
-	if (is_webhook(http, msg))
+	/* the API has no field for it: a webhook that fails is an internal error like any other */
+	if (http == 500 && strstr(msg, "failed calling webhook"))
 		v.reason = RK_REASON_WEBHOOK;
 	return finish(a, http, v, text.s, err);
 }
 
-/* No Status in the body: what a proxy, a load balancer or the API's own mux says. */
+/* No Status in the body: the answer of a proxy, a load balancer or the API's own mux. */
 static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)
 {
-	const struct verdict no_api = {.reason = RK_REASON_NO_SUCH_API, .code = RK_NOTFOUND};
-	rk_auto_buf text = RK_BUF_INIT;
-	rk_auto_buf body = RK_BUF_INIT;
+	struct verdict v = find_verdict(res->status == 401 ? "Unauthorized" : NULL, res->status);
+	rk_auto_buf text = RK_BUF_INIT, body = RK_BUF_INIT;
 	rk_auto_free char *head =
 		rk_strndup(res->body.s, res->body.len < 200 ? res->body.len : 200);
 
 	rk_err_clear(err);
 	if (res->status == 404 && rk_prefix(head, "404 page not found")) {
+		v = (struct verdict){.reason = RK_REASON_NO_SUCH_API, .code = RK_NOTFOUND};
 		rk_buf_addf(&text, "there is no API %s",
 			a->api_version ? a->api_version : "of this path");
 		group_hint(a->api_version, a->kube, err);
-		return finish(a, 404, no_api, text.s, err);
-	}
-	if (res->status == 401 && expired(a, &text, err))
-		return finish(a, 401, find_verdict("Unauthorized", 401), text.s, err);
-	if (res->status == 401 && !res->body.len) { /* libcurl drops it of what had a body itself */
-		unauthorized(a, &text, err);
-		return finish(a, 401, find_verdict("Unauthorized", 401), text.s, err);
-	}
-	if (res->status == 413) {
+	} else if (res->status == 401 && !res->body.len) {
+		unauthorized(a, &text, err); /* libcurl itself drops the body of some 401s */
+	} else if (res->status == 401 && expired(a, &text, err)) {
+		;
+	} else if (res->status == 413) {
+		rk_buf_puts(&text, "the object is too large");
 		rk_err_hint(err, "objects may have about 1 MiB; make it smaller");
-		return finish(a, 413, find_verdict(NULL, 413), "the object is too large", err);
-	}
-	rk_buf_addf(&text, "HTTP status %d", res->status);
-	if (strstr(res->content_type, "html")) {
-		rk_buf_puts(&text, " with an HTML page");
-		rk_err_hint(
-			err, "not a Kubernetes API; is a proxy or a login page in front of it?");
 	} else {
-		clean(&body, head, a->secret);
-		if (body.len)
-			rk_buf_addf(&text, ": %s", body.s);
+		if (res->status == 404) /* the answer does not come from an API server */
+			v.code = RK_FAIL;
+		rk_buf_addf(&text, "HTTP status %d", res->status);
+		if (strstr(res->content_type, "html")) {
+			rk_buf_puts(&text, " with an HTML page");
+			rk_err_hint(err,
+				"not a Kubernetes API; is a proxy or a login page in front of it?");
+		} else {
+			clean(&body, head, a->secret);
+			rk_buf_addf(&text, "%s%s", body.len ? ": " : "", body.s);
+		}
 	}
-	finish(a, res->status,
-		find_verdict(res->status == 401 ? "Unauthorized" : NULL, res->status), text.s, err);
-	if (err && res->status == 404) /* the answer does not come from an API server */
-		err->code = RK_FAIL;
-	return -1;
+	return finish(a, res->status, v, text.s, err);
 }
 
 int rk_kube_status(const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/kube.h"
-
-#include "tls/tls.h"
+/* A WebSocket on a connection of the http module. */
 #include "internal.h"
+#include "tls/tls.h"
 
 #include <openssl/evp.h>
 #include <poll.h>
@@ -172,36 +171,34 @@ static int take(struct rk_ws *ws, const struct rk_ws_frame *f, const char *p)
 int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n)
 {
 	struct rk_ws_frame f;
-	int r;
+	int r = 0;
 
-	while (!ws->over) {
+	while (r == 0 && !ws->over) {
 		r = rk_ws_frame(
 			(unsigned char *)ws->in.s + ws->off, ws->in.len - ws->off, MESSAGE_MAX, &f);
+		if (r < 0)
+			return -1;
 		if (r == 0) {
 			r = fill(ws);
 			if (r <= 0)
 				return r;
+			r = 0;
 			continue;
 		}
-		if (r < 0)
-			return -1;
 		ws->off += f.head + f.len;
 		r = take(ws, &f, ws->in.s + ws->off - f.len);
-		if (r < 0)
-			return -1;
-		if (r > 0) {
-			*msg = (unsigned char *)ws->msg.s;
-			*n = ws->msg.len;
-			return 1;
-		}
 	}
-	return -1;
+	if (r <= 0)
+		return -1;
+	*msg = (unsigned char *)ws->msg.s;
+	*n = ws->msg.len;
+	return 1;
 }
 
 /* --- the handshake --- */
 
-/* Wait until the wire has bytes, or room. */
-static int wait_for(struct rk_ws *ws, short events, int64_t end)
+/* Wait until the connection has bytes, or room. */
+static int wait_for(const struct rk_ws *ws, short events, int64_t end)
 {
 	struct pollfd p = {.fd = rk_wire_fd(ws->wire), .events = events};
 	int64_t ms = end - rk_now_ms();
@@ -209,17 +206,7 @@ static int wait_for(struct rk_ws *ws, short events, int64_t end)
 	return ms > 0 && poll(&p, 1, (int)ms) > 0 ? 0 : -1;
 }
 
-static int send_head(struct rk_ws *ws, const struct rk_buf *head, int64_t end)
-{
-	int r;
-
-	rk_buf_put(&ws->out, head->s, head->len);
-	while ((r = rk_ws_flush(ws)) > 0)
-		if (wait_for(ws, POLLOUT, end) < 0)
-			return -1;
-	return r;
-}
-
+/* need 0: the head of the answer. */
 static int read_until(struct rk_ws *ws, size_t need, int64_t end)
 {
 	while (need ? ws->in.len < need : !strstr(ws->in.s, "\r\n\r\n")) {
@@ -249,85 +236,83 @@ static void header(const char *head, const char *name, char *out, size_t size)
 	}
 }
 
-static int broken(const struct rk_kube_about *a, const char *why, struct rk_err *err)
+/* What is wrong with the handshake, or NULL; *status: of the answer, when there is one. */
+static const char *shake(
+	struct rk_ws *ws, const char *path, const char *protocol, int64_t end, int64_t *status)
 {
-	return rk_err_set(err, RK_FAIL, "%s on %s: %s", a->what, rk_kube_server(a->kube), why);
-}
-
-/* Not 101: the body is a Status. */
-static int refused(struct rk_ws *ws, const struct rk_kube_about *a, int status, int64_t end,
-	struct rk_err *err)
-{
-	struct rk_http_res res = RK_HTTP_RES_INIT;
-	size_t head = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
-	char length[24];
-	int64_t n = 0;
-
-	header(ws->in.s, "Content-Length", length, sizeof(length));
-	header(ws->in.s, "Content-Type", res.content_type, sizeof(res.content_type));
-	if (rk_parse_int(length, 0, (int64_t)(HEAD_MAX - head), &n))
-		n = read_until(ws, head + (size_t)n, end) < 0 ? 0 : n;
-	rk_buf_put(&res.body, ws->in.s + head, (size_t)n);
-	res.status = status;
-	rk_kube_status(a, &res, err);
-	rk_http_res_release(&res);
-	return -1;
-}
-
-static int shake(struct rk_ws *ws, const char *path, const char *protocol,
-	const struct rk_kube_about *a, struct rk_err *err)
-{
-	rk_auto_buf head = RK_BUF_INIT_SECRET, key = RK_BUF_INIT;
-	int64_t end = rk_now_ms() + ANSWER_MS, status = 0;
+	rk_auto_buf key = RK_BUF_INIT;
 	unsigned char nonce[16];
 	char want[29], got[64], number[4] = "";
+	int r;
 
 	rk_random(nonce, sizeof(nonce));
 	rk_base64(&key, nonce, sizeof(nonce));
-	rk_wire_head(ws->wire, path, &head);
-	rk_buf_addf(&head,
+	rk_wire_head(ws->wire, path, &ws->out);
+	rk_buf_addf(&ws->out,
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
 		key.s, protocol);
-	if (send_head(ws, &head, end) < 0 || read_until(ws, 0, end) < 0)
-		return broken(a, "no answer to the request for a WebSocket", err);
+	while ((r = rk_ws_flush(ws)) > 0 && wait_for(ws, POLLOUT, end) == 0)
+		;
+	if (r != 0 || read_until(ws, 0, end) < 0)
+		return "no answer to the request for a WebSocket";
 	if (rk_prefix(ws->in.s, "HTTP/1.1 ") && ws->in.len > 12)
 		snprintf(number, sizeof(number), "%.3s", ws->in.s + 9);
-	if (!rk_parse_int(number, 100, 999, &status))
-		return broken(a, "the answer is not HTTP/1.1", err);
-	if (status != 101)
-		return refused(ws, a, (int)status, end, err);
+	if (!rk_parse_int(number, 100, 999, status))
+		return "the answer is not HTTP/1.1";
+	if (*status != 101)
+		return NULL;
 	rk_ws_accept(key.s, want);
 	header(ws->in.s, "Sec-WebSocket-Accept", got, sizeof(got));
 	if (strcmp(want, got) != 0)
-		return broken(a, "the answer does not belong to our request for a WebSocket", err);
+		return "the answer does not belong to our request for a WebSocket";
 	header(ws->in.s, "Sec-WebSocket-Protocol", got, sizeof(got));
 	if (strcmp(protocol, got) != 0)
-		return broken(
-			a, "the server does not speak the channel protocol we asked for", err);
-	ws->off = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
-	return 0;
+		return "the server does not support the channel protocol that was requested";
+	return NULL;
 }
 
 static int try_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const struct rk_kube_about *a, struct rk_err *err)
 {
 	struct rk_ws *ws = rk_calloc(1, sizeof(*ws));
+	int64_t end = rk_now_ms() + ANSWER_MS, status = 0, n = 0;
+	struct rk_http_res res = RK_HTTP_RES_INIT;
+	const char *why;
+	char length[24];
+	size_t head;
 
 	ws->in = (struct rk_buf)RK_BUF_INIT_SECRET;
 	ws->msg = (struct rk_buf)RK_BUF_INIT_SECRET;
 	ws->out = (struct rk_buf)RK_BUF_INIT_SECRET;
-	if (rk_kube_fresh(k, err) < 0 || rk_http_wire(&ws->wire, rk_kube_http(k), err) < 0 ||
-		shake(ws, path, protocol, a, err) < 0) {
-		ws->over = true;
-		rk_ws_free(ws);
-		return -1;
+	if (rk_kube_fresh(k, err) < 0 || rk_http_wire(&ws->wire, rk_kube_http(k), err) < 0)
+		goto fail;
+	why = shake(ws, path, protocol, end, &status);
+	if (why) {
+		rk_err_set(err, RK_FAIL, "%s on %s: %s", a->what, rk_kube_server(a->kube), why);
+		goto fail;
 	}
-	*out = ws;
-	return 0;
+	head = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
+	if (status == 101) {
+		ws->off = head;
+		*out = ws;
+		return 0;
+	}
+	header(ws->in.s, "Content-Length", length, sizeof(length));
+	header(ws->in.s, "Content-Type", res.content_type, sizeof(res.content_type));
+	if (rk_parse_int(length, 0, (int64_t)(HEAD_MAX - head), &n) &&
+		read_until(ws, head + (size_t)n, end) == 0)
+		rk_buf_put(&res.body, ws->in.s + head, (size_t)n);
+	res.status = (int)status;
+	rk_kube_status(a, &res, err);
+	rk_http_res_release(&res);
+fail:
+	ws->over = true;
+	rk_ws_free(ws);
+	return -1;
 }
 
-/* Credentials may have ended without having said when: new ones are tried once. */
+/* Credentials may expire without an announced time: new ones are tried once. */
 int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const char *what, struct rk_err *err)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Why pods, volumes and a virtual cluster do not become ready. */
 #include "kube/kube.h"
 
 #include "out/out.h"
@@ -7,32 +8,25 @@
 
 #define TEXT_MAX 300
 
-static const char *name_of(const struct rk_val *v)
+static const char *or_unknown(const char *s)
 {
-	const char *s = rk_get_str(v, "metadata", "name", NULL);
-
-	return s ? s : "?";
+	return s && *s ? s : "?";
 }
 
-/* A byte that goes on with a character of UTF-8. */
-static bool inside(char c)
+/* Of a long text its two ends: containerd and helm put the cause last. */
+static void put_text(struct rk_buf *out, const struct rk_val *v, const char *key)
 {
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* Of a long text its two ends: containerd and helm say the cause last. */
-static void put_text(struct rk_buf *out, const char *lead, const char *text)
-{
+	const char *text = rk_get_str(v, key, NULL);
 	size_t n = text ? strlen(text) : 0, head = TEXT_MAX / 3, tail = TEXT_MAX * 2 / 3;
 
-	if (n > TEXT_MAX) {
-		for (; head && inside(text[head]); head--)
-			;
-		for (; tail && inside(text[n - tail]); tail--)
-			;
-		rk_buf_addf(out, "%s%.*s ... %s", lead, (int)head, text, text + n - tail);
+	if (n > TEXT_MAX) { /* not in the middle of a character of UTF-8 */
+		while (head && (text[head] & 0xc0) == 0x80)
+			head--;
+		while (tail && (text[n - tail] & 0xc0) == 0x80)
+			tail--;
+		rk_buf_addf(out, ": %.*s ... %s", (int)head, text, text + n - tail);
 	} else if (n) {
-		rk_buf_addf(out, "%s%s", lead, text);
+		rk_buf_addf(out, ": %s", text);
 	}
 }
 
@@ -58,79 +52,62 @@ bool rk_why_noise(const struct rk_val *event)
 		"ErrInitIssuer", "ProvisioningFailed", NULL};
 	const char *first = rk_get_str(event, "firstTimestamp", NULL);
 
-	if (!is_any(rk_get_str(event, "reason", NULL), reasons))
-		return false;
-	return rk_is_young(first ? first : rk_get_str(event, "eventTime", NULL));
+	return is_any(rk_get_str(event, "reason", NULL), reasons) &&
+	       rk_is_young(first ? first : rk_get_str(event, "eventTime", NULL));
 }
 
 /* --- pods --- */
 
-static enum rk_why image_fault(const struct rk_val *cs, const char *msg, struct rk_buf *out)
+/* last: the state "terminated" of the last run. */
+static enum rk_why restarts(const struct rk_val *cs, const struct rk_val *last, struct rk_buf *out)
 {
-	const char *image = rk_get_str(cs, "image", NULL);
+	const char *reason = rk_get_str(last, "reason", NULL);
 
-	rk_buf_addf(out, "cannot pull image %s", image && *image ? image : "?");
-	put_text(out, ": ", msg);
-	return RK_WHY_FAULT;
-}
-
-static enum rk_why ended(const struct rk_val *cs, const struct rk_val *last, struct rk_buf *out)
-{
-	const char *name = rk_get_str(cs, "name", NULL), *reason = rk_get_str(last, "reason", NULL);
-
-	rk_buf_addf(out, "container %s keeps ending: exit code %lld", name ? name : "?",
+	rk_buf_addf(out, "container %s keeps ending: exit code %lld",
+		or_unknown(rk_get_str(cs, "name", NULL)),
 		(long long)rk_get_int(last, -1, "exitCode", NULL));
 	if (reason && strcmp(reason, "Error") != 0)
 		rk_buf_addf(out, " (%s)", reason);
 	rk_buf_addf(out, ", %lld restarts", (long long)rk_get_int(cs, 0, "restartCount", NULL));
-	put_text(out, ": ", rk_get_str(last, "message", NULL));
+	put_text(out, last, "message");
 	return RK_WHY_FAULT;
-}
-
-static enum rk_why why_waiting(
-	const struct rk_val *cs, const struct rk_val *waiting, struct rk_buf *out)
-{
-	static const char *const image[] = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
-		"ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", NULL};
-	static const char *const config[] = {
-		"CreateContainerConfigError", "CreateContainerError", "RunContainerError", NULL};
-	const char *reason = rk_get_str(waiting, "reason", NULL);
-	const char *msg = rk_get_str(waiting, "message", NULL);
-	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
-
-	if (is_any(reason, image))
-		return image_fault(cs, msg, out);
-	if (is_any(reason, config)) {
-		rk_buf_puts(out, reason);
-		put_text(out, ": ", msg);
-		return RK_WHY_FAULT;
-	}
-	if (rk_streq(reason, "CrashLoopBackOff") && last)
-		return ended(cs, last, out);
-	rk_buf_puts(out, reason ? reason : "waiting");
-	put_text(out, ": ", msg);
-	return rk_streq(reason, "CrashLoopBackOff") ? RK_WHY_FAULT : RK_WHY_BUSY;
 }
 
 static enum rk_why why_container(const struct rk_val *cs, bool init, struct rk_buf *out)
 {
-	const struct rk_val *state = rk_get(cs, "state", NULL);
-	const struct rk_val *over = rk_get(state, "terminated", NULL);
+	static const char *const image[] = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
+		"ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", NULL};
+	static const char *const fault[] = {"CreateContainerConfigError", "CreateContainerError",
+		"RunContainerError", "CrashLoopBackOff", NULL};
+	const struct rk_val *waiting = rk_get(cs, "state", "waiting", NULL);
+	const struct rk_val *over = rk_get(cs, "state", "terminated", NULL);
 	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
 
-	if (rk_get(state, "waiting", NULL))
-		return why_waiting(cs, rk_get(state, "waiting", NULL), out);
+	if (waiting) {
+		const char *reason = rk_get_str(waiting, "reason", NULL);
+
+		if (rk_streq(reason, "CrashLoopBackOff") && last)
+			return restarts(cs, last, out);
+		if (is_any(reason, image))
+			rk_buf_addf(out, "cannot pull image %s",
+				or_unknown(rk_get_str(cs, "image", NULL)));
+		else
+			rk_buf_puts(out, reason ? reason : "waiting");
+		put_text(out, waiting, "message");
+		return is_any(reason, image) || is_any(reason, fault) ? RK_WHY_FAULT : RK_WHY_BUSY;
+	}
 	if (over && rk_get_int(over, 0, "exitCode", NULL) != 0)
-		return ended(cs, over, out);
+		return restarts(cs, over, out);
 	if (over || init || rk_get_bool(cs, false, "ready", NULL))
 		return RK_WHY_FINE;
 	if (last && rk_get_int(cs, 0, "restartCount", NULL) > 1 &&
 		rk_get_int(last, 0, "exitCode", NULL) != 0)
-		return ended(cs, last, out);
+		return restarts(cs, last, out);
 	rk_buf_puts(out, "running, not ready yet");
 	return RK_WHY_BUSY;
 }
 
+/* The worst of the containers: the first of those that are equally bad. */
 static enum rk_why why_containers(const struct rk_val *pod, struct rk_buf *out)
 {
 	static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
@@ -150,7 +127,7 @@ static enum rk_why why_containers(const struct rk_val *pod, struct rk_buf *out)
 	return worst;
 }
 
-static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
+static enum rk_why why_pod(const struct rk_val *pod, struct rk_buf *out)
 {
 	const char *phase = rk_get_str(pod, "status", "phase", NULL);
 	const struct rk_val *scheduled = rk_condition(pod, "PodScheduled");
@@ -164,7 +141,7 @@ static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
 		return RK_WHY_FINE;
 	if (rk_streq(rk_get_str(scheduled, "status", NULL), "False")) {
 		rk_buf_puts(out, "no node takes it");
-		put_text(out, ": ", rk_get_str(scheduled, "message", NULL));
+		put_text(out, scheduled, "message");
 		return rk_is_young(rk_get_str(scheduled, "lastTransitionTime", NULL))
 			       ? RK_WHY_BUSY
 			       : RK_WHY_FAULT;
@@ -172,7 +149,7 @@ static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
 	w = why_containers(pod, out);
 	if (w == RK_WHY_FINE && rk_streq(phase, "Failed")) {
 		rk_buf_puts(out, "failed");
-		put_text(out, ": ", rk_get_str(pod, "status", "message", NULL));
+		put_text(out, rk_get(pod, "status", NULL), "message");
 		return RK_WHY_FAULT;
 	}
 	if (w == RK_WHY_FINE && rk_streq(phase, "Pending")) {
@@ -185,10 +162,11 @@ static enum rk_why judge_pod(const struct rk_val *pod, struct rk_buf *out)
 enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out)
 {
 	rk_auto_buf text = RK_BUF_INIT;
-	enum rk_why w = judge_pod(pod, &text);
+	enum rk_why w = why_pod(pod, &text);
 
 	if (w != RK_WHY_FINE)
-		rk_buf_addf(out, "%s: %s", name_of(pod), text.s);
+		rk_buf_addf(out, "%s: %s", or_unknown(rk_get_str(pod, "metadata", "name", NULL)),
+			text.s);
 	return w;
 }
 
@@ -201,7 +179,8 @@ enum rk_why rk_why_pvc(const struct rk_val *pvc, struct rk_buf *out)
 
 	if (rk_streq(phase, "Bound"))
 		return RK_WHY_FINE;
-	rk_buf_addf(out, "volume claim %s is not bound (", name_of(pvc));
+	rk_buf_addf(out, "volume claim %s is not bound (",
+		or_unknown(rk_get_str(pvc, "metadata", "name", NULL)));
 	if (class)
 		rk_buf_addf(out, "StorageClass %s)", class);
 	else
@@ -220,8 +199,6 @@ static const struct {
 	{NULL, "k3k-kubelet-node", RK_WHY_FAULT,
 		"a ClusterRoleBinding of the k3k chart is missing: install the chart again"},
 	{NULL, "port is already allocated", RK_WHY_FAULT,
-		"the node port is taken: choose another, or none, in spec.expose"},
-	{NULL, "provided port is already allocated", RK_WHY_FAULT,
 		"the node port is taken: choose another, or none, in spec.expose"},
 	{NULL, "ports: Required value", RK_WHY_FAULT,
 		"both ports of the Service are switched off in spec.expose"},
@@ -264,14 +241,14 @@ int64_t rk_kube_event_time(const struct rk_val *event)
 
 bool rk_why_event(const struct rk_val *event, struct rk_buf *out)
 {
-	const char *kind = rk_get_str(event, "involvedObject", "kind", NULL);
-	const char *name = rk_get_str(event, "involvedObject", "name", NULL);
+	const struct rk_val *object = rk_get(event, "involvedObject", NULL);
+	const char *kind = rk_get_str(object, "kind", NULL);
 	const char *reason = rk_get_str(event, "reason", NULL);
 
 	rk_buf_addf(out, "%s on ", reason ? reason : "event");
 	for (const char *p = kind ? kind : "object"; *p; p++)
 		rk_buf_putc(out, (char)tolower((unsigned char)*p));
-	rk_buf_addf(out, "/%s", name ? name : "?");
-	put_text(out, ": ", rk_get_str(event, "message", NULL));
+	rk_buf_addf(out, "/%s", or_unknown(rk_get_str(object, "name", NULL)));
+	put_text(out, event, "message");
 	return rk_streq(rk_get_str(event, "type", NULL), "Warning");
 }

@@ -211,7 +211,7 @@ secret() { # NAME KEY=VALUE...
 	kubectl patch configmap x -p '{"data": {"b": "edited"}}' >/dev/null
 	apply --adopt <<<"$ours"
 	assert_output "configmap/x configured"
-	assert_regex "$stderr" 'gone, since only kubectl apply had set it: \.data\.password$'
+	assert_regex "$stderr" 'removed fields previously set by kubectl apply: \.data\.password$'
 	run -0 kubectl get configmap x -o json
 	refute_output --partial "in clear"
 	assert_equal "$(jq -c .data <<<"$output")" '{"a":"ours","b":"edited"}'

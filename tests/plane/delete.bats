@@ -89,7 +89,7 @@ let_go() { kubectl patch configmap "$1" -p '{"metadata":{"finalizers":null}}'; }
 	delete configmap/a --timeout 1s
 	assert_failure 4
 	assert_output ""
-	assert_regex "$stderr" 'still there after 1s, held by finalizer example.com/hold'
+	assert_regex "$stderr" 'still exists after 1s, held by finalizer example.com/hold'
 	let_go a
 }
 

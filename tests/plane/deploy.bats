@@ -506,7 +506,7 @@ scripts_charts() {
 	local uid word=admin1234567
 	uid=$(kubectl get clusters.k3k.io -n rancher-k3k rancher -o 'jsonpath={.metadata.uid}')
 	run --separate-stderr -0 deploy
-	[[ $stderr == *"HelmChart rancher: gone, since only kubectl apply had set it: .spec.set.bootstrapPassword"* ]]
+	[[ $stderr == *"HelmChart rancher: removed fields previously set by kubectl apply: .spec.set.bootstrapPassword"* ]]
 	run -0 inside get secret -n cattle-system bootstrap-secret -o 'jsonpath={.data.bootstrapPassword}'
 	assert_equal "$(base64 -d <<<"$output")" "$word" # it is the user's, and goes on counting
 	run -0 inside get helmcharts,jobs,configmaps -A -o json

@@ -415,7 +415,7 @@ event() { # TYPE REASON KIND NAME MESSAGE
 	kubectl delete deployment k3k -n k3k-system --ignore-not-found
 	step cluster --timeout 2s
 	assert_failure 4
-	assert_regex "${stderr_lines[-1]}" "the k3k controller does not run: deployment k3k in namespace k3k-system is not there"
+	assert_regex "${stderr_lines[-1]}" "the k3k controller does not run: deployment k3k in namespace k3k-system does not exist"
 }
 
 @test "wait: cluster: one being deleted is waited out, then said to be gone" {

@@ -71,10 +71,10 @@ static void conditions(void **state)
 	holds("jsonpath={.status.conditions[7].status}=True", obj, false, "has nothing");
 	holds("jsonpath={.status.conditions[2].type}=Old", obj, true, "");
 	holds("exists", obj, true, "");
-	holds("exists", NULL, false, "is not there");
+	holds("exists", NULL, false, "does not exist");
 	holds("delete", NULL, true, "");
 	holds("Delete", obj, false, "was not deleted");
-	holds("ready", NULL, false, "is not there");
+	holds("ready", NULL, false, "does not exist");
 }
 
 static void bad_conditions(void **state)
