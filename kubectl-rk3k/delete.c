@@ -213,11 +213,13 @@ static void print_item(const struct run *r, const struct item *it, const char *w
 	bool name = r->o->out.fmt == RK_FMT_NAME;
 
 	rk_res_word(it->res, it->name, &type);
-	if (!name)
-		rk_printf("%.*s \"%s\" %s%s\n", (int)strcspn(type.s, "/"), type.s, it->name, word,
-			rk_dry_word(r->o->dry));
-	else if (it->state != ABSENT)
-		rk_printf("%s\n", type.s);
+	if (name) {
+		if (it->state != ABSENT)
+			rk_printf("%s\n", type.s);
+		return;
+	}
+	type.s[strcspn(type.s, "/")] = '\0';
+	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, rk_dry_word(r->o->dry));
 }
 
 /* What blocks the deletion of an object: its finalizers; of a Namespace what is left in it. */

@@ -8,6 +8,20 @@
 #define CONNECT_MS 10000
 #define REQUEST_MS 30000
 
+#if defined(__x86_64__)
+#define ARCH "amd64"
+#elif defined(__aarch64__)
+#define ARCH "arm64"
+#elif defined(__riscv)
+#define ARCH "riscv64"
+#elif defined(__s390x__)
+#define ARCH "s390x"
+#elif defined(__powerpc64__)
+#define ARCH "ppc64le"
+#else
+#define ARCH "unknown"
+#endif
+
 bool rk_http_printable(const char *s)
 {
 	for (; *s; s++)
@@ -16,7 +30,7 @@ bool rk_http_printable(const char *s)
 	return true;
 }
 
-static char *secret_dup(const char *s)
+static char *dup_or_null(const char *s)
 {
 	return s ? rk_strdup(s) : NULL;
 }
@@ -120,23 +134,6 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 	return rk_http_set_proxy(h, c->proxy, u.scheme, u.port, err);
 }
 
-static const char *arch(void)
-{
-#if defined(__x86_64__)
-	return "amd64";
-#elif defined(__aarch64__)
-	return "arm64";
-#elif defined(__riscv)
-	return "riscv64";
-#elif defined(__s390x__)
-	return "s390x";
-#elif defined(__powerpc64__)
-	return "ppc64le";
-#else
-	return "unknown";
-#endif
-}
-
 /* Refuse control characters, which would add headers to a request. */
 static int check_text(const struct rk_http_conf *c, struct rk_err *err)
 {
@@ -146,8 +143,6 @@ static int check_text(const struct rk_http_conf *c, struct rk_err *err)
 	if ((c->user && !rk_http_printable(c->user)) ||
 		(c->password && !rk_http_printable(c->password)))
 		return rk_err_set(err, RK_USAGE, "user name or password hold a control character");
-	if (c->user_agent && !rk_http_printable(c->user_agent))
-		return rk_err_set(err, RK_USAGE, "the user agent holds a control character");
 	for (size_t i = 0; c->headers && c->headers[i]; i++)
 		if (!strchr(c->headers[i], ':') || !rk_http_printable(c->headers[i]))
 			return rk_err_set(
@@ -178,11 +173,10 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 		rk_err_wrap(err, "%s", h->shown);
 		return rk_err_reason(err, RK_REASON_TLS);
 	}
-	h->bearer = secret_dup(c->bearer);
-	h->user = secret_dup(c->user);
-	h->password = secret_dup(c->password);
-	h->agent = c->user_agent ? rk_strdup(c->user_agent)
-				 : rk_asprintf("rk3k/%s (linux/%s)", rk_version, arch());
+	h->bearer = dup_or_null(c->bearer);
+	h->user = dup_or_null(c->user);
+	h->password = dup_or_null(c->password);
+	h->agent = rk_asprintf("rk3k/%s (linux/" ARCH ")", rk_version);
 	while (r && *(r += strspn(r, " "))) {
 		rk_auto_free char *one = rk_strndup(r, strcspn(r, " "));
 
@@ -242,7 +236,7 @@ void rk_http_set_bearer(struct rk_http *h, const char *token)
 	if (token && !rk_http_printable(token))
 		return;
 	rk_free_secret(h->bearer);
-	h->bearer = secret_dup(token);
+	h->bearer = dup_or_null(token);
 }
 
 int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,

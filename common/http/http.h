@@ -24,7 +24,6 @@ struct rk_http_conf {
 	const char *user, *password; /* basic */
 	const char *proxy; /* http, https, socks5; absolute, NO_PROXY does not exempt. NULL: env */
 	const char *const *headers; /* NULL-terminated "Name: value", for every request */
-	const char *user_agent;	    /* NULL: "rk3k/VERSION (linux/ARCH)" */
 	const char *resolve;	    /* "host:port:address" as curl --resolve, several apart by
 				     * blanks, or NULL */
 	int64_t connect_ms;	    /* 0: 10 s */

@@ -54,8 +54,6 @@ struct rk_xfer {
 	char method[16];
 	struct rk_http_req req; /* its strings are the caller's: not for use after prepare */
 	struct rk_buf own_body; /* of a pool's transfer */
-	const char *body;
-	size_t body_len, sent;
 	struct rk_http_res *res, own_res;
 	struct rk_xfer_cb cb;
 	bool too_large, stopped, delivered, idle, cancelled;

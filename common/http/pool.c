@@ -26,15 +26,16 @@ static struct rk_xfer *begin(struct rk_pool *p, struct rk_http *h, const struct 
 	const struct rk_xfer_cb *cb, struct rk_http_res *res)
 {
 	struct rk_xfer *x = rk_calloc(1, sizeof(*x));
+	struct rk_http_req own = *req;
 
 	x->own_res = (struct rk_http_res)RK_HTTP_RES_INIT;
 	x->own_body = (struct rk_buf)RK_BUF_INIT_SECRET;
 	x->cb = *cb;
-	rk_xfer_prepare(x, h, req, res ? res : &x->own_res);
-	if (x->body && !res) {
-		rk_buf_put(&x->own_body, x->body, x->body_len);
-		x->body = x->own_body.s;
+	if (req->body && !res) {
+		rk_buf_put(&x->own_body, req->body, req->body_len);
+		own.body = x->own_body.s;
 	}
+	rk_xfer_prepare(x, h, &own, res ? res : &x->own_res);
 	x->pool = p;
 	x->next = p->list;
 	if (p->list)

@@ -107,19 +107,6 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return x->too_large ? 0 : n;
 }
 
-static size_t on_read(char *p, size_t size, size_t n, void *arg)
-{
-	struct rk_xfer *x = arg;
-
-	n *= size;
-	if (n > x->body_len - x->sent)
-		n = x->body_len - x->sent;
-	if (n)
-		memcpy(p, x->body + x->sent, n);
-	x->sent += n;
-	return n;
-}
-
 /* libcurl sends a request again when a kept connection turns out dead. That is safe for GET only,
  * which has no body to rewind; a POST or DELETE may have none either. */
 static int on_send(void *arg, char *at RK_UNUSED, char *from RK_UNUSED, int at_port RK_UNUSED,
@@ -130,14 +117,6 @@ static int on_send(void *arg, char *at RK_UNUSED, char *from RK_UNUSED, int at_p
 	x->resent = x->sent_once && !rk_xfer_safe(x);
 	x->sent_once = true;
 	return x->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static int on_seek(void *arg, curl_off_t offset, int origin)
-{
-	const struct rk_xfer *x = arg;
-
-	return origin == SEEK_SET && offset == 0 && !x->sent ? CURL_SEEKFUNC_OK
-							     : CURL_SEEKFUNC_FAIL;
 }
 
 static int on_progress(void *arg, curl_off_t dt RK_UNUSED, curl_off_t dn RK_UNUSED,
@@ -281,8 +260,6 @@ static void set_client(CURL *e, const struct rk_xfer *x)
 	}
 	RK_SET(CURLOPT_WRITEFUNCTION, on_body);
 	RK_SET(CURLOPT_HEADERFUNCTION, on_header);
-	RK_SET(CURLOPT_READFUNCTION, on_read);
-	RK_SET(CURLOPT_SEEKFUNCTION, on_seek);
 	RK_SET(CURLOPT_PREREQFUNCTION, on_send);
 	RK_SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	RK_SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
@@ -333,24 +310,21 @@ static void make_headers(struct rk_xfer *x)
 			add_header(x, rk_strdup(r->headers[i]));
 }
 
+/* The body stays where it is; libcurl copies nothing. */
 static void set_method(CURL *e, const struct rk_xfer *x)
 {
-	bool body = x->body || rk_streq(x->method, "POST") || rk_streq(x->method, "PUT") ||
-		    rk_streq(x->method, "PATCH");
+	const struct rk_http_req *r = &x->req;
+	bool head = rk_streq(x->method, "HEAD");
 
 	RK_SET(CURLOPT_HTTPGET, 1L);
-	RK_SET(CURLOPT_NOBODY, 0L);
-	RK_SET(CURLOPT_CUSTOMREQUEST, NULL);
-	if (rk_streq(x->method, "HEAD")) {
-		RK_SET(CURLOPT_NOBODY, 1L);
-		return;
-	}
-	if (body) {
+	RK_SET(CURLOPT_NOBODY, head ? 1L : 0L);
+	if (r->body || rk_streq(x->method, "POST") || rk_streq(x->method, "PUT") ||
+		rk_streq(x->method, "PATCH")) {
 		RK_SET(CURLOPT_POST, 1L);
-		RK_SET(CURLOPT_POSTFIELDS, NULL);
-		RK_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body_len);
+		RK_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->body ? r->body_len : 0));
+		RK_SET(CURLOPT_POSTFIELDS, r->body ? r->body : "");
 	}
-	RK_SET(CURLOPT_CUSTOMREQUEST, x->method);
+	RK_SET(CURLOPT_CUSTOMREQUEST, head ? NULL : x->method);
 }
 
 int64_t rk_xfer_limit(const struct rk_xfer *x)
@@ -375,8 +349,6 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	if (!req->stream && left < rk_xfer_limit(x))
 		x->req.timeout_ms = left > 0 ? left : 1;
 	x->res = res;
-	x->body = req->body;
-	x->body_len = req->body ? req->body_len : 0;
 	snprintf(x->method, sizeof(x->method), "%s",
 		req->method ? req->method
 		: req->body ? "POST"
@@ -399,8 +371,6 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);
 	RK_SET(CURLOPT_HEADERDATA, x);
-	RK_SET(CURLOPT_READDATA, x);
-	RK_SET(CURLOPT_SEEKDATA, x);
 	RK_SET(CURLOPT_PREREQDATA, x);
 	RK_SET(CURLOPT_XFERINFODATA, x);
 	RK_SET(CURLOPT_SSL_CTX_DATA, x);
@@ -411,7 +381,6 @@ void rk_xfer_rearm(struct rk_xfer *x)
 {
 	struct rk_http_res *r = x->res;
 
-	x->sent = 0;
 	x->too_large = x->stopped = x->delivered = x->idle = x->shaking = x->headed = false;
 	x->at_proxy = x->sent_once = x->resent = false;
 	x->verdict = X509_V_OK;

@@ -154,9 +154,7 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 		return 1;
 	}
 	rk_kube_status(&j->about, res, err);
-	if (j->o->hint)
-		rk_err_hint(err, "%s", j->o->hint);
-	else if (kubectl)
+	if (kubectl)
 		rk_err_hint(err,
 			"they were set with kubectl: take them over with --adopt, or leave "
 			"them out");

@@ -111,7 +111,6 @@ struct rk_apply_opts {
 			      * scripts made. What `kubectl apply` had set becomes ours whole, as
 			      * with kubectl's own --server-side: what obj lacks of it goes */
 	const char *manager;  /* NULL: RK_FIELD_MANAGER */
-	const char *hint;     /* said with a conflict; NULL: the usual */
 	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
 	struct rk_buf *gone;  /* gets what went so: ".spec.set.a, ..." */
 	bool known;	      /* the caller has just read the object: spare the read */

@@ -85,50 +85,43 @@ bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n)
 	return true;
 }
 
-bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
-{
-	int shown = 0, more = 0;
-
-	rk_each (c, rk_get(status, "details", "causes", NULL)) {
-		const char *field = rk_get_str(c, "field", NULL), *m;
-		int n;
-
-		if (!rk_cause_manager(c, &m, &n))
-			continue;
-		if (shown == CAUSES_SHOWN) {
-			more++;
-			continue;
-		}
-		rk_buf_addf(out, "%s%s (manager %.*s)", shown++ ? ", " : "",
-			field && *field ? field : "the object", n, m);
-	}
-	if (more)
-		rk_buf_addf(out, " and %d more", more);
-	return shown > 0;
-}
-
-/* "spec.servers: Invalid value …; spec.mode: …" of a 422. */
-static void add_causes(struct rk_buf *out, const struct rk_val *status, bool secret)
+/* The causes, apart by sep: those of a conflict as ".data.a (manager kubectl)", those of another error
+ * as "spec.servers: Invalid value …". */
+static bool add_causes(struct rk_buf *out, const struct rk_val *status, const char *sep,
+	bool conflict, bool secret)
 {
 	int shown = 0, more = 0;
 
 	rk_each (c, rk_get(status, "details", "causes", NULL)) {
 		const char *field = rk_get_str(c, "field", NULL);
-		const char *msg = rk_get_str(c, "message", NULL);
-		rk_auto_buf one = RK_BUF_INIT;
+		const char *msg = rk_get_str(c, "message", NULL), *manager;
+		rk_auto_buf text = RK_BUF_INIT;
+		int n;
 
-		if (!msg)
+		field = field ? field : "";
+		if (conflict ? !rk_cause_manager(c, &manager, &n) : !msg)
 			continue;
 		if (shown == CAUSES_SHOWN) {
 			more++;
 			continue;
 		}
-		clean(&one, msg, secret);
-		rk_buf_addf(out, "%s%s%s%.300s", shown++ ? "; " : "", field ? field : "",
-			field && *field ? ": " : "", one.s);
+		rk_buf_puts(out, shown++ ? sep : "");
+		if (conflict) {
+			rk_buf_addf(out, "%s (manager %.*s)", *field ? field : "the object", n,
+				manager);
+			continue;
+		}
+		clean(&text, msg, secret);
+		rk_buf_addf(out, "%s%s%.300s", field, *field ? ": " : "", text.s);
 	}
 	if (more)
-		rk_buf_addf(out, "; and %d more", more);
+		rk_buf_addf(out, "%s and %d more", conflict ? "" : ";", more);
+	return shown > 0;
+}
+
+bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
+{
+	return add_causes(out, status, ", ", true, false);
 }
 
 /* Which component brings an API group, for the hint when it is missing. */
@@ -234,7 +227,7 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 			err, "take these fields over with --force-conflicts, or leave them out");
 		return;
 	case RK_REASON_INVALID:
-		add_causes(text, st, a->secret);
+		add_causes(text, st, "; ", false, a->secret);
 		return;
 	case RK_REASON_UNAUTHORIZED:
 		unauthorized(a, text, err);
