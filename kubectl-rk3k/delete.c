@@ -24,10 +24,8 @@ enum state {
 struct item {
 	const struct rk_res *res;
 	char *ns, *name, *uid; /* uid: of the object we mean, or NULL */
-	struct rk_buf label;
 	int rank;
 	enum state state;
-	bool poll; /* no right to watch */
 	struct rk_err err;
 };
 
@@ -83,26 +81,22 @@ struct run {
 
 /* --- what to delete --- */
 
-/* obj: the one that is meant, with its namespace and uid, or NULL. */
+/* obj: the one to delete, with its namespace and uid, or NULL. */
 static void add_item(
 	struct run *r, const struct rk_res *res, const char *name, const struct rk_val *obj)
 {
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 	const char *uid = rk_get_str(obj, "metadata", "uid", NULL);
-	struct item *it;
 
 	ns = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
 	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(*r->v));
-	it = &r->v[r->n++];
-	*it = (struct item){.res = res,
+	r->v[r->n++] = (struct item){.res = res,
 		.ns = ns ? rk_strdup(ns) : NULL,
 		.name = rk_strdup(name),
 		.uid = uid && *uid ? rk_strdup(uid) : NULL,
-		.label = RK_BUF_INIT,
 		.rank = res == &RK_NAMESPACE ? 0
 			: res == &RK_CRD     ? 1
 					     : 2};
-	rk_res_label(res, ns, name, &it->label);
 }
 
 static void release(struct run *r)
@@ -111,7 +105,6 @@ static void release(struct run *r)
 		free(r->v[i].ns);
 		free(r->v[i].name);
 		free(r->v[i].uid);
-		rk_buf_release(&r->v[i].label);
 	}
 	free(r->v);
 }
@@ -419,7 +412,7 @@ static int watch_group(struct run *r, struct rk_err *err)
 	return ret;
 }
 
-/* Namespaces last: what lives in them goes first, while its finalizers are still served. */
+/* Namespaces last: what is in them is deleted first, while its finalizers are still served. */
 static int delete_all(struct run *r, struct rk_err *err)
 {
 	for (r->rank = 2; r->rank >= 0; r->rank--) {
@@ -438,7 +431,7 @@ static int delete_all(struct run *r, struct rk_err *err)
 static int check_last(struct run *r, struct item *it)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_buf why = RK_BUF_INIT, word = RK_BUF_INIT;
+	rk_auto_buf label = RK_BUF_INIT, why = RK_BUF_INIT, word = RK_BUF_INIT;
 	struct rk_val *obj = NULL;
 	char age[16];
 
@@ -452,7 +445,8 @@ static int check_last(struct run *r, struct item *it)
 	}
 	add_blockers(obj, &why);
 	rk_age(r->o->timeout_ms / 1000, age);
-	rk_err_set(&it->err, RK_TIMEOUT, "%s: still exists after %s%s", it->label.s, age, why.s);
+	rk_res_label(it->res, it->ns, it->name, &label);
+	rk_err_set(&it->err, RK_TIMEOUT, "%s: still exists after %s%s", label.s, age, why.s);
 	rk_res_word(it->res, it->name, &word);
 	rk_err_hint(&it->err, "%ssee it with: kubectl get %s%s%s -o yaml%s",
 		strstr(why.s, ".k3k.io/") ? "only a running k3k controller releases that; " : "",
@@ -460,37 +454,35 @@ static int check_last(struct run *r, struct item *it)
 	return RK_TIMEOUT;
 }
 
+/* One error is the tool's own; of several each is printed. */
 static int judge(struct run *r, struct rk_err *err)
 {
-	const struct rk_err *first = NULL;
+	const struct item *first = NULL;
 	size_t bad = 0;
 	int worst = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct item *it = &r->v[i];
-		int code = RK_OK;
+		int code = it->state == REFUSED ? it->err.code : RK_OK;
 
-		if (it->state == REFUSED)
-			code = it->err.code;
-		else if (it->state == GOING && r->o->wait && !r->o->dry)
+		if (it->state == GOING && r->o->wait && !r->o->dry)
 			code = check_last(r, it);
 		if (!code)
 			continue;
-		if (bad++ && first)
-			rk_out_error(first);
-		if (bad > 1)
+		if (bad++ == 0)
+			first = it;
+		if (bad == 2)
+			rk_out_error(&first->err);
+		if (bad >= 2)
 			rk_out_error(&it->err);
-		first = bad == 1 ? &it->err : NULL;
 		worst = code > worst ? code : worst;
 	}
-	if (!bad)
-		return 0;
-	if (first)
-		*err = *first;
-	else
+	if (bad == 1)
+		*err = first->err;
+	else if (bad)
 		rk_err_set(err, worst, "%zu of %zu objects still exist or could not be checked",
 			bad, r->n);
-	return -1;
+	return bad ? -1 : 0;
 }
 
 static int read_input(const struct opts *o, int argc, struct rk_objects *in, struct rk_err *err)

@@ -89,19 +89,17 @@ void rk_http_set_bearer(struct rk_http *h, const char *token);
 int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
 	size_t key_len, struct rk_err *err) RK_MUST_USE;
 
-/* While *stop is not 0 it is the number of a signal: no request is begun, and a running GET is given
- * up; one that changes something is carried through, so that its answer is known. The error's
- * code is then 128 + *stop. NULL: no longer. */
+/* While *stop is not 0 it is the number of a signal: no request is begun, and a running GET is
+ * cancelled; one that changes something is finished. The error's code is then 128 + *stop. NULL: no
+ * longer. */
 void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop);
 
 /* How long one request may take. */
 int64_t rk_http_request_ms(const struct rk_http *h);
 
-/* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; the error
- * says which of: name not found, refused, timed out (RK_TIMEOUT), TLS (who signed, which name),
- * too large, cut off. err->reason tells them apart for programs: no answer
- * (RK_REASON_RESOLVE to RK_REASON_BROKEN), RK_REASON_TOO_LARGE, else none. A server that answers with a status and drops the rest of
- * an upload has answered. */
+/* Do one request and wait. 0: there is an HTTP status, whatever it is. -1: no answer; err->reason is
+ * RK_REASON_RESOLVE to RK_REASON_BROKEN, RK_REASON_TOO_LARGE or none. A server that answers with a
+ * status and drops the rest of an upload has answered. */
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;
 
@@ -144,10 +142,10 @@ void rk_wire_free(struct rk_wire *w);
  * ended; the caller adds its own and the empty line. out should be secret. */
 void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out);
 int rk_wire_fd(const struct rk_wire *w);
-/* Bytes taken in (0: none there now), -1: closed or broken. Read until 0 before waiting on fd. */
+/* Bytes received (0: none now), -1: closed or broken. Read until 0 before waiting on fd. */
 ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n);
-/* Bytes given away (0: no room now), -1: closed or broken. What was not taken is offered again, with
- * or without more behind it, when fd is writable. */
+/* Bytes sent (0: no room now), -1: closed or broken. What was not sent is passed again, with or without
+ * more behind it, when fd is writable. */
 ssize_t rk_wire_send(struct rk_wire *w, const void *p, size_t n) RK_MUST_USE;
 
 /* Called with one line for each request (method, URL without query secrets, status, ms) when

@@ -232,7 +232,7 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose RK_UNUSED
 	return CURL_SOCKOPT_OK;
 }
 
-/* What stays the same for all requests of a client. */
+/* The options that all requests of a client share. */
 static void set_client(CURL *e, const struct rk_xfer *x)
 {
 	const char *no_h2 = getenv("DISABLE_HTTP2");
@@ -310,7 +310,7 @@ static void make_headers(struct rk_xfer *x)
 			add_header(x, rk_strdup(r->headers[i]));
 }
 
-/* The body stays where it is; libcurl copies nothing. */
+/* libcurl reads the body in place. */
 static void set_method(CURL *e, const struct rk_xfer *x)
 {
 	const struct rk_http_req *r = &x->req;

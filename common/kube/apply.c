@@ -7,7 +7,7 @@
 #define KUBECTL_APPLY	"kubectl-client-side-apply"
 #define LAST_APPLIED	"kubectl.kubernetes.io/last-applied-configuration"
 #define HAND_OVER_TRIES 5
-#define BROKEN_TRIES	3 /* apply is idempotent: a broken connection is worth another try */
+#define BROKEN_TRIES	3
 
 struct job {
 	struct rk_kube *k;
@@ -163,6 +163,16 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 
 /* --- sending --- */
 
+/* Waits after a broken connection, a few times: both writes are idempotent. */
+static bool is_passing(struct rk_err *err, int tries)
+{
+	if (err->reason != RK_REASON_BROKEN || tries == BROKEN_TRIES)
+		return false;
+	rk_task_pause(1000);
+	rk_err_clear(err);
+	return true;
+}
+
 static int send(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_buf body = RK_BUF_INIT_SECRET;
@@ -179,15 +189,13 @@ static int send(struct job *j, bool force, struct rk_http_res *res, struct rk_er
 	req.path = j->path.s;
 	req.body = body.s;
 	req.body_len = body.len;
-	for (int i = 0;; i++) {
-		if (rk_kube_send(j->k, &req, &j->about, res, err) == 0)
-			return 0;
-		if (!err || err->reason != RK_REASON_BROKEN || i == BROKEN_TRIES)
+	for (int i = 0; rk_kube_send(j->k, &req, &j->about, res, err) < 0; i++) {
+		if (!is_passing(err, i))
 			return -1;
 		rk_http_res_release(res);
 		*res = (struct rk_http_res)RK_HTTP_RES_INIT;
-		rk_task_pause(1000);
 	}
+	return 0;
 }
 
 enum fate { KEPT, DROPPED, NULLED };
@@ -288,7 +296,7 @@ static int hand_over(struct job *j, struct rk_err *err)
 	}
 }
 
-/* Paths of what existed before and does not any more. */
+/* Paths of what existed before only. */
 static void add_removed(
 	const struct rk_val *before, const struct rk_val *after, const char *at, struct rk_buf *out)
 {
@@ -324,20 +332,17 @@ static int write_adopted(struct job *j, struct rk_err *err)
 /* An apply would change what another has created since the read: a POST cannot. */
 static int create_once(struct job *j, struct rk_err *err)
 {
-	for (int i = 0;; i++) {
-		if (rk_kube_create(j->k, j->body, j->d, &j->after, err) == 0)
+	for (int i = 0; rk_kube_create(j->k, j->body, j->d, &j->after, err) < 0; i++) {
+		if (err->reason == RK_REASON_EXISTS) {
+			rk_err_clear(err);
+			if (rk_kube_get(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
+				return -1;
+			j->after = j->before;
 			return 0;
-		if (err->reason == RK_REASON_EXISTS)
-			break;
-		if (err->reason != RK_REASON_BROKEN || i == BROKEN_TRIES)
+		}
+		if (!is_passing(err, i))
 			return -1;
-		rk_task_pause(1000);
-		rk_err_clear(err);
 	}
-	rk_err_clear(err);
-	if (rk_kube_get(j->k, j->r, j->ns, j->name, j->d, &j->before, err) < 0)
-		return -1;
-	j->after = j->before;
 	return 0;
 }
 

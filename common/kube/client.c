@@ -8,9 +8,9 @@
 
 #include <strings.h>
 
-#define TOKEN_MS   60000 /* how long a token file's content is taken for current */
-#define EXEC_EARLY 10	 /* seconds before its end at which a credential is renewed */
-#define REFUSED_MS 20000 /* how long a server that answered before may refuse connections */
+#define TOKEN_MS	 60000 /* how long a token file's content is taken for current */
+#define EXEC_EARLY	 10    /* seconds before its end at which a credential is renewed */
+#define REFUSED_MS	 20000 /* how long a server that answered before may refuse connections */
 #define REFUSED_PAUSE_MS 500
 
 /* --- dry runs --- */

@@ -137,28 +137,11 @@ static void die_with_parent(pid_t parent)
 		_exit(0);
 }
 
-static void accept_client(struct rk_kube *k, const char *path, int listener, int hold)
-{
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	pid_t me = getpid();
-
-	if (fd < 0)
-		return;
-	if (fork() == 0) {
-		die_with_parent(me);
-		signal(SIGCHLD, SIG_DFL); /* a credential plugin's end is waited for */
-		close(listener);
-		close(hold);
-		serve_client(k, path, fd);
-		_exit(0);
-	}
-	close(fd);
-}
-
 RK_NORETURN static void child(
 	struct rk_kube *k, const char *path, int listener, int hold, pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t me = getpid();
 
 	die_with_parent(parent);
 	signal(SIGINT, SIG_IGN); /* the parent may still need us to end cleanly */
@@ -170,13 +153,23 @@ RK_NORETURN static void child(
 	for (;;) {
 		struct pollfd p[2] = {
 			{.fd = listener, .events = POLLIN}, {.fd = hold, .events = POLLIN}};
+		int fd;
 
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			_exit(1);
 		if (p[1].revents)
 			_exit(0);
-		if (p[0].revents)
-			accept_client(k, path, listener, hold);
+		if (!p[0].revents || (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+			continue;
+		if (fork() == 0) {
+			die_with_parent(me);
+			signal(SIGCHLD, SIG_DFL); /* to wait for a credential plugin */
+			close(listener);
+			close(hold);
+			serve_client(k, path, fd);
+			_exit(0);
+		}
+		close(fd);
 	}
 }
 

@@ -28,13 +28,12 @@ static inline void rk_cleanup_kube_(struct rk_kube **k)
 }
 #define rk_auto_kube __attribute__((cleanup(rk_cleanup_kube_))) struct rk_kube
 
-/* Whether connections may change anything. CLIENT: only reads are sent; whatever would write reads
- * instead, and answers what would happen. SERVER: writes are sent with dryRun=All, so that the server
- * checks them and keeps nothing. A request that would change something all the same is an internal
+/* CLIENT: only reads are sent; what would write reads instead, and answers what would happen. SERVER:
+ * writes are sent with dryRun=All. A request that would change something all the same is an internal
  * error and is not sent. */
 enum rk_dry { RK_DRY_NONE, RK_DRY_CLIENT, RK_DRY_SERVER };
-/* The mode of every connection that this process opens from here on; rk_main sets it from the options
- * of the command, to CLIENT for a command without --dry-run. */
+/* For every connection opened from here on; rk_main sets it from the options of the command, to CLIENT
+ * for a command without --dry-run. */
 void rk_kube_set_dry(enum rk_dry dry);
 const char *rk_dry_word(int dry); /* what follows an outcome: "", " (dry run)", … */
 
@@ -59,15 +58,15 @@ extern const struct rk_res RK_NAMESPACE, RK_NODE, RK_POD, RK_SECRET, RK_CONFIGMA
 	RK_HELMCHARTCONFIG, RK_CERTIFICATE, RK_ISSUER, RK_LEASE;
 /* Built-in entry for apiVersion+kind, or NULL. */
 const struct rk_res *rk_res_find(const char *api_version, const char *kind);
-/* The same, asking the server's discovery for a kind not known (one request per group, kept in
- * k). RK_NOTFOUND when the server has no such kind, saying which CRD is missing. */
+/* The same, asking the server's discovery for a kind that is not built in (one request per group, kept
+ * in k). RK_NOTFOUND when the server has no such kind. */
 int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 	const struct rk_res **out, struct rk_err *err) RK_MUST_USE;
 /* Whether the server has an API group, "k3k.io". That it could not be determined is an error. */
 int rk_kube_serves(struct rk_kube *k, const char *group, bool *out, struct rk_err *err) RK_MUST_USE;
 /* Request path; ns NULL: all namespaces or cluster scope; name NULL: the collection. */
 void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out);
-/* The kind behind a word people type: Kind, plural, singular, short name, "clusters.k3k.io",
+/* The kind behind an argument: Kind, plural, singular, short name, "clusters.k3k.io",
  * "deploy.v1.apps". Asks the server for what is not built in. RK_NOTFOUND when there is none. */
 int rk_kube_res_word(struct rk_kube *k, const char *word, const struct rk_res **out,
 	struct rk_err *err) RK_MUST_USE;
@@ -79,8 +78,7 @@ void rk_res_label(const struct rk_res *r, const char *ns, const char *name, stru
 /* GET one object into d. Absent: RK_NOTFOUND (reason NotFound). */
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. A state that
- * could not be determined stays an error. */
+/* The same, but absence is an answer: 0 and NULL, also when the server does not have the kind. */
 int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
@@ -89,10 +87,9 @@ struct rk_list_opts {
 	int limit;		     /* page size, 0: 500 */
 	bool metadata_only;	     /* PartialObjectMetadataList */
 };
-/* List page by page; each is called for every item and may stop with <0 and err set. Each page
- * is parsed in a separate arena, freed after the page. version (NULL or 64 bytes) gets the
- * list's resourceVersion, from which a watch starts. A 410 in the middle goes
- * on with the token the server gives; version stays that of the first page. */
+/* List page by page; each is called for every item, which lives until the next page, and may stop with
+ * <0 and err set. version (NULL or 64 bytes) gets the resourceVersion of the first page, from which a
+ * watch starts. */
 int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const struct rk_list_opts *o,
 	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
@@ -107,9 +104,8 @@ const char *rk_outcome_word(enum rk_outcome o); /* "created", "configured", … 
 
 struct rk_apply_opts {
 	bool force;	      /* take fields over from other managers */
-	bool adopt;	      /* take them over from kubectl in any of its forms: what upstream's
-			      * scripts made. What `kubectl apply` had set becomes ours whole, as
-			      * with kubectl's own --server-side: what obj lacks of it goes */
+	bool adopt;	      /* take them over from kubectl; what `kubectl apply` had set becomes
+			      * ours whole, as with its --server-side: what obj lacks is removed */
 	const char *manager;  /* NULL: RK_FIELD_MANAGER */
 	struct rk_buf *taken; /* gets a line for what was taken over: "field (manager), …" */
 	struct rk_buf *gone;  /* gets what went so: ".spec.set.a, ..." */
@@ -120,10 +116,10 @@ struct rk_apply_opts {
 	int (*before_create)(struct rk_kube *k, struct rk_err *err);
 };
 /* Server-side apply of one object (apiVersion, kind, metadata.name needed; namespaced objects
- * without a namespace go to rk_kube_namespace). A read tells created/configured/unchanged.
- * A conflict on an object of ours (label app.kubernetes.io/managed-by=rk3k), with force, or with
- * adopt over kubectl alone, is repeated once by force and told in taken; any other is
- * RK_CONFLICT, naming fields and managers. result may be NULL. Repeated while a server that answered before refuses connections (a restart). */
+ * without a namespace go to rk_kube_namespace). A conflict on an object of ours (label
+ * app.kubernetes.io/managed-by=rk3k), with force, or with adopt over kubectl alone, is repeated once by
+ * force and reported in taken; any other is RK_CONFLICT, naming fields and managers. result and
+ * outcome may be NULL. */
 int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_apply_opts *o,
 	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
 	struct rk_err *err) RK_MUST_USE;
@@ -144,13 +140,11 @@ struct rk_delete_opts {
 	const char *propagation; /* NULL: "Background" */
 	int64_t grace;		 /* seconds, <0: the object's own */
 };
-/* DELETE; absence is RK_ABSENT, not an error. Everything goes in the body (a body makes the
- * server ignore the query). "Gone" is another question: rk_kube_find says. */
+/* DELETE; absence is RK_ABSENT, not an error. Finalizers may keep the object: see rk_kube_find. */
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	const struct rk_delete_opts *o, enum rk_outcome *outcome, struct rk_err *err) RK_MUST_USE;
 
-/* What GET /version answered, into version ("v1.34.1") when it is not NULL. An answer that is not that of a
- * Kubernetes API is an error. */
+/* What GET /version answered ("v1.34.1"), into version when it is not NULL. */
 int rk_kube_version(struct rk_kube *k, struct rk_buf *version, struct rk_err *err) RK_MUST_USE;
 /* Whether an answer to GET /version is that of a Kubernetes API; version may be NULL. */
 bool rk_kube_is_version(const struct rk_http_res *res, struct rk_buf *version);
@@ -177,16 +171,15 @@ struct rk_ws;
  * object for it. err is needed. */
 int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const char *what, struct rk_err *err) RK_MUST_USE;
-/* Says goodbye (code 1000) and closes. */
+/* Sends a close frame (code 1000) and closes. */
 void rk_ws_free(struct rk_ws *ws);
 int rk_ws_fd(const struct rk_ws *ws);
 
 /* Send one binary message, a ping; nothing here waits. What the connection does not take now is
- * kept and goes with rk_ws_flush: who sends more before that needs more memory. -1: the connection
- * is gone. */
+ * kept until rk_ws_flush. -1: the connection is closed. */
 int rk_ws_send(struct rk_ws *ws, int channel, const void *p, size_t n) RK_MUST_USE;
 int rk_ws_ping(struct rk_ws *ws) RK_MUST_USE;
-/* 0: all is sent, 1: some of it waits until the descriptor is writable, -1: the connection is gone. */
+/* 0: all is sent, 1: some of it waits until the descriptor is writable, -1: the connection is closed. */
 int rk_ws_flush(struct rk_ws *ws) RK_MUST_USE;
 /* The next whole message, if one has arrived: 1 and *msg (first byte: channel; valid until the next
  * call), 0: none now, -1: closed or broken. Call until 0 before waiting on the descriptor. */
@@ -207,7 +200,7 @@ void rk_ws_put(
 /* The Sec-WebSocket-Accept that answers a key, into out[29]. */
 void rk_ws_accept(const char *key, char out[29]);
 
-/* cond - what is waited for: a condition of an object, in kubectl's words and two of ours.
+/* cond - a condition of an object to wait for, in kubectl's notation and two forms of ours.
  *
  *	condition=NAME[=VALUE]   status.conditions; VALUE is True when not given, any case
  *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready' (see jsonpath.h); without VALUE: one value,
@@ -245,14 +238,13 @@ bool rk_is_ready(const struct rk_val *obj, struct rk_buf *why);
 /* A condition's entry in status.conditions, or NULL. */
 const struct rk_val *rk_condition(const struct rk_val *obj, const char *type);
 
-/* why - what keeps pods, volumes, charts and a virtual cluster from coming up, in a few words each.
- * Pure: objects in, text out. Source: the diagnosis table in docs, from real failures of k3k. */
+/* why - why pods, volumes and a virtual cluster do not become ready, in a few words each.
+ * Source: the diagnosis table in docs, from real failures of k3k. */
 
 /* How bad it is. FAULT does not pass by waiting, as far as is known; it may still pass. */
 enum rk_why { RK_WHY_FINE, RK_WHY_BUSY, RK_WHY_FAULT };
 
-/* A pod: not scheduled and why, an image that cannot be pulled, a container that keeps ending, one
- * that is being created or not ready. Appends "NAME: text". */
+/* Appends "NAME: text". */
 enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out);
 /* A claim that is not bound, with its StorageClass. */
 enum rk_why rk_why_pvc(const struct rk_val *pvc, struct rk_buf *out);
@@ -315,12 +307,11 @@ int rk_kube_status(
 int rk_kube_status_val(
 	const struct rk_kube_about *a, int code, const struct rk_val *status, struct rk_err *err);
 
-/* Refuse a path that a server would read as another one than meant, since a name or version in it is
- * ".", ".." or has a slash or percent sign: RK_FAIL, as client-go's IsValidPathSegmentName. */
+/* Refuse a path in which a name or version is ".", ".." or has a slash or percent sign: RK_FAIL, as
+ * client-go's IsValidPathSegmentName. */
 int rk_kube_check_path(const char *what, const char *path, struct rk_err *err) RK_MUST_USE;
 
-/* The body of a good answer, parsed into d and checked: what is believed of a server goes through
- * here, or through rk_kube_check for the events of a watch. */
+/* The body of a good answer, parsed into d and checked. */
 int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
@@ -337,8 +328,7 @@ void rk_query_add(struct rk_buf *path, const char *name, const char *value);
 const char *rk_list_accept(const struct rk_list_opts *o);
 void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,
 	const char *token, struct rk_buf *path);
-/* What one list may cost. A server that gives a token for another page with every page, be it a fault or
- * an attack, would else never come to an end. */
+/* Bounds of one list: a faulty server may give a token for another page with every page. */
 struct rk_list_bound {
 	size_t items, sparse; /* sparse: pages with fewer items than asked for, and a token */
 	int64_t begun_ms, request_ms; /* request_ms 0: no bound on the time */
