@@ -7,6 +7,7 @@
 #include "out/out.h"
 #include "k3k/k3k.h"
 #include "watch/watch.h"
+#include "task/task.h"
 #include "data/data.h"
 
 #define RETRY_MS 500
@@ -186,7 +187,7 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 			rk_note("%s; trying again", err->msg);
 		noted = true;
 		rk_err_clear(err);
-		rk_sleep_ms(RETRY_MS);
+		rk_task_pause(RETRY_MS);
 	}
 	if (taken.len)
 		rk_note("%s %s: took over %.*s", kind, name, (int)strcspn(taken.s, "\n"), taken.s);
@@ -262,7 +263,7 @@ static void await_kinds(struct run *r)
 			if (rk_kube_find(r->k, &RK_CRD, NULL, name, d, &crd, &err) < 0 || !crd ||
 				rk_is_ready(crd, &why))
 				break;
-			rk_sleep_ms(100);
+			rk_task_pause(100);
 		}
 	}
 }

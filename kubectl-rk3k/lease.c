@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "k3k/k3k.h"
 #include "watch/watch.h"
+#include "task/task.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -217,7 +218,7 @@ static int acquire(struct job *j, struct rk_err *err)
 		if (lease && held_by_other(lease, j, err) < 0) {
 			if (rk_now_ms() > until)
 				return -1;
-			rk_sleep_ms(100);
+			rk_task_pause(100);
 		} else if ((lease ? update(j, d, lease, err) : create(j, d, err)) == 0) {
 			return 0;
 		} else if (err->http != 409 || tries++ == TRIES) {
