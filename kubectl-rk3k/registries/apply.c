@@ -3,7 +3,8 @@
 #include "tool.h"
 #include "steps/steps.h"
 
-static void told(struct job *j, const struct rk_res *r, const char *name, enum rk_outcome outcome)
+static void print_outcome(
+	struct job *j, const struct rk_res *r, const char *name, enum rk_outcome outcome)
 {
 	rk_auto_buf word = RK_BUF_INIT;
 
@@ -27,57 +28,39 @@ static int apply_list(
 
 		if (rk_kube_apply(k, obj, &o, j->d, NULL, &outcome, err) < 0)
 			return -1;
-		told(j, r, rk_get_str(obj, "metadata", "name", NULL), outcome);
+		print_outcome(j, r, rk_get_str(obj, "metadata", "name", NULL), outcome);
 		if (taken.len)
 			rk_note("took over: %s", taken.s);
 	}
 	return 0;
 }
 
-/* Whether every member of patch is in obj already. */
-static bool holds(const struct rk_val *obj, const struct rk_val *patch)
+/* Only the fields of the patch; the rest of the object may have another owner. */
+static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r,
+	const struct rk_val *obj, const struct rk_val *patch, struct rk_err *err)
 {
-	if (!obj || patch->kind != RK_MAP)
-		return rk_val_equal(obj, patch);
-	rk_each (m, patch)
-		if (!holds(rk_member(obj, m->key, m->klen), m))
-			return false;
-	return true;
-}
+	const char *name = rk_get_str(patch, "metadata", "name", NULL);
+	bool same = reg_has(obj, patch);
 
-/* Only these fields; the rest of the object may have another owner. */
-static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name, const struct rk_val *obj, const struct rk_val *patch, struct rk_err *err)
-{
-	bool same = holds(obj, patch);
-
-	if (!same && rk_kube_patch(k, r, ns, name, "application/merge-patch+json", patch, j->d,
-			     NULL, err) < 0)
+	if (!same && rk_kube_patch(k, r, rk_get_str(patch, "metadata", "namespace", NULL), name,
+			     "application/merge-patch+json", patch, j->d, NULL, err) < 0)
 		return -1;
-	told(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
+	print_outcome(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
 	return 0;
-}
-
-static int apply_namespace(struct job *j, struct rk_err *err)
-{
-	struct rk_val *ns, *objs;
-
-	if (rk_kube_find(j->host, &RK_NAMESPACE, NULL, rk_settings_ns(j->s), j->d, &ns, err) < 0)
-		return -1;
-	if (ns)
-		return 0;
-	if (reg_step_objects(j, "namespace", &objs, err) < 0)
-		return -1;
-	return apply_list(j, j->host, objs, err);
 }
 
 static int apply_host(struct job *j, struct rk_err *err)
 {
-	struct rk_val *objs;
+	struct rk_val *objs, *ns, *ns_objs;
 
-	if (reg_host_objects(j, &objs, err) < 0)
+	if (reg_step_objects(j, "registry", &objs, err) < 0)
 		return -1;
-	if (objs->count && apply_namespace(j, err) < 0)
+	if (!objs->count)
+		return 0;
+	if (rk_kube_find(j->host, &RK_NAMESPACE, NULL, rk_settings_ns(j->s), j->d, &ns, err) < 0)
+		return -1;
+	if (!ns && (reg_step_objects(j, "namespace", &ns_objs, err) < 0 ||
+			   apply_list(j, j->host, ns_objs, err) < 0))
 		return -1;
 	return apply_list(j, j->host, objs, err);
 }
@@ -91,15 +74,15 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 		return 0;
 	if (reg_cluster_patch(j, cluster, &patch, err) < 0)
 		return -1;
-	if (!j->o->lose && !holds(cluster, patch) &&
+	if (!j->o->lose && !reg_has(cluster, patch) &&
 		rk_streq(rk_get_str(cluster, "spec", "persistence", "type", NULL), "ephemeral")) {
 		rk_err_set(err, RK_CONFLICT,
-			"cluster %s/%s is ephemeral: the restart that this change brings loses all "
-			"that is in it",
+			"cluster %s/%s is ephemeral: the restart after this change loses all its "
+			"data",
 			ns, name);
 		return rk_err_hint(err, "use --yes-lose-data to allow it");
 	}
-	if (patch_one(j, j->host, &RK_CLUSTER, ns, name, cluster, patch, err) < 0)
+	if (patch_one(j, j->host, &RK_CLUSTER, cluster, patch, err) < 0)
 		return -1;
 	if (j->changed && j->o->dry == RK_DRY_NONE)
 		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
@@ -110,7 +93,7 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 
 static int apply_virtual(struct job *j, struct rk_err *err)
 {
-	struct rk_val *objs, *patch, *chart;
+	struct rk_val *objs, *patch, *chart = NULL;
 
 	if (reg_virtual_objects(j, &objs, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
 		return -1;
@@ -118,35 +101,30 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 		return 0;
 	if (reg_connect_virtual(j, err) < 0 || apply_list(j, j->virt.kube, objs, err) < 0)
 		return -1;
-	if (!patch)
-		return 0;
-	if (rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) <
-		0)
+	if (patch && rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart,
+			     err) < 0)
 		return -1;
-	return chart ? patch_one(j, j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", chart,
-			       patch, err)
-		     : 0;
+	return chart ? patch_one(j, j->virt.kube, &RK_HELMCHART, chart, patch, err) : 0;
 }
 
-/* The virtual cluster comes before the Cluster object, whose change restarts the servers; but servers that cannot
- * start for want of a registry must not keep it from them. */
+/* The virtual cluster comes before the Cluster object, whose change restarts the servers; but
+ * servers that cannot start for lack of a registry must not keep the Cluster from being changed. */
 static int apply_all(struct job *j, struct rk_err *err)
 {
 	struct rk_val *cluster;
-	int inside;
+	int rc;
 
-	if (reg_connect_host(j, err) < 0 || reg_find_cluster(j, &cluster, err) < 0 ||
-		apply_host(j, err) < 0)
+	if (reg_connect_host(j, &cluster, err) < 0 || apply_host(j, err) < 0)
 		return -1;
 	if (!cluster) {
 		rk_note("cluster %s/%s does not exist yet; deploy creates it with these settings",
 			rk_settings_ns(j->s), rk_settings_cluster(j->s));
 		return 0;
 	}
-	inside = apply_virtual(j, err);
-	if (apply_cluster(j, cluster, inside < 0 ? NULL : err) < 0)
+	rc = apply_virtual(j, err);
+	if (apply_cluster(j, cluster, rc < 0 ? NULL : err) < 0)
 		return -1;
-	return inside;
+	return rc;
 }
 
 int reg_run_apply(void *opts, int argc, char **argv, struct rk_err *err)

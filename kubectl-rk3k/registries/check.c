@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* check: speak to each registry and chart host, and look for what is needed. */
+/* check: connect to each registry and chart host, and look for what is needed. */
 #include "tool.h"
 #include "registry/registry.h"
 #include "os/os.h"
@@ -7,142 +7,136 @@
 #include "steps/steps.h"
 
 enum state { OK, WARN, FAILED };
-static const char *const STATES[] = {"ok", "warning", "failed"};
 
 struct checks {
 	struct job *j;
 	struct rk_val *rows; /* SEQ of {kind, name, state, detail, remedy} */
 	size_t failed;
 	struct rk_strv mirrors, images;
-	struct rk_repo_access access; /* to the private registry */
-	struct rk_registry *registry; /* NULL: it does not let us in */
+	const char *host;	      /* of the private registry */
+	struct rk_repo_access access; /* to it */
+	struct rk_registry *registry; /* NULL: it refuses access */
 };
 
 static void row(struct checks *c, enum state state, const char *kind, const char *name,
 	const char *detail, const char *remedy)
 {
+	static const char *const states[] = {"ok", "warning", "failed"};
 	struct rk_doc *d = c->j->d;
 	struct rk_val *v = rk_map(d);
 
 	rk_set_str(d, v, "kind", kind);
 	rk_set_str(d, v, "name", name);
-	rk_set_str(d, v, "state", STATES[state]);
+	rk_set_str(d, v, "state", states[state]);
 	rk_set_str(d, v, "detail", detail);
 	rk_set_str(d, v, "remedy", remedy && *remedy ? remedy : NULL);
 	rk_append(c->rows, v);
 	c->failed += state == FAILED;
 }
 
-/* What failed, with what helps. */
-static void failed(struct checks *c, const char *kind, const char *name, const char *address,
-	const struct rk_repo_access *a, struct rk_err *err)
-{
-	rk_settings_repo_remedy(c->j->s, address, a, err);
-	row(c, FAILED, kind, name, err->msg, err->hint);
-}
-
 static void check_chart(struct checks *c, const char *name, enum rk_key repo)
 {
 	const char *address = reg_str(c->j, repo), *version = reg_str(c->j, repo + 1);
-	rk_auto_free char *label = rk_asprintf("%s %s", name, version);
-	rk_auto_free char *detail = NULL;
+	const char *label = rk_doc_printf(c->j->d, "%s %s", name, version);
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access a = {0};
 
-	if (rk_settings_repo_access(c->j->s, address, c->j->o->kube.resolve, &a, &ca, &err) < 0 ||
-		rk_repo_has_chart(address, name, version, &a, &err) < 0) {
-		if (err.code == RK_NOTFOUND)
-			rk_err_hint(&err, "push chart %s %s there, or set %s or %s", name, version,
-				rk_settings_table[repo].name, rk_settings_table[repo + 1].name);
-		failed(c, "chart", label, address, &a, &err);
+	if (rk_settings_repo_access(c->j->s, address, c->j->o->kube.resolve, &a, &ca, &err) == 0 &&
+		rk_repo_has_chart(address, name, version, &a, &err) == 0) {
+		row(c, OK, "chart", label,
+			rk_doc_printf(c->j->d, "%s%s", address, a.user ? ", with credentials" : ""),
+			NULL);
 		return;
 	}
-	detail = rk_asprintf("%s%s", address, a.user ? ", with credentials" : "");
-	row(c, OK, "chart", label, detail, NULL);
+	if (err.code == RK_NOTFOUND)
+		rk_err_hint(&err, "push chart %s %s there, or set %s or %s", name, version,
+			rk_settings_table[repo].name, rk_settings_table[repo + 1].name);
+	rk_settings_repo_remedy(c->j->s, address, &a, &err);
+	row(c, FAILED, "chart", label, err.msg, err.hint);
 }
 
-/* What would let us pull from a path of the registry. */
-static void pull_remedy(struct checks *c, const char *path, struct rk_err *err)
+/* A pull from a path of the registry has failed: with what would allow it. */
+static void pull_failed(
+	struct checks *c, const char *kind, const char *name, const char *path, struct rk_err *err)
 {
 	if (!c->access.user)
-		rk_settings_repo_remedy(
-			c->j->s, reg_str(c->j, RK_KEY_PRIVATE_REGISTRY), &c->access, err);
+		rk_settings_repo_remedy(c->j->s, c->host, &c->access, err);
 	else if (!err->hint[0] && err->code == RK_CONFLICT)
 		rk_err_hint(err, "the user may not pull there: give it the right to %s", path);
+	row(c, FAILED, kind, name, err->msg, err->hint);
 }
 
 static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 {
-	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY), *there;
-	rk_auto_free char *detail = NULL;
+	struct rk_doc *d = c->j->d;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_image image;
+	const char *path;
 
-	if (rk_image_parse(c->j->d, text, &image, &err) < 0) {
+	if (rk_image_parse(d, text, &image, &err) < 0) {
 		row(c, FAILED, "image", text, err.msg, NULL);
 		return;
 	}
-	there = rk_image_mirrored(c->j->d, &image, host, &c->mirrors);
-	if (!there) {
-		detail = rk_asprintf(
-			"no mirror is for %s: it would come from there", image.registry);
+	path = rk_image_mirrored(d, &image, c->host, &c->mirrors);
+	if (!path) {
 		row(c, rk_setting_yes(c->j->s, RK_KEY_REGISTRY_FALLBACK) ? WARN : FAILED, "image",
-			text, detail, "add the registry to MIRROR_REGISTRIES_FILE");
+			text,
+			rk_doc_printf(d, "no mirror for %s: servers would pull from there",
+				image.registry),
+			"add the registry to MIRROR_REGISTRIES_FILE");
 		return;
 	}
 	for (size_t i = 0; i < c->mirrors.n; i++)
 		of_mirror[i] += rk_streq(c->mirrors.v[i], image.registry);
-	if (rk_registry_manifest(c->registry, there, image.reference, &err) == 0) {
-		detail = rk_asprintf("%s/%s", host, there);
-		row(c, OK, "image", text, detail, NULL);
+	if (rk_registry_manifest(c->registry, path, image.reference, &err) == 0) {
+		row(c, OK, "image", text, rk_doc_printf(d, "%s/%s", c->host, path), NULL);
 		return;
 	}
 	if (err.code == RK_NOTFOUND)
 		rk_err_hint(&err,
 			"push it (see kubectl rk3k bundle --help), or let the registry fetch %s "
 			"from %s",
-			there, image.registry);
-	pull_remedy(c, there, &err);
-	row(c, FAILED, "image", text, err.msg, err.hint);
+			path, image.registry);
+	pull_failed(c, "image", text, path, &err);
 }
 
-/* A path from which a needed image came answers; another is asked for a list of tags. */
+/* A mirror is asked for a list of tags of a repository, which need not exist. */
 static void check_mirror(struct checks *c, const char *mirror, size_t images)
 {
-	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY);
-	rk_auto_free char *probe = rk_asprintf("%s/library/probe", mirror);
-	rk_auto_free char *detail = rk_asprintf("%s/%s", host, mirror);
+	struct rk_doc *d = c->j->d;
+	const char *path = rk_doc_printf(d, "%s/%s", c->host, mirror);
 	struct rk_err err = RK_ERR_INIT;
 
-	if (rk_registry_tags(c->registry, probe, &err) == 0 || err.code == RK_NOTFOUND) {
-		rk_auto_free char *text = rk_asprintf("%s answers%s", detail,
-			images ? "" : "; no image of the list comes from it");
-		row(c, OK, "mirror", mirror, text, NULL);
-		return;
-	}
-	pull_remedy(c, detail, &err);
-	row(c, FAILED, "mirror", mirror, err.msg, err.hint);
+	if (rk_registry_tags(c->registry, rk_doc_printf(d, "%s/library/probe", mirror), &err) < 0 &&
+		err.code != RK_NOTFOUND)
+		pull_failed(c, "mirror", mirror, path, &err);
+	else
+		row(c, OK, "mirror", mirror,
+			rk_doc_printf(d, "%s answers%s", path,
+				images ? "" : "; no image of the list comes from it"),
+			NULL);
 }
 
 static int check_registry(struct checks *c, struct rk_err *e)
 {
-	const char *host = reg_str(c->j, RK_KEY_PRIVATE_REGISTRY);
 	rk_auto_buf ca = RK_BUF_INIT;
 	rk_auto_free size_t *of_mirror = NULL;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access *a = &c->access;
 
-	if (!*host)
+	if (!*c->host)
 		return 0;
 	if (rk_step_mirrors(c->j->d, c->j->s, &c->mirrors, e) < 0)
 		return -1;
-	if (rk_settings_repo_access(c->j->s, host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
-		rk_registry_open(&c->registry, host, a, &err) < 0) {
-		failed(c, "registry", host, host, a, &err);
+	if (rk_settings_repo_access(c->j->s, c->host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
+		rk_registry_open(&c->registry, c->host, a, &err) < 0) {
+		rk_settings_repo_remedy(c->j->s, c->host, a, &err);
+		row(c, FAILED, "registry", c->host, err.msg, err.hint);
 		return 0;
 	}
-	row(c, OK, "registry", host, a->user ? "lets us in, with credentials" : "lets us in", NULL);
+	row(c, OK, "registry", c->host,
+		a->user ? "grants access, with credentials" : "grants access", NULL);
 	of_mirror = rk_calloc(c->mirrors.n + 1, sizeof(*of_mirror));
 	for (size_t i = 0; i < c->images.n; i++)
 		check_image(c, c->images.v[i], of_mirror);
@@ -155,32 +149,33 @@ static int check_registry(struct checks *c, struct rk_err *e)
 static int print_rows(const struct checks *c, struct rk_err *err)
 {
 	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
-	const struct opts *o = c->j->o;
+	const struct rk_out_flags *o = &c->j->o->out;
 	struct rk_table *t;
 
-	if (o->out.sort_by && rk_jsonpath_sort(c->rows, o->out.sort_by, err) < 0)
+	if (o->sort_by && rk_jsonpath_sort(c->rows, o->sort_by, err) < 0)
 		return -1;
-	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML) {
-		rk_print_val((enum rk_fmt)o->out.fmt, c->rows);
+	if (o->fmt == RK_FMT_JSON || o->fmt == RK_FMT_YAML) {
+		rk_print_val((enum rk_fmt)o->fmt, c->rows);
 		return 0;
 	}
 	t = rk_table_new(head, RK_COUNT(head));
 	rk_each (v, c->rows) {
 		const char *remedy = rk_get_str(v, "remedy", NULL);
-		rk_auto_free char *text = rk_asprintf("%s%s%s", rk_get_str(v, "detail", NULL),
-			remedy ? "; " : "", remedy ? remedy : "");
 
 		rk_table_row(t, rk_get_str(v, "kind", NULL), rk_get_str(v, "name", NULL),
-			rk_get_str(v, "state", NULL), text);
+			rk_get_str(v, "state", NULL),
+			rk_doc_printf(c->j->d, "%s%s%s", rk_get_str(v, "detail", NULL),
+				remedy ? "; " : "", remedy ? remedy : ""));
 	}
-	rk_table_print(t, (enum rk_fmt)o->out.fmt, !o->out.no_headers);
+	rk_table_print(t, (enum rk_fmt)o->fmt, !o->no_headers);
 	rk_table_free(t);
 	return 0;
 }
 
 static int check_all(struct job *j, struct rk_err *err)
 {
-	struct checks c = {.j = j, .rows = rk_seq(j->d)};
+	struct checks c = {
+		.j = j, .rows = rk_seq(j->d), .host = reg_str(j, RK_KEY_PRIVATE_REGISTRY)};
 	int rc = 0;
 
 	if (j->o->images)

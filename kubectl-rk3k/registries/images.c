@@ -19,89 +19,71 @@ int reg_read_images(
 		j->d, text.s, text.len, rk_streq(path, "-") ? "stdin" : path, out, err);
 }
 
-/* The private registry when it serves the image; else the image's own registry when the servers may
- * go there; else NULL. */
-static const char *source(struct job *j, const char *name, const struct rk_strv *mirrors)
+/* {image, from} of each name: from the private registry when it serves the image; else from the
+ * image's own registry when the servers may use that; else from is missing. */
+static int add_rows(struct job *j, const struct rk_strv *names, const struct rk_strv *mirrors,
+	struct rk_val *rows, struct rk_err *err)
 {
-	const char *host = reg_str(j, RK_KEY_PRIVATE_REGISTRY), *there;
-	struct rk_image image;
+	const char *host = reg_str(j, RK_KEY_PRIVATE_REGISTRY);
+	bool direct = !*host || rk_setting_yes(j->s, RK_KEY_REGISTRY_FALLBACK);
 
-	if (!*host)
-		return name;
-	if (rk_image_parse(j->d, name, &image, NULL) < 0)
-		return NULL; /* not so: the name was made of one */
-	there = rk_image_source(j->d, &image, host, mirrors);
-	return there || !rk_setting_yes(j->s, RK_KEY_REGISTRY_FALLBACK) ? there : name;
+	for (size_t i = 0; i < names->n; i++) {
+		struct rk_val *v = rk_map(j->d);
+		struct rk_image image;
+		const char *name, *from;
+
+		if (rk_image_parse(j->d, names->v[i], &image, err) < 0)
+			return -1;
+		name = rk_image_name(j->d, &image);
+		from = *host ? rk_image_source(j->d, &image, host, mirrors) : NULL;
+		rk_set_str(j->d, v, "image", name);
+		rk_set_str(j->d, v, "from", from ? from : direct ? name : NULL);
+		rk_append(rows, v);
+	}
+	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int print_images(struct job *j, const struct rk_strv *names, const struct rk_strv *mirrors,
-	struct rk_err *err)
+static int print_rows(struct job *j, struct rk_val *rows, struct rk_err *err)
 {
 	static const char *const head[] = {"IMAGE", "FROM"};
 	const struct rk_out_flags *o = &j->o->out;
-	struct rk_val *rows = rk_seq(j->d);
 	struct rk_table *t;
 
-	for (size_t i = 0; i < names->n; i++) {
-		const char *from = source(j, names->v[i], mirrors);
-		struct rk_val *v = rk_map(j->d);
-
-		if (i && rk_streq(names->v[i], names->v[i - 1]))
-			continue;
-		rk_set_str(j->d, v, "image", names->v[i]);
-		rk_set_str(j->d, v, "from", from);
-		rk_append(rows, v);
-	}
-	if (o->sort_by && rk_jsonpath_sort(rows, o->sort_by, err) < 0)
+	if (rk_jsonpath_sort(rows, ".image", err) < 0 ||
+		(o->sort_by && rk_jsonpath_sort(rows, o->sort_by, err) < 0))
 		return -1;
+	if (o->fmt == RK_FMT_JSON || o->fmt == RK_FMT_YAML) {
+		rk_print_val((enum rk_fmt)o->fmt, rows);
+		return 0;
+	}
 	t = rk_table_new(head, RK_COUNT(head));
 	rk_each (v, rows) {
 		rk_table_row(t, rk_get_str(v, "image", NULL), rk_get_str(v, "from", NULL));
 		if (o->fmt == RK_FMT_NAME)
 			rk_printf("%s\n", rk_get_str(v, "image", NULL));
 	}
-	if (o->fmt == RK_FMT_JSON || o->fmt == RK_FMT_YAML)
-		rk_print_val((enum rk_fmt)o->fmt, rows);
-	else if (o->fmt != RK_FMT_NAME)
+	if (o->fmt != RK_FMT_NAME)
 		rk_table_print(t, (enum rk_fmt)o->fmt, !o->no_headers);
 	rk_table_free(t);
-	return 0;
-}
-
-static int known_images(struct job *j, struct rk_strv *out, struct rk_err *err)
-{
-	rk_step_images(j->d, j->s, out);
-	for (size_t i = 0; i < out->n; i++) {
-		struct rk_image image;
-
-		if (rk_image_parse(j->d, out->v[i], &image, err) < 0)
-			return -1;
-		out->v[i] = rk_image_name(j->d, &image);
-	}
 	return 0;
 }
 
 static int list_images(struct job *j, struct rk_err *err)
 {
 	struct rk_strv names = {0}, mirrors = {0};
+	struct rk_val *rows = rk_seq(j->d);
 	int rc = 0;
 
 	if (rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY))
 		rc = rk_step_mirrors(j->d, j->s, &mirrors, err);
 	if (rc == 0 && !j->o->nfiles)
-		rc = known_images(j, &names, err);
+		rk_step_images(j->d, j->s, &names);
 	for (int i = 0; i < j->o->nfiles && rc == 0; i++)
 		rc = reg_read_images(j, j->o->files[i], "images", &names, err);
-	if (rc == 0) {
-		if (names.n)
-			qsort(names.v, names.n, sizeof(*names.v), by_name);
-		rc = print_images(j, &names, &mirrors, err);
-	}
+	if (rc == 0)
+		rc = add_rows(j, &names, &mirrors, rows, err);
+	if (rc == 0)
+		rc = print_rows(j, rows, err);
 	rk_strv_release(&mirrors);
 	rk_strv_release(&names);
 	return rc;

@@ -4,7 +4,6 @@
 #include "registry/registry.h"
 #include "steps/steps.h"
 
-/* Objects of a step, or an empty list when it does not apply. */
 int reg_step_objects(struct job *j, const char *name, struct rk_val **out, struct rk_err *err)
 {
 	const struct rk_step *step = rk_step_find(name);
@@ -24,12 +23,7 @@ const struct rk_val *reg_named(const struct rk_val *list, const char *kind, cons
 	return NULL;
 }
 
-int reg_host_objects(struct job *j, struct rk_val **out, struct rk_err *err)
-{
-	return reg_step_objects(j, "registry", out, err);
-}
-
-/* What is applied inside: credentials and CA for charts, and the anchor Rancher shows its agents. */
+/* Credentials and CA for charts, and the CA that Rancher shows its agents. */
 int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	struct rk_val *tls;
@@ -46,127 +40,96 @@ int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
 	return 0;
 }
 
-static bool registry_arg(const char *s)
-{
-	return rk_prefix(s, "--system-default-registry") ||
-	       rk_prefix(s, "--disable-default-registry-endpoint");
-}
-
-static int wanted_spec(struct job *j, const struct rk_val **out, struct rk_err *err)
-{
-	struct rk_val *objs;
-
-	if (reg_step_objects(j, "cluster", &objs, err) < 0)
-		return -1;
-	*out = rk_get(reg_named(objs, "Cluster", NULL), "spec", NULL);
-	return 0;
-}
-
-/* The words of serverArgs, also of the one quoted word that k3k 1.1 needs. */
-static void args_of(struct job *j, const struct rk_val *list, struct rk_strv *out, bool *quoted)
+/* Append the arguments of serverArgs, ours or those of others; k3k 1.1 needs them as one quoted
+ * word. */
+static void add_args(
+	struct job *j, const struct rk_val *list, bool ours, struct rk_strv *out, bool *quoted)
 {
 	rk_each (a, list) {
-		const char *s = rk_str(a), *p;
-		size_t n = s ? strlen(s) : 0;
+		const char *s = rk_str(a) ? rk_str(a) : "";
+		size_t len = strlen(s), n;
+		bool one = len > 1 && s[0] == '\'' && s[len - 1] == '\'';
+		rk_auto_free char *words = one ? rk_strndup(s + 1, len - 2) : rk_strdup(s);
 
-		if (n < 2 || s[0] != '\'' || s[n - 1] != '\'') {
-			rk_strv_add(out, s ? s : "");
-			continue;
-		}
-		*quoted = true;
-		for (p = s + 1; p < s + n - 1; p += strspn(p, " ")) {
-			size_t len = strcspn(p, " '");
+		*quoted |= one;
+		rk_each_item (p, n, words, one ? " '" : "") {
+			const char *arg = rk_doc_strndup(j->d, p, n);
 
-			if (!len)
-				break;
-			rk_strv_add(out, rk_doc_strndup(j->d, p, len));
-			p += len;
+			if (ours == (rk_prefix(arg, "--system-default-registry") ||
+					    rk_prefix(arg, "--disable-default-registry-endpoint")))
+				rk_strv_add(out, arg);
 		}
 	}
 }
 
-static struct rk_val *join_args(struct job *j, const struct rk_strv *args, bool quoted)
+/* The arguments of others remain in their order, ours follow. */
+static struct rk_val *merged_args(
+	struct job *j, const struct rk_val *now, const struct rk_val *want)
 {
+	struct rk_strv args = {0};
 	struct rk_val *list = rk_seq(j->d);
 	rk_auto_buf one = RK_BUF_INIT;
+	bool quoted = false;
 
-	for (size_t i = 0; i < args->n && !quoted; i++)
-		rk_append_str(j->d, list, args->v[i]);
-	for (size_t i = 0; i < args->n && quoted; i++)
-		rk_buf_addf(&one, "%s%s", i ? " " : "'", args->v[i]);
+	add_args(j, now, false, &args, &quoted);
+	add_args(j, want, true, &args, &quoted);
+	for (size_t i = 0; i < args.n; i++) {
+		if (quoted && args.n > 1)
+			rk_buf_addf(&one, "%s%s", i ? " " : "'", args.v[i]);
+		else
+			rk_append_str(j->d, list, args.v[i]);
+	}
 	if (one.len) {
 		rk_buf_putc(&one, '\'');
 		rk_append_str(j->d, list, one.s);
 	}
+	rk_strv_release(&args);
 	return list;
 }
 
-/* Others' arguments stay in their order, ours come behind. */
-static struct rk_val *merged_args(
-	struct job *j, const struct rk_val *now, const struct rk_val *want)
+static struct rk_val *new_patch(
+	struct job *j, const struct rk_res *r, const char *ns, const char *name)
 {
-	struct rk_strv mine = {0}, all = {0}, out = {0};
-	bool quoted = false, was = false;
-	struct rk_val *list;
+	struct rk_val *patch = rk_map(j->d), *meta;
 
-	args_of(j, want, &mine, &quoted);
-	args_of(j, now, &all, &was);
-	for (size_t i = 0; i < all.n; i++)
-		if (!registry_arg(all.v[i]))
-			rk_strv_add(&out, all.v[i]);
-	for (size_t i = 0; i < mine.n; i++)
-		if (registry_arg(mine.v[i]))
-			rk_strv_add(&out, mine.v[i]);
-	list = join_args(j, &out, (quoted || was) && out.n > 1);
-	rk_strv_release(&mine);
-	rk_strv_release(&all);
-	rk_strv_release(&out);
-	return list;
+	rk_set_str(j->d, patch, "apiVersion", r->api_version);
+	rk_set_str(j->d, patch, "kind", r->kind);
+	meta = rk_map_at(j->d, patch, "metadata", NULL);
+	rk_set_str(j->d, meta, "name", name);
+	rk_set_str(j->d, meta, "namespace", ns);
+	return patch;
 }
 
-static bool our_mount(const struct rk_val *m)
-{
-	const char *secret = rk_get_str(m, "secretName", NULL);
-
-	return rk_streq(secret, RK_REGISTRY_CONFIG_SECRET) ||
-	       rk_streq(secret, RK_REGISTRY_CA_SECRET);
-}
-
-static struct rk_val *merged_mounts(
-	struct job *j, const struct rk_val *now, const struct rk_val *want)
-{
-	struct rk_val *list = rk_seq(j->d);
-
-	rk_each (m, now)
-		if (!our_mount(m))
-			rk_append(list, rk_copy(j->d, m));
-	rk_each (m, want)
-		rk_append(list, rk_copy(j->d, m));
-	return list;
-}
-
-/* {spec: {serverArgs, secretMounts}} over the Cluster as it is (or NULL). */
 int reg_cluster_patch(
 	struct job *j, const struct rk_val *cluster, struct rk_val **out, struct rk_err *err)
 {
-	const struct rk_val *want = NULL, *now = rk_get(cluster, "spec", NULL);
-	struct rk_val *spec, *mounts, *args;
+	const struct rk_val *want, *now = rk_get(cluster, "spec", NULL);
+	const struct rk_val *had_mounts = rk_get(now, "secretMounts", NULL);
+	const struct rk_val *had_args = rk_get(now, "serverArgs", NULL);
+	struct rk_val *objs, *spec, *args, *mounts = rk_seq(j->d);
 
-	if (wanted_spec(j, &want, err) < 0)
+	if (reg_step_objects(j, "cluster", &objs, err) < 0)
 		return -1;
-	*out = rk_map(j->d);
+	want = rk_get(reg_named(objs, "Cluster", NULL), "spec", NULL);
+	rk_each (m, had_mounts) {
+		const char *secret = rk_get_str(m, "secretName", NULL);
+
+		if (!rk_streq(secret, RK_REGISTRY_CONFIG_SECRET) &&
+			!rk_streq(secret, RK_REGISTRY_CA_SECRET))
+			rk_append(mounts, rk_copy(j->d, m));
+	}
+	rk_each (m, rk_get(want, "secretMounts", NULL))
+		rk_append(mounts, rk_copy(j->d, m));
+	args = merged_args(j, had_args, rk_get(want, "serverArgs", NULL));
+	*out = new_patch(j, &RK_CLUSTER, rk_settings_ns(j->s), rk_settings_cluster(j->s));
 	spec = rk_map_at(j->d, *out, "spec", NULL);
-	mounts = merged_mounts(
-		j, rk_get(now, "secretMounts", NULL), rk_get(want, "secretMounts", NULL));
-	args = merged_args(j, rk_get(now, "serverArgs", NULL), rk_get(want, "serverArgs", NULL));
-	if (mounts->count || rk_get(now, "secretMounts", NULL))
+	if (mounts->count || had_mounts)
 		rk_set(j->d, spec, "secretMounts", mounts);
-	if (args->count || rk_get(now, "serverArgs", NULL))
+	if (args->count || had_args)
 		rk_set(j->d, spec, "serverArgs", args);
 	return 0;
 }
 
-/* {spec: {set: {systemDefaultRegistry}}} of Rancher's HelmChart, or NULL without a registry. */
 int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	const char *value;
@@ -179,49 +142,24 @@ int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 		"systemDefaultRegistry", NULL);
 	if (!value)
 		return 0;
-	*out = rk_map(j->d);
+	*out = new_patch(j, &RK_HELMCHART, RK_CHART_NS, "rancher");
 	rk_set_str(
 		j->d, rk_map_at(j->d, *out, "spec", "set", NULL), "systemDefaultRegistry", value);
 	return 0;
 }
 
-void reg_named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
-	const char *ns, const char *name)
+bool reg_has(const struct rk_val *obj, const struct rk_val *patch)
 {
-	struct rk_val *meta;
-
-	rk_set_str(j->d, patch, "apiVersion", api);
-	rk_set_str(j->d, patch, "kind", kind);
-	meta = rk_map_at(j->d, patch, "metadata", NULL);
-	rk_set_str(j->d, meta, "name", name);
-	rk_set_str(j->d, meta, "namespace", ns);
+	if (!obj || patch->kind != RK_MAP)
+		return rk_val_equal(obj, patch);
+	rk_each (m, patch)
+		if (!reg_has(rk_member(obj, m->key, m->klen), m))
+			return false;
+	return true;
 }
 
-int reg_full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err)
+bool reg_is_secret(const struct rk_val *v)
 {
-	struct rk_val *patch;
-
-	if (reg_cluster_patch(j, NULL, &patch, err) < 0)
-		return -1;
-	*out = rk_map(j->d);
-	reg_named_patch(j, *out, RK_CLUSTER.api_version, RK_CLUSTER.kind, rk_settings_ns(j->s),
-		rk_settings_cluster(j->s));
-	rk_set(j->d, *out, "spec", rk_copy(j->d, rk_get(patch, "spec", NULL)));
-	return 0;
-}
-
-int reg_full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
-{
-	struct rk_val *patch;
-
-	if (reg_chart_patch(j, &patch, err) < 0)
-		return -1;
-	*out = NULL;
-	if (!patch)
-		return 0;
-	*out = rk_map(j->d);
-	reg_named_patch(
-		j, *out, RK_HELMCHART.api_version, RK_HELMCHART.kind, RK_CHART_NS, "rancher");
-	rk_set(j->d, *out, "spec", rk_copy(j->d, rk_get(patch, "spec", NULL)));
-	return 0;
+	return v->key && v->kind != RK_MAP &&
+	       rk_listed("password,auth,identity_token,identitytoken,registrytoken,token", v->key);
 }

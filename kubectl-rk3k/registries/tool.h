@@ -12,7 +12,7 @@ struct opts {
 	struct rk_out_flags out;
 	struct rk_settings_flags settings;
 	const char *registry, *mirrors_file, *ca, *user, *password_file, *images;
-	struct rk_strv credentials, mirrors;
+	struct rk_strv credentials;
 	bool password_stdin, fallback, show_secrets, lose;
 	int dry;
 	char **files; /* arguments of images */
@@ -36,10 +36,9 @@ int reg_take_stdin(struct job *j, const char *what, struct rk_err *err) RK_MUST_
 /* Do fn on the settings that flags, document and ref ([NAMESPACE/]CLUSTER or NULL) make. */
 int reg_with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
 	struct rk_err *err) RK_MUST_USE;
-int reg_connect_host(struct job *j, struct rk_err *err) RK_MUST_USE;	/* j->host */
+/* Open j->host and read the Cluster; NULL when it does not exist. */
+int reg_connect_host(struct job *j, struct rk_val **cluster, struct rk_err *err) RK_MUST_USE;
 int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
-/* Absent: NULL and 0. With err NULL a failure is not told. */
-int reg_find_cluster(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
 /* --- objects.c: all of j->d --- */
 
@@ -48,18 +47,15 @@ int reg_step_objects(
 	struct job *j, const char *name, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 /* The first of a kind, by name unless that is NULL; or NULL. */
 const struct rk_val *reg_named(const struct rk_val *list, const char *kind, const char *name);
-int reg_host_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* {spec: {serverArgs, secretMounts}} over the Cluster as it is (or NULL). */
+/* spec.serverArgs and spec.secretMounts over the Cluster as it is (or NULL), with kind and name. */
 int reg_cluster_patch(struct job *j, const struct rk_val *cluster, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
-/* {spec: {set: {systemDefaultRegistry}}} of Rancher's HelmChart, or NULL without a registry. */
+/* spec.set.systemDefaultRegistry of Rancher's HelmChart, with kind and name, or NULL without a
+ * registry. */
 int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-void reg_named_patch(struct job *j, struct rk_val *patch, const char *api, const char *kind,
-	const char *ns, const char *name);
-/* The same two with kind and name; the Cluster's over nothing. */
-int reg_full_cluster_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-int reg_full_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+/* Whether obj has every member of patch already. */
+bool reg_has(const struct rk_val *obj, const struct rk_val *patch);
 
 /* Whether v is a password of registries.yaml or a docker config: for rk_mask_tree. */
 bool reg_is_secret(const struct rk_val *v);

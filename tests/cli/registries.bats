@@ -269,11 +269,11 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	: >here/index.json
 	printf 'docker.io/rancher/a:1\ngcr.io/b:1\nharbor.example.com/c:1' >here/images.txt
 	run -1 "$bin/rk3k-bundle" -q --push here -c doc.json
-	assert_output --partial 'no mirror is for gcr.io: nobody would pull gcr.io/b:1 from harbor.example.com'
+	assert_output --partial 'no mirror for gcr.io: servers would not pull gcr.io/b:1 from harbor.example.com'
 	[[ ! -e skopeo.log ]]
 	private REGISTRY_FALLBACK=yes
 	run -0 "$bin/rk3k-bundle" -q --push here -c doc.json
-	assert_output --partial 'not pushed: no mirror is for gcr.io'
+	assert_output --partial 'not pushed: no mirror for gcr.io'
 	assert_output --partial 'pushed 2 images to harbor.example.com'
 	run -0 grep -o 'docker://.*' skopeo.log
 	assert_output $'docker://harbor.example.com/docker.io/rancher/a:1\ndocker://harbor.example.com/c:1'

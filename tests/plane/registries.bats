@@ -88,7 +88,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 @test "registries: check: everything is ok" {
 	run -0 --separate-stderr check -o json
 	run -0 rows "$output"
-	assert_line "ok registry $REGISTRY: lets us in, with credentials"
+	assert_line "ok registry $REGISTRY: grants access, with credentials"
 	assert_line "ok image docker.io/rancher/rancher:v2.14.1: $REGISTRY/docker.io/rancher/rancher"
 	assert_line "ok image quay.io/jetstack/cert-manager-controller:v1.18.5: $REGISTRY/quay.io/jetstack/cert-manager-controller"
 	assert_line "ok mirror docker.io: $REGISTRY/docker.io answers"
@@ -106,7 +106,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	assert_regex "$stderr" '2 of [0-9]+ checks failed'
 	run -0 rows "$output"
 	assert_line "failed image quay.io/jetstack/nothing:v1: $REGISTRY/quay.io/jetstack/nothing:v1: not there; push it (see kubectl rk3k bundle --help), or let the registry fetch quay.io/jetstack/nothing from quay.io"
-	assert_line "failed image gcr.io/x/y:1: no mirror is for gcr.io: it would come from there; add the registry to MIRROR_REGISTRIES_FILE"
+	assert_line "failed image gcr.io/x/y:1: no mirror for gcr.io: servers would pull from there; add the registry to MIRROR_REGISTRIES_FILE"
 }
 
 @test "registries: check: a wrong password is reported for each host, with a hint" {
@@ -235,7 +235,7 @@ realm_was_sent() {
 	token_conf "$CHART_HARBOR"
 	run -0 --separate-stderr check -o json
 	run -0 rows "$output"
-	assert_line "ok registry $CHART_HARBOR: lets us in, with credentials"
+	assert_line "ok registry $CHART_HARBOR: grants access, with credentials"
 	assert_line "ok image docker.io/rancher/rancher:v2.14.1: $CHART_HARBOR/docker.io/rancher/rancher"
 	assert_line "ok mirror quay.io: $CHART_HARBOR/quay.io answers"
 	assert_line "ok chart rancher v2.14.1: oci://$CHART_HARBOR/charts/rancher, with credentials"
@@ -296,7 +296,7 @@ realm_was_sent() {
 	token_conf "$CHART_GITLAB"
 	run -1 --separate-stderr anonymous "$CHART_GITLAB"
 	run -0 rows "$output"
-	assert_line "ok registry $CHART_GITLAB: lets us in"
+	assert_line "ok registry $CHART_GITLAB: grants access"
 	run -0 realm_was_sent
 	assert_output absent
 	ROOTS=$CHART_CA run -1 --separate-stderr anonymous "$CHART_GITLAB"
@@ -428,7 +428,7 @@ realm_was_sent() {
 	refute_line --regexp '(created|configured)$'
 	# Another password differs without being shown.
 	run -1 --separate-stderr rk3k registries diff -c "$WORK/doc.json" reg-1/rancher --user "$CHART_USER" --password-file <(printf other-password)
-	assert_line --regexp '^\+.*hidden, as wanted'
+	assert_line --regexp '^\+.*\*\*\* \(after\)'
 	[[ $output != *other-password* && $output != *"$(<"$CHART_PASSWORD_FILE")"* ]]
 	virtual_down reg-1
 }
