@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The client itself: address, version, requests, start. */
+/* The client itself: address, requests, what an answer other than success means, the start. */
 #include "internal.h"
 #include "out/out.h"
 #include "task/task.h"
@@ -7,31 +7,23 @@
 #include <ctype.h>
 
 #define ANSWER_MAX ((size_t)32 << 20)
-
-/* --- address and version --- */
-
-static int bad_url(struct rk_err *err, const char *why)
-{
-	rk_err_set(err, RK_USAGE, "Rancher's address %s", why);
-	return rk_err_hint(err, "give it as https://HOST or https://HOST:PORT");
-}
+#define QUOTE_MAX  300 /* bytes of the server's own words in an error */
 
 int rk_rancher_url(const char *text, char **url, struct rk_err *err)
 {
-	rk_auto_free char *host = NULL;
 	rk_auto_url u;
+	rk_auto_free char *host = NULL;
 	const char *why = rk_url_parse(&u, text, "https");
 
 	*url = NULL;
+	if (!why && !rk_streq(u.scheme, "https"))
+		why = "it must begin with https://";
+	if (!why && (u.user || u.password))
+		why = "it must not contain a user name or a password";
 	if (why) {
-		rk_auto_free char *it = rk_asprintf("is not a URL: %s", why);
-
-		return bad_url(err, it);
+		rk_err_set(err, RK_USAGE, "invalid address of Rancher: %s", why);
+		return rk_err_hint(err, "give it as https://HOST or https://HOST:PORT");
 	}
-	if (!rk_streq(u.scheme, "https"))
-		return bad_url(err, "must begin with https://");
-	if (u.user || u.password)
-		return bad_url(err, "must not hold a user name or a password");
 	host = rk_url_host(&u);
 	*url = rk_asprintf("https://%s", host);
 	return 0;
@@ -39,10 +31,10 @@ int rk_rancher_url(const char *text, char **url, struct rk_err *err)
 
 bool rk_rancher_since(const struct rk_rancher *r, int minor)
 {
-	return !r->numbered || rk_version_at_least(r->version, 2, minor);
-}
+	int64_t v[3];
 
-/* --- requests --- */
+	return !rk_version_parse(r->version, v) || rk_version_at_least(r->version, 2, minor);
+}
 
 int rk_rancher_new(struct rk_rancher **out, const struct rk_rancher_conf *conf, struct rk_err *err)
 {
@@ -83,15 +75,136 @@ const char *rk_rancher_version(const struct rk_rancher *r)
 	return r->version;
 }
 
-const char *rk_rancher_base(const struct rk_rancher *r)
-{
-	return r->base;
-}
-
 void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop)
 {
 	rk_http_set_stop(r->http, stop);
 }
+
+/* --- what an answer other than success means --- */
+
+bool rk_rancher_is_page(const struct rk_http_res *res)
+{
+	const char *p = res->body.s;
+
+	while (*p && isspace((unsigned char)*p))
+		p++;
+	return strncasecmp(res->content_type, "text/html", 9) == 0 || *p == '<';
+}
+
+static bool hidden_in(const char *text, const char *const *hide)
+{
+	for (; hide && *hide; hide++)
+		if (**hide && strstr(text, *hide))
+			return true;
+	return false;
+}
+
+/* The server's own words, unless they hold a secret, else what the status means. Norman and
+ * Kubernetes say message; the proxy to a cluster says Message and Code.Code. */
+static void put_words(const struct rk_http_res *res, const char *const *hide, struct rk_buf *out)
+{
+	static const char *const paths[][2] = {
+		{"message"}, {"Message"}, {"code"}, {"reason"}, {"Code", "Code"}};
+	static const struct {
+		int status;
+		const char *words;
+	} known[] = {
+		{400, "bad request"},
+		{401, "not logged in, or the token is not valid"},
+		{403, "not allowed"},
+		{404, "not found"},
+		{405, "this cannot be changed"},
+		{422, "the request was not accepted"},
+		{500, "the server failed"},
+		{502, "the proxy in front of Rancher cannot reach it"},
+		{503, "not available"},
+		{504, "the proxy in front of Rancher got no answer"},
+	};
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *v = NULL;
+	const char *words = NULL;
+
+	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) < 0)
+		v = NULL;
+	for (size_t i = 0; i < RK_COUNT(paths) && (!words || !*words); i++)
+		words = rk_get_str(v, paths[i][0], paths[i][1], NULL);
+	if (!words || !*words || hidden_in(words, hide)) {
+		words = "unexpected answer";
+		for (size_t i = 0; i < RK_COUNT(known); i++)
+			if (known[i].status == res->status)
+				words = known[i].words;
+	}
+	rk_printable(out, words, strnlen(words, QUOTE_MAX), " ");
+}
+
+static int code_of(int status)
+{
+	switch (status) {
+	case 404:
+		return RK_NOTFOUND;
+	case 401:
+	case 403:
+	case 405:
+	case 409:
+		return RK_CONFLICT;
+	case 408:
+	case 504:
+		return RK_TIMEOUT;
+	}
+	return status >= 300 && status < 400 ? RK_CONFLICT : RK_FAIL;
+}
+
+int rk_rancher_error(const struct rk_http_res *res, const char *what, const char *const *hide,
+	struct rk_err *err)
+{
+	int status = res->status, code = code_of(status);
+	rk_auto_buf words = RK_BUF_INIT;
+
+	if (status >= 300 && status < 400) {
+		/* the query of the redirect may contain what was sent */
+		size_t n = hidden_in(res->location, hide) ? 0 : strcspn(res->location, "?#");
+
+		rk_err_set(err, code,
+			"%s: the server redirects to %.*s, and credentials are sent only to the "
+			"given address (HTTP %d)",
+			what, n ? (int)n : 15, n ? res->location : "another address", status);
+		rk_err_hint(err, "if that is the real address of this Rancher, give it with --url");
+	} else if (rk_rancher_is_page(res)) {
+		rk_err_set(err, code, "%s: the answer is a web page, not Rancher's API (HTTP %d)",
+			what, status);
+		rk_err_hint(err, status < 500
+					 ? "check the address: another service, or a login page in "
+					   "front of Rancher, answers there"
+					 : "the proxy in front of Rancher answers, Rancher does "
+					   "not: see whether its pods run");
+	} else {
+		put_words(res, hide, &words);
+		rk_err_set(err, code, "%s: %s (HTTP %d)", what, words.s, status);
+	}
+	if (err)
+		err->http = status;
+	return -1;
+}
+
+int rk_rancher_malformed(const struct rk_rancher *r, const char *what, struct rk_err *err)
+{
+	if (err)
+		err->code = RK_FAIL; /* a field that is missing is not RK_NOTFOUND to the user */
+	return rk_err_wrap(err, "%s: %s", r->base, what);
+}
+
+int rk_rancher_unexpected(
+	const struct rk_rancher *r, const char *what, const char *why, struct rk_err *err)
+{
+	return rk_err_set(err, RK_FAIL, "%s: %s: unexpected answer: %s", r->base, what, why);
+}
+
+bool rk_rancher_lacks(const struct rk_err *err)
+{
+	return err->http == 404 || err->http == 405 || err->http == 410 || err->http == 501;
+}
+
+/* --- requests --- */
 
 int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_http_res *res, struct rk_err *err)
@@ -114,22 +227,29 @@ int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	return rk_err_wrap(err, "%s", r->base);
 }
 
+/* A web page with a status of success, as a login page in front of Rancher gives it. */
+static int refuse_page(const struct rk_rancher *r, const struct rk_http_res *res, const char *what,
+	struct rk_err *err)
+{
+	rk_rancher_error(res, what, NULL, err);
+	if (err)
+		err->http = 0;
+	return rk_err_wrap(err, "%s", r->base);
+}
+
 int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_err why = RK_ERR_INIT;
 
 	*out = NULL;
 	if (rk_rancher_call(r, method, path, body, what, &res, err) < 0)
 		return -1;
-	if (rk_rancher_is_page(&res)) {
-		rk_rancher_page_error(&res, what, err);
-		return rk_err_wrap(err, "%s", r->base);
-	}
+	if (rk_rancher_is_page(&res))
+		return refuse_page(r, &res, what, err);
 	rk_doc_source(d, "the answer");
-	if (rk_json_parse(d, res.body.s, res.body.len, out, &why) < 0)
+	if (rk_json_parse(d, res.body.s, res.body.len, out, NULL) < 0)
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer is not JSON (HTTP %d)", r->base,
 			what, res.status);
 	if ((*out)->kind != RK_MAP)
@@ -140,15 +260,11 @@ int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 
 /* --- start --- */
 
+/* Whether Rancher may be starting, as an ingress or a proxy answers for it meanwhile. */
 static bool may_pass(const struct rk_err *err)
 {
-	static const int starting[] = {404, 502, 503, 504};
-
-	for (size_t i = 0; i < RK_COUNT(starting); i++)
-		if (err->http == starting[i])
-			return true;
 	if (err->http)
-		return false;
+		return err->http == 404 || (err->http >= 502 && err->http <= 504);
 	return err->reason == RK_REASON_REFUSED || err->reason == RK_REASON_BROKEN ||
 	       err->reason == RK_REASON_TIMEOUT || err->reason == RK_REASON_UNREACHABLE;
 }
@@ -157,37 +273,23 @@ static int ping(struct rk_rancher *r, struct rk_err *err)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	if (rk_rancher_call(r, "GET", "/ping", NULL, "ask /ping", &res, err) < 0)
+	if (rk_rancher_call(r, "GET", "/ping", NULL, "request /ping", &res, err) < 0)
 		return -1;
 	if (rk_prefix(res.body.s, "pong"))
 		return 0;
 	if (rk_rancher_is_page(&res))
-		rk_rancher_page_error(&res, "ask /ping", err);
-	else
-		rk_err_set(err, RK_FAIL, "/ping does not answer pong: not a Rancher server");
+		return refuse_page(r, &res, "request /ping", err);
+	rk_err_set(err, RK_FAIL, "/ping does not answer pong: not a Rancher server");
 	return rk_err_wrap(err, "%s", r->base);
-}
-
-static int read_version(struct rk_rancher *r, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *v;
-	const char *text, *what = "ask for the version";
-	int64_t number[3];
-
-	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
-		return -1;
-	if (rk_need_str(v, &text, err, "Version", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
-	free(r->version);
-	r->version = rk_strdup(text);
-	r->numbered = rk_version_parse(text, number);
-	return 0;
 }
 
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 {
+	static const char what[] = "read the version";
+	rk_auto_doc *d = rk_doc_new(false);
 	int64_t end = rk_now_ms() + wait_ms;
+	const char *version;
+	struct rk_val *v;
 
 	while (ping(r, err) < 0) {
 		if (!may_pass(err))
@@ -199,5 +301,11 @@ int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 		rk_err_clear(err);
 		rk_task_pause(500);
 	}
-	return read_version(r, err);
+	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
+		return -1;
+	if (rk_need_str(v, &version, err, "Version", NULL) < 0)
+		return rk_rancher_malformed(r, what, err);
+	free(r->version);
+	r->version = rk_strdup(version);
+	return 0;
 }

@@ -9,14 +9,13 @@ struct rk_rancher {
 	struct rk_http *http;
 	char *base;
 	char *version;
-	bool numbered;	     /* the version; else it is taken for the newest */
 	char *session;	     /* of the login, or NULL */
 	char *token;	     /* in use, or NULL */
 	const char *hide[4]; /* never quoted; NULL-terminated */
 };
 
 /* One request with an optional JSON body. what: "log in as admin", for messages. Only a 2xx gives
- * 0; anything else is rk_rancher_error, and res->status stays there to look at. */
+ * 0; anything else is rk_rancher_error, with res->status set. */
 int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;
@@ -26,12 +25,14 @@ int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 	struct rk_err *err) RK_MUST_USE;
 /* An answer of another shape than it has: what was read there, with r and what in front. */
 int rk_rancher_malformed(const struct rk_rancher *r, const char *what, struct rk_err *err);
-/* Whether an answer is a web page, whatever its status; the error for one. */
+/* An answer that does not belong to the request. Returns -1. */
+int rk_rancher_unexpected(
+	const struct rk_rancher *r, const char *what, const char *why, struct rk_err *err);
+/* Whether an answer is a web page, whatever its status. */
 bool rk_rancher_is_page(const struct rk_http_res *res);
-int rk_rancher_page_error(const struct rk_http_res *res, const char *what, struct rk_err *err);
-/* Is it that the server does not have this API? */
+/* Whether the server does not have this API. */
 bool rk_rancher_lacks(const struct rk_err *err);
-/* Whether this server is of version 2.minor or newer. */
+/* Whether this server is of version 2.minor or newer; so is one without a number ("head"). */
 bool rk_rancher_since(const struct rk_rancher *r, int minor);
 
 #endif

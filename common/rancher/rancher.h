@@ -67,7 +67,7 @@ static inline void rk_cleanup_rancher_(struct rk_rancher **r)
 }
 #define rk_auto_rancher __attribute__((cleanup(rk_cleanup_rancher_))) struct rk_rancher
 
-/* As rk_http_set_stop; rk_rancher_logout and all else want it set to NULL before they take back. */
+/* As rk_http_set_stop; set it to NULL before what was made is deleted again. */
 void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop);
 
 /* Ask /ping until it says pong under verification, at most for wait_ms, then the version. Waits
@@ -75,7 +75,6 @@ void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop
  * that; at once: TLS (err->reason), a redirect, a page that is not of Rancher. */
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
 const char *rk_rancher_version(const struct rk_rancher *r); /* "v2.13.0"; "" before */
-const char *rk_rancher_base(const struct rk_rancher *r);
 
 /* The CA bundle the server advises, pinned: the answer of /cacerts counts only when the SHA-256 of
  * its text (what Rancher calls the CA checksum) or of one certificate in it is pin (hex, colons

@@ -41,28 +41,11 @@ static int login_at(struct rk_rancher *r, const char *path, const struct rk_val 
 /* An answer that Rancher itself gave, and in which it refused, is the only certain "no". */
 bool rk_rancher_maybe_done(const struct rk_err *err)
 {
-	static const enum rk_reason not_sent[] = {RK_REASON_RESOLVE, RK_REASON_REFUSED,
-		RK_REASON_UNREACHABLE, RK_REASON_TLS, RK_REASON_PROXY};
-
 	if (err->http)
 		return err->http == 408 || (err->http >= 502 && err->http <= 504);
-	for (size_t i = 0; i < RK_COUNT(not_sent); i++)
-		if (err->reason == not_sent[i])
-			return false;
-	return true;
-}
-
-static int explain_login(const char *user, struct rk_err *err)
-{
-	if (err->http == 401)
-		return rk_err_hint(err, "wrong user name or password; a bootstrap password is good "
-					"until it is first changed");
-	if (err->http == 403)
-		return rk_err_hint(err,
-			"user %s is disabled: another administrator can enable it "
-			"again",
-			user);
-	return -1;
+	return err->reason != RK_REASON_RESOLVE && err->reason != RK_REASON_REFUSED &&
+	       err->reason != RK_REASON_UNREACHABLE && err->reason != RK_REASON_TLS &&
+	       err->reason != RK_REASON_PROXY;
 }
 
 int rk_rancher_login(struct rk_rancher *r, const char *user, const char *password,
@@ -89,7 +72,13 @@ int rk_rancher_login(struct rk_rancher *r, const char *user, const char *passwor
 		rc = login_at(r, paths[1 - first], body, what, err);
 	}
 	r->hide[1] = NULL;
-	return rc < 0 ? explain_login(user, err) : 0;
+	if (rc < 0 && err->http == 401)
+		rk_err_hint(err, "wrong user name or password; a bootstrap password is valid "
+				 "until it is first changed");
+	else if (rc < 0 && err->http == 403)
+		rk_err_hint(err, "user %s is disabled: another administrator can enable it again",
+			user);
+	return rc;
 }
 
 char *rk_rancher_session(const struct rk_rancher *r)
@@ -124,7 +113,7 @@ int rk_rancher_me(struct rk_rancher *r, char **id, bool *must_change, struct rk_
 	rk_auto_doc *d = rk_doc_new(false);
 	const struct rk_val *data = NULL, *me;
 	struct rk_val *v;
-	const char *name = NULL, *what = "ask who we are";
+	const char *name = NULL, *what = "read the current user";
 
 	*id = NULL;
 	*must_change = false;
@@ -134,7 +123,7 @@ int rk_rancher_me(struct rk_rancher *r, char **id, bool *must_change, struct rk_
 		return rk_rancher_malformed(r, what, err);
 	me = rk_at(data, 0);
 	if (!me)
-		return rk_err_set(err, RK_FAIL, "%s: %s: the answer names no user", r->base, what);
+		return rk_err_set(err, RK_FAIL, "%s: %s: the answer has no user", r->base, what);
 	if (rk_need_str(me, &name, err, "id", NULL) < 0 ||
 		rk_want_bool(me, must_change, err, "mustChangePassword", NULL) < 0)
 		return rk_rancher_malformed(r, what, err);
@@ -183,8 +172,7 @@ int rk_rancher_setting(struct rk_rancher *r, const char *name, char **value, str
 		rk_want_str(v, &fallback, err, "default", NULL) < 0)
 		return rk_rancher_malformed(r, what, err);
 	if (!rk_streq(rk_get_str(v, "id", NULL), name))
-		return rk_err_set(err, RK_FAIL,
-			"%s: %s: unexpected answer: it is about another object", r->base, what);
+		return rk_rancher_unexpected(r, what, "it is about another setting", err);
 	*value = rk_strdup(*text ? text : fallback);
 	return 0;
 }

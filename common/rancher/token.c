@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* API tokens of both kinds. */
 #include "internal.h"
-#include "out/out.h"
+
+#include <ctype.h>
 
 #define EXT	   "ext/"
 #define MAKE	   "make an API token"
@@ -15,12 +16,6 @@ void rk_rancher_token_release(struct rk_rancher_token *t)
 	*t = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
 }
 
-static bool is_token_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_' || c == '.';
-}
-
 char *rk_rancher_token_name(const char *value)
 {
 	const char *p = value + (rk_prefix(value, EXT) ? strlen(EXT) : 0), *colon = strchr(p, ':');
@@ -28,7 +23,7 @@ char *rk_rancher_token_name(const char *value)
 	if (!colon || colon == p || !colon[1])
 		return NULL;
 	for (const char *c = p; *c; c++)
-		if (c != colon && !is_token_char(*c))
+		if (c != colon && !isalnum((unsigned char)*c) && !strchr("-_.", *c))
 			return NULL;
 	return rk_strndup(value, (size_t)(colon - value));
 }
@@ -40,7 +35,7 @@ static const char *if_set(const char *s)
 	return s && *s ? s : NULL;
 }
 
-/* When it ends: the server's word, else reckoned, since a new Norman token has no expiresAt yet. */
+/* When it ends: as the server reports it, else computed, since a new Norman token has no expiresAt yet. */
 static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
 {
 	int64_t t = if_set(at) ? rk_time_parse(at) : -1;
@@ -52,78 +47,45 @@ static int64_t expiry(const char *at, int64_t created_ms, int64_t ttl_ms)
 	return created_ms > 0 && ttl_ms > 0 ? (created_ms + ttl_ms) / 1000 : RK_RANCHER_UNKNOWN;
 }
 
-static int no_token(struct rk_err *err)
+int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out, struct rk_err *err)
 {
-	return rk_err_set(err, RK_FAIL, "the answer is not a token");
-}
-
-static int parse_ext(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
-{
-	const char *name = NULL, *bearer = NULL, *secret = NULL, *about = NULL, *ends = NULL;
-	const char *cluster = NULL;
-	bool enabled = true, expired = false;
-
-	if (rk_want_bool(v, &t->current, err, "status", "current", NULL) < 0)
-		return -1;
-	if (rk_want_str(v, &name, err, "metadata", "name", NULL) < 0 ||
-		rk_want_str(v, &bearer, err, "status", "bearerToken", NULL) < 0 ||
-		rk_want_str(v, &secret, err, "status", "value", NULL) < 0 ||
-		rk_want_str(v, &about, err, "spec", "description", NULL) < 0 ||
-		rk_want_str(v, &cluster, err, "spec", "clusterName", NULL) < 0 ||
-		rk_want_str(v, &ends, err, "status", "expiresAt", NULL) < 0 ||
-		rk_want_int(v, &t->ttl_ms, err, "spec", "ttl", NULL) < 0 ||
-		rk_want_bool(v, &enabled, err, "spec", "enabled", NULL) < 0 ||
-		rk_want_bool(v, &expired, err, "status", "expired", NULL) < 0)
-		return -1;
-	if (!if_set(name))
-		return no_token(err);
-	t->name = rk_asprintf(EXT "%s", name);
-	if (if_set(bearer))
-		t->value = rk_strdup(bearer);
-	else if (if_set(secret)) /* 2.12 has no bearerToken */
-		t->value = rk_asprintf(EXT "%s:%s", name, secret);
-	t->description = rk_strdup(about ? about : "");
-	t->expires = expiry(ends, 0, t->ttl_ms);
-	t->scoped = if_set(cluster) != NULL;
-	t->live = enabled && !expired;
-	return 0;
-}
-
-static int parse_norman(const struct rk_val *v, struct rk_rancher_token *t, struct rk_err *err)
-{
-	const char *name = NULL, *id = NULL, *token = NULL, *about = NULL, *ends = NULL;
-	const char *cluster = NULL;
+	bool is_ext = rk_get(v, "metadata", NULL) != NULL;
+	const struct rk_val *meta = is_ext ? rk_get(v, "metadata", NULL) : v;
+	const struct rk_val *spec = is_ext ? rk_get(v, "spec", NULL) : v;
+	const struct rk_val *status = is_ext ? rk_get(v, "status", NULL) : v;
+	const char *name = NULL, *id = NULL, *bearer = NULL, *secret = NULL, *about = NULL;
+	const char *ends = NULL, *cluster = NULL;
 	bool enabled = true, expired = false;
 	int64_t created_ms = 0;
 
-	if (rk_want_str(v, &name, err, "name", NULL) < 0 ||
-		rk_want_str(v, &id, err, "id", NULL) < 0 ||
-		rk_want_str(v, &token, err, "token", NULL) < 0 ||
-		rk_want_str(v, &about, err, "description", NULL) < 0 ||
-		rk_want_str(v, &cluster, err, "clusterId", NULL) < 0 ||
-		rk_want_str(v, &ends, err, "expiresAt", NULL) < 0 ||
-		rk_want_int(v, &created_ms, err, "createdTS", NULL) < 0 ||
-		rk_want_int(v, &t->ttl_ms, err, "ttl", NULL) < 0 ||
-		rk_want_bool(v, &enabled, err, "enabled", NULL) < 0 ||
-		rk_want_bool(v, &t->current, err, "current", NULL) < 0 ||
-		rk_want_bool(v, &expired, err, "expired", NULL) < 0)
+	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
+	if (rk_want_str(meta, &name, err, "name", NULL) < 0 ||
+		rk_want_str(spec, &about, err, "description", NULL) < 0 ||
+		rk_want_str(spec, &cluster, err, is_ext ? "clusterName" : "clusterId", NULL) < 0 ||
+		rk_want_int(spec, &out->ttl_ms, err, "ttl", NULL) < 0 ||
+		rk_want_bool(spec, &enabled, err, "enabled", NULL) < 0 ||
+		rk_want_str(status, &ends, err, "expiresAt", NULL) < 0 ||
+		rk_want_bool(status, &out->current, err, "current", NULL) < 0 ||
+		rk_want_bool(status, &expired, err, "expired", NULL) < 0 ||
+		rk_want_str(status, &bearer, err, is_ext ? "bearerToken" : "token", NULL) < 0)
+		return -1;
+	if (is_ext ? rk_want_str(status, &secret, err, "value", NULL) < 0
+		   : rk_want_str(v, &id, err, "id", NULL) < 0 ||
+				rk_want_int(v, &created_ms, err, "createdTS", NULL) < 0)
 		return -1;
 	name = if_set(name) ? name : if_set(id);
 	if (!name)
-		return no_token(err);
-	t->name = rk_strdup(name);
-	t->value = if_set(token) ? rk_strdup(token) : NULL;
-	t->description = rk_strdup(about ? about : "");
-	t->expires = expiry(ends, created_ms, t->ttl_ms);
-	t->scoped = if_set(cluster) != NULL;
-	t->live = enabled && !expired && t->ttl_ms >= 0;
+		return rk_err_set(err, RK_FAIL, "the answer is not a token");
+	out->name = rk_asprintf("%s%s", is_ext ? EXT : "", name);
+	if (if_set(bearer))
+		out->value = rk_strdup(bearer);
+	else if (if_set(secret)) /* 2.12 has no bearerToken */
+		out->value = rk_asprintf(EXT "%s:%s", name, secret);
+	out->description = rk_strdup(about ? about : "");
+	out->expires = expiry(ends, created_ms, out->ttl_ms);
+	out->scoped = if_set(cluster) != NULL;
+	out->live = enabled && !expired && (is_ext || out->ttl_ms >= 0);
 	return 0;
-}
-
-int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out, struct rk_err *err)
-{
-	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
-	return rk_get(v, "metadata", NULL) ? parse_ext(v, out, err) : parse_norman(v, out, err);
 }
 
 /* --- making, reading, deleting --- */
@@ -148,50 +110,31 @@ static int longest(struct rk_rancher *r, int64_t *ttl_ms, struct rk_err *err)
 	return 0;
 }
 
-static int make_norman(struct rk_rancher *r, const char *description, int64_t ttl_ms,
-	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
-{
-	struct rk_val *body = rk_map(d);
-
-	rk_set_str(d, body, "type", "token");
-	rk_set_str(d, body, "description", description);
-	rk_set_int(d, body, "ttl", ttl_ms);
-	return rk_rancher_json(r, "POST", "/v3/tokens", body, MAKE, d, out, err);
-}
-
-static int make_ext(struct rk_rancher *r, const char *description, int64_t ttl_ms, struct rk_doc *d,
-	struct rk_val **out, struct rk_err *err)
-{
-	struct rk_val *body = rk_map(d), *spec = rk_map_at(d, body, "spec", NULL);
-
-	rk_set_str(d, body, "apiVersion", "ext.cattle.io/v1");
-	rk_set_str(d, body, "kind", "Token");
-	rk_set_str(d, spec, "description", description);
-	rk_set_int(d, spec, "ttl", ttl_ms);
-	return rk_rancher_json(r, "POST", EXT_TOKENS, body, MAKE, d, out, err);
-}
-
-static bool uses_ext(const struct rk_rancher *r)
-{
-	return r->token && rk_prefix(r->token, EXT);
-}
-
 int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
 	struct rk_rancher_token *out, bool *maybe, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_free char *name = NULL;
-	struct rk_val *v;
+	struct rk_val *v, *norman = rk_map(d), *ext = rk_map(d), *spec;
 	int rc;
 
 	*maybe = false;
 	*out = (struct rk_rancher_token)RK_RANCHER_TOKEN_INIT;
 	if (ttl_ms <= 0 && longest(r, &ttl_ms, err) < 0)
 		return -1;
-	rc = make_norman(r, description, ttl_ms, d, &v, err);
-	if (rc < 0 && (rk_rancher_lacks(err) || (err->http == 401 && uses_ext(r)))) {
+	rk_set_str(d, norman, "type", "token");
+	rk_set_str(d, norman, "description", description);
+	rk_set_int(d, norman, "ttl", ttl_ms);
+	rc = rk_rancher_json(r, "POST", "/v3/tokens", norman, MAKE, d, &v, err);
+	if (rc < 0 && (rk_rancher_lacks(err) ||
+			      (err->http == 401 && r->token && rk_prefix(r->token, EXT)))) {
 		rk_err_clear(err);
-		rc = make_ext(r, description, ttl_ms, d, &v, err);
+		rk_set_str(d, ext, "apiVersion", "ext.cattle.io/v1");
+		rk_set_str(d, ext, "kind", "Token");
+		spec = rk_map_at(d, ext, "spec", NULL);
+		rk_set_str(d, spec, "description", description);
+		rk_set_int(d, spec, "ttl", ttl_ms);
+		rc = rk_rancher_json(r, "POST", EXT_TOKENS, ext, MAKE, d, &v, err);
 	}
 	*maybe = rc == 0 || rk_rancher_maybe_done(err);
 	if (rc < 0)
@@ -229,8 +172,7 @@ int rk_rancher_token_get(
 		return rk_rancher_malformed(r, what, err);
 	if (!rk_streq(out->name, name)) {
 		rk_rancher_token_release(out);
-		return rk_err_set(err, RK_FAIL,
-			"%s: %s: unexpected answer: it is about another token", r->base, what);
+		return rk_rancher_unexpected(r, what, "it is about another token", err);
 	}
 	return 0;
 }
@@ -273,23 +215,6 @@ int rk_rancher_token_delete_any(
 
 /* --- listing --- */
 
-static int add_token(
-	struct rk_doc *d, struct rk_val *list, const struct rk_val *it, struct rk_err *err)
-{
-	struct rk_rancher_token t;
-	struct rk_val *v = rk_map(d);
-	int rc = rk_rancher_token_parse(it, &t, err);
-
-	if (rc == 0) {
-		rk_set_str(d, v, "name", t.name);
-		rk_set_str(d, v, "description", t.description);
-		rk_set_bool(d, v, "current", t.current);
-		rk_append(list, v);
-	}
-	rk_rancher_token_release(&t);
-	return rc;
-}
-
 static int list_at(struct rk_rancher *r, const char *path, const char *key, struct rk_doc *d,
 	struct rk_val *list, struct rk_err *err)
 {
@@ -301,9 +226,21 @@ static int list_at(struct rk_rancher *r, const char *path, const char *key, stru
 		return -1;
 	if (rk_want_seq(v, &items, err, key, NULL) < 0)
 		return rk_rancher_malformed(r, what, err);
-	rk_each (it, items)
-		if (add_token(d, list, it, err) < 0)
+	rk_each (it, items) {
+		struct rk_rancher_token t;
+		struct rk_val *token = rk_map(d);
+		int rc = rk_rancher_token_parse(it, &t, err);
+
+		if (rc == 0) {
+			rk_set_str(d, token, "name", t.name);
+			rk_set_str(d, token, "description", t.description);
+			rk_set_bool(d, token, "current", t.current);
+			rk_append(list, token);
+		}
+		rk_rancher_token_release(&t);
+		if (rc < 0)
 			return rk_rancher_malformed(r, what, err);
+	}
 	return 0;
 }
 

@@ -160,7 +160,7 @@ each_wrong() {
 		-1|400|text/plain|Use HTTPS|bad request
 		-1|502|text/html|<html>Bad Gateway</html>|the answer is a web page, not Rancher's API
 		-1|503|text/plain|{"Code":{"Code":"ClusterUnavailable","Status":503},"Message":"cluster not provisioned"}|cluster not provisioned
-		-4|504|text/plain|upstream request timeout|the proxy in front got no answer
+		-4|504|text/plain|upstream request timeout|the proxy in front of Rancher got no answer
 		-5|409|application/json|{"kind":"Status","reason":"Conflict","message":"try again","code":409}|try again
 	END
 }
@@ -391,7 +391,7 @@ each_wrong() {
 	answer 'POST /v3/clusters/' 404 '{"code":"NotFound","status":404}'
 	setup_tf -3
 	one_line
-	told "have a kubeconfig of cluster c-m-2x68d8qw made: NotFound"
+	told "generate a kubeconfig of cluster c-m-2x68d8qw: NotFound"
 	nothing_left
 }
 

@@ -240,7 +240,7 @@ static void errors_of_all_shapes(void **state)
 			"ask: the answer is a web page, not Rancher's API (HTTP 503)", RK_FAIL},
 		{302, "", "",
 			"ask: the server redirects to https://evil.example/, and credentials are "
-			"sent nowhere but to the given address (HTTP 302)",
+			"sent only to the given address (HTTP 302)",
 			RK_CONFLICT},
 	};
 
@@ -264,7 +264,7 @@ static void redirects_hide_the_token(void **state)
 	(void)state;
 	got = said(302, "", "", "https://h/login?token=hunter2hunter2", &code);
 	assert_null(strstr(got, "hunter2"));
-	assert_non_null(strstr(got, "redirects to another place"));
+	assert_non_null(strstr(got, "redirects to another address"));
 }
 
 static void quotes_are_bounded(void **state)
