@@ -57,27 +57,12 @@ static int get_cacerts(const struct rk_rancher_conf *conf, struct rk_buf *out, b
 	return 0;
 }
 
-/* The certificate of the bundle whose fingerprint is pin, alone. */
-static bool take_pinned(const struct rk_buf *text, const char *pin, struct rk_buf *out)
+/* Put what the pin covers into out: all of the text, or one certificate of it. */
+static int take_pinned(const struct rk_rancher_conf *conf, const struct rk_buf *text,
+	const char *pin, struct rk_buf *out, struct rk_err *err)
 {
 	static const char end[] = "-----END CERTIFICATE-----";
-	const char *p = text->s, *e;
-
-	for (; (e = strstr(p, end)); p = e) {
-		rk_auto_cert *c = NULL;
-
-		e += strlen(end);
-		if (rk_cert_parse(&c, p, (size_t)(e - p), NULL) == 0 &&
-			rk_streq(rk_cert_fingerprint(c), pin))
-			return rk_cert_pem(c, out, NULL) == 0;
-	}
-	return false;
-}
-
-static int check_pin(const struct rk_rancher_conf *conf, const struct rk_buf *text, const char *pin,
-	struct rk_buf *out, struct rk_err *err)
-{
-	rk_auto_cert *c = NULL;
+	rk_auto_cert *first = NULL;
 	char sum[65];
 
 	if (!text->len)
@@ -92,12 +77,18 @@ static int check_pin(const struct rk_rancher_conf *conf, const struct rk_buf *te
 			       ? rk_err_wrap(err, "%s/cacerts", conf->url)
 			       : 0;
 	}
-	if (take_pinned(text, pin, out))
-		return 0;
+	for (const char *p = text->s, *e; (e = strstr(p, end)); p = e) {
+		rk_auto_cert *c = NULL;
+
+		e += strlen(end);
+		if (rk_cert_parse(&c, p, (size_t)(e - p), NULL) == 0 &&
+			rk_streq(rk_cert_fingerprint(c), pin) && rk_cert_pem(c, out, NULL) == 0)
+			return 0;
+	}
 	rk_err_set(err, RK_CONFLICT, "%s: the CA at /cacerts has another fingerprint: %s",
 		conf->url,
-		rk_cert_parse(&c, text->s, text->len, NULL) == 0 ? rk_cert_fingerprint(c)
-								 : "it is not a certificate");
+		rk_cert_parse(&first, text->s, text->len, NULL) == 0 ? rk_cert_fingerprint(first)
+								     : "it is not a certificate");
 	return rk_err_hint(err, "do not go on before you know which one is right");
 }
 
@@ -133,5 +124,5 @@ int rk_rancher_pinned_ca(
 		if (get_cacerts(&again, &text, &shown, &peer, err) < 0)
 			return -1;
 	}
-	return check_pin(conf, &text, want, out, err);
+	return take_pinned(conf, &text, want, out, err);
 }

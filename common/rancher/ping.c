@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Asks https://HOST/ping, and tells a bad answer from one that cannot be had from this machine. */
+/* Requests https://HOST/ping, and distinguishes a bad answer from an unreachable server. */
 #include "rancher.h"
 
 #include "tls/tls.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 
 #define CONNECT_MS 3000
@@ -14,18 +13,16 @@
 /* Whether no server has been reached: DNS, routing or a firewall between here and there. */
 static bool is_unreached(const struct rk_err *err, const struct rk_http *h)
 {
-	static const enum rk_reason reasons[] = {
-		RK_REASON_RESOLVE, RK_REASON_UNREACHABLE, RK_REASON_PROXY};
-	struct rk_cert *seen = NULL;
+	struct rk_cert *cert = NULL;
 
-	for (size_t i = 0; i < RK_COUNT(reasons); i++)
-		if (err->reason == reasons[i])
-			return true;
+	if (err->reason == RK_REASON_RESOLVE || err->reason == RK_REASON_UNREACHABLE ||
+		err->reason == RK_REASON_PROXY)
+		return true;
 	if (err->reason != RK_REASON_TIMEOUT)
 		return false;
-	if (!h || rk_http_peer(h, &seen, NULL) < 0)
+	if (!h || rk_http_peer(h, &cert, NULL) < 0)
 		return true;
-	rk_cert_free(seen); /* a handshake took place, then nothing came */
+	rk_cert_free(cert); /* a handshake took place, then nothing came */
 	return false;
 }
 
@@ -81,39 +78,30 @@ static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_pin
 	snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, p->err.msg);
 }
 
-/* The addresses that the ingress controller publishes; an address that is not an IP needs DNS, too. */
-static bool add_resolve(const struct rk_ping_conf *c, const struct rk_ping *p, const char *address,
-	struct rk_buf *out)
-{
-	rk_auto_free char *at = rk_url_authority(address, 0);
-
-	if (!rk_ip_family(address))
-		return false;
-	rk_buf_addf(out, "%s%s%s:443:%s", c->resolve ? c->resolve : "", c->resolve ? " " : "",
-		p->host, at);
-	return true;
-}
-
+/* By its name first, then by the addresses that the ingress controller publishes; an address that is
+ * not an IP needs DNS, too. */
 void rk_rancher_ping(const struct rk_ping_conf *c, const char *host, struct rk_ping *p)
 {
-	char why[sizeof(p->why)];
-
 	*p = (struct rk_ping){.host = host};
 	ask(c, c->resolve, p);
 	for (size_t i = 0; c->addresses && i < c->addresses->n && p->state == RK_PING_UNKNOWN;
 		i++) {
+		const char *address = c->addresses->v[i];
+		rk_auto_free char *ip = rk_url_authority(address, 0);
 		rk_auto_buf resolve = RK_BUF_INIT;
 		struct rk_ping again = {.host = host};
 
-		if (!add_resolve(c, p, c->addresses->v[i], &resolve))
+		if (!rk_ip_family(address))
 			continue;
+		if (c->resolve)
+			rk_buf_addf(&resolve, "%s ", c->resolve);
+		rk_buf_addf(&resolve, "%s:443:%s", host, ip);
 		ask(c, resolve.s, &again);
 		if (again.state == RK_PING_UNKNOWN)
 			continue;
-		memcpy(why, p->why, sizeof(why));
+		snprintf(again.detour, sizeof(again.detour), "%.300s", p->why);
+		snprintf(again.address, sizeof(again.address), "%s", address);
 		*p = again;
-		snprintf(p->detour, sizeof(p->detour), "%.300s", why);
-		snprintf(p->address, sizeof(p->address), "%s", c->addresses->v[i]);
 	}
 }
 

@@ -31,9 +31,10 @@ const char *rk_ping_word(enum rk_ping_state s); /* "unknown", "answers", "fails"
 struct rk_ping_conf {
 	const char *ca; /* PEM, the only anchors; ca_len 0: the system's */
 	size_t ca_len;
-	const char *resolve;		 /* host:port:address, or NULL */
-	const struct rk_strv *addresses; /* tried when the name leads nowhere; may be NULL */
-	int64_t connect_ms, request_ms;	 /* 0: 3 s and 5 s */
+	const char *resolve; /* host:port:address, or NULL */
+	const struct rk_strv
+		*addresses; /* tried when no server answers under the name; may be NULL */
+	int64_t connect_ms, request_ms; /* 0: 3 s and 5 s */
 };
 
 struct rk_ping {
@@ -78,7 +79,7 @@ const char *rk_rancher_version(const struct rk_rancher *r); /* "v2.13.0"; "" bef
 
 /* The CA bundle the server advises, pinned: the answer of /cacerts counts only when the SHA-256 of
  * its text (what Rancher calls the CA checksum) or of one certificate in it is pin (hex, colons
- * and case do not matter); then only what the pin covers goes to out. Nothing secret is sent
+ * and case do not matter); then out gets only what the pin covers. Nothing secret is sent
  * before. Errors: RK_USAGE for a pin that is not a SHA-256; RK_CONFLICT when it differs; RK_NOTFOUND
  * when the server advises none. */
 int rk_rancher_pinned_ca(const struct rk_rancher_conf *conf, const char *pin, struct rk_buf *out,

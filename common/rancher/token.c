@@ -90,7 +90,7 @@ int rk_rancher_token_parse(const struct rk_val *v, struct rk_rancher_token *out,
 
 /* --- making, reading, deleting --- */
 
-/* The longest the server gives, as Norman wants it: 0 means 90 days or the maximum, depending on
+/* The longest lifetime that the server gives: 0 means 90 days or the maximum, depending on
  * the version, so the maximum is asked for by its number. */
 static int longest(struct rk_rancher *r, int64_t *ttl_ms, struct rk_err *err)
 {

@@ -17,13 +17,13 @@
 struct entry {
 	const char *host, *path; /* path without slashes at its ends; "": all of the host */
 	const char *helper;	 /* NULL: the login is here */
-	bool any;		 /* a helper to be asked for whatever host */
+	bool any;		 /* a helper for every host */
 	bool strict;		 /* only below path; else path only ranks */
-	bool bearer;		 /* a registrytoken alone, which nothing here can use */
+	bool bearer;		 /* only a registrytoken, which is not supported */
 	struct rk_login login;
 };
 
-/* What a helper said of a host: it is asked once, and so does not ask its user again. */
+/* The answer of a helper for a host: it is run once, so that it asks its user once. */
 struct answer {
 	const char *helper, *host;
 	struct rk_login login; /* empty: it has none */
@@ -70,26 +70,26 @@ static char *copy(struct rk_creds *c, const char *s)
 
 /* --- addresses --- */
 
-/* One name for a host however it is written; user and query do not count, nor does the path of a
- * registry's API. */
+/* Host and path of an address, without the path of a registry's API; Docker Hub has one name. */
 static void split(struct rk_creds *c, const char *address, const char **host, const char **path)
 {
-	rk_auto_free char *name = NULL;
 	rk_auto_url u;
-	char *rest;
+	rk_auto_free char *name = NULL;
 	size_t n;
 
-	*host = *path = "";
+	*host = copy(c, address);
+	*path = "";
 	if (rk_url_parse(&u, address, "https"))
-		return; /* no address is like it */
+		return;
 	name = rk_url_host(&u);
 	*host = rk_streq(name, "index.docker.io") || rk_streq(name, "registry-1.docker.io")
 			? "docker.io"
 			: copy(c, name);
-	rest = copy(c, u.path + strspn(u.path, "/"));
-	for (n = strlen(rest); n && rest[n - 1] == '/';)
-		rest[--n] = '\0';
-	*path = rk_streq(rest, "v1") || rk_streq(rest, "v2") ? "" : rest;
+	address = u.path + strspn(u.path, "/");
+	for (n = strlen(address); n && address[n - 1] == '/';)
+		n--;
+	if (!(n == 2 && *address == 'v' && strchr("12", address[1])))
+		*path = rk_doc_strndup(c->d, address, n);
 }
 
 /* --- Docker's config.json --- */
@@ -252,21 +252,20 @@ static int parse_helm(
 static int parse_registries(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
 {
-	const struct rk_val *configs = NULL, *auth = NULL;
+	const struct rk_val *configs = NULL;
 
 	if (rk_want_map(root, &configs, err, "configs", NULL) < 0)
 		return -1;
 	rk_each (r, configs) {
+		const struct rk_val *auth = NULL;
 		struct rk_login l = {.from = name};
 		struct entry *e;
-		bool found;
+		bool found = false;
 
-		auth = NULL;
 		if (rk_want_map(r, &auth, err, "auth", NULL) < 0)
 			return -1;
-		if (!auth || strchr(r->key, '*'))
-			continue;
-		if (take_login(c, auth, "identity_token", &l, &found, err) < 0)
+		if (auth && !strchr(r->key, '*') &&
+			take_login(c, auth, "identity_token", &l, &found, err) < 0)
 			return -1;
 		if (!found)
 			continue;
@@ -278,11 +277,6 @@ static int parse_registries(
 }
 
 /* --- sources --- */
-
-static bool has(const struct rk_val *v, const char *key)
-{
-	return rk_get(v, key, NULL) != NULL;
-}
 
 int rk_creds_parse(
 	struct rk_creds *c, const char *name, const char *text, size_t n, struct rk_err *err)
@@ -298,39 +292,34 @@ int rk_creds_parse(
 	if (!root || (root->kind == RK_MAP && !root->count))
 		return 0;
 	fold_names(root, docker_names);
-	if (has(root, "repositories"))
+	if (rk_get(root, "repositories", NULL))
 		return parse_helm(c, from, root, err);
-	if (has(root, "mirrors") || has(root, "configs"))
+	if (rk_get(root, "mirrors", NULL) || rk_get(root, "configs", NULL))
 		return parse_registries(c, from, root, err);
-	if (has(root, "auths") || has(root, "credHelpers") || has(root, "credsStore"))
+	if (rk_get(root, "auths", NULL) || rk_get(root, "credHelpers", NULL) ||
+		rk_get(root, "credsStore", NULL))
 		return parse_docker(c, from, root, err);
-	/* Docker keeps other things in its file, helm writes a head alone. */
-	if (root->kind == RK_MAP && (has(root, "apiVersion") || rk_suffix(name, "config.json")))
+	/* Docker keeps other things in its file, too; helm's may have only its first line. */
+	if (root->kind == RK_MAP &&
+		(rk_get(root, "apiVersion", NULL) || rk_suffix(name, "config.json")))
 		return 0;
-	rk_err_set(err, RK_FAIL, "%s holds no credentials in a form that is known", name);
+	rk_err_set(err, RK_FAIL, "%s is not a known form of credentials", name);
 	return rk_err_hint(err,
 		"Docker's config.json, helm's repositories.yaml or a registries.yaml "
 		"is expected");
 }
 
 /* helm writes its file in place, under a lock beside it; the wait for an abandoned lock is short. */
-static int lock_shared(const char *path)
-{
-	const char *dot = strrchr(path, '.');
-	rk_auto_free char *lock =
-		rk_asprintf("%.*s.lock", (int)(dot ? dot - path : (int)strlen(path)), path);
-	int fd = open(lock, O_RDONLY | O_CLOEXEC);
-
-	for (int i = 0; fd >= 0 && i < 50 && flock(fd, LOCK_SH | LOCK_NB) < 0; i++)
-		rk_task_pause(100);
-	return fd;
-}
-
 static int add_file(struct rk_creds *c, const char *path, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	rk_auto_close RK_UNUSED int lock = rk_suffix(path, ".yaml") ? lock_shared(path) : -1;
+	const char *dot = strrchr(path, '.');
+	rk_auto_free char *name =
+		rk_asprintf("%.*s.lock", (int)(dot ? dot - path : (int)strlen(path)), path);
+	rk_auto_close int lock = rk_suffix(path, ".yaml") ? open(name, O_RDONLY | O_CLOEXEC) : -1;
 
+	for (int i = 0; lock >= 0 && i < 50 && flock(lock, LOCK_SH | LOCK_NB) < 0; i++)
+		rk_task_pause(100);
 	if (rk_file_read(path, SOURCE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "credentials");
 	return rk_creds_parse(c, path, text.s, text.len, err);
@@ -351,7 +340,7 @@ static char *helm_path(const char *env, const char *file)
 	return rk_asprintf("%s/.config/helm/%s", home ? home : "", file);
 }
 
-/* Also true of what cannot be looked at: reading it then says why. */
+/* Also true of what may not be read: reading it then reports why. */
 static bool exists(const char *path)
 {
 	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
@@ -389,37 +378,6 @@ int rk_creds_add(struct rk_creds *c, const char *source, struct rk_err *err)
 
 /* --- looking up --- */
 
-static bool helper_name_ok(const char *s)
-{
-	return *s &&
-	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._"
-			   "-")] == '\0' &&
-	       strlen(s) < 100;
-}
-
-/* The protocol's own answer, on standard output with exit code 1. Any other failure is one. */
-static bool is_not_found(const struct rk_buf *out)
-{
-	static const char words[] = "credentials not found in native keychain";
-	size_t n = out->len;
-
-	while (n && isspace((unsigned char)out->s[n - 1]))
-		n--;
-	return n == sizeof(words) - 1 && !memcmp(out->s, words, n);
-}
-
-/* Why a helper failed: its exit code, and its first line unless that could hold a secret. */
-static int helper_failed(
-	const char *program, int status, const struct rk_buf *out, struct rk_err *err)
-{
-	size_t n = strcspn(out->s, "\r\n");
-
-	rk_err_set(err, RK_FAIL, "%s failed with exit code %d%s%.*s", program, status,
-		n && n < 200 && !memchr(out->s, '{', n) ? ": " : "",
-		n < 200 && !memchr(out->s, '{', n) ? (int)n : 0, out->s);
-	return -1;
-}
-
 /* {ServerURL, Username, Secret}; empty strings are Docker's anonymous login. */
 static int take_answer(struct rk_creds *c, const char *program, const struct rk_buf *out,
 	struct rk_login *l, struct rk_err *err)
@@ -447,10 +405,12 @@ static int take_answer(struct rk_creds *c, const char *program, const struct rk_
 	return 0;
 }
 
-/* docker-credential-NAME get: the server on stdin. */
+/* Run docker-credential-NAME get, with the server on stdin. That it has no login is exit code 1 and
+ * a text of the protocol on standard output. */
 static int run_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
 	struct rk_err *err)
 {
+	static const char none[] = "credentials not found in native keychain";
 	rk_auto_free char *program = rk_asprintf("docker-credential-%s", helper);
 	const char *const argv[] = {program, "get", NULL};
 	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
@@ -461,20 +421,30 @@ static int run_helper(struct rk_creds *c, const char *helper, const char *host, 
 		.max = 64 << 10,
 		.said = rk_out_said};
 	int status = 0;
+	size_t n;
 
 	if (rk_run(&r, &out, &status, err) < 0)
 		return -1;
-	if (status && is_not_found(&out))
+	if (!status)
+		return take_answer(c, program, &out, l, err);
+	for (n = out.len; n && isspace((unsigned char)out.s[n - 1]);)
+		n--;
+	if (n == sizeof(none) - 1 && !memcmp(out.s, none, n))
 		return 0;
-	return status ? helper_failed(program, status, &out, err)
-		      : take_answer(c, program, &out, l, err);
+	n = strcspn(out.s, "\r\n");
+	if (n >= 200 || memchr(out.s, '{', n)) /* it could hold a secret */
+		n = 0;
+	return rk_err_set(err, RK_FAIL, "%s failed with exit code %d%s%.*s", program, status,
+		n ? ": " : "", (int)n, out.s);
 }
 
 /* Every failure is RK_FAIL: from a helper that is not installed it is unknown whether a login exists. */
 static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
 	struct rk_err *err)
 {
-	if (!helper_name_ok(helper))
+	if (!*helper || strlen(helper) >= 100 ||
+		helper[strspn(helper, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-")])
 		return rk_err_set(err, RK_FAIL,
 			"%s: \"%.60s\" is not a valid name of a credential helper", l->from,
 			helper);
@@ -486,8 +456,8 @@ static int ask_helper(struct rk_creds *c, const char *helper, const char *host, 
 			"in again",
 			helper, helper, l->from);
 	else
-		rk_err_hint(
-			err, "see what it says: echo %s | docker-credential-%s get", host, helper);
+		rk_err_hint(err, "to see its message, run: echo %s | docker-credential-%s get",
+			host, helper);
 	err->code = RK_FAIL;
 	return rk_err_wrap(err, "credentials for %s (%s)", host, l->from);
 }
@@ -508,7 +478,7 @@ static struct answer *answer_of(
 	return a;
 }
 
-/* 0: not for this address; else the better the higher. */
+/* 0: not for this address; the highest is the best. */
 static size_t score(const struct entry *e, const char *host, const char *path)
 {
 	size_t n = strlen(e->path);
@@ -563,8 +533,7 @@ int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out,
 			}
 		}
 		if (!best || !*host)
-			return rk_err_set(
-				err, RK_NOTFOUND, "no credentials for %s", *host ? host : address);
+			return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", host);
 		seen[at] = true;
 		if (resolve(c, &c->v[at], host, out, err) < 0)
 			return -1;

@@ -55,7 +55,7 @@ static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, 
 		rk_err_set(err, RK_CONFLICT, "%s: %s", what,
 			!a->user ? "credentials required" : "the server rejected the credentials");
 	} else if (res->status == 404) {
-		rk_err_set(err, RK_NOTFOUND, "%s: not there", what);
+		rk_err_set(err, RK_NOTFOUND, "%s: not found", what);
 	} else if (res->status >= 300 && res->status < 400) {
 		rk_err_set(err, RK_FAIL, "%s: redirects to %.200s", what, res->location);
 		rk_err_reason(err, RK_REASON_REDIRECT);
@@ -70,11 +70,6 @@ static int judge(const struct rk_http_res *res, const struct rk_repo_access *a, 
 
 /* --- HTTP --- */
 
-static const char *without_v(const char *v)
-{
-	return *v == 'v' ? v + 1 : v;
-}
-
 /* helm refuses an index without apiVersion, too. */
 static int unexpected(const char *from, const char *why, struct rk_err *err)
 {
@@ -82,55 +77,37 @@ static int unexpected(const char *from, const char *why, struct rk_err *err)
 	return rk_err_hint(err, "check the address: another service may answer there");
 }
 
-static bool is_kind(const struct rk_val *v, enum rk_kind kind)
-{
-	return v && v->kind == kind;
-}
-
 static int look_up(const struct rk_buf *index, const char *repo, const char *chart,
 	const char *version, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *versions;
+	const struct rk_val *entries, *versions;
 	struct rk_val *root;
 
 	rk_doc_source(d, "index.yaml");
 	if (rk_yaml_parse(d, index->s, index->len, &root, err) < 0)
 		return rk_err_wrap(err, "%s", repo);
-	if (!rk_get_str(root, "apiVersion", NULL) ||
-		!is_kind(rk_get(root, "entries", NULL), RK_MAP))
+	entries = rk_get(root, "entries", NULL);
+	if (!rk_get_str(root, "apiVersion", NULL) || !entries || entries->kind != RK_MAP)
 		return unexpected(repo, "index.yaml is not the index of a chart repository", err);
-	versions = rk_get(root, "entries", chart, NULL);
-	if (versions && (!is_kind(versions, RK_SEQ) || !is_kind(versions->child, RK_MAP)))
+	versions = rk_get(entries, chart, NULL);
+	if (versions &&
+		(versions->kind != RK_SEQ || !versions->child || versions->child->kind != RK_MAP))
 		return unexpected(repo, "its index has no list of versions of the chart", err);
 	if (!versions)
 		return rk_err_set(err, RK_NOTFOUND, "%s has no chart %s", repo, chart);
 	rk_each (v, versions) {
 		const char *have = rk_str_loose(rk_get(v, "version", NULL));
 
-		if (have && rk_streq(without_v(have), without_v(version)))
+		if (have && rk_streq(have + (*have == 'v'), version + (*version == 'v')))
 			return 0;
 	}
 	return rk_err_set(
 		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
 }
 
-static int get_index(const char *url, const struct rk_repo_access *a, struct rk_http_res *res,
-	struct rk_err *err)
-{
-	rk_auto_free char *host = rk_repo_host(url), *base = rk_asprintf("https://%s", host);
-	const char *path = strstr(url, "://") + 3;
-	struct rk_http_req req = {.path = path + strcspn(path, "/?#"),
-		.accept = "*/*",
-		.max = INDEX_MAX,
-		.retry = true};
-	rk_auto_http *h = NULL;
-
-	return client(&h, base, a, true, NULL, err) < 0 ? -1 : rk_http_do(h, &req, res, err);
-}
-
-/* Where a repository has moved to, as helm goes there; the login stays behind when that is another
- * host, and the CA unless the host was named. */
+/* Where a repository has moved to, as helm goes there; the login is not sent to another host, nor
+ * the CA unless that host was named. */
 static char *moved_to(const char *from, const struct rk_http_res *res, struct rk_repo_access *a)
 {
 	const char *to = res->location;
@@ -156,8 +133,8 @@ static char *moved_to(const char *from, const struct rk_http_res *res, struct rk
 	return url;
 }
 
-/* What failed where a repository redirects to: neither its login nor its CA is to blame, which did not
- * go along. */
+/* A failure of a host that a repository redirects to: login and CA of the repository were not sent to
+ * it. */
 static int failed_there(const char *repo, const char *url, const struct rk_repo_access *at,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
@@ -188,9 +165,18 @@ static int http_chart(const char *repo, const char *chart, const char *version,
 
 	for (int hop = 0;; hop++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		rk_auto_free char *host = rk_repo_host(url);
+		rk_auto_free char *base = rk_asprintf("https://%s", host);
+		const char *path = strstr(url, "://") + 3;
+		struct rk_http_req req = {.path = path + strcspn(path, "/?#"),
+			.accept = "*/*",
+			.max = INDEX_MAX,
+			.retry = true};
+		rk_auto_http *h = NULL;
 		char *next;
 
-		if (get_index(url, &at, &res, err) < 0)
+		if (client(&h, base, &at, true, NULL, err) < 0 ||
+			rk_http_do(h, &req, &res, err) < 0)
 			return failed_there(repo, url, &at, a, err);
 		next = hop < HOPS_MAX ? moved_to(url, &res, &at) : NULL;
 		if (!next)
@@ -240,21 +226,36 @@ bool rk_challenge_param(const char *challenge, const char *name, char *out, size
 	return false;
 }
 
-static bool may_send(const struct rk_repo_access *a, const char *registry, const char *realm)
+/* Ask a token server for service and scope, as far as there are any, behind the query that the realm may
+ * already have. */
+static int ask_token(const char *realm, const char *challenge, const char *scope,
+	const struct rk_repo_access *a, char **token, struct rk_err *err)
 {
-	rk_auto_free char *host = rk_repo_host(realm), *own = rk_repo_host(registry);
-
-	return host && (rk_streq(host, own) || (a->trusts && a->trusts(a->arg, host)));
-}
-
-static int parse_token(const struct rk_http_res *res, char **token, struct rk_err *err)
-{
+	rk_auto_free char *base = rk_strndup(realm, strcspn(realm, "?"));
+	rk_auto_buf query = RK_BUF_INIT;
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	rk_auto_http *h = NULL;
 	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_http_req req = {.retry = true, .max = 1 << 20};
 	struct rk_val *root;
+	char service[200];
 	const char *t;
 
+	rk_buf_puts(&query, realm + strlen(base));
+	if (rk_challenge_param(challenge, "service", service, sizeof(service))) {
+		rk_buf_puts(&query, query.len ? "&service=" : "?service=");
+		rk_urlencode(&query, service);
+	}
+	if (scope) {
+		rk_buf_puts(&query, query.len ? "&scope=" : "?scope=");
+		rk_urlencode(&query, scope);
+	}
+	req.path = query.s;
+	res.body.secret = true;
 	rk_doc_source(d, "token server");
-	if (rk_json_parse(d, res->body.s, res->body.len, &root, err) < 0)
+	if (client(&h, base, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
+		judge(&res, a, realm, err) < 0 ||
+		rk_json_parse(d, res.body.s, res.body.len, &root, err) < 0)
 		return -1;
 	t = rk_get_str(root, "token", NULL);
 	if (!t)
@@ -265,45 +266,13 @@ static int parse_token(const struct rk_http_res *res, char **token, struct rk_er
 	return 0;
 }
 
-/* Service and scope, as far as there are any, after the query that the realm may already have. */
-static void token_query(
-	const char *realm, const char *challenge, const char *scope, struct rk_buf *out)
-{
-	char service[200];
-
-	rk_buf_puts(out, realm + strcspn(realm, "?"));
-	if (rk_challenge_param(challenge, "service", service, sizeof(service))) {
-		rk_buf_puts(out, out->len ? "&service=" : "?service=");
-		rk_urlencode(out, service);
-	}
-	if (scope) {
-		rk_buf_puts(out, out->len ? "&scope=" : "?scope=");
-		rk_urlencode(out, scope);
-	}
-}
-
-static int ask_token(const char *realm, const char *query, const struct rk_repo_access *a,
-	char **token, struct rk_err *err)
-{
-	rk_auto_free char *base = rk_strndup(realm, strcspn(realm, "?"));
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_http *h = NULL;
-	struct rk_http_req req = {.path = query, .retry = true, .max = 1 << 20};
-
-	res.body.secret = true;
-	if (client(&h, base, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
-		judge(&res, a, realm, err) < 0)
-		return -1;
-	return parse_token(&res, token, err);
-}
-
 /* Bearer authentication: fetch a token where the challenge says. A server that was not named gets
  * neither credentials nor the CA, which is not for it: it has to be one that everybody trusts. */
 static int fetch_token(const char *host, const char *challenge, const char *scope,
 	const struct rk_repo_access *a, char **token, struct rk_err *err)
 {
 	char realm[300];
-	rk_auto_buf query = RK_BUF_INIT;
+	rk_auto_free char *own = rk_repo_host(host), *other = NULL;
 	struct rk_repo_access to = *a;
 	bool named;
 
@@ -311,7 +280,8 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 		!rk_prefix(realm, "https://"))
 		return rk_err_set(
 			err, RK_FAIL, "registry %s names no token server over https", host);
-	named = may_send(a, host, realm);
+	other = rk_repo_host(realm);
+	named = other && (rk_streq(other, own) || (a->trusts && a->trusts(a->arg, other)));
 	if (a->user && !named) {
 		rk_err_set(err, RK_FAIL,
 			"registry %s leaves tokens to %.200s, which was not named as "
@@ -322,8 +292,7 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	}
 	if (!named)
 		to.ca = NULL;
-	token_query(realm, challenge, scope, &query);
-	if (ask_token(realm, query.s, &to, token, err) == 0)
+	if (ask_token(realm, challenge, scope, &to, token, err) == 0)
 		return 0;
 	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
 		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
@@ -333,8 +302,8 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	return rk_err_wrap(err, "registry %s, at its token server", host);
 }
 
-/* After the first answer it is known how the registry must be asked: as we are, by Basic, or by
- * a token for each repository. */
+/* After the first answer it is known how the registry authenticates: not at all, by Basic, or by a
+ * token for each repository. */
 struct rk_registry {
 	char *host;
 	const struct rk_repo_access *a;
@@ -353,7 +322,7 @@ void rk_registry_free(struct rk_registry *r)
 	free(r);
 }
 
-/* What the challenge asks for. 1: ask again, 0: nothing new to say, -1. */
+/* Do what the challenge requires. 1: repeat the request, 0: nothing else can be tried, -1. */
 static int answer_challenge(struct rk_registry *r, const char *base, const char *challenge,
 	const char *scope, struct rk_err *err)
 {
@@ -377,35 +346,7 @@ static int answer_challenge(struct rk_registry *r, const char *base, const char 
 	return client(&r->http, base, r->a, true, NULL, err) < 0 ? -1 : 1;
 }
 
-/* One request: without credentials at first, then as the challenge asks. */
-static int registry_get(struct rk_registry *r, const char *method, const char *path,
-	const char *scope, const char *what, struct rk_http_res *out, struct rk_err *err)
-{
-	struct rk_http_req req = {.method = method,
-		.path = path,
-		.accept = MANIFESTS,
-		.max = MANIFEST_MAX,
-		.retry = true};
-	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
-	int more;
-
-	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
-		return -1;
-	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
-		rk_http_set_bearer(r->http, NULL);
-	if (rk_http_do(r->http, &req, out, err) < 0)
-		return -1;
-	if (out->status != 401)
-		return judge(out, r->a, what, err);
-	more = answer_challenge(r, base, out->authenticate, scope, err);
-	if (more <= 0)
-		return more < 0 ? -1 : judge(out, r->a, what, err);
-	if (rk_http_do(r->http, &req, out, err) < 0)
-		return -1;
-	return judge(out, r->a, what, err);
-}
-
-/* What a registry answers well: its root says little, a manifest has one of the types asked for. */
+/* Whether the answer is a registry's: its root says little, a manifest has one of the requested types. */
 static bool is_registrys(const char *path, const struct rk_http_res *res)
 {
 	rk_auto_doc *d = rk_doc_new(false);
@@ -419,13 +360,29 @@ static bool is_registrys(const char *path, const struct rk_http_res *res)
 	       rk_get_str(v, "name", NULL) && rk_get(v, "tags", NULL);
 }
 
-/* One request, whose answer is a registry's. */
+/* One request: without credentials at first, then as the challenge requires. */
 static int registry_ask(struct rk_registry *r, const char *method, const char *path,
 	const char *scope, const char *what, struct rk_err *err)
 {
+	struct rk_http_req req = {.method = method,
+		.path = path,
+		.accept = MANIFESTS,
+		.max = MANIFEST_MAX,
+		.retry = true};
+	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	int more = 0;
 
-	if (registry_get(r, method, path, scope, what, &res, err) < 0)
+	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
+		return -1;
+	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
+		rk_http_set_bearer(r->http, NULL);
+	if (rk_http_do(r->http, &req, &res, err) < 0)
+		return -1;
+	if (res.status == 401)
+		more = answer_challenge(r, base, res.authenticate, scope, err);
+	if (more < 0 || (more && rk_http_do(r->http, &req, &res, err) < 0) ||
+		judge(&res, r->a, what, err) < 0)
 		return -1;
 	return is_registrys(path, &res) ? 0 : unexpected(what, "it is not a registry's", err);
 }
@@ -451,13 +408,6 @@ int rk_registry_open(struct rk_registry **out, const char *host, const struct rk
 	}
 	*out = r;
 	return 0;
-}
-
-int rk_registry_enter(const char *host, const struct rk_repo_access *a, struct rk_err *err)
-{
-	rk_auto_registry *r = NULL;
-
-	return rk_registry_open(&r, host, a, err);
 }
 
 int rk_registry_manifest(

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/registry.h"
 
-#include <strings.h>
-
 static bool only(const char *s, const char *set)
 {
 	return *s && s[strspn(s, set)] == '\0';
@@ -144,24 +142,20 @@ void rk_mirrors_usual(const char *host, struct rk_strv *out)
 			rk_strv_add(out, usual[i]);
 }
 
-static struct rk_val *mirror_entry(struct rk_doc *d, const char *host, const char *upstream)
-{
-	struct rk_val *m = rk_map(d), *endpoints = rk_seq(d);
-
-	rk_append_str(d, endpoints, rk_doc_printf(d, "https://%s", host));
-	rk_set(d, m, "endpoint", endpoints);
-	rk_set_str(
-		d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$", rk_doc_printf(d, "%s/$1", upstream));
-	return m;
-}
-
 struct rk_val *rk_registries_tree(struct rk_doc *d, const struct rk_registries *r)
 {
 	struct rk_val *tree = rk_map(d), *config = rk_map(d);
 
-	for (size_t i = 0; i < r->mirrors.n; i++)
-		rk_set(d, rk_map_at(d, tree, "mirrors", NULL), r->mirrors.v[i],
-			mirror_entry(d, r->host, r->mirrors.v[i]));
+	for (size_t i = 0; i < r->mirrors.n; i++) {
+		const char *name = r->mirrors.v[i];
+		struct rk_val *m = rk_map(d), *endpoints = rk_seq(d);
+
+		rk_append_str(d, endpoints, rk_doc_printf(d, "https://%s", r->host));
+		rk_set(d, m, "endpoint", endpoints);
+		rk_set_str(d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$",
+			rk_doc_printf(d, "%s/$1", name));
+		rk_set(d, rk_map_at(d, tree, "mirrors", NULL), name, m);
+	}
 	if (r->ca)
 		rk_set_str(d, rk_map_at(d, config, "tls", NULL), "ca_file", RK_REGISTRY_CA_PATH);
 	if (r->login.token) {
@@ -192,66 +186,47 @@ void rk_docker_config(
 	rk_set(d, a, "auth", rk_val_base64(d, both.s, both.len));
 }
 
-static void mount(struct rk_doc *d, struct rk_val *mounts, const char *secret, const char *path,
-	const char *key)
-{
-	struct rk_val *m = rk_map(d);
-
-	rk_set_str(d, m, "secretName", secret);
-	rk_set_str(d, m, "mountPath", path);
-	rk_set_str(d, m, "subPath", key);
-	rk_set_str(d, m, "role", "all");
-	rk_append(mounts, m);
-}
-
 struct rk_val *rk_registries_mounts(struct rk_doc *d, bool ca)
 {
+	static const struct {
+		const char *secret, *path, *key;
+	} all[] = {{RK_REGISTRY_CONFIG_SECRET, RK_REGISTRY_CONFIG_PATH, "registries.yaml"},
+		{RK_REGISTRY_CA_SECRET, RK_REGISTRY_CA_PATH, "ca.crt"}};
 	struct rk_val *mounts = rk_seq(d);
 
-	mount(d, mounts, RK_REGISTRY_CONFIG_SECRET, RK_REGISTRY_CONFIG_PATH, "registries.yaml");
-	if (ca)
-		mount(d, mounts, RK_REGISTRY_CA_SECRET, RK_REGISTRY_CA_PATH, "ca.crt");
+	for (size_t i = 0; i < (ca ? 2 : 1); i++) {
+		struct rk_val *m = rk_map(d);
+
+		rk_set_str(d, m, "secretName", all[i].secret);
+		rk_set_str(d, m, "mountPath", all[i].path);
+		rk_set_str(d, m, "subPath", all[i].key);
+		rk_set_str(d, m, "role", "all");
+		rk_append(mounts, m);
+	}
 	return mounts;
 }
 
 /* --- images --- */
 
-#define LETTER LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
-
-/* What may stand between two letters of a repository: one dot, one or two underscores, dashes. */
-static size_t separator(const char *s)
-{
-	size_t dashes = strspn(s, "-");
-
-	if (dashes)
-		return dashes;
-	return *s == '.' ? 1 : *s == '_' ? 1 + (s[1] == '_') : 0;
-}
-
-/* Words of lower-case letters, as the distribution specification has them; what could leave its
- * place in a URL is not among them. */
+/* Words of lower-case letters, as the distribution specification has them, with a slash, a dot, one or
+ * two underscores, or dashes between them; nothing that a URL would take for another path. */
 static bool repository_ok(const char *s)
 {
-	if (strlen(s) > 255)
-		return false;
-	for (;;) {
-		size_t n = strspn(s, LOWER), sep;
+	for (const char *p = s;;) {
+		size_t n = strspn(p, LOWER);
 
-		if (!n)
-			return false;
-		s += n;
-		if (!*s)
-			return true;
-		sep = *s == '/' ? 1 : separator(s);
-		if (!sep)
-			return false;
-		s += sep;
+		p += n;
+		if (!n || !*p)
+			return n && strlen(s) <= 255;
+		n = strspn(p, "-");
+		p += n ? n : *p == '/' || *p == '.' ? 1 : *p == '_' ? 1 + (p[1] == '_') : 0;
 	}
 }
 
 static bool tag_ok(const char *s)
 {
-	return only(s, LETTER) && !strchr(".-", *s) && strlen(s) <= 128;
+	return only(s, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") && !strchr(".-", *s) &&
+	       strlen(s) <= 128;
 }
 
 static bool digest_ok(const char *s)
@@ -268,17 +243,10 @@ static bool digest_ok(const char *s)
 	return false;
 }
 
-/* Length of the registry in front of a name, 0 for none. */
-static size_t registry_part(const char *s)
-{
-	size_t n = strcspn(s, "/");
-
-	return s[n] && n && names_registry(s, n) ? n : 0;
-}
-
 int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err)
 {
-	size_t n = registry_part(text);
+	size_t first = strcspn(text, "/");
+	size_t n = text[first] && first && names_registry(text, first) ? first : 0;
 	char *rest = rk_doc_strndup(d, text + (n ? n + 1 : 0), strlen(text) - (n ? n + 1 : 0));
 	char *at = strchr(rest, '@'), *slash, *colon;
 	bool ok = true;
@@ -317,17 +285,6 @@ const char *rk_image_name(struct rk_doc *d, const struct rk_image *image)
 		d, rk_doc_printf(d, "%s/%s", image->registry, image->repository), image->reference);
 }
 
-/* Another column of the line is passed over (platforms, the sources in Rancher's own lists), but
- * not a second image. */
-static bool second_image(struct rk_doc *d, const char *first, const char *word)
-{
-	struct rk_image image;
-
-	return strchr(word, ':') && !rk_prefix(word, "sha256:") &&
-	       (strchr(word, '/') || !strchr(first, '/')) &&
-	       rk_image_parse(d, word, &image, NULL) == 0;
-}
-
 static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_strv *words,
 	struct rk_strv *out, struct rk_err *err)
 {
@@ -339,13 +296,17 @@ static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_st
 		return 0;
 	if (rk_image_parse(d, word, &image, err) < 0)
 		return rk_err_wrap(err, "%s:%u", l->name, l->n);
+	name = rk_image_name(d, &image);
+	/* further columns are ignored (platforms, the sources in Rancher's own lists), but not a
+	 * second image */
 	for (size_t i = ours + 1U; i < words->n; i++)
-		if (second_image(d, word, words->v[i]))
+		if (strchr(words->v[i], ':') && !rk_prefix(words->v[i], "sha256:") &&
+			(strchr(words->v[i], '/') || !strchr(word, '/')) &&
+			rk_image_parse(d, words->v[i], &image, NULL) == 0)
 			return rk_err_set(err, RK_FAIL,
 				"%s:%u: two images on one line, \"%.200s\" and \"%.200s\"; "
 				"expected one per line",
 				l->name, l->n, word, words->v[i]);
-	name = rk_image_name(d, &image);
 	if (out->n >= 10000)
 		return rk_err_set(err, RK_FAIL, "%s: more than 10000 images", l->name);
 	if (!rk_strv_has(out, name))

@@ -68,7 +68,7 @@ void rk_mirrors_usual(const char *host, struct rk_strv *out);
 /* A mirror list: one registry per line, # comments; a byte order mark, blanks, tabs, CR and
  * duplicates are ignored, index.docker.io is docker.io. host: the private registry, or NULL.
  * Strings live in d. Errors: RK_FAIL with NAME:LINE for an invalid name, two names on a line, `*`,
- * which cannot be rewritten, and host itself, which would be looked for below its own name. */
+ * which cannot be rewritten, and host itself, whose images would be pulled from below its own name. */
 int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
 	const char *host, struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
 
@@ -113,7 +113,7 @@ const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, co
 const char *rk_image_source(struct rk_doc *d, const struct rk_image *image, const char *host,
 	const struct rk_strv *mirrors);
 
-/* chartrepo - ask chart repositories and image registries whether they have what is wanted.
+/* chartrepo - ask chart repositories and image registries whether they have what is needed.
  *
  * Speaks to an HTTP chart repository (index.yaml) and to an OCI registry (distribution
  * specification 1.1: /v2/, Basic and Bearer authentication). TLS is always verified. Credentials
@@ -145,7 +145,7 @@ int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 /* --- a registry, asked many things over one connection --- */
 struct rk_registry;
 
-/* Connect and GET /v2/ with the credentials: whether the registry lets us in. a and all it points
+/* Connect and GET /v2/ with the credentials: whether the registry grants access. a and all it points
  * to must outlive *out. */
 int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
 	struct rk_err *err) RK_MUST_USE;
@@ -162,13 +162,9 @@ int rk_registry_manifest(struct rk_registry *r, const char *repository, const ch
  * answers that there is none. */
 int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err) RK_MUST_USE;
 
-/* Whether a registry has a manifest, without asking first whether it lets us in. */
+/* Whether a registry has a manifest, without asking first whether it grants access. */
 int rk_registry_has(const char *host, const char *repository, const char *reference,
 	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
-
-/* Open and close. */
-int rk_registry_enter(
-	const char *host, const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
 
 /* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False, and
  * nothing in out, when it is missing or does not fit. */

@@ -218,7 +218,8 @@ static void warn_of(
 	const struct job *j, const struct parts *p, enum verdict verdict, const struct rk_buf *why)
 {
 	if (p->server && !rk_prefix(p->server, j->url))
-		rk_warn("Rancher's kubeconfig leads to %s, not to %s: see its setting server-url",
+		rk_warn("Rancher's kubeconfig has the server %s, not %s: see its setting "
+			"server-url",
 			p->server, j->url);
 	if (verdict == V_EXEC)
 		rk_warn("the kubeconfig of Harvester %s has no token: it calls the command "

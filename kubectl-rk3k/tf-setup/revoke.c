@@ -294,7 +294,7 @@ static int read_given(const char *path, struct rk_buf *token, struct rk_buf *url
 
 /* --- the story --- */
 
-/* The address that goes with the tokens: --url, else where they are written. */
+/* The address of the tokens: --url, else the one that is written beside them. */
 static int find_url(struct job *j, const char *noted, struct rk_err *err)
 {
 	if (!j->o->url && noted && *noted) {

@@ -561,7 +561,7 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 		refute_regex "$stderr" topsecret
 		assert_equal "$(<calls)" x
 	done <<-'END'
-		echo "error getting credentials: dbus is gone"; exit 1|exit code 1: error getting credentials: dbus is gone; see what it says
+		echo "error getting credentials: dbus is gone"; exit 1|exit code 1: error getting credentials: dbus is gone; to see its message, run
 		echo "not logged in" >&2; exit 2|exit code 2;
 		echo "{\"Secret\":\"topsecret\"}"; exit 1|exit code 1;
 		echo "credentials not found in native keychain: locked"; exit 1|exit code 1
@@ -667,8 +667,8 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 		{"auths":{"h":"topsecret"}}|expected a map
 		{"auths":{"h":{"username":"u","password":["topsecret"]}}}|password
 		{"auths":{"h":{"password":"topsecret"|src.json
-		[1]|no credentials in a form
-		topsecret|no credentials in a form
+		[1]|is not a known form of credentials
+		topsecret|is not a known form of credentials
 		{"repositories":[{"password":"topsecret","username":"u"}]}|url
 	END
 	run -2 --separate-stderr reg render file --registry h --credentials nowhere.json

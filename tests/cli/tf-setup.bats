@@ -341,7 +341,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 @test "tf-setup: a kubeconfig is generated again when server-url changes" {
 	switch setting.server-url=https://old.test
 	setup_tf -0
-	told "leads to https://old.test/k8s/clusters/c-m-2x68d8qw"
+	told "has the server https://old.test/k8s/clusters/c-m-2x68d8qw"
 	setup_tf -0
 	assert_line "kubeconfig-harvester.yaml unchanged" # it is where Rancher says
 	switch "setting.server-url=$URL"
@@ -381,7 +381,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 @test "tf-setup: a kubeconfig of another server is reported" {
 	switch setting.server-url=https://old.test
 	setup_tf -0
-	told "leads to https://old.test/k8s/clusters/c-m-2x68d8qw"
+	told "has the server https://old.test/k8s/clusters/c-m-2x68d8qw"
 }
 
 @test "tf-setup: a user who cannot read settings is warned of the provider" {

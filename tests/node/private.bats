@@ -87,7 +87,7 @@ check() { # SET... [-- FLAG...]
 @test "registries check: a missing image is reported with its full name and a hint" {
 	echo docker.io/rancher/rancher:v9.9.9 >"$BATS_TEST_TMPDIR/images"
 	run -1 check -- --images "$BATS_TEST_TMPDIR/images"
-	assert_line --regexp "^image +docker.io/rancher/rancher:v9.9.9 +failed +$REGISTRY/docker.io/rancher/rancher:v9.9.9: not there; push it"
+	assert_line --regexp "^image +docker.io/rancher/rancher:v9.9.9 +failed +$REGISTRY/docker.io/rancher/rancher:v9.9.9: not found; push it"
 }
 
 @test "deploy: a wrong password or CA ends it before the first change" {

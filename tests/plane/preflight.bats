@@ -213,7 +213,7 @@ checked() { # CHECK [FLAG...]
 	assert_line "failed $CHART_HTTP_PUBLIC has chart rancher, but not version v9.9.9"
 	conf "RANCHER_REPO=$CHART_HTTP_PUBLIC/nowhere"
 	run -0 checked charts
-	assert_line "failed $CHART_HTTP_PUBLIC/nowhere/index.yaml: not there"
+	assert_line "failed $CHART_HTTP_PUBLIC/nowhere/index.yaml: not found"
 }
 
 @test "preflight: charts: private HTTP with the right credentials and CA" {
@@ -262,7 +262,7 @@ checked() { # CHECK [FLAG...]
 	assert_line --regexp "^warning ${host%%/*} has no .*/rancher/k3s:[^ ]*: the servers start only if "
 	private "PRIVATE_REGISTRY=${host%%/*}" "RANCHER_REPO=$CHART_OCI/rancher" RANCHER_VERSION=v9.9.9
 	run -0 checked charts
-	assert_line "failed ${host%%/*}/charts/rancher:v9.9.9: not there"
+	assert_line "failed ${host%%/*}/charts/rancher:v9.9.9: not found"
 }
 
 @test "preflight: registry: wrong password, no CA" {

@@ -105,7 +105,7 @@ rows() { jq -r '.[] | "\(.state) \(.kind) \(.name): \(.detail)\(if .remedy then 
 	run -1 --separate-stderr rk3k registries check --images list -c "$WORK/doc.json" -o json
 	assert_regex "$stderr" '2 of [0-9]+ checks failed'
 	run -0 rows "$output"
-	assert_line "failed image quay.io/jetstack/nothing:v1: $REGISTRY/quay.io/jetstack/nothing:v1: not there; push it (see kubectl rk3k bundle --help), or let the registry fetch quay.io/jetstack/nothing from quay.io"
+	assert_line "failed image quay.io/jetstack/nothing:v1: $REGISTRY/quay.io/jetstack/nothing:v1: not found; push it (see kubectl rk3k bundle --help), or let the registry fetch quay.io/jetstack/nothing from quay.io"
 	assert_line "failed image gcr.io/x/y:1: no mirror for gcr.io: servers would pull from there; add the registry to MIRROR_REGISTRIES_FILE"
 }
 

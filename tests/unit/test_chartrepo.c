@@ -132,6 +132,7 @@ static void token_server_with_a_query(void **state RK_UNUSED)
 {
 	struct rk_repo_access a = {.user = "u", .password = "p"};
 	struct rk_err err = RK_ERR_INIT;
+	rk_auto_registry *r = NULL;
 	rk_auto_free char *host = NULL;
 	pid_t pid;
 
@@ -141,7 +142,7 @@ static void token_server_with_a_query(void **state RK_UNUSED)
 	host = rk_asprintf("127.0.0.1:%d", port);
 	a.ca = ca.cert_pem.s;
 	a.ca_len = ca.cert_pem.len;
-	if (rk_registry_enter(host, &a, &err) < 0)
+	if (rk_registry_open(&r, host, &a, &err) < 0)
 		fail_msg("%s", err.msg);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
