@@ -214,7 +214,7 @@ void rk_buf_init(struct rk_buf *b, size_t max);
 /* Free the contents (wiped when secret) and make the buffer empty again. */
 void rk_buf_release(struct rk_buf *b);
 
-/* Set len to 0; the memory stays (wiped when secret). */
+/* Set len to 0; the memory is kept (wiped when secret). */
 void rk_buf_reset(struct rk_buf *b);
 
 /* Append n bytes, copied. Errors: RK_FAIL when the cap would be passed; b is unchanged then. */

@@ -145,7 +145,7 @@ static bool duration_part(const char **s, size_t n_units, double *ns)
 	for (size_t i = 0; digits && i < n_units; i++) {
 		size_t len = strlen(units[i].name);
 
-		/* "m" must not take the m of "ms"; "ms" stands before it. */
+		/* "m" must not take the m of "ms"; "ms" comes before it. */
 		if (strncmp(p, units[i].name, len) != 0)
 			continue;
 		*ns += n * units[i].ns;

@@ -128,7 +128,7 @@ void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b);
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...) RK_SENTINEL;
 void rk_append(struct rk_val *seq, struct rk_val *child);
 void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s);
-/* Take a member or item out of its parent (it stays in the arena). Returns whether it was in one; NULL is
+/* Take a member or item out of its parent (the arena keeps it). Returns whether it was in one; NULL is
  * fine. _at: the member at the path. */
 bool rk_remove(struct rk_val *child);
 #define rk_remove_at(v, ...) rk_remove(rk_mut(rk_get(v, __VA_ARGS__)))
@@ -175,7 +175,7 @@ void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_b
  *
  * Plain scalars are typed as kubectl's reader types them (sigs.k8s.io/yaml, YAML 1.1 over JSON):
  * null/~/empty, true/false/yes/no/on/off/y/n, integers and floats; all else is a string. A number
- * gets JSON's notation (0x1F is 31, 0123 is 83, 1_000 is 1000); a key stays as it is written,
+ * gets JSON's notation (0x1F is 31, 0123 is 83, 1_000 is 1000); a key is kept as it is written,
  * where kubectl makes "true" of y and "31" of 0x1F.
  *
  * Positions are bytes of the text as given, a byte order mark included. `end` is where the value
@@ -188,7 +188,7 @@ int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **
 	struct rk_err *err) RK_MUST_USE;
 
 /* Parse the first document as kubectl reads a kubeconfig (sigs.k8s.io/yaml without its strict mode):
- * of equal keys the last one counts, `<<` is merged where it stands, !!binary is decoded, other tags
+ * of equal keys the last one counts, `<<` is merged where it is, !!binary is decoded, other tags
  * are ignored, keys may be aliases, numbers and booleans, UTF-16 with a byte order mark is read, and
  * what follows the first document is not. The bounds are those of rk_yaml_parse. */
 int rk_yaml_parse_loose(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,

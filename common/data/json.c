@@ -139,8 +139,8 @@ static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *le
 
 /* --- numbers and words --- */
 
-/* Length of the number at p, by RFC 8259 section 6; 0: none. The text goes on with a byte that no number
- * has. */
+/* Length of the number at p, by RFC 8259 section 6; 0: none. A byte that no number has must
+ * follow. */
 static size_t number_len(const char *p)
 {
 	static const char digits[] = "0123456789";
@@ -315,7 +315,7 @@ static int token(struct walk *w, const jsmntok_t *t)
 
 /* --- tokens --- */
 
-/* jsmn fills the window, the walk takes what is in it, and jsmn goes on behind the tokens that it
+/* jsmn fills the window, the walk takes what is in it, and jsmn continues behind the tokens that it
  * still needs: at most two for each level of nesting, whose depth the walk has checked. So tokens
  * take the same few kilobytes for every text, and climbing them is never slow. They are positions
  * only: there is nothing to wipe after a secret. */
@@ -362,7 +362,7 @@ static int leftover(struct walk *w, size_t pos, int rc)
 	jsmntok_t last = {.type = JSMN_PRIMITIVE, .start = (int)pos, .end = (int)w->n};
 	char c = pos < w->n ? w->text[pos] : '\0';
 
-	/* In strict mode jsmn wants a byte after a number or word; the text's end will do too. */
+	/* In strict mode jsmn requires a byte after a number or word; the text's end will do too. */
 	if (c && strchr("-0123456789tfn", c))
 		return token(w, &last);
 	if (c != '"')

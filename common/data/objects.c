@@ -148,7 +148,7 @@ static int parse_into(struct rk_objects *o, const char *name, const char *text, 
 		if (add(o, doc, name, err) < 0)
 			return -1;
 	if (o->n == before) {
-		rk_err_set(err, RK_FAIL, "%s: there is no object in it", name);
+		rk_err_set(err, RK_FAIL, "%s: no object found", name);
 		return rk_err_hint(err, "did what should have written it fail?");
 	}
 	return 0;

@@ -50,7 +50,7 @@ static bool is_spelling(const char *s, size_t n)
 	       (n == 4 && memcmp(s, ".NaN", 4) == 0);
 }
 
-/* --- numbers: underscores are skipped, wherever they stand --- */
+/* --- numbers: underscores are skipped, wherever they are --- */
 
 struct cur {
 	const char *p, *end;

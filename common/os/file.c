@@ -56,7 +56,7 @@ static void hold_signals(sigset_t *old)
 	sigprocmask(SIG_BLOCK, &all, old);
 }
 
-/* errno stays. */
+/* errno is kept. */
 static void release_signals(const sigset_t *old)
 {
 	int e = errno;
@@ -264,8 +264,8 @@ char *rk_exe_dir(void)
 	return exe ? dir_of(exe) : rk_strdup(".");
 }
 
-/* The file a write goes to: links followed, also where the last of them points to nothing yet, as
- * open() does for kubectl. NULL and errno when they lead nowhere. */
+/* The file that is written: links followed, also where the last of them points to nothing yet, as
+ * open() does for kubectl. NULL and errno when they form a loop. */
 static char *real_target(const char *path)
 {
 	rk_auto_free char *at = rk_strdup(path);
@@ -632,7 +632,7 @@ static RK_NORETURN void guard(const char *dir, int fd)
 /* SIGKILL runs no handler, so a separate process removes the directory afterwards. */
 static int start_guard(const char *dir, struct rk_err *err)
 {
-	int fds[2]; /* the second stays open until the end */
+	int fds[2]; /* the second is open until the end */
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)

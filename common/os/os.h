@@ -31,7 +31,7 @@ bool rk_file_holds(const char *path, size_t size, size_t at, const void *p, size
  * Neighbours that a killed program left beside it are removed. Missing parent directories are
  * created 0700. When bytes and mode are already so, nothing is written and *changed (may be
  * NULL) is false. Errors: RK_FAIL; where rename is impossible (bind mount, read-only directory)
- * it refuses and says so; the old file is then untouched and no temporary is left. */
+ * it fails with a hint; the old file is then unchanged and no temporary is left. */
 int rk_file_replace(const char *path, const void *p, size_t n, mode_t mode, bool *changed,
 	struct rk_err *err) RK_MUST_USE;
 
@@ -62,7 +62,7 @@ char *rk_path_resolve(const char *path, const char *dir);
 char *rk_exe_dir(void);
 
 /* Have path (a file, or a directory that will be empty by then) removed at exit and on signals;
- * the last one registered goes first. */
+ * the last one registered is removed first. */
 void rk_file_vanish(const char *path);
 
 /* Remove every registered temporary and lock now; called by rk_finish and on signals. */
@@ -77,7 +77,7 @@ const volatile sig_atomic_t *rk_file_note_signals(void);
 
 /* run - a program by its argument vector: bytes in, bytes out, never through a shell.
  *
- * What is secret goes over standard input; arguments and environment are for all to see. */
+ * What is secret is written to standard input; arguments and environment are visible to others. */
 
 struct rk_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */

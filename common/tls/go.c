@@ -277,7 +277,7 @@ const char *cert_go_trouble(X509 *x, const unsigned char *der, size_t n)
 
 /* --- keys --- */
 
-/* Go computes with the primes and the values that follow from them, OpenSSL goes round a wrong one. */
+/* Go computes with the primes and the values that follow from them, OpenSSL works around a wrong one. */
 static bool rsa_is_whole(const EVP_PKEY *key)
 {
 	static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_D,

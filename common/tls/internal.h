@@ -88,7 +88,7 @@ int cert_check_key(const struct rk_cert *c, EVP_PKEY *key, struct rk_err *err);
 /* A leaf with its chain, which is taken over. */
 int cert_from_chain(struct rk_cert **out, STACK_OF(X509) **chain, struct rk_err *err);
 
-/* host as OpenSSL wants it: no brackets round an IPv6 address, no dot at the end. false: none. */
+/* host as OpenSSL reads it: no brackets round an IPv6 address, no dot at the end. false: none. */
 bool cert_bare_host(const char *host, char *out, size_t size);
 
 bool cert_bio_to_buf(BIO *bio, struct rk_buf *out);

@@ -203,7 +203,7 @@ bool rk_cert_has_root(const struct rk_cert *c)
 
 /* --- names --- */
 
-/* host as OpenSSL wants it: no brackets round an IPv6 address, no dot at the end. false: none. */
+/* host as OpenSSL reads it: no brackets round an IPv6 address, no dot at the end. false: none. */
 bool cert_bare_host(const char *host, char *out, size_t size)
 {
 	size_t n = host ? strlen(host) : 0;

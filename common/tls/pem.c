@@ -378,7 +378,7 @@ static bool is_plain_key(const struct block *b)
 	}
 }
 
-/* The key, in pem and decoded. A copy that is compared with its source stays as it is: only what is not in
+/* The key, in pem and decoded. A copy that is compared with its source is kept as it is: only what is not in
  * the usual form is written by OpenSSL, in the notation it came in, and read once more. */
 static int read_plain_key(struct rk_buf *pem, struct block *b, EVP_PKEY **key, struct rk_err *err)
 {

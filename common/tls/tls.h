@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cert - X.509 through OpenSSL: read, judge, sign.
  *
- * PEM goes in as bytes, never as a file name. A leaf of cert-manager may have an empty subject:
- * names are looked for in the SANs only (RFC 6125, RFC 9525). Keys are never printed. */
+ * PEM is given as bytes, never as a file name. A leaf of cert-manager may have an empty subject:
+ * only the SANs are searched for names (RFC 6125, RFC 9525). Keys are never printed. */
 #ifndef RK_TLS_H
 #define RK_TLS_H
 
@@ -13,7 +13,7 @@ struct rk_cert; /* a leaf with the chain that follows it in the PEM text */
 /* What was given as a CA, a chain or a client certificate, made fit to be passed on: its certificates
  * alone, as plain PEM with LF, written again from their DER. Text, attributes, headers, byte order
  * marks and other blocks do not pass. A private key in it, in any notation, is refused and wiped;
- * with_key: it is left out, for a file that is meant to hold certificate and key. Bounded: 4096
+ * with_key: it is left out, for a file that may hold certificate and key. Bounded: 4096
  * certificates. Errors: RK_FAIL "it holds a private key", "no certificate in it", "certificate 2 is
  * damaged", each with the command that helps; pem must not be used then. */
 int rk_cert_admit(struct rk_buf *pem, bool with_key, struct rk_err *err) RK_MUST_USE;
