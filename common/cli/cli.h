@@ -125,19 +125,13 @@ struct rk_out_flags {
 	int fmt; /* enum rk_fmt; RK_FMT_JSON also for a template, which rk_print_val obeys */
 	bool no_headers;
 	const char *template; /* "jsonpath=TEMPLATE" and similar, or NULL */
-	const char *sort_by;  /* RK_OPT_SORT_BY; rk_jsonpath_sort takes it */
+	const char *sort_by;  /* OPT_SORT_BY; rk_jsonpath_sort takes it */
 };
 /* -o table|wide|json|yaml|name|jsonpath=TEMPLATE|custom-columns=SPEC, --no-headers */
 extern const struct rk_opt rk_opts_out[];
 /* For tools that print only lines of outcomes: RK_USAGE when -o asks for a document. */
 int rk_cli_lines_only(const struct rk_out_flags *o, struct rk_err *err) RK_MUST_USE;
 extern const struct rk_opt rk_opts_virtual[]; /* --virtual, for tools that rk_connect */
-/* The same rows for tables that still spell them so; type: struct opts. */
-#define RK_GROUP_KUBE(type, member)    OPT_GROUP_KUBE(member)
-#define RK_GROUP_VIRTUAL(type, member) OPT_GROUP_VIRTUAL(member)
-#define RK_GROUP_OUT(type, member)     OPT_GROUP_OUT(member)
-#define RK_OPT_SORT_BY(type, member)   OPT_SORT_BY(member)
-#define RK_OPT_DRY_RUN(type, member)   OPT_DRY_RUN(member)
 
 /* A verb (`kubeconfig get`). Without an option that is a dry run it can only read from a cluster: its
  * connections refuse to send a write. One without a name is the tool itself: the only verb, or what runs

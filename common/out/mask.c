@@ -16,7 +16,7 @@ static bool ends_with(const char *s, size_t n, const char *tail)
 static bool is_secret_name(const char *start, const char *s, size_t n)
 {
 	static const char *const names[] = {"password", "passwd", "secret", "token", "signature",
-		"authorization", "apikey", "api-key", "api_key", "access_key", "secret_key"};
+		"authorization", "apikey", "-key", "_key"};
 	static const char *const parts[] = {"token", "secret", "password", "key", "sig", "auth"};
 
 	for (size_t i = 0; i < RK_COUNT(names); i++)

@@ -159,11 +159,6 @@ struct rk_settings_flags {
 	bool allow_unknown;
 };
 extern const struct rk_opt rk_settings_opts[];
-#define RK_GROUP_SETTINGS(type, member)                                          \
-	{                                                                        \
-		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(type, member), \
-		.sub = rk_settings_opts, .help = "Settings flags"                \
-	}
 #define OPT_GROUP_SETTINGS(member) OPT_GROUP(rk_settings_opts, member, "Settings flags")
 /* Load the file of the flags, else standard input. RK_USAGE when that is a terminal. */
 int rk_settings_open(
