@@ -37,16 +37,16 @@ static const struct rk_opt get_opts[] = {
 		.help = "file to read", .complete = "file"},
 	{"host", .kind = RK_OPT_CSV, .off = offsetof(struct opts, hosts), .arg = "HOST",
 		.help = "hostnames"},
-	RK_OPT_DRY_RUN(struct opts, dry),
+	OPT_DRY_RUN(dry),
 	{"diff", .kind = RK_OPT_FLAG, .off = offsetof(struct opts, diff), .dry = true,
 		.help = "show what would change"},
-	RK_GROUP_OUT(struct opts, out),
-	RK_GROUP_KUBE(struct opts, kube),
+	OPT_GROUP_OUT(out),
+	OPT_GROUP_KUBE(kube),
 	RK_OPT_END,
 };
 
 static const struct rk_opt list_opts[] = {
-	RK_GROUP_OUT(struct opts, out),
+	OPT_GROUP_OUT(out),
 	RK_OPT_END,
 };
 
