@@ -29,7 +29,8 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 RK_CFLAGS := -std=gnu17 -D_GNU_SOURCE -iquote common -iquote $(B)/gen \
 	-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-	-Wwrite-strings -fno-common -fstack-protector-strong $(shell pkg-config --cflags $(PKGS))
+	-Wwrite-strings -Wno-gnu-zero-variadic-macro-arguments -fno-common \
+	-fstack-protector-strong $(shell pkg-config --cflags $(PKGS))
 RK_LDFLAGS := -Wl,--as-needed
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
 # What single tools need beyond that: LDLIBS_NAME.

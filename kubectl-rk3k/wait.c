@@ -45,7 +45,7 @@ static const struct rk_opt options[] = {
 	OPT_DUR("timeout", timeout_ms,
 		"how long to wait; 0: look once (default: the step's own, objects 30s)"),
 	OPT_FLAG("fail-fast", fail_fast,
-		"with STEP: end at the first fault that stays, instead of at the timeout"),
+		"with STEP: end at the first lasting fault, instead of at the timeout"),
 	OPT_GROUP_SETTINGS(settings),
 	OPT_GROUP_KUBE(kube),
 	OPT_GROUP_VIRTUAL(kube),

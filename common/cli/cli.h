@@ -3,7 +3,7 @@
  *
  * Parsing is kubectl's: --f=v, --f v, -n v, -nv, -n=v, bundled short flags, flags and positionals
  * mixed, -- ends flags, _ equals - in long names, the last of a repeated scalar wins, unknown
- * flags are one line with the nearest name and exit 2. --help goes to stdout, exit 0.
+ * flags are one line with the nearest name and exit 2. --help is written to stdout, exit 0.
  * An option with .env takes that variable when the flag is absent (flag > env > default). */
 #ifndef RK_CLI_H
 #define RK_CLI_H
@@ -34,7 +34,7 @@ enum rk_opt_names {
 	RK_NAMES_NAMESPACE, /* a label; of Services, too */
 	RK_NAMES_OBJECT,    /* a subdomain */
 	RK_NAMES_REF,	    /* "[NAMESPACE/]OBJECT" */
-	RK_NAMES_HOST,	    /* each of a list; "*." may stand before it */
+	RK_NAMES_HOST,	    /* each of a list; "*." may precede it */
 };
 
 struct rk_opt {
@@ -113,11 +113,10 @@ struct rk_opt {
 #define OPT_DRY_RUN(member)                               \
 	OPT_ENUM("dry-run", member, "none|client|server", \
 		"show what would be done without doing it", .optional = "client", .dry = true)
-#define OPT_END      \
-	{            \
-		NULL \
+#define OPT_END              \
+	{                    \
+		.name = NULL \
 	}
-#define RK_OPT_END OPT_END
 
 /* Groups shared by the tools: struct rk_kube_flags, struct rk_out_flags. */
 extern const struct rk_opt rk_opts_kube[]; /* --kubeconfig --context --cluster --user -n -s … */

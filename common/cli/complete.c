@@ -102,7 +102,7 @@ static int complete_arg(struct completer *c)
 	return directive;
 }
 
-/* Keep what says which cluster is meant. */
+/* Keep what selects the cluster. */
 static void keep_given(struct completer *c, const struct rk_flag *f, const char *value)
 {
 	static const struct rk_opt *const tables[] = {rk_opts_kube, rk_opts_virtual};

@@ -33,7 +33,7 @@ const struct rk_opt rk_opts_kube[] = {
 		"connect to ADDRESS for HOST:PORT; separate several with blanks",
 		.env = "RK3K_RESOLVE"),
 	OPT_SECS("request-timeout", request_timeout_ms,
-		"longest time for one request; a bare number is seconds, 0 is no limit",
+		"longest time for one request; a bare number is seconds, 0 means unlimited",
 		.env = "RK3K_REQUEST_TIMEOUT"),
 	OPT_END,
 };
@@ -147,7 +147,7 @@ struct rk_flag *rk_flags_word(
 		*takes_next = flag && !eq && !rk_opt_alone(flag->opt);
 		return flag;
 	}
-	for (const char *s = word + 1; *s; s++) { /* all but the last of a bundle stand alone */
+	for (const char *s = word + 1; *s; s++) { /* all but the last of a bundle take no value */
 		flag = rk_flags_key(f, *s);
 		if (!flag)
 			return NULL;
@@ -245,7 +245,7 @@ bool rk_opt_is_connection(const struct rk_opt *o)
 	return o >= rk_opts_kube && o < rk_opts_kube + RK_COUNT(rk_opts_kube);
 }
 
-/* Variables that lead to one server are not mixed with flags that lead to another. */
+/* Variables that select one server are not mixed with flags that select another. */
 static bool env_counts(const struct rk_flags *f, const struct rk_opt *o)
 {
 	static const char *const names[] = {"kubeconfig", "context", "cluster", "user", "server"};

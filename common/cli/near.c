@@ -6,8 +6,8 @@
 static const char *const refused[][2] = {
 	{"insecure-skip-tls-verify",
 		"TLS is always verified; pin the CA with --certificate-authority FILE"},
-	{"token", "a token in the arguments is seen by every process; use --token-file FILE"},
-	{"password", "a password in the arguments is seen by every process"},
+	{"token", "arguments are visible to every process; use --token-file FILE"},
+	{"password", "arguments are visible to every process"},
 	{"username", "basic authentication is read from the kubeconfig only"},
 };
 

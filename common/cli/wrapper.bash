@@ -25,7 +25,7 @@ flags=() host=() dry=() config=() conf='' quiet='' yes='' resolve='' current=non
       --request-timeout'
 }
 
-# What is said to a person, under the tool's name or, to the filter of deploy, with its kind.
+# Prints a message for a person, under the tool's name or, to the filter of deploy, with its kind.
 say() { # KIND TEXT
 	if [[ ${RK3K_VOICE-} == marks && ! -t 2 ]]; then
 		printf '\036%s%s\n' "$1" "$2" >&2
@@ -58,7 +58,7 @@ tool() {
 
 cli() { "$(path_of version)" __shell "${ME#rk3k-}" "$(usage)" "$@"; }
 
-# Each flag, in order, goes to the tool's own_flag: its long name in flag and its value in value, 1 or
+# Each flag, in order, is passed to the tool's own_flag: its long name in flag and its value in value, 1 or
 # nothing for true or false. An argument has the flag "arg", a verb "verb".
 parse() {
 	local list
@@ -103,7 +103,7 @@ dry_word() {
 	esac
 }
 
-# The host that was meant, in advice.
+# The flags of the selected host cluster, in hints.
 host_words() { [[ ${#host[@]} -eq 0 ]] || printf ' %q' "${host[@]}"; }
 settings_words() {
 	local words=(${conf:+-c "$conf"} "${config[@]}")
@@ -283,7 +283,7 @@ choose_voice() {
 	[[ ! -t 1 || ! -t 2 || ${TERM:-dumb} == dumb || -n $quiet$verbose || ${#dry[@]} -gt 0 ]] || one_voice=1
 }
 
-# From here on what is said goes through a filter, and what is printed into a file that it reads.
+# From here on messages are written through a filter, and output to a file that it reads.
 begin_voice() {
 	[[ -n $one_voice ]] || return 0
 	nameless 8

@@ -66,7 +66,7 @@ int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns
 void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
 	const struct rk_val *ingress, const struct rk_val *slices);
 
-/* Request /ping of every host of the Ingress: by name, and where the name does not lead there from this
+/* Request /ping of every host of the Ingress: by name, and where the name does not resolve to it on this
  * machine, at the addresses of the Ingress. c->addresses is not used. */
 void rk_exposure_ask(struct rk_exposure *x, const struct rk_ping_conf *c);
 

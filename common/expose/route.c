@@ -230,8 +230,8 @@ void rk_exposure_tell(const struct rk_exposure *x,
 			x->ns, x->names->name);
 		tell(arg, true, text);
 	} else if (x->ingress && !leads_to_service(x)) {
-		snprintf(text, sizeof(text), "Ingress %s/%s does not lead to Service %s", x->ns,
-			x->names->name, x->names->service);
+		snprintf(text, sizeof(text), "Ingress %s/%s does not have the backend Service %s",
+			x->ns, x->names->name, x->names->service);
 		tell(arg, true, text);
 	}
 }

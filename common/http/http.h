@@ -3,7 +3,7 @@
  *
  * CA, certificate and key are blobs in memory, never files. TLS is 1.2 or newer and always
  * verified; there is no way to switch that off. http:// is refused except for loopback when
- * allow_http says so (tests of retry logic). Redirects are never followed. Responses are
+ * allow_http is set (tests of retry logic). Redirects are never followed. Responses are
  * bounded. HTTP/2 by ALPN; many requests to one server share its connection. */
 #ifndef RK_HTTP_H
 #define RK_HTTP_H
@@ -84,7 +84,7 @@ static inline void rk_cleanup_http_(struct rk_http **h)
 #define rk_auto_http __attribute__((cleanup(rk_cleanup_http_))) struct rk_http
 
 /* Replace the token (copied) or the client certificate; the latter drops open connections.
- * Errors: RK_FAIL as of rk_cert_admit_tls and rk_cert_admit_tls_key; the old one stays then. */
+ * Errors: RK_FAIL as of rk_cert_admit_tls and rk_cert_admit_tls_key; the old one is kept then. */
 void rk_http_set_bearer(struct rk_http *h, const char *token);
 int rk_http_set_cert(struct rk_http *h, const char *cert, size_t cert_len, const char *key,
 	size_t key_len, struct rk_err *err) RK_MUST_USE;

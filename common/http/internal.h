@@ -62,7 +62,7 @@ struct rk_xfer {
 	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
 	bool sent_once;	      /* the request was sent */
-	bool resent;	      /* libcurl wanted to send it once more, which was refused */
+	bool resent;	      /* libcurl tried to send it again, which was refused */
 	int tries;	      /* retries so far */
 	int64_t waited, wake; /* pauses so far; when to start again */
 	int64_t begun, last;  /* of this try; last byte received */
@@ -102,7 +102,7 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, 
 
 /* --- transfer.c --- */
 
-/* Fill a zeroed x for req, with a new handle; the answer goes to res. */
+/* Fill a zeroed x for req, with a new handle; the answer is stored in res. */
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
 	struct rk_http_res *res);
 int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */

@@ -21,7 +21,7 @@ struct rk_pool *rk_pool_new(void)
 	return p;
 }
 
-/* As rk_pool_start; with res, the answer goes there, and the body is not copied. */
+/* As rk_pool_start; with res, the answer is stored there, and the body is not copied. */
 static struct rk_xfer *begin(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
 	const struct rk_xfer_cb *cb, struct rk_http_res *res)
 {
@@ -101,7 +101,7 @@ static void start(struct rk_xfer *x)
 }
 
 /* x got no answer at all: its connection may be lost without the kernel knowing, as behind a balancer
- * whose server was stopped. Nothing new goes there for a while. The connection itself ends with its
+ * whose server was stopped. No new request uses it for a while. The connection itself ends with its
  * last stream, since HTTP/2 would keep it. */
 static void hang_up(const struct rk_xfer *x)
 {

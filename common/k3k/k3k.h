@@ -26,8 +26,8 @@ void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
 int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
 	struct rk_err *err) RK_MUST_USE;
 
-/* The virtual cluster that is meant by "[NS/]NAME" (NULL: any) and -n (ns_flag, or NULL). NS/NAME is
- * taken as it is; else the Clusters are listed once, and NAME is looked for in -n, or without it in
+/* The virtual cluster selected by "[NS/]NAME" (NULL: any) and -n (ns_flag, or NULL). NS/NAME is
+ * taken as it is; else the Clusters are listed once, and NAME is searched in -n, or without it in
  * the context's namespace, then in RK_K3K_NS, then everywhere. Without NAME it is RK_K3K_CLUSTER or
  * the only one there. Nothing found, or no right to list: as rk_k3k_ref. Strings are the caller's to
  * free. Errors: RK_USAGE as rk_k3k_ref; RK_CONFLICT, naming them, when there are several. */

@@ -435,7 +435,7 @@ int rk_kube_find(struct rk_kube *k, const struct rk_res *r, const char *ns, cons
 	return -1;
 }
 
-/* Send v to o as the body; the answer's object is checked, and goes to result when it is not NULL. */
+/* Send v to o as the body; the answer's object is checked, and stored in result when it is not NULL. */
 static int send_val(struct rk_kube *k, const char *method, const char *type, const struct one *o,
 	const struct rk_val *v, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
 {

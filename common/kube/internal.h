@@ -42,7 +42,7 @@ int rk_kube_ask(struct rk_kube *k, const struct rk_http_req *req, const struct r
 /* The parameter by which the server changes nothing, for a write in a server dry run. */
 void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path);
 
-/* The namespace an object or request goes to: ns, else the context's; NULL for cluster scope. */
+/* The namespace of an object or request: ns, else the context's; NULL for cluster scope. */
 const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns);
 
 /* Whether have holds all of want: maps by key, lists item by item. */

@@ -2,7 +2,7 @@
 /* kube - the Kubernetes API: get, list in pages, apply server-side, patch, delete.
  *
  * One struct rk_kube is one cluster seen by one identity, over one connection. Errors carry the
- * Status' reason and code: 404 is RK_NOTFOUND if an API says it, 409 and 403 RK_CONFLICT,
+ * Status' reason and code: 404 is RK_NOTFOUND if an API answers it, 409 and 403 RK_CONFLICT,
  * 504/timeouts RK_TIMEOUT, all else RK_FAIL; the message names the object and the server. Decide
  * by err->reason and err->http, never by text. */
 #ifndef RK_KUBE_H

@@ -99,8 +99,8 @@ static int read_page(struct pages *p, struct rk_doc *d, struct rk_val **page, st
 			return -1;
 		if (res.status < 300)
 			return rk_kube_parse(d, &p->about, &res, page, err);
-		/* A 410 carries a token with which the list goes on from the next key, as of now. The
-		 * version of the first page stays: a watch from there sees what changed meanwhile. */
+		/* A 410 carries a token with which the list continues from the next key, as of now. The
+		 * version of the first page is kept: a watch from there sees what changed meanwhile. */
 		if (res.status != 410 || !p->token.len || p->renewed ||
 			rk_json_parse(d, res.body.s, res.body.len, &st, NULL) < 0)
 			return rk_kube_status(&p->about, &res, err);

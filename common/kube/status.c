@@ -203,7 +203,7 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 			if (!rk_streq(rk_get_str(c, "reason", NULL), "NamespaceTerminating"))
 				continue;
 			rk_buf_puts(text, "its namespace is being deleted");
-			rk_err_hint(err, "wait until it is gone with: kubectl get namespaces%s",
+			rk_err_hint(err, "wait until it is deleted with: kubectl get namespaces%s",
 				rk_here_kubectl());
 			return;
 		}
@@ -237,7 +237,7 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 	}
 }
 
-/* "WHAT on SERVER: text" with code, reason and http; the hint of err stays. */
+/* "WHAT on SERVER: text" with code, reason and http; the hint of err is kept. */
 static int finish(const struct rk_kube_about *a, int http, struct verdict v, const char *text,
 	struct rk_err *err)
 {

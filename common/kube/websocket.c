@@ -21,8 +21,8 @@ struct rk_ws {
 	struct rk_buf msg; /* the message being put together */
 	struct rk_buf out; /* frames that are not sent yet */
 	size_t sent;	   /* bytes of it that are */
-	bool begun;	   /* a first part of msg was seen, its last part not yet */
-	bool over;	   /* a close was seen */
+	bool begun;	   /* a first part of msg has arrived, its last part not yet */
+	bool over;	   /* a close has arrived */
 };
 
 /* --- frames --- */

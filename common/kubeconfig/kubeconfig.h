@@ -68,7 +68,7 @@ struct rk_target {
 	const struct rk_val *as;	    /* impersonation as a user's entry has it, or NULL */
 	bool in_cluster;
 	/* of an entry that `kubeconfig get` wrote, else NULL: the virtual cluster NS/NAME it is for; its
-	 * host's URL; the contexts that lead there, as words: "a", "a or b" */
+	 * host's URL; the contexts of that host, as words: "a", "a or b" */
 	char *virtual_cluster, *host, *host_contexts;
 	/* private to kubeconfig.c: */
 	struct rk_strv headers;

@@ -8,7 +8,7 @@
 struct rk_live {
 	size_t keys, state, ignored; /* columns, without that of the time */
 	struct rk_table *last;	     /* what was shown, the time first */
-	struct rk_strv notes;	     /* what was said with it */
+	struct rk_strv notes;	     /* printed with it */
 	size_t *widths;		     /* the widest cells so far */
 	bool headed;
 };

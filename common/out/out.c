@@ -19,7 +19,7 @@ static struct {
 	bool stamped;
 } out = {.name = "rk3k"};
 
-/* Ours, so that it can be wiped: a kubeconfig goes through it. */
+/* Ours, so that it can be wiped: a kubeconfig is written through it. */
 static char stdout_buf[1 << 16];
 
 void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color)
@@ -86,7 +86,7 @@ void rk_print_buf(const struct rk_buf *b)
 	put(b->s, b->len);
 }
 
-/* Text becomes fit for a terminal and stays on its line. */
+/* Text becomes safe for a terminal and remains on its line. */
 static void format(struct rk_buf *b, const char *fmt, va_list *ap)
 {
 	while (*fmt) {
@@ -171,7 +171,7 @@ int rk_out_flush(struct rk_err *err)
 	errno = write_errno;
 	write_errno = 0; /* said once */
 	if (errno == EPIPE)
-		return rk_err_set(err, 128 + SIGPIPE, "the reader of standard output is gone");
+		return rk_err_set(err, 128 + SIGPIPE, "the reader closed standard output");
 	return rk_err_sys(err, "write error");
 }
 
@@ -351,7 +351,7 @@ static bool ask(int tty, const char *question, const sigset_t *mask, struct rk_b
 	}
 }
 
-/* The echo goes off before the question is seen, and comes back whatever happens. A signal meanwhile must
+/* The echo is switched off before the question is printed, and on again in any case. A signal meanwhile must
  * first turn it on again: it is noted, ends the wait for a key, and the old handler has it afterwards (as
  * OpenSSH's readpassphrase does). It is unblocked only while we wait, or it could come just before the
  * wait and be forgotten in it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* out - what people and programs see: tables, json, yaml, name; progress; questions.
  *
- * stdout is data; everything said to a person goes to stderr after the program's name. Control
+ * stdout is data; everything for a person is written to stderr after the program's name. Control
  * characters in anything printed to a person are made harmless. Colour only on a terminal, not
  * with NO_COLOR (set at all) or TERM=dumb. */
 #ifndef RK_OUT_H
@@ -35,7 +35,7 @@ void rk_warn(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug(const char *fmt, ...) RK_PRINTF(1, 2);
 /* A note that a person who follows a whole deployment does without. */
 void rk_aside(const char *fmt, ...) RK_PRINTF(1, 2);
-void rk_debug_line(const char *line); /* as rk_http_trace wants it */
+void rk_debug_line(const char *line); /* a function for rk_http_trace */
 /* As rk_note, without the program's name: for lists and reports to a person. */
 void rk_say(const char *fmt, ...) RK_PRINTF(1, 2);
 bool rk_quiet(void);
@@ -85,8 +85,8 @@ void rk_table_free(struct rk_table *t);
 
 /* A table that is shown again whenever it may have changed (--watch), with the time of each row's last
  * change before it. On a terminal the last one is redrawn in place, with notes below it; elsewhere the
- * header comes once and then each row that changed, and notes are said when they are new. Rows are the
- * same when their first `keys` cells are; one that is gone is shown once with "deleted" in the column
+ * header comes once and then each row that changed, and notes are printed when they are new. Rows are the
+ * same when their first `keys` cells are; a deleted one is shown once with "deleted" in the column
  * `state`. A change of the column `ignored` alone is none (SIZE_MAX: no such column). */
 struct rk_live;
 struct rk_live *rk_live_new(size_t keys, size_t state, size_t ignored);
@@ -95,7 +95,7 @@ void rk_live_show(
 void rk_live_free(struct rk_live *l);
 
 /* From here on notes, warnings and rk_event begin with the local time, as RFC 3339 writes it: for what
- * stays running. */
+ * keeps running. */
 void rk_out_stamp(void);
 /* As rk_printf, a line that tells of an event. */
 void rk_event(const char *fmt, ...) RK_PRINTF(1, 2);

@@ -29,7 +29,7 @@ struct voice {
 	unsigned spin;
 	/* the run */
 	int64_t start;
-	bool any;	    /* something was changed, or has to be seen */
+	bool any;	    /* something was changed, or has to be shown */
 	struct rk_buf held; /* lines of steps that changed nothing */
 };
 

@@ -106,7 +106,7 @@ static int look_up(const struct rk_buf *index, const char *repo, const char *cha
 		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
 }
 
-/* Where a repository has moved to, as helm goes there; the login is not sent to another host, nor
+/* Where a repository has moved to, followed as helm does; the login is not sent to another host, nor
  * the CA unless that host was named. */
 static char *moved_to(const char *from, const struct rk_http_res *res, struct rk_repo_access *a)
 {

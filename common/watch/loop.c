@@ -73,7 +73,7 @@ void rk_loop_after(struct rk_loop *l, int64_t ms, void (*fn)(void *arg), void *a
 	*p = t;
 }
 
-/* --- signals: the first stops the loop, the next goes to the previous handler --- */
+/* --- signals: the first stops the loop, the next is left to the previous handler --- */
 
 static volatile sig_atomic_t signalled;
 static int wake[2] = {-1, -1};

@@ -54,7 +54,7 @@ static void report(struct rk_watch *w, enum rk_event e, const struct rk_val *obj
 		w->fn(w->arg, e, obj);
 }
 
-/* An object that is gone without our having seen its last state. */
+/* An object that was deleted between two streams: its last state is unknown. */
 static void report_deleted(struct rk_watch *w, const struct rk_known *e)
 {
 	rk_auto_doc *d = rk_doc_new(false);
@@ -276,7 +276,7 @@ static void failed(struct rk_watch *w)
 		fresh = rk_kube_renew(w->k, &err);
 	if (fresh > 0) {
 		w->renewed = true;
-		w->relist = w->phase == LIST; /* a list goes on where it was */
+		w->relist = w->phase == LIST; /* a list continues where it was */
 		sleep_ms(w, 0);
 		return;
 	}
@@ -298,7 +298,7 @@ static void failed(struct rk_watch *w)
 	refused(w, &err);
 }
 
-/* A server that goes on adding objects would else fill our memory. */
+/* A server that keeps adding objects would otherwise fill our memory. */
 static bool is_full(struct rk_watch *w, const struct rk_kube_about *a)
 {
 	if (w->known.count <= KNOWN_MAX)

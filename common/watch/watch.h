@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* loop - for what waits and what stays running: watches over many clusters, timers, signals.
+/* loop - for what waits and what keeps running: watches over many clusters, timers, signals.
  *
  * A watch is list + watch with resume: the callback sees the present objects as ADDED, then SYNCED
  * once, then changes. 410 means list again: objects that vanished meanwhile are reported as DELETED.
@@ -102,7 +102,7 @@ bool rk_cache_synced(const struct rk_cache *c);
 const struct rk_err *rk_cache_error(const struct rk_cache *c);
 
 size_t rk_cache_count(const struct rk_cache *c);
-/* Objects are valid until the loop runs again. The first that was seen, or NULL. */
+/* Objects are valid until the loop runs again. The first one, or NULL. */
 const struct rk_val *rk_cache_first(const struct rk_cache *c);
 /* By name, and namespace unless NULL; or NULL. */
 const struct rk_val *rk_cache_find(const struct rk_cache *c, const char *ns, const char *name);

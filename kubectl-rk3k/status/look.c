@@ -307,8 +307,8 @@ static void look_access(struct look *l, const struct rk_strv *hosts)
 }
 
 /* What is missing on the host cluster where Rancher is expected, and whether its URLs answer. Without a
- * connection to the virtual cluster its CA is unknown; then the certificate that the host cluster is meant
- * to serve is what the answer is verified with. */
+ * connection to the virtual cluster its CA is unknown; then the answer is verified with the certificate that the host cluster
+ * should serve. */
 static void look_served(struct look *l)
 {
 	const struct rk_buf *ca = l->ca_known ? &l->ca : &l->served;

@@ -29,7 +29,7 @@ struct look {
 	struct rk_val *report, *problems, *warnings;
 	struct rk_exposure exposure;
 	struct rk_buf ca,
-		served; /* PEM: Rancher's CA; the chain that the host cluster is meant to serve */
+		served; /* PEM: Rancher's CA; the chain that the host cluster should serve */
 	bool ca_known;	/* the virtual cluster was asked for it */
 	bool inside;	/* the virtual cluster was read */
 	bool rancher;	/* something of Rancher exists, or should */

@@ -117,7 +117,7 @@ static void show(struct await *w)
 	rk_progress_tick(w->a->progress);
 }
 
-/* The address that answered before may be gone with its node or pod: then another is looked for. */
+/* The address that answered before may be gone with its node or pod: then another is searched for. */
 static bool is_lost(struct await *w, const struct rk_err *e)
 {
 	if (!e || e->http || !w->virt) {
@@ -190,7 +190,7 @@ static void tick(void *arg)
 	rk_loop_after(w->loop, TICK_MS, tick, w);
 }
 
-/* A text of the step's table with its names filled in; NULL stays NULL. */
+/* A text of the step's table with its names filled in; NULL for NULL. */
 static char *filled(const struct rk_settings *s, const char *text)
 {
 	const char *cluster = rk_settings_cluster(s);
@@ -233,7 +233,7 @@ static struct rk_cache *cache(struct await *w, struct rk_kube *k, const struct w
 /* --- the connection to the virtual cluster --- */
 
 /* Whether the Cluster does not exist or is being deleted; err then names it. An unknown state is not
- * absence: the wait goes on. */
+ * absence: the wait continues. */
 static bool is_absent(const struct await *w, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);

@@ -179,7 +179,7 @@ static void look_servers(const struct await *w, struct report *r)
 		await_add_part(&r->fault, "no server pod can be made: %s", event.s);
 }
 
-/* --- whether what is seen is of the current spec and controller; k3k has no observedGeneration --- */
+/* --- whether the observed state is of the current spec and controller; k3k has no observedGeneration --- */
 
 static bool has_labels(const struct rk_val *obj, const struct rk_val *wanted)
 {

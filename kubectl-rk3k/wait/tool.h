@@ -19,7 +19,7 @@ struct await_run {
 	const struct rk_settings *settings;
 	const char *resolve; /* host:port:address for step url, or NULL */
 	int64_t timeout_ms;  /* <0: the step's own; 0: look once */
-	bool fail_fast;	     /* end with RK_FAIL at the first fault that stays */
+	bool fail_fast;	     /* end with RK_FAIL at the first lasting fault */
 	struct rk_progress *progress;
 };
 
@@ -114,8 +114,8 @@ enum verdict await_url_judge(struct await *w, struct report *r);
 
 /* --- look.c: parts of a look that several steps share --- */
 
-/* Worst trouble among the pods of a cache (prefix NULL: any name): a FAULT goes to r->fault, what is
- * busy to the line. */
+/* Worst trouble among the pods of a cache (prefix NULL: any name): a FAULT is stored in r->fault, what is
+ * busy in the line. */
 enum rk_why await_look_pods(const struct rk_cache *m, const char *prefix, struct report *r);
 /* The newest event since the wait began, of objects whose name has part in it or is name (both NULL:
  * any); a warning before all others, and whether it is one. */

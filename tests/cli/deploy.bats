@@ -337,10 +337,10 @@ terminal() { run "$1" "$BATS_TEST_DIRNAME/../terminal" "${@:2}" || {
 	terminal -0 y -- "$RK3K_BIN/rk3k-destroy"
 	assert_line 'Delete virtual cluster rancher-k3k/rancher and its Rancher'
 	assert_line --regexp '^\[5/8\] ✓ k3k controller +[0-9]+s$'
-	assert_line '        the k3k controller stays, other virtual clusters need it: team other'
+	assert_line '        the k3k controller is kept, other virtual clusters need it: team other'
 	assert_line --regexp '^rancher-k3k/rancher is deleted after [0-9]+s\.$'
 	LEFT=4 terminal -1 y -- "$RK3K_BIN/rk3k-destroy"
-	assert_line '      ! verified: its servers: still there'
+	assert_line '      ! verified: its servers: still exists'
 	assert_line --regexp '^\[8/8\] ✗ verified +[0-9]+s$'
 	refute_output --partial 'is deleted after'
 	terminal -0 n -- "$RK3K_BIN/rk3k-destroy"

@@ -78,7 +78,7 @@ config_tells() {
 		destroy --color=alwyas|--color: "alwyas" is none of: auto always never; did you mean always?
 		deploy --dry-run=sevrer|--dry-run: "sevrer" is none of: none client server; did you mean server?
 		destroy --bad|unknown flag --bad; see kubectl rk3k destroy --help
-		destroy --token=x|--token is not supported; a token in the arguments is seen by every process; use --token-file FILE
+		destroy --token=x|--token is not supported; arguments are visible to every process; use --token-file FILE
 		destroy --only clsuter|--only: "clsuter" is none of: ingress cluster extras passthrough controller kubeconfig namespace verify; did you mean cluster?
 		bundle save|unexpected argument "save"; did you mean --save?
 		bundle --puhs x|unknown flag --puhs; did you mean --push?

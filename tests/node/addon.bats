@@ -63,7 +63,7 @@ print(*unknown(*[yaml.safe_load(open(f)) for f in sys.argv[1:]]))
 	run --separate-stderr -5 rk3k deploy -c "$conf" --only controller --skip-preflight --set K3K_VERSION=1.1.0
 	[[ $stderr == *"release k3k-system/k3k-controller holds k3k 1.0.2, not 1.1.0"* ]]
 	run --separate-stderr -0 rk3k destroy -c "$conf" --yes
-	[[ $stderr == *"release k3k-system/k3k-controller is not ours and stays"* ]]
+	[[ $stderr == *"release k3k-system/k3k-controller is not ours and is kept"* ]]
 	run -0 kubectl get deployment -n k3k-system k3k-controller -o 'jsonpath={.status.availableReplicas}'
 	assert_output 1
 	bed helm uninstall k3k-controller -n k3k-system --wait >/dev/null

@@ -186,7 +186,7 @@ writes() { audit_requests rk3k | grep -E '^(create|update|patch|delete)' | grep 
 	virtual_up other-k3k second
 	run --separate-stderr -0 destroy
 	[[ $stderr == *"other-k3k second"* ]]
-	assert_line --regexp '^virtual cluster rancher-k3k/rancher +gone'
+	assert_line --regexp '^virtual cluster rancher-k3k/rancher +deleted'
 	run -0 kubectl get deployment -n k3k-system k3k -o name
 	run -0 kubectl get clusters.k3k.io -n other-k3k second -o 'jsonpath={.status.phase}'
 	assert_output Ready
@@ -522,7 +522,7 @@ scripts_charts() {
 	kubectl scale deployment -n k3k-system k3k --replicas=0 >/dev/null
 	run --separate-stderr -1 destroy --timeout 8s
 	[[ $stderr == *finalizer*"only a running k3k controller releases that"* ]]
-	assert_line --regexp '^virtual cluster rancher-k3k/rancher +still there$'
+	assert_line --regexp '^virtual cluster rancher-k3k/rancher +still exists$'
 	kubectl scale deployment -n k3k-system k3k --replicas=1 >/dev/null
 	run --separate-stderr -0 destroy
 }
@@ -530,5 +530,5 @@ scripts_charts() {
 @test "destroy: an API server that cannot be reached is not \"gone\"" {
 	run --separate-stderr destroy --context dead --request-timeout 1s --timeout 2s
 	[[ $status -ne 0 ]]
-	refute_output --partial "gone"
+	refute_output --partial " deleted"
 }

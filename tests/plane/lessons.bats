@@ -74,16 +74,16 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	configuration
 	rk3k ingress apply "$NS/rancher" --host a.example.com -q >/dev/null
 	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
-	assert_line --regexp '^virtual cluster .* gone$'
-	assert_line --regexp '^host ingress +still there$'
+	assert_line --regexp '^virtual cluster .* deleted$'
+	assert_line --regexp '^host ingress +still exists$'
 	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only ingress
 	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
-	refute_output --regexp '(still there|cannot tell)$'
+	refute_output --regexp '(still exists|unknown)$'
 	own_account get,list,watch clusters.k3k.io,statefulsets.apps
 	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify --keep-namespace
-	assert_line --regexp '^virtual cluster .* gone$'
-	assert_line --regexp '^host ingress +cannot tell$'
-	assert_line --regexp '^other virtual clusters +cannot tell$'
+	assert_line --regexp '^virtual cluster .* deleted$'
+	assert_line --regexp '^host ingress +unknown$'
+	assert_line --regexp '^other virtual clusters +unknown$'
 }
 
 @test "destroy: keeps what another virtual cluster of the host needs" {
@@ -95,7 +95,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	rk3k passthrough apply -q >/dev/null
 	for step in passthrough controller namespace; do
 		run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only "$step"
-		[[ $stderr == *" stays"*"virtual clusters"* ]]
+		[[ $stderr == *" is kept"*"virtual clusters"* ]]
 	done
 	run -0 kubectl get helmchartconfig -n kube-system rke2-ingress-nginx -o 'jsonpath={.spec.valuesContent}'
 	assert_output --partial enable-ssl-passthrough
@@ -113,7 +113,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	run --separate-stderr -0 rk3k deploy -c "$CONF" --skip-preflight --only namespace
 	assert_output "namespace/$NS unchanged"
 	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only namespace
-	[[ $stderr == *"namespace $NS stays: it was there before deploy"* ]]
+	[[ $stderr == *"namespace $NS is kept: it existed before deploy"* ]]
 	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only verify
 	refute_output --partial "namespace $NS"
 	run -0 kubectl get configmap mine -o name
@@ -121,7 +121,7 @@ ingress() { kubectl get ingress rancher-k3k-ingress -o 'jsonpath={.metadata.reso
 	run --separate-stderr -0 rk3k deploy -c "$CONF" --skip-preflight --only namespace
 	assert_output "namespace/$NS-made created"
 	run --separate-stderr -1 rk3k destroy -c "$CONF" --yes --only verify
-	assert_line --regexp "^namespace $NS-made +still there"
+	assert_line --regexp "^namespace $NS-made +still exists"
 	run --separate-stderr -0 rk3k destroy -c "$CONF" --yes --only namespace
 	run ! kubectl get namespace "$NS-made"
 }

@@ -42,12 +42,12 @@ static const struct rk_opt get_opts[] = {
 		.help = "show what would change"},
 	OPT_GROUP_OUT(out),
 	OPT_GROUP_KUBE(kube),
-	RK_OPT_END,
+	OPT_END,
 };
 
 static const struct rk_opt list_opts[] = {
 	OPT_GROUP_OUT(out),
-	RK_OPT_END,
+	OPT_END,
 };
 
 static int run(void *opts, int argc, char **argv, struct rk_err *err)
@@ -444,7 +444,7 @@ static void test_refused_flags_say_why(void **state)
 		"--insecure-skip-tls-verify is not supported",
 		"TLS is always verified; pin the CA with --certificate-authority FILE");
 	fails(&sample, "get --token=abc", "--token is not supported",
-		"a token in the arguments is seen by every process; use --token-file FILE");
+		"arguments are visible to every process; use --token-file FILE");
 }
 
 static void test_bad_values(void **state)
@@ -520,8 +520,7 @@ static void test_durations(void **state)
 static int64_t days_of(const char *value, struct rk_err *err)
 {
 	static const struct rk_opt opts[] = {
-		{.name = "days", .kind = RK_OPT_DAYS, .arg = "DAYS", .help = "how long"},
-		RK_OPT_END};
+		{.name = "days", .kind = RK_OPT_DAYS, .arg = "DAYS", .help = "how long"}, OPT_END};
 	static const struct rk_verb one[] = {{.opts = opts, .run = run}, {.run = NULL}};
 	static const struct rk_cmd cmd = {.name = "x", .opts_size = sizeof(int64_t), .verbs = one};
 	rk_auto_free char *word = rk_asprintf("--days=%s", value);

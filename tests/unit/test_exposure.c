@@ -144,7 +144,8 @@ static void unknown_is_a_warning_and_never_well(void **state)
 	/* an Ingress to another Service is what explains a name that leads nowhere */
 	begin(&t, "{}", "{spec: {rules: [{host: a.example.com}]}}", SLICES);
 	answer(&t, RK_PING_UNKNOWN, "https://a.example.com: no route", "");
-	assert_non_null(strstr(t.problems.s, "does not lead to Service rancher-k3k-traefik"));
+	assert_non_null(
+		strstr(t.problems.s, "does not have the backend Service rancher-k3k-traefik"));
 	end(&t);
 }
 
