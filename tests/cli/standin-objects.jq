@@ -37,7 +37,7 @@ def job: obj("batch/v1"; "Job"; "helm-install-rancher"; "kube-system") * {metada
 	status: {succeeded: 0, failed: 1, active: 1, conditions: [{type: "Failed", status: "False", reason: "r", message: "m"}]}};
 def helmchart($n): obj("helm.cattle.io/v1"; "HelmChart"; $n; "kube-system") + {
 	spec: {version: "2.14.1", chart: $n, set: {a: "b"}}, status: {jobName: "helm-install-rancher"}};
-def event: {metadata: {name: "e", namespace: "rancher-k3k"}, type: "Warning", reason: "FailedCreate", message: "no quota", count: 3,
+def event: {metadata: {name: "e", namespace: "rancher-k3k", resourceVersion: "7"}, type: "Warning", reason: "FailedCreate", message: "no quota", count: 3,
 	lastTimestamp: (now | todate), eventTime: null, involvedObject: {kind: "StatefulSet", name: "k3k-rancher-server"}};
 def issuer($k; $n): obj("cert-manager.io/v1"; $k; $n; "cattle-system") + {spec: {secretName: $n}, status: {conditions: conditions}};
 def request($n; $time): obj("cert-manager.io/v1"; "CertificateRequest"; $n; "cattle-system") * {metadata: {creationTimestamp: $time,
