@@ -224,7 +224,7 @@ doc() { # jq filter, then config's arguments
 @test "config: -o table masks secrets and says where values come from" {
 	conf HOSTNAME=r.example.com BOOTSTRAP_PW=123456789012
 	run -0 "$config" -c deploy.conf -o table
-	assert_line --regexp '^BOOTSTRAP_PW +\*{8} +file'
+	assert_line --regexp '^BOOTSTRAP_PW +\*{3} +file'
 	assert_line --regexp '^PVC_SIZE +50Gi +default'
 	refute_output --partial 123456789012
 }
