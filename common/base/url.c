@@ -44,6 +44,8 @@ static const char *take_parts(struct rk_url *out, CURLU *u)
 		return "has control characters";
 	if (!out->scheme || !out->host || !out->path || !*out->host)
 		return "has no host";
+	if (strchr(out->host, '%')) /* libcurl leaves one that escapes nothing */
+		return "has an invalid host name";
 	rk_lower(out->scheme);
 	if (!out->port)
 		out->port = usual_port(out);

@@ -189,24 +189,27 @@ static int fill_node(struct fill *f, struct rk_val *v)
 /* Every declared parameter has a value and is used, and every value has a parameter. */
 static int fill(struct fill *f, const char *text, size_t n, struct rk_val **out)
 {
-	const struct param *p, *end;
+	const struct param *p;
 
 	if (read_head(f, text, n) < 0)
 		return -1;
-	end = f->declared + f->n_declared;
-	for (p = f->declared; p < end; p++)
+	for (size_t i = 0; i < f->n_declared; i++) {
+		p = &f->declared[i];
 		if (!rk_member(f->params, p->name, p->len))
 			return rk_tree_error(f->d, p->line, f->err, "parameter ${%.*s} is missing",
 				(int)p->len, p->name);
+	}
 	rk_each (it, f->params)
 		if (!find_param(f, it->key, it->klen))
 			return rk_tree_error(f->d, 0, f->err, "unknown parameter ${%s}", it->key);
 	if (rk_yaml_parse_all(f->d, text, n, out, f->err) < 0 || fill_node(f, *out) < 0)
 		return -1;
-	for (p = f->declared; p < end; p++)
+	for (size_t i = 0; i < f->n_declared; i++) {
+		p = &f->declared[i];
 		if (!p->used)
 			return rk_tree_error(f->d, p->line, f->err,
 				"parameter ${%.*s} is declared but not used", (int)p->len, p->name);
+	}
 	return 0;
 }
 
