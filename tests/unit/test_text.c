@@ -73,7 +73,7 @@ static void urls(void **state RK_UNUSED)
 	};
 	static const char *const bad[] = {NULL, "", "h", "https://", "https:///x", "https://h:0x1/",
 		"https://h:99999", "https://h h", "https://h\n", "://h", "https://[fd00::1",
-		"https://fd00::1/", "/h"};
+		"https://fd00::1/", "/h", "https://a%/x"};
 	rk_auto_url u;
 
 	for (size_t i = 0; i < RK_COUNT(good); i++) {
