@@ -540,7 +540,7 @@ each_wrong() {
 
 # start: the usual call in the background, with the signals as in a foreground; its PID in TOOL.
 start() {
-	env --default-signal=INT,QUIT "$RK3K_BIN/rk3k-tf-setup" --url "$URL" --resolve "$RESOLVE" \
+	env --default-signal=HUP,INT,QUIT "$RK3K_BIN/rk3k-tf-setup" --url "$URL" --resolve "$RESOLVE" \
 		--ca-file "$CA" --password-file ../password --request-timeout 5m >../out 2>../err 3>&- &
 	TOOL=$!
 }
