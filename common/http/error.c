@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Turns a failure of libcurl into the text that a user reads when there is no answer. */
+/* The error of a request without an answer, made from libcurl's result. */
 #include "internal.h"
 #include "tls/tls.h"
 

@@ -63,7 +63,7 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 }
 
 /* Called for each new connection, and before that for the one to an https proxy. The pointer to x is
- * used during this handshake only: there is no renegotiation. */
+ * used during this handshake only, since TLS is not renegotiated. */
 static CURLcode on_ssl_ctx(CURL *easy RK_UNUSED, void *ssl_ctx, void *arg)
 {
 	struct rk_xfer *x = arg;

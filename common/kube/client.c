@@ -79,7 +79,7 @@ static int open_config(struct rk_kube **out, struct rk_kubeconfig *kc,
 
 	rk_kubeconfig_free(kc);
 	if (r < 0) {
-		free(rk_steal(&k)); /* there is no target to release */
+		free(rk_steal(&k)); /* alone: its target was not filled */
 		return -1;
 	}
 	if (!rk_http_trace && rk_verbosity() > 0)

@@ -90,7 +90,7 @@ struct rk_image {
 	const char *reference;		   /* tag, or digest where there is one */
 };
 /* A reference as people and charts write it, as containerd reads it (github.com/distribution/
- * reference): docker.io and library/ filled in, latest when there is no tag. Strings live in d.
+ * reference): docker.io and library/ filled in, a missing tag becomes latest. Strings live in d.
  * Errors: RK_FAIL for an invalid name. */
 int rk_image_parse(
 	struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err) RK_MUST_USE;

@@ -98,7 +98,7 @@ void rk_cache_free(struct rk_cache *c);
 /* The first list is complete: what is not in it does not exist. */
 bool rk_cache_synced(const struct rk_cache *c);
 /* Why nothing comes at the moment, or NULL. With a kind the server does not have, reason is
- * NoSuchAPI: then there are no such objects either. */
+ * NoSuchAPI: such objects cannot exist on it. */
 const struct rk_err *rk_cache_error(const struct rk_cache *c);
 
 size_t rk_cache_count(const struct rk_cache *c);

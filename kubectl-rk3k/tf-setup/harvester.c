@@ -302,6 +302,7 @@ int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err)
 			"again",
 			j->kc_harvester);
 	if (verdict == V_TOKEN)
-		rk_note("the token in %s is no longer valid: generating it again", j->kc_harvester);
+		rk_note("the token in %s is no longer valid; generating a new kubeconfig",
+			j->kc_harvester);
 	return generate(j, err);
 }

@@ -285,7 +285,8 @@ void tf_hcl_quote(struct rk_buf *out, const char *s, size_t n)
 	rk_buf_putc(out, '"');
 }
 
-/* The escape behind a backslash at s[0..n); its length, 0: there is no such escape. */
+/* Append the character of the escape sequence at s[0..n), after its backslash. Returns the length
+ * of the sequence, 0 for an invalid one. */
 static size_t unescape(struct rk_buf *out, const char *s, size_t n)
 {
 	static const char from[] = "nrt\"\\", to[] = "\n\r\t\"\\";

@@ -4,6 +4,7 @@
 #include "kube/internal.h"
 #include "task/task.h"
 #include "watch/watch.h"
+#include "warnings.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -135,21 +136,6 @@ static void fleet_free(struct fleet *f)
 		waitpid(f->pid[i], NULL, 0);
 	}
 	free(f);
-}
-
-static int warnings;
-static char last_warning[512];
-
-static void warn(const char *fmt, ...) RK_PRINTF(1, 2);
-
-static void warn(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
-	va_end(ap);
-	warnings++;
 }
 
 static int end_it(struct rk_err *err)

@@ -3,6 +3,7 @@
  * rubbish, broken streams; timers, signals, and what a reconciler makes of all that. Each connection answers one line of the script and is closed. */
 #include "kube/internal.h"
 #include "watch/watch.h"
+#include "warnings.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -495,21 +496,6 @@ struct kept {
 	struct rk_kube *kube;
 	int calls;
 };
-
-static int warnings;
-static char last_warning[512];
-
-static void warn(const char *fmt, ...) RK_PRINTF(1, 2);
-
-static void warn(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
-	va_end(ap);
-	warnings++;
-}
 
 /* Reconcile ConfigMaps until that ends it. */
 static void keep(struct kept *t, const struct line *script, int nlines,
