@@ -500,7 +500,9 @@ scripts_charts() {
 	kubectl wait -n rancher-k3k --for=jsonpath='{.status.phase}'=Ready clusters.k3k.io/rancher --timeout=60s >/dev/null
 	VIRTUAL_KUBECONFIG=$BATS_TEST_TMPDIR/inside
 	rk3k kubeconfig get rancher-k3k/rancher -q >"$VIRTUAL_KUBECONFIG"
-	scripts_charts | virtual apply -f - >/dev/null
+	# k3s serves its API before its helm-controller has made this kind.
+	charts() { scripts_charts | virtual apply -f -; }
+	within 30 charts
 	rk3k config -c "$CONF" >"$BATS_TEST_TMPDIR/doc"
 	rk3k wait rancher -c "$BATS_TEST_TMPDIR/doc" -q
 	local uid word=admin1234567
