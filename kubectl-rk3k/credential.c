@@ -238,9 +238,11 @@ static const struct rk_opt OPTS[] = {
 		"read the certificate from the host cluster each time, without the cache"),
 	OPT_GROUP_KUBE(kube), OPT_END};
 
-static const struct rk_verb VERBS[] = {
-	{NULL, "[[NAMESPACE/]CLUSTER]", "answer kubectl with a client certificate", OPTS, 0, 1,
-		"cluster", run, NULL},
+static const struct rk_verb VERBS[] = {{.args = "[[NAMESPACE/]CLUSTER]",
+					       .opts = OPTS,
+					       .max_args = 1,
+					       .complete = "cluster",
+					       .run = run},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {

@@ -32,7 +32,7 @@ static const struct rk_opt MAKE_OPTS[] = {
 		"name of the entry (default: CLUSTER" RK_K3K_ENTRY_SUFFIX
 		", with namespace or host context where another virtual cluster has that name, and "
 		"with the user of --cn; for export the context's)"),
-	OPT_ENUM("output", format, "yaml|json", "notation of the kubeconfig", .key = 'o'),
+	OPT_ENUM("output", format, "yaml|json", "format of the kubeconfig", .key = 'o'),
 	OPT_STR("file", file, "FILE",
 		"write it to FILE, readable by its owner only, instead of stdout", .key = 'f',
 		.complete = "file"),
@@ -54,18 +54,18 @@ static const struct rk_opt GENERATE_OPTS[] = {
 	OPT_LIST("org", orgs, "GROUP",
 		"group in the certificate, repeatable (default: system:masters)"),
 	OPT_DAYS("days", days, "DAYS", "validity of the certificate in days (default: 365)"),
-	OPT_DAYS("expiration-days", days, "DAYS", "the same, as k3kcli has it"), OPT_HOLD, OPT_MAKE,
-	OPT_GROUP_SETTINGS(settings), OPT_GROUP_KUBE(kube), OPT_END};
+	OPT_DAYS("expiration-days", days, "DAYS", "alias of --days, for users of k3kcli"), OPT_HOLD,
+	OPT_MAKE, OPT_GROUP_SETTINGS(settings), OPT_GROUP_KUBE(kube), OPT_END};
 
 static const struct rk_opt EXPORT_OPTS[] = {OPT_MAKE, OPT_GROUP_KUBE(kube), OPT_END};
 
 static const struct rk_opt MERGE_OPTS[] = {OPT_KUBECONFIG,
 	OPT_STR("name", name, "NAME", "name of the context, cluster and user in the file"),
 	OPT_FLAG("set-current", current, "make it the current context"),
-	OPT_FLAG("current", current, "the same"),
+	OPT_FLAG("current", current, "alias of --set-current"),
 	OPT_FLAG("force", force, "also replace an entry of another cluster or identity"),
 	OPT_FLAG("diff", diff,
-		"show what would change; exit 0: nothing, 1: something, above: trouble"),
+		"show what would change, and exit: 0 nothing, 1 something, above 1 an error"),
 	OPT_LOCK_WAIT, OPT_DRY_RUN(dry), OPT_GROUP_OUT(out), OPT_END};
 
 static const struct rk_opt REMOVE_OPTS[] = {OPT_KUBECONFIG,
@@ -85,20 +85,47 @@ static const struct rk_opt LIST_OPTS[] = {OPT_KUBECONFIG,
 	OPT_GROUP_OUT(out), OPT_END};
 
 static const struct rk_verb VERBS[] = {
-	{"get", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
-		"print the kubeconfig of a virtual cluster, or run a command with it", GET_OPTS, 0,
-		-1, "cluster", kcfg_run_get, NULL},
-	{"generate", "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
-		"the same with a new client certificate, signed by the virtual cluster's CA",
-		GENERATE_OPTS, 0, -1, "cluster", kcfg_run_generate, NULL},
-	{"export", "[FILE|-]", "one context as a kubeconfig that needs no other file", EXPORT_OPTS,
-		0, 1, "file", kcfg_run_export, NULL},
-	{"merge", "[FILE]", "put the entries of a kubeconfig on stdin into ~/.kube/config",
-		MERGE_OPTS, 0, 1, "file", kcfg_run_merge, NULL},
-	{"remove", "NAME|[NAMESPACE/]CLUSTER...", "take entries out of ~/.kube/config", REMOVE_OPTS,
-		1, -1, "context", kcfg_run_remove, NULL},
-	{"list", NULL, "list the contexts with server, virtual cluster and expiry", LIST_OPTS, 0, 0,
-		NULL, kcfg_run_list, NULL},
+	{.name = "get",
+		.args = "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
+		.summary = "print the kubeconfig of a virtual cluster, or run a command with it",
+		.opts = GET_OPTS,
+		.max_args = -1,
+		.complete = "cluster",
+		.run = kcfg_run_get},
+	{.name = "generate",
+		.args = "[[NAMESPACE/]CLUSTER [-- COMMAND [ARG...]]]",
+		.summary = "print a kubeconfig with a new client certificate of the virtual "
+			   "cluster's CA",
+		.opts = GENERATE_OPTS,
+		.max_args = -1,
+		.complete = "cluster",
+		.run = kcfg_run_generate},
+	{.name = "export",
+		.args = "[FILE|-]",
+		.summary = "print one context as a kubeconfig that needs no other file",
+		.opts = EXPORT_OPTS,
+		.max_args = 1,
+		.complete = "file",
+		.run = kcfg_run_export},
+	{.name = "merge",
+		.args = "[FILE]",
+		.summary = "merge a kubeconfig into ~/.kube/config",
+		.opts = MERGE_OPTS,
+		.max_args = 1,
+		.complete = "file",
+		.run = kcfg_run_merge},
+	{.name = "remove",
+		.args = "NAME|[NAMESPACE/]CLUSTER...",
+		.summary = "remove entries from ~/.kube/config",
+		.opts = REMOVE_OPTS,
+		.min_args = 1,
+		.max_args = -1,
+		.complete = "context",
+		.run = kcfg_run_remove},
+	{.name = "list",
+		.summary = "list the contexts with server, virtual cluster and expiry",
+		.opts = LIST_OPTS,
+		.run = kcfg_run_list},
 	{.run = NULL}};
 
 static const struct rk_cmd CMD = {

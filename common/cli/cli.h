@@ -145,7 +145,9 @@ struct rk_verb {
 	/* argv: the positionals. Returns 0, -1 with err, or an exit code for an answer that is not an
 	 * error and has been printed already (`--diff`: 1). */
 	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
-	const char *examples; /* lines, shown last in --help; may be NULL */
+	/* From docs/help/NAME.txt; each may be NULL. */
+	const char *description, *exit_status; /* of a verb with a name */
+	const char *examples;		       /* lines, shown last in --help */
 };
 
 struct rk_cmd {

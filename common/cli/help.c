@@ -157,6 +157,7 @@ void rk_cli_help(
 	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out)
 {
 	const char *summary = verb && verb->summary ? verb->summary : cmd->summary;
+	const char *description = verb && verb->name ? verb->description : cmd->description;
 	const struct rk_verb *flags_of = verb ? verb : rk_verb_find(cmd, NULL);
 	rk_auto_buf verbs = RK_BUF_INIT, examples = RK_BUF_INIT;
 
@@ -172,18 +173,20 @@ void rk_cli_help(
 		if (v->name)
 			rk_buf_addf(&verbs, "  %-14s %s\n", v->name, v->summary ? v->summary : "");
 	}
-	if (cmd->description && (!verb || !verb->name)) {
+	if (description) {
 		rk_buf_putc(out, '\n');
-		prose(out, cmd->description, width);
+		prose(out, description, width);
 	}
 	if (!verb && verbs.len)
-		rk_buf_addf(out, "\nVerbs:\n%s\nThe flags of a verb: %s %s VERB --help\n", verbs.s,
+		rk_buf_addf(out, "\nVerbs:\n%s\nMore about a verb: %s %s VERB --help\n", verbs.s,
 			rk_usage_prefix(), cmd->name);
 	help_flags(out, flags_of, width);
 	rk_buf_puts(out, "\nExit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
 			 "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
 	if (cmd->exit_status)
 		prose(out, cmd->exit_status, width);
+	if (verb && verb->exit_status)
+		prose(out, verb->exit_status, width);
 	if (examples.len)
 		rk_buf_addf(out, "\nExamples:\n%s", examples.s);
 }

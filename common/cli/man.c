@@ -44,13 +44,11 @@ static void para(struct rk_buf *out, const char *s, size_t n)
 	rk_buf_putc(out, '\n');
 }
 
-/* A section of paragraphs; trailing blanks would be reported by mandoc. */
-static void section(struct rk_buf *out, const char *name, const char *s)
+/* Paragraphs, each but the first of a section with .PP before it. */
+static void paras(struct rk_buf *out, const char *s, bool first)
 {
 	struct rk_block b;
-	bool first = true;
 
-	rk_buf_addf(out, ".SH %s\n", name);
 	for (; s && rk_block_next(&s, &b); first = false) {
 		rk_buf_puts(out, first ? "" : ".PP\n");
 		if (!b.pre) {
@@ -61,6 +59,12 @@ static void section(struct rk_buf *out, const char *name, const char *s)
 		text(out, b.s, b.n);
 		rk_buf_puts(out, "\n.fi\n");
 	}
+}
+
+static void section(struct rk_buf *out, const char *name, const char *s)
+{
+	rk_buf_addf(out, ".SH %s\n", name);
+	paras(out, s, true);
 }
 
 /* ".TP" and each option that is, or is not, the verb's own: its names bold, its argument italic. Returns
@@ -123,6 +127,7 @@ static void all_options(struct rk_buf *out, const struct rk_cmd *cmd)
 		rk_buf_putc(out, '\n');
 		words(out, v->summary ? v->summary : "");
 		rk_buf_puts(out, v->summary ? ".\n" : "");
+		paras(out, v->description, false);
 		options(out, v, true);
 	}
 	rk_buf_puts(out, ".SH OPTIONS\n");
@@ -185,12 +190,9 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 	section(out, "EXIT STATUS", NULL);
 	for (const char *const *c = rk_exit_codes; *c; c += 2)
 		rk_buf_addf(out, ".TP\n\\fB%s\\fR\n%s.\n", c[0], c[1]);
-	if (cmd->exit_status) {
-		rk_auto_buf more = RK_BUF_INIT;
-
-		section(&more, "", cmd->exit_status);
-		rk_buf_addf(out, ".PP\n%s", more.s + strlen(".SH \n"));
-	}
+	paras(out, cmd->exit_status, false);
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
+		paras(out, v->exit_status, false);
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
 		rk_auto_buf lines = RK_BUF_INIT;
 

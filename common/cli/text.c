@@ -2,21 +2,33 @@
 /* The long texts of a tool, from its file docs/help/NAME.txt. */
 #include "internal.h"
 
+/* Whether line is "TITLE:" or, for a verb with a name, "TITLE VERB:". */
+static bool is_title(const char *line, const char *title, const char *verb)
+{
+	rk_auto_free char *want = rk_asprintf("%s%s%s:", title, verb ? " " : "", verb ? verb : "");
+
+	return rk_streq(line, want);
+}
+
 /* Where the text below a line that names a section belongs; NULL for any other line. */
 static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const char *line)
 {
-	if (rk_streq(line, "Files:"))
+	if (is_title(line, "Files", NULL))
 		return &cmd->files;
-	if (rk_streq(line, "Exit status:"))
+	if (is_title(line, "Exit status", NULL))
 		return &cmd->exit_status;
-	if (rk_streq(line, "See also:"))
+	if (is_title(line, "See also", NULL))
 		return &cmd->see_also;
-	if (rk_streq(line, "Examples:"))
+	if (is_title(line, "Examples", NULL))
 		return &verbs->examples;
 	for (struct rk_verb *v = verbs; v->run; v++) {
-		rk_auto_free char *name = rk_asprintf("Examples %s:", v->name ? v->name : "");
-
-		if (rk_streq(line, name))
+		if (!v->name)
+			continue;
+		if (is_title(line, "Verb", v->name))
+			return &v->description;
+		if (is_title(line, "Exit status", v->name))
+			return &v->exit_status;
+		if (is_title(line, "Examples", v->name))
 			return &v->examples;
 	}
 	return NULL;

@@ -60,9 +60,21 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_verb verbs[] = {
-	{"get", "[CLUSTER]", "print the kubeconfig of a virtual cluster", get_opts, 0, 1, "cluster",
-		run, "kubectl rk3k sample get rancher > rancher.yaml"},
-	{"list", "", "list the entries of the kubeconfig", list_opts, 0, 0, NULL, run, NULL},
+	{.name = "get",
+		.args = "[CLUSTER]",
+		.summary = "print the kubeconfig of a virtual cluster",
+		.opts = get_opts,
+		.max_args = 1,
+		.complete = "cluster",
+		.run = run,
+		.description = "Only get reads the Secret.",
+		.exit_status = "3 when get finds no Secret.",
+		.examples = "kubectl rk3k sample get rancher > rancher.yaml"},
+	{.name = "list",
+		.args = "",
+		.summary = "list the entries of the kubeconfig",
+		.opts = list_opts,
+		.run = run},
 	{.run = NULL},
 };
 
@@ -78,7 +90,12 @@ static const struct rk_cmd sample = {
 };
 
 static const struct rk_verb whole_verbs[] = {
-	{NULL, "NAME...", NULL, get_opts, 1, -1, "namespace", run, NULL},
+	{.args = "NAME...",
+		.opts = get_opts,
+		.min_args = 1,
+		.max_args = -1,
+		.complete = "namespace",
+		.run = run},
 	{.run = NULL},
 };
 
@@ -660,6 +677,8 @@ static void test_help_text(void **state)
 	contains(out.s, "\nConnection flags:\n");
 	contains(out.s, "\n  -n, --namespace NAME          namespace to work in\n");
 	contains(out.s, "\nExamples:\n  kubectl rk3k sample get rancher > rancher.yaml\n");
+	contains(out.s, "[flags]\n\nOnly get reads the Secret.\n\nFlags:\n");
+	contains(out.s, "\n1 also when nothing was found.\n3 when get finds no Secret.\n");
 }
 
 static void test_help_of_the_tool(void **state)
@@ -673,6 +692,7 @@ static void test_help_of_the_tool(void **state)
 			"into lines.\n\nA second one.\n\n  kept as it is\n  over two lines\n");
 	contains(out.s, "\nVerbs:\n  get            print the");
 	contains(out.s, "\n1 also when nothing was found.\n");
+	assert_null(strstr(out.s, "3 when get finds no Secret"));
 }
 
 static void test_help_names_helm(void **state)
@@ -714,6 +734,8 @@ static void test_man_page(void **state)
 	contains(out.s, "\n.SH NAME\nkubectl\\-rk3k\\-sample \\-\nsample of a tool with verbs\n");
 	contains(out.s, "\n.TP\n\\fB\\-n\\fR, \\fB\\-\\-namespace\\fR \\fINAME\\fR\n");
 	contains(out.s, "\n.SH EXIT STATUS\n");
+	contains(out.s, "\n.PP\nOnly get reads the Secret.\n");
+	contains(out.s, "\n.PP\n3 when get finds no Secret.\n");
 	contains(out.s, "\n.TP\n\\fBRK3K_TEST_NAME\\fR\n");
 	assert_null(strstr(out.s, "\n\n"));
 }
