@@ -182,7 +182,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (rc == 0 && j.given) {
 		ns = ns ? ns : rk_settings_ns(j.s);
 		ref = ref ? ref : rk_settings_cluster(j.s);
-		from = rk_asprintf("cattle-system/%s", rk_settings_tls_source_secret(j.s));
+		from = rk_asprintf(RK_RANCHER_NS "/%s", rk_settings_tls_source_secret(j.s));
 	}
 	if (rc == 0)
 		rc = rk_kube_open(&j.host, &o->kube, err);

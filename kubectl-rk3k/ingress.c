@@ -268,8 +268,7 @@ static int find_hosts(struct job *j, struct rk_err *err)
 	if (j->in.hosts.n)
 		return 0;
 	if (rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0 ||
-		rk_kube_list_all(
-			v.kube, &RK_INGRESS, RK_CERTCOPY_FROM_NS, NULL, j->d, &list, 0, err) < 0)
+		rk_kube_list_all(v.kube, &RK_INGRESS, RK_RANCHER_NS, NULL, j->d, &list, 0, err) < 0)
 		return -1;
 	rk_each (i, list)
 		rk_ingress_hosts(i, &j->in.hosts);
@@ -277,7 +276,7 @@ static int find_hosts(struct job *j, struct rk_err *err)
 		return 0;
 	rk_err_set(err, RK_NOTFOUND,
 		"no host name: neither Ingress %s/%s nor one in %s of %s has any", j->ns,
-		j->in.name, RK_CERTCOPY_FROM_NS, j->cluster);
+		j->in.name, RK_RANCHER_NS, j->cluster);
 	return rk_err_hint(err, "give --host NAME");
 }
 

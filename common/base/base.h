@@ -361,4 +361,26 @@ bool rk_cidr_overlap(const char *a, const char *b);
 /* Whether an IP address is in a network, whose prefix may have more bits set behind it. */
 bool rk_net_has(const char *network, const char *ip);
 
+/* --- names in clusters: namespaces, Secrets, labels --- */
+
+#define RK_K3K_NS      "rancher-k3k" /* defaults: the names upstream's scripts always used */
+#define RK_K3K_CLUSTER "rancher"
+/* Labels on everything rk3k makes; the second names the k3k Cluster it belongs to. */
+#define RK_LABEL_MANAGED "app.kubernetes.io/managed-by"
+#define RK_LABEL_MANAGER "rk3k"
+#define RK_LABEL_CLUSTER "rk3k.io/cluster"
+
+/* On the host cluster. */
+#define RK_REGISTRY_CONFIG_SECRET "k3s-registry-config" /* key registries.yaml */
+#define RK_REGISTRY_CA_SECRET	  "k3s-registry-ca"	/* key ca.crt */
+
+/* In the virtual cluster: k3s' HelmCharts, and Rancher. */
+#define RK_CHART_NS	      "kube-system"
+#define RK_CHART_LABEL	      "helmcharts.helm.cattle.io/chart"
+#define RK_RANCHER_NS	      "cattle-system"
+#define RK_RANCHER_CA_SECRET  "tls-ca"		 /* key cacerts.pem: what Rancher's agents trust */
+#define RK_BOOTSTRAP_SECRET   "bootstrap-secret" /* key bootstrapPassword */
+#define RK_INGRESS_SECRET     "tls-rancher-ingress"    /* as in Rancher's own chart */
+#define RK_INGRESS_SECRET_ALL RK_INGRESS_SECRET "-all" /* of all host names when they are several */
+
 #endif

@@ -37,7 +37,7 @@ int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err
 
 	if (ref && (!rk_subdomain_ok(name) || (slash && !rk_label_ok(ref, (size_t)(slash - ref)))))
 		return rk_err_set(err, RK_USAGE, "\"%.200s\" is not [NAMESPACE/]SECRET", ref);
-	*from_ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(RK_CERTCOPY_FROM_NS);
+	*from_ns = slash ? rk_strndup(ref, (size_t)(slash - ref)) : rk_strdup(RK_RANCHER_NS);
 	*from = name ? rk_strdup(name) : NULL;
 	return 0;
 }
@@ -48,8 +48,8 @@ int rk_certcopy_source(
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *all = NULL;
 
-	if (hosts->n != 1 && rk_kube_find(virt, &RK_SECRET, RK_CERTCOPY_FROM_NS,
-				     RK_INGRESS_SECRET_ALL, d, &all, err) < 0)
+	if (hosts->n != 1 && rk_kube_find(virt, &RK_SECRET, RK_RANCHER_NS, RK_INGRESS_SECRET_ALL, d,
+				     &all, err) < 0)
 		return -1;
 	*name = all ? RK_INGRESS_SECRET_ALL : RK_INGRESS_SECRET;
 	return 0;

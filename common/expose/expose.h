@@ -11,11 +11,6 @@
 #include "kube/kube.h"
 #include "rancher/rancher.h"
 
-#define RK_INGRESS_SECRET \
-	"tls-rancher-ingress" /* in the virtual cluster, as in Rancher's own chart */
-#define RK_INGRESS_SECRET_ALL RK_INGRESS_SECRET "-all" /* of all host names when they are several */
-#define RK_INGRESS_CLASS      "nginx"
-
 struct rk_ingress {
 	const char *ns, *cluster;
 	struct rk_strv hosts;			     /* the first is the primary */
@@ -83,8 +78,6 @@ void rk_exposure_tell(const struct rk_exposure *x,
  * serves a copy. A copy that does not match its key, is expired or does not cover the host names would
  * take Rancher down, so it is refused and the host cluster keeps what it has. */
 
-#define RK_CERTCOPY_FROM_NS "cattle-system"
-
 struct rk_certcopy {
 	const char *cluster;	    /* for labels and messages */
 	const char *from_ns, *from; /* source Secret; from NULL: rk_certcopy_source */
@@ -100,7 +93,7 @@ struct rk_certcopy_result {
 };
 
 /* Split the "[NS/]SECRET" of a user's --from; caller frees both. NULL: *from NULL, as of struct
- * rk_certcopy, in RK_CERTCOPY_FROM_NS. Errors: RK_USAGE for any other form. */
+ * rk_certcopy, in RK_RANCHER_NS. Errors: RK_USAGE for any other form. */
 int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err) RK_MUST_USE;
 
 /* Read, judge, compare, write. At most three requests: source, target, and the apply when they
@@ -110,7 +103,7 @@ int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
 
-/* The Secret of Rancher's certificate in RK_CERTCOPY_FROM_NS: with several host names, or none
+/* The Secret of Rancher's certificate in RK_RANCHER_NS: with several host names, or none
  * known, that which deploy has made for all of them, when it exists; else the chart's own. */
 int rk_certcopy_source(struct rk_kube *virt, const struct rk_strv *hosts, const char **name,
 	struct rk_err *err) RK_MUST_USE;

@@ -13,7 +13,7 @@ void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in)
 	if (!in->secret)
 		in->secret = rk_doc_printf(d, "tls-%s-ingress", in->cluster);
 	if (!in->class)
-		in->class = RK_INGRESS_CLASS;
+		in->class = "nginx";
 }
 
 static void add_flag(struct rk_buf *out, const char *flag, const char *name, const char *usual)

@@ -15,7 +15,7 @@ static const char *name_of(const struct rk_val *v)
 
 static bool belongs(const struct rk_val *obj, const char *chart)
 {
-	return rk_streq(rk_get_str(obj, "metadata", "labels", RK_HELMCHART_LABEL, NULL), chart);
+	return rk_streq(rk_get_str(obj, "metadata", "labels", RK_CHART_LABEL, NULL), chart);
 }
 
 /* The Job that status.jobName names; an old one may linger beside it. */
@@ -88,14 +88,13 @@ void rk_chart_judge(const struct rk_val *chart, const struct rk_val *jobs,
 int rk_chart_lists(
 	struct rk_kube *virt, struct rk_doc *d, struct rk_chart_lists *out, struct rk_err *err)
 {
-	struct rk_list_opts labelled = {.labels = RK_HELMCHART_LABEL};
+	struct rk_list_opts labelled = {.labels = RK_CHART_LABEL};
 
-	if (rk_kube_list_all(virt, &RK_HELMCHART, RK_HELMCHART_NS, NULL, d, &out->charts, 0, err) <
-		0)
+	if (rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, NULL, d, &out->charts, 0, err) < 0)
 		return -1;
-	if (rk_kube_list_all(virt, &RK_JOB, RK_HELMCHART_NS, &labelled, d, &out->jobs, 0, err) < 0)
+	if (rk_kube_list_all(virt, &RK_JOB, RK_CHART_NS, &labelled, d, &out->jobs, 0, err) < 0)
 		return -1;
-	return rk_kube_list_all(virt, &RK_POD, RK_HELMCHART_NS, &labelled, d, &out->pods, 0, err);
+	return rk_kube_list_all(virt, &RK_POD, RK_CHART_NS, &labelled, d, &out->pods, 0, err);
 }
 
 static size_t line_len(const char *s)

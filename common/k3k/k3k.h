@@ -9,14 +9,6 @@
 
 #include "kube/kube.h"
 
-/* Labels on everything rk3k makes; the second names the k3k Cluster it belongs to. */
-#define RK_LABEL_MANAGED "app.kubernetes.io/managed-by"
-#define RK_LABEL_MANAGER "rk3k"
-#define RK_LABEL_CLUSTER "rk3k.io/cluster"
-
-#define RK_K3K_NS      "rancher-k3k" /* defaults: the names upstream's scripts always used */
-#define RK_K3K_CLUSTER "rancher"
-
 /* k3k-CLUSTER-SUFFIX after k3k's SafeConcatName (sha256 when 64 bytes or more). suffix NULL or
  * "": only k3k-CLUSTER. */
 void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
@@ -123,9 +115,7 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
  * The controller runs helm in a Job with backoffLimit 1000 and restartPolicy OnFailure: a chart
  * that cannot be installed never shows as a failed Job, only as a container that restarts. */
 
-#define RK_HELMCHART_NS	   "kube-system"
-#define RK_HELMCHART_JOB   "helm-install-" /* and the chart's name: its Job */
-#define RK_HELMCHART_LABEL "helmcharts.helm.cattle.io/chart"
+#define RK_CHART_JOB "helm-install-" /* and the chart's name: its Job */
 
 enum rk_chart_phase {
 	RK_CHART_NO_JOB,  /* the controller has not made the Job yet, or removed it again */

@@ -139,8 +139,7 @@ static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *er
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_buf fields = RK_BUF_INIT;
-	const char *by =
-		rk_get_str(j->before, "metadata", "labels", "app.kubernetes.io/managed-by", NULL);
+	const char *by = rk_get_str(j->before, "metadata", "labels", RK_LABEL_MANAGED, NULL);
 	struct rk_val *st = NULL;
 	bool kubectl;
 

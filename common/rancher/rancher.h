@@ -13,7 +13,6 @@
 #include "data/data.h"
 #include "http/http.h"
 
-#define RK_RANCHER_NS	      "cattle-system"
 #define RK_RANCHER_MAX_TTL    "auth-token-max-ttl-minutes" /* setting; "0": no limit */
 #define RK_RANCHER_SERVER_URL "server-url"
 

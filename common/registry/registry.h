@@ -49,10 +49,8 @@ int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out,
  * registry with a rewrite that puts the upstream's name in front of the path. Everything is built
  * as a tree and serialised, so no password can break out of its place. */
 
-#define RK_REGISTRY_CONFIG_SECRET "k3s-registry-config" /* key registries.yaml */
-#define RK_REGISTRY_CA_SECRET	  "k3s-registry-ca"	/* key ca.crt */
-#define RK_REGISTRY_CONFIG_PATH	  "/etc/rancher/k3s/registries.yaml"
-#define RK_REGISTRY_CA_PATH	  "/etc/rancher/k3s/tls/ca.crt"
+#define RK_REGISTRY_CONFIG_PATH "/etc/rancher/k3s/registries.yaml"
+#define RK_REGISTRY_CA_PATH	"/etc/rancher/k3s/tls/ca.crt"
 
 struct rk_registries {
 	const char *host;	/* host, host:port or [v6]:port of the private registry */

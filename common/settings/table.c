@@ -260,6 +260,6 @@ const char *rk_settings_tls_source_secret(const struct rk_settings *s)
 
 	/* The chart's certificate carries the primary name only; ours then carries all. */
 	if (several && !rk_streq(s->v[RK_KEY_TLS_SOURCE].s, "secret"))
-		return "tls-rancher-ingress-all"; /* RK_INGRESS_SECRET_ALL */
-	return "tls-rancher-ingress";
+		return RK_INGRESS_SECRET_ALL;
+	return RK_INGRESS_SECRET;
 }

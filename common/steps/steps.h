@@ -7,14 +7,6 @@
 
 #include "settings/settings.h"
 
-/* Names inside the virtual cluster. */
-#define RK_CATTLE_NS	    "cattle-system"
-#define RK_CHART_NS	    "kube-system"
-#define RK_BOOTSTRAP_SECRET "bootstrap-secret" /* key bootstrapPassword */
-#define RK_REPO_AUTH	    "helm-repo-auth"
-#define RK_OCI_AUTH	    "helm-oci-auth"
-#define RK_REPO_CA	    "helm-repo-ca"
-
 /* What `wait` can wait for; its functions are keyed by it. */
 enum rk_await {
 	RK_AWAIT_NOTHING,

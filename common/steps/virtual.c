@@ -8,6 +8,10 @@
 #include "k3k/k3k.h"
 #include "registry/registry.h"
 
+#define REPO_AUTH "helm-repo-auth"
+#define OCI_AUTH  "helm-oci-auth"
+#define REPO_CA	  "helm-repo-ca"
+
 bool step_has_secret_tls(const struct rk_settings *s)
 {
 	return rk_streq(str(s, RK_KEY_TLS_SOURCE), "secret");
@@ -37,10 +41,10 @@ int step_bootstrap(struct rk_step_build *b)
 				rk_buf_putc(&pw, set[c % (sizeof(set) - 1)]);
 		}
 	}
-	if (!step_fill(b, "namespace", "name", RK_CATTLE_NS, NULL))
+	if (!step_fill(b, "namespace", "name", RK_RANCHER_NS, NULL))
 		return -1;
 	secret = step_secret(
-		b, RK_CATTLE_NS, RK_BOOTSTRAP_SECRET, "Opaque", "bootstrapPassword", pw.s, NULL);
+		b, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, "Opaque", "bootstrapPassword", pw.s, NULL);
 	/* an existing one is kept: Rancher reads it at its first start only */
 	if (secret)
 		step_create_only(b, secret);
@@ -103,16 +107,16 @@ int step_chart_auth(struct rk_step_build *b)
 			return rk_err_hint(b->err,
 				"Secret %s holds one pair: use one host for both, or oci:// for "
 				"one of them",
-				RK_REPO_AUTH);
+				REPO_AUTH);
 		}
 		http = l;
 	}
-	if (http.user && !step_secret(b, RK_CHART_NS, RK_REPO_AUTH, "kubernetes.io/basic-auth",
+	if (http.user && !step_secret(b, RK_CHART_NS, REPO_AUTH, "kubernetes.io/basic-auth",
 				 "username", http.user, "password", http.password, NULL))
 		return -1;
 	rk_json_write(config, RK_JSON_COMPACT, &json);
 	if (config->count &&
-		!step_secret(b, RK_CHART_NS, RK_OCI_AUTH, "kubernetes.io/dockerconfigjson",
+		!step_secret(b, RK_CHART_NS, OCI_AUTH, "kubernetes.io/dockerconfigjson",
 			".dockerconfigjson", json.s, NULL))
 		return -1;
 	if (!charts[0].ca && !charts[1].ca)
@@ -135,10 +139,9 @@ static struct rk_val *chart_values(struct rk_step_build *b, enum rk_key repo, st
 	if (c.login)
 		rk_set_str(b->d,
 			rk_map_at(b->d, spec, c.oci ? "dockerRegistrySecret" : "authSecret", NULL),
-			"name", c.oci ? RK_OCI_AUTH : RK_REPO_AUTH);
+			"name", c.oci ? OCI_AUTH : REPO_AUTH);
 	if (c.ca)
-		rk_set_str(
-			b->d, rk_map_at(b->d, spec, "repoCAConfigMap", NULL), "name", RK_REPO_CA);
+		rk_set_str(b->d, rk_map_at(b->d, spec, "repoCAConfigMap", NULL), "name", REPO_CA);
 	return rk_map_at(b->d, spec, "set", NULL);
 }
 
@@ -193,8 +196,8 @@ static int put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key c
 		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key].name);
 	if (rk_cert_check_key(parsed, key.s, key.len, b->err) < 0)
 		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key + 1].name);
-	return step_secret(b, RK_CATTLE_NS, name, "kubernetes.io/tls", "tls.crt", cert.s, "tls.key",
-		       key.s, NULL)
+	return step_secret(b, RK_RANCHER_NS, name, "kubernetes.io/tls", "tls.crt", cert.s,
+		       "tls.key", key.s, NULL)
 		       ? 0
 		       : -1;
 }
@@ -222,8 +225,8 @@ int step_issuer(struct rk_step_build *b)
 	rk_auto_buf pem = RK_BUF_INIT;
 
 	if (anchor != RK_KEY_COUNT && (step_read_pem(b->s, anchor, &pem, b->err) < 0 ||
-					      !step_secret(b, RK_CATTLE_NS, "tls-ca", "Opaque",
-						      "cacerts.pem", pem.s, NULL)))
+					      !step_secret(b, RK_RANCHER_NS, RK_RANCHER_CA_SECRET,
+						      "Opaque", "cacerts.pem", pem.s, NULL)))
 		return -1;
 	if (!has_ca_pair(b->s))
 		return put_tls_pair(b, RK_INGRESS_SECRET, RK_KEY_TLS_CERT_PATH);

@@ -83,7 +83,7 @@ void pf_check_passthrough(struct flight *f)
 	c = find_controllers(f);
 	if (c.passthrough)
 		pf_row(f, OK, "the ingress controller passes TLS through");
-	else if (!pf_find(f, &RK_HELMCHARTCONFIG, "kube-system", "rke2-ingress-nginx", &config))
+	else if (!pf_find(f, &RK_HELMCHARTCONFIG, RK_CHART_NS, "rke2-ingress-nginx", &config))
 		return;
 	else if (c.rke2 || config)
 		pf_row(f, OK, "will be enabled in HelmChartConfig rke2-ingress-nginx");

@@ -60,7 +60,7 @@ static const char *place_ns(const struct flight *f, enum place p)
 {
 	return p == IN_NS	? rk_settings_ns(f->s)
 	       : p == IN_K3K	? pf_str(f, RK_KEY_K3K_NAMESPACE)
-	       : p == IN_SYSTEM ? "kube-system"
+	       : p == IN_SYSTEM ? RK_CHART_NS
 				: NULL;
 }
 

@@ -32,7 +32,7 @@ int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
 	if (reg_step_objects(j, "chart-auth", out, err) < 0 ||
 		reg_step_objects(j, "issuer", &tls, err) < 0)
 		return -1;
-	anchor = reg_named(tls, "Secret", "tls-ca");
+	anchor = reg_named(tls, "Secret", RK_RANCHER_CA_SECRET);
 	if (anchor) {
 		rk_remove(rk_mut(anchor));
 		rk_append(*out, rk_mut(anchor));

@@ -199,7 +199,7 @@ static int look_charts(struct look *l, struct rk_err *err)
 				"chart %s cannot be installed (%d tries); see: kubectl rk3k "
 				"kubeconfig get %s/%s%s -- kubectl logs -n %s %s",
 				c.name, (int)c.restarts + 1, l->ns, l->cluster, rk_here(),
-				RK_HELMCHART_NS, c.pod);
+				RK_CHART_NS, c.pod);
 	}
 	rk_set(l->d, l->report, "charts", charts);
 	return 0;
@@ -210,8 +210,8 @@ static int look_rancher(struct look *l, struct rk_err *err)
 	struct rk_val *dep, *v;
 	int64_t wanted, ready;
 
-	if (rk_kube_find(l->virt.kube, &RK_DEPLOYMENT, RK_CERTCOPY_FROM_NS, "rancher", l->d, &dep,
-		    err) < 0)
+	if (rk_kube_find(l->virt.kube, &RK_DEPLOYMENT, RK_RANCHER_NS, "rancher", l->d, &dep, err) <
+		0)
 		return -1;
 	v = rk_map_at(l->d, l->report, "rancher", NULL);
 	rk_set_bool(l->d, v, "deployed", dep != NULL);
@@ -219,7 +219,7 @@ static int look_rancher(struct look *l, struct rk_err *err)
 	if (!l->rancher)
 		return 0;
 	if (!dep) {
-		problem(l, "Rancher is not deployed in %s yet", RK_CERTCOPY_FROM_NS);
+		problem(l, "Rancher is not deployed in %s yet", RK_RANCHER_NS);
 		return 0;
 	}
 	wanted = rk_get_int(dep, 1, "spec", "replicas", NULL);
@@ -269,8 +269,8 @@ static int look_inside(struct look *l, const struct rk_strv *hosts, struct rk_er
 	/* the CA as `wait url` finds it: what cert-manager wrote beside the certificate, else the
 	 * anchor that Rancher gives its agents, else the system's roots */
 	if (hosts->n && !l->ca.len &&
-		rk_kube_find(l->virt.kube, &RK_SECRET, RK_CERTCOPY_FROM_NS, "tls-ca", l->d, &ca,
-			err) < 0)
+		rk_kube_find(l->virt.kube, &RK_SECRET, RK_RANCHER_NS, RK_RANCHER_CA_SECRET, l->d,
+			&ca, err) < 0)
 		return -1;
 	if (ca)
 		anchor(ca, "cacerts.pem", &l->ca);

@@ -151,7 +151,7 @@ static int find_anchor(struct job *j, struct rk_err *err)
 		const char *label, *secret, *key;
 	} anchors[] = {
 		[TFVARS] = {"rancher_ca_certs", NULL, NULL},
-		[TLS_CA] = {"Secret tls-ca", "tls-ca", "cacerts.pem"},
+		[TLS_CA] = {"Secret " RK_RANCHER_CA_SECRET, RK_RANCHER_CA_SECRET, "cacerts.pem"},
 		[TLS_RANCHER] = {"Secret tls-rancher", "tls-rancher", "tls.crt"},
 		[SYSTEM] = {"the system's CAs", NULL, NULL},
 	};

@@ -42,13 +42,12 @@ static int get_bootstrap(struct job *j, struct rk_buf *out, struct rk_err *err)
 {
 	if (j->o->bootstrap_file)
 		return read_secret(j->o->bootstrap_file, "bootstrap password", out, err);
-	if (tf_rancher_secret(j, "bootstrap-secret", "bootstrapPassword", out, err) < 0)
+	if (tf_rancher_secret(j, RK_BOOTSTRAP_SECRET, "bootstrapPassword", out, err) < 0)
 		return -1;
 	if (out->len)
 		return 0;
-	rk_err_set(err, RK_NOTFOUND,
-		"Secret %s/bootstrap-secret of %s/%s holds no bootstrap password", RK_RANCHER_NS,
-		j->ns, j->cluster);
+	rk_err_set(err, RK_NOTFOUND, "Secret %s/%s of %s/%s holds no bootstrap password",
+		RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, j->ns, j->cluster);
 	return rk_err_hint(err, "give --bootstrap-password-file FILE");
 }
 

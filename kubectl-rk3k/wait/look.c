@@ -238,10 +238,10 @@ static void read_log(struct await *w, const struct rk_chart *c)
 	if (failing ? c->restarts == w->restarts && w->log_cause.len : now - w->log_read < LOG_MS)
 		return;
 	w->log_read = now;
-	if (rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, false, LOG_LINES, &log, NULL) < 0 ||
+	if (rk_kube_log(w->virt, RK_CHART_NS, c->pod, NULL, false, LOG_LINES, &log, NULL) < 0 ||
 		!log.len) {
 		rk_buf_reset(&log);
-		if (!failing || rk_kube_log(w->virt, RK_HELMCHART_NS, c->pod, NULL, true, LOG_LINES,
+		if (!failing || rk_kube_log(w->virt, RK_CHART_NS, c->pod, NULL, true, LOG_LINES,
 					&log, NULL) < 0)
 			return;
 	}
@@ -272,7 +272,7 @@ static enum verdict chart_failing(struct await *w, const struct rk_chart *c, str
 		"see the whole log with: kubectl rk3k kubeconfig get %s/%s%s -- kubectl logs -n %s "
 		"job/%s",
 		rk_settings_ns(w->a->settings), rk_settings_cluster(w->a->settings), rk_here(),
-		RK_HELMCHART_NS, c->job);
+		RK_CHART_NS, c->job);
 	return WAITING;
 }
 
@@ -326,11 +326,11 @@ enum verdict await_look_chart(struct await *w, const char *name, const struct rk
 
 	if (!chart) {
 		r->code = RK_NOTFOUND;
-		await_add_part(&r->line, "HelmChart %s not found in %s", name, RK_HELMCHART_NS);
+		await_add_part(&r->line, "HelmChart %s not found in %s", name, RK_CHART_NS);
 		if (rk_now_ms() - w->began < ABSENT_MS)
 			return WAITING;
 		rk_err_set(&r->dead, RK_NOTFOUND, "HelmChart %s not found in namespace %s", name,
-			RK_HELMCHART_NS);
+			RK_CHART_NS);
 		return DEAD;
 	}
 	rk_chart_judge(chart, all_jobs, all_pods, &c);

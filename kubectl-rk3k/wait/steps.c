@@ -378,7 +378,7 @@ static int takes_charts(struct rk_kube *virt, struct rk_err *err)
 	struct rk_list_opts o = {.metadata_only = true};
 	struct rk_val *charts;
 
-	return rk_kube_list_all(virt, &RK_HELMCHART, RK_HELMCHART_NS, &o, d, &charts, 0, err);
+	return rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, &o, d, &charts, 0, err);
 }
 
 /* Ready says only that the last reconcile went through: ask the API itself. */
@@ -627,18 +627,16 @@ enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EV
 
 #define CHART_WATCHED(chart, ns)                                                                 \
 	{                                                                                        \
-		[CH_CHART] = WATCH(&RK_HELMCHART, RK_HELMCHART_NS, .name = chart),               \
-		[CH_JOBS] =                                                                      \
-			WATCH(&RK_JOB, RK_HELMCHART_NS, .labels = RK_HELMCHART_LABEL "=" chart), \
-		[CH_JOB_PODS] =                                                                  \
-			WATCH(&RK_POD, RK_HELMCHART_NS, .labels = RK_HELMCHART_LABEL "=" chart), \
+		[CH_CHART] = WATCH(&RK_HELMCHART, RK_CHART_NS, .name = chart),                   \
+		[CH_JOBS] = WATCH(&RK_JOB, RK_CHART_NS, .labels = RK_CHART_LABEL "=" chart),     \
+		[CH_JOB_PODS] = WATCH(&RK_POD, RK_CHART_NS, .labels = RK_CHART_LABEL "=" chart), \
 		[CH_DEPLOYS] = WATCH(&RK_DEPLOYMENT, ns), [CH_PODS] = EXTRA(&RK_POD, ns),        \
 		[CH_EVENTS] = EXTRA(&RK_EVENT, ns),                                              \
-		[CH_JOB_EVENTS] = EXTRA(&RK_EVENT, RK_HELMCHART_NS),                             \
-		[CH_VALUES] = EXTRA(&RK_SECRET, RK_HELMCHART_NS, .name = "chart-values-" chart), \
+		[CH_JOB_EVENTS] = EXTRA(&RK_EVENT, RK_CHART_NS),                                 \
+		[CH_VALUES] = EXTRA(&RK_SECRET, RK_CHART_NS, .name = "chart-values-" chart),     \
 	}
 static const struct watched cert_manager_watched[] = CHART_WATCHED("cert-manager", "cert-manager");
-static const struct watched rancher_watched[] = CHART_WATCHED("rancher", RK_CATTLE_NS);
+static const struct watched rancher_watched[] = CHART_WATCHED("rancher", RK_RANCHER_NS);
 
 /* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
  * the Job that changed them. */
@@ -660,7 +658,7 @@ static enum verdict chart_judge(struct await *w, struct report *r)
 {
 	const char *chart = w->row->name, *ns = w->step->watched[CH_PODS].ns;
 	const char *const *deployments = w->step->deployments;
-	rk_auto_free char *job = rk_asprintf(RK_HELMCHART_JOB "%s-", chart);
+	rk_auto_free char *job = rk_asprintf(RK_CHART_JOB "%s-", chart);
 	enum verdict v = await_look_chart(
 		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
 	bool all = true;
@@ -690,7 +688,7 @@ static const char *const rancher_deployments[] = {"rancher", NULL};
 /* --- issuer and certificate --- */
 
 static const struct watched issuer_watched[] = {
-	WATCH(&RK_ISSUER, RK_CATTLE_NS, .name = "ca-issuer")};
+	WATCH(&RK_ISSUER, RK_RANCHER_NS, .name = "ca-issuer")};
 
 /* With a certificate of one's own there is no Issuer, and nothing to wait for. */
 static enum verdict issuer_judge(struct await *w, struct report *r)
@@ -702,7 +700,7 @@ static enum verdict issuer_judge(struct await *w, struct report *r)
 		return DONE;
 	if (!issuer)
 		r->code = RK_NOTFOUND;
-	await_add_part(&r->line, "issuer ca-issuer in %s: %s", RK_CATTLE_NS, why.s);
+	await_add_part(&r->line, "issuer ca-issuer in %s: %s", RK_RANCHER_NS, why.s);
 	if (issuer && rk_condition(issuer, "Ready"))
 		await_add_part(&r->fault, "issuer ca-issuer: %s", why.s);
 	rk_buf_puts(&r->hint, "check CA_CERT_PATH and CA_KEY_PATH: the pair must fit and be a CA");
@@ -717,11 +715,11 @@ static const struct rk_res res_challenge = {
 	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
 
 static const struct watched certificate_watched[] = {
-	[CE_SECRET] = WATCH(&RK_SECRET, RK_CATTLE_NS, .name = "@t"),
-	[CE_CERT] = WATCH(&RK_CERTIFICATE, RK_CATTLE_NS, .name = "@t"),
-	[CE_REQUESTS] = EXTRA(&res_request, RK_CATTLE_NS),
-	[CE_CHALLENGES] = EXTRA(&res_challenge, RK_CATTLE_NS),
-	[CE_ISSUERS] = EXTRA(&RK_ISSUER, RK_CATTLE_NS),
+	[CE_SECRET] = WATCH(&RK_SECRET, RK_RANCHER_NS, .name = "@t"),
+	[CE_CERT] = WATCH(&RK_CERTIFICATE, RK_RANCHER_NS, .name = "@t"),
+	[CE_REQUESTS] = EXTRA(&res_request, RK_RANCHER_NS),
+	[CE_CHALLENGES] = EXTRA(&res_challenge, RK_RANCHER_NS),
+	[CE_ISSUERS] = EXTRA(&RK_ISSUER, RK_RANCHER_NS),
 };
 
 /* An issuer that is not ready itself, as one that cannot register with ACME, issues nothing. */
@@ -797,10 +795,10 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	if (has_pair(secret) && issued)
 		return DONE;
 	if (!secret)
-		await_add_part(&r->line, "secret %s not found in %s", name, RK_CATTLE_NS);
+		await_add_part(&r->line, "secret %s not found in %s", name, RK_RANCHER_NS);
 	else if (!has_pair(secret))
 		await_add_part(
-			&r->line, "secret %s in %s holds no certificate yet", name, RK_CATTLE_NS);
+			&r->line, "secret %s in %s holds no certificate yet", name, RK_RANCHER_NS);
 	if (cert && why.len)
 		await_add_part(&r->line, "Certificate: %s", why.s);
 	else if (!cert && !secret)
@@ -812,7 +810,7 @@ static enum verdict certificate_judge(struct await *w, struct report *r)
 	rk_buf_addf(&r->hint,
 		"%ssee it inside the virtual cluster with: kubectl describe certificate,"
 		"certificaterequest -n %s",
-		r->hint.len ? "; " : "", RK_CATTLE_NS);
+		r->hint.len ? "; " : "", RK_RANCHER_NS);
 	return WAITING;
 }
 

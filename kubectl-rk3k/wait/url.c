@@ -20,7 +20,7 @@ static bool from_secret(struct await *w, const char *name, const char *key)
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *secret = NULL;
 
-	return rk_kube_find(w->virt, &RK_SECRET, RK_CATTLE_NS, name, d, &secret, NULL) == 0 &&
+	return rk_kube_find(w->virt, &RK_SECRET, RK_RANCHER_NS, name, d, &secret, NULL) == 0 &&
 	       secret && rk_need_base64(secret, &w->ca, NULL, "data", key, NULL) == 0 &&
 	       w->ca.len > 0;
 }
@@ -40,7 +40,7 @@ static int find_ca(struct await *w, struct rk_err *err)
 	if (root && *root)
 		return rk_file_read(root, CA_MAX, &w->ca, err);
 	if (!from_secret(w, rk_settings_tls_source_secret(s), "ca.crt"))
-		from_secret(w, "tls-ca", "cacerts.pem");
+		from_secret(w, RK_RANCHER_CA_SECRET, "cacerts.pem");
 	return 0;
 }
 
