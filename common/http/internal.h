@@ -57,7 +57,6 @@ struct rk_xfer {
 	struct rk_http_res *res, own_res;
 	struct rk_xfer_cb cb;
 	bool too_large, stopped, delivered, idle, cancelled;
-	bool received;	      /* bytes were passed on since rk_pool_poll last checked */
 	bool shaking;	      /* the TLS handshake began */
 	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
@@ -76,6 +75,14 @@ struct rk_xfer {
 	struct rk_pool *pool;
 	struct rk_xfer *next, *prev;
 	enum rk_xfer_state state;
+};
+
+struct rk_pool {
+	CURLM *multi;
+	int epoll;
+	struct rk_xfer *list;
+	bool busy; /* inside libcurl: its callbacks may not change the list of its transfers */
+	bool news; /* bytes were passed on, or a try ended: the receiver may have work to do now */
 };
 
 /* Set an option of easy handle e; a value that libcurl rejects becomes an error when it connects. */

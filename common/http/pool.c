@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Many requests at once. libcurl names the sockets that it waits for, and one epoll descriptor for each
+ * pool watches them: their number has no bound, and a task waits for that descriptor alone. */
 #include "internal.h"
 
-#define FRESH_MS 60000
-#define BEGIN_MS 20
+#include <sys/epoll.h>
 
-struct rk_pool {
-	CURLM *multi;
-	struct rk_xfer *list;
-	bool busy; /* inside libcurl: its callbacks may not change the list of its transfers */
-};
+#define FRESH_MS 60000
+#define WAIT_MAX 3600000
+
+/* fd may be known already, or have been closed. */
+static int on_watch(
+	CURL *easy RK_UNUSED, curl_socket_t fd, int what, void *arg, void *ptr RK_UNUSED)
+{
+	struct rk_pool *p = arg;
+	struct epoll_event e = {.data.fd = fd};
+
+	e.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+	if (!e.events)
+		epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+	else if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
+		return epoll_ctl(p->epoll, EPOLL_CTL_MOD, fd, &e);
+	return 0;
+}
 
 struct rk_pool *rk_pool_new(void)
 {
 	struct rk_pool *p = rk_calloc(1, sizeof(*p));
 
 	p->multi = curl_multi_init();
+	p->epoll = epoll_create1(EPOLL_CLOEXEC); /* without descriptors nothing connects either */
 	if (!p->multi)
 		abort();
 	curl_multi_setopt(p->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
+	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	return p;
 }
 
@@ -86,6 +102,8 @@ void rk_pool_free(struct rk_pool *p)
 	while (p->list)
 		xfer_free(p->list);
 	curl_multi_cleanup(p->multi);
+	if (p->epoll >= 0)
+		close(p->epoll);
 	free(p);
 }
 
@@ -131,6 +149,7 @@ static void finish(struct rk_xfer *x, CURLcode rc)
 {
 	int64_t ms = rk_xfer_ended(x, rc);
 
+	x->pool->news = true;
 	if (x->silent)
 		hang_up(x);
 	curl_multi_remove_handle(x->pool->multi, x->easy);
@@ -144,55 +163,48 @@ static void finish(struct rk_xfer *x, CURLcode rc)
 	x->state = RK_XFER_WAITING;
 }
 
-/* Start what is due and free what was cancelled. Returns ms until the next thing is due. */
-static int64_t start_due(struct rk_pool *p, int64_t ms)
+/* Free what was cancelled, start what is due, end what has received nothing for too long or what a signal
+ * ends. Returns ms, cut to the time until the next thing is due. */
+static int64_t sweep(struct rk_pool *p, int64_t ms)
 {
 	int64_t now = rk_now_ms();
 	struct rk_xfer *next;
 
 	for (struct rk_xfer *x = p->list; x; x = next) {
+		bool stop = rk_http_stopped(x->h) && rk_xfer_safe(x);
+		int64_t left = x->state == RK_XFER_WAITING ? x->wake - now
+			       : x->req.idle_ms > 0	   ? x->last + x->req.idle_ms - now
+							   : INT64_MAX;
+
 		next = x->next;
-		if (x->cancelled)
+		if (x->cancelled) {
 			xfer_free(x);
-		else if (x->state == RK_XFER_NEW || (x->state == RK_XFER_WAITING && x->wake <= now))
+		} else if (x->state == RK_XFER_NEW || (x->state == RK_XFER_WAITING && left <= 0)) {
 			start(x);
-		else if (x->state == RK_XFER_WAITING && x->wake - now < ms)
-			ms = x->wake - now;
-		else if (x->state == RK_XFER_RUNNING && x->req.idle_ms > 0 &&
-			 x->last + x->req.idle_ms - now < ms)
-			ms = x->last + x->req.idle_ms - now;
+		} else if (x->state == RK_XFER_RUNNING && (left <= 0 || stop)) {
+			x->idle = left <= 0;
+			finish(x, CURLE_OPERATION_TIMEDOUT);
+			next = p->list; /* the callback may have changed it */
+		} else if (left < ms) {
+			ms = left;
+		}
 	}
-	return ms < 0 ? 0 : ms;
+	return ms;
 }
 
-/* A transfer that has received nothing for too long, or NULL. */
-static struct rk_xfer *find_idle(const struct rk_pool *p)
+/* Let libcurl work, and take what has ended. */
+static void drive(struct rk_pool *p)
 {
-	int64_t now = rk_now_ms();
-
-	for (struct rk_xfer *x = p->list; x; x = x->next)
-		if (x->state == RK_XFER_RUNNING && x->req.idle_ms > 0 && !x->cancelled &&
-			now - x->last >= x->req.idle_ms)
-			return x;
-	return NULL;
-}
-
-/* Returns whether anything happened: a transfer ended, or bytes were passed on, whose receiver may
- * have work to do now. */
-static bool drive(struct rk_pool *p)
-{
+	struct epoll_event ready[64];
+	int n = epoll_wait(p->epoll, ready, RK_COUNT(ready), 0), left;
 	struct rk_xfer *x;
-	int running, left;
-	bool any = false;
 	CURLMsg *m;
 
 	p->busy = true;
-	curl_multi_perform(p->multi, &running);
+	for (int i = 0; i < n; i++)
+		curl_multi_socket_action(p->multi, ready[i].data.fd, 0, &left);
+	curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &left);
 	p->busy = false;
-	for (x = p->list; x; x = x->next) {
-		any |= x->received;
-		x->received = false;
-	}
 	while ((m = curl_multi_info_read(p->multi, &left))) {
 		if (m->msg != CURLMSG_DONE)
 			continue;
@@ -201,69 +213,28 @@ static bool drive(struct rk_pool *p)
 			xfer_free(x);
 		else
 			finish(x, m->data.result);
-		any = true;
 	}
-	while ((x = find_idle(p))) { /* again from the start: the callback may change the list */
-		x->idle = true;
-		finish(x, CURLE_OPERATION_TIMEDOUT);
-		any = true;
-	}
-	return any;
 }
 
-static bool is_running(const struct rk_pool *p)
+/* Returns false when a signal came. Other tasks run while it waits, and may drive the same pool. */
+static bool work(struct rk_pool *p, int64_t ms, int extra_fd)
 {
-	for (const struct rk_xfer *x = p->list; x; x = x->next)
-		if (x->state == RK_XFER_RUNNING)
-			return true;
-	return false;
-}
-
-/* Wait for the sockets of all transfers, as poll(2); other tasks run meanwhile. libcurl has no
- * descriptor while it begins to connect: it is asked again soon. */
-static int wait_for(struct rk_pool *p, int64_t ms, int extra_fd)
-{
-	fd_set in, out, except;
-	struct pollfd *v;
-	nfds_t n = 0;
-	int max = -1, r;
+	struct pollfd v[] = {
+		{.fd = p->epoll, .events = POLLIN}, {.fd = extra_fd, .events = POLLIN}};
 	long curl_ms = -1;
+	bool ok;
 
-	FD_ZERO(&in);
-	FD_ZERO(&out);
-	FD_ZERO(&except);
-	curl_multi_fdset(p->multi, &in, &out, &except, &max);
+	p->news = false;
+	drive(p);
+	ms = sweep(p, ms < 0 || ms > WAIT_MAX ? WAIT_MAX : ms);
+	if (p->news)
+		return true;
 	curl_multi_timeout(p->multi, &curl_ms);
 	if (curl_ms >= 0 && curl_ms < ms)
 		ms = curl_ms;
-	if (max < 0 && is_running(p) && ms > BEGIN_MS)
-		ms = BEGIN_MS;
-	v = rk_calloc((size_t)max + 2, sizeof(*v));
-	for (int fd = 0; fd <= max; fd++) {
-		short events = (short)((FD_ISSET(fd, &in) ? POLLIN : 0) |
-				       (FD_ISSET(fd, &out) ? POLLOUT : 0));
-
-		if (events)
-			v[n++] = (struct pollfd){.fd = fd, .events = events};
-	}
-	if (extra_fd >= 0)
-		v[n++] = (struct pollfd){.fd = extra_fd, .events = POLLIN};
-	r = rk_task_poll(v, n, ms);
-	free(v);
-	return r;
-}
-
-/* Returns false when a signal came. */
-static bool work(struct rk_pool *p, int64_t ms, int extra_fd)
-{
-	bool ok = true;
-
-	ms = start_due(p, ms < 0 || ms > 3600000 ? 3600000 : ms);
-	if (!drive(p)) {
-		ok = wait_for(p, ms, extra_fd) >= 0;
-		start_due(p, 0);
-		drive(p);
-	}
+	ok = rk_task_poll(v, RK_COUNT(v), ms) >= 0;
+	drive(p);
+	sweep(p, 0);
 	return ok;
 }
 

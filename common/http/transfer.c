@@ -99,7 +99,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	if (x->cancelled)
 		return 0;
 	if (status >= 200 && status < 300 && status != 206) {
-		x->delivered = x->received = true;
+		x->delivered = x->pool->news = true;
 		x->stopped = x->cb.data(x->cb.arg, p, n) < 0;
 		return x->stopped ? 0 : n;
 	}

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -1891,6 +1892,49 @@ static void poll_wakes_for_a_descriptor(void **state)
 	rk_pool_free(p);
 }
 
+/* More descriptors than an fd_set holds: a request works, beside a server that is silent. */
+static void descriptors_may_be_many(void **state)
+{
+	auto_server s = {.id = &server_id};
+	struct rk_pool *p = rk_pool_new();
+	struct got g[9] = {0};
+	struct rlimit old, many;
+	auto_client c = {0};
+	int fds[1100];
+	int64_t t;
+
+	(void)state;
+	server_start(&s);
+	aim(&c, &s);
+	c.conf.request_ms = 3000;
+	open_client(&c);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	many = (struct rlimit){.rlim_cur = 2000, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
+	for (size_t i = 0; i < RK_COUNT(fds); i++)
+		assert_true((fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+	assert_true(fds[1099] > 1100);
+
+	t = now_ms();
+	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/slow"},
+		&(struct rk_xfer_cb){.done = on_done, .arg = &g[8]});
+	for (int i = 0; i < 8; i++)
+		rk_pool_start(p, c.h, &(struct rk_http_req){.path = i % 2 ? "/ok" : "/big"},
+			&(struct rk_xfer_cb){.done = on_done, .arg = &g[i]});
+	while (rk_pool_poll(p, 1000, -1) > 1)
+		assert_in_range(now_ms() - t, 0, 2500);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(g[i].status, 200);
+	assert_int_equal(g[8].done, 0);
+	poll_all(p);
+	assert_int_equal(g[8].err.reason, RK_REASON_TIMEOUT);
+	rk_pool_free(p);
+
+	for (size_t i = 0; i < RK_COUNT(fds); i++)
+		close(fds[i]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 /* A certificate replaced while a transfer runs: the running one keeps its own. */
 static void certificate_changes_under_way(void **state)
 {
@@ -2017,8 +2061,8 @@ int main(void)
 		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
 		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
 		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
-		T(poll_wakes_for_a_descriptor), T(certificate_changes_under_way),
-		T(trace_hides_secrets), T(peer_before_any)};
+		T(poll_wakes_for_a_descriptor), T(descriptors_may_be_many),
+		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
 
 	return cmocka_run_group_tests_name("http", tests, setup, teardown);
 }
