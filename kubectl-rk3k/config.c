@@ -30,10 +30,10 @@ static const struct rk_opt OPTS[] = {
 		"ask for every key that is not set, not only for required ones"),
 	OPT_FLAG("no-prompt", no_prompt, "never ask, even on a terminal"),
 	OPT_FLAG("names-only", names_only,
-		"only what names the deployment; other keys may be wrong or missing"),
+		"validate only the keys that name the deployment; others may be wrong or missing"),
 	OPT_INT("secrets-fd", secrets_fd, "N",
-		"open file that takes secrets given by prompt or environment"),
-	OPT_STR("document", document, "FILE", "start from a finished document instead; - is stdin",
+		"file descriptor to write secrets from prompts or the environment to"),
+	OPT_STR("document", document, "FILE", "read a finished document instead; - is stdin",
 		.key = 'd', .complete = "file"),
 	OPT_ENUM("output", fmt, "json|yaml|env|table",
 		"form of the document; env is CFG_KEY='value' lines for shells", .key = 'o'),
@@ -521,7 +521,7 @@ static const struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "config",
-	.summary = "turn configuration into one checked document",
+	.summary = "validate the configuration and print it as one document",
 	.help = rk_help, /* docs/help/config.txt */
 	.opts_size = sizeof(struct opts),
 	.defaults = defaults,

@@ -247,7 +247,7 @@ static const struct rk_verb VERBS[] = {{.args = "[[NAMESPACE/]CLUSTER]",
 
 static const struct rk_cmd CMD = {
 	.name = "credential",
-	.summary = "credential plugin: kubeconfig entries without keys",
+	.summary = "print a client certificate for kubectl (credential plugin)",
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,
 	.help = rk_help,

@@ -56,7 +56,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 }
 
 static const struct rk_verb verbs[] = {{.args = "[[NAMESPACE/]CLUSTER]",
-					       .summary = "print Rancher's first password",
+					       .summary = "print Rancher's bootstrap password",
 					       .opts = options,
 					       .max_args = 1,
 					       .complete = "cluster",
@@ -65,7 +65,7 @@ static const struct rk_verb verbs[] = {{.args = "[[NAMESPACE/]CLUSTER]",
 
 static const struct rk_cmd cmd = {
 	.name = "password",
-	.summary = "print Rancher's first password",
+	.summary = "print Rancher's bootstrap password",
 	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.verbs = verbs,

@@ -186,13 +186,13 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 static const struct rk_verb VERBS[] = {
 	{.opts = OPTS,
 		.run = run,
-		.summary = "find what would stop a deployment, before the first change"},
+		.summary = "check everything a deployment requires, before the first change"},
 	{.run = NULL},
 };
 
 static const struct rk_cmd CMD = {
 	.name = "preflight",
-	.summary = "find what would stop a deployment, before the first change",
+	.summary = "check everything a deployment requires, before the first change",
 	.help = rk_help, /* docs/help/preflight.txt */
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,

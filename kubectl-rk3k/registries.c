@@ -71,7 +71,7 @@ static const struct rk_verb VERBS[] = {
 		.opts = OPTS_APPLY,
 		.run = reg_run_apply},
 	{.name = "check",
-		.summary = "connect to each registry and chart host, and look for what is needed",
+		.summary = "check that each registry and chart host has what is needed",
 		.opts = OPTS_CHECK,
 		.run = reg_run_check},
 	{.name = "images",
@@ -92,7 +92,7 @@ static const struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "registries",
-	.summary = "private registries and chart hosts: make, try and compare their settings",
+	.summary = "create, check and compare the settings of private registries",
 	.help = rk_help,
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,

@@ -118,7 +118,7 @@ static struct rk_verb VERBS[] = {
 
 static const struct rk_cmd CMD = {
 	.name = "render",
-	.summary = "turn configuration into the objects of a step",
+	.summary = "print the objects of a deployment step",
 	.help = rk_help, /* docs/help/render.txt */
 	.opts_size = sizeof(struct opts),
 	.verbs = VERBS,

@@ -45,11 +45,11 @@ static const struct rk_opt OPTS[] = {
 	OPT_STR("description", description, "TEXT", "description of the token"),
 	OPT_LIFE("ttl", ttl_ms, "DURATION",
 		"token lifetime, for example 90d or 720h; default: server maximum"),
-	OPT_FLAG("renew", renew, "make a new token even if the existing one is valid"),
+	OPT_FLAG("renew", renew, "create a new token even if the existing one is valid"),
 	OPT_STR("cluster", cluster, "ID|NAME", "the Harvester cluster, when there are several"),
 	OPT_FLAG("module", module, "also write a provider block and the variables' declarations"),
 	OPT_ENUM("output", output, "files|json|env|tfvars",
-		"anything but files: write to standard output, and no file", .key = 'o'),
+		"all but files write to standard output instead of files", .key = 'o'),
 	OPT_FLAG("with-kubeconfig", with_kubeconfig,
 		"with -o json: include the Harvester cluster's kubeconfig, "
 		"harvester_kubeconfig_content"),

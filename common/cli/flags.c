@@ -16,7 +16,7 @@ const struct rk_opt rk_opts_kube[] = {
 	OPT_STR("server", server, "URL", "address of the API server", .key = 's',
 		.env = "RK3K_SERVER"),
 	OPT_STR("tls-server-name", tls_server_name, "NAME",
-		"name the server's certificate must carry", .env = "RK3K_TLS_SERVER_NAME"),
+		"expected name in the server's certificate", .env = "RK3K_TLS_SERVER_NAME"),
 	OPT_STR("certificate-authority", certificate_authority, "FILE", "CA certificates to trust",
 		.complete = "file", .env = "RK3K_CERTIFICATE_AUTHORITY"),
 	OPT_STR("client-certificate", client_certificate, "FILE", "client certificate",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* check: connect to each registry and chart host, and look for what is needed. */
+/* check: check that each registry and chart host has what is needed. */
 #include "tool.h"
 #include "registry/registry.h"
 #include "os/os.h"
