@@ -49,6 +49,7 @@ void rk_kubeconfig_free(struct rk_kubeconfig *kc);
 
 enum rk_kc_kind { RK_KC_CLUSTERS, RK_KC_CONTEXTS, RK_KC_USERS };
 #define RK_KC_NKINDS 3
+extern const char *const rk_kc_plural[RK_KC_NKINDS], *const rk_kc_single[RK_KC_NKINDS];
 
 /* What belongs under cluster:, context: or user: of the entry that counts, or NULL. */
 const struct rk_val *rk_kubeconfig_entry(

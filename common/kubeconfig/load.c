@@ -6,6 +6,9 @@
 #include "os/os.h"
 #include "out/out.h"
 
+const char *const rk_kc_plural[RK_KC_NKINDS] = {"clusters", "contexts", "users"};
+const char *const rk_kc_single[RK_KC_NKINDS] = {"cluster", "context", "user"};
+
 /* --- the load list --- */
 
 static void paths_add(char ***v, size_t *n, const char *s, size_t len)

@@ -4,397 +4,285 @@
 
 #define TEXT_MAX ((size_t)128 << 20)
 
-/* Replace [from, to) of the old text by text, which is at dest in the new one. */
+/* Replace [from, to) by text; on a line of its own. */
 struct splice {
-	size_t from, to, order, dest;
+	size_t from, to;
+	bool line;
 	struct rk_buf text;
 };
 
 struct editor {
-	const char *t, *name;
+	const char *t, *name, *eol;
 	size_t n;
 	struct kcfg_layout *l;
-	const char *eol;
-	struct splice *s;
-	size_t ns, alloc;
+	struct splice *s; /* in the order of the text */
+	size_t ns;
+	struct rk_buf keys; /* new ones of the root */
+	size_t added[RK_KC_NKINDS];
 	const struct kcfg_edit *want;
 	struct rk_err *err;
 };
 
-static struct rk_buf *splice(struct editor *e, size_t from, size_t to)
+/* Where to write what replaces [from, to), until the next call. Of two at one place the insertion comes
+ * first, then the one that was made first. */
+static struct rk_buf *splice(struct editor *e, size_t from, size_t to, bool line)
 {
-	if (e->ns == e->alloc) {
-		e->alloc = e->alloc ? 2 * e->alloc : 8;
-		e->s = rk_realloc(e->s, e->alloc * sizeof(*e->s));
-	}
-	e->s[e->ns] =
-		(struct splice){.from = from, .to = to, .order = e->ns, .text = RK_BUF_INIT_SECRET};
-	return &e->s[e->ns++].text;
+	size_t i = e->ns++;
+
+	e->s = rk_realloc(e->s, e->ns * sizeof(*e->s));
+	for (; i && (e->s[i - 1].from > from || (e->s[i - 1].from == from && e->s[i - 1].to > to));
+		i--)
+		e->s[i] = e->s[i - 1];
+	e->s[i] = (struct splice){from, to, line, RK_BUF_INIT_SECRET};
+	return &e->s[i].text;
 }
 
-/* --- the items --- */
+/* --- entries --- */
 
-/* Of an existing entry, or NULL. */
-static const struct kcfg_item *wanted(
-	const struct editor *e, enum rk_kc_kind k, const struct kcfg_slot *old)
+int kcfg_parse(const char *text, const struct kcfg_section *s, const struct kcfg_slot *slot,
+	struct rk_doc *d, const struct rk_val **out, struct rk_err *err)
 {
-	for (size_t i = 0; i < e->want->n; i++)
-		if (e->want->items[i].kind == k && rk_streq(e->want->items[i].name, old->name))
-			return &e->want->items[i];
-	return NULL;
+	struct rk_val *v = NULL;
+
+	if (rk_yaml_parse_loose(d, text + slot->from, slot->to - slot->from, &v, err) < 0)
+		return -1;
+	*out = s->style == KCFG_BLOCK ? rk_at(v, 0) : v;
+	return 0;
 }
 
-/* Whether an existing entry is kept, with its value or another one. */
-static bool is_kept(const struct editor *e, enum rk_kc_kind k, const struct kcfg_slot *old)
-{
-	const struct kcfg_item *w = wanted(e, k, old);
-
-	return !w || w->value;
-}
-
-static size_t count_kept(const struct editor *e, enum rk_kc_kind k)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < e->l->sec[k].n; i++)
-		n += is_kept(e, k, &e->l->sec[k].slots[i]);
-	return n;
-}
-
-static bool is_new(const struct editor *e, enum rk_kc_kind k, const struct kcfg_item *w)
-{
-	return w->kind == k && w->value && !kcfg_find(&e->l->sec[k], w->name);
-}
-
-static size_t count_new(const struct editor *e, enum rk_kc_kind k)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < e->want->n; i++)
-		n += is_new(e, k, &e->want->items[i]);
-	return n;
-}
-
-/* --- writing --- */
-
-/* {name, cluster|context|user} as one tree, in kubectl's order. */
+/* {name, cluster|context|user} as one tree. */
 static struct rk_val *item_tree(struct rk_doc *d, const struct kcfg_item *it)
 {
 	struct rk_val *m = rk_map(d);
 
-	if (it->kind == RK_KC_USERS)
-		rk_set_str(d, m, "name", it->name);
-	rk_set(d, m, kcfg_single[it->kind], rk_copy(d, it->value));
-	if (it->kind != RK_KC_USERS)
-		rk_set_str(d, m, "name", it->name);
+	rk_set(d, m, rk_kc_single[it->kind], rk_copy(d, it->value));
+	rk_set_str(d, m, "name", it->name);
 	return m;
 }
 
-/* Whether an entry of text t has the value of the item. */
-static bool slot_is(
-	const char *t, const struct kcfg_slot *old, bool block, const struct kcfg_item *w)
+static bool slot_is(const char *text, const struct kcfg_section *s, const struct kcfg_slot *slot,
+	const struct kcfg_item *it)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *v = NULL;
-	const struct rk_val *m;
+	const struct rk_val *v = NULL;
 
-	if (rk_yaml_parse_loose(d, t + old->from, old->to - old->from, &v, NULL) < 0)
-		return false;
-	m = block ? rk_at(v, 0) : v;
-	return m && rk_val_equal(m, item_tree(d, w));
+	return kcfg_parse(text, s, slot, d, &v, NULL) == 0 && v &&
+	       rk_val_equal(v, item_tree(d, it));
 }
 
-/* New lines go behind a line that may lack its end. */
-static void open_line(const struct editor *e, size_t at, struct rk_buf *out)
-{
-	if (at && e->t[at - 1] != '\n')
-		rk_buf_puts(out, e->eol);
-}
-
-/* Block form: a dash at the indent, the rest two further in, this file's line ends. */
+/* Block form, the dashes at a column, with this file's line ends. */
 static void write_block(
-	const struct editor *e, const struct kcfg_item *it, size_t indent, struct rk_buf *out)
+	const struct editor *e, const struct rk_val *items, size_t column, struct rk_buf *out)
 {
-	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf y = RK_BUF_INIT_SECRET;
-	const char *p, *nl;
+	const char *nl;
 
-	rk_yaml_write(item_tree(d, it), true, &y);
-	for (p = y.s; (nl = strchr(p, '\n')); p = nl + 1) {
-		if (nl > p)
-			rk_buf_addf(out, "%*s%s", (int)indent, "", p == y.s ? "- " : "  ");
+	rk_yaml_write(items, true, &y);
+	for (const char *p = y.s; (nl = strchr(p, '\n')); p = nl + 1) {
+		rk_buf_addf(out, "%*s", nl > p ? (int)column : 0, "");
 		rk_buf_put(out, p, (size_t)(nl - p));
 		rk_buf_puts(out, e->eol);
 	}
 }
 
-/* Flow form, JSON. sep is what is between two items: with a line break in it the item is
- * spread over lines of the same indent. */
-static void write_flow(const struct kcfg_item *it, const char *sep, struct rk_buf *out)
+/* Flow form, JSON. sep is what is between two items: with a line break in it each item is spread over
+ * lines of the same indent. */
+static void write_flow(const struct rk_val *items, const char *sep, bool first, struct rk_buf *out)
 {
-	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_buf j = RK_BUF_INIT_SECRET;
 	const char *nl = strrchr(sep, '\n');
 
-	rk_json_write(item_tree(d, it), nl ? RK_JSON_PRETTY : RK_JSON_COMPACT, &j);
-	while (j.len && j.s[j.len - 1] == '\n')
-		j.s[--j.len] = 0;
-	for (const char *p = j.s; *p; p++) {
-		if (*p == '\n' && nl)
-			rk_buf_puts(out, nl);
-		else
-			rk_buf_putc(out, *p);
-	}
-}
+	rk_each (it, items) {
+		rk_auto_buf j = RK_BUF_INIT_SECRET;
 
-static void write_new(const struct editor *e, enum rk_kc_kind k, size_t indent, struct rk_buf *out)
-{
-	for (size_t i = 0; i < e->want->n; i++)
-		if (is_new(e, k, &e->want->items[i]))
-			write_block(e, &e->want->items[i], indent, out);
-}
-
-static void write_new_flow(
-	const struct editor *e, enum rk_kc_kind k, const char *sep, bool first, struct rk_buf *out)
-{
-	for (size_t i = 0; i < e->want->n; i++) {
-		if (!is_new(e, k, &e->want->items[i]))
-			continue;
+		rk_json_write(it, nl ? RK_JSON_PRETTY : RK_JSON_SORTED, &j);
 		rk_buf_puts(out, first ? "" : sep);
 		first = false;
-		write_flow(&e->want->items[i], sep, out);
+		for (const char *p = j.s; *p && (*p != '\n' || p[1]); p++) {
+			if (*p == '\n')
+				rk_buf_puts(out, nl);
+			else
+				rk_buf_putc(out, *p);
+		}
 	}
 }
 
 /* --- lists --- */
 
-static void edit_block(struct editor *e, enum rk_kc_kind k)
+static void edit_block(
+	struct editor *e, const struct kcfg_section *sec, const struct rk_val *new, size_t left)
 {
-	const struct kcfg_section *sec = &e->l->sec[k];
-
-	for (size_t i = 0; i < sec->n; i++) {
-		const struct kcfg_slot *old = &sec->slots[i];
-		const struct kcfg_item *w = wanted(e, k, old);
-
-		if (w && !w->value)
-			splice(e, old->from, old->to);
-		else if (w && !slot_is(e->t, old, true, w))
-			write_block(e, w, sec->indent, splice(e, old->from, old->to));
-	}
-	if (count_new(e, k)) {
-		struct rk_buf *b = splice(e, sec->to, sec->to);
-
-		open_line(e, sec->to, b);
-		write_new(e, k, sec->indent, b);
-	} else if (sec->n && !count_kept(e, k)) {
-		rk_buf_puts(splice(e, sec->colon, sec->colon), " []");
-	}
+	for (size_t i = 0; i < sec->n; i++)
+		if (sec->slots[i].gone)
+			splice(e, sec->slots[i].from, sec->slots[i].to, false);
+	if (new->count)
+		write_block(e, new, sec->indent, splice(e, sec->to, sec->to, true));
+	else if (sec->n && !left)
+		rk_buf_puts(splice(e, sec->colon, sec->colon, false), " []");
 }
 
 /* `clusters: []` or `clusters:`: the empty value is removed, lines come below. */
-static void edit_empty(struct editor *e, enum rk_kc_kind k)
+static void edit_empty(struct editor *e, const struct kcfg_section *sec, const struct rk_val *new)
 {
-	const struct kcfg_section *sec = &e->l->sec[k];
-	const char *nl = memchr(e->t + sec->to, '\n', e->n - sec->to);
+	const char *nl = strchr(e->t + sec->to, '\n');
 	size_t below = nl ? (size_t)(nl - e->t) + 1 : e->n;
-	struct rk_buf *b;
 
-	if (!count_new(e, k))
+	if (!new->count)
 		return;
 	if (memchr(e->t + sec->colon, '\n', sec->from - sec->colon))
-		splice(e, sec->from, sec->to); /* a comment may be between */
+		splice(e, sec->from, sec->to, false); /* a comment may be between */
 	else if (sec->to > sec->colon)
-		splice(e, sec->colon, sec->to);
-	b = splice(e, below, below);
-	open_line(e, below, b);
-	write_new(e, k, e->l->indent, b);
+		splice(e, sec->colon, sec->to, false);
+	write_block(e, new, e->l->indent, splice(e, below, below, true));
 }
 
-/* Existing items: taken out with the comma before them, or, for those before the first one kept, the
- * one behind them. Returns where the last one kept ends: what is dropped behind it is spliced from
- * there on. */
-static size_t edit_flow_slots(struct editor *e, enum rk_kc_kind k, const char *sep)
+/* Items are taken out with the comma before them, or, those before the first one kept, with the one
+ * behind them. */
+static void edit_flow(struct editor *e, const struct kcfg_section *sec, const struct rk_val *new,
+	size_t left, const char *sep)
 {
-	const struct kcfg_section *sec = &e->l->sec[k];
 	const struct kcfg_slot *kept = NULL;
+	struct rk_buf *b;
 
-	for (size_t i = 0; i < sec->n; i++) {
-		const struct kcfg_slot *old = &sec->slots[i];
-		const struct kcfg_item *w = wanted(e, k, old);
-
-		if (w && !w->value) {
-			if (kept)
-				splice(e, old[-1].to, old->to);
-			else
-				splice(e, old->from, old[1].from);
-			continue;
-		}
-		kept = old;
-		if (w && !slot_is(e->t, old, false, w))
-			write_flow(w, sep, splice(e, old->from, old->to));
+	if (e->t[sec->from] != '[' || sec->to == sec->from) { /* null */
+		if (!new->count)
+			return;
+		b = splice(e, sec->from, sec->to, false);
+		rk_buf_puts(b, sec->to == sec->from ? " [" : "[");
+		write_flow(new, sep, true, b);
+		rk_buf_putc(b, ']');
+		return;
 	}
-	return kept->to;
+	if (!left) {
+		if (sec->n || new->count)
+			write_flow(new, sep, true, splice(e, sec->from + 1, sec->to - 1, false));
+		return;
+	}
+	for (size_t i = 0; i < sec->n; i++) {
+		const struct kcfg_slot *s = &sec->slots[i];
+
+		if (!s->gone)
+			kept = s;
+		else if (kept)
+			splice(e, s[-1].to, s->to, false);
+		else
+			splice(e, s->from, s[1].from, false);
+	}
+	if (new->count)
+		write_flow(new, sep, false, splice(e, kept->to, kept->to, false));
 }
 
-static void edit_flow(struct editor *e, enum rk_kc_kind k)
+/* A key of the root that the file lacks: begun, behind all else. */
+static void new_key(struct editor *e, const char *key)
 {
-	const struct kcfg_section *sec = &e->l->sec[k];
-	bool any = count_new(e, k) > 0;
-	rk_auto_buf sep = RK_BUF_INIT;
-	struct rk_buf *b;
-	size_t at, n;
+	const struct kcfg_layout *l = e->l;
 
-	/* two items are separated by what is before the first one, else by a blank */
-	n = sec->n ? strspn(e->t + sec->from + 1, " \r\n\t") : 0;
-	if (!sec->n || sec->from + 1 + n != sec->slots[0].from)
+	if (l->flow)
+		rk_buf_addf(&e->keys,
+			"%s\"%s\": ", e->keys.len || e->t[l->end - 1] != '{' ? ", " : "", key);
+	else
+		rk_buf_addf(&e->keys, "%*s%s:", (int)l->indent, "", key);
+}
+
+static void edit_missing(struct editor *e, enum rk_kc_kind k, const struct rk_val *new)
+{
+	if (!new->count)
+		return;
+	new_key(e, rk_kc_plural[k]);
+	if (e->l->flow) {
+		rk_buf_putc(&e->keys, '[');
+		write_flow(new, ", ", true, &e->keys);
+		rk_buf_putc(&e->keys, ']');
+	} else {
+		rk_buf_puts(&e->keys, e->eol);
+		write_block(e, new, e->l->indent, &e->keys);
+	}
+}
+
+static void edit_list(struct editor *e, enum rk_kc_kind k)
+{
+	struct kcfg_section *sec = &e->l->sec[k];
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *new = rk_seq(d);
+	size_t left = sec->n, n;
+	rk_auto_buf sep = RK_BUF_INIT;
+
+	/* items in flow are separated by what is before the first one, else by a blank */
+	n = sec->n && sec->style == KCFG_FLOW ? strspn(e->t + sec->from + 1, " \r\n\t") : 0;
+	if (n && sec->from + 1 + n != sec->slots[0].from)
 		n = 0;
 	rk_buf_putc(&sep, ',');
 	rk_buf_put(&sep, n ? e->t + sec->from + 1 : " ", n ? n : 1);
 
-	if (sec->to == sec->from || e->t[sec->from] != '[') { /* null */
-		if (!any)
-			return;
-		b = splice(e, sec->from, sec->to);
-		rk_buf_puts(b, sec->to == sec->from ? " [" : "[");
-		write_new_flow(e, k, sep.s, true, b);
-		rk_buf_putc(b, ']');
-	} else if (count_kept(e, k)) {
-		at = edit_flow_slots(e, k, sep.s);
-		if (any)
-			write_new_flow(e, k, sep.s, false, splice(e, at, at));
-	} else if (sec->n || any) {
-		write_new_flow(e, k, sep.s, true, splice(e, sec->from + 1, sec->to - 1));
+	for (size_t i = 0; i < e->want->n; i++) {
+		const struct kcfg_item *it = &e->want->items[i];
+		struct kcfg_slot *old = it->kind == k ? kcfg_find(sec, it->name) : NULL;
+
+		if (it->kind != k || (!old && !it->value))
+			continue;
+		if (!old) {
+			rk_append(new, item_tree(d, it));
+		} else if (!it->value) {
+			old->gone = true;
+			left--;
+		} else if (!slot_is(e->t, sec, old, it)) {
+			struct rk_val *one = rk_seq(d);
+			struct rk_buf *b = splice(e, old->from, old->to, false);
+
+			rk_append(one, item_tree(d, it));
+			if (sec->style == KCFG_BLOCK)
+				write_block(e, one, sec->indent, b);
+			else
+				write_flow(one, sep.s, true, b);
+		}
 	}
-}
-
-/* --- keys of the root --- */
-
-static struct rk_buf *new_key(struct editor *e, const char *key)
-{
-	const struct kcfg_layout *l = e->l;
-	struct rk_buf *b = splice(e, l->end, l->end);
-
-	if (l->flow) {
-		rk_buf_addf(b, "%s\"%s\": ", l->nkeys || e->ns > 1 ? ", " : "", key);
-		return b;
-	}
-	if (e->ns == 1 || e->s[e->ns - 2].to != l->end || !e->s[e->ns - 2].text.len)
-		open_line(e, l->end, b);
-	rk_buf_addf(b, "%*s%s:", (int)l->indent, "", key);
-	return b;
-}
-
-static void edit_missing(struct editor *e, enum rk_kc_kind k)
-{
-	struct rk_buf *b;
-
-	if (!count_new(e, k))
-		return;
-	b = new_key(e, kcfg_plural[k]);
-	if (e->l->flow) {
-		rk_buf_putc(b, '[');
-		write_new_flow(e, k, ", ", true, b);
-		rk_buf_putc(b, ']');
-	} else {
-		rk_buf_puts(b, e->eol);
-		write_new(e, k, e->l->indent, b);
-	}
+	e->added[k] = new->count;
+	if (sec->style == KCFG_BLOCK)
+		edit_block(e, sec, new, left);
+	else if (sec->style == KCFG_EMPTY)
+		edit_empty(e, sec, new);
+	else if (sec->style == KCFG_FLOW)
+		edit_flow(e, sec, new, left, sep.s);
+	else
+		edit_missing(e, k, new);
 }
 
 static void edit_current(struct editor *e)
 {
 	const char *name = e->want->current;
-	const struct kcfg_layout *l = e->l;
+	const struct kcfg_slot *old = &e->l->current;
 	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_buf *b;
+	struct rk_buf *b = &e->keys;
 
-	if (!name || (l->current ? rk_streq(name, l->current) : !*name))
+	if (!name || (old->name ? rk_streq(name, old->name) : !*name))
 		return;
-	b = l->has_current ? splice(e, l->current_from, l->current_to)
-			   : new_key(e, "current-context");
-	if (l->has_current ? l->current_from == l->current_to : !l->flow)
+	if (old->to)
+		b = splice(e, old->from, old->to, false);
+	else
+		new_key(e, "current-context");
+	if (old->to ? old->from == old->to : !e->l->flow)
 		rk_buf_putc(b, ' ');
-	if (!l->flow && *name && rk_yaml_plain_ok(name, strlen(name)))
+	if (!e->l->flow && *name && rk_yaml_plain_ok(name, strlen(name)))
 		rk_buf_puts(b, name);
 	else
 		rk_json_write(rk_string(d, name), RK_JSON_COMPACT, b);
-	while (b->len && b->s[b->len - 1] == '\n')
-		b->s[--b->len] = 0;
-	if (!l->has_current && !l->flow)
+	if (!old->to && !e->l->flow)
 		rk_buf_puts(b, e->eol);
-}
-
-/* --- a new file --- */
-
-static void edit_new(struct editor *e)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_buf y = RK_BUF_INIT_SECRET;
-	struct rk_val *root = rk_map(d);
-	bool any = e->want->current && *e->want->current;
-	struct rk_buf *b;
-
-	rk_set_str(d, root, "apiVersion", "v1");
-	rk_set_str(d, root, "kind", "Config");
-	rk_set_str(d, root, "current-context", e->want->current ? e->want->current : "");
-	for (size_t k = 0; k < RK_KC_NKINDS; k++)
-		rk_set(d, root, kcfg_plural[k], rk_seq(d));
-	for (size_t i = 0; i < e->want->n; i++) {
-		const struct kcfg_item *it = &e->want->items[i];
-
-		if (it->value)
-			rk_append(rk_mut(rk_get(root, kcfg_plural[it->kind], NULL)),
-				item_tree(d, it));
-		any = any || it->value;
-	}
-	if (!any)
-		return;
-	rk_yaml_write(root, true, &y);
-	b = splice(e, e->n, e->n);
-	open_line(e, e->n, b);
-	for (const char *p = y.s; *p; p++) {
-		if (*p == '\n')
-			rk_buf_puts(b, e->eol);
-		else
-			rk_buf_putc(b, *p);
-	}
-}
-
-static void plan(struct editor *e)
-{
-	if (e->l->empty) {
-		edit_new(e);
-		return;
-	}
-	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
-		if (e->l->sec[k].style == KCFG_EMPTY)
-			edit_empty(e, (enum rk_kc_kind)k);
-		else if (e->l->sec[k].style == KCFG_BLOCK)
-			edit_block(e, (enum rk_kc_kind)k);
-		else if (e->l->sec[k].style == KCFG_FLOW)
-			edit_flow(e, (enum rk_kc_kind)k);
-	}
-	for (size_t k = 0; k < RK_KC_NKINDS; k++) /* behind all else */
-		if (e->l->sec[k].style == KCFG_MISSING)
-			edit_missing(e, (enum rk_kc_kind)k);
-	edit_current(e);
 }
 
 /* --- may it be edited? --- */
 
 static int refuse(const struct editor *e, const char *what, const char *which)
 {
-	rk_err_set(e->err, RK_CONFLICT, "%s: %s%s%s", e->name, what, which ? " " : "",
-		which ? which : "");
+	rk_err_set(e->err, RK_CONFLICT, "%s: %s%s%s", e->name, what, *which ? " " : "", which);
 	return rk_err_hint(e->err, "edit the file by hand, or give another one with --kubeconfig");
 }
 
 static int check_wanted(const struct editor *e)
 {
 	if (!e->l->flow && e->l->odd)
-		return refuse(e, "a line ends in neither LF nor CR LF", NULL);
+		return refuse(e, "a line ends in neither LF nor CR LF", "");
 	if (e->l->tied)
-		return refuse(e, "YAML anchors or merge keys are used at the top", NULL);
+		return refuse(e, "YAML anchors or merge keys are used at the top", "");
 	for (size_t i = 0; i < e->want->n; i++) {
 		const struct kcfg_item *w = &e->want->items[i];
 		const struct kcfg_section *sec = &e->l->sec[w->kind];
@@ -404,7 +292,7 @@ static int check_wanted(const struct editor *e)
 			return refuse(e,
 				"YAML anchors or aliases are used for the list, or there are two "
 				"lists, of",
-				kcfg_plural[w->kind]);
+				rk_kc_plural[w->kind]);
 		if (old && old->tied)
 			return refuse(e, "YAML anchors, aliases or two names are used in the entry",
 				w->name);
@@ -414,97 +302,98 @@ static int check_wanted(const struct editor *e)
 
 /* --- making and checking the result --- */
 
-static int cmp_splice(const void *a, const void *b)
-{
-	const struct splice *x = a, *y = b;
-
-	if (x->from != y->from)
-		return x->from < y->from ? -1 : 1;
-	if (x->to != y->to) /* insertions before what is taken out there */
-		return x->to < y->to ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* The bytes kept behind splice i move to their new place. */
-static void move_kept(const struct editor *e, char *t, size_t i)
-{
-	const struct splice *s = &e->s[i];
-	size_t end = i + 1 < e->ns ? s[1].from : e->n;
-
-	memmove(t + s->dest + s->text.len, t + s->to, end - s->to);
-}
-
-/* In place, as a large file need not be in memory twice: what moves up does so from the end on,
- * what moves down from the start on, so that nothing is overwritten that has yet to move. */
+/* In place, as a large file need not be in memory twice: what is behind the first splice moves up by
+ * as much as can be inserted, then down, piece by piece, to where it belongs. */
 static int apply(struct editor *e, struct rk_buf *text)
 {
-	size_t at = 0, total = 0;
+	size_t grow = 0, at = 0, head = e->s[0].from;
+	char *to, *from;
 
 	for (size_t i = 0; i < e->ns; i++) {
-		struct splice *s = &e->s[i];
-
-		if (s->from < at)
-			return refuse(e, "entries overlap", NULL);
-		s->dest = total + (s->from - at);
-		total = s->dest + s->text.len;
-		at = s->to;
+		if (e->s[i].from < at)
+			return refuse(e, "entries overlap", "");
+		at = e->s[i].to;
+		grow += e->s[i].text.len + strlen(e->eol);
 	}
-	total += e->n - at;
-	if (total > TEXT_MAX)
-		return rk_err_set(
-			e->err, RK_FAIL, "%s would be larger than %zu bytes", e->name, TEXT_MAX);
-	if (total > e->n)
-		rk_buf_reserve(text, total - e->n);
-	for (size_t i = e->ns; i-- > 0;)
-		if (e->s[i].dest + e->s[i].text.len > e->s[i].to)
-			move_kept(e, text->s, i);
-	for (size_t i = 0; i < e->ns; i++)
-		if (e->s[i].dest + e->s[i].text.len < e->s[i].to)
-			move_kept(e, text->s, i);
-	for (size_t i = 0; i < e->ns; i++)
-		memcpy(text->s + e->s[i].dest, e->s[i].text.s, e->s[i].text.len);
-	text->len = total;
-	text->s[total] = 0;
-	return 0;
+	rk_buf_reserve(text, grow);
+	to = text->s + head;
+	from = memmove(to + grow, to, e->n - head);
+	for (size_t i = 0; i < e->ns; i++) {
+		const struct splice *s = &e->s[i];
+		size_t kept = (i + 1 < e->ns ? s[1].from : e->n) - s->to;
+
+		if (s->line && to > text->s && to[-1] != '\n')
+			to = mempcpy(to, e->eol, strlen(e->eol));
+		to = mempcpy(to, s->text.s, s->text.len);
+		memmove(to, from + (s->to - head), kept);
+		to += kept;
+	}
+	*to = 0;
+	text->len = (size_t)(to - text->s);
+	return text->len <= TEXT_MAX
+		       ? 0
+		       : rk_err_set(e->err, RK_FAIL, "%s would be larger than %zu bytes", e->name,
+				 TEXT_MAX);
 }
 
-/* The names that were kept, in their order, then the new ones; each item of the
- * edit with its value. */
+/* The names that were kept, in their order, then the new ones; each item of the edit with its value. */
 static int check_result(const struct editor *e, const struct rk_buf *text, struct kcfg_layout *now)
 {
 	static const char damage[] = "the edit would damage the file";
 
-	if (kcfg_scan(now, text->s, text->len, e->name, e->err) < 0)
+	if (kcfg_scan(now, text->s, text->len, e->name, false, e->err) < 0)
 		return rk_err_wrap(e->err, "%s", damage);
 	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
 		const struct kcfg_section *old = &e->l->sec[k], *new = &now->sec[k];
-		enum rk_kc_kind kind = (enum rk_kc_kind)k;
 		size_t j = 0;
 
-		if (new->n != count_kept(e, kind) + count_new(e, kind))
-			return refuse(e, damage, kcfg_plural[k]);
 		for (size_t i = 0; i < old->n; i++) {
-			const char *a = old->slots[i].name, *b;
+			const char *a = old->slots[i].name;
+			const char *b = j < new->n ? new->slots[j].name : NULL;
 
-			if (!is_kept(e, kind, &old->slots[i]))
+			if (old->slots[i].gone)
 				continue;
-			b = new->slots[j++].name;
-			if (a != b && !rk_streq(a, b))
-				return refuse(e, damage, kcfg_plural[k]);
+			if (j++ >= new->n || (a != b && !rk_streq(a, b)))
+				return refuse(e, damage, rk_kc_plural[k]);
 		}
+		if (new->n != j + e->added[k])
+			return refuse(e, damage, rk_kc_plural[k]);
 	}
 	for (size_t i = 0; i < e->want->n; i++) {
 		const struct kcfg_item *w = &e->want->items[i];
 		const struct kcfg_section *sec = &now->sec[w->kind];
 		const struct kcfg_slot *slot = kcfg_find(sec, w->name);
 
-		if (w->value ? !slot || !slot_is(text->s, slot, sec->style == KCFG_BLOCK, w)
-			     : slot != NULL)
+		if (w->value ? !slot || !slot_is(text->s, sec, slot, w) : slot != NULL)
 			return refuse(e, damage, w->name);
 	}
-	if (e->want->current && strcmp(e->want->current, now->current ? now->current : "") != 0)
+	if (e->want->current &&
+		strcmp(e->want->current, now->current.name ? now->current.name : ""))
 		return refuse(e, damage, "current-context");
 	return 0;
+}
+
+/* An empty text becomes a kubeconfig without entries, unless the edit adds nothing. */
+static int begin_file(struct editor *e, struct rk_buf *text, struct kcfg_kept *kept)
+{
+	static const char lines[] = "apiVersion: v1\nclusters: []\ncontexts: []\n"
+				    "current-context: \"\"\nkind: Config\nusers: []\n";
+	bool any = e->want->current && *e->want->current;
+	size_t n;
+
+	for (size_t i = 0; i < e->want->n; i++)
+		any = any || e->want->items[i].value;
+	if (!any)
+		return 0;
+	if (e->n && e->t[e->n - 1] != '\n')
+		rk_buf_puts(text, e->eol);
+	rk_each_item (line, n, lines, "\n")
+		rk_buf_addf(text, "%.*s%s", (int)n, line, e->eol);
+	e->t = text->s;
+	e->n = text->len;
+	*kept = (struct kcfg_kept){.head = kept->head};
+	kcfg_layout_release(e->l);
+	return kcfg_scan(e->l, e->t, e->n, e->name, false, e->err);
 }
 
 int kcfg_edit_text(struct rk_buf *text, struct kcfg_layout *l, const char *name,
@@ -514,18 +403,28 @@ int kcfg_edit_text(struct rk_buf *text, struct kcfg_layout *l, const char *name,
 		.n = text->len,
 		.name = name,
 		.l = l,
+		.keys = RK_BUF_INIT_SECRET,
 		.want = want,
 		.err = err,
 		.eol = l->crlf ? "\r\n" : "\n"};
 	kcfg_auto_layout now = KCFG_LAYOUT_INIT;
 	int rc = check_wanted(&e);
 
-	if (rc == 0)
-		plan(&e);
-	*kept = (struct kcfg_kept){.all = !e.ns};
+	if (rc == 0 && l->empty)
+		rc = begin_file(&e, text, kept);
+	if (rc == 0 && !l->empty) {
+		for (size_t k = 0; k < RK_KC_NKINDS; k++)
+			edit_list(&e, (enum rk_kc_kind)k);
+		edit_current(&e);
+		if (e.keys.len)
+			rk_buf_put(splice(&e, l->end, l->end, !l->flow), e.keys.s, e.keys.len);
+	}
 	if (e.ns) {
-		qsort(e.s, e.ns, sizeof(*e.s), cmp_splice);
-		*kept = (struct kcfg_kept){.head = e.s[0].from, .tail = e.n - e.s[e.ns - 1].to};
+		size_t tail = e.n - e.s[e.ns - 1].to;
+
+		*kept = (struct kcfg_kept){
+			.head = e.s[0].from < kept->head ? e.s[0].from : kept->head,
+			.tail = tail < kept->tail ? tail : kept->tail};
 		rc = apply(&e, text);
 		if (rc == 0)
 			rc = check_result(&e, text, &now);
@@ -538,6 +437,7 @@ int kcfg_edit_text(struct rk_buf *text, struct kcfg_layout *l, const char *name,
 	}
 	for (size_t i = 0; i < e.ns; i++)
 		rk_buf_release(&e.s[i].text);
+	rk_buf_release(&e.keys);
 	free(e.s);
 	return rc;
 }

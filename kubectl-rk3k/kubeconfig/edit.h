@@ -5,9 +5,6 @@
 
 #include "kubeconfig/kubeconfig.h"
 
-/* "clusters"/"cluster" and so on. */
-extern const char *const kcfg_plural[RK_KC_NKINDS], *const kcfg_single[RK_KC_NKINDS];
-
 /* --- files --- */
 
 /* One entry to write in place of that of its name, else at the end of its list; or, with
@@ -48,9 +45,8 @@ const char *kcfg_current(const struct kcfg_files *f); /* NULL: unset */
  * entry taken out, in every file that has it. */
 int kcfg_change(struct kcfg_files *f, const struct kcfg_edit *edit, struct rk_err *err) RK_MUST_USE;
 /* Write the files that changed. Errors: as rk_file_replace; RK_CONFLICT when a file holds something
- * else than what was read, which a lock cannot prevent of those who do not ask for it. *changed
- * may be NULL. */
-int kcfg_write(struct kcfg_files *f, bool *changed, struct rk_err *err) RK_MUST_USE;
+ * else than what was read, which a lock cannot prevent of those who do not ask for it. */
+int kcfg_write(struct kcfg_files *f, struct rk_err *err) RK_MUST_USE;
 
 /* --- one text --- */
 
@@ -59,6 +55,7 @@ struct kcfg_slot {
 	size_t from, to;  /* block: whole lines from the dash's on; flow: the value alone */
 	const char *name; /* NULL: none */
 	bool tied;	  /* anchors, aliases, merges or two names in it: not to be touched */
+	bool gone;	  /* taken out by the edit under way */
 };
 
 enum kcfg_style { KCFG_MISSING, KCFG_EMPTY, KCFG_BLOCK, KCFG_FLOW };
@@ -83,10 +80,7 @@ struct kcfg_layout {
 	bool odd;      /* a line ends in neither LF nor CR LF */
 	size_t indent; /* column of the root's keys */
 	size_t end;    /* block: behind the last line with content; flow: behind the last value */
-	size_t nkeys;  /* keys of the root */
-	bool has_current; /* current-context, with its bytes */
-	size_t current_from, current_to;
-	const char *current; /* decoded, or NULL */
+	struct kcfg_slot current; /* current-context: its value; to is 0 when there is none */
 	struct kcfg_section sec[RK_KC_NKINDS];
 };
 void kcfg_layout_release(struct kcfg_layout *l);
@@ -96,25 +90,26 @@ void kcfg_layout_release(struct kcfg_layout *l);
 		0        \
 	}
 
-/* Read a text that kubectl would load (rk_kubeconfig_read) as a layout. Errors: RK_FAIL as there,
- * RK_CONFLICT (several documents, a list in a notation that cannot be edited). */
-int kcfg_scan(struct kcfg_layout *l, const char *text, size_t n, const char *name,
-	struct rk_err *err) RK_MUST_USE;
-/* The same without the shortcut for entries that kubectl wrote, for tests. */
-int kcfg_scan_whole(struct kcfg_layout *l, const char *text, size_t n, const char *name,
+/* Read a text that kubectl would load (rk_kubeconfig_read) as a layout; NUL-terminated. whole: without the
+ * shortcut for entries that kubectl wrote, for comparison. Errors: RK_FAIL as there, RK_CONFLICT (several
+ * documents, a list in a notation that cannot be edited). */
+int kcfg_scan(struct kcfg_layout *l, const char *text, size_t n, const char *name, bool whole,
 	struct rk_err *err) RK_MUST_USE;
 /* The slot of that name, or NULL. */
-const struct kcfg_slot *kcfg_find(const struct kcfg_section *s, const char *name);
+struct kcfg_slot *kcfg_find(const struct kcfg_section *s, const char *name);
+/* An entry that has bytes here and is not tied, as a tree in d. */
+int kcfg_parse(const char *text, const struct kcfg_section *s, const struct kcfg_slot *slot,
+	struct rk_doc *d, const struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
-/* What an edit has left alone: all, or so many bytes at the start and at the end. */
+/* What edits have left alone: all, or at least so many bytes at the start and at the end. */
 struct kcfg_kept {
 	bool all;
 	size_t head, tail;
 };
 
-/* Edit kubeconfig text in place; l is its layout, then that of the result; name is for messages.
- * Everything outside the touched entries keeps its bytes: comments, order, CRLF, BOM, flow style,
- * JSON. Entries that have their value already are not touched. An empty text gives a new file.
+/* Edit kubeconfig text in place; l is its layout, then that of the result; name is for messages; kept is
+ * reduced. Everything outside the touched entries keeps its bytes: comments, order, CRLF, BOM, flow
+ * style, JSON. Entries that have their value already are not touched. An empty text gives a new file.
  * The names of the result are compared and its new entries parsed back.
  * Errors: RK_CONFLICT (anchors in what is touched), RK_FAIL (too large); of the text nothing but
  * release may be asked then. */

@@ -9,10 +9,10 @@
 struct file {
 	struct rk_buf text;
 	struct kcfg_layout l;
-	size_t size;	   /* as it was read */
-	struct stat st;	   /* before it was read */
-	size_t head, tail; /* bytes that no edit has touched */
-	bool exists, changed;
+	size_t size;	/* as it was read */
+	struct stat st; /* before it was read */
+	struct kcfg_kept kept;
+	bool exists;
 };
 
 struct kcfg_files {
@@ -22,27 +22,26 @@ struct kcfg_files {
 	struct rk_lock *lock;
 };
 
-static int read_one(struct kcfg_files *s, size_t i, struct rk_err *err)
+static int read_one(struct file *f, const char *path, struct rk_err *err)
 {
 	struct rk_err e = RK_ERR_INIT;
-	struct file *f = &s->f[i];
 
 	f->text = (struct rk_buf)RK_BUF_INIT_SECRET;
-	f->exists = stat(s->paths[i], &f->st) == 0;
-	if (rk_file_read(s->paths[i], RK_KUBECONFIG_MAX, &f->text, &e) < 0) {
+	f->exists = stat(path, &f->st) == 0;
+	if (rk_file_read(path, RK_KUBECONFIG_MAX, &f->text, &e) < 0) {
 		if (e.code != RK_NOTFOUND) {
-			if (err)
-				*err = e;
+			*err = e;
 			return rk_err_wrap(err, "kubeconfig");
 		}
 		f->exists = false;
 	}
-	f->size = f->head = f->tail = f->text.len;
+	f->size = f->text.len;
+	f->kept = (struct kcfg_kept){true, f->size, f->size};
 	if (rk_yaml_is_utf16(f->text.s, f->text.len)) {
-		rk_err_set(err, RK_CONFLICT, "%s: UTF-16 text cannot be edited", s->paths[i]);
+		rk_err_set(err, RK_CONFLICT, "%s: UTF-16 text cannot be edited", path);
 		return rk_err_hint(err, "convert it to UTF-8, for example with iconv");
 	}
-	return kcfg_scan(&f->l, f->text.s, f->text.len, s->paths[i], err);
+	return kcfg_scan(&f->l, f->text.s, f->text.len, path, false, err);
 }
 
 int kcfg_open(struct kcfg_files **out, const char *explicit_path, bool lock, int wait_ms,
@@ -64,7 +63,7 @@ int kcfg_open(struct kcfg_files **out, const char *explicit_path, bool lock, int
 	if (rc == 0 && lock)
 		rc = rk_file_lock(&s->lock, (const char *const *)s->paths, s->n, wait_ms, err);
 	for (size_t i = 0; rc == 0 && i < s->n; i++)
-		rc = read_one(s, i, err);
+		rc = read_one(&s->f[i], s->paths[i], err);
 	if (rc < 0)
 		kcfg_close(s);
 	else
@@ -94,30 +93,27 @@ static const struct kcfg_slot *find(
 {
 	const struct kcfg_slot *slot = NULL;
 
-	for (size_t i = 0; i < s->n && !slot; i++) {
-		slot = kcfg_find(&s->f[i].l.sec[k], name);
-		*file = i;
-	}
+	for (*file = 0; *file < s->n; ++*file)
+		if ((slot = kcfg_find(&s->f[*file].l.sec[k], name)))
+			break;
 	return slot;
 }
 
-/* One item of a list as a tree: from its bytes, or from the whole file when anchors are used, since an
- * alias means nothing in a slice. */
-static int parse_slot(const struct file *f, enum rk_kc_kind k, const struct kcfg_slot *slot,
-	struct rk_doc *d, const struct rk_val **out, struct rk_err *err)
+/* An item of a list as a tree in d. With anchors it is read from the whole file, since an alias means
+ * nothing in a slice. */
+static int parse_slot(const struct kcfg_files *s, size_t file, enum rk_kc_kind k,
+	const struct kcfg_slot *slot, struct rk_doc *d, const struct rk_val **out,
+	struct rk_err *err)
 {
+	const struct file *f = &s->f[file];
 	struct rk_val *v = NULL;
 
-	if (!slot->tied || !slot->name) {
-		if (rk_yaml_parse_loose(d, f->text.s + slot->from, slot->to - slot->from, &v, err) <
-			0)
-			return -1;
-		*out = f->l.sec[k].style == KCFG_BLOCK ? rk_at(v, 0) : v;
-		return 0;
-	}
+	rk_doc_source(d, s->paths[file]);
+	if (!slot->tied || !slot->name)
+		return kcfg_parse(f->text.s, &f->l.sec[k], slot, d, out, err);
 	if (rk_yaml_parse_loose(d, f->text.s, f->text.len, &v, err) < 0)
 		return -1;
-	rk_each (it, rk_get(v, kcfg_plural[k], NULL))
+	rk_each (it, rk_get(v, rk_kc_plural[k], NULL))
 		if (rk_streq(rk_get_str(it, "name", NULL), slot->name))
 			*out = it;
 	return 0;
@@ -132,13 +128,12 @@ int kcfg_lookup(const struct kcfg_files *s, enum rk_kc_kind k, const char *name,
 
 	*value = NULL;
 	if (path)
-		*path = slot ? s->paths[file] : NULL;
+		*path = s->paths[file];
 	if (!slot)
 		return 0;
-	rk_doc_source(d, s->paths[file]);
-	if (parse_slot(&s->f[file], k, slot, d, &item, err) < 0)
-		return rk_err_wrap(err, "%s: %s \"%s\"", s->paths[file], kcfg_single[k], name);
-	*value = rk_get(item, kcfg_single[k], NULL);
+	if (parse_slot(s, file, k, slot, d, &item, err) < 0)
+		return rk_err_wrap(err, "%s: %s \"%s\"", s->paths[file], rk_kc_single[k], name);
+	*value = rk_get(item, rk_kc_single[k], NULL);
 	if (!*value)
 		*value = rk_null(d);
 	return 0;
@@ -156,9 +151,7 @@ int kcfg_contexts(
 			const struct rk_val *item = NULL;
 			struct rk_val *copy;
 
-			rk_doc_source(own, s->paths[f]);
-			if (parse_slot(&s->f[f], RK_KC_CONTEXTS, &sec->slots[i], own, &item, err) <
-				0)
+			if (parse_slot(s, f, RK_KC_CONTEXTS, &sec->slots[i], own, &item, err) < 0)
 				return rk_err_wrap(err, "%s", s->paths[f]);
 			if (!item || item->kind != RK_MAP)
 				continue;
@@ -173,30 +166,22 @@ int kcfg_contexts(
 const char *kcfg_current(const struct kcfg_files *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->f[i].l.current)
-			return s->f[i].l.current;
+		if (s->f[i].l.current.name)
+			return s->f[i].l.current.name;
 	return NULL;
 }
 
 /* --- changing --- */
 
-/* Where kubectl writes what is new: the first file that exists, else the last. */
-static size_t default_file(const struct kcfg_files *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->f[i].exists)
-			return i;
-	return s->n - 1;
-}
-
 int kcfg_change(struct kcfg_files *s, const struct kcfg_edit *edit, struct rk_err *err)
 {
-	struct kcfg_item *mine = rk_calloc(edit->n + 1, sizeof(*mine));
-	size_t def = default_file(s), winner;
-	struct kcfg_kept kept;
-	int rc = 0;
+	rk_auto_free struct kcfg_item *mine = rk_calloc(edit->n + 1, sizeof(*mine));
+	size_t new = 0, at;
 
-	for (size_t i = 0; rc == 0 && i < s->n; i++) {
+	/* where kubectl writes what is new: the first file that exists, else the last */
+	while (new < s->n - 1 && !s->f[new].exists)
+		new ++;
+	for (size_t i = 0; i < s->n; i++) {
 		struct kcfg_edit e = {.items = mine};
 		struct file *f = &s->f[i];
 
@@ -204,52 +189,44 @@ int kcfg_change(struct kcfg_files *s, const struct kcfg_edit *edit, struct rk_er
 			const struct kcfg_item *it = &edit->items[j];
 
 			/* taken out wherever it is, so that none of its name comes to light */
-			if (it->value ? (find(s, it->kind, it->name, &winner) ? winner : def) == i
+			if (it->value ? (find(s, it->kind, it->name, &at) ? at : new) == i
 				      : kcfg_find(&f->l.sec[it->kind], it->name) != NULL)
 				mine[e.n++] = *it;
 		}
-		if (edit->current && (*edit->current ? i == def : f->l.current != NULL))
+		if (edit->current && (*edit->current ? i == new : f->l.current.name != NULL))
 			e.current = edit->current;
-		if (!e.n && !e.current)
-			continue;
-		rc = kcfg_edit_text(&f->text, &f->l, s->paths[i], &e, &kept, err);
-		if (rc < 0 || kept.all)
-			continue;
-		f->changed = true;
-		f->head = kept.head < f->head ? kept.head : f->head;
-		f->tail = kept.tail < f->tail ? kept.tail : f->tail;
+		if ((e.n || e.current) &&
+			kcfg_edit_text(&f->text, &f->l, s->paths[i], &e, &f->kept, err) < 0)
+			return -1;
 	}
-	free(mine);
-	return rc;
+	return 0;
 }
 
 /* The file is still the one that was read, since locks bind only those who ask for them; and what is
  * about to be written differs from it between head and tail only. */
 static bool is_unchanged(const char *path, const struct file *f)
 {
-	bool regular = f->exists && S_ISREG(f->st.st_mode);
-	const char *end = f->text.s + f->text.len;
+	const struct kcfg_kept *k = &f->kept;
 	struct stat st;
 
-	if (f->exists && !regular)
+	if (f->exists && !S_ISREG(f->st.st_mode))
 		return true; /* rk_file_replace knows */
 	if (stat(path, &st) < 0)
 		return !f->exists;
 	return f->exists && st.st_dev == f->st.st_dev && st.st_ino == f->st.st_ino &&
 	       st.st_size == f->st.st_size && st.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
 	       st.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec &&
-	       rk_file_holds(path, f->size, 0, f->text.s, f->head) &&
-	       rk_file_holds(path, f->size, f->size - f->tail, end - f->tail, f->tail);
+	       rk_file_holds(path, f->size, 0, f->text.s, k->head) &&
+	       rk_file_holds(path, f->size, f->size - k->tail, f->text.s + f->text.len - k->tail,
+		       k->tail);
 }
 
-int kcfg_write(struct kcfg_files *s, bool *changed, struct rk_err *err)
+int kcfg_write(struct kcfg_files *s, struct rk_err *err)
 {
-	if (changed)
-		*changed = false;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct file *f = &s->f[i];
 
-		if (!f->changed)
+		if (f->kept.all)
 			continue;
 		if (!is_unchanged(s->paths[i], f)) {
 			rk_err_set(err, RK_CONFLICT,
@@ -259,8 +236,6 @@ int kcfg_write(struct kcfg_files *s, bool *changed, struct rk_err *err)
 		}
 		if (rk_file_replace(s->paths[i], f->text.s, f->text.len, 0600, NULL, err) < 0)
 			return rk_err_wrap(err, "kubeconfig");
-		if (changed)
-			*changed = true;
 	}
 	return 0;
 }

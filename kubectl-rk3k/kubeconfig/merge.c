@@ -37,7 +37,6 @@ struct merge {
 	struct kcfg_files *files;
 	struct rk_val *contexts; /* of the files, once asked for */
 	struct rk_val *result;	 /* SEQ of {name, outcome, file, server} */
-	bool changed;
 };
 
 static void merge_release(struct merge *m)
@@ -211,13 +210,13 @@ static int other_cluster(struct merge *m, const struct kcfg_item *it, const stru
 	const char *was = server_of(m->d, old), *now = server_of(m->d, new);
 
 	if (m->o->force) {
-		rk_note("%s: %s \"%s\" was %s, now %s", path, kcfg_single[it->kind], it->name, was,
+		rk_note("%s: %s \"%s\" was %s, now %s", path, rk_kc_single[it->kind], it->name, was,
 			now);
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT,
 		"%s: there is a %s \"%s\" already, with another server (%s) and another CA", path,
-		kcfg_single[it->kind], it->name, was);
+		rk_kc_single[it->kind], it->name, was);
 	return rk_err_hint(err, "--force replaces it, --name gives the new one another name");
 }
 
@@ -262,7 +261,7 @@ static int check_identity(struct merge *m, const struct kcfg_item *it, const str
 		return 0;
 	}
 	rk_err_set(err, RK_CONFLICT, "%s: %s \"%s\" exists with another identity (%s, not %s)",
-		path, kcfg_single[it->kind], it->name, was, now ? now : "nobody");
+		path, rk_kc_single[it->kind], it->name, was, now ? now : "nobody");
 	return rk_err_hint(
 		err, "--name gives the new entry another name, --force replaces the old one");
 }
@@ -453,7 +452,7 @@ static bool diff_one(struct merge *m, const struct kcfg_item *it)
 	was = masked_text(m->d, old, it->value, " (before)");
 	now = masked_text(m->d, it->value, old, " (after)");
 	name = rk_doc_printf(
-		m->d, "%s %s/%s", path ? path : "/dev/null", kcfg_plural[it->kind], it->name);
+		m->d, "%s %s/%s", path ? path : "/dev/null", rk_kc_plural[it->kind], it->name);
 	rk_diff(was, now, name, m->source, &out);
 	rk_print_buf(&out);
 	return true;
@@ -486,7 +485,7 @@ static int change(struct merge *m, struct rk_err *err)
 	if (kcfg_change(m->files, &edit, err) < 0)
 		return -1;
 	add_places(m);
-	if (!m->o->dry && kcfg_write(m->files, &m->changed, err) < 0)
+	if (!m->o->dry && kcfg_write(m->files, err) < 0)
 		return -1;
 	print_result(m->o, m->result);
 	rk_each (r, m->o->dry ? NULL : m->result)

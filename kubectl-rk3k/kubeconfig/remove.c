@@ -154,7 +154,7 @@ static const char *used_by(const struct removal *r, const struct kcfg_item *it)
 	rk_each (c, it->kind == RK_KC_CONTEXTS ? NULL : r->contexts) {
 		const char *context = rk_get_str(c, "name", NULL);
 
-		if (rk_streq(rk_get_str(c, "context", kcfg_single[it->kind], NULL), it->name) &&
+		if (rk_streq(rk_get_str(c, "context", rk_kc_single[it->kind], NULL), it->name) &&
 			!(context && is_taken_out(r, RK_KC_CONTEXTS, context)))
 			return context ? context : "";
 	}
@@ -170,7 +170,7 @@ static void keep_shared(struct removal *r)
 		const char *other = used_by(r, it);
 
 		if (other)
-			rk_note("%s \"%s\" is kept: context \"%s\" uses it", kcfg_single[it->kind],
+			rk_note("%s \"%s\" is kept: context \"%s\" uses it", rk_kc_single[it->kind],
 				it->name, other);
 		else
 			r->items[n++] = *it;
@@ -188,7 +188,7 @@ static void note_removed(struct removal *r)
 		if (it->kind == RK_KC_CONTEXTS && rk_streq(kcfg_current(r->files), it->name))
 			r->clear_current = true;
 		m = rk_map(r->d);
-		rk_set_str(r->d, m, "kind", kcfg_single[it->kind]);
+		rk_set_str(r->d, m, "kind", rk_kc_single[it->kind]);
 		rk_set_str(r->d, m, "name", it->name);
 		rk_set_str(r->d, m, "outcome", rk_outcome_word(RK_DELETED));
 		rk_append(r->result, m);
@@ -226,7 +226,7 @@ static int remove_all(struct removal *r, int argc, char **argv, struct rk_err *e
 	edit = (struct kcfg_edit){r->items, r->n, r->clear_current ? "" : NULL};
 	if (kcfg_change(r->files, &edit, err) < 0)
 		return -1;
-	if (!r->o->dry && kcfg_write(r->files, NULL, err) < 0)
+	if (!r->o->dry && kcfg_write(r->files, err) < 0)
 		return -1;
 	print_removed(r);
 	if (r->clear_current)

@@ -6,34 +6,34 @@
  * counted back. Merging into 28 MB takes a fifth of the time so. */
 #include "edit.h"
 
-const char *const kcfg_plural[RK_KC_NKINDS] = {"clusters", "contexts", "users"};
-const char *const kcfg_single[RK_KC_NKINDS] = {"cluster", "context", "user"};
-
 /* --- entries as kubectl writes them --- */
 
-/* Entries that the short text lacks at `at`: the slots from `first` on, `sum` bytes with all before. */
+/* At `at` the short text lacks the n entries from slot `first` on; with all before, sum bytes. */
 struct cut {
 	enum rk_kc_kind kind;
 	size_t at, sum, first, n;
 };
 
 struct brief {
-	struct rk_doc *doc; /* of the names */
 	struct rk_buf text;
-	struct cut *cuts;
+	struct cut *cuts; /* the first is of the byte order mark, or of nothing */
 	struct kcfg_slot *slots;
-	size_t ncuts, nslots, alloc;
+	size_t ncuts, nslots;
 };
+
+static bool is(const char *s, size_t n, const char *word)
+{
+	return strlen(word) == n && memcmp(s, word, n) == 0;
+}
 
 /* Not 0 for a byte that base64 does not have. Without a branch, and below with a fixed number of
  * bytes in turn, so that the compiler takes many at once. */
 static unsigned char no_base64(char byte)
 {
 	unsigned char c = (unsigned char)byte;
-	unsigned char letter = (unsigned char)((c | 0x20) - 'a');
-	unsigned char digit = (unsigned char)(c - '0');
 
-	return (unsigned char)((letter > 25) & (digit > 9) & (c != '+') & (c != '/'));
+	return ((unsigned char)((c | 0x20) - 'a') > 25) & ((unsigned char)(c - '0') > 9) &
+	       (c != '+') & (c != '/');
 }
 
 static bool is_base64(const char *s, size_t n)
@@ -50,324 +50,283 @@ static bool is_base64(const char *s, size_t n)
 
 /* Whether KEY: VALUE is a string, or base64, that is written so. */
 static bool is_plain_field(
-	enum rk_kc_kind k, const char *key, size_t klen, const char *value, size_t vlen)
+	enum rk_kc_kind k, const char *key, size_t klen, const char *value, size_t n)
 {
-	static const char *const strings[RK_KC_NKINDS][4] = {
-		{"server", "tls-server-name"}, {"cluster", "user", "namespace"}, {"token"}};
-	static const char *const bytes[RK_KC_NKINDS][3] = {{"certificate-authority-data"}, {NULL},
-		{"client-certificate-data", "client-key-data"}};
-	size_t pad = 0;
+	static const struct {
+		enum rk_kc_kind kind;
+		bool base64;
+		const char *key;
+	} fields[] = {{RK_KC_CLUSTERS, false, "server"}, {RK_KC_CLUSTERS, false, "tls-server-name"},
+		{RK_KC_CLUSTERS, true, "certificate-authority-data"},
+		{RK_KC_CONTEXTS, false, "cluster"}, {RK_KC_CONTEXTS, false, "namespace"},
+		{RK_KC_CONTEXTS, false, "user"}, {RK_KC_USERS, true, "client-certificate-data"},
+		{RK_KC_USERS, true, "client-key-data"}, {RK_KC_USERS, false, "token"}};
+	size_t pad;
 
-	for (const char *const *s = strings[k]; *s; s++)
-		if (strlen(*s) == klen && memcmp(*s, key, klen) == 0)
-			return rk_yaml_plain_ok(value, vlen);
-	for (const char *const *s = bytes[k]; *s; s++) {
-		if (strlen(*s) != klen || memcmp(*s, key, klen) != 0)
+	for (size_t i = 0; i < RK_COUNT(fields); i++) {
+		if (fields[i].kind != k || !is(key, klen, fields[i].key))
 			continue;
-		while (pad < 2 && pad < vlen && value[vlen - pad - 1] == '=')
-			pad++;
-		return vlen && vlen % 4 == 0 && is_base64(value, vlen - pad);
+		if (!fields[i].base64)
+			return rk_yaml_plain_ok(value, n);
+		pad = n < 2 ? 0 : (value[n - 1] == '=') + (value[n - 2] == '=');
+		return n && n % 4 == 0 && is_base64(value, n - pad);
 	}
 	return false;
 }
 
 /* One entry at p: name and object in either order, each field on its line. Returns where it ends;
  * NULL: it is not known to be so. */
-static const char *plain_entry(struct brief *b, enum rk_kc_kind k, const char *text, const char *p,
-	const char *end, struct kcfg_slot *slot)
+static const char *plain_entry(
+	struct rk_doc *d, enum rk_kc_kind k, const char *p, struct kcfg_slot *slot)
 {
-	const char *object = kcfg_single[k];
-	size_t olen = strlen(object);
+	const char *start = p, *nl, *key, *value;
 	bool inside = false;
 
-	*slot = (struct kcfg_slot){.from = (size_t)(p - text)};
-	for (bool first = true; first || (p < end && *p == ' '); first = false) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p)), *key, *colon, *value;
-		size_t indent = first ? 2 : strspn(p, " "), klen, vlen;
+	for (; p == start || *p == ' '; p = nl + 1) {
+		size_t indent = p == start ? 2 : strspn(p, " "), klen;
 
-		if (!nl || indent > (size_t)(nl - p) || (first && memcmp(p, "- ", 2) != 0))
+		nl = strchr(p, '\n');
+		if (!nl || (p == start && p[1] != ' '))
 			return NULL;
 		key = p + indent;
-		colon = memchr(key, ':', (size_t)(nl - key));
-		if (!colon || (colon + 1 < nl && colon[1] != ' '))
+		klen = strcspn(key, ":\n");
+		value = key + klen + 1;
+		if (key[klen] != ':' || (value < nl && *value++ != ' '))
 			return NULL;
-		klen = (size_t)(colon - key);
-		value = colon + 1 + (colon[1] == ' ');
-		vlen = (size_t)(nl - value);
-		if (indent == 2 && klen == 4 && memcmp(key, "name", 4) == 0) {
-			if (slot->name || !rk_yaml_plain_ok(value, vlen))
-				return NULL;
-			slot->name = rk_doc_strndup(b->doc, value, vlen);
+		if (indent == 2 && is(key, klen, "name") && !slot->name &&
+			rk_yaml_plain_ok(value, (size_t)(nl - value))) {
+			slot->name = rk_doc_strndup(d, value, (size_t)(nl - value));
 			inside = false;
-		} else if (indent == 2 && nl == colon + 1 && klen == olen &&
-			   memcmp(key, object, olen) == 0) {
+		} else if (indent == 2 && is(key, klen, rk_kc_single[k]) && value == nl) {
 			inside = true;
-		} else if (indent != 4 || !inside || value == colon + 1 ||
-			   !is_plain_field(k, key, klen, value, vlen)) {
+		} else if (indent != 4 || !inside ||
+			   !is_plain_field(k, key, klen, value, (size_t)(nl - value))) {
 			return NULL;
 		}
-		p = nl + 1;
 	}
-	slot->to = (size_t)(p - text);
 	return slot->name ? p : NULL;
 }
 
-/* Note the plain entries from p on. All but the first and the last of them are left out, so that the
- * parser sees that there is a list on either side. Returns where they end. */
-static const char *take_run(struct brief *b, enum rk_kc_kind k, const char *text, const char *p,
-	const char *end, const char **copied)
+/* Leave out all but the last of each run of plain entries, so that the parser sees that they are in a
+ * list. */
+static void shorten(struct brief *b, struct rk_doc *d, const char *text, size_t n)
 {
-	size_t first = b->nslots, n;
-	const char *next;
+	const char *p = text + b->cuts[0].sum, *copied = p, *next, *last, *nl;
+	size_t k = RK_KC_NKINDS, first;
 
-	for (; p < end && *p == '-'; p = next) {
-		if (b->nslots == b->alloc) {
-			b->alloc = b->alloc ? 2 * b->alloc : 64;
-			b->slots = rk_realloc(b->slots, b->alloc * sizeof(*b->slots));
+	while (*p) {
+		first = b->nslots;
+		for (last = p; k < RK_KC_NKINDS && *p == '-'; p = next) {
+			struct kcfg_slot slot = {.from = (size_t)(p - text)};
+
+			next = plain_entry(d, (enum rk_kc_kind)k, p, &slot);
+			if (!next)
+				break;
+			slot.to = (size_t)(next - text);
+			last = p;
+			if (!(b->nslots & (b->nslots - 1)))
+				b->slots = rk_realloc(
+					b->slots, 2 * (b->nslots + 1) * sizeof(*b->slots));
+			b->slots[b->nslots++] = slot;
 		}
-		next = plain_entry(b, k, text, p, end, &b->slots[b->nslots]);
-		if (!next)
-			break;
-		b->nslots++;
-	}
-	n = b->nslots - first;
-	if (n > 2) {
-		const struct kcfg_slot *from = &b->slots[first], *last = &b->slots[b->nslots - 1];
-		size_t sum = b->ncuts ? b->cuts[b->ncuts - 1].sum : 0;
+		if (p > last) {
+			if (--b->nslots > first) {
+				const char *from = text + b->slots[first].from;
+				size_t sum = b->cuts[b->ncuts - 1].sum + (size_t)(last - from);
 
-		rk_buf_put(&b->text, *copied, (size_t)(text + from->to - *copied));
-		*copied = text + last->from;
-		b->cuts = rk_realloc(b->cuts, (b->ncuts + 1) * sizeof(*b->cuts));
-		b->cuts[b->ncuts++] = (struct cut){
-			k, b->text.len, sum + (last->from - from->to), first + 1, n - 2};
-	} else {
-		b->nslots = first;
+				rk_buf_put(&b->text, copied, (size_t)(from - copied));
+				copied = last;
+				b->cuts = rk_realloc(b->cuts, (b->ncuts + 1) * sizeof(*b->cuts));
+				b->cuts[b->ncuts++] = (struct cut){(enum rk_kc_kind)k, b->text.len,
+					sum, first, b->nslots - first};
+			}
+			continue;
+		}
+		nl = strchr(p, '\n');
+		if (nl && !strchr("- #\r\n", *p))
+			for (k = 0; k < RK_KC_NKINDS; k++)
+				if (nl[-1] == ':' && is(p, (size_t)(nl - p) - 1, rk_kc_plural[k]))
+					break;
+		p = nl ? nl + 1 : p + strlen(p);
 	}
-	return p;
+	rk_buf_put(&b->text, copied, (size_t)(text + n - copied));
 }
 
-static void shorten(const char *text, size_t n, struct brief *b)
+/* The last cut that is at or before a byte of the short text. */
+static const struct cut *cut_at(const struct brief *b, size_t at)
 {
-	const char *copied = text, *end = text + n, *next, *nl;
-	size_t k = RK_KC_NKINDS;
+	size_t low = 0, high = b->ncuts;
 
-	for (const char *p = text; p < end; p = next) {
-		nl = memchr(p, '\n', (size_t)(end - p));
-		next = nl ? nl + 1 : end;
-		if (*p == '-' && k < RK_KC_NKINDS) {
-			nl = take_run(b, (enum rk_kc_kind)k, text, p, end, &copied);
-			next = nl > p ? nl : next;
-		} else if (!strchr("- #\r\n", *p)) {
-			for (k = 0; k < RK_KC_NKINDS; k++)
-				if (strlen(kcfg_plural[k]) + 2 == (size_t)(next - p) &&
-					rk_prefix(p, kcfg_plural[k]) && nl && nl[-1] == ':')
-					break;
-		}
+	while (high - low > 1) {
+		size_t mid = (low + high) / 2;
+
+		if (b->cuts[mid].at <= at)
+			low = mid;
+		else
+			high = mid;
 	}
-	rk_buf_put(&b->text, copied, (size_t)(end - copied));
+	return &b->cuts[low];
 }
 
 /* Where a byte of the short text is in the whole one; at a cut, behind it. */
 static size_t place(const struct brief *b, size_t at)
 {
-	size_t low = 0, high = b->ncuts;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (b->cuts[mid].at <= at)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return at + (low ? b->cuts[low - 1].sum : 0);
+	return at + cut_at(b, at)->sum;
 }
 
 /* --- positions --- */
 
-struct scan {
-	struct kcfg_layout *l;
-	const struct brief *b;
-	const char *t, *name;
-	size_t n, bom;
-	size_t used; /* entries left out of the text that are in a list by now */
-	struct rk_err *err;
-};
-
-static size_t line_start(const struct scan *s, size_t p)
+static size_t line_start(const char *t, size_t p)
 {
-	while (p > s->bom && s->t[p - 1] != '\n' && s->t[p - 1] != '\r')
+	while (p && t[p - 1] != '\n' && t[p - 1] != '\r')
 		p--;
 	return p;
 }
 
 /* Behind the line that holds the byte before p; p itself when it begins a line. */
-static size_t line_end(const struct scan *s, size_t p)
+static size_t line_end(const char *t, size_t p)
 {
-	const char *nl;
-
-	if (p > s->bom && (s->t[p - 1] == '\n' || s->t[p - 1] == '\r'))
-		return p;
-	nl = memchr(s->t + p, '\n', s->n - p);
-	return nl ? (size_t)(nl - s->t) + 1 : s->n;
+	if (p && t[p - 1] != '\n' && t[p - 1] != '\r') {
+		p += strcspn(t + p, "\n");
+		p += t[p] == '\n';
+	}
+	return p;
 }
 
 /* From the first byte of an entry's content back to the line of its dash: blanks, comments and
- * empty lines may be between. */
-static int dash_line(const struct scan *s, size_t p, size_t *out)
+ * empty lines may be between. false: something else is. */
+static bool dash_line(const char *t, size_t p, size_t *out)
 {
-	for (;;) {
-		size_t bol = line_start(s, p), q = bol;
+	for (;; p = *out - 1) {
+		size_t q;
 
-		while (q < p && s->t[q] == ' ')
-			q++;
-		if (q < p && s->t[q] == '-') {
-			*out = bol;
-			return 0;
-		}
-		if ((q < p && s->t[q] != '#' && s->t[q] != '\r' && s->t[q] != '\n') ||
-			bol <= s->bom)
-			return rk_err_set(s->err, RK_CONFLICT,
-				"%s: a list is laid out in a way rk3k does not edit", s->name);
-		p = bol - 1;
-		p = line_start(s, p) < p ? p : bol - 1;
+		*out = line_start(t, p);
+		q = *out + strspn(t + *out, " ");
+		if (q < p && t[q] == '-')
+			return true;
+		if (!*out || (q < p && !strchr("#\r\n", t[q])))
+			return false;
 	}
 }
 
 /* Whether only blanks, comments and markers of a document's end, or of its start, follow. */
-static bool only_comments(const struct scan *s, size_t p, const char *marker)
+static bool only_comments(const char *p, const char *marker)
 {
-	while (p < s->n) {
-		const char *c = s->t + p + strspn(s->t + p, " \t\r");
-
-		if (c == s->t + p && strncmp(c, marker, 3) == 0)
+	for (const char *c; *p; p = c + strcspn(c, "\n"), p += *p == '\n') {
+		c = p + strspn(p, " \t\r");
+		if (c == p && rk_prefix(c, marker))
 			c += 3 + strspn(c + 3, " \t\r");
-		if (c < s->t + s->n && *c != '#' && *c != '\n')
+		if (*c && *c != '#' && *c != '\n')
 			return false;
-		p = (size_t)(c - s->t) + strcspn(c, "\n");
-		p += p < s->n;
 	}
 	return true;
 }
 
 /* What YAML takes for the end of a line and hardly any other program does (YAML 1.1, 4.2): a
  * carriage return alone, U+0085, U+2028, U+2029. */
-static bool odd_break(const char *t, size_t n)
+static bool odd_break(const char *p)
 {
-	static const char *const rare[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
-	const char *end = t + n;
-
-	for (const char *p = t; (p = memchr(p, '\r', (size_t)(end - p))); p++)
-		if (p + 1 == end || p[1] != '\n')
-			return true;
-	for (size_t i = 0; i < RK_COUNT(rare); i++)
-		if (memmem(t, n, rare[i], strlen(rare[i])))
+	for (; *(p += strcspn(p, "\r\xc2\xe2")); p++)
+		if (*p == '\r' ? p[1] != '\n'
+			       : rk_prefix(p, "\xc2\x85") || rk_prefix(p, "\xe2\x80\xa8") ||
+					 rk_prefix(p, "\xe2\x80\xa9"))
 			return true;
 	return false;
 }
 
 static bool has_shared(const struct rk_val *v)
 {
-	if (v->shared)
-		return true;
+	bool shared = v->shared;
+
 	rk_each (it, v)
-		if (has_shared(it))
-			return true;
-	return false;
+		shared = shared || has_shared(it);
+	return shared;
 }
 
 /* Behind tags and anchors. */
-static size_t content(const struct scan *s, const struct rk_val *v)
+static size_t content(const char *t, const struct rk_val *v)
 {
 	size_t p = v->start;
 
-	while (p < v->end && (s->t[p] == '!' || s->t[p] == '&')) {
-		p += strcspn(s->t + p, " \t\r\n");
-		p += strspn(s->t + p, " \t\r\n");
+	while (p < v->end && (t[p] == '!' || t[p] == '&')) {
+		p += strcspn(t + p, " \t\r\n");
+		p += strspn(t + p, " \t\r\n");
 	}
 	return p;
 }
 
-/* The entries that were left out between one that ends at `at` and one that begins there. */
-static void add_cut(struct scan *s, enum rk_kc_kind k, size_t at)
+/* --- the layout --- */
+
+/* Returns false for a list in a notation that cannot be edited. found: slots that were left out of the
+ * text and are in a list by now. */
+static bool scan_list(struct kcfg_layout *l, enum rk_kc_kind k, const char *t,
+	const struct brief *b, const struct rk_val *v, size_t *found)
 {
-	struct kcfg_section *sec = &s->l->sec[k];
-
-	for (size_t i = 0; i < s->b->ncuts; i++) {
-		const struct cut *c = &s->b->cuts[i];
-
-		if (c->at != at || c->kind != k)
-			continue;
-		memcpy(sec->slots + sec->n, s->b->slots + c->first, c->n * sizeof(*sec->slots));
-		sec->n += c->n;
-		s->used += c->n;
-	}
-}
-
-static int scan_list(struct scan *s, enum rk_kc_kind k, const struct rk_val *v)
-{
-	struct kcfg_section *sec = &s->l->sec[k];
-	size_t from = content(s, v), to = v->end, behind = 0;
-	bool flow = v->kind == RK_SEQ ? s->t[from] == '[' : s->l->flow;
+	struct kcfg_section *sec = &l->sec[k];
+	size_t from = content(t, v);
+	bool flow = v->kind == RK_SEQ ? t[from] == '[' : l->flow;
+	bool bytes = !v->shared && !l->tied; /* what is merged or an alias has none here */
 
 	sec->tied = v->shared || v->again;
-	sec->style = !v->count && !s->l->flow ? KCFG_EMPTY : flow ? KCFG_FLOW : KCFG_BLOCK;
-	sec->slots = rk_calloc(v->count + s->b->nslots + 1, sizeof(*sec->slots));
+	sec->style = !v->count && !l->flow ? KCFG_EMPTY : flow ? KCFG_FLOW : KCFG_BLOCK;
+	sec->colon = place(b, v->kstart + strcspn(t + v->kstart, ":") + 1);
+	sec->from = place(b, from);
+	sec->to = place(b, v->count && !flow ? line_end(t, v->end) : v->end);
+	sec->slots = rk_calloc(v->count + b->nslots + 1, sizeof(*sec->slots));
 	rk_each (it, v) {
 		const struct rk_val *name = rk_get(it, "name", NULL);
-		struct kcfg_slot *slot;
+		struct kcfg_slot slot = {.name = rk_str(name),
+			.tied = sec->tied || has_shared(it) || (name && name->again)};
+		const struct cut *c;
 		size_t at = it->start;
 
-		if (!v->shared && !s->l->tied && !flow && dash_line(s, it->start, &at) < 0)
-			return -1;
-		if (at == behind && !flow)
-			add_cut(s, k, at);
-		slot = &sec->slots[sec->n++];
-		slot->name = rk_str(name);
-		slot->tied = sec->tied || has_shared(it) || (name && name->again);
-		if (v->shared || s->l->tied) /* what is merged or an alias has no bytes here */
-			continue;
-		if (!flow && sec->n == 1) {
-			from = at;
-			sec->indent = strspn(s->t + at, " ");
+		if (bytes && !flow && !dash_line(t, at, &at))
+			return false;
+		c = cut_at(b, at);
+		if (c->n && c->at == at && c->kind == k && !flow) {
+			memcpy(sec->slots + sec->n, b->slots + c->first,
+				c->n * sizeof(*sec->slots));
+			sec->n += c->n;
+			*found += c->n;
 		}
-		behind = flow ? it->end : line_end(s, it->end);
-		slot->from = place(s->b, at);
-		slot->to = behind + (slot->from - at);
+		if (bytes) {
+			slot.from = at + c->sum;
+			slot.to = (flow ? it->end : line_end(t, it->end)) + c->sum;
+		}
+		if (it == v->child && bytes && !flow)
+			sec->indent = strspn(t + at, " ");
+		sec->slots[sec->n++] = slot;
 	}
-	if (v->count && !flow)
-		to = line_end(s, to);
-	sec->colon = place(s->b, v->kstart + strcspn(s->t + v->kstart, ":") + 1);
-	sec->from = place(s->b, from);
-	sec->to = place(s->b, to);
-	return 0;
+	if (v->count && bytes && !flow)
+		sec->from = sec->slots[0].from;
+	return true;
 }
 
-static int scan_root(struct scan *s, const struct rk_val *root)
+static int scan_root(struct kcfg_layout *l, const char *t, const struct brief *b,
+	const struct rk_val *root, const char *name, struct rk_err *err)
 {
-	struct kcfg_layout *l = s->l;
 	const struct rk_val *v = rk_get(root, "current-context", NULL);
+	size_t found = 0;
 
-	l->flow = s->t[content(s, root)] == '{';
+	l->flow = t[content(t, root)] == '{';
 	l->tied = root->shared;
-	l->nkeys = root->count;
-	l->indent = root->child ? root->child->kstart - line_start(s, root->child->kstart) : 0;
-	l->end = place(s->b, !l->flow	  ? line_end(s, root->end)
-			     : root->last ? root->last->end
-					  : content(s, root) + 1);
+	l->indent = root->child ? root->child->kstart - line_start(t, root->child->kstart) : 0;
+	l->end = place(b, !l->flow     ? line_end(t, root->end)
+			  : root->last ? root->last->end
+				       : content(t, root) + 1);
 	if (v && (v->shared || v->again))
-		return rk_err_set(s->err, RK_CONFLICT, "%s: current-context is %s", s->name,
+		return rk_err_set(err, RK_CONFLICT, "%s: current-context is %s", name,
 			v->again ? "set twice" : "an anchor or an alias");
-	l->has_current = v != NULL;
-	l->current_from = v ? place(s->b, v->start) : 0;
-	l->current_to = v ? place(s->b, v->end) : 0;
-	l->current = v && rk_str(v) && v->len ? v->s : NULL;
+	if (v)
+		l->current = (struct kcfg_slot){place(b, v->start), place(b, v->end),
+			.name = rk_str(v) && v->len ? v->s : NULL};
 	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
-		v = rk_get(root, kcfg_plural[k], NULL);
-		if (v && scan_list(s, (enum rk_kc_kind)k, v) < 0)
-			return -1;
+		v = rk_get(root, rk_kc_plural[k], NULL);
+		if (v && !scan_list(l, (enum rk_kc_kind)k, t, b, v, &found))
+			return rk_err_set(err, RK_CONFLICT,
+				"%s: a list is laid out in a way rk3k does not edit", name);
 	}
-	return 0;
+	return found == b->nslots ? 0 : -1;
 }
 
 static int by_name(const void *a, const void *b)
@@ -378,7 +337,7 @@ static int by_name(const void *a, const void *b)
 /* Of a text without some of its entries the names have not been compared. */
 static bool names_differ(const struct kcfg_section *s)
 {
-	const char **v = rk_malloc((s->n + 1) * sizeof(const char *));
+	rk_auto_free const char **v = rk_malloc((s->n + 1) * sizeof(const char *));
 	bool differ = true;
 
 	for (size_t i = 0; i < s->n; i++)
@@ -386,66 +345,56 @@ static bool names_differ(const struct kcfg_section *s)
 	qsort(v, s->n, sizeof(*v), by_name);
 	for (size_t i = 1; differ && i < s->n; i++)
 		differ = strcmp(v[i - 1], v[i]) != 0;
-	free(v);
 	return differ;
 }
 
-static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *text, size_t n,
+static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *t, size_t n,
 	const char *name, struct rk_err *err)
 {
-	struct scan s = {.l = l, .b = b, .t = text, .n = n, .name = name, .err = err};
-	const char *nl = memchr(text, '\n', n);
+	const char *nl = strchr(t, '\n');
 	const struct rk_val *root;
 
-	if (rk_kubeconfig_read(l->doc, text, n, name, &root, err) < 0)
+	if (rk_kubeconfig_read(l->doc, t, n, name, &root, err) < 0)
 		return -1;
-	s.bom = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-	l->crlf = nl && nl > text && nl[-1] == '\r';
-	l->odd = odd_break(text, n);
+	l->crlf = nl && nl > t && nl[-1] == '\r';
+	l->odd = odd_break(t);
 	l->empty = !root;
 	l->end = place(b, n);
-	if (!root && only_comments(&s, s.bom, "---"))
-		return 0;
 	if (!root)
-		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: no keys in it", name);
-	if (!only_comments(&s, root->end, "..."))
+		return only_comments(t, "---")
+			       ? 0
+			       : rk_err_set(
+					 err, RK_FAIL, "%s: not a kubeconfig: no keys in it", name);
+	if (!only_comments(t + root->end, "..."))
 		return rk_err_set(err, RK_CONFLICT, "%s: it holds more than one document", name);
-	if (scan_root(&s, root) < 0)
+	if (scan_root(l, t, b, root, name, err) < 0)
 		return -1;
-	for (size_t i = 0; i < b->ncuts; i++)
-		s.used -= b->cuts[i].n;
-	for (size_t k = 0; b->ncuts && k < RK_KC_NKINDS; k++)
+	for (size_t k = 0; b->nslots && k < RK_KC_NKINDS; k++)
 		if (!names_differ(&l->sec[k]))
 			return -1;
-	return s.used ? -1 : 0;
+	return 0;
 }
 
-int kcfg_scan_whole(
-	struct kcfg_layout *l, const char *text, size_t n, const char *name, struct rk_err *err)
+int kcfg_scan(struct kcfg_layout *l, const char *text, size_t n, const char *name, bool whole,
+	struct rk_err *err)
 {
-	const struct brief none = {0};
+	struct brief b = {
+		.text = RK_BUF_INIT_SECRET, .ncuts = 1, .cuts = rk_calloc(1, sizeof(*b.cuts))};
+	size_t bom = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	int rc;
 
 	l->doc = rk_doc_new(true);
-	if (scan_text(l, &none, text, n, name, err) == 0)
-		return 0;
-	kcfg_layout_release(l);
-	return -1;
-}
-
-int kcfg_scan(
-	struct kcfg_layout *l, const char *text, size_t n, const char *name, struct rk_err *err)
-{
-	struct brief b = {.doc = rk_doc_new(true), .text = RK_BUF_INIT_SECRET};
-	int rc = -1;
-
-	l->doc = b.doc;
-	shorten(text, n, &b);
-	if (b.ncuts)
+	b.cuts[0].sum = bom;
+	if (!whole)
+		shorten(&b, l->doc, text, n);
+	if (b.nslots)
 		rc = scan_text(l, &b, b.text.s, b.text.len, name, NULL);
-	if (rc < 0) {
+	else
+		rc = scan_text(l, &b, text + bom, n - bom, name, err);
+	if (rc < 0)
 		kcfg_layout_release(l);
-		rc = kcfg_scan_whole(l, text, n, name, err);
-	}
+	if (rc < 0 && b.nslots)
+		rc = kcfg_scan(l, text, n, name, true, err);
 	rk_buf_release(&b.text);
 	free(b.cuts);
 	free(b.slots);
@@ -460,7 +409,7 @@ void kcfg_layout_release(struct kcfg_layout *l)
 	*l = (struct kcfg_layout)KCFG_LAYOUT_INIT;
 }
 
-const struct kcfg_slot *kcfg_find(const struct kcfg_section *s, const char *name)
+struct kcfg_slot *kcfg_find(const struct kcfg_section *s, const char *name)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (rk_streq(s->slots[i].name, name))

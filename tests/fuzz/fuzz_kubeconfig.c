@@ -13,8 +13,8 @@ static void others_kept(const char *was, size_t n, const struct rk_buf *now, con
 {
 	kcfg_auto_layout a = KCFG_LAYOUT_INIT, b = KCFG_LAYOUT_INIT;
 
-	MUST(kcfg_scan(&a, was, n, "f", NULL) == 0 &&
-		kcfg_scan(&b, now->s, now->len, "f", NULL) == 0);
+	MUST(kcfg_scan(&a, was, n, "f", false, NULL) == 0 &&
+		kcfg_scan(&b, now->s, now->len, "f", false, NULL) == 0);
 	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
 		size_t j = 0;
 
@@ -39,10 +39,10 @@ static void others_kept(const char *was, size_t n, const struct rk_buf *now, con
 static void scans_agree(const char *text, size_t n)
 {
 	kcfg_auto_layout a = KCFG_LAYOUT_INIT, b = KCFG_LAYOUT_INIT;
-	int rc = kcfg_scan(&a, text, n, "f", NULL);
+	int rc = kcfg_scan(&a, text, n, "f", false, NULL);
 
-	MUST(kcfg_scan_whole(&b, text, n, "f", NULL) == rc);
-	MUST(a.end == b.end && a.nkeys == b.nkeys && a.current_from == b.current_from);
+	MUST(kcfg_scan(&b, text, n, "f", true, NULL) == rc);
+	MUST(a.end == b.end && a.odd == b.odd && a.current.from == b.current.from);
 	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
 		MUST(a.sec[k].n == b.sec[k].n && a.sec[k].to == b.sec[k].to);
 		for (size_t i = 0; i < a.sec[k].n; i++)
@@ -56,11 +56,11 @@ static bool edited(
 	const char *text, size_t n, const struct kcfg_edit *e, struct rk_buf *out, bool *changed)
 {
 	kcfg_auto_layout l = KCFG_LAYOUT_INIT;
-	struct kcfg_kept kept;
+	struct kcfg_kept kept = {true, n, n};
 
 	rk_buf_reset(out);
 	rk_buf_put(out, text, n);
-	if (kcfg_scan(&l, out->s, n, "f", NULL) < 0 ||
+	if (kcfg_scan(&l, out->s, n, "f", false, NULL) < 0 ||
 		kcfg_edit_text(out, &l, "f", e, &kept, NULL) < 0)
 		return false;
 	MUST(memcmp(text, out->s, kept.head) == 0);
