@@ -48,7 +48,6 @@ struct job {
 	const struct opts *o;
 	struct rk_kube *host;
 	struct rk_settings *s;
-	bool given;			      /* the settings */
 	char *ns, *cluster, *from_ns, *from;  /* from NULL: as the host names decide */
 	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
 	struct rk_ingress names;	      /* of the objects on the host cluster */
@@ -66,7 +65,7 @@ static int find_hosts(struct job *j, struct rk_err *err)
 	rk_strv_release(&j->hosts);
 	for (size_t i = 0; i < j->o->hosts.n; i++)
 		rk_strv_add(&j->hosts, j->o->hosts.v[i]);
-	if (!j->hosts.n && j->given)
+	if (!j->hosts.n && j->o->settings.config)
 		rk_settings_hosts(j->s, &j->hosts);
 	if (j->hosts.n)
 		return 0;
@@ -177,9 +176,9 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	struct job j = {.o = o, .s = rk_settings_new(), .names_doc = rk_doc_new(false)};
 	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
 	rk_auto_free char *from = NULL;
-	int rc = rk_settings_open_given(j.s, &o->settings, &j.given, err);
+	int rc = rk_settings_open(j.s, &o->settings, RK_SETTINGS_GIVEN, err);
 
-	if (rc == 0 && j.given) {
+	if (rc == 0 && o->settings.config) {
 		ns = ns ? ns : rk_settings_ns(j.s);
 		ref = ref ? ref : rk_settings_cluster(j.s);
 		from = rk_asprintf(RK_RANCHER_NS "/%s", rk_settings_tls_source_secret(j.s));
@@ -192,7 +191,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		rc = rk_certcopy_from(o->from ? o->from : from, &j.from_ns, &j.from, err);
 	if (rc == 0) {
 		j.names = (struct rk_ingress){.cluster = j.cluster, .secret = o->to};
-		if (!o->to && j.given)
+		if (!o->to && o->settings.config)
 			j.names.secret = rk_setting(j.s, RK_KEY_TLS_SECRET);
 		rk_ingress_names(j.names_doc, &j.names);
 		rc = o->watch ? watch(&j, err) : copy_once(&j, err);

@@ -3,6 +3,7 @@
  * stdout, which the other steps of a deployment read. Changes nothing in any cluster. */
 #include "base/base.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -13,19 +14,14 @@
 enum { OUT_JSON, OUT_YAML, OUT_ENV, OUT_TABLE };
 
 struct opts {
-	const char *config, *document, *init, *secret, *pem;
-	struct rk_strv set; /* --set */
-	bool prompt_all, no_prompt, force, names_only, allow_unknown;
+	struct rk_settings_flags settings;
+	const char *document, *init, *secret, *pem;
+	bool prompt_all, no_prompt, force, names_only;
 	int64_t secrets_fd;
 	int fmt;
 };
 
 static const struct rk_opt OPTS[] = {
-	OPT_STR("config", config, "FILE", "configuration of KEY=value lines; - is stdin",
-		.key = 'c', .complete = "file"),
-	OPT_LIST("set", set, "KEY=VALUE", "set one key, over file and environment; repeatable"),
-	OPT_FLAG("allow-unknown", allow_unknown,
-		"accept keys that rk3k does not know, with a warning"),
 	OPT_FLAG("prompt-all", prompt_all,
 		"ask for every key that is not set, not only for required ones"),
 	OPT_FLAG("no-prompt", no_prompt, "never ask, even on a terminal"),
@@ -40,6 +36,7 @@ static const struct rk_opt OPTS[] = {
 	OPT_STR("init", init, "FILE", "write a commented configuration; - is stdout",
 		.optional = "deploy.conf", .complete = "file"),
 	OPT_FLAG("force", force, "let --init replace an existing file"),
+	OPT_GROUP_SETTINGS(settings),
 	OPT_END,
 };
 
@@ -65,25 +62,6 @@ static void defaults(void *p)
 
 /* --- a new file --- */
 
-/* A comment that wraps, then the key with its default. */
-static void put_key(struct rk_buf *out, const struct rk_setting *t)
-{
-	rk_auto_free char *help = rk_asprintf("%s (%s)", t->help, t->form);
-	size_t col = 0, n;
-
-	rk_buf_puts(out, "\n#");
-	rk_each_item (word, n, help, " ") {
-		if (col && col + n > 94) {
-			rk_buf_puts(out, "\n#");
-			col = 0;
-		}
-		rk_buf_addf(out, " %.*s", (int)n, word);
-		col += n + 1;
-	}
-	rk_buf_addf(out, "\n%s%s=%s\n", rk_streq(t->name, "HOSTNAME") ? "" : "#", t->name,
-		t->def ? t->def : "");
-}
-
 static int init(const char *path, bool force, struct rk_err *err)
 {
 	rk_auto_buf out = RK_BUF_INIT;
@@ -93,8 +71,23 @@ static int init(const char *path, bool force, struct rk_err *err)
 		"executed; quote\n# values that hold blanks or special characters. "
 		"Commented keys show their default.\n# RK3K_<KEY> in the environment wins "
 		"over this file. Keep it 0600 when it holds secrets.\n");
-	for (int k = 0; k < RK_KEY_COUNT; k++)
-		put_key(&out, &rk_settings_table[k]);
+	for (int k = 0; k < RK_KEY_COUNT; k++) {
+		const struct rk_setting *t = &rk_settings_table[k];
+		rk_auto_free char *help = rk_asprintf("%s (%s)", t->help, t->form);
+		size_t col = 0, n;
+
+		rk_buf_puts(&out, "\n#");
+		rk_each_item (word, n, help, " ") {
+			if (col && col + n > 94) {
+				rk_buf_puts(&out, "\n#");
+				col = 0;
+			}
+			rk_buf_addf(&out, " %.*s", (int)n, word);
+			col += n + 1;
+		}
+		rk_buf_addf(&out, "\n%s%s=%s\n", k == RK_KEY_HOSTNAME ? "" : "#", t->name,
+			t->def ? t->def : "");
+	}
 	if (rk_streq(path, "-")) {
 		rk_print_buf(&out);
 		return 0;
@@ -111,34 +104,21 @@ static int init(const char *path, bool force, struct rk_err *err)
 
 /* --- questions --- */
 
-static bool required(const struct rk_settings *s, enum rk_key k)
-{
-	bool auth = rk_setting_yes(s, RK_KEY_HELM_AUTH_NEEDED);
-
-	switch (k) {
-	case RK_KEY_HOSTNAME:
-		return !rk_setting_is(s, RK_KEY_HOSTNAMES);
-	case RK_KEY_HELM_REPO_USER:
-		return auth;
-	case RK_KEY_HELM_REPO_PASS:
-		return auth || rk_setting_is(s, RK_KEY_HELM_REPO_USER);
-	case RK_KEY_ACME_EMAIL:
-		return rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt");
-	default:
-		return false;
-	}
-}
-
 static bool is_asked(const struct opts *o, const struct rk_settings *s, enum rk_key k)
 {
+	bool auth = rk_setting_yes(s, RK_KEY_HELM_AUTH_NEEDED);
+	bool user = rk_setting_is(s, RK_KEY_HELM_REPO_USER);
+
 	if (rk_setting_is(s, k))
 		return false;
-	if (required(s, k))
-		return true;
 	/* credentials that nothing requires are not asked for */
-	if (rk_setting(s, k) || k == RK_KEY_HELM_REPO_USER || k == RK_KEY_HELM_REPO_PASS)
-		return false;
-	return o->prompt_all && (rk_settings_table[k].flags & RK_SETF_ASK);
+	if (k == RK_KEY_HELM_REPO_USER || k == RK_KEY_HELM_REPO_PASS)
+		return auth || (user && k == RK_KEY_HELM_REPO_PASS);
+	if (k == RK_KEY_HOSTNAME && !rk_setting_is(s, RK_KEY_HOSTNAMES))
+		return true;
+	if (k == RK_KEY_ACME_EMAIL && rk_streq(rk_setting(s, RK_KEY_TLS_SOURCE), "letsEncrypt"))
+		return true;
+	return !rk_setting(s, k) && o->prompt_all && (rk_settings_table[k].flags & RK_SETF_ASK);
 }
 
 static int ask(struct rk_settings *s, enum rk_key k, struct rk_err *err)
@@ -171,12 +151,11 @@ static int report(const struct opts *o, const struct rk_problems *p, struct rk_e
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct rk_problem *one = &p->v[i];
-		const char *colon = !*one->key ? "" : one->fatal ? ": " : " ";
 
 		if (one->fatal)
-			rk_say("rk3k-config: %s%s%s", one->key, colon, one->text);
+			rk_say("rk3k-config: %s%s%s", one->key, *one->key ? ": " : "", one->text);
 		else
-			rk_warn("%s%s%s", one->key, colon, one->text);
+			rk_warn("%s%s%s", one->key, *one->key ? " " : "", one->text);
 	}
 	if (!p->fatal)
 		return 0;
@@ -184,64 +163,46 @@ static int report(const struct opts *o, const struct rk_problems *p, struct rk_e
 		p->fatal, p->fatal == 1 ? "" : "s");
 	if (p->unknown)
 		rk_err_hint(err, "correct the key; --allow-unknown accepts keys of other programs");
-	else if (!o->config)
+	else if (!o->settings.config)
 		rk_err_hint(err,
 			"kubectl rk3k deploy --init writes a deploy.conf to be given with -c; "
 			"RK3K_<KEY> sets one key");
 	return -1;
 }
 
-static int read_all(
-	const struct opts *o, struct rk_settings *s, struct rk_problems *p, struct rk_err *err)
-{
-	if (o->allow_unknown)
-		rk_settings_allow_unknown(s);
-	if (o->config && rk_settings_read(s, o->config, p, err) < 0)
-		return -1;
-	rk_settings_env(s, p);
-	for (size_t i = 0; i < o->set.n; i++)
-		if (rk_settings_assign(s, o->set.v[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-/* A deployment is deleted by its names, also when its certificates' files no longer exist. The
- * host name is a placeholder: the document requires one, and nothing is deleted by it. */
-static int gather_names(const struct opts *o, struct rk_settings *s, struct rk_err *err)
+static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 {
 	static const enum rk_key names[] = {RK_KEY_NAMESPACE, RK_KEY_CLUSTER, RK_KEY_K3K_NAMESPACE,
 		RK_KEY_INGRESS_NAME, RK_KEY_SERVICE_NAME, RK_KEY_TLS_SECRET,
 		RK_KEY_K3K_API_HOSTNAME};
+	bool asks = !o->no_prompt && (o->prompt_all || isatty(STDIN_FILENO));
 	rk_auto_settings *all = rk_settings_new();
-	rk_auto_problems read = {0}, p = {0};
+	struct rk_settings *to = o->names_only ? all : s;
+	rk_auto_problems p = {0}, names_p = {0};
 
-	if (read_all(o, all, &read, err) < 0)
+	if (rk_settings_take_flags(to, &o->settings, err) < 0 ||
+		(o->settings.config && rk_settings_read(to, o->settings.config, &p, err) < 0))
 		return -1;
+	rk_settings_env(to, &p);
+	if (!o->names_only) {
+		for (int k = 0; !p.fatal && asks && k < RK_KEY_COUNT; k++)
+			if (is_asked(o, s, (enum rk_key)k) && ask(s, (enum rk_key)k, err) < 0)
+				return -1;
+		rk_settings_check(s, &p);
+		return report(o, &p, err);
+	}
+
 	/* a misspelt name must not become the default one: that would be deleted */
-	if (read.unknown)
-		return report(o, &read, err);
+	if (p.unknown)
+		return report(o, &p, err);
+	/* A deployment is deleted by its names, also when its certificates' files no longer exist. The
+	 * host name is a placeholder: the document requires one, and nothing is deleted by it. */
 	rk_settings_put(s, RK_KEY_HOSTNAME, "unset.invalid", RK_FROM_FLAG);
 	for (size_t i = 0; i < RK_COUNT(names); i++)
 		if (rk_setting_is(all, names[i]))
 			rk_settings_put(s, names[i], rk_setting(all, names[i]), RK_FROM_FLAG);
-	rk_settings_check(s, &p);
-	return report(o, &p, err);
-}
-
-static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *err)
-{
-	bool asks = !o->no_prompt && (o->prompt_all || isatty(STDIN_FILENO));
-	rk_auto_problems p = {0};
-
-	if (o->names_only)
-		return gather_names(o, s, err);
-	if (read_all(o, s, &p, err) < 0)
-		return -1;
-	for (int k = 0; !p.fatal && asks && k < RK_KEY_COUNT; k++)
-		if (is_asked(o, s, (enum rk_key)k) && ask(s, (enum rk_key)k, err) < 0)
-			return -1;
-	rk_settings_check(s, &p);
-	return report(o, &p, err);
+	rk_settings_check(s, &names_p);
+	return report(o, &names_p, err);
 }
 
 /* The descriptor must be a file that later readers can open again as /dev/fd/N. */
@@ -270,29 +231,18 @@ static int write_secrets(int fd, const struct rk_settings *s, struct rk_err *err
 	return 0;
 }
 
-/* camelCase and other characters to UPPER_SNAKE_CASE. */
-static void env_name(struct rk_buf *out, const char *key)
-{
-	for (const char *p = key; *p; p++) {
-		bool lower = *p >= 'a' && *p <= 'z', upper = *p >= 'A' && *p <= 'Z';
-
-		if (upper && p > key && p[-1] >= 'a' && p[-1] <= 'z')
-			rk_buf_putc(out, '_');
-		if (lower)
-			rk_buf_putc(out, (char)(*p - 32));
-		else
-			rk_buf_putc(out, upper || (*p >= '0' && *p <= '9') ? *p : '_');
-	}
-}
-
-/* Settings that are maps are references to secrets: left out. */
+/* CFG_KEY='value' for each value of a map. Settings that are maps are references to secrets: left out. */
 static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val *map)
 {
 	rk_each (v, map) {
 		rk_auto_buf name = RK_BUF_INIT, text = RK_BUF_INIT;
+		const char *last = "";
 
+		/* camelCase and other characters to UPPER_SNAKE_CASE */
 		rk_buf_puts(&name, prefix);
-		env_name(&name, v->key);
+		for (const char *p = v->key; *p; last = p++)
+			rk_buf_addf(&name, "%s%c", islower(*last) && isupper(*p) ? "_" : "",
+				isalnum(*p) ? toupper(*p) : '_');
 		if (v->kind == RK_MAP) {
 			rk_buf_putc(&name, '_');
 			if (rk_setting_find(v->key) == RK_KEY_COUNT)
@@ -300,7 +250,7 @@ static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val 
 			continue;
 		}
 		if (v->kind == RK_BOOL)
-			rk_buf_puts(&text, rk_streq(rk_str_loose(v), "true") ? "yes" : "no");
+			rk_buf_puts(&text, rk_bool(v, false) ? "yes" : "no");
 		else if (v->kind != RK_SEQ)
 			rk_buf_puts(&text, rk_str_loose(v) ? rk_str_loose(v) : "");
 		rk_each (item, v->kind == RK_SEQ ? v : NULL)
@@ -415,44 +365,33 @@ static int print_pem(const char *name, const struct rk_settings *s, struct rk_er
 	return 0;
 }
 
-/* What scripts need and no key holds. NULL: no such name. */
-static const char *computed(const struct rk_settings *s, const char *name)
-{
-	static const struct {
-		const char *name;
-		enum rk_key repo;
-	} repos[] = {{"K3K_REPO_PRIVATE", RK_KEY_K3K_REPO},
-		{"CERTMANAGER_REPO_PRIVATE", RK_KEY_CERTMANAGER_REPO},
-		{"RANCHER_REPO_PRIVATE", RK_KEY_RANCHER_REPO}};
-
-	for (size_t i = 0; i < RK_COUNT(repos); i++)
-		if (rk_streq(name, repos[i].name))
-			return rk_settings_repo_private(s, repos[i].repo) ? "yes" : "no";
-	if (rk_streq(name, "TLS_SOURCE_SECRET"))
-		return rk_settings_tls_source_secret(s);
-	if (rk_streq(name, "EXPOSE"))
-		return rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort";
-	return NULL;
-}
-
+/* A setting, or what scripts need and no key holds. */
 static int get_one(
 	const struct rk_settings *s, const char *name, struct rk_buf *out, struct rk_err *err)
 {
-	enum rk_key k = rk_setting_find(name);
-	const char *v = k == RK_KEY_COUNT ? computed(s, name) : rk_setting(s, k), *near;
+	const char *end = rk_suffix(name, "_PRIVATE") ? strrchr(name, '_') : NULL, *v;
+	rk_auto_free char *repo = end ? rk_strndup(name, (size_t)(end - name)) : NULL;
+	enum rk_key k = repo ? rk_setting_find(repo) : RK_KEY_COUNT;
 	struct rk_login l;
 
-	if (rk_streq(name, "K3K_REPO_USER")) {
+	if (k != RK_KEY_COUNT && rk_settings_table[k].kind == RK_SET_REPO) {
+		v = rk_settings_repo_private(s, k) ? "yes" : "no";
+	} else if (rk_streq(name, "TLS_SOURCE_SECRET")) {
+		v = rk_settings_tls_source_secret(s);
+	} else if (rk_streq(name, "EXPOSE")) {
+		v = rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort";
+	} else if (rk_streq(name, "K3K_REPO_USER")) {
 		if (repo_login(s, &l, err) < 0)
 			return -1;
 		v = l.user;
-	} else if (k == RK_KEY_COUNT && !v) {
-		near = rk_setting_nearest(name);
-		rk_err_set(err, RK_USAGE, "unknown setting %.64s", name);
-		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
-	} else if (k != RK_KEY_COUNT && rk_settings_table[k].flags & RK_SETF_SECRET) {
-		rk_err_set(err, RK_USAGE, "%s is a secret", name);
-		return rk_err_hint(err, "use --secret %s", name);
+	} else {
+		if (rk_setting_named(name, &k, err) < 0)
+			return -1;
+		if (rk_settings_table[k].flags & RK_SETF_SECRET) {
+			rk_err_set(err, RK_USAGE, "%s is a secret", name);
+			return rk_err_hint(err, "use --secret %s", name);
+		}
+		v = rk_setting(s, k);
 	}
 	rk_buf_addf(out, "%s\n", v ? v : "");
 	return 0;
@@ -489,12 +428,14 @@ static int run_init(void *p, int argc, char **argv, struct rk_err *err)
 static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err *err)
 {
 	const struct opts *o = p;
-	const struct rk_settings_flags document = {o->document, o->set, o->allow_unknown};
+	struct rk_settings_flags document = o->settings;
 	rk_auto_settings *s = rk_settings_new();
 
 	if (o->init)
 		return init(o->init, o->force, err);
-	if (o->document ? rk_settings_open(s, &document, err) < 0 : gather(o, s, err) < 0)
+	document.config = o->document;
+	if (o->document ? rk_settings_open(s, &document, RK_SETTINGS_NEEDED, err) < 0
+			: gather(o, s, err) < 0)
 		return -1;
 	return emit(o, s, err);
 }

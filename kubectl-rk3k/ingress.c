@@ -62,11 +62,10 @@ static int find_names(struct job *j, const char *ref, struct rk_err *err)
 	const struct opts *o = j->o;
 	const char *ns = o->kube.ns;
 	struct rk_ingress *in = &j->in;
-	bool given;
 
-	if (rk_settings_open_given(j->s, &o->settings, &given, err) < 0)
+	if (rk_settings_open(j->s, &o->settings, RK_SETTINGS_GIVEN, err) < 0)
 		return -1;
-	if (given) {
+	if (o->settings.config) {
 		ns = ns ? ns : rk_settings_ns(j->s);
 		ref = ref ? ref : rk_settings_cluster(j->s);
 	}
@@ -80,7 +79,7 @@ static int find_names(struct job *j, const char *ref, struct rk_err *err)
 		.name = o->name,
 		.secret = o->secret,
 		.class = o->class};
-	if (given) {
+	if (o->settings.config) {
 		in->service = in->service ? in->service : rk_setting(j->s, RK_KEY_SERVICE_NAME);
 		in->name = in->name ? in->name : rk_setting(j->s, RK_KEY_INGRESS_NAME);
 		in->secret = in->secret ? in->secret : rk_setting(j->s, RK_KEY_TLS_SECRET);
@@ -89,7 +88,7 @@ static int find_names(struct job *j, const char *ref, struct rk_err *err)
 	rk_ingress_names(j->d, in);
 	for (size_t i = 0; i < o->hosts.n; i++)
 		rk_strv_add(&in->hosts, o->hosts.v[i]);
-	if (given && !o->hosts.n)
+	if (o->settings.config && !o->hosts.n)
 		rk_settings_hosts(j->s, &in->hosts);
 	return 0;
 }

@@ -181,11 +181,10 @@ static int apply(void *opts, int argc RK_UNUSED, char **argv RK_UNUSED, struct r
 {
 	const struct opts *o = opts;
 	rk_auto_settings *s = rk_settings_new();
-	bool given;
 
-	if (rk_settings_open_given(s, &o->settings, &given, err) < 0)
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_GIVEN, err) < 0)
 		return -1;
-	if (given && !rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME)) {
+	if (o->settings.config && !rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME)) {
 		rk_note("not needed: K3K_API_HOSTNAME is not set");
 		return 0;
 	}

@@ -165,7 +165,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 
 	if (f.o->host_only)
 		return host_only(f.o, err);
-	if (rk_settings_open(s, &f.o->settings, err) < 0)
+	if (rk_settings_open(s, &f.o->settings, RK_SETTINGS_NEEDED, err) < 0)
 		return -1;
 	if (f.o->brief)
 		f.progress = rk_progress_begin("Preflight");

@@ -93,7 +93,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 	if (!argc && !o->steps && !all)
 		return rk_err_set(err, RK_USAGE, "missing STEP; --steps lists the steps");
-	if (rk_settings_open(s, &o->settings, err) < 0)
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NEEDED, err) < 0)
 		return -1;
 	if (o->steps) {
 		list_steps(s);

@@ -98,10 +98,10 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 	struct rk_doc *d, struct rk_err *err)
 {
 	const struct opts *o = l->o;
-	bool given, known;
+	bool known;
 	int rc;
 
-	if (rk_settings_open_names(s, &o->settings, &given, err) < 0)
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NAMES, err) < 0)
 		return -1;
 	known = o->settings.config;
 	if (known)
@@ -148,8 +148,11 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 			argc ? argv[0] : "-c and names of objects");
 	if (!o->all && (o->labels || o->out.sort_by))
 		return rk_err_set(err, RK_USAGE, "%s requires -A", o->labels ? "-l" : "--sort-by");
-	if (!o->all && !argc && !o->kube.ns && rk_settings_find(&o->settings))
+	if (!o->all && !argc && !o->kube.ns && !o->settings.config &&
+		access("deploy.conf", R_OK) == 0) {
+		o->settings.config = "deploy.conf";
 		rk_note("using ./deploy.conf");
+	}
 	rc = rk_kube_open(&host, &o->kube, err);
 	l.host = host;
 	if (rc == 0 && !o->all)

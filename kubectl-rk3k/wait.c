@@ -76,7 +76,8 @@ static int wait_step(const struct opts *o, const struct rk_step *step, struct rk
 		return rk_err_set(
 			err, RK_USAGE, "--virtual: the settings say which virtual cluster");
 	limit_programs(o->timeout_ms);
-	if (rk_settings_open(s, &o->settings, err) < 0 || rk_kube_open(&host, &o->kube, err) < 0)
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NEEDED, err) < 0 ||
+		rk_kube_open(&host, &o->kube, err) < 0)
 		return -1;
 	/* a virtual cluster has none of the host's objects, which teardown would take for its end */
 	if (step->await != RK_AWAIT_URL && rk_k3k_guard_host(host, err) < 0)

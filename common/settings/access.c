@@ -45,11 +45,6 @@ bool rk_settings_private_host(const struct rk_settings *s, const char *name)
 	       !is_public(host);
 }
 
-bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo)
-{
-	return rk_settings_private_host(s, s->v[repo].s);
-}
-
 /* The sources of CREDENTIALS, read once. Of "docker" and "helm" one may be missing, but not all that are
  * named. NULL with err: a source does not work. */
 static struct rk_creds *sources(const struct rk_settings *s, struct rk_err *err)

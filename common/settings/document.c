@@ -10,11 +10,12 @@ static bool is_secret(enum rk_key k)
 	return rk_settings_table[k].flags & RK_SETF_SECRET;
 }
 
+/* Labels and networks remain one string. */
 static bool is_list(enum rk_key k)
 {
-	uint8_t kind = rk_settings_table[k].kind;
+	const struct rk_setting *t = &rk_settings_table[k];
 
-	return kind == RK_SET_HOSTS || kind == RK_SET_REGISTRIES || kind == RK_SET_SOURCES;
+	return t->flags & RK_SETF_LIST && t->kind != RK_SET_LABELS && t->kind != RK_SET_CIDR;
 }
 
 /* Assignments that the parser (and any shell) reads back exactly. */
@@ -33,55 +34,20 @@ void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out)
 
 /* A reference to a secret: {file, key} or {env}. */
 static int put_secret(const struct rk_settings *s, enum rk_key k, const char *secrets_file,
-	struct rk_doc *d, struct rk_val *doc, struct rk_err *err)
+	struct rk_doc *d, struct rk_val *ref, struct rk_err *err)
 {
 	const struct rk_settings_value *v = &s->v[k];
-	const char *name = rk_settings_table[k].name;
 	const char *file = v->ref_file ? v->ref_file : secrets_file;
-	struct rk_val *ref = rk_map(d);
 
-	if (file) {
-		rk_set_str(d, ref, "file", file);
-		if (v->ref_key)
-			rk_set_str(d, ref, "key", v->ref_key);
-	} else if (v->ref_env) {
-		rk_set_str(d, ref, "env", v->ref_env);
-	} else {
+	if (!file && !v->ref_env) {
 		rk_err_set(err, RK_USAGE, "%s came from a prompt or a pipe and cannot be passed on",
-			name);
+			rk_settings_table[k].name);
 		return rk_err_hint(err, "use --secrets-fd N with an open file, as deploy does, or "
 					"put it into a file of mode 0600");
 	}
-	rk_set(d, doc, name, ref);
-	return 0;
-}
-
-static int put_value(const struct rk_settings *s, enum rk_key k, const char *secrets_file,
-	struct rk_doc *d, struct rk_val *doc, struct rk_err *err)
-{
-	const struct rk_setting *t = &rk_settings_table[k];
-	const char *v = s->v[k].s;
-	struct rk_strv items = {0};
-	struct rk_val *list;
-
-	if (is_secret(k))
-		return rk_setting_is(s, k) ? put_secret(s, k, secrets_file, d, doc, err) : 0;
-	if (!v)
-		return 0;
-	if (is_list(k)) {
-		list = rk_seq(d);
-		rk_setting_list(s, k, &items);
-		for (size_t i = 0; i < items.n; i++)
-			rk_append_str(d, list, items.v[i]);
-		rk_strv_release(&items);
-		rk_set(d, doc, t->name, list);
-	} else if (t->kind == RK_SET_YESNO) {
-		rk_set_bool(d, doc, t->name, rk_streq(v, "yes"));
-	} else if (k == RK_KEY_SERVER_COUNT) {
-		rk_set_int(d, doc, t->name, rk_settings_servers(s));
-	} else {
-		rk_set_str(d, doc, t->name, v);
-	}
+	rk_set_str(d, ref, "file", file);
+	rk_set_str(d, ref, "key", file ? v->ref_key : NULL);
+	rk_set_str(d, ref, "env", file ? NULL : v->ref_env);
 	return 0;
 }
 
@@ -107,11 +73,34 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 {
 	struct rk_val *doc = rk_map(d), *derived, *charts;
 
+	*out = doc;
 	rk_set_str(d, doc, "apiVersion", API_VERSION);
 	rk_set_str(d, doc, "kind", KIND);
-	for (int k = 0; k < RK_KEY_COUNT; k++)
-		if (put_value(s, (enum rk_key)k, secrets_file, d, doc, err) < 0)
-			return -1;
+	for (int i = 0; i < RK_KEY_COUNT; i++) {
+		enum rk_key k = (enum rk_key)i;
+		const struct rk_setting *t = &rk_settings_table[k];
+		const char *v = s->v[k].s;
+		size_t n;
+
+		if (is_secret(k) && rk_setting_is(s, k)) {
+			if (put_secret(s, k, secrets_file, d, rk_map_at(d, doc, t->name, NULL),
+				    err) < 0)
+				return -1;
+		} else if (is_secret(k) || !v) {
+			continue;
+		} else if (is_list(k)) {
+			rk_set(d, doc, t->name, rk_seq(d));
+			rk_each_item (item, n, v, ",")
+				rk_append(
+					rk_mut(rk_get(doc, t->name, NULL)), rk_stringn(d, item, n));
+		} else if (t->kind == RK_SET_YESNO) {
+			rk_set_bool(d, doc, t->name, rk_streq(v, "yes"));
+		} else if (k == RK_KEY_SERVER_COUNT) {
+			rk_set_int(d, doc, t->name, rk_settings_servers(s));
+		} else {
+			rk_set_str(d, doc, t->name, v);
+		}
+	}
 	derived = rk_map_at(d, doc, "derived", NULL);
 	rk_set_str(d, derived, "url", rk_doc_printf(d, "https://%s", rk_settings_primary(s)));
 	rk_set_str(d, derived, "expose",
@@ -122,7 +111,6 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 	put_chart(s, d, charts, "k3k", RK_KEY_K3K_REPO);
 	put_chart(s, d, charts, "cert-manager", RK_KEY_CERTMANAGER_REPO);
 	put_chart(s, d, charts, "rancher", RK_KEY_RANCHER_REPO);
-	*out = doc;
 	return 0;
 }
 
@@ -143,24 +131,21 @@ static int take_secret(
 		return -1;
 	if (!file == !env)
 		return rk_err_set(err, RK_FAIL, "%s: expected file or env", v->key);
-	s->v[k].from = RK_FROM_FILE;
-	s->v[k].ref_file = file ? rk_doc_strndup(s->d, file, strlen(file)) : NULL;
-	s->v[k].ref_key = key ? rk_doc_strndup(s->d, key, strlen(key)) : NULL;
-	s->v[k].ref_env = env ? rk_doc_strndup(s->d, env, strlen(env)) : NULL;
+	s->v[k] = (struct rk_settings_value){.from = RK_FROM_FILE,
+		.ref_file = file ? rk_doc_printf(s->d, "%s", file) : NULL,
+		.ref_key = key ? rk_doc_printf(s->d, "%s", key) : NULL,
+		.ref_env = env ? rk_doc_printf(s->d, "%s", env) : NULL};
 	return 0;
 }
 
 static int take_value(struct rk_settings *s, const struct rk_val *v, struct rk_err *err)
 {
-	enum rk_key k = rk_setting_find(v->key);
 	rk_auto_buf list = RK_BUF_INIT;
-	const char *near, *text = rk_str_loose(v);
+	const char *text = rk_str_loose(v);
+	enum rk_key k;
 
-	if (k == RK_KEY_COUNT) {
-		near = rk_setting_nearest(v->key);
-		rk_err_set(err, RK_FAIL, "unknown key %.64s in the configuration document", v->key);
-		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
-	}
+	if (rk_setting_named(v->key, &k, err) < 0)
+		return rk_err_wrap(err, "configuration document");
 	if (v->kind == RK_NULL)
 		return 0;
 	if (is_secret(k))

@@ -29,14 +29,31 @@ static enum form form_of(const char *text)
 									    : FORM_UNKNOWN;
 }
 
-static int take_document(
-	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_err *err)
+/* Take the values of a file. *conf: they are lines of a deploy.conf; needed: it must be one, or a
+ * document, not an empty or another file. */
+static int take_file(struct rk_settings *s, const char *path, bool needed, bool *conf,
+	struct rk_problems *p, struct rk_err *err)
 {
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *doc;
+	enum form form;
 
+	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
+		return rk_err_wrap(err, "configuration");
+	if (needed && !text.len) {
+		rk_err_set(err, RK_FAIL, "the configuration is empty");
+		return rk_err_hint(err, "use -c deploy.conf, or pipe it in: kubectl rk3k config -c "
+					"deploy.conf | ...");
+	}
+	form = form_of(text.s);
+	*conf = needed ? form == FORM_CONF : form != FORM_DOCUMENT;
+	if (*conf) {
+		rk_settings_parse_file(s, path, &text, p);
+		return 0;
+	}
 	rk_doc_source(d, rk_streq(path, "-") ? "configuration" : path);
-	if (rk_yaml_parse(d, text->s, text->len, &doc, err) < 0)
+	if (rk_yaml_parse(d, text.s, text.len, &doc, err) < 0)
 		return -1;
 	return rk_settings_take_doc(s, doc, err);
 }
@@ -44,14 +61,9 @@ static int take_document(
 int rk_settings_read(
 	struct rk_settings *s, const char *path, struct rk_problems *p, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	bool conf;
 
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "configuration");
-	if (form_of(text.s) == FORM_DOCUMENT)
-		return take_document(s, path, &text, err);
-	rk_settings_parse_file(s, path, &text, p);
-	return 0;
+	return take_file(s, path, false, &conf, p, err);
 }
 
 /* What names a deployment and its objects; an unreadable line, which has no key, may be one of them. */
@@ -80,36 +92,15 @@ static int first_problem(const struct rk_problems *p, bool names_only, struct rk
 	return -1;
 }
 
-int rk_settings_load(struct rk_settings *s, const struct rk_val *doc, struct rk_err *err)
-{
-	rk_auto_problems p = {0};
-
-	if (rk_settings_take_doc(s, doc, err) < 0)
-		return -1;
-	rk_settings_check(s, &p);
-	return first_problem(&p, false, err);
-}
-
 static int load(struct rk_settings *s, const char *path, bool names_only, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET; /* of a deploy.conf */
 	rk_auto_problems p = {0};
 	bool conf;
 
-	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
-		return rk_err_wrap(err, "configuration");
-	if (!text.len) {
-		rk_err_set(err, RK_FAIL, "the configuration is empty");
-		return rk_err_hint(err, "use -c deploy.conf, or pipe it in: kubectl rk3k config -c "
-					"deploy.conf | ...");
-	}
-	conf = form_of(text.s) == FORM_CONF;
-	if (conf) {
-		rk_settings_parse_file(s, path, &text, &p);
-		rk_settings_env(s, &p);
-	} else if (take_document(s, path, &text, err) < 0) {
+	if (take_file(s, path, true, &conf, &p, err) < 0)
 		return -1;
-	}
+	if (conf)
+		rk_settings_env(s, &p);
 	rk_settings_check(s, &p);
 	for (size_t i = 0; conf && !names_only && !p.fatal && i < p.n; i++)
 		rk_warn("%s%s%s", p.v[i].key, *p.v[i].key ? " " : "", p.v[i].text);
@@ -133,58 +124,47 @@ const struct rk_opt rk_settings_opts[] = {
 	OPT_END,
 };
 
-static int open_flags(struct rk_settings *s, const struct rk_settings_flags *f, bool names_only,
-	struct rk_err *err)
+int rk_settings_take_flags(
+	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err)
 {
-	if (f->allow_unknown)
-		rk_settings_allow_unknown(s);
-	for (size_t i = 0; i < f->set.n; i++)
-		if (rk_settings_assign(s, f->set.v[i], err) < 0)
+	s->allow_unknown = f->allow_unknown;
+	for (size_t i = 0; i < f->set.n; i++) {
+		const char *text = f->set.v[i], *eq = strchr(text, '=');
+		rk_auto_free char *name = rk_strndup(text, strcspn(text, "="));
+		enum rk_key k;
+
+		if (!eq || eq == text)
+			return rk_err_set(err, RK_USAGE, "--set requires KEY=VALUE");
+		if (rk_setting_named(name, &k, err) < 0)
 			return -1;
+		if (rk_settings_table[k].flags & RK_SETF_SECRET) {
+			rk_err_set(err, RK_USAGE,
+				"%s is a secret and would be visible in the process list", name);
+			return rk_err_hint(
+				err, "put it into the configuration file, or answer the prompt");
+		}
+		rk_settings_put(s, k, eq + 1, RK_FROM_FLAG);
+	}
+	return 0;
+}
+
+int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
+	enum rk_settings_need need, struct rk_err *err)
+{
+	if (!f->config && need != RK_SETTINGS_NEEDED) {
+		if (!f->set.n)
+			return 0;
+		rk_err_set(err, RK_USAGE, "--set changes settings, and there are none");
+		return rk_err_hint(err, "use -c deploy.conf");
+	}
+	if (rk_settings_take_flags(s, f, err) < 0)
+		return -1;
 	if (!f->config && isatty(STDIN_FILENO)) {
 		rk_err_set(err, RK_USAGE, "no settings");
 		return rk_err_hint(
 			err, "use -c deploy.conf; `kubectl rk3k config init` writes one");
 	}
-	return load(s, f->config ? f->config : "-", names_only, err);
-}
-
-/* Without -c the other flags have nothing to change. */
-static int open_given(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
-	bool names_only, struct rk_err *err)
-{
-	*given = f->config != NULL;
-	if (*given)
-		return open_flags(s, f, names_only, err);
-	if (!f->set.n)
-		return 0;
-	rk_err_set(err, RK_USAGE, "--set changes settings, and there are none");
-	return rk_err_hint(err, "use -c deploy.conf");
-}
-
-int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err)
-{
-	return open_flags(s, f, false, err);
-}
-
-int rk_settings_open_names(
-	struct rk_settings *s, const struct rk_settings_flags *f, bool *given, struct rk_err *err)
-{
-	return open_given(s, f, given, true, err);
-}
-
-int rk_settings_open_given(
-	struct rk_settings *s, const struct rk_settings_flags *f, bool *given, struct rk_err *err)
-{
-	return open_given(s, f, given, false, err);
-}
-
-bool rk_settings_find(struct rk_settings_flags *f)
-{
-	if (f->config || access("deploy.conf", R_OK) < 0)
-		return false;
-	f->config = "deploy.conf";
-	return true;
+	return load(s, f->config ? f->config : "-", need == RK_SETTINGS_NAMES, err);
 }
 
 /* --- secrets --- */

@@ -25,25 +25,25 @@ enum rk_key {
 
 enum rk_set_kind {
 	RK_SET_TEXT,
-	RK_SET_HOST,	   /* a DNS name */
-	RK_SET_HOSTS,	   /* comma list of DNS names, the first is the primary */
-	RK_SET_REGISTRY,   /* host, host:port or [v6]:port */
-	RK_SET_REGISTRIES, /* comma list of these */
-	RK_SET_CHOICE,	   /* one of form's alternatives, separated by | */
+	RK_SET_HOST,	 /* a DNS name */
+	RK_SET_REGISTRY, /* host, host:port or [v6]:port */
+	RK_SET_CHOICE,	 /* one of form's alternatives, separated by | */
 	RK_SET_YESNO,
 	RK_SET_SIZE, /* 50Gi, 1Ti, 500Mi */
 	RK_SET_REPO, /* https:// address of a chart repository, or oci://host/path/chart */
 	RK_SET_VERSION,
-	RK_SET_FILE,	 /* an existing file */
-	RK_SET_SOURCES,	 /* comma list of docker, helm and existing files */
-	RK_SET_K3S,	 /* an image tag of rancher/k3s */
-	RK_SET_CIDR,	 /* IPv4 or IPv6 network, or one of each with a comma */
-	RK_SET_LABEL,	 /* DNS label, at most 63 */
-	RK_SET_CLUSTER,	 /* DNS label that k3k can build its names from */
+	RK_SET_RELEASE, /* a version, kept without its v */
+	RK_SET_FILE,	/* an existing file */
+	RK_SET_SOURCE,	/* docker, helm, or an existing file */
+	RK_SET_K3S,	/* an image tag of rancher/k3s */
+	RK_SET_CIDR,	/* IPv4 or IPv6 network, in a list one of each */
+	RK_SET_LABEL,	/* DNS label, at most 63 */
+	RK_SET_CLUSTER, /* DNS label that k3k can build its names from */
+	RK_SET_NAMESPACE,
 	RK_SET_NAME,	 /* DNS subdomain */
 	RK_SET_COUNT,	 /* a number from 0 to 100 */
 	RK_SET_QUANTITY, /* 2, 500m, 4Gi */
-	RK_SET_LABELS,	 /* comma list of KEY=VALUE */
+	RK_SET_LABELS,	 /* KEY=VALUE */
 	RK_SET_EMAIL,
 };
 
@@ -52,6 +52,7 @@ enum rk_set_kind {
 #define RK_SETF_EMPTY  0x04u /* empty is a value; elsewhere it means the default */
 #define RK_SETF_CERT   0x08u /* a file of PEM certificates */
 #define RK_SETF_KEY    0x10u /* a file with a private key */
+#define RK_SETF_LIST   0x20u /* items with commas between */
 
 struct rk_setting {
 	const char *name;
@@ -65,8 +66,8 @@ extern const struct rk_setting rk_settings_table[RK_KEY_COUNT];
 
 /* Entry of a name, or RK_KEY_COUNT. */
 enum rk_key rk_setting_find(const char *name);
-/* The known name nearest to a mistyped one, or NULL. */
-const char *rk_setting_nearest(const char *name);
+/* The same as an error: RK_USAGE, with the nearest name. */
+int rk_setting_named(const char *name, enum rk_key *k, struct rk_err *err) RK_MUST_USE;
 
 /* --- what is wrong --- */
 
@@ -99,11 +100,9 @@ static inline void rk_cleanup_settings_(struct rk_settings **s)
 }
 #define rk_auto_settings __attribute__((cleanup(rk_cleanup_settings_))) struct rk_settings
 
-/* Keys that are not in the table, here and in the environment, are warnings from now on and no
- * longer fatal: for a file that other programs read, too. */
-void rk_settings_allow_unknown(struct rk_settings *s);
-/* Parse the text of a configuration file; bad lines and unknown keys go to p with NAME:LINE. */
-void rk_settings_parse(
+/* Parse the text of a configuration file, n bytes and a NUL; bad lines and unknown keys go to p with
+ * NAME:LINE. Returns whether a secret was set. */
+bool rk_settings_parse(
 	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
 /* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets in
  * an ordinary file are later referred to there. A file with secrets that others can read is a warning. */
@@ -111,9 +110,6 @@ int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems
 	struct rk_err *err) RK_MUST_USE;
 /* Take RK3K_<KEY> of every known key. A variable that is nearly one is added to p. */
 void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
-/* "KEY=VALUE" of a flag. RK_USAGE for an unknown key or a secret (its value would be in argv). */
-int rk_settings_assign(
-	struct rk_settings *s, const char *assignment, struct rk_err *err) RK_MUST_USE;
 /* Set a value; one of a weaker origin than the existing one is dropped. value is copied. */
 void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, enum rk_origin from);
 
@@ -128,7 +124,7 @@ void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *
 const char *rk_setting(const struct rk_settings *s, enum rk_key k);
 /* Set and not empty (also for a secret that is only referred to). */
 bool rk_setting_is(const struct rk_settings *s, enum rk_key k);
-bool rk_setting_yes(const struct rk_settings *s, enum rk_key k);
+#define rk_setting_yes(s, k) rk_streq(rk_setting(s, k), "yes")
 enum rk_origin rk_setting_from(const struct rk_settings *s, enum rk_key k);
 /* Items of a comma list; the strings belong to s, the list to the caller. */
 void rk_setting_list(const struct rk_settings *s, enum rk_key k, struct rk_strv *out);
@@ -143,10 +139,6 @@ void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out);
  * `derived` for scripts, which readers ignore. RK_USAGE when a secret cannot be passed on. */
 int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* Back from a document. Unknown keys and wrong types are errors; values are checked again, the
- * first problem is the error. */
-int rk_settings_load(
-	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
 /* Read a file or "-" and load it: a document, or a deploy.conf with RK3K_<KEY> over it, whose
  * warnings are then printed. RK_USAGE: an unknown key. */
 int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
@@ -160,18 +152,17 @@ struct rk_settings_flags {
 };
 extern const struct rk_opt rk_settings_opts[];
 #define OPT_GROUP_SETTINGS(member) OPT_GROUP(rk_settings_opts, member, "Settings flags")
-/* Load the file of the flags, else standard input. RK_USAGE when that is a terminal. */
-int rk_settings_open(
+/* --allow-unknown and --set. RK_USAGE for an unknown key or a secret (its value would be in argv). */
+int rk_settings_take_flags(
 	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err) RK_MUST_USE;
-/* For tools that only read and work without settings, too: *given is whether -c was given; then only the
- * keys that name the deployment and its objects are checked, all others may be wrong or missing. */
-int rk_settings_open_names(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
-	struct rk_err *err) RK_MUST_USE;
-/* The same for tools that write: all of the settings are checked. */
-int rk_settings_open_given(struct rk_settings *s, const struct rk_settings_flags *f, bool *given,
-	struct rk_err *err) RK_MUST_USE;
-/* Take the deploy.conf of the working directory when -c was not given. Returns whether it was. */
-bool rk_settings_find(struct rk_settings_flags *f);
+enum rk_settings_need {
+	RK_SETTINGS_NEEDED, /* from -c, else from standard input. RK_USAGE when that is a terminal */
+	RK_SETTINGS_GIVEN,  /* only from -c; the tool works without settings, too */
+	RK_SETTINGS_NAMES, /* the same, for tools that only read: keys that name neither the deployment
+			       nor its objects may be wrong or missing */
+};
+int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
+	enum rk_settings_need need, struct rk_err *err) RK_MUST_USE;
 
 /* The value of a secret, from here or from where the document refers to. RK_NOTFOUND when unset. */
 int rk_setting_secret(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
@@ -185,12 +176,12 @@ int rk_setting_pem(
 /* --- what follows from the values (after rk_settings_check or _load) --- */
 
 /* All host names of Rancher, the first is the primary. */
-void rk_settings_hosts(const struct rk_settings *s, struct rk_strv *out);
-const char *rk_settings_primary(const struct rk_settings *s);
-int64_t rk_settings_servers(const struct rk_settings *s);
-/* Namespace and name. */
-const char *rk_settings_ns(const struct rk_settings *s);
-const char *rk_settings_cluster(const struct rk_settings *s);
+#define rk_settings_hosts(s, out) rk_setting_list(s, RK_KEY_HOSTNAMES, out)
+#define rk_settings_primary(s)	  rk_setting(s, RK_KEY_HOSTNAME)
+#define rk_settings_ns(s)	  rk_setting(s, RK_KEY_NAMESPACE)
+#define rk_settings_cluster(s)	  rk_setting(s, RK_KEY_CLUSTER)
+#define rk_settings_servers(s) \
+	(rk_streq(rk_setting(s, RK_KEY_SERVER_COUNT), "3") ? INT64_C(3) : INT64_C(1))
 /* Secret in cattle-system whose certificate covers all host names. */
 const char *rk_settings_tls_source_secret(const struct rk_settings *s);
 /* Credentials and the private CA go to the hosts the user named and to no other: those of
@@ -198,7 +189,7 @@ const char *rk_settings_tls_source_secret(const struct rk_settings *s);
  * known public host. */
 bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 /* The same for a chart repository's key. */
-bool rk_settings_repo_private(const struct rk_settings *s, enum rk_key repo);
+#define rk_settings_repo_private(s, repo) rk_settings_private_host(s, rk_setting(s, repo))
 
 /* The credentials for an address: the pair HELM_REPO_USER and HELM_REPO_PASS for a private host,
  * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: there

@@ -22,6 +22,7 @@ static const char CIDR[] = "a network such as 10.42.0.0/16";
 #define EMPTY				     RK_SETF_EMPTY
 #define CERT				     RK_SETF_CERT
 #define KEY				     RK_SETF_KEY
+#define LIST				     RK_SETF_LIST
 #define K(key, kind, flags, def, form, help) {#key, RK_SET_##kind, flags, def, form, help},
 const struct rk_setting rk_settings_table[RK_KEY_COUNT] = {
 #include "settings/keys.def"
@@ -48,13 +49,26 @@ enum rk_key rk_setting_find(const char *name)
 	return (enum rk_key)k;
 }
 
-const char *rk_setting_nearest(const char *name)
+static const char *nearest(const char *name)
 {
 	const char *names[RK_KEY_COUNT + 1] = {NULL};
 
 	for (int k = 0; k < RK_KEY_COUNT; k++)
 		names[k] = rk_settings_table[k].name;
 	return rk_nearest(name, names);
+}
+
+int rk_setting_named(const char *name, enum rk_key *k, struct rk_err *err)
+{
+	const char *near;
+
+	*k = rk_setting_find(name);
+	if (*k != RK_KEY_COUNT)
+		return 0;
+	near = nearest(name);
+	rk_err_set(err, RK_USAGE, "unknown setting %.64s", name);
+	return near ? rk_err_hint(err, "did you mean %s?", near)
+		    : rk_err_hint(err, "list the settings with: kubectl rk3k config init -");
 }
 
 void rk_problem_add(struct rk_problems *p, bool fatal, const char *key, const char *fmt, ...)
@@ -97,11 +111,6 @@ void rk_settings_free(struct rk_settings *s)
 	free(s);
 }
 
-void rk_settings_allow_unknown(struct rk_settings *s)
-{
-	s->allow_unknown = true;
-}
-
 void rk_settings_replace(struct rk_settings *s, enum rk_key k, const char *value)
 {
 	s->v[k].s = rk_doc_strndup(s->d, value, strlen(value));
@@ -136,7 +145,7 @@ enum rk_key rk_settings_take(struct rk_settings *s, const char *where, const cha
 		if (*value)
 			rk_problem_add(p, false, name, "is set, but %s", why);
 	} else {
-		near = rk_setting_nearest(name);
+		near = nearest(name);
 		rk_problem_add(p, !s->allow_unknown, "", "%s%s%s%s%s%s%s", where, prefix, name,
 			near ? "; did you mean " : "", near ? prefix : "", near ? near : "",
 			near ? "?" : "");
@@ -145,56 +154,24 @@ enum rk_key rk_settings_take(struct rk_settings *s, const char *where, const cha
 	return k;
 }
 
-/* The variables of the connection flags begin the same way. */
-static bool is_flag_env(const char *name)
-{
-	for (const struct rk_opt *o = rk_opts_kube; o->name; o++)
-		if (rk_streq(o->env, name))
-			return true;
-	return false;
-}
-
-/* Other tools may have separate variables, so that only a near miss is a mistake. */
+/* Other tools may have separate variables, and connection flags have theirs, so that only a near miss is a
+ * mistake. */
 void rk_settings_env(struct rk_settings *s, struct rk_problems *p)
 {
 	for (char **e = environ; e && *e; e++) {
-		rk_auto_free char *name = NULL;
-		const char *eq = strchr(*e, '=');
+		rk_auto_free char *name = rk_strndup(*e, strcspn(*e, "="));
+		const char *key = name + strlen("RK3K_"), *value = strchr(*e, '=');
+		bool ours = false;
 
-		if (!eq || !rk_prefix(*e, "RK3K_"))
+		if (!value || !rk_prefix(name, "RK3K_"))
 			continue;
-		name = rk_strndup(*e, (size_t)(eq - *e));
-		if (rk_setting_find(name + 5) != RK_KEY_COUNT || no_effect(name + 5) ||
-			(!is_flag_env(name) && rk_setting_nearest(name + 5)))
-			rk_settings_take(s, "environment: unknown variable ", "RK3K_", name + 5,
-				eq + 1, RK_FROM_ENV, p);
+		for (const struct rk_opt *o = rk_opts_kube; o->name; o++)
+			ours |= rk_streq(o->env, name);
+		if (rk_setting_find(key) != RK_KEY_COUNT || no_effect(key) ||
+			(!ours && nearest(key)))
+			rk_settings_take(s, "environment: unknown variable ", "RK3K_", key,
+				value + 1, RK_FROM_ENV, p);
 	}
-}
-
-int rk_settings_assign(struct rk_settings *s, const char *assignment, struct rk_err *err)
-{
-	const char *eq = strchr(assignment, '='), *near;
-	rk_auto_free char *name = NULL;
-	enum rk_key k;
-
-	if (!eq || eq == assignment)
-		return rk_err_set(err, RK_USAGE, "--set requires KEY=VALUE");
-	name = rk_strndup(assignment, (size_t)(eq - assignment));
-	k = rk_setting_find(name);
-	if (k == RK_KEY_COUNT) {
-		near = rk_setting_nearest(name);
-		rk_err_set(err, RK_USAGE, "unknown setting %.64s", name);
-		return near ? rk_err_hint(err, "did you mean %s?", near)
-			    : rk_err_hint(
-				      err, "list the settings with: kubectl rk3k config init -");
-	}
-	if (rk_settings_table[k].flags & RK_SETF_SECRET) {
-		rk_err_set(err, RK_USAGE, "%s is a secret and would be visible in the process list",
-			name);
-		return rk_err_hint(err, "put it into the configuration file, or answer the prompt");
-	}
-	rk_settings_put(s, k, eq + 1, RK_FROM_FLAG);
-	return 0;
 }
 
 const char *rk_setting(const struct rk_settings *s, enum rk_key k)
@@ -209,11 +186,6 @@ bool rk_setting_is(const struct rk_settings *s, enum rk_key k)
 	return v->s ? *v->s != '\0' : v->ref_file || v->ref_env;
 }
 
-bool rk_setting_yes(const struct rk_settings *s, enum rk_key k)
-{
-	return rk_streq(s->v[k].s, "yes");
-}
-
 enum rk_origin rk_setting_from(const struct rk_settings *s, enum rk_key k)
 {
 	return s->v[k].from;
@@ -225,33 +197,6 @@ void rk_setting_list(const struct rk_settings *s, enum rk_key k, struct rk_strv 
 
 	rk_each_item (item, n, s->v[k].s, ",")
 		rk_strv_add(out, rk_doc_strndup(s->d, item, n));
-}
-
-/* --- what follows from the values --- */
-
-void rk_settings_hosts(const struct rk_settings *s, struct rk_strv *out)
-{
-	rk_setting_list(s, RK_KEY_HOSTNAMES, out);
-}
-
-const char *rk_settings_primary(const struct rk_settings *s)
-{
-	return s->v[RK_KEY_HOSTNAME].s;
-}
-
-int64_t rk_settings_servers(const struct rk_settings *s)
-{
-	return rk_streq(s->v[RK_KEY_SERVER_COUNT].s, "3") ? 3 : 1;
-}
-
-const char *rk_settings_ns(const struct rk_settings *s)
-{
-	return s->v[RK_KEY_NAMESPACE].s;
-}
-
-const char *rk_settings_cluster(const struct rk_settings *s)
-{
-	return s->v[RK_KEY_CLUSTER].s;
 }
 
 const char *rk_settings_tls_source_secret(const struct rk_settings *s)

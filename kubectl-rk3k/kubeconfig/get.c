@@ -297,8 +297,8 @@ int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	char **command = argc > 1 ? argv + 1 : NULL;
 	rk_auto_settings *s = rk_settings_new();
 	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
-	bool given;
-	int rc = rk_settings_open_names(s, &o->settings, &given, err);
+	bool given = o->settings.config;
+	int rc = rk_settings_open(s, &o->settings, RK_SETTINGS_NAMES, err);
 
 	argv[argc] = NULL; /* after it are arguments that were flags */
 	if (rc == 0 && given) {

@@ -52,8 +52,8 @@ static int load(struct job *j, const char *ref, struct rk_err *err)
 	rk_auto_buf credentials = RK_BUF_INIT;
 	rk_auto_free char *ns = NULL, *name = NULL;
 
-	if (o->settings.allow_unknown)
-		rk_settings_allow_unknown(j->s);
+	if (rk_settings_take_flags(j->s, &o->settings, err) < 0)
+		return -1;
 	if (o->settings.config || !(o->registry || o->settings.set.n || o->credentials.n)) {
 		if (rk_streq(file, "-") && reg_take_stdin(j, "--config", err) < 0)
 			return -1;
@@ -63,9 +63,6 @@ static int load(struct job *j, const char *ref, struct rk_err *err)
 		if (rk_settings_load_file(j->s, file, err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < o->settings.set.n; i++)
-		if (rk_settings_assign(j->s, o->settings.set.v[i], err) < 0)
-			return -1;
 	for (size_t i = 0; i < o->credentials.n; i++)
 		rk_buf_addf(&credentials, "%s%s", i ? "," : "", o->credentials.v[i]);
 	{

@@ -3,7 +3,7 @@
  * no secret in them; a secret that was read is read back the same from the file that carries it on,
  * and a document that is loaded and written loads as the same. */
 #include "registry/registry.h"
-#include "settings/settings.h"
+#include "settings/internal.h"
 #include "must.h"
 
 #define SECRET "Qz7-never-said"
@@ -56,7 +56,7 @@ static bool has_files(const struct rk_val *doc)
 	for (int k = 0; k < RK_KEY_COUNT; k++) {
 		const struct rk_setting *t = &rk_settings_table[k];
 
-		if ((t->kind == RK_SET_FILE || t->kind == RK_SET_SOURCES ||
+		if ((t->kind == RK_SET_FILE || t->kind == RK_SET_SOURCE ||
 			    t->flags & RK_SETF_SECRET) &&
 			rk_member(doc, t->name, strlen(t->name)))
 			return true;
@@ -68,11 +68,15 @@ static bool written(const struct rk_val *doc, struct rk_doc *d, struct rk_val **
 {
 	rk_auto_settings *s = rk_settings_new();
 	struct rk_err err = RK_ERR_INIT;
+	rk_auto_problems p = {0};
 
-	if (rk_settings_load(s, doc, &err) < 0) {
-		MUST(err.msg[0] && err.code == RK_FAIL);
+	if (rk_settings_take_doc(s, doc, &err) < 0) {
+		MUST(err.msg[0] && (err.code == RK_FAIL || err.code == RK_USAGE));
 		return false;
 	}
+	rk_settings_check(s, &p);
+	if (p.fatal)
+		return false;
 	MUST(rk_settings_doc(s, "/secrets", d, out, NULL) == 0);
 	return true;
 }
@@ -92,9 +96,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_problems p = {0};
+	rk_auto_buf text = RK_BUF_INIT;
 	struct rk_strv mirrors = {0};
 
-	rk_settings_parse(s, (const char *)data, size, "fuzz", &p);
+	rk_buf_put(&text, data, size);
+	rk_settings_parse(s, text.s, text.len, "fuzz", &p);
 	MUST(p.n <= 201);
 	if (rk_setting(s, RK_KEY_BOOTSTRAP_PW))
 		carry_on(rk_setting(s, RK_KEY_BOOTSTRAP_PW));

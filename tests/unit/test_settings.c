@@ -31,6 +31,13 @@ static struct rk_settings *parsed(const char *text, struct rk_problems *p)
 	return s;
 }
 
+static int assign(struct rk_settings *s, const char *assignment, struct rk_err *err)
+{
+	struct rk_settings_flags f = {.set = {&assignment, 1}};
+
+	return rk_settings_take_flags(s, &f, err);
+}
+
 /* The value of BOOTSTRAP_PW after parsing text, or NULL when the parser refused. */
 static void value_is(const char *text, const char *want)
 {
@@ -135,7 +142,9 @@ static void unknown_keys_are_refused(void **state RK_UNUSED)
 	assert_int_equal(p.unknown, 3);
 	assert_string_equal(p.v[3].text,
 		"environment: unknown variable RK3K_PVC_SIZ; did you mean RK3K_PVC_SIZE?");
-	rk_settings_allow_unknown(s);
+	assert_int_equal(
+		rk_settings_take_flags(s, &(struct rk_settings_flags){.allow_unknown = true}, NULL),
+		0);
 	rk_settings_env(s, &allowed);
 	unsetenv("RK3K_PVC_SIZ");
 	unsetenv("RK3K_BENCH_DIR");
@@ -200,7 +209,7 @@ static void order_of_origins(void **state RK_UNUSED)
 	setenv("HOSTNAME", "workstation", 1);
 	setenv("RK3K_CLUSTER", "from-env", 1);
 	setenv("RK3K_NAMESPACE", "from-env", 1);
-	assert_int_equal(rk_settings_assign(s, "NAMESPACE=from-flag", &err), 0);
+	assert_int_equal(assign(s, "NAMESPACE=from-flag", &err), 0);
 	rk_settings_env(s, &p);
 	rk_settings_parse(s, conf, strlen(conf), "t", &p);
 	unsetenv("RK3K_CLUSTER");
@@ -220,13 +229,13 @@ static void assign_refuses(void **state RK_UNUSED)
 	rk_auto_settings *s = rk_settings_new();
 	struct rk_err err = RK_ERR_INIT;
 
-	assert_int_equal(rk_settings_assign(s, "PVC_SIZ=1Gi", &err), -1);
+	assert_int_equal(assign(s, "PVC_SIZ=1Gi", &err), -1);
 	assert_int_equal(err.code, RK_USAGE);
 	assert_string_equal(err.hint, "did you mean PVC_SIZE?");
-	assert_int_equal(rk_settings_assign(s, "BOOTSTRAP_PW=verysecret", &err), -1);
+	assert_int_equal(assign(s, "BOOTSTRAP_PW=verysecret", &err), -1);
 	assert_null(strstr(err.msg, "verysecret"));
-	assert_int_equal(rk_settings_assign(s, "PVC_SIZE", &err), -1);
-	assert_int_equal(rk_settings_assign(s, "=x", &err), -1);
+	assert_int_equal(assign(s, "PVC_SIZE", &err), -1);
+	assert_int_equal(assign(s, "=x", &err), -1);
 }
 
 static void table_is_whole(void **state RK_UNUSED)
@@ -612,6 +621,19 @@ static void write_all(int fd, const char *s, size_t n)
 	assert_int_equal(write(fd, s, n), (ssize_t)n);
 }
 
+/* Read back as a tool reads it. */
+static int load_text(struct rk_settings *s, const char *text, struct rk_err *err)
+{
+	char path[] = "/tmp/rk3k-test-XXXXXX";
+	int fd = mkstemp(path), ret;
+
+	write_all(fd, text, strlen(text));
+	ret = rk_settings_load_file(s, path, err);
+	close(fd);
+	unlink(path);
+	return ret;
+}
+
 /* Every secret of private repositories that ever broke a script goes there and back. */
 static void secrets_travel_by_reference(void **state RK_UNUSED)
 {
@@ -623,7 +645,7 @@ static void secrets_travel_by_reference(void **state RK_UNUSED)
 		char path[] = "/tmp/rk3k-test-XXXXXX";
 		rk_auto_settings *a = rk_settings_new(), *b = rk_settings_new();
 		rk_auto_problems p = {0};
-		rk_auto_buf secrets = RK_BUF_INIT, back = RK_BUF_INIT;
+		rk_auto_buf secrets = RK_BUF_INIT, back = RK_BUF_INIT, text = RK_BUF_INIT;
 		rk_auto_doc *d = rk_doc_new(false);
 		struct rk_err err = RK_ERR_INIT;
 		struct rk_val *doc;
@@ -638,7 +660,8 @@ static void secrets_travel_by_reference(void **state RK_UNUSED)
 		assert_int_equal(rk_settings_doc(a, path, d, &doc, &err), 0);
 		assert_null(rk_get(doc, "HELM_REPO_PASS", "value", NULL));
 		assert_string_equal(rk_get_str(doc, "HELM_REPO_PASS", "file", NULL), path);
-		assert_int_equal(rk_settings_load(b, doc, &err), 0);
+		rk_yaml_write(doc, false, &text);
+		assert_int_equal(load_text(b, text.s, &err), 0);
 		assert_true(rk_setting_is(b, RK_KEY_HELM_REPO_PASS));
 		assert_null(rk_setting(b, RK_KEY_HELM_REPO_PASS));
 		assert_int_equal(rk_setting_secret(b, RK_KEY_HELM_REPO_PASS, &back, &err), 0);
@@ -664,16 +687,6 @@ static void secrets_need_a_place(void **state RK_UNUSED)
 	assert_non_null(strstr(err.hint, "--secrets-fd"));
 }
 
-static int load_text(const char *text, struct rk_err *err)
-{
-	rk_auto_settings *s = rk_settings_new();
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *doc;
-
-	assert_int_equal(rk_yaml_parse(d, text, strlen(text), &doc, err), 0);
-	return rk_settings_load(s, doc, err);
-}
-
 static void load_refuses(void **state RK_UNUSED)
 {
 	static const char *const cases[][2] = {
@@ -681,7 +694,7 @@ static void load_refuses(void **state RK_UNUSED)
 		{"[1]", "not a configuration document"},
 		{"kind: Settings", "rk3k.io/v1"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings}", "HOSTNAME is required"},
-		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAM: x}", "unknown key HOSTNAM"},
+		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAM: x}", "unknown setting HOSTNAM"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAME: [x]}",
 			"expected a single value"},
 		{"{apiVersion: rk3k.io/v1, kind: Settings, HOSTNAMES: {a: b}}", "expected a list"},
@@ -692,9 +705,10 @@ static void load_refuses(void **state RK_UNUSED)
 	};
 
 	for (size_t i = 0; i < RK_COUNT(cases); i++) {
+		rk_auto_settings *s = rk_settings_new();
 		struct rk_err err = RK_ERR_INIT;
 
-		assert_int_equal(load_text(cases[i][0], &err), -1);
+		assert_int_equal(load_text(s, cases[i][0], &err), -1);
 		if (!strstr(err.msg, cases[i][1]))
 			print_message("%s: %s\n", cases[i][0], err.msg);
 		assert_non_null(strstr(err.msg, cases[i][1]));
