@@ -190,7 +190,7 @@ static int answer(struct job *j, struct rk_err *err)
 	if (rk_cert_parse(&cert, j->cert, strlen(j->cert), err) < 0 ||
 		rk_cert_check_key(cert, j->key, strlen(j->key), err) < 0)
 		return rk_err_wrap(err, "client certificate of %s/%s", j->ns, j->cluster);
-	rk_time_format(rk_cert_not_after(cert), when);
+	rk_time_format(cert->not_after, when);
 	rk_set_str(j->d, root, "kind", "ExecCredential");
 	rk_set_str(j->d, root, "apiVersion", j->version);
 	status = rk_map_at(j->d, root, "status", NULL);

@@ -17,8 +17,8 @@ static int judge_pair(const struct rk_val *secret, const struct rk_strv *hosts, 
 			err, RK_NOTFOUND, "data.%s is empty", crt->len ? "tls.key" : "tls.crt");
 	if (rk_cert_admit_pair(&cert, crt, key, err) < 0)
 		return -1;
-	res->not_after = rk_cert_not_after(cert);
-	memcpy(res->fingerprint, rk_cert_fingerprint(cert), sizeof(res->fingerprint));
+	res->not_after = cert->not_after;
+	memcpy(res->fingerprint, cert->fingerprint, sizeof(res->fingerprint));
 	return rk_cert_check(cert, NULL, 0, hosts->v, hosts->n, 0, err);
 }
 

@@ -196,7 +196,6 @@ int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk
 
 	*out = NULL;
 	rk_buf_init(&h->ca, 0);
-	rk_buf_init(&h->peer, 0);
 	if (set_all(h, conf, err) < 0)
 		return -1;
 	*out = rk_steal(&h);
@@ -211,7 +210,7 @@ void rk_http_free(struct rk_http *h)
 	curl_slist_free_all(h->connect_to);
 	curl_slist_free_all(h->resolve);
 	rk_buf_release(&h->ca);
-	rk_buf_release(&h->peer);
+	sk_X509_pop_free(h->peer, X509_free);
 	rk_ident_unref(h->ident);
 	rk_free_secret(h->bearer);
 	rk_free_secret(h->user);
@@ -277,9 +276,9 @@ bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req)
 int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)
 {
 	*out = NULL;
-	if (!h->peer.len)
+	if (!h->peer)
 		return rk_err_set(err, RK_NOTFOUND, "%s: no certificate seen yet", h->shown);
-	if (rk_cert_parse_der(out, h->peer.s, h->peer.len, err) < 0)
+	if (rk_cert_from_chain(out, h->peer, err) < 0)
 		return rk_err_wrap(err, "%s", h->shown);
 	return 0;
 }

@@ -4,7 +4,6 @@
 #include "tls/tls.h"
 
 #include <errno.h>
-#include <openssl/x509.h>
 #include <stdarg.h>
 
 #define CHECK_ADDRESS "check the address, and firewalls on the way"
@@ -83,15 +82,9 @@ static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 
 static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 {
-	rk_auto_cert *leaf = NULL, *at = NULL;
-
-	if (x->verdict == X509_V_OK || rk_cert_parse_der(&leaf, x->leaf.s, x->leaf.len, NULL) < 0)
+	if (!x->refused)
 		return fail(err, RK_REASON_TLS, NULL, "%s", x->errbuf);
-	if (x->at.len && (x->at.len != x->leaf.len || memcmp(x->at.s, x->leaf.s, x->at.len) != 0) &&
-		rk_cert_parse_der(&at, x->at.s, x->at.len, NULL) < 0)
-		at = NULL;
-	rk_cert_refused(
-		leaf, at ? at : leaf, x->verdict, x->at_proxy ? x->h->proxy_host : x->h->name, err);
+	*err = *x->refused;
 	if (x->at_proxy)
 		rk_err_wrap(err, "the proxy");
 	if (!err->hint[0])
@@ -105,15 +98,17 @@ static int fail_verify(const struct rk_xfer *x, struct rk_err *err)
 /* libcurl rejects our own certificate, key or CA. */
 static int fail_own_pem(const struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 {
-	rk_auto_cert *c = NULL;
-	const struct rk_ident *id = x->ident;
 	bool of_client = rc == CURLE_SSL_CERTPROBLEM, fine;
+	const struct rk_ident *id = x->ident;
+	rk_auto_buf ca = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
 
+	rk_buf_put(&ca, x->h->ca.s, x->h->ca.len);
 	if (of_client)
 		fine = !id || (rk_cert_parse(&c, id->cert.s, id->cert.len, err) == 0 &&
 				      rk_cert_check_key(c, id->key.s, id->key.len, err) == 0);
 	else
-		fine = !x->h->ca.len || rk_cert_bundle(x->h->ca.s, x->h->ca.len, NULL, err) == 0;
+		fine = !ca.len || rk_cert_admit(&ca, false, err) == 0;
 	if (fine)
 		rk_err_set(err, RK_FAIL, "%s", x->errbuf);
 	rk_err_wrap(err, of_client ? "the client certificate" : "the CA");
@@ -206,7 +201,7 @@ static int explain(const struct rk_xfer *x, CURLcode rc, struct rk_err *err)
 		return fail_own_pem(x, rc, err);
 	case CURLE_SSL_CONNECT_ERROR:
 		/* within the TLS of a proxy libcurl has no other code for a refused certificate */
-		return x->verdict == X509_V_OK ? fail_handshake(x, err) : fail_verify(x, err);
+		return x->refused ? fail_verify(x, err) : fail_handshake(x, err);
 	case CURLE_RANGE_ERROR:
 		return fail(err, RK_REASON_BROKEN, NULL,
 			"the server answered HTTP 206 (partial content) to a request for all of "

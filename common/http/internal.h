@@ -6,6 +6,7 @@
 #define RK_HTTP_INTERNAL_H
 
 #include <curl/curl.h>
+#include <openssl/x509.h>
 
 #include "http/http.h"
 #include "task/task.h"
@@ -40,7 +41,7 @@ struct rk_http {
 	const void *may_send_arg;
 	struct rk_pool *pool; /* of rk_http_do, with its connections; or NULL */
 	int64_t fresh_until;  /* transfers take new connections until then */
-	struct rk_buf peer;   /* DER of what the server showed last */
+	STACK_OF(X509) *peer; /* what the server showed last, or NULL */
 };
 
 enum rk_xfer_state { RK_XFER_NEW, RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
@@ -68,9 +69,7 @@ struct rk_xfer {
 	/* how the try ended: rk_xfer_ended */
 	CURLcode rc;
 	bool answered, silent;
-	/* what the handshake found */
-	int verdict;		/* X509_V_… */
-	struct rk_buf leaf, at; /* DER of a leaf refused and of the certificate at fault */
+	struct rk_err *refused; /* why the certificate was, or NULL */
 	char errbuf[CURL_ERROR_SIZE];
 	struct rk_pool *pool;
 	struct rk_xfer *next, *prev;

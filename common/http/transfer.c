@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #include "out/out.h"
+#include "tls/tls.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -20,45 +21,25 @@
 #define TRIES_MAX    10	   /* retries, as client-go */
 #define WAITS_MS     60000 /* sum of the pauses between them */
 #define BROKEN_MS    1000  /* pause after a broken connection */
-#define CHAIN_MAX    16	   /* certificates kept of what a server shows */
 #define WARNINGS_MAX ((size_t)16 << 10)
 
 void (*rk_http_trace)(const char *line);
 
 /* --- the handshake --- */
 
-static void add_der(struct rk_buf *out, X509 *x)
-{
-	unsigned char *to;
-	int n = x ? i2d_X509(x, NULL) : -1;
-
-	if (n <= 0)
-		return;
-	to = (unsigned char *)rk_buf_reserve(out, (size_t)n);
-	i2d_X509(x, &to);
-	rk_buf_grow(out, (size_t)n);
-}
-
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
 	struct rk_xfer *x = arg;
-	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
-	X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
 	int r = X509_verify_cert(ctx);
 
-	x->verdict = X509_STORE_CTX_get_error(ctx);
 	if (!x->at_proxy) {
-		rk_buf_reset(&x->h->peer);
-		add_der(&x->h->peer, leaf);
-		for (int i = 1; i < sk_X509_num(sent) && i < CHAIN_MAX; i++)
-			add_der(&x->h->peer, sk_X509_value(sent, i));
+		sk_X509_pop_free(x->h->peer, X509_free);
+		x->h->peer = X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(ctx));
 	}
-	if (r > 0)
-		return r;
-	rk_buf_reset(&x->leaf);
-	rk_buf_reset(&x->at);
-	add_der(&x->leaf, leaf);
-	add_der(&x->at, X509_STORE_CTX_get_current_cert(ctx));
+	if (r <= 0 && !x->refused) {
+		x->refused = rk_calloc(1, sizeof(*x->refused));
+		rk_cert_refused(ctx, x->at_proxy ? x->h->proxy_host : x->h->name, x->refused);
+	}
 	return r;
 }
 
@@ -79,12 +60,7 @@ static CURLcode on_ssl_ctx(CURL *easy RK_UNUSED, void *ssl_ctx, void *arg)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER); /* for rk_wire_send */
 	SSL_CTX_set_cert_verify_callback(ctx, verify, x);
-	X509_VERIFY_PARAM_set_hostflags(
-		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (!name || (rk_ip_family(name) ? !X509_VERIFY_PARAM_set1_ip_asc(p, name)
-					 : !X509_VERIFY_PARAM_set1_host(p, name, 0)))
-		return CURLE_SSL_CONNECT_ERROR;
-	return CURLE_OK;
+	return name && rk_cert_expect(p, name) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
 }
 
 /* --- callbacks of a transfer --- */
@@ -355,8 +331,6 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 			    : "GET");
 	x->url = rk_asprintf("%s%s%s", h->url, !*path || strchr("/?", *path) ? "" : "/", path);
 	make_headers(x);
-	rk_buf_init(&x->leaf, 0);
-	rk_buf_init(&x->at, 0);
 	res->body.max = req->max ? req->max : BODY_MAX;
 
 	if (!e)
@@ -383,7 +357,7 @@ void rk_xfer_rearm(struct rk_xfer *x)
 
 	x->too_large = x->stopped = x->delivered = x->idle = x->shaking = x->headed = false;
 	x->at_proxy = x->sent_once = x->resent = false;
-	x->verdict = X509_V_OK;
+	free(rk_steal(&x->refused));
 	x->errbuf[0] = 0;
 	x->begun = x->last = rk_now_ms();
 	r->status = 0;
@@ -400,8 +374,7 @@ void rk_xfer_release(struct rk_xfer *x)
 		rk_wipe(s->data, strlen(s->data));
 	curl_slist_free_all(x->headers);
 	free(x->url);
-	rk_buf_release(&x->leaf);
-	rk_buf_release(&x->at);
+	free(x->refused);
 }
 
 /* --- the end of a try --- */

@@ -47,9 +47,9 @@ int rk_k3k_unexpired(
 	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 ||
 		rk_cert_parse(&c, pem.s, pem.len, err) < 0)
 		return rk_err_wrap(err, "client certificate of %s/%s", ns, cluster);
-	if (rk_cert_not_after(c) >= (int64_t)time(NULL))
+	if (c->not_after >= (int64_t)time(NULL))
 		return 0;
-	rk_time_format(rk_cert_not_after(c), when);
+	rk_time_format(c->not_after, when);
 	rk_err_set(err, RK_FAIL,
 		"the client certificate in the kubeconfig Secret of %s/%s expired on %s", ns,
 		cluster, when);

@@ -288,7 +288,7 @@ static int64_t user_expires(const struct kc_entry *user)
 	if (!user || kc_material(user, "client-certificate", NULL, &pem, NULL) < 0 || !pem.len ||
 		rk_cert_parse(&c, pem.s, pem.len, NULL) < 0)
 		return 0;
-	return rk_cert_not_after(c);
+	return c->not_after;
 }
 
 static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, struct rk_doc *d,

@@ -53,7 +53,7 @@ int64_t rk_target_expires(const struct rk_target *t)
 
 	if (!t->cert.len || rk_cert_parse(&cert, t->cert.s, t->cert.len, NULL) < 0)
 		return 0;
-	return rk_cert_not_after(cert);
+	return cert->not_after;
 }
 
 void rk_target_release(struct rk_target *t)
@@ -95,5 +95,5 @@ bool rk_kubeconfig_same_ca(const char *a, size_t alen, const char *b, size_t ble
 		return alen == blen;
 	if (rk_cert_parse(&x, a, alen, NULL) < 0 || rk_cert_parse(&y, b, blen, NULL) < 0)
 		return alen == blen && memcmp(a, b, alen) == 0;
-	return strcmp(rk_cert_fingerprint(x), rk_cert_fingerprint(y)) == 0;
+	return strcmp(x->fingerprint, y->fingerprint) == 0;
 }

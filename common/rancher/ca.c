@@ -82,12 +82,12 @@ static int take_pinned(const struct rk_rancher_conf *conf, const struct rk_buf *
 
 		e += strlen(end);
 		if (rk_cert_parse(&c, p, (size_t)(e - p), NULL) == 0 &&
-			rk_streq(rk_cert_fingerprint(c), pin) && rk_cert_pem(c, out, NULL) == 0)
+			rk_streq(c->fingerprint, pin) && rk_cert_pem(c, out, NULL) == 0)
 			return 0;
 	}
 	rk_err_set(err, RK_CONFLICT, "%s: the CA at /cacerts has another fingerprint: %s",
 		conf->url,
-		rk_cert_parse(&first, text->s, text->len, NULL) == 0 ? rk_cert_fingerprint(first)
+		rk_cert_parse(&first, text->s, text->len, NULL) == 0 ? first->fingerprint
 								     : "it is not a certificate");
 	return rk_err_hint(err, "do not go on before you know which one is right");
 }

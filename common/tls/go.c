@@ -5,8 +5,6 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #define DEPTH_MAX 32
 
@@ -71,32 +69,25 @@ static bool is_der(const unsigned char *p, const unsigned char *end, int depth)
 	return true;
 }
 
-static bool next(struct pem *in, long *len)
+int cert_step(struct pem *in, bool enter)
 {
 	const unsigned char *p = (const unsigned char *)in->p;
-	int tag, class;
-
-	if (in->p == in->end || ASN1_get_object(&p, len, &tag, &class, in->end - in->p) & 0x80)
-		return false;
-	in->p = (const char *)p;
-	return true;
-}
-
-bool cert_enter(struct pem *in)
-{
+	int first = in->p < in->end ? *p : -1, tag, class;
 	long len;
 
-	return next(in, &len);
+	if (first < 0 || ASN1_get_object(&p, &len, &tag, &class, in->end - in->p) & 0x80)
+		return -1;
+	in->p = (const char *)p + (enter ? 0 : len);
+	return first;
 }
 
-bool cert_skip(struct pem *in)
+int cert_key_form(const struct block *b)
 {
-	long len;
+	struct pem in = {b->der.s, b->der.s + b->der.len};
 
-	if (!next(in, &len))
-		return false;
-	in->p += len;
-	return true;
+	if (cert_step(&in, true) != FORM_PKCS8 || cert_step(&in, false) != V_ASN1_INTEGER)
+		return -1;
+	return cert_step(&in, false);
 }
 
 bool cert_is_der(const void *der, size_t n)
@@ -231,21 +222,10 @@ static bool is_extension(X509_EXTENSION *e)
 	return true;
 }
 
-static bool are_extensions(const X509 *x)
-{
-	for (int i = 0; i < X509_get_ext_count(x); i++) {
-		X509_EXTENSION *e = X509_get_ext(x, i);
-
-		if (!is_extension(e) ||
-			X509_get_ext_by_OBJ(x, X509_EXTENSION_get_object(e), i) >= 0)
-			return false;
-	}
-	return true;
-}
-
-static const char *trouble(X509 *x, const unsigned char *der, size_t n)
+const char *cert_go_trouble(X509 *x, const unsigned char *der, size_t n)
 {
 	const X509_ALGOR *algor;
+	auto_errors;
 
 	X509_get0_signature(NULL, &algor, x);
 	if (!is_der(der, der + n, 0) || X509_get_version(x) < X509_VERSION_1 ||
@@ -260,19 +240,15 @@ static const char *trouble(X509 *x, const unsigned char *der, size_t n)
 		return "its dates are not in the form of RFC 5280";
 	if (!is_key(x))
 		return "its key is of an unknown curve or form";
-	if ((X509_get_extension_flags(x) & EXFLAG_INVALID) || !are_extensions(x))
-		return "an extension is malformed, present more than once, or wrongly critical";
+	for (int i = 0; i < X509_get_ext_count(x); i++) {
+		X509_EXTENSION *e = X509_get_ext(x, i);
+
+		if ((X509_get_extension_flags(x) & EXFLAG_INVALID) || !is_extension(e) ||
+			X509_get_ext_by_OBJ(x, X509_EXTENSION_get_object(e), i) >= 0)
+			return "an extension is malformed, present more than once, or wrongly "
+			       "critical";
+	}
 	return are_alt_names(x) ? NULL : "a subject alternative name is malformed";
-}
-
-const char *cert_go_trouble(X509 *x, const unsigned char *der, size_t n)
-{
-	const char *why;
-
-	ERR_set_mark();
-	why = trouble(x, der, n);
-	ERR_pop_to_mark();
-	return why;
 }
 
 /* --- keys --- */
@@ -306,24 +282,23 @@ static bool rsa_is_whole(const EVP_PKEY *key)
 }
 
 /* RFC 5915 has one version. OpenSSL takes any. In PKCS#8 an octet string, the third field, holds it. */
-static bool ec_is_version_1(const struct block *b, bool pkcs8)
+static bool ec_is_version_1(const struct block *b)
 {
 	struct pem in = {b->der.s, b->der.s + b->der.len};
+	bool pkcs8 = cert_key_form(b) == FORM_PKCS8;
 
-	if (!cert_enter(&in) || (pkcs8 && !(cert_skip(&in) && cert_skip(&in) && cert_enter(&in) &&
-						  cert_enter(&in))))
+	if (cert_step(&in, true) < 0 ||
+		(pkcs8 && (cert_step(&in, false) < 0 || cert_step(&in, false) < 0 ||
+				  cert_step(&in, true) < 0 || cert_step(&in, true) < 0)))
 		return false;
 	return in.end - in.p > 4 && !memcmp(in.p, "\2\1\1\4", 4);
 }
 
-bool cert_go_key(const EVP_PKEY *key, const struct block *b, bool pkcs8)
+bool cert_go_key(const EVP_PKEY *key, const struct block *b)
 {
-	bool good;
+	auto_errors;
 
-	ERR_set_mark();
-	good = EVP_PKEY_is_a(key, "RSA")  ? rsa_is_whole(key)
-	       : EVP_PKEY_is_a(key, "EC") ? ec_is_version_1(b, pkcs8)
+	return EVP_PKEY_is_a(key, "RSA")  ? rsa_is_whole(key)
+	       : EVP_PKEY_is_a(key, "EC") ? ec_is_version_1(b)
 					  : EVP_PKEY_is_a(key, "ED25519");
-	ERR_pop_to_mark();
-	return good;
 }

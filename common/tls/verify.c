@@ -2,35 +2,67 @@
 /* Judging a certificate: its dates, its names, and the chain up to a trusted CA. */
 #include "internal.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
+#define NAME_FLAGS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
-/* --- judging --- */
+/* --- names --- */
 
-void rk_cert_date(int64_t t, char out[32])
+/* host as OpenSSL reads it: no brackets round an IPv6 address, no dot at the end. A dot in front would
+ * make it accept any host below. false: not a name. */
+static bool bare_host(const char *host, char out[256])
 {
-	time_t when = (time_t)t;
-	struct tm tm;
+	size_t n = host ? strlen(host) : 0;
 
-	if (!gmtime_r(&when, &tm) || !strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm))
-		snprintf(out, 32, "%lld", (long long)t);
+	if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
+		host++;
+		n -= 2;
+	} else if (n > 1 && host[n - 1] == '.') {
+		n--;
+	}
+	if (!n || n > 255 || *host == '.' || strchr(host, '*'))
+		return false;
+	snprintf(out, 256, "%.*s", (int)n, host);
+	return true;
 }
 
-/* " (3 days ago)" or " (in 2 hours)". */
-static void distance(int64_t t, int64_t now, char *out, size_t size)
+bool rk_cert_expect(X509_VERIFY_PARAM *p, const char *host)
 {
-	int64_t d = t > now ? t - now : now - t;
-	int64_t n = d >= 2 * DAY ? d / DAY : d >= 2 * HOUR ? d / HOUR : d / 60;
-	const char *unit = d >= 2 * DAY ? "days" : d >= 2 * HOUR ? "hours" : "minutes";
+	char bare[256];
 
-	snprintf(out, size, t > now ? "in %lld %s" : "%lld %s ago", (long long)n, unit);
+	X509_VERIFY_PARAM_set_hostflags(p, NAME_FLAGS);
+	return bare_host(host, bare) &&
+	       (rk_ip_family(bare) ? X509_VERIFY_PARAM_set1_ip_asc(p, bare)
+				   : X509_VERIFY_PARAM_set1_host(p, bare, 0));
 }
 
+bool cert_matches(const struct rk_cert *c, const char *host)
+{
+	X509 *x = sk_X509_value(c->chain, 0);
+	char bare[256];
+	auto_errors;
+
+	return bare_host(host, bare) &&
+	       (rk_ip_family(bare) ? X509_check_ip_asc(x, bare, 0)
+				   : X509_check_host(x, bare, 0, NAME_FLAGS, NULL)) == 1;
+}
+
+/* With its names: "a.example, *.b.example and 3 more". */
 static int not_covered(const struct rk_cert *c, const char *host, struct rk_err *err)
 {
+	size_t shown = c->nsans > 8 ? 8 : c->nsans;
 	rk_auto_buf names = RK_BUF_INIT;
 
-	rk_cert_names(c, &names);
+	if (!c->nsans)
+		rk_buf_puts(&names, "no name (it has no subject alternative name, and a common "
+				    "name does not count)");
+	for (size_t i = 0; i < shown; i++) {
+		/* an address that an IP SAN carries would match itself */
+		bool as_name = rk_ip_family(c->sans[i]) && !cert_matches(c, c->sans[i]);
+
+		rk_buf_addf(&names, "%s%.200s%s", i ? ", " : "", c->sans[i],
+			as_name ? " as a DNS name, which does not count for an address" : "");
+	}
+	if (c->nsans > shown)
+		rk_buf_addf(&names, " and %zu more", c->nsans - shown);
 	rk_err_set(
 		err, RK_FAIL, "the certificate does not cover %.255s: it covers %s", host, names.s);
 	return rk_err_hint(err, "have a certificate issued for this name, or use a name it covers");
@@ -50,14 +82,6 @@ static bool known_key(const EVP_PKEY *key, bool leaf)
 		       rk_streq(name, "secp521r1") || (!leaf && rk_streq(name, "secp224r1")));
 }
 
-static bool is_broken_digest(const X509 *x)
-{
-	int md = NID_undef;
-
-	X509_get_signature_info((X509 *)x, &md, NULL, NULL, NULL);
-	return md == NID_sha1 || md == NID_md5 || md == NID_md4 || md == NID_md2;
-}
-
 /* A CA may say so, too, of what it signs. */
 static bool for_servers(X509 *x)
 {
@@ -65,42 +89,40 @@ static bool for_servers(X509 *x)
 	       (X509_get_extended_key_usage(x) & (XKU_SSL_SERVER | XKU_ANYEKU));
 }
 
-static int check_one(X509 *x, bool leaf, const char *whose, struct rk_err *err)
-{
-	EVP_PKEY *key = X509_get0_pubkey(x);
-	int bits = EVP_PKEY_get_bits(key);
-
-	if (!known_key(key, leaf))
-		rk_err_set(err, RK_FAIL, "%s has a key that Go and browsers cannot use (%s)", whose,
-			EVP_PKEY_get0_type_name(key));
-	else if (EVP_PKEY_is_a(key, "RSA") && (bits < 1024 || (leaf && bits > 8192)))
-		rk_err_set(err, RK_FAIL, "%s has an RSA key of %d bits, which Go refuses", whose,
-			bits);
-	else if (!(X509_get_extension_flags(x) & EXFLAG_SS) && is_broken_digest(x))
-		rk_err_set(err, RK_FAIL,
-			"%s is signed with SHA-1 or MD5, which Go and browsers refuse", whose);
-	else if (leaf && !for_servers(x))
-		rk_err_set(err, RK_FAIL,
-			"%s is not for servers: its extended key usage lacks serverAuth", whose);
-	else
-		return 0;
-	return rk_err_hint(err, "have it issued again: SHA-256, ECDSA P-256 or RSA of 2048 bits, "
-				"for servers");
-}
-
 int rk_cert_check_kind(const struct rk_cert *c, struct rk_err *err)
 {
-	int ret = 0;
+	auto_errors;
 
-	ERR_set_mark();
-	for (int i = 0; ret == 0 && i < sk_X509_num(c->chain); i++) {
+	for (int i = 0; i < sk_X509_num(c->chain); i++) {
+		X509 *x = sk_X509_value(c->chain, i);
+		EVP_PKEY *key = X509_get0_pubkey(x);
+		int bits = EVP_PKEY_get_bits(key), md = NID_undef;
 		rk_auto_free char *whose = i ? rk_asprintf("certificate %d of the chain", i + 1)
 					     : rk_strdup("the certificate");
 
-		ret = check_one(sk_X509_value(c->chain, i), i == 0, whose, err);
+		X509_get_signature_info(x, &md, NULL, NULL, NULL);
+		if (!known_key(key, i == 0))
+			rk_err_set(err, RK_FAIL,
+				"%s has a key that Go and browsers cannot use (%s)", whose,
+				EVP_PKEY_get0_type_name(key));
+		else if (EVP_PKEY_is_a(key, "RSA") && (bits < 1024 || (i == 0 && bits > 8192)))
+			rk_err_set(err, RK_FAIL, "%s has an RSA key of %d bits, which Go refuses",
+				whose, bits);
+		else if (!(X509_get_extension_flags(x) & EXFLAG_SS) &&
+			 (md == NID_sha1 || md == NID_md5 || md == NID_md4 || md == NID_md2))
+			rk_err_set(err, RK_FAIL,
+				"%s is signed with SHA-1 or MD5, which Go and browsers refuse",
+				whose);
+		else if (i == 0 && !for_servers(x))
+			rk_err_set(err, RK_FAIL,
+				"%s is not for servers: its extended key usage lacks serverAuth",
+				whose);
+		else
+			continue;
+		return rk_err_hint(err, "have it issued again: SHA-256, ECDSA P-256 or RSA of 2048 "
+					"bits, for servers");
 	}
-	ERR_pop_to_mark();
-	return ret;
+	return 0;
 }
 
 char *rk_cert_weakness(const struct rk_cert *c)
@@ -120,28 +142,29 @@ char *rk_cert_weakness(const struct rk_cert *c)
 int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const char *const *hosts,
 	size_t nhosts, int64_t now, struct rk_err *err)
 {
-	char date[32], away[48];
+	char date[32], age[16];
 
 	if (key_pem ? rk_cert_check_key(c, key_pem, n, err) < 0
 		    : c->key && cert_check_key(c, c->key, err) < 0)
 		return -1;
 	now = now ? now : time(NULL);
 	if (now > c->not_after) {
-		rk_cert_date(c->not_after, date);
-		distance(c->not_after, now, away, sizeof(away));
-		rk_err_set(err, RK_FAIL, "the certificate expired on %s (%s)", date, away);
+		rk_time_format(c->not_after, date);
+		rk_age(now - c->not_after, age);
+		rk_err_set(err, RK_FAIL, "the certificate expired on %s (%s ago)", date, age);
 		return rk_err_hint(err, "renew it, or find out why its issuer has not");
 	}
 	if (now < c->not_before) {
-		rk_cert_date(c->not_before, date);
-		distance(c->not_before, now, away, sizeof(away));
-		rk_err_set(err, RK_FAIL, "the certificate is not valid before %s (%s)", date, away);
+		rk_time_format(c->not_before, date);
+		rk_age(c->not_before - now, age);
+		rk_err_set(
+			err, RK_FAIL, "the certificate is not valid before %s (in %s)", date, age);
 		return rk_err_hint(err, "check the clock of this machine and of the issuer");
 	}
 	if (rk_cert_check_kind(c, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nhosts; i++)
-		if (!rk_cert_matches(c, hosts[i]))
+		if (!cert_matches(c, hosts[i]))
 			return not_covered(c, hosts[i], err);
 	return 0;
 }
@@ -150,30 +173,43 @@ int rk_cert_check(const struct rk_cert *c, const char *key_pem, size_t n, const 
 
 static const char *shown(const char *name)
 {
-	return name && *name ? name : "a CA without a name";
+	return *name ? name : "a CA without a name";
 }
 
-int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int why, const char *host,
-	struct rk_err *err)
+int rk_cert_refused(X509_STORE_CTX *ctx, const char *host, struct rk_err *err)
 {
-	rk_auto_free char *named =
-		at == leaf ? NULL : rk_asprintf("the CA %.300s", shown(at->subject));
-	const char *whose = named ? named : "the certificate", *issuer = shown(at->issuer);
+	X509 *leaf = X509_STORE_CTX_get0_cert(ctx), *x = X509_STORE_CTX_get_current_cert(ctx);
+	int why = X509_STORE_CTX_get_error(ctx);
+	bool of_ca = x && X509_cmp(x, leaf) != 0;
+	const char *issuer, *says = X509_verify_cert_error_string(why);
+	STACK_OF(X509) *alone = sk_X509_new_null();
+	rk_auto_free char *whose = NULL;
+	rk_auto_cert *at = NULL;
 	char date[32];
+	int rc;
 
+	if (!sk_X509_push(alone, of_ca ? x : leaf))
+		abort();
+	rc = rk_cert_from_chain(&at, alone, NULL);
+	sk_X509_free(alone);
+	if (rc < 0)
+		return rk_err_set(err, RK_FAIL, "the certificate is refused: %s", says);
+	whose = of_ca ? rk_asprintf("the CA %.300s", shown(at->subject))
+		      : rk_strdup("the certificate");
+	issuer = shown(at->issuer);
 	switch (why) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		rk_cert_date(at->not_after, date);
+		rk_time_format(at->not_after, date);
 		rk_err_set(
 			err, RK_FAIL, "%s expired on %s (issued by %.300s)", whose, date, issuer);
 		return rk_err_hint(err, "renew it, or check the clock of this machine");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		rk_cert_date(at->not_before, date);
+		rk_time_format(at->not_before, date);
 		rk_err_set(err, RK_FAIL, "%s is not valid before %s", whose, date);
 		return rk_err_hint(err, "check the clock of this machine and of the issuer");
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		return not_covered(leaf, host ? host : "the name", err);
+		return not_covered(at, host ? host : "the name", err);
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -187,75 +223,42 @@ int rk_cert_refused(const struct rk_cert *leaf, const struct rk_cert *at, int wh
 		return rk_err_set(err, RK_FAIL,
 			"the chain ends in the CA %.300s, which is not trusted",
 			shown(at->subject));
-	case X509_V_ERR_CA_MD_TOO_WEAK:
-		return rk_err_set(err, RK_FAIL,
-			"%s is signed with SHA-1 or MD5, which Go and browsers refuse", whose);
-	case X509_V_ERR_EE_KEY_TOO_SMALL:
-	case X509_V_ERR_CA_KEY_TOO_SMALL:
-		return rk_err_set(err, RK_FAIL, "%s has a key that is too short for Go", whose);
-	case X509_V_ERR_INVALID_PURPOSE:
-		return rk_err_set(err, RK_FAIL,
-			"%s is not for servers: its extended key usage lacks serverAuth", whose);
-	case X509_V_ERR_INVALID_CA:
-		return rk_err_set(err, RK_FAIL, "%s may not sign certificates", whose);
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return rk_err_set(err, RK_FAIL,
 			"%s was not signed by the trusted %.300s but by another CA of that name",
 			whose, issuer);
+	case X509_V_ERR_CA_MD_TOO_WEAK:
+		says = "is signed with SHA-1 or MD5, which Go and browsers refuse";
+		break;
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+		says = "has a key that is too short for Go";
+		break;
+	case X509_V_ERR_INVALID_PURPOSE:
+		says = "is not for servers: its extended key usage lacks serverAuth";
+		break;
+	case X509_V_ERR_INVALID_CA:
+		says = "may not sign certificates";
+		break;
 	default:
-		return rk_err_set(err, RK_FAIL, "%s is refused: %s", whose,
-			X509_verify_cert_error_string(why));
+		return rk_err_set(err, RK_FAIL, "%s is refused: %s", whose, says);
 	}
-}
-
-/* The certificate of the chain that the verdict is about, as facts; NULL: the leaf. */
-static struct rk_cert *culprit(X509_STORE_CTX *ctx, const struct rk_cert *leaf)
-{
-	X509 *x = X509_STORE_CTX_get_current_cert(ctx);
-	STACK_OF(X509) *chain;
-	struct rk_cert *at = NULL;
-
-	if (!x || X509_cmp(x, sk_X509_value(leaf->chain, 0)) == 0 || !X509_up_ref(x))
-		return NULL;
-	chain = sk_X509_new_null();
-	if (!sk_X509_push(chain, x))
-		abort();
-	if (cert_from_chain(&at, &chain, NULL) < 0)
-		return NULL;
-	return at;
-}
-
-/* OpenSSL's purpose of a server would ask for a key usage that Go does not look at, and not take
- * anyExtendedKeyUsage. */
-static bool chain_for_servers(X509_STORE_CTX *ctx)
-{
-	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		if (!for_servers(sk_X509_value(chain, i))) {
-			X509_STORE_CTX_set_current_cert(ctx, sk_X509_value(chain, i));
-			X509_STORE_CTX_set_error(ctx, X509_V_ERR_INVALID_PURPOSE);
-			return false;
-		}
-	return true;
+	return rk_err_set(err, RK_FAIL, "%s %s", whose, says);
 }
 
 int rk_cert_verify(
 	const struct rk_cert *c, const char *ca_pem, size_t n, const char *host, struct rk_err *err)
 {
 	auto_stack *anchors = NULL;
-	rk_auto_cert *at = NULL;
+	STACK_OF(X509) *chain;
 	X509_VERIFY_PARAM *p;
 	X509_STORE_CTX *ctx;
 	X509_STORE *store;
-	char bare[256];
-	int r = -1;
+	auto_errors;
+	int good;
 
-	if (host && !cert_bare_host(host, bare, sizeof(bare)))
-		return rk_err_set(err, RK_FAIL, "%.255s is not a host name", host);
 	if (ca_pem && cert_read(ca_pem, n, BUNDLE_MAX, &anchors, err) < 0)
 		return rk_err_wrap(err, "the CA bundle");
-	ERR_set_mark();
 	store = X509_STORE_new();
 	ctx = X509_STORE_CTX_new();
 	if (!store || !ctx)
@@ -264,25 +267,32 @@ int rk_cert_verify(
 		X509_STORE_set_default_paths(store);
 	for (int i = 0; anchors && i < sk_X509_num(anchors); i++)
 		if (!X509_STORE_add_cert(store, sk_X509_value(anchors, i)))
-			goto out;
+			abort();
 	if (!X509_STORE_CTX_init(ctx, store, sk_X509_value(c->chain, 0), c->chain))
-		goto out;
+		abort();
 	p = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_ANY);
 	X509_VERIFY_PARAM_set_auth_level(p, 1); /* no SHA-1, no RSA keys below 1024 bits */
 	X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
-	X509_VERIFY_PARAM_set_hostflags(
-		p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (host && !(rk_ip_family(bare) ? X509_VERIFY_PARAM_set1_ip_asc(p, bare)
-					 : X509_VERIFY_PARAM_set1_host(p, bare, 0)))
-		abort();
-	r = X509_verify_cert(ctx) == 1 && chain_for_servers(ctx) ? 0 : -1;
-	at = r < 0 ? culprit(ctx, c) : NULL;
-	if (r < 0)
-		rk_cert_refused(c, at ? at : c, X509_STORE_CTX_get_error(ctx), host, err);
-out:
+	if (host && !rk_cert_expect(p, host)) {
+		X509_STORE_CTX_free(ctx);
+		X509_STORE_free(store);
+		return rk_err_set(err, RK_FAIL, "%.255s is not a host name", host);
+	}
+
+	good = X509_verify_cert(ctx);
+	/* OpenSSL's purpose of a server would ask for a key usage that Go does not look at, and not
+	 * take anyExtendedKeyUsage */
+	chain = X509_STORE_CTX_get0_chain(ctx);
+	for (int i = 0; good == 1 && i < sk_X509_num(chain); i++)
+		if (!for_servers(sk_X509_value(chain, i))) {
+			X509_STORE_CTX_set_current_cert(ctx, sk_X509_value(chain, i));
+			X509_STORE_CTX_set_error(ctx, X509_V_ERR_INVALID_PURPOSE);
+			good = 0;
+		}
+	if (good != 1)
+		rk_cert_refused(ctx, host, err);
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);
-	ERR_pop_to_mark();
-	return r;
+	return good == 1 ? 0 : -1;
 }

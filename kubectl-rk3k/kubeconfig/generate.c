@@ -21,7 +21,7 @@ static void tell_signed(const struct opts *o, const char *const *orgs, const str
 	for (; *orgs; orgs++)
 		rk_buf_addf(&who, ", O=%s", *orgs);
 	if (rk_cert_parse(&c, cert->s, cert->len, NULL) == 0)
-		rk_time_format(rk_cert_not_after(c), when);
+		rk_time_format(c->not_after, when);
 	rk_note("signed CN=%s%s, expires %s", o->cn, who.s, when);
 }
 

@@ -30,10 +30,10 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 		pf_row(f, STOP, "%s: %s", name, err.msg);
 		return NULL;
 	}
-	rk_time_format(rk_cert_not_after(c), when);
-	if (rk_cert_not_after(c) < time(NULL))
+	rk_time_format(c->not_after, when);
+	if (c->not_after < time(NULL))
 		pf_row(f, STOP, "%s: expired on %s", name, when);
-	else if (rk_cert_not_after(c) < time(NULL) + 30 * 86400)
+	else if (c->not_after < time(NULL) + 30 * 86400)
 		pf_row(f, WARN, "%s: expires on %s", name, when);
 	return c;
 }
@@ -56,11 +56,11 @@ static bool leads_to(struct flight *f, const struct rk_cert *c, enum rk_key k, c
 		return false;
 	}
 	/* Go takes an intermediate as an anchor; OpenSSL, GnuTLS and others look for its root */
-	if (!rk_cert_has_root(anchor))
+	if (!anchor->has_root)
 		pf_row(f, WARN,
 			"%s: no root CA in it, only %s: agents accept that, other programs may "
 			"not; append its root",
-			rk_settings_table[k].name, rk_cert_subject(anchor));
+			rk_settings_table[k].name, anchor->subject);
 	return true;
 }
 
@@ -72,15 +72,15 @@ static void check_ca_pair(struct flight *f)
 
 	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
 		return;
-	if (!rk_cert_is_ca(c))
-		pf_row(f, STOP, "CA_CERT_PATH: %s is not a CA certificate", rk_cert_subject(c));
+	if (!c->is_ca)
+		pf_row(f, STOP, "CA_CERT_PATH: %s is not a CA certificate", c->subject);
 	else if (rk_cert_check_key(c, key.s, key.len, &err) < 0)
 		pf_row_err(f, "CA_KEY_PATH: ", &err);
 	else if (rk_cert_check_kind(c, &err) < 0)
 		pf_row_err(f, "CA_CERT_PATH: ", &err);
 	else if (leads_to(f, c, rk_steps_anchor(f->s),
 			 "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs: "))
-		pf_row(f, OK, "%s signs Rancher's certificate", rk_cert_subject(c));
+		pf_row(f, OK, "%s signs Rancher's certificate", c->subject);
 }
 
 /* Rancher shows agents the CA of the settings; without one they know the system's alone. */
@@ -136,9 +136,8 @@ void pf_check_certificates(struct flight *f)
 
 	if (*pf_str(f, RK_KEY_PRIVATE_CA_PATH)) {
 		ca = cert_of(f, RK_KEY_PRIVATE_CA_PATH, &text);
-		if (ca && !rk_cert_is_ca(ca))
-			pf_row(f, WARN, "PRIVATE_CA_PATH: %s is not a CA certificate",
-				rk_cert_subject(ca));
+		if (ca && !ca->is_ca)
+			pf_row(f, WARN, "PRIVATE_CA_PATH: %s is not a CA certificate", ca->subject);
 	}
 	if (*pf_str(f, RK_KEY_CA_CERT_PATH))
 		check_ca_pair(f);
