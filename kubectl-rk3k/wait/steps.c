@@ -2,30 +2,32 @@
 /* What each step waits for. */
 #include "tool.h"
 
-#include "kube/kube.h"
-#include "os/os.h"
-#include "k3k/k3k.h"
-#include "steps/steps.h"
-
 #define K3K_DEPLOY     "k3k"
 #define TRY_MS	       2000
 #define ABSENT_MS      10000 /* an object missing for so long is not about to be created */
 #define PENDING_S      600   /* a change that a controller may still have to act on */
 #define SERVER_READY_S 180   /* readiness alone takes 60 s on every start */
 
-static const char *ns_of(const struct await *w)
-{
-	return rk_settings_ns(w->a->settings);
-}
+/* What a step watches; EXTRA: only to explain. */
+#define WATCH(res_, ns_, ...)                       \
+	{                                           \
+		.res = res_, .ns = ns_, __VA_ARGS__ \
+	}
+#define EXTRA(res_, ns_, ...) WATCH(res_, ns_, .extra = true, __VA_ARGS__)
 
 static const char *k3k_ns(const struct await *w)
 {
-	return rk_setting(w->a->settings, RK_KEY_K3K_NAMESPACE);
+	return rk_setting(w->s, RK_KEY_K3K_NAMESPACE);
 }
 
-static const char *cluster_of(const struct await *w)
+static bool is_deleting(const struct rk_val *obj)
 {
-	return rk_settings_cluster(w->a->settings);
+	return rk_get_str(obj, "metadata", "deletionTimestamp", NULL) != NULL;
+}
+
+static const char *owner_of(const struct rk_val *obj)
+{
+	return rk_get_str(rk_at(rk_get(obj, "metadata", "ownerReferences", NULL), 0), "name", NULL);
 }
 
 /* --- controller --- */
@@ -53,14 +55,18 @@ static const struct rk_val *controller_in(const struct rk_cache *m)
 	return found;
 }
 
-static const char *controller_name(const struct rk_val *deploy)
+/* Whether a Deployment is rolled out; else the line says what is missing. */
+static bool is_rolled_out(const struct rk_val *deploy, const char *name, struct report *r)
 {
-	const char *name = rk_get_str(deploy, "metadata", "name", NULL);
+	rk_auto_buf why = RK_BUF_INIT;
 
-	return name ? name : K3K_DEPLOY;
+	if (rk_is_ready(deploy, &why))
+		return true;
+	await_add_part(&r->line, "deployment %s: %s", name, why.s);
+	return false;
 }
 
-static enum verdict controller_judge(struct await *w, struct report *r)
+static bool controller_judge(struct await *w, struct report *r)
 {
 	const struct rk_val *deploy = controller_in(w->m[CTL_DEPLOY]);
 
@@ -70,15 +76,15 @@ static enum verdict controller_judge(struct await *w, struct report *r)
 			&r->line, "deployment %s not found in namespace %s", K3K_DEPLOY, k3k_ns(w));
 		rk_buf_addf(&r->hint, "install it with: kubectl rk3k deploy --only controller%s",
 			rk_here_settings());
-		return WAITING;
+		return false;
 	}
-	if (await_look_deployment(w->m[CTL_DEPLOY], controller_name(deploy), r))
-		return DONE;
+	if (is_rolled_out(deploy, await_name(deploy), r))
+		return true;
 	await_look_pods(w->m[CTL_PODS], NULL, r);
 	await_look_trouble(w, w->m[CTL_EVENTS], NULL, r);
 	if (!r->hint.len)
 		rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
-	return WAITING;
+	return false;
 }
 
 /* --- cluster --- */
@@ -112,7 +118,7 @@ static bool controller_down(const struct await *w, struct report *r)
 {
 	const struct rk_cache *m = w->m[CL_CONTROLLER];
 	const struct rk_val *deploy = rk_cache_error(m) ? NULL : controller_in(m);
-	const char *name = controller_name(deploy);
+	const char *name = deploy ? await_name(deploy) : K3K_DEPLOY;
 	rk_auto_buf why = RK_BUF_INIT;
 
 	if (rk_cache_error(m) || rk_is_ready(deploy, &why))
@@ -125,25 +131,19 @@ static bool controller_down(const struct await *w, struct report *r)
 	return true;
 }
 
-static bool class_exists(const struct rk_cache *m, const char *name)
+static void look_claims(const struct await *w, const char *set, struct report *r)
 {
-	return rk_cache_error(m) || !rk_cache_synced(m) || rk_cache_find(m, NULL, name);
-}
+	const struct rk_cache *classes = w->m[CL_CLASSES];
 
-static void look_claims(const struct await *w, struct report *r)
-{
-	char set[64];
-
-	rk_k3k_name(set, cluster_of(w), "server");
 	rk_cache_each(pvc, w->m[CL_CLAIMS])
 	{
 		rk_auto_buf text = RK_BUF_INIT;
-		const char *name = rk_get_str(pvc, "metadata", "name", NULL);
 		const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
 		enum rk_why why = rk_why_pvc(pvc, &text);
-		bool missing = class && !class_exists(w->m[CL_CLASSES], class);
+		bool missing = class && !rk_cache_error(classes) && rk_cache_synced(classes) &&
+			       !rk_cache_find(classes, NULL, class);
 
-		if (why == RK_WHY_FINE || !name || !strstr(name, set))
+		if (why == RK_WHY_FINE || !strstr(await_name(pvc), set))
 			continue;
 		await_add_part(&r->line, "%s", text.s);
 		if (!r->fault.len && (missing || why == RK_WHY_FAULT)) {
@@ -160,61 +160,28 @@ static void look_claims(const struct await *w, struct report *r)
 
 static void look_servers(const struct await *w, struct report *r)
 {
-	const struct rk_val *set = rk_cache_first(w->m[CL_SETS]);
-	bool bare = rk_cache_count(w->m[CL_PODS]) == 0, warning;
-	rk_auto_buf event = RK_BUF_INIT;
-	char name[64];
+	rk_auto_buf warning = RK_BUF_INIT;
+	char set[64]; /* its name is also in those of its pods and claims */
 
-	look_claims(w, r);
+	rk_k3k_name(set, w->cluster, "server");
+	look_claims(w, set, r);
 	/* the host cluster pulls these, with separate logins */
 	if (await_look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
 		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
-	rk_k3k_name(name, cluster_of(w), "server"); /* also in the names of its pods and claims */
-	warning = await_look_event(w, w->m[CL_EVENTS], name, cluster_of(w), &event);
-	if (!event.len)
-		return;
-	await_add_part(&r->line, "last %s: %s", warning ? "warning" : "event", event.s);
-	if (set && bare && strstr(event.s, "FailedCreate") && !r->fault.len)
-		await_add_part(&r->fault, "no server pod can be made: %s", event.s);
+	await_look_event(w, w->m[CL_EVENTS], set, w->cluster, &warning, r);
+	if (rk_cache_first(w->m[CL_SETS]) && !rk_cache_count(w->m[CL_PODS]) &&
+		strstr(warning.s, "FailedCreate") && !r->fault.len)
+		await_add_part(&r->fault, "no server pod can be made: %s", warning.s);
 }
 
 /* --- whether the observed state is of the current spec and controller; k3k has no observedGeneration --- */
 
-static bool has_labels(const struct rk_val *obj, const struct rk_val *wanted)
-{
-	rk_each (l, wanted) {
-		const struct rk_val *have =
-			rk_member(rk_get(obj, "metadata", "labels", NULL), l->key, l->klen);
-
-		if (!rk_streq(rk_str(have), rk_str(l)))
-			return false;
-	}
-	return true;
-}
-
-/* When a pod's container started: by the node's clock, but not after the node reported it, which is
- * by the API server's. */
-static int64_t started(const struct rk_val *pod)
-{
-	int64_t t = rk_time_parse(
-			rk_get_str(rk_at(rk_get(pod, "status", "containerStatuses", NULL), 0),
-				"state", "running", "startedAt", NULL)),
-		reported = 0;
-
-	rk_each (m, rk_get(pod, "metadata", "managedFields", NULL)) {
-		int64_t at = rk_time_parse(rk_get_str(m, "time", NULL));
-
-		if (rk_streq(rk_get_str(m, "subresource", NULL), "status") && at > reported)
-			reported = at;
-	}
-	return reported > 0 && reported < t ? reported : t;
-}
-
 enum { BEING_REPLACED = -1, UNKNOWN_TIME = 0 };
 
 /* When the controller of today began to work, which it does by reconciling every Cluster; one that
- * is being replaced is not the last. */
+ * is being replaced is not the last. A container started by the node's clock, but not after the node
+ * reported it, which is by the API server's. */
 static int64_t controller_began(const struct rk_cache *deploys, const struct rk_cache *pods)
 {
 	const struct rk_val *deploy = rk_cache_error(deploys) ? NULL : controller_in(deploys);
@@ -232,11 +199,18 @@ static int64_t controller_began(const struct rk_cache *deploys, const struct rk_
 		return UNKNOWN_TIME;
 	rk_cache_each(pod, pods)
 	{
-		int64_t t = started(pod);
+		const struct rk_val *c = rk_at(rk_get(pod, "status", "containerStatuses", NULL), 0);
+		int64_t t = rk_time_parse(rk_get_str(c, "state", "running", "startedAt", NULL));
+		int64_t reported = await_look_written(pod, NULL, true);
+		bool ours = !is_deleting(pod);
 
-		if (t > 0 && (!began || t < began) &&
-			!rk_get_str(pod, "metadata", "deletionTimestamp", NULL) &&
-			has_labels(pod, rk_get(deploy, "spec", "selector", "matchLabels", NULL)))
+		rk_each (l, rk_get(deploy, "spec", "selector", "matchLabels", NULL))
+			ours = ours &&
+			       rk_streq(rk_str(rk_member(rk_get(pod, "metadata", "labels", NULL),
+						l->key, l->klen)),
+				       rk_str(l));
+		t = reported > 0 && reported < t ? reported : t;
+		if (ours && t > 0 && (!began || t < began))
 			began = t;
 	}
 	return began || !rk_get_int(deploy, 1, "spec", "replicas", NULL) ? began : BEING_REPLACED;
@@ -248,8 +222,8 @@ static int64_t controller_began(const struct rk_cache *deploys, const struct rk_
  * controller that would keep the certificate, what is long ago is not waited for. */
 static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secret, int64_t began)
 {
-	int64_t pass = await_look_written(secret, "f:data"),
-		changed = await_look_written(cluster, "f:spec");
+	int64_t pass = await_look_written(secret, "f:data", false),
+		changed = await_look_written(cluster, "f:spec", false);
 
 	if (!pass)
 		return true; /* nothing to decide by */
@@ -261,151 +235,104 @@ static bool is_acted_on(const struct rk_val *cluster, const struct rk_val *secre
 	       (pass >= changed || await_look_version(secret) > await_look_version(cluster));
 }
 
-/* Whether a list of the pod's container has an item of that name, by key. */
-static bool has_named(const struct rk_val *list, const char *key, const char *name)
+static void add_words(const struct rk_val *list, struct rk_buf *out)
 {
-	rk_each (e, list)
-		if (rk_streq(rk_get_str(e, key, NULL), name))
-			return true;
-	return false;
-}
-
-/* The script that starts k3s has the arguments as one text, or the container has them one by one. */
-static bool has_args(const struct rk_val *container, const struct rk_val *wanted)
-{
-	rk_auto_buf text = RK_BUF_INIT, args = RK_BUF_INIT;
-
-	rk_each (a, rk_get(container, "command", NULL))
-		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
-	rk_each (a, rk_get(container, "args", NULL))
-		rk_buf_addf(&text, "%s ", rk_str(a) ? rk_str(a) : "");
-	rk_each (a, wanted)
-		rk_buf_addf(&args, "%s%s", args.len ? " " : "", rk_str(a) ? rk_str(a) : "");
-	return !args.len || strstr(text.s, args.s);
+	rk_each (a, list)
+		rk_buf_addf(out, "%s%s", out->len ? " " : "", rk_str(a) ? rk_str(a) : "");
 }
 
 /* Whether the StatefulSet is the one that the spec describes, as far as rk3k writes the spec. A pass
  * that began before a change and ended after it leaves the one before. The image's tag is the
- * version; a Cluster without one has the host's. */
+ * version; a Cluster without one has the host's. The script that starts k3s has the arguments as one
+ * text, or the container has them one by one. */
 static bool fits_spec(const struct rk_val *cluster, const struct rk_val *set)
 {
 	const struct rk_val *spec = rk_get(cluster, "spec", NULL);
-	const struct rk_val *pod = rk_get(set, "spec", "template", "spec", NULL);
-	const struct rk_val *c = rk_at(rk_get(pod, "containers", NULL), 0);
-	const char *version = rk_get_str(spec, "version", NULL), *mount;
+	const struct rk_val *c =
+		rk_at(rk_get(set, "spec", "template", "spec", "containers", NULL), 0);
+	const char *version = rk_get_str(spec, "version", NULL);
 	const char *image = rk_get_str(c, "image", NULL);
 	const char *tag = image ? strrchr(image, ':') : NULL;
 	int64_t replicas = rk_get_int(set, 1, "spec", "replicas", NULL);
+	rk_auto_buf command = RK_BUF_INIT, args = RK_BUF_INIT;
 
-	if (version && tag && !rk_streq(tag + 1, version))
-		return false;
-	if (rk_get_int(spec, replicas, "servers", NULL) != replicas ||
-		!has_args(c, rk_get(spec, "serverArgs", NULL)))
+	add_words(rk_get(c, "command", NULL), &command);
+	add_words(rk_get(c, "args", NULL), &command);
+	add_words(rk_get(spec, "serverArgs", NULL), &args);
+	if ((version && tag && !rk_streq(tag + 1, version)) ||
+		rk_get_int(spec, replicas, "servers", NULL) != replicas ||
+		!strstr(command.s, args.s))
 		return false;
 	rk_each (e, rk_get(spec, "serverEnvs", NULL))
-		if (!has_named(rk_get(c, "env", NULL), "name", rk_get_str(e, "name", NULL)))
+		if (!await_has(rk_get(c, "env", NULL), "name", rk_get_str(e, "name", NULL)))
 			return false;
 	rk_each (m, rk_get(spec, "secretMounts", NULL)) {
-		mount = rk_get_str(m, "mountPath", NULL);
-		if (!rk_streq(rk_get_str(m, "role", NULL), "agent") && mount &&
-			!has_named(rk_get(c, "volumeMounts", NULL), "mountPath", mount))
+		const char *path = rk_get_str(m, "mountPath", NULL);
+
+		if (!rk_streq(rk_get_str(m, "role", NULL), "agent") && path &&
+			!await_has(rk_get(c, "volumeMounts", NULL), "mountPath", path))
 			return false;
 	}
 	return true;
 }
 
-static bool is_current(const struct rk_val *cluster, const struct rk_val *set,
-	const struct rk_val *secret, int64_t began, struct report *r)
-{
-	if (began == BEING_REPLACED) {
-		await_add_part(&r->line, "the k3k controller is being replaced");
-		return false;
-	}
-	if (is_acted_on(cluster, secret, began) && fits_spec(cluster, set))
-		return true;
-	await_add_part(&r->line, "the k3k controller has not acted on the change yet");
-	return false;
-}
-
-/* Watches of different kinds do not keep step with each other: the StatefulSet may be older here than
- * the Secret that was written after it. Without permission to read it, the watch decides. */
-static bool is_still_ready(struct await *w, const struct rk_val *cluster, struct report *r)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_buf why = RK_BUF_INIT;
-	struct rk_val *set;
-	char name[64];
-
-	rk_k3k_name(name, cluster_of(w), "server");
-	if (rk_kube_get(w->a->host, &RK_STATEFULSET, ns_of(w), name, d, &set, NULL) < 0)
-		return true;
-	if (fits_spec(cluster, set) && rk_is_ready(set, &why))
-		return true;
-	await_add_part(&r->line, "servers: %s", why.len ? why.s : "the change is not in them yet");
-	return false;
-}
-
 static bool servers_ready(const struct await *w, const struct rk_val *cluster, struct report *r)
 {
 	const struct rk_val *set = rk_cache_first(w->m[CL_SETS]);
-	int64_t want = rk_settings_servers(w->a->settings);
+	int64_t want = rk_settings_servers(w->s);
 	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
+	int64_t began = controller_began(w->m[CL_CONTROLLER], w->m[CL_CONTROLLER_PODS]);
 	rk_auto_buf why = RK_BUF_INIT;
 	const struct rk_val *secret =
 		rk_cache_error(w->m[CL_SECRET]) ? NULL : rk_cache_first(w->m[CL_SECRET]);
 
 	if (rk_cache_error(w->m[CL_SETS]))
 		return true;
-	if (ready < want) {
+	if (ready < want)
 		await_add_part(&r->line, "%lld of %lld servers are ready", (long long)ready,
 			(long long)want);
-		return false;
-	}
-	if (!is_current(cluster, set, secret,
-		    controller_began(w->m[CL_CONTROLLER], w->m[CL_CONTROLLER_PODS]), r))
-		return false;
-	if (rk_is_ready(set, &why))
+	else if (began == BEING_REPLACED)
+		await_add_part(&r->line, "the k3k controller is being replaced");
+	else if (!is_acted_on(cluster, secret, began) || !fits_spec(cluster, set))
+		await_add_part(&r->line, "the k3k controller has not acted on the change yet");
+	else if (rk_is_ready(set, &why))
 		return true;
-	await_add_part(&r->line, "servers: %s", why.s);
+	else
+		await_add_part(&r->line, "servers: %s", why.s);
 	return false;
 }
 
-/* Charts are the next to be applied, and the helm-controller brings their API only after the server
- * is ready. */
-static int takes_charts(struct rk_kube *virt, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_list_opts o = {.metadata_only = true};
-	struct rk_val *charts;
-
-	return rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, &o, d, &charts, 0, err);
-}
-
-/* Ready says only that the last reconcile went through: ask the API itself. */
-static bool api_answers(struct await *w, struct report *r)
+/* Ready says only that the last reconcile went through: ask the API itself. Charts are the next to be
+ * applied, and the helm-controller brings their API only after the server is ready. Then the StatefulSet:
+ * watches of different kinds do not keep step with each other, so that of the cache may be older than
+ * the Secret that was written after it. Without permission to read it, the watch decides. */
+static bool cluster_answers(struct await *w, const char *subject RK_UNUSED, struct report *answer)
 {
 	rk_auto_vcluster v = {0};
+	rk_auto_doc *d = rk_doc_new(false);
+	rk_auto_buf why = RK_BUF_INIT;
+	struct rk_list_opts o = {.metadata_only = true};
 	struct rk_err err = RK_ERR_INIT;
-	int got = -1;
+	struct rk_val *charts, *set;
+	char name[64];
 
-	if (rk_now_ms() >= w->next_try) {
-		got = rk_vcluster_open(&v, w->a->host, ns_of(w), cluster_of(w), &err);
-		if (got == 0)
-			got = takes_charts(v.kube, &err);
-		w->next_try = rk_now_ms() + TRY_MS;
-		rk_buf_reset(&w->answer);
-		rk_buf_puts(&w->answer, err.msg);
+	if (rk_vcluster_open(&v, w->host, w->ns, w->cluster, &err) < 0 ||
+		rk_kube_list_all(v.kube, &RK_HELMCHART, RK_CHART_NS, &o, d, &charts, 0, &err) < 0) {
+		await_add_part(&answer->line, "Ready, its API is not ready yet: %s", err.msg);
+		return false;
 	}
-	if (got < 0) {
-		await_add_part(&r->line, "Ready, its API is not ready yet: %s", w->answer.s);
-		await_soon(w, TRY_MS);
-	}
-	return got == 0;
+	rk_k3k_name(name, w->cluster, "server");
+	if (rk_kube_get(w->host, &RK_STATEFULSET, w->ns, name, d, &set, NULL) < 0 ||
+		(fits_spec(rk_cache_first(w->m[CL_CLUSTER]), set) && rk_is_ready(set, &why)))
+		return true;
+	await_add_part(
+		&answer->line, "servers: %s", why.len ? why.s : "the change is not in them yet");
+	return false;
 }
 
 /* Deleted while we wait, or just before: its end is waited for, so that what is applied next does not
  * conflict with what remains of it. */
-static enum verdict deleting(struct await *w, const struct rk_val *c, struct report *r)
+static void look_deleting(struct await *w, const struct rk_val *c, struct report *r)
 {
 	w->seen_deleting = true;
 	await_add_part(&r->line, "it is being deleted");
@@ -413,47 +340,43 @@ static enum verdict deleting(struct await *w, const struct rk_val *c, struct rep
 		await_add_part(&r->line, "held by finalizer %s", rk_str(f) ? rk_str(f) : "?");
 	controller_down(w, r);
 	await_look_pods(w->m[CL_PODS], NULL, r);
-	return WAITING;
 }
 
-static enum verdict no_cluster(struct await *w, struct report *r)
+static void look_absent(struct await *w, struct report *r)
 {
-	if (w->seen_deleting) {
-		rk_err_set(&r->dead, RK_NOTFOUND, "%s was being deleted and no longer exists",
-			w->noun);
-		rk_err_hint(&r->dead, "create it again with: kubectl rk3k deploy%s",
-			rk_here_settings());
-		return DEAD;
-	}
 	r->code = RK_NOTFOUND;
 	await_add_part(&r->line, "no Cluster of that name found");
-	rk_buf_addf(&r->hint,
-		"correct NAMESPACE and CLUSTER of the settings, or create it with: kubectl rk3k "
-		"deploy%s",
-		rk_here_settings());
-	if (rk_now_ms() - w->began < ABSENT_MS)
-		return WAITING;
-	rk_err_set(&r->dead, RK_NOTFOUND, "%s not found", w->noun);
+	rk_buf_addf(&r->hint, "%screate it %swith: kubectl rk3k deploy%s",
+		w->seen_deleting ? "" : "correct NAMESPACE and CLUSTER of the settings, or ",
+		w->seen_deleting ? "again " : "", rk_here_settings());
+	if (!w->seen_deleting && rk_now_ms() - w->began < ABSENT_MS)
+		return;
+	rk_err_set(&r->dead, RK_NOTFOUND, "%s %s", w->noun,
+		w->seen_deleting ? "was being deleted and no longer exists" : "not found");
 	rk_err_hint(&r->dead, "%s", r->hint.s);
-	return DEAD;
 }
 
-static enum verdict cluster_judge(struct await *w, struct report *r)
+static bool cluster_judge(struct await *w, struct report *r)
 {
 	const struct rk_val *c = rk_cache_first(w->m[CL_CLUSTER]);
 	rk_auto_buf text = RK_BUF_INIT, hint = RK_BUF_INIT;
 	enum rk_why why;
 
-	if (!c)
-		return no_cluster(w, r);
-	if (rk_get_str(c, "metadata", "deletionTimestamp", NULL))
-		return deleting(w, c, r);
+	if (!c || is_deleting(c)) {
+		if (c)
+			look_deleting(w, c, r);
+		else
+			look_absent(w, r);
+		return false;
+	}
 	why = rk_why_cluster(c, &text, &hint);
-	if (why == RK_WHY_FINE && servers_ready(w, c, r) && api_answers(w, r) &&
-		is_still_ready(w, c, r))
-		return DONE;
-	if (text.len)
-		await_add_part(&r->line, "%s", text.s);
+	if (why == RK_WHY_FINE && servers_ready(w, c, r)) {
+		if (await_ask(w, cluster_answers, "", TRY_MS, r))
+			return true;
+		if (!w->ask.at)
+			await_add_part(&r->line, "Ready, its API has not answered yet");
+	}
+	await_add_part(&r->line, "%s", text.s);
 	if (why == RK_WHY_FAULT) {
 		await_add_part(&r->fault, "%s", text.s);
 		rk_buf_puts(&r->hint, hint.s);
@@ -465,8 +388,8 @@ static enum verdict cluster_judge(struct await *w, struct report *r)
 	look_servers(w, r);
 	if (!r->hint.len)
 		rk_buf_addf(&r->hint, "see it with: kubectl describe clusters.k3k.io,pods -n %s",
-			ns_of(w));
-	return WAITING;
+			w->ns);
+	return false;
 }
 
 /* --- clusters: what another controller restarts --- */
@@ -486,62 +409,41 @@ static bool is_awaited(
 	const struct await *w, const struct rk_val *cluster, const struct rk_val **secret)
 {
 	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
-	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	const struct rk_err *e = rk_cache_error(w->m[CS_SECRETS]);
 	char object[64];
 
-	if (!ns || !name || rk_get_str(cluster, "metadata", "deletionTimestamp", NULL))
+	if (!ns || is_deleting(cluster))
 		return false;
-	rk_k3k_name(object, name, "kubeconfig");
-	*secret = rk_cache_error(w->m[CS_SECRETS]) ? NULL
-						   : rk_cache_find(w->m[CS_SECRETS], ns, object);
-	return *secret || rk_cache_error(w->m[CS_SECRETS]);
-}
-
-static bool cluster_runs(const struct await *w, const struct rk_val *cluster,
-	const struct rk_val *secret, int64_t began, struct rk_buf *why)
-{
-	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
-	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
-	char object[64];
-
-	rk_buf_addf(why, "%s/%s: ", ns, name);
-	if (!is_acted_on(cluster, secret, began)) {
-		rk_buf_puts(why, "the k3k controller has not acted on it yet");
-		return false;
-	}
-	rk_k3k_name(object, name, "server");
-	return rk_is_ready(rk_cache_find(w->m[CS_SETS], ns, object), why) &&
-	       rk_is_ready(cluster, why);
+	rk_k3k_name(object, await_name(cluster), "kubeconfig");
+	*secret = e ? NULL : rk_cache_find(w->m[CS_SECRETS], ns, object);
+	return *secret || e;
 }
 
 /* Watches of different kinds do not keep step: the servers as the API server has them now. */
-static bool all_sets_ready(struct await *w, struct report *r)
+static bool all_sets_ready(struct await *w, const char *subject RK_UNUSED, struct report *answer)
 {
 	struct rk_list_opts o = {.labels = "role=server"};
 	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_buf why = RK_BUF_INIT;
 	struct rk_val *sets = NULL;
 
-	if (rk_kube_list_all(w->a->host, &RK_STATEFULSET, NULL, &o, d, &sets, 0, NULL) < 0)
+	if (rk_kube_list_all(w->host, &RK_STATEFULSET, NULL, &o, d, &sets, 0, NULL) < 0)
 		return true;
 	rk_each (set, sets) {
-		const char *owner = rk_get_str(
-			rk_at(rk_get(set, "metadata", "ownerReferences", NULL), 0), "name", NULL);
 		const char *ns = rk_get_str(set, "metadata", "namespace", NULL);
+		const char *owner = owner_of(set);
 		const struct rk_val *secret,
 			*c = owner ? rk_cache_find(w->m[CS_CLUSTERS], ns, owner) : NULL;
+		rk_auto_buf why = RK_BUF_INIT;
 
-		rk_buf_reset(&why);
 		if (c && is_awaited(w, c, &secret) && !rk_is_ready(set, &why)) {
-			await_add_part(&r->line, "%s/%s: %s", ns, owner, why.s);
-			await_soon(w, TRY_MS);
+			await_add_part(&answer->line, "%s/%s: %s", ns, owner, why.s);
 			return false;
 		}
 	}
 	return true;
 }
 
-static enum verdict clusters_judge(struct await *w, struct report *r)
+static bool clusters_judge(struct await *w, struct report *r)
 {
 	int64_t began = controller_began(w->m[CS_CONTROLLER], w->m[CS_CONTROLLER_PODS]);
 	size_t left = 0;
@@ -552,20 +454,28 @@ static enum verdict clusters_judge(struct await *w, struct report *r)
 	}
 	rk_cache_each(c, w->m[CS_CLUSTERS])
 	{
+		const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
 		const struct rk_val *secret;
 		rk_auto_buf why = RK_BUF_INIT;
+		char set[64];
 
-		if (!is_awaited(w, c, &secret) || cluster_runs(w, c, secret, began, &why))
+		if (!is_awaited(w, c, &secret))
+			continue;
+		rk_k3k_name(set, await_name(c), "server");
+		if (!is_acted_on(c, secret, began))
+			rk_buf_puts(&why, "the k3k controller has not acted on it yet");
+		else if (rk_is_ready(rk_cache_find(w->m[CS_SETS], ns, set), &why) &&
+			 rk_is_ready(c, &why))
 			continue;
 		if (left++ < 3)
-			await_add_part(&r->line, "%s", why.s);
+			await_add_part(&r->line, "%s/%s: %s", ns, await_name(c), why.s);
 	}
-	if (!left && all_sets_ready(w, r))
-		return DONE;
+	if (!left && await_ask(w, all_sets_ready, "", TRY_MS, r))
+		return true;
 	if (left > 3)
 		await_add_part(&r->line, "and %zu more", left - 3);
 	rk_buf_puts(&r->hint, "see them with: kubectl rk3k status -A");
-	return WAITING;
+	return false;
 }
 
 /* --- teardown --- */
@@ -578,36 +488,27 @@ static const struct watched teardown_watched[] = {
 	[TD_SECRETS] = WATCH(&RK_SECRET, "@n"),
 };
 
-/* Secrets that the Cluster owns: an old token among them would break the next one of its name. */
-static size_t owned_secrets(const struct await *w)
-{
-	size_t n = 0;
-
-	rk_cache_each(s, w->m[TD_SECRETS])
-		rk_each (o, rk_get(s, "metadata", "ownerReferences", NULL)) n +=
-		rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
-		rk_streq(rk_get_str(o, "name", NULL), cluster_of(w));
-	return n;
-}
-
-static enum verdict teardown_judge(struct await *w, struct report *r)
+/* Also its Secrets must be gone: an old token among them would break the next one of its name. */
+static bool teardown_judge(struct await *w, struct report *r)
 {
 	const struct rk_val *c = rk_cache_first(w->m[TD_CLUSTER]);
-	size_t pods = rk_cache_count(w->m[TD_PODS]), secrets = owned_secrets(w);
+	size_t pods = rk_cache_count(w->m[TD_PODS]), secrets = 0;
 
-	bool ends = rk_get_str(c, "metadata", "deletionTimestamp", NULL) != NULL;
-
-	w->seen_deleting |= ends;
-	if (c && !ends && w->seen_deleting)
-		return DONE; /* the next one of its name */
-	if (c && !ends) {
+	rk_cache_each(s, w->m[TD_SECRETS])
+		rk_each (o, rk_get(s, "metadata", "ownerReferences", NULL)) secrets +=
+		rk_streq(rk_get_str(o, "kind", NULL), "Cluster") &&
+		rk_streq(rk_get_str(o, "name", NULL), w->cluster);
+	if (c && !is_deleting(c)) {
+		if (w->seen_deleting)
+			return true; /* the next one of its name */
 		rk_err_set(&r->dead, RK_CONFLICT, "virtual cluster %s/%s is not being deleted",
-			ns_of(w), cluster_of(w));
+			w->ns, w->cluster);
 		rk_err_hint(&r->dead, "delete it with: kubectl rk3k destroy%s", rk_here_settings());
-		return DEAD;
+		return false;
 	}
+	w->seen_deleting |= c != NULL;
 	if (!c && !pods && !secrets)
-		return DONE;
+		return true;
 	if (c)
 		await_add_part(&r->line, "the Cluster is being deleted");
 	if (pods)
@@ -617,8 +518,8 @@ static enum verdict teardown_judge(struct await *w, struct report *r)
 	rk_buf_addf(&r->hint,
 		"the k3k controller must run to release finalizers; see: kubectl get "
 		"clusters.k3k.io,pods -n %s -o yaml%s",
-		ns_of(w), rk_here_kubectl());
-	return WAITING;
+		w->ns, rk_here_kubectl());
+	return false;
 }
 
 /* --- charts --- */
@@ -638,52 +539,47 @@ enum { CH_CHART, CH_JOBS, CH_JOB_PODS, CH_DEPLOYS, CH_PODS, CH_EVENTS, CH_JOB_EV
 static const struct watched cert_manager_watched[] = CHART_WATCHED("cert-manager", "cert-manager");
 static const struct watched rancher_watched[] = CHART_WATCHED("rancher", RK_RANCHER_NS);
 
-/* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
- * the Job that changed them. */
-static bool still_rolled_out(struct await *w, const char *ns, const char *name, struct report *r)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_buf why = RK_BUF_INIT;
-	struct rk_val *deploy;
-
-	if (rk_kube_get(w->virt, &RK_DEPLOYMENT, ns, name, d, &deploy, NULL) < 0 ||
-		rk_is_ready(deploy, &why))
-		return true;
-	await_add_part(&r->line, "deployment %s: %s", name, why.s);
-	await_soon(w, TRY_MS);
-	return false;
-}
-
-static enum verdict chart_judge(struct await *w, struct report *r)
-{
-	const char *chart = w->row->name, *ns = w->step->watched[CH_PODS].ns;
-	const char *const *deployments = w->step->deployments;
-	rk_auto_free char *job = rk_asprintf(RK_CHART_JOB "%s-", chart);
-	enum verdict v = await_look_chart(
-		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
-	bool all = true;
-
-	for (size_t i = 0; v == DONE && deployments[i]; i++)
-		all = await_look_deployment(w->m[CH_DEPLOYS], deployments[i], r) && all;
-	for (size_t i = 0; v == DONE && all && deployments[i]; i++)
-		all = still_rolled_out(w, ns, deployments[i], r);
-	if (v == DONE && all)
-		return DONE;
-	await_look_pods(w->m[CH_PODS], NULL, r);
-	await_look_pull(w, r->fault.s, r);
-	await_look_trouble(w, w->m[CH_EVENTS], NULL, r);
-	if (v != DONE)
-		await_look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
-	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "see: kubectl rk3k status %s/%s%s", ns_of(w), cluster_of(w),
-			rk_here_settings());
-	return WAITING;
-}
-
 /* Without its webhook answering, no Issuer or Certificate can be written. */
 static const char *const cert_manager_deployments[] = {
 	"cert-manager", "cert-manager-webhook", NULL};
 static const char *const rancher_deployments[] = {"rancher", NULL};
+
+/* Watches of different kinds do not keep step: the Deployments as the API server has them now, after
+ * the Job that changed them. */
+static bool all_rolled_out(struct await *w, const char *ns, struct report *answer)
+{
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *deploy;
+
+	for (const char *const *name = w->step->deployments; *name; name++)
+		if (rk_kube_get(w->virt, &RK_DEPLOYMENT, ns, *name, d, &deploy, NULL) == 0 &&
+			!is_rolled_out(deploy, *name, answer))
+			return false;
+	return true;
+}
+
+static bool chart_judge(struct await *w, struct report *r)
+{
+	const char *chart = w->row->name;
+	rk_auto_free char *job = rk_asprintf(RK_CHART_JOB "%s-", chart);
+	bool installed = await_look_chart(
+		w, chart, w->m[CH_CHART], w->m[CH_JOBS], w->m[CH_JOB_PODS], w->m[CH_VALUES], r);
+	bool all = installed;
+
+	for (const char *const *name = w->step->deployments; installed && *name; name++)
+		all = is_rolled_out(rk_cache_find(w->m[CH_DEPLOYS], NULL, *name), *name, r) && all;
+	if (all && await_ask(w, all_rolled_out, w->step->watched[CH_PODS].ns, TRY_MS, r))
+		return true;
+	await_look_pods(w->m[CH_PODS], NULL, r);
+	await_look_pull(w, r->fault.s, r);
+	await_look_trouble(w, w->m[CH_EVENTS], NULL, r);
+	if (!installed)
+		await_look_trouble(w, w->m[CH_JOB_EVENTS], job, r);
+	if (!r->hint.len)
+		rk_buf_addf(&r->hint, "see: kubectl rk3k status %s/%s%s", w->ns, w->cluster,
+			rk_here_settings());
+	return false;
+}
 
 /* --- issuer and certificate --- */
 
@@ -691,20 +587,19 @@ static const struct watched issuer_watched[] = {
 	WATCH(&RK_ISSUER, RK_RANCHER_NS, .name = "ca-issuer")};
 
 /* With a certificate of one's own there is no Issuer, and nothing to wait for. */
-static enum verdict issuer_judge(struct await *w, struct report *r)
+static bool issuer_judge(struct await *w, struct report *r)
 {
 	rk_auto_buf why = RK_BUF_INIT;
 	const struct rk_val *issuer = rk_cache_first(w->m[0]);
 
-	if (!rk_setting_is(w->a->settings, RK_KEY_CA_CERT_PATH) || rk_is_ready(issuer, &why))
-		return DONE;
-	if (!issuer)
-		r->code = RK_NOTFOUND;
+	if (!rk_setting_is(w->s, RK_KEY_CA_CERT_PATH) || rk_is_ready(issuer, &why))
+		return true;
+	r->code = issuer ? 0 : RK_NOTFOUND;
 	await_add_part(&r->line, "issuer ca-issuer in %s: %s", RK_RANCHER_NS, why.s);
-	if (issuer && rk_condition(issuer, "Ready"))
+	if (rk_condition(issuer, "Ready"))
 		await_add_part(&r->fault, "issuer ca-issuer: %s", why.s);
 	rk_buf_puts(&r->hint, "check CA_CERT_PATH and CA_KEY_PATH: the pair must fit and be a CA");
-	return WAITING;
+	return false;
 }
 
 enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES, CE_ISSUERS };
@@ -728,15 +623,17 @@ static void look_issuer(const struct await *w, const struct rk_val *cert, struct
 	const char *name = rk_get_str(cert, "spec", "issuerRef", "name", NULL);
 	const struct rk_val *issuer = name ? rk_cache_find(w->m[CE_ISSUERS], NULL, name) : NULL;
 	const struct rk_val *ready = rk_condition(issuer, "Ready");
-	const char *why = rk_get_str(ready, "message", NULL);
+	const char *message = rk_get_str(ready, "message", NULL);
+	rk_auto_free char *why = rk_asprintf(
+		"issuer %s is not ready: %.300s", name ? name : "", message ? message : "");
 
 	if (!ready || rk_streq(rk_get_str(ready, "status", NULL), "True"))
 		return;
-	await_add_part(&r->line, "issuer %s is not ready: %.300s", name, why ? why : "");
+	await_add_part(&r->line, "%s", why);
 	if (rk_streq(rk_get_str(ready, "reason", NULL), "ErrInitIssuer") &&
 		rk_is_young(rk_get_str(ready, "lastTransitionTime", NULL)))
 		return; /* its Secret comes a moment later */
-	await_add_part(&r->fault, "issuer %s is not ready: %.300s", name, why ? why : "");
+	await_add_part(&r->fault, "%s", why);
 	if (rk_get(issuer, "spec", "acme", NULL))
 		rk_buf_puts(&r->hint, "the virtual cluster must reach the ACME server, and that "
 				      "accept ACME_EMAIL");
@@ -745,26 +642,24 @@ static void look_issuer(const struct await *w, const struct rk_val *cert, struct
 /* Why a Certificate does not come: its newest request, and what ACME says. */
 static void look_requests(const struct await *w, const char *cert, struct report *r)
 {
-	const struct rk_val *newest = NULL;
-	const struct rk_val *ready;
+	const struct rk_val *newest = NULL, *ready;
+	const char *message;
 
 	rk_cache_each(q, w->m[CE_REQUESTS])
 	{
-		const char *owner = rk_get_str(
-			rk_at(rk_get(q, "metadata", "ownerReferences", NULL), 0), "name", NULL);
 		const char *t = rk_get_str(q, "metadata", "creationTimestamp", NULL);
 		const char *b = rk_get_str(newest, "metadata", "creationTimestamp", NULL);
 
-		if (rk_streq(owner, cert) && (!newest || (t && b && strcmp(t, b) >= 0)))
+		if (rk_streq(owner_of(q), cert) && (!newest || (t && b && strcmp(t, b) >= 0)))
 			newest = q;
 	}
 	ready = rk_condition(newest, "Ready");
-	if (rk_get_str(ready, "message", NULL))
-		await_add_part(&r->line, "request: %.300s", rk_get_str(ready, "message", NULL));
+	message = rk_get_str(ready, "message", NULL);
+	if (message)
+		await_add_part(&r->line, "request: %.300s", message);
 	if (rk_streq(rk_get_str(ready, "reason", NULL), "Failed"))
 		await_add_part(&r->fault, "the request for certificate %s failed: %.300s", cert,
-			rk_get_str(ready, "message", NULL) ? rk_get_str(ready, "message", NULL)
-							   : "");
+			message ? message : "");
 	rk_cache_each(ch, w->m[CE_CHALLENGES])
 	{
 		const char *why = rk_get_str(ch, "status", "reason", NULL);
@@ -776,42 +671,36 @@ static void look_requests(const struct await *w, const char *cert, struct report
 	}
 }
 
-static bool has_pair(const struct rk_val *secret)
+static bool certificate_judge(struct await *w, struct report *r)
 {
-	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL);
-	const char *key = rk_get_str(secret, "data", "tls.key", NULL);
-
-	return crt && *crt && key && *key;
-}
-
-static enum verdict certificate_judge(struct await *w, struct report *r)
-{
-	const char *name = rk_settings_tls_source_secret(w->a->settings);
+	const char *name = rk_settings_tls_source_secret(w->s);
 	const struct rk_val *cert = rk_cache_first(w->m[CE_CERT]);
 	const struct rk_val *secret = rk_cache_first(w->m[CE_SECRET]);
+	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL);
+	const char *key = rk_get_str(secret, "data", "tls.key", NULL);
+	bool has_pair = crt && *crt && key && *key;
 	rk_auto_buf why = RK_BUF_INIT;
-	bool issued = !cert || rk_is_ready(cert, &why);
 
-	if (has_pair(secret) && issued)
-		return DONE;
-	if (!secret)
-		await_add_part(&r->line, "secret %s not found in %s", name, RK_RANCHER_NS);
-	else if (!has_pair(secret))
-		await_add_part(
-			&r->line, "secret %s in %s holds no certificate yet", name, RK_RANCHER_NS);
-	if (cert && why.len)
+	if ((!cert || rk_is_ready(cert, &why)) && has_pair)
+		return true;
+	if (!has_pair)
+		await_add_part(&r->line,
+			secret ? "secret %s in %s holds no certificate yet"
+			       : "secret %s not found in %s",
+			name, RK_RANCHER_NS);
+	if (why.len)
 		await_add_part(&r->line, "Certificate: %s", why.s);
-	else if (!cert && !secret)
+	if (!cert && !secret) {
 		await_add_part(&r->line, "no Certificate %s requests it", name);
+		r->code = RK_NOTFOUND;
+	}
 	look_issuer(w, cert, r);
 	look_requests(w, name, r);
-	if (!secret && !cert)
-		r->code = RK_NOTFOUND;
 	rk_buf_addf(&r->hint,
 		"%ssee it inside the virtual cluster with: kubectl describe certificate,"
 		"certificaterequest -n %s",
 		r->hint.len ? "; " : "", RK_RANCHER_NS);
-	return WAITING;
+	return false;
 }
 
 static const struct watched url_watched[] = {EXTRA(&RK_INGRESS, "@n", .host = true)};
