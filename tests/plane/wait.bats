@@ -18,6 +18,7 @@ setup_file() {
 }
 teardown_file() { own_down; }
 setup() { own_home; }
+teardown() { [[ -z ${PROXY:-} ]] || kill -KILL "$PROXY"; }
 
 await() { run --separate-stderr rk3k wait "$@"; }
 
@@ -497,6 +498,48 @@ chart() { # NAME EXIT-CODE|done
 	kubectl delete -n kube-system helmchart,job,pod --all --wait=false
 	assert_failure 1
 	assert_regex "${stderr_lines[-1]}" "the install of chart rancher keeps failing"
+}
+
+# proxy ADDRESS: the plane at another address; PROXY is its process, which can be stopped.
+proxy() {
+	"$RK3K_TOP/tests/env/exec" "$RK3K_TESTBED" python3 -c '
+import socket, sys, threading
+
+def copy(source, target):
+	while data := source.recv(65536):
+		target.sendall(data)
+
+server = socket.create_server((sys.argv[1], 6443))
+while True:
+	client, _ = server.accept()
+	plane = socket.create_connection((sys.argv[2], 6443))
+	for ends in (client, plane), (plane, client):
+		threading.Thread(target=copy, args=ends, daemon=True).start()
+' "$1" "$OWN_ADDRESS" >/dev/null 2>&1 3>&- &
+	PROXY=$!
+	disown
+}
+
+@test "wait: rancher: a virtual cluster that hangs does not hold up the host's reports" {
+	local out=$BATS_TEST_TMPDIR/out rc=0
+	doc=$(settings)
+	cluster rancher
+	way_in rancher
+	proxy 127.77.0.98
+	status service/k3k-rancher-service '{"loadBalancer":{"ingress":[{"ip":"127.77.0.98"}]}}'
+	chart rancher
+	kubectl patch pod helm-install-rancher-x -n kube-system --subresource status --type merge -p '{"status":{"phase":"Running","containerStatuses":[{"name":"helm","image":"i","imageID":"","ready":true,"restartCount":0,"state":{"running":{}}}]}}'
+	echo "$doc" >"$BATS_TEST_TMPDIR/doc"
+	background "$out" wait rancher --timeout 120s -c "$BATS_TEST_TMPDIR/doc"
+	within 10 grep "chart rancher is being installed" "$out"
+	kill -STOP "$PROXY"
+	sleep 6 # by then it waits for the log of the chart's Job, for which it asks every 5 s
+	kubectl delete cluster rancher
+	within 2 gone "$PID"
+	wait "$PID" || rc=$?
+	kubectl delete -n kube-system helmchart,job,pod --all --wait=false
+	assert_equal "$rc" 3
+	grep "virtual cluster $NS/rancher was deleted while waiting for Rancher" "$out"
 }
 
 @test "wait: rancher: a Job of earlier values is not taken for the current one" {
