@@ -4,7 +4,7 @@
 
 #define TEXT_MAX ((size_t)128 << 20)
 
-/* Replace [from, to) by text; on a line of its own. */
+/* Replace [from, to) by text; line: which begins a line. */
 struct splice {
 	size_t from, to;
 	bool line;

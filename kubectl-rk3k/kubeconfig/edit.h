@@ -14,12 +14,18 @@ struct kcfg_item {
 	const char *name;
 	const struct rk_val *value; /* what belongs under cluster:, context: or user: */
 };
-/* No two items have one kind and name. */
 struct kcfg_edit {
-	const struct kcfg_item *items;
+	struct kcfg_item *items;
 	size_t n;
 	const char *current; /* set current-context; NULL: leave; "": clear */
 };
+/* The item of that kind and name, or NULL. */
+const struct kcfg_item *kcfg_wanted(
+	const struct kcfg_edit *e, enum rk_kc_kind kind, const char *name);
+/* Add an item, unless there is one of that kind and name. Returns the copy of its value in d, or NULL. The
+ * caller frees items. */
+struct rk_val *kcfg_want(struct kcfg_edit *e, enum rk_kc_kind kind, const char *name,
+	struct rk_doc *d, const struct rk_val *value);
 
 /* The files of the load list, read for editing: locked first when lock is set (waiting up to
  * wait_ms for another's lock), then read. Missing files count as empty. */
@@ -29,7 +35,7 @@ int kcfg_open(struct kcfg_files **out, const char *explicit_path, bool lock, int
 void kcfg_close(struct kcfg_files *f); /* and unlock */
 
 /* The entry that counts (that of the first file having the name), parsed into d; NULL when
- * there is none. path (may be NULL) is the file it is in. */
+ * there is none. path (may be NULL) is the file it is in, or would be written to. */
 int kcfg_lookup(const struct kcfg_files *f, enum rk_kc_kind kind, const char *name,
 	struct rk_doc *d, const struct rk_val **value, const char **path,
 	struct rk_err *err) RK_MUST_USE;
@@ -97,7 +103,7 @@ int kcfg_scan(struct kcfg_layout *l, const char *text, size_t n, const char *nam
 	struct rk_err *err) RK_MUST_USE;
 /* The slot of that name, or NULL. */
 struct kcfg_slot *kcfg_find(const struct kcfg_section *s, const char *name);
-/* An entry that has bytes here and is not tied, as a tree in d. */
+/* An entry without anchors as a tree in d. */
 int kcfg_parse(const char *text, const struct kcfg_section *s, const struct kcfg_slot *slot,
 	struct rk_doc *d, const struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 

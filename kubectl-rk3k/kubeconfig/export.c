@@ -28,66 +28,43 @@ static void keep(struct rk_doc *d, struct rk_val *to, const struct rk_val *from,
 		rk_set(d, to, key, rk_copy(d, v));
 }
 
-/* Cluster and user with everything inside: what files held, and the address asked for. */
-static void export_parts(struct entry *e, const struct rk_kubeconfig *kc, const struct rk_target *t)
+/* Bytes of PEM as base64, if there are any. */
+static void put_pem(struct rk_doc *d, struct rk_val *to, const char *key, const struct rk_buf *pem)
 {
-	const struct rk_val *cluster = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, t->cluster);
-	struct rk_doc *d = e->d;
+	if (pem->len)
+		rk_set(d, to, key, rk_val_base64(d, pem->s, pem->len));
+}
 
-	e->cluster_map = rk_map(d);
-	keep(d, e->cluster_map, cluster, "disable-compression");
-	keep(d, e->cluster_map, cluster, "extensions");
-	if (t->ca.len)
-		rk_set(d, e->cluster_map, "certificate-authority-data",
-			rk_val_base64(d, t->ca.s, t->ca.len));
-	if (t->conf.proxy)
-		rk_set_str(d, e->cluster_map, "proxy-url", t->conf.proxy);
-	rk_set_str(d, e->cluster_map, "server", t->server);
-	if (t->conf.tls_server_name)
-		rk_set_str(d, e->cluster_map, "tls-server-name", t->conf.tls_server_name);
-	e->user_map = rk_map(d);
-	keep(d, e->user_map, rk_kubeconfig_entry(kc, RK_KC_USERS, t->user), "extensions");
+/* The whole context with everything inside: what files held, and the address asked for. */
+static struct rk_val *compose(struct rk_doc *d, const char *name, const struct rk_kubeconfig *kc,
+	const struct rk_target *t)
+{
+	const struct rk_val *from = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, t->cluster);
+	struct rk_val *cluster = rk_map(d), *user = rk_map(d), *root, *context;
+
+	keep(d, cluster, from, "disable-compression");
+	keep(d, cluster, from, "extensions");
+	put_pem(d, cluster, "certificate-authority-data", &t->ca);
+	rk_set_str(d, cluster, "proxy-url", t->conf.proxy);
+	rk_set_str(d, cluster, "server", t->server);
+	rk_set_str(d, cluster, "tls-server-name", t->conf.tls_server_name);
+	keep(d, user, rk_kubeconfig_entry(kc, RK_KC_USERS, t->user), "extensions");
 	if (t->auth_provider)
-		rk_set(d, e->user_map, "auth-provider", rk_copy(d, t->auth_provider));
-	if (t->cert.len) {
-		rk_set(d, e->user_map, "client-certificate-data",
-			rk_val_base64(d, t->cert.s, t->cert.len));
-		rk_set(d, e->user_map, "client-key-data", rk_val_base64(d, t->key.s, t->key.len));
-	}
-	if (t->token)
-		rk_set_str(d, e->user_map, "token", t->token);
-	if (t->conf.user)
-		rk_set_str(d, e->user_map, "username", t->conf.user);
-	if (t->conf.password)
-		rk_set_str(d, e->user_map, "password", t->conf.password);
+		rk_set(d, user, "auth-provider", rk_copy(d, t->auth_provider));
+	put_pem(d, user, "client-certificate-data", &t->cert);
+	put_pem(d, user, "client-key-data", &t->key);
+	rk_set_str(d, user, "token", t->token);
+	rk_set_str(d, user, "username", t->conf.user);
+	rk_set_str(d, user, "password", t->conf.password);
 	if (t->exec)
-		rk_set(d, e->user_map, "exec", export_exec(d, t));
+		rk_set(d, user, "exec", export_exec(d, t));
 	rk_each (m, t->as)
-		rk_set(d, e->user_map, m->key, rk_copy(d, m));
-}
-
-static void export_text(const struct entry *e, const struct rk_kubeconfig *kc,
-	const struct rk_target *t, int format, struct rk_buf *out)
-{
-	struct rk_val *root = rk_kubeconfig_compose(e->d, e->name, e->cluster_map, e->user_map);
-	const struct rk_val *entry = rk_at(rk_get(root, "contexts", NULL), 0);
-	struct rk_val *context = rk_map_at(e->d, rk_mut(entry), "context", NULL);
-
-	rk_set_str(e->d, context, "namespace", t->ns);
-	keep(e->d, context, rk_kubeconfig_entry(kc, RK_KC_CONTEXTS, t->context), "extensions");
-	kcfg_write_out(root, format, out);
-}
-
-static int load_source(
-	const struct opts *o, const char *path, struct rk_kubeconfig **kc, struct rk_err *err)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-
-	if (!rk_streq(path, "-"))
-		return rk_kubeconfig_load(kc, path ? path : o->kube.kubeconfig, err);
-	if (rk_file_read("-", INPUT_MAX, &text, err) < 0)
-		return -1;
-	return rk_kubeconfig_parse(kc, text.s, text.len, "stdin", err);
+		rk_set(d, user, m->key, rk_copy(d, m));
+	root = rk_kubeconfig_compose(d, name, cluster, user);
+	context = rk_map_at(d, rk_mut(rk_at(rk_get(root, "contexts", NULL), 0)), "context", NULL);
+	rk_set_str(d, context, "namespace", t->ns);
+	keep(d, context, rk_kubeconfig_entry(kc, RK_KC_CONTEXTS, t->context), "extensions");
+	return root;
 }
 
 /* The address must answer under the CA, with a certificate that carries it. */
@@ -108,9 +85,9 @@ static int try_address(const struct rk_buf *text, const struct opts *o, struct r
 				"writes the address without trying it");
 }
 
-static int export(
-	const struct opts *o, struct entry *e, const struct rk_kubeconfig *kc, struct rk_err *err)
+static int export(const struct opts *o, const struct rk_kubeconfig *kc, struct rk_err *err)
 {
+	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	rk_auto_free char *server = NULL;
 	struct rk_kube_flags f = o->kube;
@@ -125,9 +102,12 @@ static int export(
 	if (rk_kubeconfig_resolve(kc, &f, &t, err) < 0)
 		return -1;
 	rc = rk_target_check(&t, err);
-	e->name = o->name ? o->name : t.context ? t.context : "default";
-	export_parts(e, kc, &t);
-	export_text(e, kc, &t, o->format, &text);
+	kcfg_write_out(compose(d,
+			       o->name	   ? o->name
+			       : t.context ? t.context
+					   : "default",
+			       kc, &t),
+		o->format, &text);
 	if (rc == 0 && o->server && !o->no_probe)
 		rc = try_address(&text, o, err);
 	rk_target_release(&t);
@@ -136,13 +116,21 @@ static int export(
 
 int kcfg_run_export(void *p, int argc, char **argv, struct rk_err *err)
 {
-	struct entry e = {.d = rk_doc_new(true)};
+	const struct opts *o = p;
+	const char *path = argc ? argv[0] : o->kube.kubeconfig;
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_kubeconfig *kc = NULL;
-	int rc = load_source(p, argc ? argv[0] : NULL, &kc, err);
+	int rc;
 
+	if (argc && rk_streq(path, "-")) {
+		rc = rk_file_read("-", INPUT_MAX, &text, err);
+		if (rc == 0)
+			rc = rk_kubeconfig_parse(&kc, text.s, text.len, "stdin", err);
+	} else {
+		rc = rk_kubeconfig_load(&kc, path, err);
+	}
 	if (rc == 0)
-		rc = export(p, &e, kc, err);
+		rc = export(o, kc, err);
 	rk_kubeconfig_free(kc);
-	kcfg_entry_release(&e);
 	return rc;
 }

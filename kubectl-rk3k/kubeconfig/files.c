@@ -99,6 +99,16 @@ static const struct kcfg_slot *find(
 	return slot;
 }
 
+/* Where kubectl writes what is new: the first file that exists, else the last. */
+static size_t file_for_new(const struct kcfg_files *s)
+{
+	size_t i = 0;
+
+	while (i < s->n - 1 && !s->f[i].exists)
+		i++;
+	return i;
+}
+
 /* An item of a list as a tree in d. With anchors it is read from the whole file, since an alias means
  * nothing in a slice. */
 static int parse_slot(const struct kcfg_files *s, size_t file, enum rk_kc_kind k,
@@ -128,7 +138,7 @@ int kcfg_lookup(const struct kcfg_files *s, enum rk_kc_kind k, const char *name,
 
 	*value = NULL;
 	if (path)
-		*path = s->paths[file];
+		*path = s->paths[slot ? file : file_for_new(s)];
 	if (!slot)
 		return 0;
 	if (parse_slot(s, file, k, slot, d, &item, err) < 0)
@@ -172,6 +182,27 @@ const char *kcfg_current(const struct kcfg_files *s)
 }
 
 /* --- changing --- */
+
+const struct kcfg_item *kcfg_wanted(
+	const struct kcfg_edit *e, enum rk_kc_kind kind, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->items[i].kind == kind && rk_streq(e->items[i].name, name))
+			return &e->items[i];
+	return NULL;
+}
+
+struct rk_val *kcfg_want(struct kcfg_edit *e, enum rk_kc_kind kind, const char *name,
+	struct rk_doc *d, const struct rk_val *value)
+{
+	struct rk_val *copy = value ? rk_copy(d, value) : NULL;
+
+	if (kcfg_wanted(e, kind, name))
+		return NULL;
+	e->items = rk_realloc(e->items, (e->n + 1) * sizeof(*e->items));
+	e->items[e->n++] = (struct kcfg_item){kind, name, copy};
+	return copy;
+}
 
 int kcfg_change(struct kcfg_files *s, const struct kcfg_edit *edit, struct rk_err *err)
 {

@@ -5,92 +5,80 @@
 #include "os/os.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 
-static void add_flag(struct rk_doc *d, struct rk_val *args, const char *name, const char *value)
+/* --- an entry without a key --- */
+
+/* What is in $KUBECONFIG, each file by its full path, for the environment of a plugin. */
+static struct rk_val *full_paths(struct rk_doc *d, const char *env)
 {
-	if (value && *value)
-		rk_append_str(d, args, rk_doc_printf(d, "--%s=%s", name, value));
+	struct rk_val *m = rk_map(d), *list = rk_seq(d);
+	rk_auto_buf all = RK_BUF_INIT;
+	size_t n;
+
+	rk_each_item (p, n, env, ":") {
+		rk_auto_free char *path = rk_strndup(p, n), *full = realpath(path, NULL);
+
+		rk_buf_addf(&all, "%s%s", all.len ? ":" : "", full ? full : path);
+	}
+	rk_set_str(d, m, "name", "KUBECONFIG");
+	rk_set_str(d, m, "value", all.s);
+	rk_append(list, m);
+	return list;
 }
 
-/* kubectl runs the plugin from any directory. */
-static void add_path(struct rk_doc *d, struct rk_val *args, const char *name, const char *path)
-{
-	rk_auto_free char *full = path && *path ? realpath(path, NULL) : NULL;
-
-	add_flag(d, args, name, full ? full : path);
-}
-
-/* The kubeconfig that the host was found in: the user of the entry may have set KUBECONFIG to another
- * file, such as the one that the entry is in. Several files go into the plugin's environment. */
-static int add_kubeconfig(struct rk_doc *d, struct rk_val *x, struct rk_val *args,
-	const char *given, struct rk_err *err)
+/* kubectl asks us for the credential each time, from any directory. The host is found again by what it was
+ * found with now, also in the same kubeconfig: the user of the entry may have set KUBECONFIG to another
+ * file, such as the one that the entry is in. */
+static int take_plugin(
+	struct entry *e, struct rk_kube *host, const struct rk_kube_flags *f, struct rk_err *err)
 {
 	const char *env = getenv("KUBECONFIG"), *home = getenv("HOME");
 	rk_auto_free char *usual = home ? rk_asprintf("%s/.kube/config", home) : NULL;
-	const char *one = given && *given ? given : env && *env ? env : usual;
-	rk_auto_buf all = RK_BUF_INIT;
-	struct rk_val *e, *list;
+	const char *given = f->kubeconfig && *f->kubeconfig ? f->kubeconfig : NULL;
+	const char *kubeconfig = given ? given : env && *env ? env : usual;
+	bool several = kubeconfig && kubeconfig == env && strchr(env, ':');
+	const struct {
+		const char *name, *value;
+		bool path;
+	} flags[] = {{"context", rk_kube_context(host), false},
+		{"kubeconfig",
+			!several && kubeconfig && access(kubeconfig, F_OK) == 0 ? kubeconfig : NULL,
+			true},
+		{"cluster", f->cluster, false}, {"user", f->user, false},
+		{"server", f->server, false}, {"tls-server-name", f->tls_server_name, false},
+		{"certificate-authority", f->certificate_authority, true},
+		{"client-certificate", f->client_certificate, true},
+		{"client-key", f->client_key, true}, {"token-file", f->token_file, true},
+		{"as", f->as, false}, {"as-uid", f->as_uid, false}, {"resolve", f->resolve, false}};
+	struct rk_doc *d = e->d;
+	struct rk_val *x = rk_map(d), *args = rk_seq(d);
 	struct stat st;
 
-	if (given && *given && (stat(given, &st) < 0 || !S_ISREG(st.st_mode))) {
+	if (given && (stat(given, &st) < 0 || !S_ISREG(st.st_mode))) {
 		rk_err_set(err, RK_USAGE, "--exec: kubectl could not read the kubeconfig %s again",
 			given);
 		return rk_err_hint(err, "save it as a file first");
 	}
-	if (one != env || !strchr(env, ':')) {
-		if (one && access(one, F_OK) == 0)
-			add_path(d, args, "kubeconfig", one);
-		return 0;
-	}
-	for (const char *p = env; *p;) {
-		size_t n = strcspn(p, ":");
-		rk_auto_free char *path = rk_strndup(p, n), *full = realpath(path, NULL);
-
-		if (n)
-			rk_buf_addf(&all, "%s%s", all.len ? ":" : "", full ? full : path);
-		p += n + (p[n] == ':');
-	}
-	e = rk_map(d);
-	list = rk_seq(d);
-	rk_set_str(d, e, "name", "KUBECONFIG");
-	rk_set_str(d, e, "value", all.s);
-	rk_append(list, e);
-	rk_set(d, x, "env", list);
-	return 0;
-}
-
-/* A user without a key: kubectl asks us for the credential each time. The host is found again by what it
- * was found with now. */
-static int take_plugin(
-	struct entry *e, struct rk_kube *host, const struct rk_kube_flags *f, struct rk_err *err)
-{
-	struct rk_doc *d = e->d;
-	struct rk_val *x = rk_map(d), *args = rk_seq(d);
-
-	rk_set_str(d, x, "apiVersion", "client.authentication.k8s.io/v1");
-	rk_set_str(d, x, "command", "kubectl-rk3k");
 	rk_append_str(d, args, "credential");
 	rk_append_str(d, args, rk_doc_printf(d, "%s/%s", e->ns, e->cluster));
-	add_flag(d, args, "context", rk_kube_context(host));
-	if (add_kubeconfig(d, x, args, f->kubeconfig, err) < 0)
-		return -1;
-	add_flag(d, args, "cluster", f->cluster);
-	add_flag(d, args, "user", f->user);
-	add_flag(d, args, "server", f->server);
-	add_flag(d, args, "tls-server-name", f->tls_server_name);
-	add_path(d, args, "certificate-authority", f->certificate_authority);
-	add_path(d, args, "client-certificate", f->client_certificate);
-	add_path(d, args, "client-key", f->client_key);
-	add_path(d, args, "token-file", f->token_file);
-	add_flag(d, args, "as", f->as);
-	add_flag(d, args, "as-uid", f->as_uid);
+	for (size_t i = 0; i < RK_COUNT(flags); i++) {
+		const char *value = flags[i].value;
+		rk_auto_free char *full =
+			flags[i].path && value && *value ? realpath(value, NULL) : NULL;
+
+		if (value && *value)
+			rk_append_str(d, args,
+				rk_doc_printf(d, "--%s=%s", flags[i].name, full ? full : value));
+	}
 	for (size_t i = 0; i < f->as_groups.n; i++)
-		add_flag(d, args, "as-group", f->as_groups.v[i]);
-	add_flag(d, args, "resolve", f->resolve);
+		rk_append_str(d, args, rk_doc_printf(d, "--as-group=%s", f->as_groups.v[i]));
+	rk_set_str(d, x, "apiVersion", "client.authentication.k8s.io/v1");
+	rk_set_str(d, x, "command", "kubectl-rk3k");
+	if (several)
+		rk_set(d, x, "env", full_paths(d, env));
 	rk_set(d, x, "args", args);
 	rk_set_str(d, x, "installHint", "kubectl rk3k must be installed: kubectl-rk3k on PATH");
 	rk_set_str(d, x, "interactiveMode", "IfAvailable");
@@ -99,55 +87,34 @@ static int take_plugin(
 	return 0;
 }
 
-/* Which address was taken, and why none of the better ones. why has a line for each, in order. */
-static void print_choice(const struct entry *e, const struct rk_vcluster *v)
+/* --- what is done with it --- */
+
+/* Wait for Ctrl-C; the forward's own process does the work. stdout is closed, so that a `merge` behind a
+ * pipe sees the end of its input. */
+static int hold(const struct rk_vcluster *a, struct rk_err *err)
 {
-	bool taken = false;
-	const char *nl;
+	rk_auto_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct sigaction hup;
+	sigset_t set, was;
+	int n = 0;
 
-	for (const char *p = v->why.s; (nl = strchr(p, '\n')); p = nl + 1) {
-		taken = taken || memmem(p, (size_t)(nl - p), v->url, strlen(v->url));
-		if (taken || rk_verbosity())
-			rk_debug("tried %.*s", (int)(nl - p), p);
-		else
-			rk_note("not taken: %.*s", (int)(nl - p), p);
-	}
-	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_endpoint_word(v->endpoint), v->url,
-		v->forward   ? ""
-		: v->why.len ? " answers"
-			     : ", not tried",
-		v->tls_server_name ? ", verified as " : "",
-		v->tls_server_name ? v->tls_server_name : "");
-}
-
-static volatile sig_atomic_t got_signal;
-
-static void on_signal(int n)
-{
-	got_signal = n;
-}
-
-/* Wait for Ctrl-C; the forward's own process does the work. */
-static int hold(struct rk_err *err)
-{
-	struct sigaction sa = {.sa_handler = on_signal}, was;
-	sigset_t set, old;
-
+	if (rk_out_flush(err) < 0)
+		return -1;
+	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return rk_err_sys(err, "/dev/null");
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) /* no nohup */
-		sigaction(SIGHUP, &sa, NULL);
-	while (!got_signal)
-		sigsuspend(&old);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (got_signal == SIGINT)
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) /* no nohup */
+		sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &was);
+	rk_note(a->forward ? "holding the port-forward; Ctrl-C ends it"
+			   : "no port-forward is needed; Ctrl-C ends");
+	sigwait(&set, &n);
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	if (n == SIGINT)
 		return 0; /* the key that the note names */
-	return rk_err_set(err, 128 + got_signal, "ended by signal %d", got_signal);
+	return rk_err_set(err, 128 + n, "ended by signal %d", n);
 }
 
 /* Run a command with KUBECONFIG set to a private file; its exit code is ours. */
@@ -175,22 +142,6 @@ static int run_with(char **argv, const struct rk_buf *text, struct rk_err *err)
 	return err->code == RK_NOTFOUND ? 127 : 126;
 }
 
-/* stdout is closed, so that a `merge` behind a pipe sees the end of its input. */
-static int hold_open(const struct rk_vcluster *a, struct rk_err *err)
-{
-	rk_auto_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (rk_out_flush(err) < 0)
-		return -1;
-	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
-		return rk_err_sys(err, "/dev/null");
-	if (a->forward)
-		rk_note("holding the port-forward; Ctrl-C ends it");
-	else
-		rk_note("no port-forward is needed; Ctrl-C ends");
-	return hold(err);
-}
-
 static int emit(const struct opts *o, struct entry *e, struct rk_vcluster *a, char **command,
 	struct rk_err *err)
 {
@@ -202,15 +153,15 @@ static int emit(const struct opts *o, struct entry *e, struct rk_vcluster *a, ch
 		return run_with(command, &text, err);
 	if (kcfg_put_out(o, &text, err) < 0)
 		return -1;
-	return o->hold ? hold_open(a, err) : 0;
+	return o->hold ? hold(a, err) : 0;
 }
 
-/* --- the entry's name --- */
+/* --- the entry --- */
 
 /* Only what needs no quotes in a shell. */
 static char *plain_part(struct rk_doc *d, const char *s)
 {
-	char *out = rk_doc_strndup(d, s, strlen(s));
+	char *out = rk_doc_printf(d, "%s", s);
 
 	for (char *p = out; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
@@ -219,10 +170,9 @@ static char *plain_part(struct rk_doc *d, const char *s)
 }
 
 /* The cluster of that name in the kubeconfig that merge writes to, when it is another one; or NULL. */
-static const struct rk_val *taken(
-	const struct rk_kubeconfig *kc, const struct entry *e, const char *name)
+static const struct rk_val *taken(const struct rk_kubeconfig *kc, const struct entry *e)
 {
-	const struct rk_val *there = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, name);
+	const struct rk_val *there = rk_kubeconfig_entry(kc, RK_KC_CLUSTERS, e->name);
 
 	return there && !kcfg_same_cluster(there, e->cluster_map) ? there : NULL;
 }
@@ -233,30 +183,47 @@ static const struct rk_val *taken(
 static void default_name(struct entry *e, const struct opts *o, const char *context)
 {
 	struct rk_doc *d = e->d;
-	const char *user = rk_streq(o->cn, ADMIN_CN) ? "" : plain_part(d, o->cn);
-	const char *dash = *user ? "-" : "";
+	const char *suffix = RK_K3K_ENTRY_SUFFIX;
 	struct rk_kubeconfig *kc = NULL;
 	const struct rk_val *other;
 	struct rk_kc_note note;
 
-	e->name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, dash, user);
-	if (rk_kubeconfig_load(&kc, NULL, NULL) < 0 || !(other = taken(kc, e, e->name))) {
-		rk_kubeconfig_free(kc);
+	if (!rk_streq(o->cn, ADMIN_CN))
+		suffix = rk_doc_printf(d, "%s-%s", suffix, plain_part(d, o->cn));
+	e->name = rk_doc_printf(d, "%s%s", e->cluster, suffix);
+	if (rk_kubeconfig_load(&kc, NULL, NULL) < 0)
 		return;
-	}
-	if (!rk_kc_note(other, &note) || !rk_streq(note.ns, e->ns))
+	other = taken(kc, e);
+	if (other && (!rk_kc_note(other, &note) || !rk_streq(note.ns, e->ns)))
+		e->name = rk_doc_printf(d, "%s-%s%s", e->cluster, e->ns, suffix);
+	if (other && taken(kc, e) && *context)
 		e->name = rk_doc_printf(
-			d, "%s-%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, e->ns, dash, user);
-	if (taken(kc, e, e->name) && context && *context)
-		e->name = rk_doc_printf(d, "%s-%s-%s" RK_K3K_ENTRY_SUFFIX "%s%s", e->cluster, e->ns,
-			plain_part(d, context), dash, user);
+			d, "%s-%s-%s%s", e->cluster, e->ns, plain_part(d, context), suffix);
 	rk_kubeconfig_free(kc);
+}
+
+/* Which address was taken, and why none of the better ones. why has a line for each, in order. */
+static void print_choice(const struct entry *e, const struct rk_vcluster *v)
+{
+	const char *state = v->forward ? "" : v->why.len ? " answers" : ", not tried", *nl;
+	bool taken = false;
+
+	for (const char *p = v->why.s; (nl = strchr(p, '\n')); p = nl + 1) {
+		taken = taken || memmem(p, (size_t)(nl - p), v->url, strlen(v->url));
+		if (taken || rk_verbosity())
+			rk_debug("tried %.*s", (int)(nl - p), p);
+		else
+			rk_note("not taken: %.*s", (int)(nl - p), p);
+	}
+	rk_aside("%s/%s: %s %s%s%s%s", e->ns, e->cluster, rk_endpoint_word(v->endpoint), v->url,
+		state, v->tls_server_name ? ", verified as " : "",
+		v->tls_server_name ? v->tls_server_name : "");
 }
 
 static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host,
 	struct rk_vcluster *v, bool forward_ok, struct rk_err *err)
 {
-	struct rk_kc_note note = {e->ns, e->cluster, rk_kube_target(host)->server};
+	struct rk_kc_note note = {e->ns, e->cluster, rk_kube_server(host)};
 	rk_auto_buf all = RK_BUF_INIT;
 
 	v->server = o->server;
@@ -285,42 +252,39 @@ static int get_entry(const struct opts *o, struct entry *e, struct rk_kube *host
 	return o->exec ? take_plugin(e, host, &o->kube, err) : 0;
 }
 
-/* get and generate; identity changes whose certificate is in the entry. */
 int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	int (*identity)(
 		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
 	struct rk_err *err)
 {
-	struct entry e = {.d = rk_doc_new(true)};
+	rk_auto_doc *d = rk_doc_new(true);
+	struct entry e = {.d = d, .name = o->name};
 	rk_auto_vcluster a = {0};
 	rk_auto_kube *host = NULL;
-	char **command = argc > 1 ? argv + 1 : NULL;
 	rk_auto_settings *s = rk_settings_new();
-	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
-	bool given = o->settings.config;
-	int rc = rk_settings_open(s, &o->settings, RK_SETTINGS_NAMES, err);
+	rk_auto_free char *ns = NULL, *cluster = NULL;
+	char **command = argc > 1 ? argv + 1 : NULL;
+	const char *given_ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
 
 	argv[argc] = NULL; /* after it are arguments that were flags */
-	if (rc == 0 && given) {
-		ns = ns ? ns : rk_settings_ns(s);
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NAMES, err) < 0)
+		return -1;
+	if (o->settings.config) {
+		given_ns = given_ns ? given_ns : rk_settings_ns(s);
 		ref = ref ? ref : rk_settings_cluster(s);
+		if (!e.name && !identity) /* other identities have other names */
+			e.name = rk_setting(s, RK_KEY_KUBECONFIG_NAME);
 	}
-	e.name = o->name;
-	if (rc == 0 && given && !e.name && !identity) /* other identities have other names */
-		e.name = rk_setting(s, RK_KEY_KUBECONFIG_NAME);
-	if (rc == 0)
-		rc = rk_kube_open(&host, &o->kube, err);
-	if (rc == 0)
-		rc = rk_k3k_choose(host, ns, ref, &e.ns, &e.cluster, err);
-	if (rc == 0)
-		rc = get_entry(o, &e, host, &a, o->hold || command, err);
-	if (rc == 0)
-		rc = identity ? identity(o, &e, host, err)
-			      : rk_k3k_unexpired(e.user_map, e.ns, e.cluster, err);
-	if (rc == 0)
-		rc = emit(o, &e, &a, command, err);
-	kcfg_entry_release(&e);
-	return rc;
+	if (rk_kube_open(&host, &o->kube, err) < 0 ||
+		rk_k3k_choose(host, given_ns, ref, &ns, &cluster, err) < 0)
+		return -1;
+	e.ns = ns;
+	e.cluster = cluster;
+	if (get_entry(o, &e, host, &a, o->hold || command, err) < 0 ||
+		(identity ? identity(o, &e, host, err)
+			  : rk_k3k_unexpired(e.user_map, ns, cluster, err)) < 0)
+		return -1;
+	return emit(o, &e, &a, command, err);
 }
 
 int kcfg_run_get(void *p, int argc, char **argv, struct rk_err *err)

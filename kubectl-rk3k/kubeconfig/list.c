@@ -61,19 +61,15 @@ int kcfg_run_list(void *p, int argc, char **argv, struct rk_err *err)
 	if (rk_kubeconfig_load(&kc, o->kube.kubeconfig, err) < 0)
 		return -1;
 	rc = rk_kubeconfig_list(kc, d, &all, err);
+	rk_kubeconfig_free(kc);
 	rk_each (e, rc == 0 ? all : NULL)
 		if (!o->only_k3k || is_k3k(e))
 			rk_append(seq, rk_copy(d, e));
 	if (rc == 0 && o->out.sort_by)
 		rc = rk_jsonpath_sort(seq, o->out.sort_by, err);
-	if (rc == 0 && (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)) {
-		rk_print_val((enum rk_fmt)o->out.fmt, seq);
-	} else if (rc == 0 && o->out.fmt == RK_FMT_NAME) {
-		rk_each (e, seq)
-			rk_printf("context/%s\n", rk_get_str(e, "name", NULL));
-	} else if (rc == 0) {
+	if (rc == 0 && (o->out.fmt == RK_FMT_TABLE || o->out.fmt == RK_FMT_WIDE))
 		print_table(o, seq);
-	}
-	rk_kubeconfig_free(kc);
+	else if (rc == 0)
+		kcfg_print(o, seq);
 	return rc;
 }

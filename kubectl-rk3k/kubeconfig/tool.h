@@ -32,12 +32,15 @@ enum { FORMAT_YAML, FORMAT_JSON };
 /* The parts of one entry, all in d: for rk_kubeconfig_compose. */
 struct entry {
 	struct rk_doc *d;
-	char *ns, *cluster; /* the virtual cluster */
+	const char *ns, *cluster; /* the virtual cluster */
 	const char *name;
 	struct rk_val *cluster_map, *user_map;
 };
 
-void kcfg_entry_release(struct entry *e);
+/* Open the files for a change; a lock of another is waited for, and said. */
+int kcfg_open_locked(const struct opts *o, struct kcfg_files **f, struct rk_err *err);
+/* A SEQ of {kind (default: context), name, outcome}, as -o says. */
+void kcfg_print(const struct opts *o, const struct rk_val *seq);
 void kcfg_write_out(const struct rk_val *root, int format, struct rk_buf *out);
 /* To stdout, or into a file that only its owner can read. */
 int kcfg_put_out(const struct opts *o, const struct rk_buf *text, struct rk_err *err);
@@ -49,14 +52,11 @@ bool kcfg_same_cluster(const struct rk_val *a, const struct rk_val *b);
  * secret is in it. path is the kubeconfig that its file names belong to, or NULL. */
 char *kcfg_identity_of(const struct rk_val *user, const char *path);
 
-/* get and generate; identity changes whose certificate is in the entry. */
+/* get and generate; identity (NULL: none) changes whose certificate is in the entry. */
 int kcfg_get_with(const struct opts *o, int argc, char **argv,
 	int (*identity)(
 		const struct opts *o, struct entry *e, struct rk_kube *host, struct rk_err *err),
 	struct rk_err *err);
-
-/* Open the files for a change; a lock of another is waited for, and said. */
-int kcfg_open_locked(const struct opts *o, struct kcfg_files **f, struct rk_err *err);
 
 int kcfg_run_get(void *p, int argc, char **argv, struct rk_err *err);
 int kcfg_run_generate(void *p, int argc, char **argv, struct rk_err *err);
