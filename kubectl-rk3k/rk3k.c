@@ -144,9 +144,8 @@ static void help(void)
 	list_tools();
 	for (size_t i = 0; i < ntools; i++)
 		rk_printf("  %-20s %s\n", tools[i].name, tools[i].summary);
-	rk_printf("\nAny executable rk3k-NAME on PATH is a tool, too. Every tool has --help.\n"
-		  "Exit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
-		  "4 timeout,\n5 conflict or refused, 128+n signal n.\n");
+	rk_printf("\nAny executable rk3k-NAME on PATH is a tool, too. Every tool has --help.\n");
+	rk_print(rk_exit_codes);
 }
 
 static void complete_name(const char *word)

@@ -179,29 +179,9 @@ int rk_main(const struct rk_cmd *cmd, int argc, char **argv);
 void rk_init(const char *name);
 int rk_finish(int ret, struct rk_err *err);
 
+extern const char rk_exit_codes[]; /* what every --help says of them */
+
 /* "kubectl rk3k", or "helm rk3k" when helm started us. */
 const char *rk_usage_prefix(void);
-
-/* The parsing alone, for tests: fills opts (zeroed, opts_size bytes), sets *verb and leaves the
- * positionals in argv[0..*nargs). Errors: RK_USAGE. --help is not treated here: *help is set.
- * rk_cli_release frees the lists in opts. */
-int rk_cli_parse(const struct rk_cmd *cmd, void *opts, int argc, char **argv,
-	const struct rk_verb **verb, int *nargs, bool *help, struct rk_err *err) RK_MUST_USE;
-void rk_cli_release(const struct rk_cmd *cmd, const struct rk_verb *verb, void *opts);
-/* What --help, __man and __complete print. verb NULL: the tool as a whole. */
-void rk_cli_help(
-	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out);
-void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out);
-/* Choices and the directive go to out. What only a cluster or a kubeconfig knows must be asked for:
- * ask_for is then "cluster" and the connection flags typed so far; its strings live as long as
- * the process. */
-void rk_cli_complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out,
-	struct rk_strv *ask_for);
-
-/* The error (RK_USAGE) for an unknown flag "--name[=value]": it suggests the nearest of names, or explains
- * why the flag is not supported. Returns -1. */
-int rk_unknown_flag(const char *word, const char *const *names, struct rk_err *err);
-
-extern const char rk_date[]; /* of the commit, "2025-01-31" */
 
 #endif

@@ -71,21 +71,20 @@ static void add_table(struct rk_flags *f, const struct rk_opt *t, char *base, co
 {
 	for (; t->name; t++) {
 		char *p = base ? base + t->off : NULL;
-		const size_t n = strlen(t->name);
 		bool hidden = false; /* the tool uses this name for another flag */
-		struct rk_flag **v;
-		size_t *count;
 
 		if (t->kind == RK_OPT_GROUP) {
 			add_table(f, t->sub, p, t->help);
 			continue;
 		}
 		for (size_t i = 0; i < f->n; i++)
-			hidden = hidden || rk_flag_name_is(f->v[i].opt->name, t->name, n);
-		v = hidden ? &f->hidden : &f->v;
-		count = hidden ? &f->nhidden : &f->n;
-		*v = rk_realloc(*v, (*count + 1) * sizeof(**v));
-		(*v)[(*count)++] = (struct rk_flag){.opt = t, .p = p, .heading = heading};
+			hidden = hidden || rk_streq(f->v[i].opt->name, t->name);
+		f->v = rk_realloc(f->v, (f->all + 1) * sizeof(*f->v));
+		if (!hidden)
+			f->v[f->all] = f->v[f->n];
+		f->v[hidden ? f->all : f->n++] =
+			(struct rk_flag){.opt = t, .p = p, .heading = heading};
+		f->all++;
 	}
 }
 
@@ -97,13 +96,6 @@ void rk_flags_init(struct rk_flags *f, const struct rk_verb *verb, void *opts, s
 	add_table(f, common_opts, (char *)c, "Common flags");
 }
 
-void rk_flags_release(struct rk_flags *f)
-{
-	free(f->v);
-	free(f->hidden);
-	*f = (struct rk_flags){0};
-}
-
 bool rk_flag_name_is(const char *have, const char *name, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -112,7 +104,7 @@ bool rk_flag_name_is(const char *have, const char *name, size_t n)
 	return have[n] == '\0';
 }
 
-struct rk_flag *rk_flags_key(struct rk_flags *f, char key)
+static struct rk_flag *by_key(struct rk_flags *f, char key)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (key && f->v[i].opt->key == key)
@@ -125,7 +117,7 @@ struct rk_flag *rk_flags_long(struct rk_flags *f, const char *name, size_t n)
 	for (size_t i = 0; i < f->n; i++)
 		if (rk_flag_name_is(f->v[i].opt->name, name, n))
 			return &f->v[i];
-	return n == 1 ? rk_flags_key(f, *name) : NULL; /* kubectl's --v=6 */
+	return n == 1 ? by_key(f, *name) : NULL; /* kubectl's --v=6 */
 }
 
 bool rk_opt_alone(const struct rk_opt *o)
@@ -133,43 +125,41 @@ bool rk_opt_alone(const struct rk_opt *o)
 	return o->kind == RK_OPT_FLAG || o->kind == RK_OPT_COUNT || o->optional;
 }
 
-struct rk_flag *rk_flags_word(
-	struct rk_flags *f, const char *word, const char **value, bool *takes_next)
+struct rk_flag *rk_flags_at(
+	struct rk_flags *f, const char *word, const char **s, const char **value)
 {
-	struct rk_flag *flag = NULL;
-	const char *eq = strchr(word, '=');
+	const char *end = *s + strcspn(*s, "=");
+	struct rk_flag *flag;
 
 	*value = NULL;
-	*takes_next = false;
 	if (word[1] == '-') {
-		flag = rk_flags_long(f, word + 2, eq ? (size_t)(eq - word - 2) : strlen(word + 2));
-		*value = flag && eq ? eq + 1 : NULL;
-		*takes_next = flag && !eq && !rk_opt_alone(flag->opt);
+		flag = rk_flags_long(f, *s + 2, (size_t)(end - *s - 2));
+		*value = *end ? end + 1 : NULL;
+		*s = flag ? "" : *s;
 		return flag;
 	}
-	for (const char *s = word + 1; *s; s++) { /* all but the last of a bundle take no value */
-		flag = rk_flags_key(f, *s);
-		if (!flag)
-			return NULL;
-		if (s[1] == '=') {
-			*value = s + 2;
-			return flag;
-		}
-		if (!rk_opt_alone(flag->opt)) {
-			*value = s[1] ? s + 1 : NULL;
-			*takes_next = !s[1];
-			return flag;
-		}
+	*s += *s == word; /* the dash */
+	flag = by_key(f, **s);
+	if (!flag)
+		return NULL;
+	++*s;
+	if (**s == '=' || (**s && !rk_opt_alone(flag->opt)) ||
+		(flag->opt->kind == RK_OPT_COUNT && **s >= '0' && **s <= '9')) {
+		*value = *s + (**s == '=');
+		*s = "";
 	}
 	return flag;
 }
 
-const struct rk_out_flags *rk_flags_out(const struct rk_flags *f)
+struct rk_flag *rk_flags_word(
+	struct rk_flags *f, const char *word, const char **value, bool *takes_next)
 {
-	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].opt->kind == RK_OPT_OUTPUT)
-			return f->v[i].p;
-	return NULL;
+	struct rk_flag *flag = NULL;
+
+	for (const char *s = word; *s && (flag = rk_flags_at(f, word, &s, value));)
+		;
+	*takes_next = flag && !*value && !rk_opt_alone(flag->opt);
+	return flag;
 }
 
 enum rk_dry rk_flags_dry(const struct rk_flags *f)
@@ -206,20 +196,10 @@ const struct rk_verb *rk_verb_find(const struct rk_cmd *cmd, const char *name)
 	return unnamed;
 }
 
-size_t rk_verb_named(const struct rk_cmd *cmd)
-{
-	size_t n = 0;
-
-	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
-		n += v->name != NULL;
-	return n;
-}
-
 int rk_verb_word(const struct rk_cmd *cmd, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		struct rk_flag *known = NULL;
-		bool next = false;
+		bool known = false, next = false;
 
 		if (rk_streq(argv[i], "--"))
 			return rk_verb_find(cmd, NULL) ? argc : i + 1;
@@ -245,26 +225,20 @@ bool rk_opt_is_connection(const struct rk_opt *o)
 	return o >= rk_opts_kube && o < rk_opts_kube + RK_COUNT(rk_opts_kube);
 }
 
-/* Variables that select one server are not mixed with flags that select another. */
-static bool env_counts(const struct rk_flags *f, const struct rk_opt *o)
-{
-	static const char *const names[] = {"kubeconfig", "context", "cluster", "user", "server"};
-
-	for (size_t i = 0; rk_opt_is_connection(o) && i < f->n; i++)
-		for (size_t j = 0; f->v[i].given && j < RK_COUNT(names); j++)
-			if (rk_opt_is_connection(f->v[i].opt) &&
-				rk_streq(f->v[i].opt->name, names[j]))
-				return false;
-	return true;
-}
-
 int rk_flags_from_env(struct rk_flags *f, struct rk_err *err)
 {
-	for (size_t i = 0; i < f->n + f->nhidden; i++) {
-		struct rk_flag *v = i < f->n ? &f->v[i] : &f->hidden[i - f->n];
+	bool chosen = false; /* variables that select a server are not mixed with flags that do */
+
+	for (size_t i = 0; i < f->n; i++)
+		chosen = chosen || (f->v[i].given && rk_opt_is_connection(f->v[i].opt) &&
+					   rk_listed("kubeconfig,context,cluster,user,server",
+						   f->v[i].opt->name));
+	for (size_t i = 0; i < f->all; i++) {
+		struct rk_flag *v = &f->v[i];
 		const char *env = v->opt->env, *value = env && !v->given ? getenv(env) : NULL;
 
-		if (value && *value && env_counts(f, v->opt) && rk_flag_set(v, env, value, err) < 0)
+		if (value && *value && !(chosen && rk_opt_is_connection(v->opt)) &&
+			rk_flag_set(v, env, value, err) < 0)
 			return -1;
 	}
 	return 0;

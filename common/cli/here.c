@@ -26,21 +26,18 @@ void rk_cli_here(const struct rk_flags *f)
 	rk_buf_reset(&ours);
 	rk_buf_reset(&kubectl);
 	rk_buf_reset(&settings);
-	for (size_t i = 0; i < f->n + f->nhidden; i++) {
-		const struct rk_flag *v = i < f->n ? &f->v[i] : &f->hidden[i - f->n];
+	for (size_t i = 0; i < f->all; i++) {
+		const struct rk_flag *v = &f->v[i];
 		const struct rk_opt *o = v->opt;
 
-		if (rk_opt_is_connection(o)) {
-			/* each hint gives its own -n, and a time limit selects no cluster */
-			if (rk_streq(o->name, "namespace") || rk_streq(o->name, "request-timeout"))
-				continue;
+		/* each hint gives its own -n, and a time limit selects no cluster */
+		if (rk_opt_is_connection(o) && !rk_listed("namespace,request-timeout", o->name)) {
 			put(&ours, v);
-			if (!rk_streq(o->name, "token-file") && !rk_streq(o->name, "resolve"))
+			if (!rk_listed("token-file,resolve", o->name))
 				put(&kubectl, v);
-		} else if (rk_streq(o->name, "config") && o->kind == RK_OPT_STR) {
-			if (!rk_streq(*(const char *const *)v->p, "-"))
-				put(&settings, v);
-		} else if (rk_streq(o->name, "set") && o->kind == RK_OPT_LIST) {
+		} else if ((rk_streq(o->name, "config") && o->kind == RK_OPT_STR &&
+				   !rk_streq(*(const char *const *)v->p, "-")) ||
+			   (rk_streq(o->name, "set") && o->kind == RK_OPT_LIST)) {
 			put(&settings, v);
 		}
 	}

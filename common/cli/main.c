@@ -5,79 +5,65 @@
 #include "os/os.h"
 #include "data/data.h"
 
-static int print_buf(struct rk_buf *b)
-{
-	struct rk_err err = RK_ERR_INIT;
-
-	rk_print_buf(b);
-	rk_buf_release(b);
-	return rk_finish(0, &err);
-}
+static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv);
 
 /* __complete: what must be asked for is asked by the tool `names` in our place. Silent whatever
  * happens: stderr is the user's prompt. */
-static int complete(const struct rk_cmd *cmd, int argc, char **argv)
+static void complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out)
 {
-	struct rk_buf out = RK_BUF_INIT;
-	struct rk_strv ask_for = {0}, words = {0};
-	rk_auto_free char *dir = NULL, *path = NULL;
+	struct rk_strv words = {0};
+	rk_auto_free char *dir = rk_exe_dir(), *path = rk_asprintf("%s/rk3k-names", dir);
 
-	rk_cli_complete(cmd, argc, argv, &out, &ask_for);
-	if (!ask_for.n)
-		return print_buf(&out);
-	dir = rk_exe_dir();
-	path = rk_asprintf("%s/rk3k-names", dir);
 	rk_strv_add(&words, path);
 	rk_strv_add(&words, "--complete");
-	for (size_t i = 0; i < ask_for.n; i++)
-		rk_strv_add(&words, ask_for.v[i]);
-	execv(path, (char *const *)(uintptr_t)words.v);
-	return print_buf(&out);
+	rk_cli_complete(cmd, argc, argv, out, &words);
+	if (words.n > 2)
+		execv(path, (char *const *)(uintptr_t)words.v);
+	rk_strv_release(&words);
 }
 
-/* __plain WHO: the filter of the shell tools for what helm and skopeo say. */
-static int plain(const char *who)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	struct rk_buf out = RK_BUF_INIT_SECRET;
-	struct rk_err err = RK_ERR_INIT;
-
-	if (rk_file_read("-", 16 << 20, &text, &err) < 0)
-		rk_buf_addf(&out, "%s: %s\n", who, err.msg);
-	else
-		rk_out_plain(&out, who, text.s, text.len);
-	return print_buf(&out);
-}
-
-static int shell(int argc, char **argv);
-
-/* Answers that need no parsing; -1 when it is none of them. */
+/* What needs no parsing; -1 when it is none of that, else the exit code. Those of the shell tools are
+ *	__plain WHO		a filter for what helm and skopeo say
+ *	__voice COLOR		the filter for the messages of deploy and destroy on a terminal
+ *	__confirm QUESTION	0: the answer is yes
+ *	__shell NAME TEXT ARGUMENT...	what the tool NAME, whose table is in TEXT, was given */
 static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 {
-	struct rk_buf out = RK_BUF_INIT;
+	rk_auto_buf out = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
+	struct rk_err err = RK_ERR_INIT;
+	const char *what = argc > 1 ? argv[1] : "", *arg = argc == 3 ? argv[2] : NULL;
 
-	if (argc == 3 && rk_streq(argv[1], "__voice")) { /* COLOR: the output of deploy and destroy
-							  * is written to this filter on a terminal */
+	if (rk_streq(what, "__complete")) {
+		complete(cmd, argc - 2, argv + 2, &out);
+	} else if (argc == 2 && rk_streq(what, "--summary")) {
+		rk_buf_addf(&out, "%s\n", cmd->summary);
+	} else if (argc == 2 && rk_streq(what, "__man")) {
+		rk_cli_man(cmd, &out);
+	} else if (arg && rk_streq(what, "__plain")) {
+		if (rk_file_read("-", 16 << 20, &text, &err) < 0)
+			rk_buf_addf(&out, "%s: %s\n", arg, err.msg);
+		else
+			rk_out_plain(&out, arg, text.s, text.len);
+	} else if (arg && rk_streq(what, "__voice")) {
 		rk_out_init("rk3k", 0, false,
-			rk_streq(argv[2], "always")  ? RK_COLOR_ALWAYS
-			: rk_streq(argv[2], "never") ? RK_COLOR_NEVER
-						     : RK_COLOR_AUTO);
+			rk_streq(arg, "always")	 ? RK_COLOR_ALWAYS
+			: rk_streq(arg, "never") ? RK_COLOR_NEVER
+						 : RK_COLOR_AUTO);
 		rk_voice(STDOUT_FILENO);
 		return 0;
-	}
-	if (argc == 2 && rk_streq(argv[1], "--summary"))
-		rk_buf_addf(&out, "%s\n", cmd->summary);
-	else if (argc == 2 && rk_streq(argv[1], "__man"))
-		rk_cli_man(cmd, &out);
-	else if (argc == 3 && rk_streq(argv[1], "__plain"))
-		return plain(argv[2]);
-	else if (argc > 3 && rk_streq(argv[1], "__shell"))
-		return shell(argc - 2, argv + 2);
-	else if (argc > 1 && rk_streq(argv[1], "__complete"))
-		return complete(cmd, argc - 2, argv + 2);
-	else
+	} else if (arg && rk_streq(what, "__confirm")) {
+		return rk_confirm(arg, NULL) != 1;
+	} else if (argc > 3 && rk_streq(what, "__shell")) {
+		struct rk_cmd tool;
+
+		rk_cli_shell(&tool, argv[2], argv[3]);
+		return main_of(&tool, true, argc - 3, argv + 3);
+	} else {
 		return -1;
-	return print_buf(&out);
+	}
+	rk_print_buf(&out);
+	rk_err_clear(&err);
+	return rk_finish(0, &err);
 }
 
 /* Examples and descriptions say "kubectl rk3k"; helm's users read of helm. */
@@ -106,35 +92,31 @@ static int use_output(const struct rk_out_flags *out, struct rk_err *err)
 	return out->template ? rk_out_template(out->template, !out->no_headers, err) : 0;
 }
 
-/* events: of a shell tool what was given is printed (rk_cli_parse_common), and nothing run; a text for the user
+/* events: of a shell tool what was given is printed (struct rk_common), and nothing run; a text for the user
  * is the value of the event "text". */
 static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv)
 {
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_cmd cmd = *bare;
-	struct rk_texts texts;
-	struct rk_common c = {0};
-	const struct rk_verb *verb = NULL;
+	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_common c = {.events = events ? &out : NULL};
 	rk_auto_free char *name = rk_asprintf("rk3k-%s", cmd.name);
 	rk_auto_free void *opts = rk_calloc(1, cmd.opts_size ? cmd.opts_size : 1);
-	struct rk_buf out = RK_BUF_INIT;
-	int nargs = 0, ret;
+	int ret;
 
 	rk_init(name);
-	rk_cli_texts(&cmd, &texts);
+	rk_cli_texts(&cmd);
 	ret = answer(&cmd, argc, argv);
 	if (ret >= 0)
-		goto out;
-	argc -= argc > 0;
-	ret = rk_cli_parse_common(
-		&cmd, opts, &c, argc, argv + 1, &verb, &nargs, events ? &out : NULL, &err);
+		return ret;
+	ret = rk_cli_parse(&cmd, opts, &c, argc - (argc > 0), argv + 1, &err);
 	rk_out_init(name, c.verbosity, c.quiet, (enum rk_color)c.color);
 	rk_kube_set_dry(c.dry);
 	if (ret == 0 && (c.help || c.version)) {
 		rk_buf_reset(&out);
 		rk_buf_put(&out, "text", events ? sizeof("text") : 0);
 		if (c.help)
-			put_help(&out, &cmd, verb);
+			put_help(&out, &cmd, c.verb);
 		else
 			rk_buf_addf(&out, "rk3k %s (%s, %s)\n", rk_version, rk_commit, rk_date);
 		rk_buf_put(&out, "", events);
@@ -144,25 +126,13 @@ static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv
 		if (ret < 0 && !err.hint[0])
 			rk_err_hint(&err, "see %s %s --help", rk_usage_prefix(), cmd.name);
 		else if (ret == 0 && !events)
-			ret = verb->run(opts, nargs, argv + 1, &err);
+			ret = c.verb->run(opts, c.nargs, argv + 1, &err);
 	}
 	if (ret == 0)
 		rk_print_buf(&out);
 	ret = rk_finish(ret, &err);
-out:
-	rk_buf_release(&out);
-	rk_cli_release(&cmd, verb, opts);
-	rk_cli_texts_release(&texts);
+	rk_cli_release(c.verb, opts);
 	return ret;
-}
-
-/* __shell NAME TEXT ARGUMENT...: what the shell tool NAME, whose table is in TEXT, was given. */
-static int shell(int argc, char **argv)
-{
-	struct rk_cmd cmd;
-
-	rk_cli_shell(&cmd, argv[0], argv[1]);
-	return main_of(&cmd, true, argc - 1, argv + 1);
 }
 
 int rk_main(const struct rk_cmd *cmd, int argc, char **argv)

@@ -31,33 +31,25 @@ struct shared {
 #define OPT_STRUCT struct shared
 static const struct rk_opt dry_run[] = {OPT_DRY_RUN(dry_run), OPT_END};
 
-static const struct rk_opt *shared(const char *name)
-{
-	for (const struct rk_opt *o = rk_opts_kube; o->name; o++)
-		if (rk_streq(o->name, name))
-			return o;
-	return dry_run;
-}
-
 static const char *completion(const char *arg)
 {
 	return strstr(arg, "FILE") ? "file" : strstr(arg, "DIR") ? "dir" : NULL;
 }
 
-/* "  -k, --name ARG   help", the text of the help after at least two blanks. */
-static void add_flag(char *spec, char *help)
+/* "-k, --name ARG". */
+static void add_flag(char *spec, const char *help)
 {
 	struct rk_opt *o = &table.flags[table.nflags];
-	char key = spec[1] == '-' ? '\0' : spec[1], *name = strchr(spec, '-');
-	char *arg;
+	char *name = strstr(spec, "--") + 2, *arg = strchr(name, ' ');
 
-	name = strstr(spec, "--") + 2;
-	arg = strchr(name, ' ');
 	if (arg)
 		*arg++ = '\0';
-	*o = (struct rk_opt){.name = name, .key = key, .arg = arg, .help = help};
+	*o = (struct rk_opt){.name = name, .arg = arg, .help = help};
 	if (!help) {
-		*o = *shared(name);
+		*o = *dry_run;
+		for (const struct rk_opt *k = rk_opts_kube; k->name; k++)
+			if (rk_streq(k->name, name))
+				*o = *k;
 	} else if (!arg) {
 		o->kind = RK_OPT_FLAG;
 	} else if (rk_streq(arg, "DURATION")) {
@@ -78,6 +70,8 @@ static void add_flag(char *spec, char *help)
 			o->optional = "";
 		}
 	}
+	if (spec[1] != '-')
+		o->key = spec[1];
 	o->off = (uint16_t)(table.nflags++ * SLOT);
 }
 
@@ -93,19 +87,20 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 
 static void add_verb(const char *name, const char *summary, const char *args)
 {
-	struct rk_verb *v = &table.verbs[table.nverbs++];
+	const bool one = args[0] == '[' && isupper((unsigned char)args[1]);
 
-	*v = (struct rk_verb){.name = name, .summary = summary, .args = args, .run = run};
-	v->opts = table.group;
-	if (rk_prefix(args, "[") && isupper((unsigned char)args[1])) {
-		v->max_args = 1;
-		v->complete = completion(args);
-	}
+	table.verbs[table.nverbs++] = (struct rk_verb){.name = name,
+		.summary = summary,
+		.args = args,
+		.opts = table.group,
+		.max_args = one,
+		.complete = one ? completion(args) : NULL,
+		.run = run};
 }
 
 void rk_cli_shell(struct rk_cmd *cmd, const char *name, const char *text)
 {
-	char *line = table.text = rk_strdup(text), *next = strchr(line, '\n');
+	char *next = table.text = rk_strdup(text), *line = strsep(&next, "\n");
 	const char *args = "";
 
 	*cmd = (struct rk_cmd){.name = name,
@@ -114,15 +109,11 @@ void rk_cli_shell(struct rk_cmd *cmd, const char *name, const char *text)
 		.verbs = table.verbs};
 	table.group[0] = (struct rk_opt){
 		.name = "", .kind = RK_OPT_GROUP, .sub = table.flags, .help = "Flags"};
-	while (next && next[1] != '\n') {
+	while ((line = strsep(&next, "\n")) && *line) {
 		char *help;
 
-		*next = '\0';
-		line = next + 1;
-		next = strchr(line, '\n');
-		if (next)
-			*next = '\0';
-		help = strstr(line + strspn(line, " "), "  ");
+		line += strspn(line, " ");
+		help = strstr(line, "  "); /* behind at least two blanks */
 		if (help) {
 			*help = '\0';
 			help += 1 + strspn(help + 1, " ");
@@ -133,13 +124,13 @@ void rk_cli_shell(struct rk_cmd *cmd, const char *name, const char *text)
 			table.steps = line + strlen("Steps: ");
 			for (char *c = line + strlen("Steps: "); (c = strchr(c, ' '));)
 				*c = '|';
-		} else if (line[strspn(line, " ")] == '-' && table.nflags < FLAGS_MAX - 1) {
-			add_flag(line + strspn(line, " "), help);
+		} else if (*line == '-' && table.nflags < FLAGS_MAX - 1) {
+			add_flag(line, help);
 		} else if (table.nverbs < VERBS_MAX - 1) {
-			add_verb(line + strspn(line, " "), help, args);
+			add_verb(line, help, args);
 		}
 	}
-	cmd->help = next ? next + 2 : "";
+	cmd->help = next ? next : "";
 	if (!table.nverbs)
 		add_verb(NULL, NULL, args);
 }

@@ -88,6 +88,10 @@ int rk_finish(int ret, struct rk_err *err)
 	return ret;
 }
 
+const char rk_exit_codes[] =
+	"Exit codes: 0 done, 1 failed or found something, 2 usage, 3 not found, "
+	"4 timeout,\n5 conflict or refused, 128+n signal n.\n";
+
 const char *rk_usage_prefix(void)
 {
 	const char *plugin = getenv("HELM_PLUGIN_NAME");

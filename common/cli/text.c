@@ -2,68 +2,52 @@
 /* The long texts of a tool, from its file docs/help/NAME.txt. */
 #include "internal.h"
 
-/* Whether line is "TITLE:" or, for a verb with a name, "TITLE VERB:". */
-static bool is_title(const char *line, const char *title, const char *verb)
+/* Where the text below a line that names a section, of the tool or of a verb, belongs; NULL for any other
+ * line, of which n bytes are looked at. */
+static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const char *line, size_t n)
 {
-	rk_auto_free char *want = rk_asprintf("%s%s%s:", title, verb ? " " : "", verb ? verb : "");
+	rk_auto_free char *title = rk_strndup(line, n && line[n - 1] == ':' ? n - 1 : 0);
+	char *verb = strrchr(title, ' ');
 
-	return rk_streq(line, want);
-}
-
-/* Where the text below a line that names a section belongs; NULL for any other line. */
-static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const char *line)
-{
-	if (is_title(line, "Files", NULL))
-		return &cmd->files;
-	if (is_title(line, "Exit status", NULL))
-		return &cmd->exit_status;
-	if (is_title(line, "See also", NULL))
-		return &cmd->see_also;
-	if (is_title(line, "Examples", NULL))
-		return &verbs->examples;
 	for (struct rk_verb *v = verbs; v->run; v++) {
-		if (!v->name)
+		if (!v->name || !verb || !rk_streq(verb + 1, v->name))
 			continue;
-		if (is_title(line, "Verb", v->name))
-			return &v->description;
-		if (is_title(line, "Exit status", v->name))
-			return &v->exit_status;
-		if (is_title(line, "Examples", v->name))
-			return &v->examples;
+		*verb = '\0';
+		return rk_streq(title, "Verb")		? &v->description
+		       : rk_streq(title, "Exit status") ? &v->exit_status
+		       : rk_streq(title, "Examples")	? &v->examples
+							: NULL;
 	}
-	return NULL;
+	return rk_streq(title, "Files")		? &cmd->files
+	       : rk_streq(title, "Exit status") ? &cmd->exit_status
+	       : rk_streq(title, "See also")	? &cmd->see_also
+	       : rk_streq(title, "Examples")	? &verbs->examples
+						: NULL;
 }
 
-void rk_cli_texts(struct rk_cmd *cmd, struct rk_texts *t)
+void rk_cli_texts(struct rk_cmd *cmd)
 {
-	size_t n = 0, len;
+	static struct rk_verb *verbs; /* with their texts */
+	static char *text;
+	size_t n = 0;
+	char *next;
 
-	*t = (struct rk_texts){0};
 	if (!cmd->help)
 		return;
 	while (cmd->verbs[n].run)
 		n++;
-	t->verbs = rk_calloc(n + 1, sizeof(*t->verbs));
-	memcpy(t->verbs, cmd->verbs, n * sizeof(*t->verbs));
-	cmd->verbs = t->verbs;
-	t->text = rk_strdup(cmd->help);
-	cmd->description = t->text;
-	for (char *line = t->text, *end; *line; line = end + 1) {
-		rk_auto_free char *copy = rk_strndup(line, len = strcspn(line, "\n"));
-		const char **at = section(cmd, t->verbs, copy);
+	verbs = rk_calloc(n + 1, sizeof(*verbs));
+	memcpy(verbs, cmd->verbs, n * sizeof(*verbs));
+	cmd->verbs = verbs;
+	cmd->description = next = text = rk_strdup(cmd->help);
+	for (char *line; (line = next) && *line;) {
+		size_t len = strcspn(line, "\n");
+		const char **at = section(cmd, verbs, line, len);
 
-		end = line + len;
-		if (at) {
+		next = line[len] ? line + len + 1 : NULL;
+		if (at) { /* the text before the heading ends here */
 			*line = '\0';
-			*at = end + (*end == '\n');
+			*at = next ? next : "";
 		}
-		if (!*end)
-			break;
 	}
-}
-
-void rk_cli_texts_release(struct rk_texts *t)
-{
-	free(t->text);
-	free(t->verbs);
 }

@@ -118,11 +118,9 @@ settings_words() {
 
 # Prompt on a terminal; without one the answer cannot be yes.
 confirm() {
-	local answer
 	[[ -z $yes && ${#dry[@]} -eq 0 ]] || return 0
 	[[ -t 0 ]] || die 2 "no terminal to prompt on; use --yes"
-	read -r -p "$1 [y/N] " answer || true
-	[[ $answer == [yY] || $answer == [yY]es ]] || { warn "aborted" && exit 0; }
+	"$(path_of version)" __confirm "$1" || { warn "aborted" && exit 0; }
 }
 
 # A file without a name as a descriptor: nothing is left of it after the last process that holds it,

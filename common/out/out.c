@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -409,7 +410,7 @@ int rk_confirm(const char *question, struct rk_err *err)
 		return err && err->code == RK_USAGE
 			       ? rk_err_hint(err, "use --yes to skip this prompt")
 			       : -1;
-	return rk_streq(answer.s, "y") || rk_streq(answer.s, "Y") || rk_streq(answer.s, "yes");
+	return strcasecmp(answer.s, "y") == 0 || strcasecmp(answer.s, "yes") == 0;
 }
 
 void rk_out_stamp_now(bool brief, char stamp[RK_STAMP_MAX])

@@ -108,12 +108,10 @@ static const struct rk_cmd whole = {
 
 /* What parsing a line gave. */
 struct parsed {
-	const struct rk_cmd *cmd;
 	struct opts o;
-	const struct rk_verb *verb;
+	struct rk_common c;
 	char *copy, *argv[32];
-	int argc, nargs, ret;
-	bool help;
+	int argc, ret;
 	struct rk_err err;
 };
 
@@ -129,14 +127,14 @@ static void split(struct parsed *p, const char *line)
 
 static void parse(struct parsed *p, const struct rk_cmd *cmd, const char *line)
 {
-	*p = (struct parsed){.cmd = cmd};
+	*p = (struct parsed){0};
 	split(p, line);
-	p->ret = rk_cli_parse(cmd, &p->o, p->argc, p->argv, &p->verb, &p->nargs, &p->help, &p->err);
+	p->ret = rk_cli_parse(cmd, &p->o, &p->c, p->argc, p->argv, &p->err);
 }
 
 static void release(struct parsed *p)
 {
-	rk_cli_release(p->cmd, p->verb, &p->o);
+	rk_cli_release(p->c.verb, &p->o);
 	free(p->copy);
 }
 
@@ -168,9 +166,9 @@ static void test_defaults(void **state)
 	ok(&p, "get");
 	assert_true(p.o.wait);
 	assert_int_equal(p.o.timeout, 60000);
-	assert_int_equal(p.nargs, 0);
+	assert_int_equal(p.c.nargs, 0);
 	assert_null(p.o.name);
-	assert_string_equal(p.verb->name, "get");
+	assert_string_equal(p.c.verb->name, "get");
 	release(&p);
 }
 
@@ -185,7 +183,7 @@ static void test_spellings_of_values(void **state)
 	for (size_t i = 0; i < RK_COUNT(lines); i++) {
 		ok(&p, lines[i]);
 		assert_string_equal(p.o.kube.ns, "v");
-		assert_int_equal(p.nargs, 0);
+		assert_int_equal(p.c.nargs, 0);
 		release(&p);
 	}
 }
@@ -196,7 +194,7 @@ static void test_flags_and_positionals_mix(void **state)
 
 	(void)state;
 	ok(&p, "get -A rancher --replicas 3");
-	assert_int_equal(p.nargs, 1);
+	assert_int_equal(p.c.nargs, 1);
 	assert_string_equal(p.argv[0], "rancher");
 	assert_true(p.o.all);
 	assert_int_equal(p.o.replicas, 3);
@@ -209,7 +207,7 @@ static void test_double_dash_ends_flags(void **state)
 
 	(void)state;
 	ok(&p, "get -- -A");
-	assert_int_equal(p.nargs, 1);
+	assert_int_equal(p.c.nargs, 1);
 	assert_string_equal(p.argv[0], "-A");
 	assert_false(p.o.all);
 	release(&p);
@@ -221,7 +219,7 @@ static void test_single_dash_is_positional(void **state)
 
 	(void)state;
 	ok(&p, "get -");
-	assert_int_equal(p.nargs, 1);
+	assert_int_equal(p.c.nargs, 1);
 	assert_string_equal(p.argv[0], "-");
 	release(&p);
 }
@@ -292,17 +290,14 @@ static void test_dry_run_of_connections(void **state)
 		struct rk_common c = {0};
 		struct opts o = {0};
 		struct rk_err err = RK_ERR_INIT;
-		const struct rk_verb *verb;
 		char *argv[8], *save = NULL;
-		int argc = 0, nargs;
+		int argc = 0;
 
 		for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
 			argv[argc++] = w;
-		assert_int_equal(
-			rk_cli_parse_common(&sample, &o, &c, argc, argv, &verb, &nargs, NULL, &err),
-			0);
+		assert_int_equal(rk_cli_parse(&sample, &o, &c, argc, argv, &err), 0);
 		assert_int_equal(c.dry, table[i].dry);
-		rk_cli_release(&sample, verb, &o);
+		rk_cli_release(c.verb, &o);
 	}
 }
 
@@ -435,11 +430,11 @@ static void test_help_wins(void **state)
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(lines); i++) {
 		ok(&p, lines[i]);
-		assert_true(p.help);
+		assert_true(p.c.help);
 		release(&p);
 	}
 	ok(&p, "get -- --help");
-	assert_false(p.help);
+	assert_false(p.c.help);
 	release(&p);
 }
 
@@ -490,7 +485,7 @@ static void test_tool_without_verbs(void **state)
 	(void)state;
 	parse(&p, &whole, "get -A list");
 	assert_int_equal(p.ret, 0);
-	assert_int_equal(p.nargs, 2);
+	assert_int_equal(p.c.nargs, 2);
 	assert_string_equal(p.argv[0], "get");
 	release(&p);
 }
@@ -541,13 +536,11 @@ static int64_t days_of(const char *value, struct rk_err *err)
 	static const struct rk_verb one[] = {{.opts = opts, .run = run}, {.run = NULL}};
 	static const struct rk_cmd cmd = {.name = "x", .opts_size = sizeof(int64_t), .verbs = one};
 	rk_auto_free char *word = rk_asprintf("--days=%s", value);
-	const struct rk_verb *verb;
+	struct rk_common c = {0};
 	int64_t days = 0;
-	int nargs;
-	bool help;
 
 	rk_err_clear(err);
-	return rk_cli_parse(&cmd, &days, 1, &word, &verb, &nargs, &help, err) < 0 ? -1 : days;
+	return rk_cli_parse(&cmd, &days, &c, 1, &word, err) < 0 ? -1 : days;
 }
 
 static void test_days(void **state)
