@@ -19,12 +19,10 @@ static void fill(struct rk_buf *out, const char *s, size_t n, size_t indent, siz
 	size_t col = indent, len;
 
 	rk_each_item (word, len, s, " \n") {
-		size_t w = 0;
+		size_t w = rk_out_columns(word, len);
 
 		if (word >= s + n)
 			break;
-		for (size_t i = 0; i < len; i++)
-			w += ((unsigned char)word[i] & 0xc0) != 0x80;
 		if (col > indent && col + 1 + w > width) {
 			rk_buf_addf(out, "\n%*s", (int)indent, "");
 			col = indent;

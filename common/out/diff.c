@@ -4,40 +4,30 @@
 #define CONTEXT	  3
 #define TABLE_MAX 4000000
 
-struct line {
-	const char *s;
-	size_t n;  /* without the line break */
-	bool open; /* the text ends without one */
-};
-
 struct text {
-	struct line *v;
+	const char **line; /* where each begins */
 	size_t n;
 };
 
 static void split(struct text *t, const char *s)
 {
-	size_t room = 0;
+	size_t lines = 1;
 
-	*t = (struct text){0};
-	while (*s) {
-		size_t n = strcspn(s, "\n");
-
-		if (t->n == room) {
-			room = room ? room * 2 : 64;
-			t->v = rk_realloc(t->v, room * sizeof(*t->v));
-		}
-		t->v[t->n++] = (struct line){s, n, s[n] == '\0'};
-		s += n + (s[n] == '\n');
-	}
+	for (const char *p = s; *p; p++)
+		lines += *p == '\n';
+	t->line = rk_calloc(lines, sizeof(*t->line));
+	for (; *s; s += strcspn(s, "\n"), s += *s == '\n')
+		t->line[t->n++] = s;
 }
 
-static bool same(const struct line *a, const struct line *b)
+static bool same(const char *a, const char *b)
 {
-	return a->n == b->n && a->open == b->open && memcmp(a->s, b->s, a->n) == 0;
+	size_t n = strcspn(a, "\n");
+
+	return strcspn(b, "\n") == n && !memcmp(a, b, n + 1); /* with what ends them */
 }
 
-/* One char for each line of the result: ' ' both, '-' only a, '+' only b. */
+/* ops: one char for each line of the result: ' ' both, '-' only a, '+' only b. */
 struct script {
 	struct text a, b;
 	struct rk_buf ops;
@@ -49,114 +39,81 @@ static void put_ops(struct script *s, char op, size_t n)
 		rk_buf_putc(&s->ops, op);
 }
 
-/* Longest common subsequence of a[i..ea) and b[j..eb) by the table of suffix lengths. */
-static void compare(struct script *s, size_t i, size_t ea, size_t j, size_t eb)
+/* Longest common subsequence of na lines of a and nb of b by the table of suffix lengths. */
+static void compare(struct script *s, const char **a, size_t na, const char **b, size_t nb)
 {
-	size_t w = eb - j + 1;
-	uint32_t *t = rk_calloc((ea - i + 1) * w, sizeof(*t));
-	size_t i0 = i, j0 = j;
+	const size_t w = nb + 1;
+	rk_auto_free uint32_t *t = rk_calloc((na + 1) * w, sizeof(*t));
+	size_t x = na, y;
 
-#define AT(x, y) t[((x)-i0) * w + ((y)-j0)]
-	for (size_t x = ea; x-- > i;)
-		for (size_t y = eb; y-- > j;)
-			AT(x, y) = same(&s->a.v[x], &s->b.v[y])	  ? AT(x + 1, y + 1) + 1
-				   : AT(x + 1, y) >= AT(x, y + 1) ? AT(x + 1, y)
-								  : AT(x, y + 1);
-	while (i < ea && j < eb) {
-		if (same(&s->a.v[i], &s->b.v[j])) {
-			put_ops(s, ' ', 1);
-			i++, j++;
-		} else if (AT(i + 1, j) >= AT(i, j + 1)) {
-			put_ops(s, '-', 1);
-			i++;
-		} else {
-			put_ops(s, '+', 1);
-			j++;
+	while (x-- > 0)
+		for (y = nb; y-- > 0;) {
+			uint32_t *at = &t[x * w + y];
+
+			*at = same(a[x], b[y]) ? at[w + 1] + 1 : at[w] >= at[1] ? at[w] : at[1];
 		}
+	for (x = y = 0; x < na && y < nb;) {
+		const uint32_t *at = &t[x * w + y];
+		const char op = same(a[x], b[y]) ? ' ' : at[w] >= at[1] ? '-' : '+';
+
+		put_ops(s, op, 1);
+		x += op != '+';
+		y += op != '-';
 	}
-#undef AT
-	put_ops(s, '-', ea - i);
-	put_ops(s, '+', eb - j);
-	free(t);
+	put_ops(s, '-', na - x);
+	put_ops(s, '+', nb - y);
 }
 
-static void make_script(struct script *s)
-{
-	size_t head = 0, tail = 0, na = s->a.n, nb = s->b.n;
-
-	while (head < na && head < nb && same(&s->a.v[head], &s->b.v[head]))
-		head++;
-	while (tail < na - head && tail < nb - head &&
-		same(&s->a.v[na - 1 - tail], &s->b.v[nb - 1 - tail]))
-		tail++;
-	put_ops(s, ' ', head);
-	if ((na - head - tail) * (nb - head - tail) <= TABLE_MAX) {
-		compare(s, head, na - tail, head, nb - tail);
-	} else {
-		put_ops(s, '-', na - head - tail);
-		put_ops(s, '+', nb - head - tail);
-	}
-	put_ops(s, ' ', tail);
-}
-
-/* Operations from..to, which begin at lines ia of a and ib of b. */
 static void put_hunk(
-	struct rk_buf *out, const struct script *s, size_t from, size_t to, size_t ia, size_t ib)
+	struct rk_buf *out, const struct script *s, const char *ops, size_t n, const size_t at[2])
 {
-	size_t n[2] = {0}, at[2] = {ia, ib};
+	const char **line[2] = {s->a.line + at[0], s->b.line + at[1]};
 
-	for (size_t i = from; i < to; i++) {
-		n[0] += s->ops.s[i] != '+';
-		n[1] += s->ops.s[i] != '-';
-	}
 	rk_buf_puts(out, "@@ ");
-	for (int i = 0; i < 2; i++) {
-		rk_buf_addf(out, "%c%zu", "-+"[i], n[i] ? at[i] + 1 : at[i]);
-		if (n[i] != 1)
-			rk_buf_addf(out, ",%zu", n[i]);
-		rk_buf_puts(out, i ? " @@\n" : " ");
-	}
-	for (size_t i = from; i < to; i++) {
-		char op = s->ops.s[i];
-		const struct line *l = op == '+' ? &s->b.v[ib] : &s->a.v[ia];
+	for (int side = 0; side < 2; side++) {
+		size_t lines = 0;
 
-		rk_buf_putc(out, op);
-		rk_buf_put(out, l->s, l->n);
-		rk_buf_puts(out, l->open ? "\n\\ No newline at end of file\n" : "\n");
-		ia += op != '+';
-		ib += op != '-';
+		for (size_t i = 0; i < n; i++)
+			lines += ops[i] != "+-"[side];
+		rk_buf_addf(out, "%c%zu", "-+"[side], at[side] + (lines > 0));
+		if (lines != 1)
+			rk_buf_addf(out, ",%zu", lines);
+		rk_buf_puts(out, side ? " @@\n" : " ");
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *l = ops[i] == '+' ? *line[1] : *line[0];
+		const size_t len = strcspn(l, "\n");
+
+		rk_buf_putc(out, ops[i]);
+		rk_buf_put(out, l, len);
+		rk_buf_puts(out, l[len] ? "\n" : "\n\\ No newline at end of file\n");
+		line[0] += ops[i] != '+';
+		line[1] += ops[i] != '-';
 	}
 }
 
-/* Where the hunk that begins with a change at i ends: changes at most 2 × CONTEXT apart join. */
-static size_t hunk_end(const struct script *s, size_t i)
-{
-	size_t last = i;
-
-	for (; i < s->ops.len && i - last <= (size_t)2 * CONTEXT; i++)
-		if (s->ops.s[i] != ' ')
-			last = i;
-	return last + 1 + CONTEXT < s->ops.len ? last + 1 + CONTEXT : s->ops.len;
-}
-
+/* Changes at most 2 × CONTEXT apart join in one hunk. */
 static void put_hunks(struct rk_buf *out, const struct script *s)
 {
-	size_t ia = 0, ib = 0, i = 0;
+	const char *ops = s->ops.s;
+	size_t at[2] = {0, 0}; /* lines before `done` */
 
-	while (i < s->ops.len) {
-		size_t from, to;
+	for (size_t done = 0, i = 0; i < s->ops.len; i++) {
+		size_t from = i > done + CONTEXT ? i - CONTEXT : done, last = i, to;
 
-		if (s->ops.s[i] == ' ') {
-			i++, ia++, ib++;
+		if (ops[i] == ' ')
 			continue;
+		for (to = i; to < s->ops.len && to - last <= (size_t)2 * CONTEXT; to++)
+			last = ops[to] == ' ' ? last : to;
+		to = last + 1 + CONTEXT < s->ops.len ? last + 1 + CONTEXT : s->ops.len;
+		at[0] += from - done; /* lines of both */
+		at[1] += from - done;
+		put_hunk(out, s, ops + from, to - from, at);
+		for (done = from; done < to; done++) {
+			at[0] += ops[done] != '+';
+			at[1] += ops[done] != '-';
 		}
-		from = i > CONTEXT ? i - CONTEXT : 0;
-		to = hunk_end(s, i);
-		put_hunk(out, s, from, to, ia - (i - from), ib - (i - from));
-		for (; i < to; i++) {
-			ia += s->ops.s[i] != '+';
-			ib += s->ops.s[i] != '-';
-		}
+		i = to - 1;
 	}
 }
 
@@ -164,20 +121,39 @@ bool rk_diff(
 	const char *a, const char *b, const char *name_a, const char *name_b, struct rk_buf *out)
 {
 	struct script s = {.ops = RK_BUF_INIT};
+	size_t head = 0, tail = 0, na, nb;
 
 	if (!strcmp(a, b))
 		return false;
 	split(&s.a, a);
 	split(&s.b, b);
-	make_script(&s);
+	na = s.a.n;
+	nb = s.b.n;
+	while (head < na && head < nb && same(s.a.line[head], s.b.line[head]))
+		head++;
+	for (; na > head && nb > head && same(s.a.line[na - 1], s.b.line[nb - 1]); tail++) {
+		na--;
+		nb--;
+	}
+	na -= head;
+	nb -= head;
+	put_ops(&s, ' ', head);
+	if (na * nb <= TABLE_MAX) {
+		compare(&s, s.a.line + head, na, s.b.line + head, nb);
+	} else {
+		put_ops(&s, '-', na);
+		put_ops(&s, '+', nb);
+	}
+	put_ops(&s, ' ', tail);
+
 	rk_buf_puts(out, "--- ");
 	rk_printable(out, name_a, strlen(name_a), "^J");
 	rk_buf_puts(out, "\n+++ ");
 	rk_printable(out, name_b, strlen(name_b), "^J");
 	rk_buf_putc(out, '\n');
 	put_hunks(out, &s);
-	free(s.a.v);
-	free(s.b.v);
+	free(s.a.line);
+	free(s.b.line);
 	rk_buf_release(&s.ops);
 	return true;
 }

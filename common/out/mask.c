@@ -45,7 +45,7 @@ static size_t secret_at(const char *start, const char *p, const char *end, size_
 	bool header;
 
 	if (left > 3 && !memcmp(p, "://", 3)) { /* user:password@ or token@ */
-		size_t at = n = span_to(p + 3, end, " \t\r\n/?#\"'<>"), colon;
+		size_t at = span_to(p + 3, end, " \t\r\n/?#\"'<>"), colon;
 
 		while (at && p[3 + at - 1] != '@')
 			at--;
@@ -101,19 +101,16 @@ void rk_mask(struct rk_buf *out, const char *s, size_t n)
 
 void rk_out_plain(struct rk_buf *out, const char *who, const char *s, size_t n)
 {
-	while (n) {
+	for (size_t len; n; s += len, n -= len) {
 		const char *nl = memchr(s, '\n', n);
-		size_t len = nl ? (size_t)(nl - s) : n, used = nl ? len + 1 : len;
 		rk_auto_buf line = RK_BUF_INIT_SECRET;
+		size_t text = nl ? (size_t)(nl - s) : n;
 
-		if (len && s[len - 1] == '\r')
-			len--;
-		rk_mask(&line, s, len);
+		len = text + (nl != NULL);
+		rk_mask(&line, s, text - (text && s[text - 1] == '\r'));
 		rk_buf_addf(out, "%s%s", who, *who ? ": " : "");
 		rk_printable(out, line.s, line.len, " ");
 		rk_buf_putc(out, '\n');
-		s += used;
-		n -= used;
 	}
 }
 
@@ -121,8 +118,6 @@ void rk_out_said(const char *who, const char *s, size_t n)
 {
 	rk_auto_buf text = RK_BUF_INIT;
 
-	rk_progress_hide(&text);
 	rk_out_plain(&text, who, s, n);
-	rk_progress_show(&text);
-	rk_out_err(&text);
+	rk_out_above(&text);
 }

@@ -7,52 +7,67 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
-static struct {
-	const char *name;
-	int verbosity;
-	bool quiet, marked;
-	enum rk_color color;
-	bool stamped;
-} out = {.name = "rk3k"};
+struct rk_out rk_out = {.name = "rk3k"};
 
 /* Ours, so that it can be wiped: a kubeconfig is written through it. */
 static char stdout_buf[1 << 16];
 
+static int write_errno; /* of the first write that failed */
+static bool note_closed_pipe;
+static struct rk_err failed = RK_ERR_INIT;
+
 void rk_out_init(const char *name, int verbosity, bool quiet, enum rk_color color)
 {
-	out.name = name;
-	out.verbosity = verbosity;
-	out.quiet = quiet;
-	out.color = color;
-	out.stamped = false;
-	out.marked = rk_streq(getenv(RK_VOICE_ENV), RK_VOICE_MARKS) && !isatty(STDERR_FILENO);
+	rk_out = (struct rk_out){.name = name,
+		.verbosity = verbosity,
+		.quiet = quiet,
+		.color = color,
+		.marked = rk_streq(getenv(RK_VOICE_ENV), RK_VOICE_MARKS) && !isatty(STDERR_FILENO)};
 	setvbuf(stdout, stdout_buf, _IOLBF, sizeof(stdout_buf));
-}
-
-bool rk_quiet(void)
-{
-	return out.quiet;
 }
 
 int rk_verbosity(void)
 {
-	return out.verbosity;
+	return rk_out.verbosity;
 }
 
-bool rk_out_marked(void)
+void rk_out_stamp(void)
 {
-	return out.marked;
+	rk_out.stamped = true;
+}
+
+void rk_out_stamp_now(bool brief, char stamp[RK_STAMP_MAX])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n;
+
+	if (!localtime_r(&now, &tm)) {
+		rk_time_format(now, stamp);
+		return;
+	}
+	n = strftime(stamp, RK_STAMP_MAX - 2, brief ? "%H:%M:%S" : "%Y-%m-%dT%H:%M:%S%z", &tm);
+	if (brief || n < 5)
+		return;
+	memmove(stamp + n - 1, stamp + n - 2, 3); /* +0100 becomes +01:00 */
+	stamp[n - 2] = ':';
+}
+
+static void put_stamp(struct rk_buf *b)
+{
+	char time[RK_STAMP_MAX];
+
+	if (!rk_out.stamped)
+		return;
+	rk_out_stamp_now(false, time);
+	rk_buf_addf(b, "%s ", time);
 }
 
 /* --- stdout --- */
-
-static int write_errno; /* of the first write that failed */
-static bool note_closed_pipe;
 
 void rk_out_note_closed_pipe(void)
 {
@@ -118,43 +133,24 @@ static void format(struct rk_buf *b, const char *fmt, va_list *ap)
 	}
 }
 
-void rk_printf(const char *fmt, ...)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	va_list ap;
-
-	va_start(ap, fmt);
-	format(&text, fmt, &ap);
-	va_end(ap);
-	rk_print_buf(&text);
-}
-
-static struct rk_err failed = RK_ERR_INIT;
+#define PRINT(function, stamp)                         \
+	void function(const char *fmt, ...)            \
+	{                                              \
+		rk_auto_buf text = RK_BUF_INIT_SECRET; \
+		va_list ap;                            \
+                                                       \
+		stamp;                                 \
+		va_start(ap, fmt);                     \
+		format(&text, fmt, &ap);               \
+		va_end(ap);                            \
+		rk_print_buf(&text);                   \
+	}
+PRINT(rk_printf, (void)0)
+PRINT(rk_event, put_stamp(&text))
 
 void rk_out_failed(const struct rk_err *err)
 {
 	failed = *err;
-}
-
-void rk_out_stamp(void)
-{
-	out.stamped = true;
-}
-
-void rk_event(const char *fmt, ...)
-{
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	char time[RK_STAMP_MAX];
-	va_list ap;
-
-	if (out.stamped) {
-		rk_out_stamp_now(false, time);
-		rk_buf_addf(&text, "%s ", time);
-	}
-	va_start(ap, fmt);
-	format(&text, fmt, &ap);
-	va_end(ap);
-	rk_print_buf(&text);
 }
 
 int rk_out_flush(struct rk_err *err)
@@ -190,11 +186,22 @@ bool rk_out_tty(void)
 	return isatty(STDERR_FILENO) && !rk_out_dumb();
 }
 
-bool rk_out_color(void)
+void rk_out_paint(struct rk_buf *b, enum rk_paint paint, const char *mark)
 {
-	if (out.color != RK_COLOR_AUTO)
-		return out.color == RK_COLOR_ALWAYS;
-	return rk_out_tty() && !getenv("NO_COLOR");
+	if (rk_out.color == RK_COLOR_ALWAYS ||
+		(rk_out.color == RK_COLOR_AUTO && rk_out_tty() && !getenv("NO_COLOR")))
+		rk_buf_addf(b, "\033[%dm%s\033[0m", paint, mark);
+	else
+		rk_buf_puts(b, mark);
+}
+
+size_t rk_out_columns(const char *s, size_t n)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < n && s[i]; i++)
+		columns += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return columns;
 }
 
 size_t rk_out_width(int fd)
@@ -214,19 +221,35 @@ size_t rk_out_width(int fd)
 
 void rk_out_err(const struct rk_buf *b)
 {
-	const char *s = b->s;
-	size_t n = b->len;
-
-	while (n) {
-		ssize_t w = write(STDERR_FILENO, s, n);
+	for (size_t done = 0; done < b->len;) {
+		ssize_t w = write(STDERR_FILENO, b->s + done, b->len - done);
 
 		if (w < 0 && errno != EINTR)
 			return;
-		if (w > 0) {
-			s += w;
-			n -= (size_t)w;
-		}
+		done += w > 0 ? (size_t)w : 0;
 	}
+}
+
+void rk_out_above(const struct rk_buf *text)
+{
+	rk_auto_buf b = RK_BUF_INIT;
+
+	rk_progress_hide(&b);
+	rk_buf_put(&b, text->s, text->len);
+	rk_progress_show(&b);
+	rk_out_err(&b);
+}
+
+char *rk_out_text(const char *nl, const char *fmt, va_list ap)
+{
+	rk_auto_free char *raw = NULL;
+	rk_auto_buf b = RK_BUF_INIT;
+	int n = vasprintf(&raw, fmt, ap);
+
+	if (n < 0)
+		raw = NULL;
+	rk_printable(&b, raw, n < 0 ? 0 : (size_t)n, nl);
+	return rk_buf_detach(&b);
 }
 
 /* One message, whole in one write, so that lines of several processes do not mix. what: NULL for a line
@@ -234,32 +257,21 @@ void rk_out_err(const struct rk_buf *b)
 static void say(enum rk_mark mark, const char *what, const char *fmt, va_list ap)
 {
 	rk_auto_buf line = RK_BUF_INIT;
-	rk_auto_free char *text = NULL;
-	char time[RK_STAMP_MAX];
-	int n = vasprintf(&text, fmt, ap);
+	rk_auto_free char *text = rk_out_text("\n  ", fmt, ap);
+	bool tty = rk_out_tty();
 
-	if (n < 0) {
-		text = NULL;
-		return;
-	}
-	rk_progress_hide(&line);
-	if (rk_out_tty())
+	if (tty)
 		rk_live_hide(&line);
-	if (out.marked) {
+	if (rk_out.marked) {
 		rk_buf_addf(&line, "%c%c", RK_MARK, mark);
 	} else if (what) {
-		if (out.stamped) {
-			rk_out_stamp_now(false, time);
-			rk_buf_addf(&line, "%s ", time);
-		}
-		rk_buf_addf(&line, "%s: %s", out.name, what);
+		put_stamp(&line);
+		rk_buf_addf(&line, "%s: %s", rk_out.name, what);
 	}
-	rk_printable(&line, text, (size_t)n, "\n  ");
-	rk_buf_putc(&line, '\n');
-	if (rk_out_tty())
+	rk_buf_addf(&line, "%s\n", text);
+	if (tty)
 		rk_live_show_again(&line);
-	rk_progress_show(&line);
-	rk_out_err(&line);
+	rk_out_above(&line);
 }
 
 #define SAY(function, when, mark, what)     \
@@ -273,11 +285,16 @@ static void say(enum rk_mark mark, const char *what, const char *fmt, va_list ap
 		say(mark, what, fmt, ap);   \
 		va_end(ap);                 \
 	}
-SAY(rk_note, !out.quiet, RK_MARK_NOTE, "")
-SAY(rk_aside, !out.quiet && !out.marked, RK_MARK_NOTE, "")
-SAY(rk_say, !out.quiet, RK_MARK_NOTE, NULL)
+SAY(rk_note, !rk_out.quiet, RK_MARK_NOTE, "")
+SAY(rk_aside, !rk_out.quiet && !rk_out.marked, RK_MARK_NOTE, "")
+SAY(rk_say, !rk_out.quiet, RK_MARK_NOTE, NULL)
 SAY(rk_warn, true, RK_MARK_WARNING, "warning: ")
-SAY(rk_debug, out.verbosity, RK_MARK_NOTE, "debug: ")
+SAY(rk_debug, rk_out.verbosity, RK_MARK_NOTE, "debug: ")
+
+void rk_debug_line(const char *line)
+{
+	rk_debug("%s", line);
+}
 
 void rk_out_mark(enum rk_mark mark, const char *text)
 {
@@ -289,30 +306,23 @@ void rk_out_mark(enum rk_mark mark, const char *text)
 	rk_out_err(&line);
 }
 
-void rk_debug_line(const char *line)
-{
-	rk_debug("%s", line);
-}
-
 void rk_out_error(const struct rk_err *err)
 {
 	rk_auto_buf line = RK_BUF_INIT;
 
 	if (!err->msg[0])
 		return;
-	if (out.marked) {
+	if (rk_out.marked) {
 		rk_out_mark(RK_MARK_ERROR, err->msg);
 		if (err->hint[0])
 			rk_out_mark(RK_MARK_HINT, err->hint);
 		return;
 	}
 	rk_progress_hide(&line);
-	rk_buf_addf(&line, "%s: ", out.name);
+	rk_buf_addf(&line, "%s: ", rk_out.name);
 	rk_printable(&line, err->msg, strlen(err->msg), " ");
-	if (err->hint[0]) {
-		rk_buf_puts(&line, "; ");
-		rk_printable(&line, err->hint, strlen(err->hint), " ");
-	}
+	rk_buf_puts(&line, err->hint[0] ? "; " : "");
+	rk_printable(&line, err->hint, strlen(err->hint), " ");
 	rk_buf_putc(&line, '\n');
 	rk_out_err(&line);
 }
@@ -411,21 +421,4 @@ int rk_confirm(const char *question, struct rk_err *err)
 			       ? rk_err_hint(err, "use --yes to skip this prompt")
 			       : -1;
 	return strcasecmp(answer.s, "y") == 0 || strcasecmp(answer.s, "yes") == 0;
-}
-
-void rk_out_stamp_now(bool brief, char stamp[RK_STAMP_MAX])
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	size_t n;
-
-	if (!localtime_r(&now, &tm)) {
-		rk_time_format(now, stamp);
-		return;
-	}
-	n = strftime(stamp, RK_STAMP_MAX - 2, brief ? "%H:%M:%S" : "%Y-%m-%dT%H:%M:%S%z", &tm);
-	if (brief || n < 5)
-		return;
-	memmove(stamp + n - 1, stamp + n - 2, 3); /* +0100 becomes +01:00 */
-	stamp[n - 2] = ':';
 }

@@ -38,7 +38,6 @@ void rk_aside(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_debug_line(const char *line); /* a function for rk_http_trace */
 /* As rk_note, without the program's name: for lists and reports to a person. */
 void rk_say(const char *fmt, ...) RK_PRINTF(1, 2);
-bool rk_quiet(void);
 int rk_verbosity(void);
 
 enum rk_color { RK_COLOR_AUTO, RK_COLOR_ALWAYS, RK_COLOR_NEVER };
@@ -53,6 +52,8 @@ void rk_out_note_closed_pipe(void);
 void rk_out_error(const struct rk_err *err);
 /* Columns of the terminal on fd (COLUMNS first); 0 when it is none. */
 size_t rk_out_width(int fd);
+/* Characters of s, of at most n bytes. */
+size_t rk_out_columns(const char *s, size_t n);
 
 /* What is printed instead of a secret. */
 #define RK_MASK "***"

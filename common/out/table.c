@@ -3,15 +3,6 @@
 
 #include <stdarg.h>
 
-static size_t width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 /* kubectl's: cut at a line break, which "..." shows. */
 static char *cell(const char *s)
 {
@@ -24,24 +15,35 @@ static char *cell(const char *s)
 	rk_printable(&b, s, n, "");
 	if (s[n])
 		rk_buf_puts(&b, "...");
-	return b.len ? rk_buf_detach(&b) : rk_strdup("");
+	return rk_buf_detach(&b);
 }
 
-static char **add_row(struct rk_table *t)
+void rk_table_cells(struct rk_table *t, const char *const *cells)
 {
 	t->cells = rk_realloc(t->cells, (t->rows + 1) * t->n * sizeof(*t->cells));
-	return t->cells + t->n * t->rows++;
+	for (size_t i = 0; i < t->n; i++)
+		t->cells[t->rows * t->n + i] = cell(cells[i]);
+	t->rows++;
+}
+
+void rk_table_row(struct rk_table *t, ...)
+{
+	rk_auto_free const char **cells = rk_calloc(t->n, sizeof(*cells));
+	va_list ap;
+
+	va_start(ap, t);
+	for (size_t i = 0; i < t->n; i++)
+		cells[i] = va_arg(ap, const char *);
+	va_end(ap);
+	rk_table_cells(t, cells);
 }
 
 struct rk_table *rk_table_new(const char *const *headers, size_t n)
 {
 	struct rk_table *t = rk_calloc(1, sizeof(*t));
-	char **row;
 
 	t->n = t->wide = n;
-	row = add_row(t);
-	for (size_t i = 0; i < n; i++)
-		row[i] = cell(headers[i]);
+	rk_table_cells(t, headers);
 	return t;
 }
 
@@ -50,50 +52,26 @@ void rk_table_wide(struct rk_table *t, size_t from)
 	t->wide = from;
 }
 
-void rk_table_cells(struct rk_table *t, const char *const *cells)
-{
-	char **row = add_row(t);
-
-	for (size_t i = 0; i < t->n; i++)
-		row[i] = cell(cells[i]);
-}
-
-void rk_table_row(struct rk_table *t, ...)
-{
-	char **row = add_row(t);
-	va_list ap;
-
-	va_start(ap, t);
-	for (size_t i = 0; i < t->n; i++)
-		row[i] = cell(va_arg(ap, const char *));
-	va_end(ap);
-}
-
 void rk_table_widths(const struct rk_table *t, size_t *widths)
 {
 	for (size_t i = 0; i < t->n * t->rows; i++) {
-		size_t w = width(t->cells[i]) + 3, *max = &widths[i % t->n];
+		size_t w = rk_out_columns(t->cells[i], SIZE_MAX) + 3, *max = &widths[i % t->n];
 
 		*max = w > *max ? w : *max;
 		*max = *max > 6 ? *max : 6;
 	}
 }
 
-static void put_line(
-	const struct rk_table *t, size_t row, const size_t *widths, size_t n, struct rk_buf *out)
+void rk_table_line(
+	const struct rk_table *t, size_t row, size_t n, const size_t *widths, struct rk_buf *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *s = t->cells[row * t->n + i];
-		size_t pad = i + 1 < n ? widths[i] - width(s) : 0;
+		size_t pad = i + 1 < n ? widths[i] - rk_out_columns(s, SIZE_MAX) : 0;
 
 		rk_buf_addf(out, "%s%*s", s, (int)pad, "");
 	}
 	rk_buf_putc(out, '\n');
-}
-
-void rk_table_line(const struct rk_table *t, size_t row, const size_t *widths, struct rk_buf *out)
-{
-	put_line(t, row, widths, t->wide, out);
 }
 
 void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers)
@@ -103,7 +81,7 @@ void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers)
 
 	rk_table_widths(t, widths);
 	for (size_t row = !headers; row < t->rows; row++)
-		put_line(t, row, widths, fmt == RK_FMT_WIDE ? t->n : t->wide, &out);
+		rk_table_line(t, row, fmt == RK_FMT_WIDE ? t->n : t->wide, widths, &out);
 	rk_print_buf(&out);
 }
 

@@ -6,6 +6,7 @@
 #include "data/data.h"
 
 enum { COLUMNS_MAX = 64, FILE_MAX = 1 << 14 };
+#define BLANKS " \t\r"
 
 /* What was asked for; one in a process, as there is one standard output. */
 static struct {
@@ -18,17 +19,12 @@ static struct {
 
 bool rk_out_is_template(const char *text, bool *known)
 {
-	static const char *const names[] = {"jsonpath", "jsonpath-as-json", "jsonpath-file",
-		"custom-columns", "custom-columns-file", "go-template", "go-template-file",
-		"template", "templatefile"};
-	size_t n = strcspn(text, "=");
+	rk_auto_free char *name = rk_strndup(text, strcspn(text, "="));
 
-	for (size_t i = 0; i < RK_COUNT(names); i++) {
-		*known = i < 5;
-		if (strlen(names[i]) == n && strncmp(names[i], text, n) == 0)
-			return true;
-	}
-	return false;
+	*known = rk_listed("jsonpath,jsonpath-as-json,jsonpath-file,custom-columns,"
+			   "custom-columns-file",
+		name);
+	return *known || rk_listed("go-template,go-template-file,template,templatefile", name);
 }
 
 /* --- reading --- */
@@ -37,7 +33,7 @@ bool rk_out_is_template(const char *text, bool *known)
 static int add_column(const char *spec, size_t n, struct rk_err *err)
 {
 	rk_auto_free char *text = rk_strndup(spec, n);
-	char *colon = strchr(text, ':');
+	const char *colon = strchr(text, ':');
 
 	if (template.n == COLUMNS_MAX)
 		return rk_err_set(
@@ -77,14 +73,12 @@ static int read_columns(const char *spec, struct rk_err *err)
 /* Of the file the first line holds the headers and the second the paths, apart by blanks. */
 static int read_columns_file(char *text, struct rk_err *err)
 {
-	char *save[2] = {NULL}, *head = strtok_r(text, "\n", &save[0]);
-	char *paths = strtok_r(NULL, "\n", &save[0]), *h, *p;
+	char *save, *heads = strtok_r(text, "\n", &save), *paths = strtok_r(NULL, "\n", &save);
+	size_t n, m;
+	const char *h = rk_item(heads, BLANKS, &n), *p = rk_item(paths, BLANKS, &m);
 
-	h = head ? strtok_r(head, " \t\r", &save[0]) : NULL;
-	p = paths ? strtok_r(paths, " \t\r", &save[1]) : NULL;
-	for (; h && p;
-		h = strtok_r(NULL, " \t\r", &save[0]), p = strtok_r(NULL, " \t\r", &save[1])) {
-		rk_auto_free char *spec = rk_asprintf("%s:%s", h, p);
+	for (; h && p; h = rk_item(h + n, BLANKS, &n), p = rk_item(p + m, BLANKS, &m)) {
+		rk_auto_free char *spec = rk_asprintf("%.*s:%.*s", (int)n, h, (int)m, p);
 
 		if (add_column(spec, strlen(spec), err) < 0)
 			return -1;
@@ -104,13 +98,12 @@ int rk_out_template(const char *text, bool headers, struct rk_err *err)
 
 	template.headers = headers;
 	template.as_json = rk_prefix(text, "jsonpath-as-json");
-	if (!value || !value[1]) {
+	if (!value || !*++value) {
 		rk_err_set(
 			err, RK_USAGE, "-o %.*s: no template given", (int)strcspn(text, "="), text);
 		return rk_err_hint(err, "for example -o %s",
 			columns ? "custom-columns=NAME:.name" : "jsonpath='{.name}'");
 	}
-	value++;
 	if (rk_prefix(text, "jsonpath-file=") || rk_prefix(text, "custom-columns-file=")) {
 		if (rk_file_read(value, FILE_MAX, &file, err) < 0)
 			return -1;
@@ -184,21 +177,17 @@ static int print_row(struct rk_table *t, const struct rk_val *v, struct rk_err *
 
 static int print_columns(const struct rk_val *v, struct rk_err *err)
 {
-	static const char *const names[] = {"items", "checks"};
 	struct rk_table *t = rk_table_new((const char *const *)template.head, template.n);
-	const struct rk_val *rows = v->kind == RK_SEQ ? v : NULL;
+	const struct rk_val *rows = v->kind == RK_SEQ ? v : rk_get(v, "items", NULL);
 	int r = 0;
 
-	for (size_t i = 0; i < RK_COUNT(names) && !rows; i++) {
-		rows = rk_get(v, names[i], NULL);
-		if (rows && rows->kind != RK_SEQ)
-			rows = NULL;
-	}
-	if (!rows)
+	if (!rows || rows->kind != RK_SEQ)
+		rows = rk_get(v, "checks", NULL);
+	if (!rows || rows->kind != RK_SEQ)
 		r = print_row(t, v, err);
-	rk_each (row, rows)
-		if (r == 0)
-			r = print_row(t, row, err);
+	else
+		rk_each (row, rows)
+			r = r == 0 ? print_row(t, row, err) : r;
 	if (r == 0)
 		rk_table_print(t, RK_FMT_TABLE, template.headers);
 	rk_table_free(t);
