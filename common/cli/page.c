@@ -70,9 +70,7 @@ static void prose(struct rk_buf *out, const char *s, size_t width, enum form for
 static void put_spelling(struct rk_buf *out, const struct rk_opt *o, bool man)
 {
 	const char *bold = man ? BOLD : "", *italic = man ? ITALIC : "", *roman = man ? ROMAN : "";
-	const char *arg = o->arg		    ? o->arg
-			  : o->kind == RK_OPT_ENUM ? o->choices
-						    : "VALUE";
+	const char *arg = o->arg ? o->arg : o->kind == RK_OPT_ENUM ? o->choices : "VALUE";
 
 	if (o->key)
 		rk_buf_addf(out, "%s-%c%s, ", bold, o->key, roman);
@@ -293,8 +291,8 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 	}
 	rk_buf_puts(&page, REQUEST "SH EXIT STATUS\n");
 	for (size_t i = 0; i < RK_COUNT(codes); i++)
-		rk_buf_addf(&page, REQUEST "TP\n" BOLD "%s" ROMAN "\n%s.\n", codes[i][0],
-			codes[i][1]);
+		rk_buf_addf(
+			&page, REQUEST "TP\n" BOLD "%s" ROMAN "\n%s.\n", codes[i][0], codes[i][1]);
 	prose(&page, cmd->exit_status, MAN_WIDTH, MAN_MORE);
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
 		prose(&page, v->exit_status, MAN_WIDTH, MAN_MORE);
