@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Many requests at once. libcurl names the sockets that it waits for, and one epoll descriptor for each
- * pool watches them: their number has no bound, and a task waits for that descriptor alone. */
+/* Many requests at once. libcurl names the sockets that it waits for, and each pool watches them by
+ * one descriptor of epoll(7): their number has no bound, and a task waits for that descriptor alone. */
 #include "internal.h"
 
 #include <sys/epoll.h>

@@ -56,27 +56,20 @@ static void hold_signals(sigset_t *old)
 	sigprocmask(SIG_BLOCK, &all, old);
 }
 
-/* errno is kept. */
-static void release_signals(const sigset_t *old)
-{
-	int e = errno;
-
-	sigprocmask(SIG_SETMASK, old, NULL);
-	errno = e;
-}
-
-/* Make what must vanish, with no signal between its birth and its entry in the list. What make says,
- * -1: nothing was made. */
+/* Make what must vanish, with no signal between its birth and its entry in the list. What make returns,
+ * -1 with errno: nothing was made. */
 static int make_vanishing(char *path, int (*make)(char *path))
 {
 	sigset_t old;
-	int made;
+	int made, e;
 
 	hold_signals(&old);
 	made = make(path);
+	e = errno;
 	if (made >= 0)
 		rk_file_vanish(path);
-	release_signals(&old);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = e;
 	return made;
 }
 
@@ -146,17 +139,15 @@ static int read_path(
 	const char *path, bool private, size_t max, struct rk_buf *out, struct rk_err *err)
 {
 	bool piped = rk_streq(path, "-");
-	rk_auto_close int opened = piped ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	rk_auto_close int fd = piped ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	const char *name = piped ? "standard input" : path;
-	int fd = piped ? STDIN_FILENO : opened;
-	struct stat st = {0};
+	struct stat st;
 
-	if (piped && fstat(fd, &st) < 0)
-		st.st_mode = 0;
-	if (!piped && (fd < 0 || fstat(fd, &st) < 0))
-		return rk_err_sys(err, "cannot open %s", path);
-	if (S_ISDIR(st.st_mode) && !piped)
-		return rk_err_set(err, RK_FAIL, "%s is a directory", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return rk_err_sys(err, "cannot open %s", name);
+	if (S_ISDIR(st.st_mode))
+		return rk_err_set(err, RK_FAIL, "%s is a directory", name);
 	if (private && !piped && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
 		rk_err_set(err, RK_CONFLICT, "%s holds a secret but others can read it (mode %03o)",
 			path, (unsigned)st.st_mode & 0777);
@@ -165,8 +156,7 @@ static int read_path(
 	if (S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size <= max)
 		rk_buf_reserve(out, (size_t)st.st_size + READ_SIZE);
 	for (;;) {
-		char *p = rk_buf_reserve(out, READ_SIZE);
-		ssize_t n = read(fd, p, READ_SIZE);
+		ssize_t n = read(fd, rk_buf_reserve(out, READ_SIZE), READ_SIZE);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -312,21 +302,6 @@ static int make_dirs(const char *dir, struct rk_err *err)
 
 #define NEIGHBOUR ".rk3k-"
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t w = write(fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return -1;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
 #define ACL "system.posix_acl_access"
 
 /* The ACL and the other extended attributes of the file that is replaced. Without its ACL the mode of
@@ -363,7 +338,7 @@ static int copy_attributes(const char *from, int to)
 /* Fill the neighbour: mode and owner first, so that the bytes are never more open than the file
  * they replace; an owner that cannot be kept is an error, not a silent change. */
 static int fill_neighbour(
-	int fd, const void *p, size_t n, mode_t mode, const struct stat *old, const char *target)
+	int fd, const char *p, size_t n, mode_t mode, const struct stat *old, const char *target)
 {
 	struct stat now;
 
@@ -376,7 +351,15 @@ static int fill_neighbour(
 		return -1;
 	if (fchmod(fd, old ? old->st_mode & 07777 : mode) < 0)
 		return -1;
-	return write_all(fd, p, n) < 0 || fsync(fd) < 0 ? -1 : 0;
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno != EINTR)
+			return -1;
+		p += w > 0 ? w : 0;
+		n -= w > 0 ? (size_t)w : 0;
+	}
+	return fsync(fd);
 }
 
 /* Locked as long as it is open, so that remove_left leaves it alone; one that it has removed before
@@ -429,7 +412,7 @@ int rk_file_replace(
 	rk_auto_close int fd = -1, dir_fd = -1;
 	struct stat st;
 	bool exists;
-	int rc = -1;
+	int rc;
 
 	if (changed)
 		*changed = false;
@@ -452,16 +435,16 @@ int rk_file_replace(
 		return rk_err_hint(err, "make the directory %s writable", dir);
 	}
 	if (fill_neighbour(fd, p, n, mode, exists ? &st : NULL, target) < 0) {
-		rk_err_sys(err, "cannot write %s", target);
+		rc = rk_err_sys(err, "cannot write %s", target);
 	} else if (rename(tmp, target) == 0) {
 		rc = 0;
 	} else if (errno == EBUSY || errno == EXDEV) {
 		rk_err_set(err, RK_CONFLICT,
 			"cannot replace %s: it is a mount point, so it cannot be renamed over",
 			target);
-		rk_err_hint(err, "mount the directory instead of the file");
+		rc = rk_err_hint(err, "mount the directory instead of the file");
 	} else {
-		rk_err_sys(err, "cannot replace %s", target);
+		rc = rk_err_sys(err, "cannot replace %s", target);
 	}
 	if (rc < 0)
 		unlink(tmp);
@@ -529,55 +512,38 @@ static bool same_lock(const char *x, const char *y)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* All lock names: each path as spelled, and its real path when that differs; sorted, unique. */
-static size_t lock_names(const char *const *paths, size_t n, char **names)
-{
-	size_t count = 0, kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		rk_auto_free char *real = real_target(paths[i]);
-
-		names[count++] = rk_asprintf("%s.lock", paths[i]);
-		if (real && strcmp(real, paths[i]) != 0)
-			names[count++] = rk_asprintf("%s.lock", real);
-	}
-	qsort(names, count, sizeof(*names), by_bytes);
-	for (size_t i = 0; i < count; i++) {
-		bool twin = false;
-
-		for (size_t k = 0; k < kept && !twin; k++)
-			twin = same_lock(names[i], names[k]);
-		if (twin)
-			free(names[i]);
-		else
-			names[kept++] = names[i];
-	}
-	return kept;
-}
-
+/* Each path as spelled, and its real path when that differs. */
 int rk_file_lock(
 	struct rk_lock **out, const char *const *paths, size_t n, int wait_ms, struct rk_err *err)
 {
 	struct rk_lock *l = rk_calloc(1, sizeof(*l) + 2 * n * sizeof(l->path[0]));
-	char **names = rk_calloc(2 * n + 1, sizeof(*names));
-	size_t count = lock_names(paths, n, names), i;
+	size_t all = 0, k;
 	int rc = 0;
 
 	*out = NULL;
-	for (i = 0; i < count && rc == 0; i++) {
-		rc = lock_one(names[i], wait_ms, err);
-		if (rc == 0)
-			l->path[l->n++] = rk_strdup(names[i]);
+	for (size_t i = 0; i < n; i++) {
+		rk_auto_free char *real = real_target(paths[i]);
+
+		l->path[all++] = rk_asprintf("%s.lock", paths[i]);
+		if (real && strcmp(real, paths[i]) != 0)
+			l->path[all++] = rk_asprintf("%s.lock", real);
 	}
-	for (i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-	if (rc < 0) {
+	qsort(l->path, all, sizeof(l->path[0]), by_bytes);
+	for (size_t i = 0; i < all; i++) {
+		char *name = l->path[i];
+
+		for (k = 0; k < l->n && !same_lock(name, l->path[k]);)
+			k++;
+		if (k == l->n && rc == 0 && (rc = lock_one(name, wait_ms, err)) == 0)
+			l->path[l->n++] = name;
+		else
+			free(name);
+	}
+	if (rc == 0)
+		*out = l;
+	else
 		rk_file_unlock(l);
-		return -1;
-	}
-	*out = l;
-	return 0;
+	return rc;
 }
 
 void rk_file_unlock(struct rk_lock *l)
@@ -592,7 +558,7 @@ void rk_file_unlock(struct rk_lock *l)
 		hold_signals(&old);
 		unlink(p);
 		vanish_forget(p);
-		release_signals(&old);
+		sigprocmask(SIG_SETMASK, &old, NULL);
 		free(p);
 	}
 	free(l);
@@ -605,43 +571,36 @@ static int make_dir(char *template)
 	return mkdtemp(template) ? 0 : -1;
 }
 
-/* Waits for the end of the pipe, which comes when its other end's process has ended. */
-static RK_NORETURN void guard(const char *dir, int fd)
+/* SIGKILL runs no handler, so a separate process removes the directory afterwards: when the end of the pipe
+ * comes, since its other end is open as long as we live. */
+static int start_guard(const char *dir, struct rk_err *err)
 {
 	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	long max = sysconf(_SC_OPEN_MAX);
+	int fds[2];
 	struct dirent *e;
+	pid_t pid;
 	DIR *d;
 	char c;
 
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return rk_err_sys(err, "pipe");
+	pid = fork();
+	if (pid != 0) {
+		close(fds[0]);
+		return pid < 0 ? rk_err_sys(err, "fork") : 0;
+	}
 	for (size_t i = 0; i < RK_COUNT(sigs); i++)
 		signal(sigs[i], SIG_IGN);
 	setsid();
-	for (int i = 0; i < (max > 0 && max < 4096 ? max : 4096); i++)
-		if (i != fd)
-			close(i);
-	while (read(fd, &c, 1) < 0 && errno == EINTR)
+	dup2(fds[0], STDIN_FILENO);
+	closefrom(STDIN_FILENO + 1);
+	while (read(STDIN_FILENO, &c, 1) < 0 && errno == EINTR)
 		;
 	d = opendir(dir);
 	while (d && (e = readdir(d)))
 		unlinkat(dirfd(d), e->d_name, 0);
 	rmdir(dir);
 	_exit(0);
-}
-
-/* SIGKILL runs no handler, so a separate process removes the directory afterwards. */
-static int start_guard(const char *dir, struct rk_err *err)
-{
-	int fds[2]; /* the second is open until the end */
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return rk_err_sys(err, "pipe");
-	pid = fork();
-	if (pid == 0)
-		guard(dir, fds[0]);
-	close(fds[0]);
-	return pid < 0 ? rk_err_sys(err, "fork") : 0;
 }
 
 int rk_file_tempdir(char **path, struct rk_err *err)

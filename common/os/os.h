@@ -82,12 +82,11 @@ const volatile sig_atomic_t *rk_file_note_signals(void);
 struct rk_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
 	const char *const *env;	 /* its environment, NULL-terminated; NULL: ours */
-	const void *in;		 /* its standard input, at most 64 KiB; NULL: /dev/null */
-	size_t in_len;
-	bool keep_stdin; /* its standard input is ours */
-	bool inherit; /* all of ours, and no time limit; it ends with us, and 128 + N is the code of the
-			       error when signal N has ended it. Nothing is read: out may be NULL */
-	size_t max;	    /* largest output; 0: 1 MiB */
+	const char *in;		 /* its standard input; NULL: /dev/null */
+	bool keep_stdin;	 /* its standard input is ours */
+	bool inherit; /* all of ours, and no time limit; it ends with us, and 128 + N is the code of
+			  * the error when signal N has ended it. Nothing is read: out may be NULL */
+	size_t max;   /* largest output; 0: 1 MiB */
 	int64_t timeout_ms; /* 0: 30 s */
 	bool *unstarted;    /* set when it could not be executed; or NULL */
 	/* Gets the first 64 KiB of its stderr as they come, whole lines or a prompt at a time; who:

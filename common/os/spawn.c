@@ -4,14 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define IN_MAX	  ((size_t)64 << 10) /* what a pipe takes without a reader */
 #define OUT_MAX	  ((size_t)1 << 20)
 #define ERR_MAX	  ((size_t)64 << 10)
 #define TURN_MAX  3600000 /* of one wait */
@@ -28,8 +25,14 @@ struct rk_run_limit rk_run_limit(struct rk_run_limit l)
 	return old;
 }
 
-struct pipes {
-	int in[2], out[2], err[2], fail[2]; /* fail: the child's errno when exec fails */
+struct running {
+	const struct rk_run *r;
+	pid_t pid;
+	int in;				/* a file without a name */
+	int out[2], said[2], failed[2]; /* pipes; failed: the child's errno when exec fails */
+	struct rk_buf *text;		/* its standard output */
+	struct rk_buf err;		/* of its stderr, not yet passed on */
+	size_t err_all;
 };
 
 static void close_fd(int *fd)
@@ -39,18 +42,20 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void close_all(struct pipes *p)
+static void cleanup(struct running *l)
 {
+	close_fd(&l->in);
 	for (int i = 0; i < 2; i++) {
-		close_fd(&p->in[i]);
-		close_fd(&p->out[i]);
-		close_fd(&p->err[i]);
-		close_fd(&p->fail[i]);
+		close_fd(&l->out[i]);
+		close_fd(&l->said[i]);
+		close_fd(&l->failed[i]);
 	}
+	rk_buf_release(&l->err);
 }
 
-static RK_NORETURN void child(const struct rk_run *r, const struct pipes *p)
+static RK_NORETURN void child(const struct running *l)
 {
+	const struct rk_run *r = l->r;
 	sigset_t none;
 	int e;
 
@@ -63,43 +68,13 @@ static RK_NORETURN void child(const struct rk_run *r, const struct pipes *p)
 	}
 	if (r->env)
 		environ = (char **)(uintptr_t)r->env;
-	if (r->inherit || ((r->keep_stdin || dup2(p->in[0], STDIN_FILENO) >= 0) &&
-				  dup2(p->out[1], STDOUT_FILENO) >= 0 &&
-				  (!r->said || dup2(p->err[1], STDERR_FILENO) >= 0)))
+	if (r->inherit || ((r->keep_stdin || dup2(l->in, STDIN_FILENO) >= 0) &&
+				  dup2(l->out[1], STDOUT_FILENO) >= 0 &&
+				  (!r->said || dup2(l->said[1], STDERR_FILENO) >= 0)))
 		execvp(r->argv[0], (char *const *)(uintptr_t)r->argv);
 	e = errno;
-	if (write(p->fail[1], &e, sizeof(e)) < 0)
-		_exit(126);
-	_exit(127);
+	_exit(write(l->failed[1], &e, sizeof(e)) < 0 ? 126 : 127);
 }
-
-/* The pipe holds all of it at once, so that neither side waits for the other. */
-static int feed(const struct rk_run *r, struct pipes *p, struct rk_err *err)
-{
-	const char *s = r->in;
-
-	if (r->in_len > IN_MAX)
-		return rk_err_set(err, RK_FAIL, "too much input for %s", r->argv[0]);
-	for (size_t done = 0; done < r->in_len;) {
-		ssize_t n = write(p->in[1], s + done, r->in_len - done);
-
-		if (n < 0 && errno != EINTR)
-			return rk_err_sys(err, "writing to %s", r->argv[0]);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	close_fd(&p->in[1]);
-	return 0;
-}
-
-/* --- while it runs --- */
-
-struct running {
-	const struct rk_run *r;
-	int64_t end; /* 0: no limit */
-	struct rk_buf *out;
-	struct rk_buf err; /* of its stderr, not yet passed on */
-	size_t err_all;
-};
 
 /* What there is on a pipe, once. 0: its end; -1 with errno. */
 static ssize_t take(int fd, struct rk_buf *to)
@@ -131,149 +106,119 @@ static void pass_on(struct running *l, bool all)
 	l->err.s[rest] = '\0';
 }
 
-static void take_err(struct running *l, int *fd)
+static void take_err(struct running *l)
 {
-	ssize_t n = take(*fd, &l->err);
+	ssize_t n = take(l->said[0], &l->err);
 
 	pass_on(l, n <= 0 || l->err.len > ERR_MAX / 2);
 	if (n <= 0)
-		close_fd(fd);
-}
-
-/* How long to wait at a time, or an error. A pidfd can be read when the program ends; a kernel before
- * 5.3 has none, nor have some sandboxes: then it is checked now and then. So also for a signal, which may
- * come just before the wait begins. */
-static int wait_ms(const struct running *l, bool blind, struct rk_err *err)
-{
-	int64_t left = l->end ? l->end - rk_now_ms() : TURN_MAX;
-
-	if (!l->r->inherit)
-		left = rk_task_left() < left ? rk_task_left() : left;
-	if (limit.signal && *limit.signal)
-		return rk_err_set(err, 128 + *limit.signal, "%s was ended by signal %d",
-			l->r->argv[0], (int)*limit.signal);
-	if (left <= 0)
-		return rk_err_set(err, RK_TIMEOUT, "%s takes too long", l->r->argv[0]);
-	if (l->err.len && left > PROMPT_MS)
-		left = PROMPT_MS;
-	if ((blind || limit.signal) && left > BLIND_MS)
-		left = BLIND_MS;
-	return (int)(left < TURN_MAX ? left : TURN_MAX);
+		close_fd(&l->said[0]);
 }
 
 /* Until it has closed its output and ended; its stderr is passed on meanwhile. */
-static int attend(struct running *l, struct pipes *pipes, pid_t pid, struct rk_err *err)
+static int attend(struct running *l, struct rk_err *err)
 {
-	rk_auto_close int ends = (int)syscall(SYS_pidfd_open, pid, 0);
-	int *out = &pipes->out[0], *said = &pipes->err[0];
+	/* A pidfd can be read when the program ends; a kernel before 5.3 has none, nor have some
+	 * sandboxes: then it is checked now and then. So also for a signal, which may come just before the
+	 * wait begins. */
+	rk_auto_close int ends = (int)syscall(SYS_pidfd_open, l->pid, 0);
 	size_t max = l->r->max ? l->r->max : OUT_MAX;
-	int64_t heard = 0;
+	int64_t end = l->r->inherit ? INT64_MAX
+				    : rk_now_ms() + (l->r->timeout_ms ? l->r->timeout_ms : 30000);
+	int64_t heard = 0, left;
 
+	if (!l->r->inherit && limit.end_ms && limit.end_ms < end)
+		end = limit.end_ms;
 	for (;;) {
 		siginfo_t ended = {0};
-		/* while it may still write, its end means nothing */
-		struct pollfd p[] = {{.fd = *out, .events = POLLIN},
-			{.fd = *said, .events = POLLIN},
-			{.fd = *out < 0 ? ends : -1, .events = POLLIN}};
-		int ms, n;
+		bool closed = l->out[0] < 0; /* while it may still write, its end means nothing */
+		struct pollfd p[] = {{.fd = l->out[0], .events = POLLIN},
+			{.fd = l->said[0], .events = POLLIN},
+			{.fd = closed ? ends : -1, .events = POLLIN}};
+		int n;
 
-		if (*out < 0 && (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) ||
-					ended.si_pid))
+		if (closed && (waitid(P_PID, (id_t)l->pid, &ended, WEXITED | WNOHANG | WNOWAIT) ||
+				      ended.si_pid))
 			return 0;
-		ms = wait_ms(l, *out < 0 && ends < 0, err);
-		if (ms < 0)
-			return -1;
-		n = rk_task_poll(p, 3, ms);
+		if (limit.signal && *limit.signal)
+			return rk_err_set(err, 128 + *limit.signal, "%s was ended by signal %d",
+				l->r->argv[0], (int)*limit.signal);
+		left = end - rk_now_ms();
+		if (!l->r->inherit && rk_task_left() < left)
+			left = rk_task_left();
+		if (left <= 0)
+			return rk_err_set(err, RK_TIMEOUT, "%s takes too long", l->r->argv[0]);
+		if (l->err.len && left > PROMPT_MS)
+			left = PROMPT_MS;
+		if (((closed && ends < 0) || limit.signal) && left > BLIND_MS)
+			left = BLIND_MS;
+
+		n = rk_task_poll(p, 3, left < TURN_MAX ? left : TURN_MAX);
 		if (n > 0 && p[1].revents) {
-			take_err(l, said);
+			take_err(l);
 			heard = rk_now_ms();
 		} else if (rk_now_ms() - heard >= PROMPT_MS) {
 			pass_on(l, true);
 		}
 		if (n <= 0 || !p[0].revents)
 			continue;
-		n = (int)take(*out, l->out);
+		n = (int)take(l->out[0], l->text);
 		if (n < 0)
 			return rk_err_sys(err, "reading from %s", l->r->argv[0]);
 		if (n == 0)
-			close_fd(out);
-		if (l->out->len > max)
+			close_fd(&l->out[0]);
+		if (l->text->len > max)
 			return rk_err_set(
 				err, RK_FAIL, "%s printed more than %zu bytes", l->r->argv[0], max);
 	}
 }
 
-static int reap(const struct rk_run *r, pid_t pid, int fail, int *status, struct rk_err *err)
+int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
 {
-	int e = 0, st;
-	bool failed = read(fail, &e, sizeof(e)) == sizeof(e);
+	size_t n = r->in ? strlen(r->in) : 0;
+	__attribute__((cleanup(cleanup))) struct running l = {.r = r,
+		.in = -1,
+		.out = {-1, -1},
+		.said = {-1, -1},
+		.failed = {-1, -1},
+		.text = out,
+		.err = RK_BUF_INIT_SECRET};
+	int rc, st, e = 0;
 
-	while (waitpid(pid, &st, 0) < 0)
+	signal(SIGCHLD, SIG_DFL); /* where it is ignored the kernel would keep no exit code */
+	if (pipe2(l.failed, O_CLOEXEC) < 0 || (!r->inherit && pipe2(l.out, O_CLOEXEC) < 0) ||
+		(r->said && pipe2(l.said, O_CLOEXEC) < 0) ||
+		(l.in = memfd_create("stdin", MFD_CLOEXEC)) < 0 ||
+		write(l.in, r->in, n) != (ssize_t)n || lseek(l.in, 0, SEEK_SET) < 0 ||
+		(l.pid = fork()) < 0)
+		return rk_err_sys(err, "running %s", r->argv[0]);
+	if (l.pid == 0)
+		child(&l);
+	close_fd(&l.out[1]);
+	close_fd(&l.said[1]);
+	close_fd(&l.failed[1]);
+	rc = attend(&l, err);
+	if (rc < 0)
+		kill(l.pid, SIGKILL);
+	/* the rest of its stderr; others may hold the pipe open, and are not waited for */
+	for (struct pollfd left = {.fd = l.said[0], .events = POLLIN};
+		l.said[0] >= 0 && poll(&left, 1, 0) > 0 && l.err_all < ERR_MAX;)
+		take_err(&l);
+	pass_on(&l, true);
+	while (waitpid(l.pid, &st, 0) < 0)
 		if (errno != EINTR)
-			return rk_err_sys(err, "waiting for %s", r->argv[0]);
-	if (failed && r->unstarted)
-		*r->unstarted = true;
-	if (failed) {
+			return rc < 0 ? rc : rk_err_sys(err, "waiting for %s", r->argv[0]);
+
+	if (read(l.failed[0], &e, sizeof(e)) == sizeof(e)) {
+		if (r->unstarted)
+			*r->unstarted = true;
 		errno = e;
-		return rk_err_sys(err, "%s cannot be run", r->argv[0]);
+		return rc < 0 ? rc : rk_err_sys(err, "%s cannot be run", r->argv[0]);
 	}
-	if (WIFSIGNALED(st))
+	if (rc == 0 && WIFSIGNALED(st))
 		return rk_err_set(err, r->inherit ? 128 + WTERMSIG(st) : RK_FAIL,
 			r->inherit ? "%s ended by signal %d" : "%s died of signal %d", r->argv[0],
 			WTERMSIG(st));
 	*status = WEXITSTATUS(st);
-	return 0;
-}
-
-static int run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
-{
-	struct pipes p = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
-	struct running l = {.r = r,
-		.end = r->inherit ? 0 : rk_now_ms() + (r->timeout_ms ? r->timeout_ms : 30000),
-		.out = out,
-		.err = RK_BUF_INIT_SECRET};
-	pid_t pid = -1;
-	int rc;
-
-	if (limit.end_ms && limit.end_ms < l.end)
-		l.end = limit.end_ms;
-	if (pipe2(p.fail, O_CLOEXEC) < 0 ||
-		(!r->inherit && (pipe2(p.in, O_CLOEXEC) < 0 || pipe2(p.out, O_CLOEXEC) < 0)) ||
-		(r->said && pipe2(p.err, O_CLOEXEC) < 0) || feed(r, &p, err) < 0 ||
-		(pid = fork()) < 0) {
-		rc = err && err->code ? -1 : rk_err_sys(err, "running %s", r->argv[0]);
-		close_all(&p);
-		return rc;
-	}
-	if (pid == 0)
-		child(r, &p);
-	close_fd(&p.in[0]);
-	close_fd(&p.in[1]);
-	close_fd(&p.out[1]);
-	close_fd(&p.err[1]);
-	close_fd(&p.fail[1]);
-	rc = attend(&l, &p, pid, err);
-	if (rc < 0)
-		kill(pid, SIGKILL);
-	/* the rest of its stderr; others may hold the pipe open, and are not waited for */
-	for (struct pollfd left = {.fd = p.err[0], .events = POLLIN};
-		p.err[0] >= 0 && poll(&left, 1, 0) > 0 && l.err_all < ERR_MAX;)
-		take_err(&l, &p.err[0]);
-	pass_on(&l, true);
-	rk_buf_release(&l.err);
-	rc = reap(r, pid, p.fail[0], status, rc < 0 ? NULL : err) < 0 || rc < 0 ? -1 : 0;
-	close_all(&p);
-	return rc;
-}
-
-/* Where SIGCHLD is ignored, the kernel would keep no exit code. */
-int rk_run(const struct rk_run *r, struct rk_buf *out, int *status, struct rk_err *err)
-{
-	struct sigaction wanted = {.sa_handler = SIG_DFL}, old;
-	int rc;
-
-	sigaction(SIGCHLD, &wanted, &old);
-	rc = run(r, out, status, err);
-	sigaction(SIGCHLD, &old, NULL);
 	return rc;
 }

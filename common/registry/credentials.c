@@ -415,11 +415,7 @@ static int run_helper(struct rk_creds *c, const char *helper, const char *host, 
 	const char *const argv[] = {program, "get", NULL};
 	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	struct rk_run r = {.argv = argv,
-		.in = server,
-		.in_len = strlen(server),
-		.max = 64 << 10,
-		.said = rk_out_said};
+	struct rk_run r = {.argv = argv, .in = server, .max = 64 << 10, .said = rk_out_said};
 	int status = 0;
 	size_t n;
 

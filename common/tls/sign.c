@@ -192,7 +192,7 @@ int rk_cert_sign_client(const char *ca_pem, size_t ca_len, const char *ca_key_pe
 	     add_ext(x, &ctx, NID_ext_key_usage, "clientAuth") &&
 	     (!X509_get0_subject_key_id(ca) ||
 		     add_ext(x, &ctx, NID_authority_key_identifier, "keyid"));
-	/* Ed25519 and Ed448 bring a digest of their own */
+	/* Ed25519 and Ed448 have a digest built in */
 	ok = ok && X509_sign(x, ca_key,
 			   EVP_PKEY_get_default_digest_name(ca_key, md, sizeof(md)) == 2 &&
 					   rk_streq(md, "UNDEF")

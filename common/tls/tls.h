@@ -49,7 +49,7 @@ int rk_cert_admit_tls_key(struct rk_buf *pem, struct rk_err *err) RK_MUST_USE;
 /* Read the first certificate and its followers; other PEM blocks are skipped. Bounded: at most
  * 64 certificates. Errors: RK_FAIL "no certificate in it" / "certificate 2 is damaged". */
 int rk_cert_parse(struct rk_cert **out, const char *pem, size_t n, struct rk_err *err) RK_MUST_USE;
-/* The same of a chain that OpenSSL holds, which stays the caller's. */
+/* The same of a chain of OpenSSL's, which the caller still frees. */
 int rk_cert_from_chain(
 	struct rk_cert **out, struct stack_st_X509 *chain, struct rk_err *err) RK_MUST_USE;
 void rk_cert_free(struct rk_cert *c);
