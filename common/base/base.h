@@ -6,6 +6,7 @@
 #ifndef RK_BASE_H
 #define RK_BASE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -157,9 +158,10 @@ struct rk_err {
 /* Set the error. Returns -1. err may be NULL: the caller does not want to know. */
 int rk_err_set(struct rk_err *err, int code, const char *fmt, ...) RK_PRINTF(3, 4);
 
-/* Set from errno: the message is followed by ": " and strerror. ENOENT gives RK_NOTFOUND,
- * EACCES/EPERM/EROFS RK_FAIL. Returns -1. */
-int rk_err_sys(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
+/* Set from errno: the message, a literal, is followed by ": " and strerror. */
+#define rk_err_sys(err, fmt, ...)                                                             \
+	rk_err_set((err), errno == ENOENT ? RK_NOTFOUND : RK_FAIL, fmt ": %s", ##__VA_ARGS__, \
+		strerror(errno))
 
 /* Put context in front: "context: message". Keeps code, reason and hint. Returns -1. */
 int rk_err_wrap(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
@@ -173,12 +175,13 @@ int rk_err_reason(struct rk_err *err, enum rk_reason reason);
 /* What a command in advice must have to concern the same cluster as this process: the connection flags of
  * this command line, each with a blank before it, or "". rk_here is for our tools ("see: kubectl rk3k
  * status -A%s"), rk_here_kubectl for kubectl, rk_here_settings for tools that use the settings, too.
- * Valid for the life of the process. */
-const char *rk_here(void);
-const char *rk_here_kubectl(void);
-const char *rk_here_settings(void);
-/* Set by cli, once, from the command line; the strings are the caller's and stay. */
-void rk_here_set(const char *ours, const char *kubectl, const char *settings);
+ * cli sets them, once. */
+extern struct rk_here {
+	const char *ours, *kubectl, *settings;
+} rk_here_flags;
+#define rk_here()	   rk_here_flags.ours
+#define rk_here_kubectl()  rk_here_flags.kubectl
+#define rk_here_settings() rk_here_flags.settings
 
 /* Forget the error, to try something else. */
 void rk_err_clear(struct rk_err *err);
@@ -312,12 +315,10 @@ void rk_age(int64_t seconds, char out[16]);
 /* RFC 3339 UTC of a time, into out[32]; and back: -1 for anything else. */
 void rk_time_format(int64_t t, char out[32]);
 int64_t rk_time_parse(const char *s);
-/* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. False for anything else, also for
- * what does not fit. Used by options and settings. */
-bool rk_parse_duration(const char *s, int64_t *ms);
-/* The same with a unit d of 24 hours, which Go does not have: 90d, 1d12h. For how long something
- * is kept or valid, where people count in days. */
-bool rk_parse_life(const char *s, int64_t *ms);
+/* Duration as Go writes it: 300ms, 1.5h, 2h45m, -3s, bare 0. days: also with a unit d of 24 hours, which
+ * Go does not have, for how long something is kept or valid. False for anything else, also for what does
+ * not fit. */
+bool rk_parse_duration(const char *s, bool days, int64_t *ms);
 
 /* --- addresses --- */
 

@@ -10,11 +10,6 @@ void rk_buf_init(struct rk_buf *b, size_t max)
 	*b = (struct rk_buf){.s = rk_buf_empty, .max = max};
 }
 
-static size_t cap(const struct rk_buf *b)
-{
-	return b->max ? b->max : RK_BUF_MAX;
-}
-
 void rk_buf_release(struct rk_buf *b)
 {
 	if (b->alloc) {
@@ -37,33 +32,22 @@ void rk_buf_reset(struct rk_buf *b)
 }
 
 /* realloc() may leave a copy behind; a secret buffer moves by hand and wipes. */
-static void resize(struct rk_buf *b, size_t want)
-{
-	size_t alloc = b->alloc + b->alloc / 2 + 64;
-	char *s;
-
-	if (alloc < want) /* a large request is exact: do not over-allocate */
-		alloc = want;
-	if (b->alloc && !b->secret) {
-		b->s = rk_realloc(b->s, alloc);
-	} else {
-		s = rk_malloc(alloc);
-		memcpy(s, b->s, b->len + 1);
-		if (b->alloc) {
-			rk_wipe(b->s, b->alloc);
-			free(b->s);
-		}
-		b->s = s;
-	}
-	b->alloc = alloc;
-}
-
 char *rk_buf_reserve(struct rk_buf *b, size_t n)
 {
+	size_t want = b->len + n + 1, alloc = b->alloc + b->alloc / 2 + 64;
+	struct rk_buf old = *b;
+
 	if (n >= SIZE_MAX / 2 - b->len)
 		abort();
-	if (b->len + n + 1 > b->alloc)
-		resize(b, b->len + n + 1);
+	if (want <= b->alloc)
+		return b->s + b->len;
+	b->alloc = alloc < want ? want : alloc; /* a large request is exact */
+	if (old.alloc && !b->secret) {
+		b->s = rk_realloc(b->s, b->alloc);
+	} else {
+		b->s = memcpy(rk_malloc(b->alloc), old.s, b->len + 1);
+		rk_buf_release(&old);
+	}
 	return b->s + b->len;
 }
 
@@ -75,8 +59,10 @@ void rk_buf_grow(struct rk_buf *b, size_t n)
 
 int rk_buf_add(struct rk_buf *b, const void *p, size_t n, struct rk_err *err)
 {
-	if (n > cap(b) || b->len > cap(b) - n)
-		return rk_err_set(err, RK_FAIL, "larger than the limit of %zu bytes", cap(b));
+	size_t max = b->max ? b->max : RK_BUF_MAX;
+
+	if (n > max || b->len > max - n)
+		return rk_err_set(err, RK_FAIL, "larger than the limit of %zu bytes", max);
 	rk_buf_put(b, p, n);
 	return 0;
 }

@@ -4,39 +4,30 @@
 
 #include <stdarg.h>
 
-static RK_NORETURN void out_of_memory(void)
+static void *checked(void *p)
 {
 	static const char msg[] = "rk3k: out of memory\n";
-	ssize_t n = write(STDERR_FILENO, msg, sizeof(msg) - 1);
 
-	(void)n;
+	if (p)
+		return p;
+	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
+		_exit(RK_FAIL);
 	exit(RK_FAIL);
 }
 
 void *rk_malloc(size_t n)
 {
-	void *p = malloc(n ? n : 1);
-
-	if (!p)
-		out_of_memory();
-	return p;
+	return checked(malloc(n ? n : 1));
 }
 
 void *rk_calloc(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size ? size : 1);
-
-	if (!p)
-		out_of_memory();
-	return p;
+	return checked(calloc(n ? n : 1, size ? size : 1));
 }
 
 void *rk_realloc(void *p, size_t n)
 {
-	p = realloc(p, n ? n : 1);
-	if (!p)
-		out_of_memory();
-	return p;
+	return checked(realloc(p, n ? n : 1));
 }
 
 char *rk_strdup(const char *s)
@@ -63,9 +54,7 @@ char *rk_asprintf(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vasprintf(&s, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		out_of_memory();
-	return s;
+	return checked(n < 0 ? NULL : s);
 }
 
 void rk_wipe(void *p, size_t n)
@@ -91,8 +80,7 @@ void rk_strv_add(struct rk_strv *v, const char *s)
 void rk_strv_release(struct rk_strv *v)
 {
 	free(v->v);
-	v->v = NULL;
-	v->n = 0;
+	*v = (struct rk_strv){0};
 }
 
 bool rk_strv_has(const struct rk_strv *v, const char *s)

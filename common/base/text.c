@@ -105,12 +105,8 @@ bool rk_version_at_least(const char *v, int64_t major, int64_t minor)
 
 bool rk_label_ok(const char *s, size_t n)
 {
-	if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') && s[i] != '-')
-			return false;
-	return true;
+	return n && n <= 63 && s[0] != '-' && s[n - 1] != '-' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") >= n;
 }
 
 bool rk_subdomain_ok(const char *s)
@@ -163,25 +159,18 @@ static size_t distance(const char *a, const char *b)
 	return row[nb];
 }
 
-/* How many edits are still a typing error and no guess: few letters leave room for one. */
-static size_t errors_max(const char *word, const char *name)
-{
-	size_t n = min(strlen(word), strlen(name));
-
-	return n < 2 ? 0 : n < 4 ? 1 : n < 8 ? 2 : 3;
-}
-
 const char *rk_nearest(const char *word, const char *const *names)
 {
-	const char *best = NULL;
 	size_t best_d = SIZE_MAX, n = strlen(word);
+	const char *best = NULL;
 
 	for (; *names; names++) {
-		size_t d = distance(word, *names);
+		size_t d = distance(word, *names), shorter = min(n, strlen(*names));
 
 		if (n >= 3 && strncasecmp(*names, word, n) == 0)
 			d = min(d, 1); /* the beginning of a name */
-		if (d < best_d && d <= errors_max(word, *names)) {
+		/* few letters leave room for few typing errors: more would be a guess */
+		if (d < best_d && d <= (shorter < 2 ? 0 : shorter < 4 ? 1 : shorter < 8 ? 2 : 3)) {
 			best_d = d;
 			best = *names;
 		}
@@ -206,37 +195,24 @@ bool rk_hex(const char *s, size_t n, uint32_t *out)
 	return true;
 }
 
+static const char digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void rk_base64(struct rk_buf *out, const void *p, size_t n)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *in = p;
 	char *to = rk_buf_reserve(out, (n + 2) / 3 * 4), *start = to;
 
-	for (; n >= 3; n -= 3, in += 3) {
-		*to++ = digits[in[0] >> 2];
-		*to++ = digits[(in[0] & 3) << 4 | in[1] >> 4];
-		*to++ = digits[(in[1] & 15) << 2 | in[2] >> 6];
-		*to++ = digits[in[2] & 63];
-	}
-	if (n) {
-		*to++ = digits[in[0] >> 2];
-		*to++ = digits[(in[0] & 3) << 4 | (n == 2 ? in[1] >> 4 : 0)];
-		*to++ = n == 2 ? digits[(in[1] & 15) << 2] : '=';
-		*to++ = '=';
+	for (const unsigned char *in = p; n; in += 3) {
+		uint32_t v = (uint32_t)in[0] << 16;
+
+		v |= n > 1 ? (uint32_t)in[1] << 8 : 0;
+		v |= n > 2 ? in[2] : 0;
+		*to++ = digits[v >> 18];
+		*to++ = digits[v >> 12 & 63];
+		*to++ = n > 1 ? digits[v >> 6 & 63] : '=';
+		*to++ = n > 2 ? digits[v & 63] : '=';
+		n -= min(n, 3);
 	}
 	rk_buf_grow(out, (size_t)(to - start));
-}
-
-static int digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err *err)
@@ -244,15 +220,15 @@ int rk_base64_decode(struct rk_buf *out, const char *s, size_t n, struct rk_err 
 	unsigned acc = 0, bits = 0, chars = 0, pad = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int v = digit(s[i]);
+		const char *digit = memchr(digits, s[i], sizeof(digits));
 
 		if (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r')
 			continue;
 		if (s[i] == '=' && ++pad <= 2 && chars % 4 + pad <= 4 && chars % 4 >= 2)
 			continue;
-		if (v < 0 || pad)
+		if (!digit || pad)
 			return rk_err_set(err, RK_FAIL, "not base64 at byte %zu", i);
-		acc = acc << 6 | (unsigned)v;
+		acc = acc << 6 | (unsigned)(digit - digits);
 		chars++;
 		bits += 6;
 		if (bits >= 8) {

@@ -2,6 +2,8 @@
 /* Clocks, and times and durations as text. */
 #include "base/base.h"
 
+#include <ctype.h>
+
 int64_t rk_now_ms(void)
 {
 	struct timespec ts;
@@ -10,40 +12,42 @@ int64_t rk_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* "5m30s", or "5m" when the second part is zero. */
-static void two(char out[16], int64_t a, char unit_a, int64_t b, char unit_b)
-{
-	if (b)
-		snprintf(out, 16, "%hu%c%hu%c", (uint16_t)a, unit_a, (uint16_t)b, unit_b);
-	else
-		snprintf(out, 16, "%hu%c", (uint16_t)a, unit_a);
-}
-
-/* apimachinery's HumanDuration. */
+/* apimachinery's HumanDuration: up to a limit, so many of a unit, and the rest in a smaller one. */
 void rk_age(int64_t s, char out[16])
 {
-	const int64_t m = s / 60, h = s / 3600, d = s / 86400;
+	enum { M = 60, H = 60 * M, D = 24 * H, Y = 365 * D };
+	static const struct {
+		int64_t below;
+		int unit, part; /* part 0: no rest */
+		char names[3];
+	} rows[] = {
+		{2 * M, 1, 0, "s"},
+		{10 * M, M, 1, "ms"},
+		{3 * H, M, 0, "m"},
+		{8 * H, H, M, "hm"},
+		{2 * D, H, 0, "h"},
+		{8 * D, D, H, "dh"},
+		{2 * Y, D, 0, "d"},
+		{8 * Y, Y, D, "yd"},
+		{(int64_t)10000 * Y, Y, 0, "y"},
+		{INT64_MAX, 1, 0, ""},
+	};
+	size_t i = 0;
+	int64_t rest;
 
-	if (s < -1 || d / 365 > 9999)
+	while (s >= rows[i].below && i + 1 < RK_COUNT(rows))
+		i++;
+	if (s < -1 || !*rows[i].names) {
 		snprintf(out, 16, "<invalid>");
-	else if (s < 120)
-		two(out, s < 0 ? 0 : s, 's', 0, 0);
-	else if (m < 10)
-		two(out, m, 'm', s % 60, 's');
-	else if (m < 180)
-		two(out, m, 'm', 0, 0);
-	else if (h < 8)
-		two(out, h, 'h', m % 60, 'm');
-	else if (h < 48)
-		two(out, h, 'h', 0, 0);
-	else if (d < 8)
-		two(out, d, 'd', h % 24, 'h');
-	else if (d < 365 * 2)
-		two(out, d, 'd', 0, 0);
-	else if (d < 365 * 8)
-		two(out, d / 365, 'y', d % 365, 'd');
+		return;
+	}
+	s = s < 0 ? 0 : s;
+	rest = rows[i].part ? s % rows[i].unit / rows[i].part : 0;
+	if (rest)
+		snprintf(out, 16, "%hu%c%hu%c", (uint16_t)(s / rows[i].unit), rows[i].names[0],
+			(uint16_t)rest, rows[i].names[1]);
 	else
-		two(out, d / 365, 'y', 0, 0);
+		snprintf(out, 16, "%hu%c", (uint16_t)(s / rows[i].unit), rows[i].names[0]);
 }
 
 void rk_time_format(int64_t t, char out[32])
@@ -55,73 +59,47 @@ void rk_time_format(int64_t t, char out[32])
 		snprintf(out, 32, "<invalid>");
 }
 
-/* n digits at *s, which moves on; -1 when there are fewer. */
-static int digits(const char **s, int n)
+/* Whether s begins like the shape: 0 is any digit, a letter is of either case. */
+static bool shaped(const char *s, const char *shape)
 {
-	int v = 0;
-
-	while (n--) {
-		if (**s < '0' || **s > '9')
-			return -1;
-		v = v * 10 + (*(*s)++ - '0');
-	}
-	return v;
-}
-
-/* n digits and then the character `end`, unless that is 0. */
-static bool field(const char **s, int n, char end, int min, int max, int *v)
-{
-	*v = digits(s, n);
-	if (*v < min || *v > max)
-		return false;
-	if (!end)
-		return true;
-	return *(*s)++ == end;
-}
-
-/* "Z", "+02:00"; to seconds east of Greenwich. */
-static bool zone(const char *s, int64_t *offset)
-{
-	int h, m, sign = *s == '-' ? -1 : 1;
-
-	*offset = 0;
-	if (*s == 'Z' || *s == 'z')
-		return s[1] == '\0';
-	if (*s != '+' && *s != '-')
-		return false;
-	s++;
-	if (!field(&s, 2, ':', 0, 23, &h) || !field(&s, 2, 0, 0, 59, &m))
-		return false;
-	*offset = sign * (h * 3600 + m * 60);
-	return *s == '\0';
+	for (; *shape; s++, shape++)
+		if (*shape == '0' ? !isdigit((unsigned char)*s)
+				  : toupper((unsigned char)*s) != *shape)
+			return false;
+	return true;
 }
 
 int64_t rk_time_parse(const char *s)
 {
-	struct tm tm = {0};
-	int64_t offset, t;
-	int mday;
+	int hours = 0, minutes = 0, sign;
+	struct tm tm = {0}, read;
+	int64_t t;
 
-	if (!s || !field(&s, 4, '-', 1, 9999, &tm.tm_year) ||
-		!field(&s, 2, '-', 1, 12, &tm.tm_mon) || !field(&s, 2, 0, 1, 31, &tm.tm_mday) ||
-		(*s != 'T' && *s != 't'))
+	if (!s || !shaped(s, "0000-00-00T00:00:00"))
 		return -1;
-	s++;
-	if (!field(&s, 2, ':', 0, 23, &tm.tm_hour) || !field(&s, 2, ':', 0, 59, &tm.tm_min) ||
-		!field(&s, 2, 0, 0, 60, &tm.tm_sec))
-		return -1;
+	sscanf(s, "%4d-%2d-%2d%*c%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+		&tm.tm_min, &tm.tm_sec);
+	s += 19;
 	if (*s == '.')
 		s += 1 + strspn(s + 1, "0123456789");
-	if (!zone(s, &offset))
+	sign = *s == '-' ? -1 : 1;
+	if ((shaped(s, "+00:00") || shaped(s, "-00:00")) && !s[6])
+		sscanf(s + 1, "%2d:%2d", &hours, &minutes);
+	else if (!shaped(s, "Z") || s[1])
+		return -1;
+	if (tm.tm_year < 1 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60 || hours > 23 ||
+		minutes > 59)
 		return -1;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	mday = tm.tm_mday;
-	t = timegm(&tm);
-	return tm.tm_mday == mday ? t - offset : -1; /* 30 February moves on */
+	read = tm;
+	t = timegm(&tm); /* which makes another day of 30 February */
+	if (tm.tm_mday != read.tm_mday || tm.tm_mon != read.tm_mon)
+		return -1;
+	return t - sign * (hours * 3600 + minutes * 60);
 }
 
-/* Units in nanoseconds, longest spelling first where one begins another. */
+/* Units in nanoseconds. "m" is behind "ms", whose beginning it is. */
 static const struct {
 	const char *name;
 	double ns;
@@ -130,56 +108,34 @@ static const struct {
 	{"m", 60e9}, {"h", 3600e9}, {"d", 24 * 3600e9}, /* the last: not a unit of Go's */
 };
 
-/* One "1.5h" of a duration in one of the first n units; moves *s behind it. */
-static bool duration_part(const char **s, size_t n_units, double *ns)
+bool rk_parse_duration(const char *s, bool days, int64_t *ms)
 {
-	const char *p = *s;
-	double n = 0, scale = 1;
-	bool digits = false;
-
-	for (; *p >= '0' && *p <= '9'; p++, digits = true)
-		n = n * 10 + (*p - '0');
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, digits = true)
-			n += (*p - '0') * (scale /= 10);
-	for (size_t i = 0; digits && i < n_units; i++) {
-		size_t len = strlen(units[i].name);
-
-		/* "m" must not take the m of "ms"; "ms" comes before it. */
-		if (strncmp(p, units[i].name, len) != 0)
-			continue;
-		*ns += n * units[i].ns;
-		*s = p + len;
-		return true;
-	}
-	return false;
-}
-
-static bool parse_duration(const char *s, size_t n_units, int64_t *ms)
-{
+	static const char digits[] = "0123456789";
+	size_t known = RK_COUNT(units) - !days;
+	int sign = *s == '-' ? -1 : 1;
 	double ns = 0;
-	bool minus = *s == '-';
 
-	if (*s == '-' || *s == '+')
-		s++;
+	s += *s == '-' || *s == '+';
 	if (rk_streq(s, "0")) {
 		*ms = 0;
 		return true;
 	}
 	do {
-		if (!duration_part(&s, n_units, &ns) || ns > 9.2e18) /* Go's int64 of nanoseconds */
+		size_t n = strspn(s, digits), i = 0;
+		double number = strtod(s, NULL); /* 1e3 and 0x1 are no number with a unit behind */
+
+		n += s[n] == '.' ? 1 + strspn(s + n + 1, digits) : 0;
+		if (!n || (n == 1 && *s == '.'))
+			return false;
+		for (s += n; i < known && !rk_prefix(s, units[i].name); i++)
+			;
+		if (i == known)
+			return false;
+		s += strlen(units[i].name);
+		ns += number * units[i].ns;
+		if (ns > 9.2e18) /* Go's int64 of nanoseconds */
 			return false;
 	} while (*s);
-	*ms = (int64_t)(ns / 1e6 + 0.5) * (minus ? -1 : 1);
+	*ms = (int64_t)(ns / 1e6 + 0.5) * sign;
 	return true;
-}
-
-bool rk_parse_duration(const char *s, int64_t *ms)
-{
-	return parse_duration(s, RK_COUNT(units) - 1, ms);
-}
-
-bool rk_parse_life(const char *s, int64_t *ms)
-{
-	return parse_duration(s, RK_COUNT(units), ms);
 }

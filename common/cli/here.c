@@ -44,5 +44,5 @@ void rk_cli_here(const struct rk_flags *f)
 	if (!settings.len && inherited)
 		rk_buf_puts(&settings, inherited);
 	rk_buf_put(&settings, ours.s, ours.len);
-	rk_here_set(ours.s, kubectl.s, settings.s);
+	rk_here_flags = (struct rk_here){ours.s, kubectl.s, settings.s};
 }

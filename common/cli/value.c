@@ -83,7 +83,7 @@ static bool parse_time(enum rk_opt_kind kind, const char *value, int64_t *out)
 	if (kind == RK_OPT_DAYS) {
 		if (rk_parse_int(value, INT64_MIN, INT64_MAX, out))
 			return true;
-		if (!rk_parse_life(value, &n) || n % unit)
+		if (!rk_parse_duration(value, true, &n) || n % unit)
 			return false;
 		*out = n / unit;
 		return true;
@@ -92,7 +92,7 @@ static bool parse_time(enum rk_opt_kind kind, const char *value, int64_t *out)
 		*out = n * unit;
 		return true;
 	}
-	return kind == RK_OPT_LIFE ? rk_parse_life(value, out) : rk_parse_duration(value, out);
+	return rk_parse_duration(value, kind == RK_OPT_LIFE, out);
 }
 
 int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct rk_err *err)

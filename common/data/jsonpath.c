@@ -12,22 +12,23 @@ enum {
 };
 
 enum kind { TEXT, LIST, FIELD, ALL, DEEP, SLICE, UNION, FILTER, LITERAL, RANGE, END };
-enum op { EXISTS, EQ, NE, LT, LE, GT, GE };
-static const char *const ops[] = {"", "==", "!=", "<", "<=", ">", ">="};
+/* The results of a comparison that an operator accepts; 0: the value exists. */
+enum { LESS = 1, SAME = 2, MORE = 4 };
+static const char *const ops[] = {"", "<", "==", "<=", ">", "!=", ">="};
 
 struct node {
 	struct node *next;
 	enum kind kind;
 	const struct rk_val *value; /* of TEXT and LITERAL; of FIELD its name */
-	struct node *left, *right;  /* LIST: its steps; UNION: its LISTs; FILTER: two LISTs */
-	struct node *end;	    /* RANGE: its END, or NULL */
-	enum op op;
+	struct node *left;  /* steps of a LIST, RANGE or FILTER; FIELDs and SLICEs of a UNION */
+	struct node *right; /* what a FILTER compares with; what a RANGE repeats */
+	unsigned op;
 	int64_t n[3];	    /* SLICE: from, to, step */
 	bool given[3], one; /* one: [n], which has to exist */
 };
 
 struct rk_jsonpath {
-	struct rk_doc *d;
+	struct rk_doc *d; /* where it is itself */
 	struct node *nodes;
 };
 
@@ -35,29 +36,27 @@ struct rk_jsonpath {
 
 struct parser {
 	struct rk_doc *d;
-	const char *text; /* all of it, for messages */
+	const char *text;    /* all of it, for messages */
+	const char *s, *end; /* what is left of the part that is read */
+	struct node **tail;  /* where the next node belongs */
 	int depth;
 	struct rk_err *err;
 };
 
-static const char *parse_list(
-	struct parser *p, const char *s, const char *end, struct node **steps);
-
-static const char *bad(const struct parser *p, const char *what, const char *at)
+static bool bad(const struct parser *p, const char *what, const char *at)
 {
 	rk_err_set(p->err, RK_USAGE, "jsonpath \"%.200s\": %s%s%.20s%s", p->text, what,
 		*at ? " at \"" : "", at, *at ? "\"" : "");
-	return NULL;
+	return false;
 }
 
-/* A node at *tail, which moves on. */
-static struct node *add(struct parser *p, struct node ***tail, enum kind kind)
+static struct node *add(struct parser *p, enum kind kind)
 {
 	struct node *n = rk_doc_alloc(p->d, sizeof(*n));
 
 	n->kind = kind;
-	**tail = n;
-	*tail = &n->next;
+	*p->tail = n;
+	p->tail = &n->next;
 	return n;
 }
 
@@ -67,27 +66,43 @@ static bool is_word(char c)
 }
 
 /* A name ends at any of these; behind a backslash they are part of it. */
-static const char *parse_name(const char *s, const char *end, const char *ends, struct rk_buf *name)
-{
-	for (; s < end && !strchr(ends, *s); s++) {
-		if (*s == '\\' && s + 1 < end)
-			s++;
-		rk_buf_putc(name, *s);
-	}
-	return s;
-}
-
-static const char *parse_field(
-	struct parser *p, const char *s, const char *end, struct node ***tail)
+static const struct rk_val *parse_name(struct parser *p, const char *ends)
 {
 	rk_auto_buf name = RK_BUF_INIT;
-	const char *after = parse_name(s, end, " \t\r\n.,[]$@{}", &name);
 
-	if (rk_streq(name.s, "*"))
-		add(p, tail, ALL);
-	else if (name.len)
-		add(p, tail, FIELD)->value = rk_stringn(p->d, name.s, name.len);
-	return after;
+	for (; p->s < p->end && !strchr(ends, *p->s); p->s++) {
+		if (*p->s == '\\' && p->s + 1 < p->end)
+			p->s++;
+		rk_buf_putc(&name, *p->s);
+	}
+	return rk_stringn(p->d, name.s, name.len);
+}
+
+static const char name_ends[] = " \t\r\n.,[]$@{}";
+
+static bool parse_field(struct parser *p)
+{
+	const struct rk_val *name = parse_name(p, name_ends);
+
+	if (rk_streq(name->s, "*"))
+		add(p, ALL);
+	else if (name->len)
+		add(p, FIELD)->value = name;
+	return true;
+}
+
+/* "range" and "end" are the first in their braces. */
+static bool parse_word(struct parser *p, bool first)
+{
+	const char *s = p->s, *word = parse_name(p, name_ends)->s;
+
+	if (rk_streq(word, "true") || rk_streq(word, "false"))
+		add(p, LITERAL)->value = rk_boolean(p->d, *word == 't');
+	else if (first && (rk_streq(word, "range") || rk_streq(word, "end")))
+		add(p, *word == 'r' ? RANGE : END);
+	else
+		return bad(p, "unrecognized identifier", s);
+	return true;
 }
 
 /* The end of a quoted text that begins at s, or NULL. */
@@ -113,246 +128,230 @@ static const char *find_plain(const char *s, const char *end, const char *chars)
 	return s && s < end ? s : NULL;
 }
 
-static const char *parse_quote(
-	struct parser *p, const char *s, const char *end, struct node ***tail)
+static bool parse_quote(struct parser *p)
 {
-	static const char from[] = "ntrabfv", to[] = "\n\t\r\a\b\f\v";
-	const char *stop = quote_end(s, end), *hit;
+	static const char from[] = "\\\"'ntrabfv", to[] = "\\\"'\n\t\r\a\b\f\v";
+	const char *stop = quote_end(p->s, p->end), *hit;
 	rk_auto_buf text = RK_BUF_INIT;
 
 	if (!stop)
-		return bad(p, "unterminated quoted string", s);
-	for (const char *c = s + 1; c < stop; c++) {
+		return bad(p, "unterminated quoted string", p->s);
+	for (const char *c = p->s + 1; c < stop; c++) {
 		if (*c != '\\')
 			rk_buf_putc(&text, *c);
-		else if (*++c == '\\' || *c == '"' || *c == '\'')
-			rk_buf_putc(&text, *c);
-		else if ((hit = strchr(from, *c)) && *hit)
+		else if ((hit = strchr(from, *++c)))
 			rk_buf_putc(&text, to[hit - from]);
 		else
 			return bad(p, "unknown escape", c - 1);
 	}
-	add(p, tail, LITERAL)->value = rk_stringn(p->d, text.s, text.len);
-	return stop + 1;
+	add(p, LITERAL)->value = rk_stringn(p->d, text.s, text.len);
+	p->s = stop + 1;
+	return true;
 }
 
-static const char *parse_number(
-	struct parser *p, const char *s, const char *end, struct node ***tail)
+static bool parse_number(struct parser *p)
 {
-	const char *from = *s == '+' ? s + 1 : s, *c = s + 1;
+	const char *from = *p->s == '+' ? p->s + 1 : p->s, *c = p->s + 1;
 	struct rk_val *v;
 	int dots = 0;
 
-	for (; c < end && (isdigit((unsigned char)*c) || *c == '.'); c++)
+	for (; c < p->end && (isdigit((unsigned char)*c) || *c == '.'); c++)
 		dots += *c == '.';
 	if (dots > 1 || !isdigit((unsigned char)c[-1]) || c - from > 40)
-		return bad(p, "not a number", s);
+		return bad(p, "not a number", p->s);
 	v = rk_stringn(p->d, from, (size_t)(c - from));
 	v->kind = RK_NUM;
-	add(p, tail, LITERAL)->value = v;
-	return c;
+	add(p, LITERAL)->value = v;
+	p->s = c;
+	return true;
 }
 
-static const char *parse_word(struct parser *p, const char *s, const char *end, struct node ***tail,
-	const struct node *first)
+static bool parse_steps(struct parser *p);
+
+/* The steps from s to end, all of it. */
+static bool parse_part(const struct parser *p, const char *s, const char *end, struct node **steps)
 {
-	rk_auto_buf word = RK_BUF_INIT;
-	const char *after = parse_name(s, end, " \t\r\n.,[]$@{}", &word);
-	bool yes = rk_streq(word.s, "true");
+	struct parser part = *p;
 
-	if (yes || rk_streq(word.s, "false"))
-		add(p, tail, LITERAL)->value = rk_boolean(p->d, yes);
-	else if (rk_streq(word.s, "range") && !first && !p->depth)
-		add(p, tail, RANGE);
-	else if (rk_streq(word.s, "end") && !first && !p->depth)
-		add(p, tail, END);
-	else
-		return bad(p, "unrecognized identifier", s);
-	return after;
-}
-
-/* Text from s to end as a separate LIST. */
-static const char *parse_part(struct parser *p, const char *s, const char *end, struct node ***tail)
-{
-	struct node *list = add(p, tail, LIST);
-
-	if (++p->depth > NEST_MAX)
+	part.s = s;
+	part.end = end;
+	part.tail = steps;
+	if (++part.depth > NEST_MAX)
 		return bad(p, "nested too deeply", s);
-	s = parse_list(p, s, end, &list->left);
-	p->depth--;
-	if (s && s < end)
-		return bad(p, "unexpected character", s);
-	return s;
+	return parse_steps(&part) && (part.s == end || bad(p, "unexpected character", part.s));
 }
 
-static const char *parse_filter(
-	struct parser *p, const char *s, const char *end, struct node ***tail)
+static bool parse_filter(struct parser *p)
 {
-	struct node *f = add(p, tail, FILTER), **left = &f->left, **right = &f->right;
-	const char *from = s + 3, *stop = find_plain(from, end, ")"), *op;
+	const char *from = p->s + 3, *stop = find_plain(from, p->end, ")"), *op;
+	struct node *f = add(p, FILTER);
 	rk_auto_free char *word = NULL;
 	size_t n;
 
-	if (!stop || stop + 1 >= end || stop[1] != ']')
-		return bad(p, "unterminated filter", s);
+	if (!stop || stop + 1 >= p->end || stop[1] != ']')
+		return bad(p, "unterminated filter", p->s);
 	op = find_plain(from, stop, "!<>=");
-	op = op ? op : stop;
-	n = strspn(op, "!<>=");
-	if (!parse_part(p, from, op, &left))
-		return NULL;
-	if (op == stop)
-		return stop + 2;
-	word = rk_strndup(op, n);
-	for (f->op = EQ; f->op <= GE && !rk_streq(ops[f->op], word); f->op++)
-		;
-	if (f->op > GE || op == from || op + n >= stop)
-		return bad(p, "invalid comparison", from);
-	return parse_part(p, op + n, stop, &right) ? stop + 2 : NULL;
-}
-
-/* "1", "-1", "1:3", "0:4:2", "*"; false for anything else. */
-static bool parse_slice(const char *s, struct node *n)
-{
-	if (rk_streq(s, "*"))
+	p->s = stop + 2;
+	if (!parse_part(p, from, op ? op : stop, &f->left))
+		return false;
+	if (!op)
 		return true;
-	n->one = !strchr(s, ':');
-	for (int i = 0; i < 3; i++) {
-		size_t len = strcspn(s, ":");
-		rk_auto_free char *number = rk_strndup(s, len);
-
-		n->given[i] = len > 0;
-		if (len && !rk_parse_int(number, -INT32_MAX, INT32_MAX, &n->n[i]))
-			return false;
-		s += len;
-		if (!*s)
-			return n->one ? n->given[0] : true;
-		s++;
-	}
-	return false;
+	n = strspn(op, "!<>=");
+	word = rk_strndup(op, n);
+	for (f->op = LESS; f->op < RK_COUNT(ops) && !rk_streq(ops[f->op], word); f->op++)
+		;
+	if (f->op == RK_COUNT(ops) || op == from || op + n >= stop)
+		return bad(p, "invalid comparison", from);
+	return parse_part(p, op + n, stop, &f->right);
 }
 
-/* Between brackets: a quoted key, an index or a slice. */
-static bool parse_index(struct parser *p, const char *s, const char *end, struct node ***tail)
+/* From s to end, between brackets or commas: a quoted key, "*", an index or a slice. */
+static bool parse_index(struct parser *p, const char *s, const char *end)
 {
 	rk_auto_free char *text = NULL;
-	rk_auto_buf key = RK_BUF_INIT;
+	struct node *n;
+	char *rest, *number;
 
 	for (; s < end && *s == ' '; s++)
 		;
 	for (; end > s && end[-1] == ' '; end--)
 		;
 	if (s < end && (*s == '"' || *s == '\'')) {
-		const char one[2] = {*s, '\0'};
+		struct parser key = {.d = p->d, .s = s + 1, .end = end - 1};
 
-		if (quote_end(s, end) != end - 1)
-			return false;
-		parse_name(s + 1, end - 1, one, &key);
-		add(p, tail, FIELD)->value = rk_stringn(p->d, key.s, key.len);
-		return true;
+		add(p, FIELD)->value = parse_name(&key, (const char[]){*s, '\0'});
+		return quote_end(s, end) == end - 1;
 	}
-	text = rk_strndup(s, (size_t)(end - s));
-	return parse_slice(text, add(p, tail, SLICE));
+	rest = text = rk_strndup(s, (size_t)(end - s));
+	n = add(p, SLICE);
+	if (rk_streq(text, "*"))
+		return true;
+	n->one = !strchr(text, ':');
+	for (int i = 0; i < 3 && (number = strsep(&rest, ":")); i++) {
+		n->given[i] = *number != '\0';
+		if (*number && !rk_parse_int(number, -INT32_MAX, INT32_MAX, &n->n[i]))
+			return false;
+	}
+	return !rest && (!n->one || n->given[0]);
 }
 
-static const char *parse_array(
-	struct parser *p, const char *s, const char *end, struct node ***tail)
+static bool parse_array(struct parser *p)
 {
-	const char *stop = find_plain(s + 1, end, "]"), *comma;
-	struct node *u, **parts;
+	const char *s = p->s, *stop = find_plain(s + 1, p->end, "]"), *comma;
+	struct node **after = NULL;
 
 	if (!stop)
 		return bad(p, "unterminated array", s);
-	if (!find_plain(s + 1, stop, ","))
-		return parse_index(p, s + 1, stop, tail) ? stop + 1
-							 : bad(p, "invalid array index", s);
-	u = add(p, tail, UNION);
-	for (parts = &u->left; s < stop; s = comma) {
-		struct node *list = add(p, &parts, LIST), **steps = &list->left;
+	if (find_plain(s + 1, stop, ",")) {
+		struct node *all = add(p, UNION);
 
+		after = p->tail;
+		p->tail = &all->left;
+	}
+	for (; s < stop; s = comma) {
 		comma = find_plain(s + 1, stop, ",");
 		comma = comma ? comma : stop;
-		if (!parse_index(p, s + 1, comma, &steps))
+		if (!parse_index(p, s + 1, comma))
 			return bad(p, "invalid array index", s);
 	}
-	return stop + 1;
+	p->tail = after ? after : p->tail;
+	p->s = stop + 1;
+	return true;
 }
 
 /* The steps of an expression, until its brace or the end. */
-static const char *parse_list(struct parser *p, const char *s, const char *end, struct node **steps)
+static bool parse_steps(struct parser *p)
 {
-	struct node **tail = steps;
+	struct node **first = p->tail;
+	bool ok = true;
 
-	while (s && s < end && *s != '}') {
-		if (*s == ' ' || *s == '@' || *s == '$')
-			s++;
-		else if (rk_prefix(s, "[?("))
-			s = parse_filter(p, s, end, &tail);
-		else if (*s == '[')
-			s = parse_array(p, s, end, &tail);
-		else if (rk_prefix(s, "...."))
-			s = bad(p, "invalid multiple recursive descent", s);
-		else if (rk_prefix(s, "..")) {
-			add(p, &tail, DEEP);
-			s = is_word(s[2]) ? parse_field(p, s + 2, end, &tail) : s + 2;
-		} else if (*s == '.')
-			s = parse_field(p, s + 1, end, &tail);
-		else if (*s == '"' || *s == '\'')
-			s = parse_quote(p, s, end, &tail);
-		else if (isdigit((unsigned char)*s) || *s == '+' || *s == '-')
-			s = parse_number(p, s, end, &tail);
-		else if (is_word(*s))
-			s = parse_word(p, s, end, &tail, *steps);
-		else
-			s = bad(p, "unrecognized character", s);
+	while (ok && p->s < p->end && *p->s != '}') {
+		char c = *p->s;
+
+		if (c == ' ' || c == '@' || c == '$') {
+			p->s++;
+		} else if (rk_prefix(p->s, "[?(")) {
+			ok = parse_filter(p);
+		} else if (c == '[') {
+			ok = parse_array(p);
+		} else if (rk_prefix(p->s, "....")) {
+			ok = bad(p, "invalid multiple recursive descent", p->s);
+		} else if (rk_prefix(p->s, "..")) {
+			add(p, DEEP);
+			p->s += 2;
+			ok = !is_word(*p->s) || parse_field(p);
+		} else if (c == '.') {
+			p->s++;
+			ok = parse_field(p);
+		} else if (c == '"' || c == '\'') {
+			ok = parse_quote(p);
+		} else if (isdigit((unsigned char)c) || c == '+' || c == '-') {
+			ok = parse_number(p);
+		} else if (is_word(c)) {
+			ok = parse_word(p, !*first && !p->depth);
+		} else {
+			ok = bad(p, "unrecognized character", p->s);
+		}
 	}
-	return s;
+	return ok;
 }
 
-/* Text and expressions in turn; each range gets its end. */
+/* Text and expressions in turn; what a range repeats is its own list. */
 static bool parse_all(struct parser *p, struct node **nodes)
 {
-	struct node **tail = nodes, *open[NEST_MAX], *list;
-	const char *s = p->text, *end = s + strlen(s);
+	struct node **outer[NEST_MAX], **tail = nodes, *list;
 	int n = 0;
 
-	while (*s) {
-		size_t len = strcspn(s, "{");
+	while (*p->s) {
+		size_t len = strcspn(p->s, "{");
+		struct node *steps = NULL;
 
+		p->tail = tail;
 		if (len)
-			add(p, &tail, TEXT)->value = rk_stringn(p->d, s, len);
-		s += len;
-		if (!*s)
+			add(p, TEXT)->value = rk_stringn(p->d, p->s, len);
+		tail = p->tail;
+		p->s += len;
+		if (!*p->s++)
 			break;
-		list = add(p, &tail, LIST);
-		s = parse_list(p, s + 1, end, &list->left);
-		if (!s || *s != '}')
-			return s && bad(p, "unclosed expression", "");
-		s++;
-		if (list->left && list->left->kind == RANGE) {
-			if (n == NEST_MAX)
-				return bad(p, "nested too deeply", "");
-			open[n++] = list->left;
-		} else if (list->left && list->left->kind == END) {
+		p->tail = &steps;
+		if (!parse_steps(p))
+			return false;
+		if (*p->s++ != '}')
+			return bad(p, "unclosed expression", "");
+		if (steps && steps->kind == END) {
 			if (!n)
 				return bad(p, "not in range, nothing to end", "");
-			open[--n]->end = list;
+			tail = outer[--n];
+			continue;
 		}
+		p->tail = tail;
+		list = add(p, LIST);
+		list->left = steps;
+		tail = p->tail;
+		if (!steps || steps->kind != RANGE)
+			continue;
+		if (n == NEST_MAX)
+			return bad(p, "nested too deeply", "");
+		list->kind = RANGE;
+		outer[n++] = tail;
+		tail = &list->right;
 	}
 	return true;
 }
 
 int rk_jsonpath_parse(const char *text, struct rk_jsonpath **out, struct rk_err *err)
 {
-	rk_auto_jsonpath *j = rk_calloc(1, sizeof(*j));
-	struct parser p = {.d = rk_doc_new(false), .text = text, .err = err};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct parser p = {.d = d, .text = text, .s = text, .end = text + strlen(text), .err = err};
+	struct rk_jsonpath *j = rk_doc_alloc(d, sizeof(*j));
 
 	*out = NULL;
-	j->d = p.d;
-	if (strlen(text) > TEXT_MAX)
+	if (p.end - text > TEXT_MAX)
 		return rk_err_set(err, RK_USAGE, "jsonpath: the template is too long");
 	if (!parse_all(&p, &j->nodes))
 		return -1;
-	*out = rk_steal(&j);
+	j->d = rk_steal(&d);
+	*out = j;
 	return 0;
 }
 
@@ -372,10 +371,8 @@ int rk_jsonpath_parse_one(const char *text, struct rk_jsonpath **out, struct rk_
 
 void rk_jsonpath_free(struct rk_jsonpath *p)
 {
-	if (!p)
-		return;
-	rk_doc_free(p->d);
-	free(p);
+	if (p)
+		rk_doc_free(p->d);
 }
 
 /* --- walking --- */
@@ -470,39 +467,34 @@ static int number_order(const struct rk_val *a, const struct rk_val *b)
 	return (x > y) - (x < y);
 }
 
-/* 1 when the comparison holds, 0 when not, -1 when the two cannot be compared. */
-static int compare(struct walk *w, enum op op, const struct rk_val *a, const struct rk_val *b)
+/* 1 when the filter accepts the item, 0 when not, -1 when the values cannot be compared. */
+static int passes(struct walk *w, const struct node *n, const struct rk_val *item)
 {
+	bool equality = n->op == SAME || n->op == (LESS | MORE);
+	auto_found left = {0}, right = {0};
+	const struct rk_val *a, *b;
 	int order;
 
-	if (a->kind == b->kind && (a->kind == RK_STR || (a->kind == RK_BOOL && op <= NE)))
+	if (walk_steps(w, n->left, item, &left) < 0)
+		return -1;
+	if (!n->op || !left.n)
+		return left.n > 0;
+	if (walk_steps(w, n->right, item, &right) < 0)
+		return -1;
+	if (left.n > 1 || right.n > 1)
+		return rk_err_set(
+			w->err, RK_FAIL, "jsonpath: can only compare one element at a time");
+	if (!right.n)
+		return 0;
+	a = left.v[0];
+	b = right.v[0];
+	if (a->kind == b->kind && (a->kind == RK_STR || (a->kind == RK_BOOL && equality)))
 		order = strcmp(a->s, b->s);
 	else if (a->kind == b->kind && a->kind == RK_NUM)
 		order = number_order(a, b);
 	else
 		return rk_err_set(w->err, RK_FAIL, "jsonpath: incompatible types for comparison");
-	return op == EQ	  ? order == 0
-	       : op == NE ? order != 0
-	       : op == LT ? order < 0
-	       : op == LE ? order <= 0
-	       : op == GT ? order > 0
-			  : order >= 0;
-}
-
-static int passes(struct walk *w, const struct node *n, const struct rk_val *item)
-{
-	auto_found left = {0}, right = {0};
-
-	if (walk_steps(w, n->left->left, item, &left) < 0)
-		return -1;
-	if (n->op == EXISTS || !left.n)
-		return left.n > 0;
-	if (walk_steps(w, n->right->left, item, &right) < 0)
-		return -1;
-	if (left.n > 1 || right.n > 1)
-		return rk_err_set(
-			w->err, RK_FAIL, "jsonpath: can only compare one element at a time");
-	return right.n ? compare(w, n->op, left.v[0], right.v[0]) : 0;
+	return (n->op & (order < 0 ? LESS : order > 0 ? MORE : SAME)) != 0;
 }
 
 /* What one step finds in v. */
@@ -513,7 +505,7 @@ static int walk_one(
 
 	switch (n->kind) {
 	case FIELD:
-		m = v->kind == RK_MAP ? rk_member(v, n->value->s, n->value->len) : NULL;
+		m = rk_member(v, n->value->s, n->value->len);
 		return m ? put(w, out, m) : 0;
 	case DEEP:
 		return put_deep(w, v, out);
@@ -544,20 +536,18 @@ static int walk_steps(
 	if (put(w, out, v) < 0)
 		return -1;
 	for (; n; n = n->next) {
+		const struct node *step = n->kind == UNION ? n->left : n;
 		auto_found in = *out;
-		int r = 0;
 
 		*out = (struct rk_found){0};
-		if (n->kind == LITERAL)
-			r = put(w, out, n->value);
-		for (const struct node *part = n->kind == UNION ? n->left : NULL; part;
-			part = part->next)
-			for (size_t i = 0; i < in.n && r == 0; i++)
-				r = walk_one(w, part->left, in.v[i], out);
-		for (size_t i = 0; i < in.n && r == 0 && n->kind != LITERAL; i++)
-			r = walk_one(w, n, in.v[i], out); /* nothing for a union */
-		if (r < 0)
+		if (n->kind == LITERAL && put(w, out, n->value) < 0)
 			return -1;
+		do {
+			for (size_t i = 0; i < in.n; i++)
+				if (walk_one(w, step, in.v[i], out) < 0)
+					return -1;
+			step = step->next;
+		} while (n->kind == UNION && step);
 	}
 	return 0;
 }
@@ -568,7 +558,7 @@ int rk_jsonpath_find(const struct rk_jsonpath *p, const struct rk_val *v, struct
 	struct walk w = {.err = err};
 	const struct node *n = p->nodes;
 
-	while (n && n->kind != LIST)
+	while (n && n->kind == TEXT)
 		n = n->next;
 	return n ? walk_steps(&w, n->left, v, out) : 0;
 }
@@ -585,34 +575,27 @@ void rk_jsonpath_text(const struct rk_val *v, struct rk_buf *out)
 		rk_buf_put(out, v->s, v->len);
 }
 
-/* The nodes before `end`, for v. */
-static int print_nodes(struct walk *w, const struct node *n, const struct node *end,
-	const struct rk_val *v, struct rk_buf *out)
+static int print_nodes(
+	struct walk *w, const struct node *n, const struct rk_val *v, struct rk_buf *out)
 {
-	for (; n && n != end; n = n->next) {
+	for (; n; n = n->next) {
 		auto_found found = {0};
-		bool range = n->kind == LIST && n->left && n->left->kind == RANGE;
 
-		if (n->kind == TEXT) {
+		if (n->kind == TEXT)
 			rk_jsonpath_text(n->value, out);
-			continue;
-		}
-		if (walk_steps(w, n->left, v, &found) < 0)
+		else if (walk_steps(w, n->left, v, &found) < 0)
 			return -1;
 		for (size_t i = 0; i < found.n; i++) {
-			if (!range && i)
-				rk_buf_putc(out, ' ');
-			if (!range)
+			if (n->kind == RANGE) {
+				if (print_nodes(w, n->right, found.v[i], out) < 0)
+					return -1;
+			} else {
+				rk_buf_puts(out, i ? " " : "");
 				rk_jsonpath_text(found.v[i], out);
-			else if (print_nodes(w, n->next, n->left->end, found.v[i], out) < 0)
-				return -1;
+			}
 			if (out->len > OUTPUT_MAX)
 				return rk_err_set(w->err, RK_FAIL, "jsonpath: too much output");
 		}
-		if (range)
-			n = n->left->end;
-		if (!n)
-			break;
 	}
 	return 0;
 }
@@ -622,7 +605,7 @@ int rk_jsonpath_print(
 {
 	struct walk w = {.err = err};
 
-	return print_nodes(&w, p->nodes, NULL, v, out);
+	return print_nodes(&w, p->nodes, v, out);
 }
 
 /* --- sorting --- */
@@ -636,25 +619,20 @@ struct keyed {
 /* Texts in which a run of digits counts as one number: node-2 before node-10. */
 static int natural_order(const char *a, const char *b)
 {
+	static const char digits[] = "0123456789";
+
 	while (*a && *b) {
 		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-			size_t x, y;
+			size_t x = strspn(a += strspn(a, "0"), digits);
+			size_t y = strspn(b += strspn(b, "0"), digits);
+			int order = x != y ? (x > y) - (x < y) : strncmp(a, b, x);
 
-			a += strspn(a, "0");
-			b += strspn(b, "0");
-			x = strspn(a, "0123456789");
-			y = strspn(b, "0123456789");
-			if (x != y)
-				return x < y ? -1 : 1;
-			if (x && strncmp(a, b, x) != 0)
-				return strncmp(a, b, x);
+			if (order)
+				return order;
 			a += x;
 			b += y;
-		} else if (*a != *b) {
-			break;
-		} else {
-			a++;
-			b++;
+		} else if (*a++ != *b++) {
+			return (unsigned char)a[-1] - (unsigned char)b[-1];
 		}
 	}
 	return (unsigned char)*a - (unsigned char)*b;

@@ -35,16 +35,16 @@ static void durations(const char *s)
 	rk_auto_free char *minus = rk_asprintf("-%s", s), *plus = rk_asprintf("+%s", s);
 	int64_t ms, other;
 
-	if (!rk_parse_duration(s, &ms))
+	if (!rk_parse_duration(s, false, &ms))
 		return;
 	MUST(ms <= INT64_MAX / 1000000 && ms >= INT64_MIN / 1000000);
 	if (*s == '-' || *s == '+') {
-		MUST(!rk_parse_duration(minus, &other) && !rk_parse_duration(plus, &other));
+		MUST(!rk_parse_duration(minus, false, &other) && !rk_parse_duration(plus, &other));
 		return;
 	}
 	MUST(ms >= 0);
-	MUST(rk_parse_duration(minus, &other) && other == -ms);
-	MUST(rk_parse_duration(plus, &other) && other == ms);
+	MUST(rk_parse_duration(minus, false, &other) && other == -ms);
+	MUST(rk_parse_duration(plus, false, &other) && other == ms);
 }
 
 static void times(const char *s)

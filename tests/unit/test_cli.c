@@ -518,13 +518,13 @@ static void test_durations(void **state)
 	for (size_t i = 0; i < RK_COUNT(good); i++) {
 		int64_t ms = -1;
 
-		assert_true(rk_parse_duration(good[i].s, &ms));
+		assert_true(rk_parse_duration(good[i].s, false, &ms));
 		assert_int_equal(ms, good[i].ms);
 	}
 	for (size_t i = 0; i < RK_COUNT(bad); i++) {
 		int64_t ms = 77;
 
-		assert_false(rk_parse_duration(bad[i], &ms));
+		assert_false(rk_parse_duration(bad[i], false, &ms));
 		assert_int_equal(ms, 77);
 	}
 }
@@ -562,17 +562,17 @@ static void test_lifetimes(void **state)
 	int64_t ms = 77;
 
 	(void)state;
-	assert_true(rk_parse_life("90d", &ms));
+	assert_true(rk_parse_duration("90d", true, &ms));
 	assert_int_equal(ms, INT64_C(90) * 86400000);
-	assert_true(rk_parse_life("1d12h", &ms));
+	assert_true(rk_parse_duration("1d12h", true, &ms));
 	assert_int_equal(ms, INT64_C(36) * 3600000);
-	assert_true(rk_parse_life("0.5d", &ms));
+	assert_true(rk_parse_duration("0.5d", true, &ms));
 	assert_int_equal(ms, INT64_C(12) * 3600000);
-	assert_true(rk_parse_life("720h", &ms));
+	assert_true(rk_parse_duration("720h", true, &ms));
 	assert_int_equal(ms, INT64_C(720) * 3600000);
-	assert_false(rk_parse_life("90", &ms));
-	assert_false(rk_parse_life("d", &ms));
-	assert_false(rk_parse_life("200000d", &ms));
+	assert_false(rk_parse_duration("90", true, &ms));
+	assert_false(rk_parse_duration("d", true, &ms));
+	assert_false(rk_parse_duration("200000d", true, &ms));
 }
 
 static void test_nearest(void **state)
