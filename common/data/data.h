@@ -149,14 +149,12 @@ static inline struct rk_val *rk_mut(const struct rk_val *v)
 
 #define RK_DEPTH_MAX 200
 
-/* Parse exactly one JSON text of n bytes. The text is copied where needed; it may be freed.
- * Errors: RK_FAIL "SOURCE:LINE: what". */
-int rk_json_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
+/* Parse exactly one JSON text of n bytes, or, as a SEQ of them, the concatenated values of a stream (kubectl
+ * -o json | jq, watch). The text may be freed. Errors: RK_FAIL "SOURCE:LINE: what". */
+int rk_json_read(struct rk_doc *d, const char *text, size_t n, bool stream, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
-
-/* Parse the concatenated JSON values of a stream (kubectl -o json | jq, watch): a SEQ of them. */
-int rk_json_parse_stream(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
+#define rk_json_parse(d, text, n, out, err)	   rk_json_read(d, text, n, false, out, err)
+#define rk_json_parse_stream(d, text, n, out, err) rk_json_read(d, text, n, true, out, err)
 
 enum rk_json_style {
 	RK_JSON_COMPACT,
@@ -210,10 +208,9 @@ bool rk_yaml_plain_ok(const char *s, size_t n);
 
 /* --- manifests: YAML skeletons with ${name} ---
  * A quoted scalar that is exactly "${name}" takes the parameter's value with its type; inside
- * other text the parameter (a scalar) is concatenated; $${ is a literal ${. Substitution
- * happens after parsing, so that no value can break out of its place. Every parameter is
- * declared in the head comment as `# ${name}: what it is`; an unknown, undeclared, unused or
- * missing one is an error. params is a MAP. The result: a SEQ of documents in d. */
+ * other text the parameter (a scalar) is concatenated; $${ is a literal ${. Substitution happens
+ * after parsing, so that no value can break out of its place. params is a MAP: a parameter that is
+ * missing or not used is an error. The result: a SEQ of documents in d. */
 int rk_manifest_fill(struct rk_doc *d, const char *name, const char *text, size_t n,
 	const struct rk_val *params, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 

@@ -23,10 +23,8 @@ enum state {
 struct walk {
 	struct rk_doc *d;
 	const char *text;
-	size_t n, pos;
-	uint32_t line;
-	uint32_t depth;
-	size_t values;
+	size_t n, pos, values;
+	uint32_t line, depth;
 	enum state state;
 	bool stream, one_line;
 	struct rk_val *root; /* stream: the list; else the value, once known */
@@ -37,10 +35,7 @@ struct walk {
 	struct rk_err *err;
 };
 
-static int fail_at(struct walk *w, const char *what)
-{
-	return rk_tree_error(w->d, w->line, w->err, "%s", what);
-}
+#define fail(w, ...) rk_tree_error((w)->d, (w)->line, (w)->err, __VA_ARGS__)
 
 static int unexpected(struct walk *w, size_t pos)
 {
@@ -60,48 +55,38 @@ static int unexpected(struct walk *w, size_t pos)
 		wanted[w->state], c);
 }
 
-static int cut_off(struct walk *w)
-{
-	if (w->open)
-		return rk_tree_error(w->d, w->line, w->err,
-			"JSON is cut off: the %s of line %u is not closed",
-			w->open->kind == RK_MAP ? "object" : "list", w->open->line);
-	return fail_at(w, "no JSON value: the text is empty");
-}
-
-/* --- strings --- */
+/* --- strings, numbers and words --- */
 
 /* The escape at *p, decoded to *o; both move on. A high surrogate comes with its low half. */
 static int unescape(struct walk *w, const char **p, const char *end, char **o)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	uint32_t cp, low;
-	const char *at;
+	uint32_t cp = 0, low = 0;
+	const char *s = *p, *at;
+	bool ok;
 
-	if (end - *p < 2)
-		return fail_at(w, "a string ends in a backslash");
-	at = (*p)[1] ? strchr(from, (*p)[1]) : NULL;
+	if (end - s < 2)
+		return fail(w, "a string ends in a backslash");
+	at = s[1] ? strchr(from, s[1]) : NULL;
 	if (at) {
 		*(*o)++ = to[at - from];
 		*p += 2;
 		return 0;
 	}
-	if ((*p)[1] != 'u')
-		return fail_at(w, "a string holds a bad escape");
-	if (end - *p < 6 || !rk_hex(*p + 2, 4, &cp))
-		goto bad;
+	if (s[1] != 'u')
+		return fail(w, "a string holds a bad escape");
+	ok = end - s >= 6 && rk_hex(s + 2, 4, &cp);
 	*p += 6;
-	if (cp >= 0xd800 && cp <= 0xdfff) {
-		if (cp > 0xdbff || end - *p < 6 || memcmp(*p, "\\u", 2) != 0 ||
-			!rk_hex(*p + 2, 4, &low) || low < 0xdc00 || low > 0xdfff)
-			goto bad;
+	if (ok && cp >= 0xd800 && cp <= 0xdfff) {
+		ok = cp < 0xdc00 && end - s >= 12 && memcmp(s + 6, "\\u", 2) == 0 &&
+		     rk_hex(s + 8, 4, &low) && low >= 0xdc00 && low <= 0xdfff;
 		cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
 		*p += 6;
 	}
+	if (!ok)
+		return fail(w, "a string holds a bad \\u escape or half a surrogate pair");
 	*o += rk_utf8_put(*o, cp);
 	return 0;
-bad:
-	return fail_at(w, "a string holds a bad \\u escape or half a surrogate pair");
 }
 
 /* The text between the quotes, decoded into the arena; never longer than it was. */
@@ -123,11 +108,11 @@ static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *le
 			continue;
 		}
 		if (p == from && (unsigned char)*p < 0x20)
-			return fail_at(w, "a string holds a raw control character");
+			return fail(w, "a string holds a raw control character");
 		if (p == from)
 			p += rk_utf8(p, (size_t)(end - p), &cp);
 		if (p == from)
-			return fail_at(w, "a string is not valid UTF-8");
+			return fail(w, "a string is not valid UTF-8");
 		memcpy(o, from, (size_t)(p - from));
 		o += p - from;
 	}
@@ -137,57 +122,43 @@ static int decode(struct walk *w, const jsmntok_t *t, const char **s, size_t *le
 	return 0;
 }
 
-/* --- numbers and words --- */
-
-/* Length of the number at p, by RFC 8259 section 6; 0: none. A byte that no number has must
- * follow. */
-static size_t number_len(const char *p)
+/* Length of the number at s, by RFC 8259 section 6; 0: none. A byte that no number has must follow. */
+static size_t number_len(const char *s)
 {
 	static const char digits[] = "0123456789";
-	const char *from = p;
-	size_t n;
+	const char *p = s + (*s == '-');
+	size_t n = *p == '0' ? 1 : strspn(p, digits);
 
-	p += *p == '-';
-	n = strspn(p, digits);
-	if (!n || (*p == '0' && n > 1))
-		return 0;
 	p += n;
-	if (*p == '.') {
-		n = strspn(p + 1, digits);
-		if (!n)
-			return 0;
-		p += n + 1;
-	}
-	if (*p == 'e' || *p == 'E') {
-		p += p[1] == '+' || p[1] == '-' ? 2 : 1;
-		n = strspn(p, digits);
-		if (!n)
-			return 0;
+	if (n && *p == '.') {
+		n = strspn(++p, digits);
 		p += n;
 	}
-	return (size_t)(p - from);
+	if (n && (*p == 'e' || *p == 'E')) {
+		p += p[1] == '+' || p[1] == '-' ? 2 : 1;
+		n = strspn(p, digits);
+		p += n;
+	}
+	return n ? (size_t)(p - s) : 0;
 }
 
 static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 {
 	size_t n = (size_t)(t->end - t->start);
 	const char *s = rk_doc_strndup(w->d, w->text + t->start, n);
+	bool whole = strlen(s) == n; /* no NUL in it */
 
+	v->kind = RK_NULL;
+	if (whole && strcmp(s, "null") == 0)
+		return 0;
+	if (whole && (strcmp(s, "true") == 0 || strcmp(s, "false") == 0))
+		v->kind = RK_BOOL;
+	else if (n && number_len(s) == n)
+		v->kind = RK_NUM;
+	else
+		return fail(w, "neither a number nor true, false or null");
 	v->s = s;
 	v->len = n;
-	if (strlen(s) != n) { /* NUL */
-		return fail_at(w, "neither a number nor true, false or null");
-	} else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
-		v->kind = RK_BOOL;
-	} else if (strcmp(s, "null") == 0) {
-		v->kind = RK_NULL;
-		v->s = NULL;
-		v->len = 0;
-	} else if (n && number_len(s) == n) {
-		v->kind = RK_NUM;
-	} else {
-		return fail_at(w, "neither a number nor true, false or null");
-	}
 	return 0;
 }
 
@@ -196,7 +167,7 @@ static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 /* A container or the text's value is complete: what may follow in the one around it. */
 static void value_done(struct walk *w)
 {
-	w->state = w->open && !(w->stream && w->open == w->root) ? COMMA_OR_END : DONE;
+	w->state = w->depth ? COMMA_OR_END : DONE;
 }
 
 static int close_container(struct walk *w, char c)
@@ -205,9 +176,8 @@ static int close_container(struct walk *w, char c)
 	bool map = c == '}';
 	const struct rk_val *dup;
 
-	if (w->state != COMMA_OR_END && w->state != (map ? FIRST_KEY : FIRST_ITEM))
-		return unexpected(w, w->pos);
-	if ((v->kind == RK_MAP) != map)
+	if ((w->state != COMMA_OR_END && w->state != (map ? FIRST_KEY : FIRST_ITEM)) ||
+		(v->kind == RK_MAP) != map)
 		return unexpected(w, w->pos);
 	dup = map ? rk_tree_duplicate(v) : NULL;
 	if (dup)
@@ -239,15 +209,12 @@ static int gap(struct walk *w, size_t to)
 	return 0;
 }
 
-static struct rk_val *new_value(struct walk *w, size_t start)
+static struct rk_val *new_value(struct walk *w)
 {
-	struct rk_val *v;
+	struct rk_val *v =
+		w->depth ? rk_tree_node(w->d, RK_STR) : rk_tree_root(w->d, RK_STR, w->one_line);
 
-	if (w->open && !(w->stream && w->open == w->root))
-		v = rk_tree_node(w->d, RK_NULL);
-	else
-		v = rk_tree_root(w->d, RK_NULL, w->one_line);
-	v->start = start;
+	v->start = w->pos;
 	v->line = w->line;
 	if (!w->open) {
 		w->root = v;
@@ -293,18 +260,16 @@ static int token(struct walk *w, const jsmntok_t *t)
 
 	if (++w->values > rk_tree_values_max(w->n))
 		return rk_tree_too_many(w->d, w->line, w->err);
-	v = new_value(w, w->pos);
+	v = new_value(w);
 	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY) {
 		if (++w->depth > RK_DEPTH_MAX)
-			return rk_tree_error(
-				w->d, w->line, w->err, "nested deeper than %d", RK_DEPTH_MAX);
+			return fail(w, "nested deeper than %d", RK_DEPTH_MAX);
 		v->kind = t->type == JSMN_OBJECT ? RK_MAP : RK_SEQ;
 		w->open = v;
 		w->state = t->type == JSMN_OBJECT ? FIRST_KEY : FIRST_ITEM;
 		w->pos = v->start + 1;
 		return 0;
 	}
-	v->kind = RK_STR;
 	if ((t->type == JSMN_STRING ? decode(w, t, &v->s, &v->len) : primitive(w, t, v)) < 0)
 		return -1;
 	w->pos = (size_t)t->end + (t->type == JSMN_STRING);
@@ -321,39 +286,21 @@ static int token(struct walk *w, const jsmntok_t *t)
  * only: there is nothing to wipe after a secret. */
 enum { WINDOW = 4 * RK_DEPTH_MAX };
 
-struct tokens {
-	jsmn_parser p;
-	jsmntok_t v[WINDOW];
-	unsigned taken; /* by the walk */
-};
-
-static int take(struct walk *w, struct tokens *t)
+/* jsmn looks back at the latest token and at those around it (containers not closed, a key) alone. */
+static void drop_taken(jsmn_parser *p, jsmntok_t *v)
 {
-	for (; t->taken < t->p.toknext; t->taken++) {
-		if (token(w, &t->v[t->taken]) < 0)
-			return -1;
+	int n = 0, super = -1, latest = (int)p->toknext - 1;
+
+	for (int i = 0; i <= latest; i++) {
+		if (v[i].end >= 0 && i != p->toksuper && i != latest)
+			continue;
+		super = i == p->toksuper ? n : super;
+		v[n] = v[i];
+		v[n].parent = n - 1;
+		n++;
 	}
-	return 0;
-}
-
-/* jsmn looks back at the latest token and at those around it (containers and keys) alone. */
-static void drop_taken(struct tokens *t)
-{
-	int kept[WINDOW];
-	int n = 0, super = -1;
-
-	for (int i = (int)t->p.toknext - 1; i >= 0; i = t->v[i].parent)
-		kept[n++] = i;
-	for (int to = 0; to < n; to++) {
-		int from = kept[n - 1 - to];
-
-		if (from == t->p.toksuper)
-			super = to;
-		t->v[to] = t->v[from];
-		t->v[to].parent = to - 1;
-	}
-	t->p.toksuper = super;
-	t->p.toknext = t->taken = (unsigned)n;
+	p->toksuper = super;
+	p->toknext = (unsigned)n;
 }
 
 /* What jsmn stopped at: the text's end, NUL or an error. */
@@ -370,58 +317,47 @@ static int leftover(struct walk *w, size_t pos, int rc)
 	if (reach(w, pos) < 0)
 		return -1;
 	if (rc == JSMN_ERROR_INVAL)
-		return fail_at(w, "a string holds a bad escape");
+		return fail(w, "a string holds a bad escape");
 	if (memchr(w->text + pos, '\0', w->n - pos))
-		return fail_at(w, "a string holds a raw control character");
-	return fail_at(w, "JSON is cut off inside a string");
+		return fail(w, "a string holds a raw control character");
+	return fail(w, "JSON is cut off inside a string");
 }
 
-static int walk(struct walk *w)
-{
-	const char *nl = w->n ? memchr(w->text, '\n', w->n) : NULL;
-	struct tokens t = {0};
-	int rc;
-
-	w->one_line = !nl || nl == w->text + w->n - 1;
-	w->line = 1;
-	if (w->n > RK_BUF_MAX)
-		return fail_at(w, "JSON of more than 256 MiB");
-	if (w->stream) {
-		w->root = w->open = rk_tree_root(w->d, RK_SEQ, w->one_line);
-		w->root->line = 1;
-		w->state = DONE;
-	}
-	jsmn_init(&t.p);
-	while ((rc = jsmn_parse(&t.p, w->text, w->n, t.v, WINDOW)) == JSMN_ERROR_NOMEM) {
-		if (take(w, &t) < 0)
-			return -1;
-		drop_taken(&t);
-	}
-	if (take(w, &t) < 0 || leftover(w, t.p.pos, rc) < 0)
-		return -1;
-	return w->state == DONE ? 0 : cut_off(w);
-}
-
-static int parse(struct rk_doc *d, const char *text, size_t n, bool stream, struct rk_val **out,
+int rk_json_read(struct rk_doc *d, const char *text, size_t n, bool stream, struct rk_val **out,
 	struct rk_err *err)
 {
-	struct walk w = {.d = d, .text = text, .n = n, .stream = stream, .err = err};
+	struct walk w = {.d = d, .text = text, .n = n, .line = 1, .stream = stream, .err = err};
+	const char *nl = n ? memchr(text, '\n', n) : NULL;
+	jsmntok_t tokens[WINDOW];
+	jsmn_parser p;
+	int rc;
 
 	*out = NULL;
-	if (walk(&w) < 0)
+	w.one_line = !nl || nl == text + n - 1;
+	if (n > RK_BUF_MAX)
+		return fail(&w, "JSON of more than 256 MiB");
+	if (stream) {
+		w.root = w.open = rk_tree_root(d, RK_SEQ, w.one_line);
+		w.root->line = 1;
+		w.state = DONE;
+	}
+	jsmn_init(&p);
+	do {
+		unsigned taken = p.toknext;
+
+		rc = jsmn_parse(&p, text, n, tokens, WINDOW);
+		for (; taken < p.toknext; taken++)
+			if (token(&w, &tokens[taken]) < 0)
+				return -1;
+		drop_taken(&p, tokens);
+	} while (rc == JSMN_ERROR_NOMEM);
+	if (leftover(&w, p.pos, rc) < 0)
 		return -1;
+	if (w.depth)
+		return fail(&w, "JSON is cut off: the %s of line %u is not closed",
+			w.open->kind == RK_MAP ? "object" : "list", w.open->line);
+	if (w.state != DONE)
+		return fail(&w, "no JSON value: the text is empty");
 	*out = w.root;
 	return 0;
-}
-
-int rk_json_parse(
-	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
-{
-	return parse(d, text, n, false, out, err);
-}
-
-int rk_json_parse_stream(
-	struct rk_doc *d, const char *text, size_t n, struct rk_val **out, struct rk_err *err)
-{
-	return parse(d, text, n, true, out, err);
 }

@@ -39,7 +39,8 @@ static void durations(const char *s)
 		return;
 	MUST(ms <= INT64_MAX / 1000000 && ms >= INT64_MIN / 1000000);
 	if (*s == '-' || *s == '+') {
-		MUST(!rk_parse_duration(minus, false, &other) && !rk_parse_duration(plus, &other));
+		MUST(!rk_parse_duration(minus, false, &other) &&
+			!rk_parse_duration(plus, false, &other));
 		return;
 	}
 	MUST(ms >= 0);
