@@ -38,7 +38,7 @@ struct rk_val *rk_boolean(struct rk_doc *d, bool b)
 
 struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n)
 {
-	rk_auto_buf b = {.s = rk_buf_empty, .secret = rk_doc_is_secret(d)};
+	rk_auto_buf b = {.s = rk_buf_empty, .secret = d->secret};
 
 	rk_base64(&b, p, n);
 	return rk_stringn(d, b.s, b.len);
@@ -63,24 +63,31 @@ struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v)
 	return c;
 }
 
+/* Put `by`, or nothing, where `old` is. */
+static void replace(struct rk_val *old, struct rk_val *by)
+{
+	struct rk_val *parent = old->parent, *prev = NULL;
+
+	for (struct rk_val *it = parent->child; it != old; it = it->next)
+		prev = it;
+	if (by) {
+		by->parent = parent;
+		by->next = old->next;
+	}
+	*(prev ? &prev->next : &parent->child) = by ? by : old->next;
+	if (parent->last == old)
+		parent->last = by ? by : prev;
+	old->parent = old->next = NULL;
+	old->key = NULL;
+	old->klen = 0;
+}
+
 bool rk_remove(struct rk_val *child)
 {
-	struct rk_val *parent = child ? child->parent : NULL, *prev = NULL;
-
-	if (!parent)
+	if (!child || !child->parent)
 		return false;
-	for (struct rk_val *it = parent->child; it != child; it = it->next)
-		prev = it;
-	if (prev)
-		prev->next = child->next;
-	else
-		parent->child = child->next;
-	if (parent->last == child)
-		parent->last = prev;
-	parent->count--;
-	child->parent = child->next = NULL;
-	child->key = NULL;
-	child->klen = 0;
+	child->parent->count--;
+	replace(child, NULL);
 	return true;
 }
 
@@ -93,22 +100,10 @@ void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val
 	assert(map->kind == RK_MAP && !child->parent);
 	child->key = rk_doc_strndup(d, key, klen);
 	child->klen = (uint32_t)klen;
-	if (!old) {
+	if (old)
+		replace(old, child);
+	else
 		rk_tree_link(map, child);
-		return;
-	}
-	for (struct rk_val **p = &map->child; *p; p = &(*p)->next)
-		if (*p == old) {
-			*p = child;
-			break;
-		}
-	child->parent = map;
-	child->next = old->next;
-	if (map->last == old)
-		map->last = child;
-	old->parent = old->next = NULL;
-	old->key = NULL;
-	old->klen = 0;
 }
 
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s)

@@ -181,22 +181,22 @@ void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_b
  * (and there even the line breaks that |+ keeps). An empty value is an empty span behind its
  * colon. A tag or an anchor belongs to the value. */
 
-/* Parse one document; an empty stream gives NULL in *out. More than one document: RK_FAIL. */
-int rk_yaml_parse(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
-
-/* Parse the first document as kubectl reads a kubeconfig (sigs.k8s.io/yaml without its strict mode):
- * of equal keys the last one counts, `<<` is merged where it is, !!binary is decoded, other tags
- * are ignored, keys may be aliases, numbers and booleans, UTF-16 with a byte order mark is read, and
- * what follows the first document is not. The bounds are those of rk_yaml_parse. */
-int rk_yaml_parse_loose(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
+enum rk_yaml_mode {
+	RK_YAML_ONE, /* one document; an empty stream gives NULL in *out. More than one: RK_FAIL */
+	RK_YAML_ALL, /* all documents as a SEQ; empty ones are left out */
+	/* The first document as kubectl reads a kubeconfig (goyaml.v2 under sigs.k8s.io/yaml, not
+	 * strict): of equal keys the last one counts, `<<` is merged where it is, !!binary is decoded,
+	 * other tags are ignored, keys may be aliases, numbers and booleans, UTF-16 with a byte order
+	 * mark is read, and what follows the first document is not. The bounds are the same. */
+	RK_YAML_LOOSE,
+};
+int rk_yaml_read(struct rk_doc *d, const char *text, size_t n, enum rk_yaml_mode mode,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+#define rk_yaml_parse(d, text, n, out, err)	  rk_yaml_read(d, text, n, RK_YAML_ONE, out, err)
+#define rk_yaml_parse_all(d, text, n, out, err)	  rk_yaml_read(d, text, n, RK_YAML_ALL, out, err)
+#define rk_yaml_parse_loose(d, text, n, out, err) rk_yaml_read(d, text, n, RK_YAML_LOOSE, out, err)
 /* Whether the text begins with the byte order mark of UTF-16. */
 bool rk_yaml_is_utf16(const char *text, size_t n);
-
-/* Parse all documents into a SEQ; empty documents are left out. */
-int rk_yaml_parse_all(struct rk_doc *d, const char *text, size_t n, struct rk_val **out,
-	struct rk_err *err) RK_MUST_USE;
 
 /* Write block style, indent 2, lists not indented under their key, as kubectl does; sorted: keys
  * in byte order. Every string that a YAML 1.1 reader could take for something else is quoted;
@@ -249,11 +249,6 @@ void rk_objects_release(struct rk_objects *o);
  * missing file. */
 int rk_objects_read(struct rk_objects *o, const char *const *files, size_t nfiles,
 	struct rk_err *err) RK_MUST_USE;
-/* The same from text. piped: it came through a pipe, where a last line without its end and a last
- * value that is missing are signs that the writer died. */
-int rk_objects_parse(struct rk_objects *o, const char *name, const char *text, size_t n, bool piped,
-	struct rk_err *err) RK_MUST_USE;
-
 /* Namespaces (0), then CustomResourceDefinitions (1), then all else (2) in the order given. */
 int rk_object_rank(const struct rk_val *obj);
 void rk_objects_order(struct rk_objects *o);

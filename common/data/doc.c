@@ -15,13 +15,6 @@ struct chunk {
 	char data[] __attribute__((aligned(8)));
 };
 
-struct rk_doc {
-	struct chunk *chunk; /* the one that is being filled; full and oversized ones follow */
-	size_t grow;
-	const char *source;
-	bool secret;
-};
-
 struct rk_doc *rk_doc_new(bool secret)
 {
 	struct rk_doc *d = rk_calloc(1, sizeof(*d));
@@ -42,11 +35,6 @@ void rk_doc_free(struct rk_doc *d)
 		free(c);
 	}
 	free(d);
-}
-
-bool rk_doc_is_secret(const struct rk_doc *d)
-{
-	return d->secret;
 }
 
 static void *alloc(struct rk_doc *d, size_t n, size_t align)
@@ -108,14 +96,6 @@ void rk_doc_source(struct rk_doc *d, const char *name)
 	d->source = name ? rk_doc_strndup(d, name, strlen(name)) : NULL;
 }
 
-const char *rk_tree_source(struct rk_doc *d, const char *name)
-{
-	const char *old = d->source;
-
-	d->source = name;
-	return old;
-}
-
 /* --- nodes --- */
 
 /* The top of a parsed tree: where the text came from, for messages. */
@@ -147,6 +127,7 @@ struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line)
 void rk_tree_link(struct rk_val *parent, struct rk_val *child)
 {
 	child->parent = parent;
+	child->next = NULL;
 	if (parent->last)
 		parent->last->next = child;
 	else

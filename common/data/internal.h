@@ -15,10 +15,12 @@ static inline size_t rk_tree_values_max(size_t n)
 	return ((size_t)256 << 10) + n / 8;
 }
 
-bool rk_doc_is_secret(const struct rk_doc *d);
-
-/* Set the source's name (not copied) and return the one before. */
-const char *rk_tree_source(struct rk_doc *d, const char *name);
+struct rk_doc {
+	struct chunk *chunk; /* the one that is being filled; full and oversized ones follow */
+	size_t grow;
+	const char *source; /* for messages, or NULL */
+	bool secret;
+};
 
 /* A node without parent that also carries the doc's source name into error messages. */
 struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
@@ -48,23 +50,12 @@ int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const
 /* The error for more than rk_tree_values_max, reason TooLarge. Returns -1. */
 int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err);
 
-/* --- YAML's plain scalars --- */
-
-/* What a plain scalar is to kubectl's reader. */
-enum rk_plain {
-	RK_PLAIN_STR,
-	RK_PLAIN_NULL,
-	RK_PLAIN_TRUE,
-	RK_PLAIN_FALSE,
-	RK_PLAIN_NUM,
-	RK_PLAIN_INF /* .inf, .nan: numbers that JSON does not have */
-};
-
 /* Longest number; anything longer is a string. */
 enum { RK_NUM_MAX = 500 };
 
-/* For RK_PLAIN_NUM num gets the number in JSON's notation; it has RK_NUM_MAX + 32 bytes. */
-enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num);
+/* The kind of a YAML plain scalar to kubectl's reader; -1: .inf or .nan, which JSON does not have. num gets
+ * the number in JSON's notation, true or false; it has RK_NUM_MAX + 32 bytes. */
+int rk_yaml_plain(const char *s, size_t n, char *num);
 
 /* Whether a character is only written between double quotes, by its number. */
 bool rk_yaml_must_escape(uint32_t cp);

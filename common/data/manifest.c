@@ -37,7 +37,7 @@ static const struct rk_val *param_at(struct fill *f, const char *s, size_t len, 
 /* The text at *s with all its parameters, as a string of the doc. */
 static int substitute(struct fill *f, const char **text, size_t *n, size_t line)
 {
-	rk_auto_buf b = {.s = rk_buf_empty, .secret = rk_doc_is_secret(f->d)};
+	rk_auto_buf b = {.s = rk_buf_empty, .secret = f->d->secret};
 	const char *s = *text, *end = s + *n;
 
 	for (size_t len; s < end; s += len) {
@@ -119,15 +119,17 @@ int rk_manifest_fill(struct rk_doc *d, const char *name, const char *text, size_
 	const struct rk_val *params, struct rk_val **out, struct rk_err *err)
 {
 	struct fill f = {.d = d, .params = params, .err = err};
-	const char *before = rk_tree_source(d, rk_doc_strndup(d, name, strlen(name)));
-	int rc = rk_yaml_parse_all(d, text, n, out, err);
+	const char *before = d->source;
+	int rc;
 
+	rk_doc_source(d, name);
+	rc = rk_yaml_parse_all(d, text, n, out, err);
 	if (rc == 0)
 		rc = fill_node(&f, *out);
 	for (const struct rk_val *p = params->child; rc == 0 && p; p = p->next)
 		if (!rk_strv_has(&f.used, p->key))
 			rc = rk_tree_error(d, 0, err, "unknown parameter ${%s}", p->key);
-	rk_tree_source(d, before);
+	d->source = before;
 	rk_strv_release(&f.used);
 	if (rc < 0)
 		*out = NULL;

@@ -160,42 +160,12 @@ static int not_set(const struct rk_val *v, va_list ap, struct rk_err *err)
 	return rk_err_set(err, RK_NOTFOUND, "%s%s is not set", where.s, path.s);
 }
 
-static int store(const struct rk_val *v, int kind, void *out, struct rk_err *err)
-{
-	rk_auto_buf where = RK_BUF_INIT;
-
-	switch (kind) {
-	case RK_STR:
-		if (!rk_str(v))
-			return wrong_type(v, "a string without NUL", err);
-		*(const char **)out = v->s;
-		return 0;
-	case RK_NUM:
-		return rk_parse_int(v->s, INT64_MIN, INT64_MAX, out)
-			       ? 0
-			       : wrong_type(v, "a whole number", err);
-	case RK_BOOL:
-		*(bool *)out = rk_bool(v, false);
-		return 0;
-	case RK_BASE64:
-		if (!rk_str(v))
-			return wrong_type(v, "a string without NUL", err);
-		if (rk_base64_decode(out, v->s, v->len, err) == 0)
-			return 0;
-		rk_tree_place(v, &where);
-		rk_val_path(v, &where);
-		return rk_err_wrap(err, "%s", where.s);
-	default:
-		*(const struct rk_val **)out = v;
-		return 0;
-	}
-}
-
 int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, struct rk_err *err, ...)
 {
 	static const char *const expected[] = {
 		"null", "true or false", "a number", "a string", "a list", "a map", "a string"};
 	const struct rk_val *start = v;
+	struct rk_err why;
 	const char *key;
 	va_list ap;
 	int rc = 0;
@@ -217,5 +187,18 @@ int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, stru
 	}
 	if (v->kind != (kind == RK_BASE64 ? RK_STR : kind))
 		return wrong_type(v, expected[kind], err);
-	return store(v, kind, out, err);
+	if (v->kind == RK_STR && !rk_str(v))
+		return wrong_type(v, "a string without NUL", err);
+
+	if (kind == RK_NUM && !rk_parse_int(v->s, INT64_MIN, INT64_MAX, out))
+		return wrong_type(v, "a whole number", err);
+	if (kind == RK_BASE64 && rk_base64_decode(out, v->s, v->len, &why) < 0)
+		return rk_val_error(v, err, "%s", why.msg);
+	if (kind == RK_STR)
+		*(const char **)out = v->s;
+	else if (kind == RK_BOOL)
+		*(bool *)out = rk_bool(v, false);
+	else if (kind == RK_SEQ || kind == RK_MAP)
+		*(const struct rk_val **)out = v;
+	return 0;
 }

@@ -8,31 +8,25 @@
 #include <math.h>
 
 /* Each in three spellings: as here, Capitalised, UPPER. */
-static const struct word {
-	const char *s;
-	enum rk_plain is;
+static const struct words {
+	const char *list;
+	int kind;
+	const char *text;
 } words[] = {
-	{"~", RK_PLAIN_NULL},
-	{"null", RK_PLAIN_NULL},
-	{"y", RK_PLAIN_TRUE},
-	{"yes", RK_PLAIN_TRUE},
-	{"true", RK_PLAIN_TRUE},
-	{"on", RK_PLAIN_TRUE},
-	{"n", RK_PLAIN_FALSE},
-	{"no", RK_PLAIN_FALSE},
-	{"false", RK_PLAIN_FALSE},
-	{"off", RK_PLAIN_FALSE},
-	{".nan", RK_PLAIN_INF},
-	{".inf", RK_PLAIN_INF},
-	{"+.inf", RK_PLAIN_INF},
-	{"-.inf", RK_PLAIN_INF},
+	{"~,null", RK_NULL, ""},
+	{"y,yes,true,on", RK_BOOL, "true"},
+	{"n,no,false,off", RK_BOOL, "false"},
+	{".nan,.inf,+.inf,-.inf", -1, ""},
 };
 
-static const struct word *find_word(const char *s, size_t n)
+static const struct words *find_word(const char *s, size_t n)
 {
-	for (size_t i = 0; i < RK_COUNT(words); i++)
-		if (strlen(words[i].s) == n && strncasecmp(s, words[i].s, n) == 0)
-			return &words[i];
+	size_t len;
+
+	for (size_t i = 0; n <= strlen("false") && i < RK_COUNT(words); i++)
+		rk_each_item (word, len, words[i].list, ",")
+			if (len == n && strncasecmp(s, word, n) == 0)
+				return &words[i];
 	return NULL;
 }
 
@@ -178,31 +172,30 @@ static bool go_underscores(const char *s, size_t n)
 static bool number(const char *s, size_t n, char *num)
 {
 	struct cur c = {s, s + n};
-	int sign;
+	int sign = *s == '+' || *s == '-' ? *s : 0;
 
 	memset(num, 0, 2);
 	if (*s == '.') /* here Go's ParseFloat decides alone */
 		return go_underscores(s, n) && decimal(c, 0, num);
-	sign = *s == '+' || *s == '-' ? *s : 0;
-	if (sign)
-		c.p++;
+	c.p += sign != 0;
 	return based(c, sign, num) || decimal(c, sign, num);
 }
 
-enum rk_plain rk_yaml_plain(const char *s, size_t n, char *num)
+int rk_yaml_plain(const char *s, size_t n, char *num)
 {
-	const struct word *w;
+	const struct words *w = find_word(s, n);
 
+	*num = '\0';
 	if (n == 0)
-		return RK_PLAIN_NULL;
-	w = find_word(s, n);
-	if (w && is_spelling(s, n))
-		return w->is;
-	if (!strchr("+-.0123456789", *s) || n > RK_NUM_MAX)
-		return RK_PLAIN_STR;
-	if (!number(s, n, num) || isinf(strtod(num, NULL))) /* Go's ParseFloat fails on 1e999 */
-		return RK_PLAIN_STR;
-	return RK_PLAIN_NUM;
+		return RK_NULL;
+	if (w && is_spelling(s, n)) {
+		memcpy(num, w->text, strlen(w->text) + 1);
+		return w->kind;
+	}
+	if (!strchr("+-.0123456789", *s) || n > RK_NUM_MAX || !number(s, n, num) ||
+		isinf(strtod(num, NULL))) /* Go's ParseFloat fails on 1e999 */
+		return RK_STR;
+	return RK_NUM;
 }
 
 /* --- the way back --- */

@@ -8,6 +8,8 @@
 #include "kube/internal.h"
 #include "must.h"
 
+#include <sys/mman.h>
+
 #define PATHS_MAX 200 /* values looked for in one object */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -118,6 +120,16 @@ static void log_cause(const char *text)
 	MUST(out.len <= 300 && !strchr(out.s, '\n'));
 }
 
+/* From standard input. */
+static int read_objects(struct rk_objects *o, const char *text, size_t n, struct rk_err *err)
+{
+	rk_auto_close int fd = memfd_create("objects", 0);
+
+	MUST(write(fd, text, n) == (ssize_t)n && lseek(fd, 0, SEEK_SET) == 0);
+	MUST(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	return rk_objects_read(o, NULL, 0, err);
+}
+
 static void again(const struct rk_objects *o)
 {
 	rk_auto_objects back = RK_OBJECTS_INIT;
@@ -125,7 +137,7 @@ static void again(const struct rk_objects *o)
 
 	for (size_t i = 0; i < o->n; i++)
 		rk_json_write(o->v[i], RK_JSON_PRETTY, &text);
-	MUST(rk_objects_parse(&back, "back", text.s, text.len, true, NULL) == 0);
+	MUST(read_objects(&back, text.s, text.len, NULL) == 0);
 	MUST(back.n == o->n);
 	for (size_t i = 0; i < o->n; i++)
 		MUST(rk_val_equal(o->v[i], back.v[i]));
@@ -148,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rk_err err = RK_ERR_INIT;
 
 	log_cause(text);
-	if (rk_objects_parse(&o, "in", text, strlen(text), true, &err) < 0) {
+	if (read_objects(&o, text, strlen(text), &err) < 0) {
 		MUST(err.code == RK_FAIL && err.msg[0] && !o.n);
 		return 0;
 	}

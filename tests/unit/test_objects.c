@@ -5,12 +5,22 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
+/* From standard input, or from a file. */
 static int parse(struct rk_objects *o, const char *text, bool piped, struct rk_err *err)
 {
-	return rk_objects_parse(o, "input", text, strlen(text), piped, err);
+	rk_auto_close int fd = memfd_create("objects", 0);
+	rk_auto_free char *path = rk_asprintf("/proc/self/fd/%d", fd);
+	const char *files[] = {piped ? "-" : path};
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	if (piped)
+		assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	return rk_objects_read(o, files, 1, err);
 }
 
 static void order(void **state)
@@ -67,7 +77,7 @@ static void refusals(void **state)
 		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: ..}\n",
 			"invalid object name"},
 		{"- 1\n", "not an object"},
-		{"{\"a\":1", "input:1"},
+		{"{\"a\":1", "standard input:1: JSON"},
 		{"{apiVersion: v1, kind: S, metadata: {name: x}}\n---\n"
 		 "{apiVersion: v1, kind: S, metadata: {name: x}}\n",
 			"comes twice"},
