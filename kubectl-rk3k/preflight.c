@@ -3,7 +3,7 @@
  * certificates: every problem before the first change. Changes nothing. */
 #include "preflight/tool.h"
 
-#include "data/data.h"
+#include <stdarg.h>
 
 static const struct rk_opt OPTS[] = {
 	OPT_FLAG("yes-lose-data", lose_data, "accept a change that wipes a virtual cluster"),
@@ -59,83 +59,177 @@ static const struct check {
 	{"registry", pf_check_registry, ALWAYS},
 };
 
-static int run_checks(struct flight *f, struct rk_err *err)
+/* --- what the checks share --- */
+
+static const char *const RESULTS[] = {"ok", "warning", "failed", "skipped"};
+
+void pf_row(struct flight *f, enum result r, const char *fmt, ...)
 {
-	const char *only = f->o->only;
-	bool known = !only;
+	struct rk_val *row = rk_map(f->d);
+	char text[2048];
+	va_list ap;
 
-	for (size_t i = 0; i < RK_COUNT(CHECKS); i++)
-		known |= CHECKS[i].when == ALONE && rk_streq(CHECKS[i].id, only);
-	if (!known)
-		return rk_err_set(err, RK_USAGE,
-			"--only %s: expected controller, hostname or namespace", only);
-	for (size_t i = 0; i < RK_COUNT(CHECKS); i++) {
-		const struct check *c = &CHECKS[i];
+	if (f->progress)
+		rk_progress_set(f->progress, "Preflight  %s", f->check);
+	if (r == OK && rk_strv_has(&f->unknown, f->check))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	rk_set_str(f->d, row, "check", f->check);
+	rk_set_str(f->d, row, "result", RESULTS[r]);
+	rk_set_str(f->d, row, "detail", text);
+	rk_append(f->rows, row);
+	f->passed += r == OK;
+	f->warnings += r == WARN;
+	f->stops += r == STOP;
+}
 
-		f->check = c->id;
-		f->before = f->stops + f->warnings;
-		if (only && c->when != NEEDED && !(c->when == ALONE && rk_streq(c->id, only)))
-			continue;
-		if (f->k || c->when == ALWAYS || c->run == pf_check_api)
-			c->run(f);
+void pf_row_err(struct flight *f, const char *what, const struct rk_err *err)
+{
+	pf_row(f, STOP, "%s%s%s%s%s", what, *what ? ": " : "", err->msg, *err->hint ? "; " : "",
+		err->hint);
+}
+
+void pf_unknown(struct flight *f, const struct rk_err *err)
+{
+	pf_row(f, WARN, "could not be determined: %s", err->msg);
+	rk_strv_add(&f->unknown, f->check);
+}
+
+bool pf_clean(const struct flight *f)
+{
+	return f->stops + f->warnings == f->before;
+}
+
+enum result pf_consent(struct flight *f, bool flag, const char *question)
+{
+	struct rk_err err = RK_ERR_INIT;
+
+	return flag || (f->o->ask && rk_confirm(question, &err) == 1) ? WARN : STOP;
+}
+
+const char *pf_str(const struct flight *f, enum rk_key k)
+{
+	const char *v = rk_setting(f->s, k);
+
+	return v ? v : "";
+}
+
+void pf_join(struct rk_buf *out, const char *text)
+{
+	rk_buf_addf(out, "%s%s", out->len ? ", " : "", text);
+}
+
+/* A list by labels, or an object by name; a kind that does not exist has no object. False: unknown, with a
+ * row unless the right to read is missing and not required. */
+static bool ask(struct flight *f, bool list, bool required, const struct rk_res *r, const char *ns,
+	const char *key, struct rk_val **out)
+{
+	const struct rk_list_opts labels = {.labels = key};
+	struct rk_err err = RK_ERR_INIT;
+	const char *request;
+	int rc;
+
+	*out = NULL;
+	if (!r)
+		return true;
+	request = rk_doc_printf(f->d, "%s %s %s %s %s", list ? "list" : "get", r->api_version,
+		r->kind, ns ? ns : "", key ? key : "");
+	for (size_t i = 0; i < f->nanswers; i++)
+		if (rk_streq(f->answers[i].request, request)) {
+			*out = f->answers[i].answer;
+			return true;
+		}
+	rc = list ? rk_kube_list_all(f->k, r, ns, &labels, f->d, out, 20000, &err)
+		  : rk_kube_find(f->k, r, ns, key, f->d, out, &err);
+	if (rc < 0 && (list || err.code != RK_NOTFOUND)) {
+		if (required || err.http != 403)
+			pf_unknown(f, &err);
+		*out = NULL;
+		return false;
 	}
-	return 0;
-}
-
-static void print_table(const struct flight *f)
-{
-	struct rk_table *t = rk_table_new((const char *const[]){"CHECK", "RESULT", "DETAIL"}, 3);
-
-	rk_each (r, f->rows)
-		rk_table_row(t, rk_get_str(r, "check", NULL), rk_get_str(r, "result", NULL),
-			rk_get_str(r, "detail", NULL));
-	rk_table_print(t, f->o->out.fmt, !f->o->out.no_headers);
-	rk_table_free(t);
-}
-
-/* "Preflight  ✓ 16 passed  ! 1 warning", and a line for each check that is not ok. */
-static void print_brief(const struct flight *f)
-{
-	size_t passed = 0;
-
-	rk_each (r, f->rows)
-		passed += rk_streq(rk_get_str(r, "result", NULL), pf_results[OK]);
-	rk_summary("Preflight", passed, f->warnings, f->stops);
-	rk_each (r, f->rows) {
-		const char *result = rk_get_str(r, "result", NULL);
-		bool stop = rk_streq(result, pf_results[STOP]);
-
-		if (stop || rk_streq(result, pf_results[WARN]))
-			rk_finding(
-				stop, rk_get_str(r, "check", NULL), rk_get_str(r, "detail", NULL));
+	if (f->nanswers < RK_COUNT(f->answers)) {
+		f->answers[f->nanswers].request = request;
+		f->answers[f->nanswers++].answer = *out;
 	}
+	return true;
 }
+
+const struct rk_val *pf_list(
+	struct flight *f, const struct rk_res *r, const char *ns, const char *labels)
+{
+	struct rk_val *out;
+
+	ask(f, true, true, r, ns, labels, &out);
+	return out;
+}
+
+const struct rk_val *pf_list_allowed(struct flight *f, const struct rk_res *r)
+{
+	struct rk_val *out;
+
+	ask(f, true, false, r, NULL, NULL, &out);
+	return out;
+}
+
+bool pf_find(struct flight *f, const struct rk_res *r, const char *ns, const char *name,
+	struct rk_val **out)
+{
+	return ask(f, false, true, r, ns, name, out);
+}
+
+const struct rk_res *pf_kind(struct flight *f, const char *api, const char *kind)
+{
+	struct rk_err err = RK_ERR_INIT;
+	const struct rk_res *r = NULL;
+
+	if (rk_kube_res(f->k, api, kind, &r, &err) == 0)
+		return r;
+	if (err.code != RK_NOTFOUND)
+		pf_unknown(f, &err);
+	return NULL;
+}
+
+/* --- the report --- */
 
 static int print(const struct flight *f, struct rk_err *err)
 {
+	static const char *const columns[] = {"check", "result", "detail"};
 	const struct rk_out_flags *out = &f->o->out;
+	struct rk_table *t;
 	struct rk_val *doc;
 
-	if (f->o->brief) {
-		print_brief(f);
-		return 0;
-	}
-	if (out->sort_by && rk_jsonpath_sort(f->rows, out->sort_by, err) < 0)
+	if (f->o->brief)
+		rk_summary("Preflight", f->passed, f->warnings, f->stops);
+	else if (out->sort_by && rk_jsonpath_sort(f->rows, out->sort_by, err) < 0)
 		return -1;
-	if (out->fmt == RK_FMT_NAME) {
-		rk_each (r, f->rows)
-			if (rk_streq(rk_get_str(r, "result", NULL), pf_results[STOP]))
-				rk_printf("%s\n", rk_get_str(r, "check", NULL));
-	} else if (out->fmt == RK_FMT_JSON || out->fmt == RK_FMT_YAML) {
+	if (!f->o->brief && (out->fmt == RK_FMT_JSON || out->fmt == RK_FMT_YAML)) {
 		doc = rk_map(f->d);
 		rk_set_bool(f->d, doc, "ok", !f->stops);
 		rk_set_int(f->d, doc, "failed", (int64_t)f->stops);
 		rk_set_int(f->d, doc, "warnings", (int64_t)f->warnings);
 		rk_set(f->d, doc, "checks", f->rows);
 		rk_print_val(out->fmt, doc);
-	} else {
-		print_table(f);
+		return 0;
 	}
+	t = rk_table_new((const char *const[]){"CHECK", "RESULT", "DETAIL"}, 3);
+	rk_each (r, f->rows) {
+		const char *cells[RK_COUNT(columns)];
+		bool stop;
+
+		for (size_t i = 0; i < RK_COUNT(columns); i++)
+			cells[i] = rk_get_str(r, columns[i], NULL);
+		stop = rk_streq(cells[1], RESULTS[STOP]);
+		if (f->o->brief && (stop || rk_streq(cells[1], RESULTS[WARN])))
+			rk_finding(stop, cells[0], cells[2]);
+		else if (!f->o->brief && out->fmt == RK_FMT_NAME && stop)
+			rk_printf("%s\n", cells[0]);
+		rk_table_cells(t, cells);
+	}
+	if (!f->o->brief && out->fmt != RK_FMT_NAME)
+		rk_table_print(t, out->fmt, !out->no_headers);
+	rk_table_free(t);
 	return 0;
 }
 
@@ -161,18 +255,30 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *d = rk_doc_new(true);
 	struct flight f = {.o = p, .s = s, .d = d, .rows = rk_seq(d)};
+	const char *only = f.o->only;
 	int rc;
 
 	if (f.o->host_only)
 		return host_only(f.o, err);
 	if (rk_settings_open(s, &f.o->settings, RK_SETTINGS_NEEDED, err) < 0)
 		return -1;
+	if (only && !rk_listed("controller,hostname,namespace", only))
+		return rk_err_set(err, RK_USAGE,
+			"--only %s: expected controller, hostname or namespace", only);
 	if (f.o->brief)
 		f.progress = rk_progress_begin("Preflight");
-	rc = run_checks(&f, err);
+	for (size_t i = 0; i < RK_COUNT(CHECKS); i++) {
+		const struct check *c = &CHECKS[i];
+
+		f.check = c->id;
+		f.before = f.stops + f.warnings;
+		if (only && c->when != NEEDED && !(c->when == ALONE && rk_streq(c->id, only)))
+			continue;
+		if (f.k || c->when == ALWAYS || c->run == pf_check_api)
+			c->run(&f);
+	}
 	rk_progress_drop(f.progress);
-	if (rc == 0)
-		rc = print(&f, err);
+	rc = print(&f, err);
 	rk_kube_free(f.k);
 	rk_strv_release(&f.unknown);
 	if (rc < 0 || !f.stops)

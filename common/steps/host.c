@@ -7,14 +7,10 @@
 #include "k3k/k3k.h"
 #include "registry/registry.h"
 
-int step_namespace(struct rk_step_build *b)
+bool step_namespace(struct rk_step_build *b)
 {
-	struct rk_val *obj = step_fill(b, "namespace", "name", rk_settings_ns(b->s), NULL);
-
 	/* an existing one belongs to another owner: without our label destroy leaves it */
-	if (obj)
-		step_create_only(b, obj);
-	return obj ? 0 : -1;
+	return step_create_only(b, step_fill(b, "namespace", "name", rk_settings_ns(b->s), NULL));
 }
 
 int rk_step_mirrors(
@@ -82,143 +78,101 @@ bool step_has_registry(const struct rk_settings *s)
 	return registries_tree(d, s, &tree, NULL) < 0 || tree;
 }
 
-int step_registry(struct rk_step_build *b)
+bool step_registry(struct rk_step_build *b)
 {
 	rk_auto_buf yaml = RK_BUF_INIT_SECRET, ca = RK_BUF_INIT;
 	const char *ns = rk_settings_ns(b->s);
 	struct rk_val *tree;
 
 	if (registries_tree(b->d, b->s, &tree, b->err) < 0)
-		return -1;
+		return false;
 	rk_yaml_write(tree, false, &yaml);
 	if (!step_secret(
 		    b, ns, RK_REGISTRY_CONFIG_SECRET, "Opaque", "registries.yaml", yaml.s, NULL))
-		return -1;
-	if (!is(b->s, RK_KEY_PRIVATE_CA_PATH))
-		return 0;
-	return step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &ca, b->err) == 0 &&
-			       step_secret(
-				       b, ns, RK_REGISTRY_CA_SECRET, "Opaque", "ca.crt", ca.s, NULL)
-		       ? 0
-		       : -1;
+		return false;
+	return !is(b->s, RK_KEY_PRIVATE_CA_PATH) ||
+	       (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &ca, b->err) == 0 &&
+		       step_secret(b, ns, RK_REGISTRY_CA_SECRET, "Opaque", "ca.crt", ca.s, NULL));
 }
 
 /* k3k 1.1 pastes the arguments into its start script as one unquoted word, so that a second one
  * breaks the script; there all of them go into one element that brings its own quotes. 1.0 and
  * 1.2 take a list, and would choke on those quotes. */
-static void server_args(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
+static struct rk_val *server_args(struct rk_step_build *b, bool registry)
 {
-	struct rk_val *args = rk_mut(rk_get(spec, "serverArgs", NULL));
-	const char *version = str(s, RK_KEY_K3K_VERSION), *host = str(s, RK_KEY_PRIVATE_REGISTRY);
+	const char *version = str(b->s, RK_KEY_K3K_VERSION);
+	const char *host = str(b->s, RK_KEY_PRIVATE_REGISTRY);
+	struct rk_val *args = rk_seq(b->d), *joined = rk_seq(b->d);
 	rk_auto_buf one = RK_BUF_INIT;
 
+	rk_append_str(b->d, args, "--disable-network-policy");
 	if (*host)
-		rk_append_str(
-			d, args, rk_doc_printf(d, "--system-default-registry=%s/docker.io", host));
-	if (step_has_registry(s) && !rk_setting_yes(s, RK_KEY_REGISTRY_FALLBACK))
-		rk_append_str(d, args, "--disable-default-registry-endpoint");
+		rk_append_str(b->d, args,
+			rk_doc_printf(b->d, "--system-default-registry=%s/docker.io", host));
+	if (registry && !rk_setting_yes(b->s, RK_KEY_REGISTRY_FALLBACK))
+		rk_append_str(b->d, args, "--disable-default-registry-endpoint");
 	if (args->count < 2 || !rk_version_at_least(version, 1, 1) ||
 		rk_version_at_least(version, 1, 2))
-		return;
+		return args;
 	rk_each (a, args)
 		rk_buf_addf(&one, "%s%s", one.len ? " " : "'", rk_str(a));
 	rk_buf_putc(&one, '\'');
-	args = rk_seq(d);
-	rk_append_str(d, args, one.s);
-	rk_set(d, spec, "serverArgs", args);
+	rk_append_str(b->d, joined, one.s);
+	return joined;
 }
 
-/* How the API is reached: by an ingress with the names of K3K_API_HOSTNAME; without any by a node port,
- * and etcd's port is not exposed unless several servers need it. */
-static void expose(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
+static struct rk_val *node_selector(struct rk_step_build *b)
 {
-	struct rk_val *exp = rk_map_at(d, spec, "expose", NULL), *ingress, *sans;
-	struct rk_strv names = {0};
+	struct rk_val *labels = rk_map(b->d);
 
-	rk_setting_list(s, RK_KEY_K3K_API_HOSTNAME, &names);
-	if (!names.n) {
-		struct rk_val *port = rk_map_at(d, exp, "nodePort", NULL);
+	rk_each (pair, step_list(b, RK_KEY_NODE_SELECTOR)) {
+		const char *text = rk_str(pair), *eq = strchr(text, '=');
 
-		if (!ha(s))
-			rk_set_int(d, port, "etcdPort", 0);
-		return;
+		rk_set_str(b->d, labels, rk_doc_strndup(b->d, text, (size_t)(eq - text)), eq + 1);
 	}
-	ingress = rk_map_at(d, exp, "ingress", NULL);
-	rk_set_str(d, ingress, "ingressClassName", str(s, RK_KEY_INGRESS_CLASS));
-	rk_set_str(d, rk_map_at(d, ingress, "annotations", NULL),
-		"nginx.ingress.kubernetes.io/ssl-passthrough", "true");
-	sans = rk_seq(d);
-	for (size_t i = 0; i < names.n; i++)
-		rk_append_str(d, sans, names.v[i]);
-	rk_set(d, spec, "tlsSANs", sans);
-	rk_strv_release(&names);
+	return labels->count ? labels : NULL;
 }
 
-static void placement(struct rk_doc *d, const struct rk_settings *s, struct rk_val *spec)
-{
-	struct rk_strv labels = {0};
-
-	rk_setting_list(s, RK_KEY_NODE_SELECTOR, &labels);
-	for (size_t i = 0; i < labels.n; i++) {
-		const char *eq = strchr(labels.v[i], '=');
-
-		rk_set_str(d, rk_map_at(d, spec, "nodeSelector", NULL),
-			rk_doc_strndup(d, labels.v[i], (size_t)(eq - labels.v[i])), eq + 1);
-	}
-	rk_strv_release(&labels);
-	if (is(s, RK_KEY_SERVER_RESOURCES_CPU))
-		rk_set_str(d, rk_map_at(d, spec, "serverLimit", NULL), "cpu",
-			str(s, RK_KEY_SERVER_RESOURCES_CPU));
-	if (is(s, RK_KEY_SERVER_RESOURCES_MEMORY))
-		rk_set_str(d, rk_map_at(d, spec, "serverLimit", NULL), "memory",
-			str(s, RK_KEY_SERVER_RESOURCES_MEMORY));
-}
-
-int step_cluster(struct rk_step_build *b)
+bool step_cluster(struct rk_step_build *b)
 {
 	const struct rk_settings *s = b->s;
-	struct rk_val *obj, *spec, *volume;
+	bool dynamic = rk_streq(str(s, RK_KEY_STORAGE_TYPE), "dynamic");
+	bool registry = step_has_registry(s);
+	struct rk_val *names = step_list(b, RK_KEY_K3K_API_HOSTNAME), *obj;
 
 	obj = step_fill(b, "cluster", "namespace", rk_settings_ns(s), "#servers",
 		rk_settings_servers(s), "#agents",
 		(int64_t)strtoll(str(s, RK_KEY_AGENT_COUNT), NULL, 10), "clusterCIDR",
 		str(s, RK_KEY_CLUSTER_CIDR), "serviceCIDR", str(s, RK_KEY_SERVICE_CIDR),
-		"storageType", str(s, RK_KEY_STORAGE_TYPE), NULL);
+		"storageType", str(s, RK_KEY_STORAGE_TYPE), "storageClass",
+		dynamic ? opt(s, RK_KEY_STORAGE_CLASS) : NULL, "storageSize",
+		dynamic ? str(s, RK_KEY_PVC_SIZE) : NULL, "@serverArgs", server_args(b, registry),
+		"version", opt(s, RK_KEY_K3S_VERSION), "ingressClass", str(s, RK_KEY_INGRESS_CLASS),
+		"@etcdPort", ha(s) ? NULL : rk_number(b->d, 0), "@apiNames", names, "@nodeSelector",
+		node_selector(b), "cpu", opt(s, RK_KEY_SERVER_RESOURCES_CPU), "memory",
+		opt(s, RK_KEY_SERVER_RESOURCES_MEMORY), "@mounts",
+		registry ? rk_registries_mounts(b->d, is(s, RK_KEY_PRIVATE_CA_PATH)) : NULL, NULL);
 	if (!obj)
-		return -1;
-	spec = rk_map_at(b->d, obj, "spec", NULL);
-	if (is(s, RK_KEY_K3S_VERSION))
-		rk_set_str(b->d, spec, "version", str(s, RK_KEY_K3S_VERSION));
-	if (rk_streq(str(s, RK_KEY_STORAGE_TYPE), "dynamic")) {
-		volume = rk_map_at(b->d, spec, "persistence", NULL);
-		if (is(s, RK_KEY_STORAGE_CLASS))
-			rk_set_str(b->d, volume, "storageClassName", str(s, RK_KEY_STORAGE_CLASS));
-		rk_set_str(b->d, volume, "storageRequestSize", str(s, RK_KEY_PVC_SIZE));
-	}
-	server_args(b->d, s, spec);
-	expose(b->d, s, spec);
+		return false;
 	/* k3k has serverAffinity from 1.1 on */
 	if (!ha(s) || !rk_version_at_least(str(s, RK_KEY_K3K_VERSION), 1, 1))
-		rk_remove(rk_mut(rk_get(spec, "serverAffinity", NULL)));
-	placement(b->d, s, spec);
-	if (step_has_registry(s))
-		rk_set(b->d, spec, "secretMounts",
-			rk_registries_mounts(b->d, is(s, RK_KEY_PRIVATE_CA_PATH)));
-	return 0;
+		rk_remove_at(obj, "spec", "serverAffinity", NULL);
+	if (!is(s, RK_KEY_SERVER_RESOURCES_CPU) && !is(s, RK_KEY_SERVER_RESOURCES_MEMORY))
+		rk_remove_at(obj, "spec", "serverLimit", NULL);
+	rk_remove_at(obj, "spec", "expose", names ? "nodePort" : "ingress", NULL);
+	return true;
 }
 
-int step_pdb(struct rk_step_build *b)
+bool step_pdb(struct rk_step_build *b)
 {
 	char name[64];
 
 	rk_k3k_name(name, rk_settings_cluster(b->s), "server");
 	return step_fill(b, "server-pdb", "name", name, "namespace", rk_settings_ns(b->s),
-		       "#minAvailable", rk_settings_servers(b->s) / 2 + 1, NULL)
-		       ? 0
-		       : -1;
+		"#minAvailable", rk_settings_servers(b->s) / 2 + 1, NULL);
 }
 
-int step_ingress(struct rk_step_build *b)
+bool step_ingress(struct rk_step_build *b)
 {
 	struct rk_ingress in = {.ns = rk_settings_ns(b->s),
 		.cluster = rk_settings_cluster(b->s),
@@ -236,5 +190,5 @@ int step_ingress(struct rk_step_build *b)
 		rk_remove(obj);
 		rk_append(b->out, obj);
 	}
-	return ret;
+	return ret == 0;
 }

@@ -31,16 +31,24 @@ static inline bool ha(const struct rk_settings *s)
 	return rk_settings_servers(s) > 1;
 }
 
+/* A setting that may be missing: NULL when unset or empty. */
+static inline const char *opt(const struct rk_settings *s, enum rk_key k)
+{
+	return is(s, k) ? str(s, k) : NULL;
+}
+
 /* Fill a skeleton and move its objects to out. Parameters are pairs of strings, ended by NULL; a key that
- * begins with # is followed by an int64_t. ${cluster} is always among them, except where the skeleton does
- * not declare it. Returns the last object, or NULL after an error. */
+ * begins with # is followed by an int64_t, one with @ by a struct rk_val *. Members whose value is NULL are
+ * left out. ${cluster} is always among them. Returns the last object, or NULL after an error. */
 struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 	__attribute__((sentinel));
 /* A Secret whose data are pairs of strings, ended by NULL. Returns it, or NULL after an error. */
 struct rk_val *step_secret(struct rk_step_build *b, const char *ns, const char *name,
 	const char *type, ...) __attribute__((sentinel));
-/* Make an object one that is created when it does not exist, and left alone otherwise. */
-void step_create_only(struct rk_step_build *b, struct rk_val *obj);
+/* Make an object one that is created when it does not exist, and left alone otherwise. NULL: false. */
+bool step_create_only(struct rk_step_build *b, struct rk_val *obj);
+/* The items of a comma list as a SEQ, or NULL when there are none. */
+struct rk_val *step_list(struct rk_step_build *b, enum rk_key k);
 /* The certificates or the key of the file that a setting names, as rk_setting_pem. */
 int step_read_pem(const struct rk_settings *s, enum rk_key k, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
@@ -50,17 +58,17 @@ bool step_has_chart_auth(const struct rk_settings *s);
 bool step_has_secret_tls(const struct rk_settings *s);
 bool step_has_more_hosts(const struct rk_settings *s);
 
-int step_bootstrap(struct rk_step_build *b);
-int step_cert_manager(struct rk_step_build *b);
-int step_chart_auth(struct rk_step_build *b);
-int step_cluster(struct rk_step_build *b);
-int step_fqdn(struct rk_step_build *b);
-int step_ingress(struct rk_step_build *b);
-int step_issuer(struct rk_step_build *b);
-int step_namespace(struct rk_step_build *b);
-int step_pdb(struct rk_step_build *b);
-int step_rancher(struct rk_step_build *b);
-int step_rancher_ha(struct rk_step_build *b);
-int step_registry(struct rk_step_build *b);
+bool step_bootstrap(struct rk_step_build *b);
+bool step_cert_manager(struct rk_step_build *b);
+bool step_chart_auth(struct rk_step_build *b);
+bool step_cluster(struct rk_step_build *b);
+bool step_fqdn(struct rk_step_build *b);
+bool step_ingress(struct rk_step_build *b);
+bool step_issuer(struct rk_step_build *b);
+bool step_namespace(struct rk_step_build *b);
+bool step_pdb(struct rk_step_build *b);
+bool step_rancher(struct rk_step_build *b);
+bool step_rancher_ha(struct rk_step_build *b);
+bool step_registry(struct rk_step_build *b);
 
 #endif

@@ -116,23 +116,21 @@ static bool is_in(enum rk_step_set set, const struct rk_step *step)
 
 void rk_step_names(enum rk_step_set set, const char *sep, struct rk_buf *out)
 {
-	bool first = true;
+	size_t before = out->len;
 
 	for (const struct rk_step *step = rk_steps; step->name; step++)
-		if (is_in(set, step)) {
-			rk_buf_addf(out, "%s%s", first ? "" : sep, step->name);
-			first = false;
-		}
+		if (is_in(set, step))
+			rk_buf_addf(out, "%s%s", out->len > before ? sep : "", step->name);
 }
 
 int rk_step_unknown(enum rk_step_set set, const char *name, const char *more, struct rk_err *err)
 {
-	const char *known[RK_AWAIT_COUNT + 32] = {NULL}, *near;
+	const char *known[RK_COUNT(rk_steps)] = {NULL}, *near;
 	rk_auto_buf names = RK_BUF_INIT;
 	size_t n = 0;
 
 	for (const struct rk_step *step = rk_steps; step->name; step++)
-		if (is_in(set, step) && n + 1 < RK_COUNT(known))
+		if (is_in(set, step))
 			known[n++] = step->name;
 	near = rk_nearest(name, known);
 	rk_err_set(err, RK_USAGE, "unknown step \"%.64s\"", name);
@@ -151,10 +149,20 @@ int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct 
 	if (!rk_step_applies(step, s))
 		return rk_err_set(
 			err, RK_NOTFOUND, "these settings do not need the step %s", step->name);
-	return step->build(&b) < 0 ? rk_err_wrap(err, "step %s", step->name) : 0;
+	return step->build(&b) ? 0 : rk_err_wrap(err, "step %s", step->name);
 }
 
 /* --- filling skeletons --- */
+
+static void drop_nulls(struct rk_val *v)
+{
+	for (struct rk_val *it = v->child, *next; it; it = next) {
+		next = it->next;
+		drop_nulls(it);
+		if (it->kind == RK_NULL)
+			rk_remove(it);
+	}
+}
 
 struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 {
@@ -165,14 +173,22 @@ struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 	rk_set_str(b->d, params, "cluster", rk_settings_cluster(b->s));
 	va_start(ap, manifest);
 	while ((key = va_arg(ap, const char *))) {
+		const char *name = key + (*key == '#' || *key == '@');
+		struct rk_val *v = NULL;
+		const char *text;
+
 		if (*key == '#')
-			rk_set_int(b->d, params, key + 1, va_arg(ap, int64_t));
-		else
-			rk_set_str(b->d, params, key, va_arg(ap, const char *));
+			v = rk_number(b->d, va_arg(ap, int64_t));
+		else if (*key == '@')
+			v = va_arg(ap, struct rk_val *);
+		else if ((text = va_arg(ap, const char *)))
+			v = rk_string(b->d, text);
+		rk_set(b->d, params, name, v ? v : rk_null(b->d));
 	}
 	va_end(ap);
 	if (rk_manifest(b->d, manifest, params, &docs, b->err) < 0)
 		return NULL;
+	drop_nulls(docs);
 	while (docs->child) {
 		last = docs->child;
 		rk_remove(last);
@@ -184,26 +200,37 @@ struct rk_val *step_fill(struct rk_step_build *b, const char *manifest, ...)
 struct rk_val *step_secret(
 	struct rk_step_build *b, const char *ns, const char *name, const char *type, ...)
 {
-	struct rk_val *obj =
-		step_fill(b, "secret", "namespace", ns, "name", name, "type", type, NULL);
-	struct rk_val *data = obj ? rk_map_at(b->d, obj, "data", NULL) : NULL;
+	struct rk_val *data = rk_map(b->d);
 	const char *key;
 	va_list ap;
 
 	va_start(ap, type);
-	while (data && (key = va_arg(ap, const char *))) {
+	while ((key = va_arg(ap, const char *))) {
 		const char *text = va_arg(ap, const char *);
 
 		rk_set(b->d, data, key, rk_val_base64(b->d, text, strlen(text)));
 	}
 	va_end(ap);
+	return step_fill(
+		b, "secret", "namespace", ns, "name", name, "type", type, "@data", data, NULL);
+}
+
+bool step_create_only(struct rk_step_build *b, struct rk_val *obj)
+{
+	if (obj)
+		rk_set_str(b->d, rk_map_at(b->d, obj, "metadata", "annotations", NULL),
+			"rk3k.io/create-only", "true");
 	return obj;
 }
 
-void step_create_only(struct rk_step_build *b, struct rk_val *obj)
+struct rk_val *step_list(struct rk_step_build *b, enum rk_key k)
 {
-	rk_set_str(b->d, rk_map_at(b->d, obj, "metadata", "annotations", NULL),
-		"rk3k.io/create-only", "true");
+	struct rk_val *list = rk_seq(b->d);
+	size_t n;
+
+	rk_each_item (item, n, str(b->s, k), ",")
+		rk_append(list, rk_stringn(b->d, item, n));
+	return list->count ? list : NULL;
 }
 
 int step_read_pem(

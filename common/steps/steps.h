@@ -33,10 +33,10 @@ struct rk_step {
 	enum rk_key title_key;
 	const char *summary;			      /* what it does */
 	bool (*applies)(const struct rk_settings *s); /* NULL: always */
-	int (*build)(struct rk_step_build *b); /* its objects; NULL: the work of another tool */
-	enum rk_await await;		       /* what shows that it is done */
-	const char *awaits;		       /* that in words */
-	int limit_s, slow_limit_s;	       /* how long to wait for it */
+	bool (*build)(struct rk_step_build *b); /* its objects; NULL: the work of another tool */
+	enum rk_await await;			/* what shows that it is done */
+	const char *awaits;			/* that in words */
+	int limit_s, slow_limit_s;		/* how long to wait for it */
 	bool (*is_slow)(const struct rk_settings *s); /* when the second limit counts */
 };
 

@@ -23,32 +23,26 @@ static bool has_ca_pair(const struct rk_settings *s)
 }
 
 /* Without BOOTSTRAP_PW: 24 characters without look-alikes, about 140 bits. */
-int step_bootstrap(struct rk_step_build *b)
+bool step_bootstrap(struct rk_step_build *b)
 {
 	static const char set[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 	rk_auto_buf pw = RK_BUF_INIT_SECRET;
-	struct rk_val *secret;
+	unsigned char c;
 
 	if (is(b->s, RK_KEY_BOOTSTRAP_PW)) {
 		if (rk_setting_secret(b->s, RK_KEY_BOOTSTRAP_PW, &pw, b->err) < 0)
-			return -1;
+			return false;
 	} else {
 		while (pw.len < 24) {
-			unsigned char c;
-
 			rk_random(&c, 1);
 			if (c < 256 / (sizeof(set) - 1) * (sizeof(set) - 1))
 				rk_buf_putc(&pw, set[c % (sizeof(set) - 1)]);
 		}
 	}
-	if (!step_fill(b, "namespace", "name", RK_RANCHER_NS, NULL))
-		return -1;
-	secret = step_secret(
-		b, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, "Opaque", "bootstrapPassword", pw.s, NULL);
 	/* an existing one is kept: Rancher reads it at its first start only */
-	if (secret)
-		step_create_only(b, secret);
-	return secret ? 0 : -1;
+	return step_fill(b, "namespace", "name", RK_RANCHER_NS, NULL) &&
+	       step_create_only(b, step_secret(b, RK_RANCHER_NS, RK_BOOTSTRAP_SECRET, "Opaque",
+					   "bootstrapPassword", pw.s, NULL));
 }
 
 /* --- where charts come from --- */
@@ -75,65 +69,65 @@ bool step_has_chart_auth(const struct rk_settings *s)
 
 /* A Secret for charts over https, one for those over OCI with an entry for each host, and the CA. The
  * first holds one pair: two hosts can share it only when the pair is the same. */
-int step_chart_auth(struct rk_step_build *b)
+bool step_chart_auth(struct rk_step_build *b)
 {
 	const struct chart charts[] = {
 		chart_of(b->s, RK_KEY_CERTMANAGER_REPO), chart_of(b->s, RK_KEY_RANCHER_REPO)};
 	rk_auto_buf json = RK_BUF_INIT_SECRET, pem = RK_BUF_INIT;
 	struct rk_val *config = rk_map(b->d);
-	struct rk_login http = {0};
+	struct rk_login http = {0}, l;
 
 	for (size_t i = 0; i < RK_COUNT(charts); i++) {
 		const char *repo = charts[i].repo;
 		rk_auto_free char *host = rk_repo_host(repo);
-		struct rk_login l;
 
 		if (!charts[i].login)
 			continue;
 		if (rk_settings_login(b->s, repo, &l, b->err) < 0)
-			return -1;
+			return false;
 		if (charts[i].oci) {
 			rk_docker_config(b->d, config, host, &l);
 			continue;
 		}
-		if (!l.user)
-			return rk_err_set(b->err, RK_FAIL,
+		if (!l.user) {
+			rk_err_set(b->err, RK_FAIL,
 				"%s: %s holds a token, and charts over https require a password",
 				repo, l.from);
+			return false;
+		}
 		if (http.user &&
 			(!rk_streq(http.user, l.user) || !rk_streq(http.password, l.password))) {
 			rk_err_set(b->err, RK_CONFLICT,
 				"CERTMANAGER_REPO and RANCHER_REPO have different credentials");
-			return rk_err_hint(b->err,
+			rk_err_hint(b->err,
 				"Secret %s holds one pair: use one host for both, or oci:// for "
 				"one of them",
 				REPO_AUTH);
+			return false;
 		}
 		http = l;
 	}
 	if (http.user && !step_secret(b, RK_CHART_NS, REPO_AUTH, "kubernetes.io/basic-auth",
 				 "username", http.user, "password", http.password, NULL))
-		return -1;
+		return false;
 	rk_json_write(config, RK_JSON_COMPACT, &json);
 	if (config->count &&
 		!step_secret(b, RK_CHART_NS, OCI_AUTH, "kubernetes.io/dockerconfigjson",
 			".dockerconfigjson", json.s, NULL))
-		return -1;
-	if (!charts[0].ca && !charts[1].ca)
-		return 0;
-	if (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &pem, b->err) < 0)
-		return -1;
-	return step_fill(b, "chart-ca", "bundle", pem.s, NULL) ? 0 : -1;
+		return false;
+	return (!charts[0].ca && !charts[1].ca) ||
+	       (step_read_pem(b->s, RK_KEY_PRIVATE_CA_PATH, &pem, b->err) == 0 &&
+		       step_fill(b, "chart-ca", "bundle", pem.s, NULL));
 }
 
-/* Sets in a HelmChart where the chart comes from. Returns its map of values; NULL when chart is. */
-static struct rk_val *chart_values(struct rk_step_build *b, enum rk_key repo, struct rk_val *chart)
+/* Sets in a HelmChart where the chart comes from. chart NULL: false. */
+static bool set_source(struct rk_step_build *b, enum rk_key repo, struct rk_val *chart)
 {
 	struct chart c = chart_of(b->s, repo);
 	struct rk_val *spec;
 
 	if (!chart)
-		return NULL;
+		return false;
 	spec = rk_map_at(b->d, chart, "spec", NULL);
 	rk_set_str(b->d, spec, c.oci ? "chart" : "repo", c.repo);
 	if (c.login)
@@ -142,24 +136,18 @@ static struct rk_val *chart_values(struct rk_step_build *b, enum rk_key repo, st
 			"name", c.oci ? OCI_AUTH : REPO_AUTH);
 	if (c.ca)
 		rk_set_str(b->d, rk_map_at(b->d, spec, "repoCAConfigMap", NULL), "name", REPO_CA);
-	return rk_map_at(b->d, spec, "set", NULL);
+	return true;
 }
 
-int step_cert_manager(struct rk_step_build *b)
+bool step_cert_manager(struct rk_step_build *b)
 {
-	static const char *const replicas[] = {
-		"replicaCount", "webhook.replicaCount", "cainjector.replicaCount"};
 	const char *version = str(b->s, RK_KEY_CERTMANAGER_VERSION);
-	struct rk_val *set = chart_values(
-		b, RK_KEY_CERTMANAGER_REPO, step_fill(b, "cert-manager", "version", version, NULL));
+	bool old = !rk_version_at_least(version, 1, 15);
 
-	if (!set)
-		return -1;
-	rk_set_str(b->d, set, rk_version_at_least(version, 1, 15) ? "crds.enabled" : "installCRDs",
-		"true");
-	for (size_t i = 0; i < RK_COUNT(replicas) && ha(b->s); i++)
-		rk_set_int(b->d, set, replicas[i], rk_settings_servers(b->s));
-	return 0;
+	return set_source(b, RK_KEY_CERTMANAGER_REPO,
+		step_fill(b, "cert-manager", "version", version, "crds", old ? NULL : "true",
+			"oldCrds", old ? "true" : NULL, "@replicas",
+			ha(b->s) ? rk_number(b->d, rk_settings_servers(b->s)) : NULL, NULL));
 }
 
 /* --- the issuer of Rancher's certificate --- */
@@ -184,42 +172,30 @@ enum rk_key rk_steps_anchor(const struct rk_settings *s)
 }
 
 /* A Secret of type tls from two files, refused when the key does not fit. */
-static int put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key cert_key)
+static bool put_tls_pair(struct rk_step_build *b, const char *name, enum rk_key cert_key)
 {
 	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *parsed = NULL;
 
 	if (step_read_pem(b->s, cert_key, &cert, b->err) < 0 ||
 		step_read_pem(b->s, cert_key + 1, &key, b->err) < 0)
-		return -1;
-	if (rk_cert_parse(&parsed, cert.s, cert.len, b->err) < 0)
-		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key].name);
-	if (rk_cert_check_key(parsed, key.s, key.len, b->err) < 0)
-		return rk_err_wrap(b->err, "%s", rk_settings_table[cert_key + 1].name);
+		return false;
+	if (rk_cert_parse(&parsed, cert.s, cert.len, b->err) < 0 ||
+		rk_cert_check_key(parsed, key.s, key.len, b->err) < 0) {
+		rk_err_wrap(b->err, "%s", rk_settings_table[cert_key + (parsed != NULL)].name);
+		return false;
+	}
 	return step_secret(b, RK_RANCHER_NS, name, "kubernetes.io/tls", "tls.crt", cert.s,
-		       "tls.key", key.s, NULL)
-		       ? 0
-		       : -1;
+		"tls.key", key.s, NULL);
 }
 
-static int put_certificate(struct rk_step_build *b, const char *name, const char *issuer)
+static bool put_certificate(struct rk_step_build *b, const char *name, const char *issuer)
 {
-	struct rk_val *names,
-		*cert = step_fill(b, "certificate", "name", name, "issuer", issuer, NULL);
-	struct rk_strv hosts = {0};
-
-	if (!cert)
-		return -1;
-	names = rk_seq(b->d);
-	rk_settings_hosts(b->s, &hosts);
-	for (size_t i = 0; i < hosts.n; i++)
-		rk_append_str(b->d, names, hosts.v[i]);
-	rk_strv_release(&hosts);
-	rk_set(b->d, rk_map_at(b->d, cert, "spec", NULL), "dnsNames", names);
-	return 0;
+	return step_fill(b, "certificate", "name", name, "issuer", issuer, "@hosts",
+		step_list(b, RK_KEY_HOSTNAMES), NULL);
 }
 
-int step_issuer(struct rk_step_build *b)
+bool step_issuer(struct rk_step_build *b)
 {
 	enum rk_key anchor = rk_steps_anchor(b->s);
 	rk_auto_buf pem = RK_BUF_INIT;
@@ -227,13 +203,12 @@ int step_issuer(struct rk_step_build *b)
 	if (anchor != RK_KEY_COUNT && (step_read_pem(b->s, anchor, &pem, b->err) < 0 ||
 					      !step_secret(b, RK_RANCHER_NS, RK_RANCHER_CA_SECRET,
 						      "Opaque", "cacerts.pem", pem.s, NULL)))
-		return -1;
+		return false;
 	if (!has_ca_pair(b->s))
 		return put_tls_pair(b, RK_INGRESS_SECRET, RK_KEY_TLS_CERT_PATH);
-	if (put_tls_pair(b, "ca-signing-keypair", RK_KEY_CA_CERT_PATH) < 0 ||
-		!step_fill(b, "ca-issuer", NULL))
-		return -1;
-	return put_certificate(b, RK_INGRESS_SECRET, "ca-issuer");
+	return put_tls_pair(b, "ca-signing-keypair", RK_KEY_CA_CERT_PATH) &&
+	       step_fill(b, "ca-issuer", NULL) &&
+	       put_certificate(b, RK_INGRESS_SECRET, "ca-issuer");
 }
 
 /* --- Rancher --- */
@@ -252,31 +227,12 @@ static bool has_value(const struct rk_val *values, const char *path)
 	return v != NULL;
 }
 
-/* Feature switches are one string: those of the file follow ours. */
-static int merge_features(struct rk_step_build *b, struct rk_val *values, struct rk_val *set)
-{
-	const char *theirs = rk_get_str(values, "features", NULL);
-	const struct rk_val *ours = rk_get(set, "features", NULL);
-
-	if (!rk_get(values, "features", NULL))
-		return 0;
-	if (!theirs || strstr(theirs, "fleet=")) {
-		rk_err_set(b->err, RK_CONFLICT, "RANCHER_VALUES_FILE: features %s",
-			theirs ? "sets fleet" : "is not a string");
-		return rk_err_hint(b->err, "use the setting FLEET for it");
-	}
-	if (ours) {
-		rk_set_str(b->d, values, "features",
-			rk_doc_printf(b->d, "%s,%s", rk_str(ours), theirs));
-		rk_remove(rk_mut(ours));
-	}
-	return 0;
-}
-
 /* The user's values; what rk3k sets is refused there, so that neither silently wins. */
-static int put_values_file(struct rk_step_build *b, struct rk_val *chart, struct rk_val *set)
+static int put_values_file(struct rk_step_build *b, struct rk_val *spec)
 {
-	const char *path = str(b->s, RK_KEY_RANCHER_VALUES_FILE);
+	const char *path = str(b->s, RK_KEY_RANCHER_VALUES_FILE), *theirs;
+	const struct rk_val *set = rk_get(spec, "set", NULL),
+			    *features = rk_get(set, "features", NULL);
 	rk_auto_buf text = RK_BUF_INIT, out = RK_BUF_INIT;
 	struct rk_val *values = NULL;
 
@@ -289,8 +245,18 @@ static int put_values_file(struct rk_step_build *b, struct rk_val *chart, struct
 	if (!values || values->kind != RK_MAP)
 		return rk_err_set(
 			b->err, RK_FAIL, "RANCHER_VALUES_FILE: %s is not a map of values", path);
-	if (merge_features(b, values, set) < 0)
-		return -1;
+	/* feature switches are one string: those of the file follow ours */
+	theirs = rk_get_str(values, "features", NULL);
+	if (rk_get(values, "features", NULL) && (!theirs || strstr(theirs, "fleet="))) {
+		rk_err_set(b->err, RK_CONFLICT, "RANCHER_VALUES_FILE: features %s",
+			theirs ? "sets fleet" : "is not a string");
+		return rk_err_hint(b->err, "use the setting FLEET for it");
+	}
+	if (theirs && features) {
+		rk_set_str(b->d, values, "features",
+			rk_doc_printf(b->d, "%s,%s", rk_str(features), theirs));
+		rk_remove(rk_mut(features));
+	}
 	if (has_value(values, "bootstrapPassword")) {
 		rk_err_set(b->err, RK_CONFLICT, "RANCHER_VALUES_FILE sets bootstrapPassword");
 		return rk_err_hint(
@@ -305,41 +271,32 @@ static int put_values_file(struct rk_step_build *b, struct rk_val *chart, struct
 				b->err, "remove it from %s; the settings decide about it", path);
 		}
 	rk_yaml_write(values, false, &out);
-	rk_set_str(b->d, rk_map_at(b->d, chart, "spec", NULL), "valuesContent", out.s);
+	rk_set_str(b->d, spec, "valuesContent", out.s);
 	return 0;
 }
 
-int step_rancher(struct rk_step_build *b)
+bool step_rancher(struct rk_step_build *b)
 {
 	const struct rk_settings *s = b->s;
-	const char *registry = str(s, RK_KEY_PRIVATE_REGISTRY);
+	const char *source = str(s, RK_KEY_TLS_SOURCE), *registry = opt(s, RK_KEY_PRIVATE_REGISTRY);
+	bool acme = rk_streq(source, "letsEncrypt");
 	struct rk_val *chart = step_fill(b, "rancher", "version", str(s, RK_KEY_RANCHER_VERSION),
-		"hostname", rk_settings_primary(s), "tlsSource", str(s, RK_KEY_TLS_SOURCE),
-		"#replicas", rk_settings_servers(s), NULL);
-	struct rk_val *set = chart_values(b, RK_KEY_RANCHER_REPO, chart);
+		"hostname", rk_settings_primary(s), "tlsSource", source, "#replicas",
+		rk_settings_servers(s), "features",
+		rk_setting_yes(s, RK_KEY_FLEET) ? NULL : "fleet=false", "registry",
+		registry ? rk_doc_printf(b->d, "%s/docker.io", registry) : NULL, "privateCA",
+		rk_steps_anchor(s) != RK_KEY_COUNT ? "true" : NULL, "acmeEmail",
+		acme ? str(s, RK_KEY_ACME_EMAIL) : NULL, "acmeEnvironment",
+		acme ? str(s, RK_KEY_ACME_ENVIRONMENT) : NULL, "acmeClass",
+		acme ? str(s, RK_KEY_ACME_CLASS) : NULL, NULL);
 
-	if (!set)
-		return -1;
-	if (*registry)
-		rk_set_str(b->d, set, "systemDefaultRegistry",
-			rk_doc_printf(b->d, "%s/docker.io", registry));
-	if (rk_steps_anchor(s) != RK_KEY_COUNT)
-		rk_set_str(b->d, set, "privateCA", "true");
-	if (rk_streq(str(s, RK_KEY_TLS_SOURCE), "letsEncrypt")) {
-		rk_set_str(b->d, set, "letsEncrypt.email", str(s, RK_KEY_ACME_EMAIL));
-		rk_set_str(b->d, set, "letsEncrypt.environment", str(s, RK_KEY_ACME_ENVIRONMENT));
-		rk_set_str(b->d, set, "letsEncrypt.ingress.class", str(s, RK_KEY_ACME_CLASS));
-	}
-	if (rk_setting_yes(s, RK_KEY_FLEET))
-		rk_remove(rk_mut(rk_get(set, "features", NULL)));
-	return put_values_file(b, chart, set);
+	return set_source(b, RK_KEY_RANCHER_REPO, chart) &&
+	       put_values_file(b, rk_map_at(b->d, chart, "spec", NULL)) == 0;
 }
 
-int step_rancher_ha(struct rk_step_build *b)
+bool step_rancher_ha(struct rk_step_build *b)
 {
-	return step_fill(b, "rancher-ha", "#minAvailable", rk_settings_servers(b->s) - 1, NULL)
-		       ? 0
-		       : -1;
+	return step_fill(b, "rancher-ha", "#minAvailable", rk_settings_servers(b->s) - 1, NULL);
 }
 
 bool step_has_more_hosts(const struct rk_settings *s)
@@ -347,41 +304,39 @@ bool step_has_more_hosts(const struct rk_settings *s)
 	return strchr(str(s, RK_KEY_HOSTNAMES), ',') != NULL;
 }
 
-/* rancher-a-b-example-com; with a hash when that is too long or would be the name for two hosts. */
-static const char *ingress_name(struct rk_doc *d, const struct rk_strv *hosts, size_t i)
+static char *with_dashes(struct rk_doc *d, const char *host)
 {
-	char *name = rk_doc_printf(d, "rancher-%s", hosts->v[i]);
-	bool taken = strlen(name) > 63;
-	char hash[65];
+	char *name = rk_doc_printf(d, "rancher-%s", host);
 
 	for (char *p = name; *p; p++)
 		*p = *p == '.' ? '-' : *p;
-	for (size_t j = 1; j < hosts->n; j++) {
-		char *other = rk_doc_strndup(d, hosts->v[j], strlen(hosts->v[j]));
-
-		for (char *p = other; *p; p++)
-			*p = *p == '.' ? '-' : *p;
-		taken |= j != i && rk_streq(other, name + strlen("rancher-"));
-	}
-	if (!taken)
-		return name;
-	rk_sha256_hex(hosts->v[i], strlen(hosts->v[i]), hash);
-	return rk_doc_printf(d, "%.50s-%.10s", name, hash);
+	return name;
 }
 
-int step_fqdn(struct rk_step_build *b)
+bool step_fqdn(struct rk_step_build *b)
 {
 	const char *secret = rk_settings_tls_source_secret(b->s);
 	struct rk_strv hosts = {0};
 	bool ok = true;
 
 	/* The chart's certificate carries the primary name alone; its issuer signs one for all. */
-	if (!step_has_secret_tls(b->s) && put_certificate(b, secret, "rancher") < 0)
-		return -1;
+	if (!step_has_secret_tls(b->s) && !put_certificate(b, secret, "rancher"))
+		return false;
 	rk_settings_hosts(b->s, &hosts);
-	for (size_t i = 1; i < hosts.n && ok; i++)
-		ok = step_fill(b, "extra-ingress", "name", ingress_name(b->d, &hosts, i), "host",
-			hosts.v[i], "secret", secret, NULL);
+	for (size_t i = 1; i < hosts.n && ok; i++) {
+		/* rancher-a-b-example-com; with a hash when that is too long or is the name for two hosts */
+		const char *host = hosts.v[i], *name = with_dashes(b->d, host);
+		bool taken = strlen(name) > 63;
+		char hash[65];
+
+		for (size_t j = 1; j < hosts.n; j++)
+			taken |= j != i && rk_streq(with_dashes(b->d, hosts.v[j]), name);
+		rk_sha256_hex(host, strlen(host), hash);
+		if (taken)
+			name = rk_doc_printf(b->d, "%.50s-%.10s", name, hash);
+		ok = step_fill(
+			b, "extra-ingress", "name", name, "host", host, "secret", secret, NULL);
+	}
 	rk_strv_release(&hosts);
-	return ok ? 0 : -1;
+	return ok;
 }

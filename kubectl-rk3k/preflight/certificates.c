@@ -5,14 +5,13 @@
 #include "tls/tls.h"
 #include "steps/steps.h"
 
-static bool pem(struct flight *f, enum rk_key k, bool secret, struct rk_buf *out)
+static bool pem(struct flight *f, enum rk_key k, struct rk_buf *out)
 {
 	struct rk_err err = RK_ERR_INIT;
 
-	out->secret = secret;
 	if (rk_setting_pem(k, pf_str(f, k), out, &err) == 0)
 		return true;
-	pf_row_err(f, rk_doc_printf(f->d, "%s: ", rk_settings_table[k].name), &err);
+	pf_row_err(f, rk_settings_table[k].name, &err);
 	return false;
 }
 
@@ -22,24 +21,25 @@ static struct rk_cert *cert_of(struct flight *f, enum rk_key k, struct rk_buf *t
 	const char *name = rk_settings_table[k].name;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_cert *c = NULL;
+	int64_t end;
 	char when[32];
 
-	if (!pem(f, k, false, text))
+	if (!pem(f, k, text))
 		return NULL;
 	if (rk_cert_parse(&c, text->s, text->len, &err) < 0) {
 		pf_row(f, STOP, "%s: %s", name, err.msg);
 		return NULL;
 	}
-	rk_time_format(c->not_after, when);
-	if (c->not_after < time(NULL))
-		pf_row(f, STOP, "%s: expired on %s", name, when);
-	else if (c->not_after < time(NULL) + 30 * 86400)
-		pf_row(f, WARN, "%s: expires on %s", name, when);
+	end = c->not_after;
+	rk_time_format(end, when);
+	if (end < time(NULL) + 30 * 86400)
+		pf_row(f, end < time(NULL) ? STOP : WARN, "%s: %s on %s", name,
+			end < time(NULL) ? "expired" : "expires", when);
 	return c;
 }
 
 /* Whether a chain of c, as Go builds it, ends at an anchor of a key; with a row if not. */
-static bool leads_to(struct flight *f, const struct rk_cert *c, enum rk_key k, const char *prefix)
+static bool leads_to(struct flight *f, const struct rk_cert *c, enum rk_key k, const char *what)
 {
 	rk_auto_buf text = RK_BUF_INIT;
 	rk_auto_cert *anchor = cert_of(f, k, &text);
@@ -52,7 +52,7 @@ static bool leads_to(struct flight *f, const struct rk_cert *c, enum rk_key k, c
 			rk_err_hint(&err,
 				"append the certificate of the CA that issued it to the file, or "
 				"name that CA");
-		pf_row_err(f, prefix, &err);
+		pf_row_err(f, what, &err);
 		return false;
 	}
 	/* Go takes an intermediate as an anchor; OpenSSL, GnuTLS and others look for its root */
@@ -70,39 +70,17 @@ static void check_ca_pair(struct flight *f)
 	struct rk_err err = RK_ERR_INIT;
 	rk_auto_cert *c = cert_of(f, RK_KEY_CA_CERT_PATH, &ca);
 
-	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, true, &key))
+	if (!c || !pem(f, RK_KEY_CA_KEY_PATH, &key))
 		return;
 	if (!c->is_ca)
 		pf_row(f, STOP, "CA_CERT_PATH: %s is not a CA certificate", c->subject);
 	else if (rk_cert_check_key(c, key.s, key.len, &err) < 0)
-		pf_row_err(f, "CA_KEY_PATH: ", &err);
+		pf_row_err(f, "CA_KEY_PATH", &err);
 	else if (rk_cert_check_kind(c, &err) < 0)
-		pf_row_err(f, "CA_CERT_PATH: ", &err);
+		pf_row_err(f, "CA_CERT_PATH", &err);
 	else if (leads_to(f, c, rk_steps_anchor(f->s),
-			 "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs: "))
+			 "CA_ROOT_PATH: agents could not verify what CA_CERT_PATH signs"))
 		pf_row(f, OK, "%s signs Rancher's certificate", c->subject);
-}
-
-/* Rancher shows agents the CA of the settings; without one they know the system's alone. */
-static bool is_trusted(struct flight *f, const struct rk_cert *c)
-{
-	struct rk_err err = RK_ERR_INIT;
-
-	if (*pf_str(f, RK_KEY_CA_ROOT_PATH))
-		return leads_to(
-			f, c, RK_KEY_CA_ROOT_PATH, "CA_ROOT_PATH does not verify TLS_CERT_PATH: ");
-	if (rk_steps_anchor(f->s) != RK_KEY_COUNT)
-		return leads_to(f, c, rk_steps_anchor(f->s), "TLS_CERT_PATH: ");
-	if (rk_cert_verify(c, NULL, 0, NULL, &err) == 0)
-		return true;
-	if (*pf_str(f, RK_KEY_PRIVATE_CA_PATH))
-		return leads_to(f, c, RK_KEY_PRIVATE_CA_PATH,
-			"PRIVATE_CA_PATH does not verify TLS_CERT_PATH: ");
-	rk_err_hint(&err,
-		"Rancher's agents need its CA: set PRIVATE_CA_PATH or CA_ROOT_PATH, and append "
-		"intermediate certificates to TLS_CERT_PATH");
-	pf_row_err(f, "TLS_CERT_PATH: ", &err);
-	return false;
 }
 
 static void check_leaf(struct flight *f)
@@ -110,22 +88,38 @@ static void check_leaf(struct flight *f)
 	rk_auto_buf crt = RK_BUF_INIT, key = RK_BUF_INIT_SECRET;
 	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt);
 	rk_auto_free char *weak = c ? rk_cert_weakness(c) : NULL;
+	enum rk_key anchor = rk_steps_anchor(f->s);
 	struct rk_strv hosts = {0};
 	struct rk_err err = RK_ERR_INIT;
-	int ret;
+	bool trusted, fits;
 
-	if (!c || !pem(f, RK_KEY_TLS_KEY_PATH, true, &key))
+	if (!c || !pem(f, RK_KEY_TLS_KEY_PATH, &key))
 		return;
 	rk_settings_hosts(f->s, &hosts);
-	ret = rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err);
+	fits = rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err) == 0;
 	rk_strv_release(&hosts);
-	if (ret < 0) {
-		pf_row_err(f, "TLS_CERT_PATH: ", &err);
+	if (!fits) {
+		pf_row_err(f, "TLS_CERT_PATH", &err);
 		return;
 	}
 	if (weak)
 		pf_row(f, WARN, "TLS_CERT_PATH: %s", weak);
-	if (is_trusted(f, c))
+
+	/* Rancher shows agents the CA of the settings; without one they know the system's alone. */
+	trusted = anchor == RK_KEY_COUNT && rk_cert_verify(c, NULL, 0, NULL, &err) == 0;
+	if (anchor == RK_KEY_COUNT && *pf_str(f, RK_KEY_PRIVATE_CA_PATH))
+		anchor = RK_KEY_PRIVATE_CA_PATH;
+	if (!trusted && anchor != RK_KEY_COUNT)
+		trusted = leads_to(f, c, anchor,
+			rk_doc_printf(f->d, "%s does not verify TLS_CERT_PATH",
+				rk_settings_table[anchor].name));
+	else if (!trusted) {
+		rk_err_hint(&err,
+			"Rancher's agents need its CA: set PRIVATE_CA_PATH or CA_ROOT_PATH, and "
+			"append intermediate certificates to TLS_CERT_PATH");
+		pf_row_err(f, "TLS_CERT_PATH", &err);
+	}
+	if (trusted)
 		pf_row(f, OK, "TLS_CERT_PATH fits its key and covers every name");
 }
 

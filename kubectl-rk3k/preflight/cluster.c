@@ -13,32 +13,46 @@ void pf_find_cluster(struct flight *f)
 	f->cluster = c;
 }
 
+/* b may be NULL. */
 static const char *text_at(const struct rk_val *spec, const char *a, const char *b)
 {
-	const char *v = rk_str_loose(b ? rk_get(spec, a, b, NULL) : rk_get(spec, a, NULL));
+	const char *v = rk_str_loose(rk_get(spec, a, b, NULL));
 
 	return v ? v : "";
 }
 
-/* An unset field of the existing one can still be set, and one that the settings leave unset is kept. */
-static void check_immutable(struct flight *f, const struct rk_val *have, const struct rk_val *want)
+/* What cannot be changed: an unset field of the existing one can still be set, and one that the settings
+ * leave unset is kept. And what restarts the servers. */
+static void check_fields(struct flight *f, const struct rk_val *have, const struct rk_val *want)
 {
 	static const struct {
 		const char *a, *b, *key;
-	} fields[] = {{"mode", NULL, "the mode"}, {"clusterCIDR", NULL, "CLUSTER_CIDR"},
+	} fixed[] = {{"mode", NULL, "the mode"}, {"clusterCIDR", NULL, "CLUSTER_CIDR"},
 		{"serviceCIDR", NULL, "SERVICE_CIDR"},
 		{"persistence", "storageRequestSize", "PVC_SIZE"},
 		{"persistence", "storageClassName", "STORAGE_CLASS"},
 		{"persistence", "type", "STORAGE_TYPE"}};
+	static const char *const others[] = {
+		"nodeSelector", "serverLimit", "serverArgs", "secretMounts", "tlsSANs"};
 
-	for (size_t i = 0; i < RK_COUNT(fields); i++) {
-		const char *a = fields[i].a, *b = fields[i].b;
+	for (size_t i = 0; i < RK_COUNT(fixed); i++) {
+		const char *a = fixed[i].a, *b = fixed[i].b;
 		const char *h = text_at(have, a, b), *w = text_at(want, a, b);
 
 		if (*h && *w && !rk_streq(h, w))
 			pf_row(f, STOP,
 				"%s cannot be changed: spec.%s%s%s is %s, the configuration has %s",
-				fields[i].key, a, b ? "." : "", b ? b : "", h, w);
+				fixed[i].key, a, b ? "." : "", b ? b : "", h, w);
+	}
+	for (size_t i = 0; i < RK_COUNT(others); i++) {
+		const struct rk_val *w = rk_get(want, others[i], NULL);
+
+		if (w && !rk_val_equal(rk_get(have, others[i], NULL), w))
+			pf_row(f, WARN, "spec.%s changes: %s", others[i],
+				rk_streq(others[i], "tlsSANs")
+					? "the servers' certificate does not follow before the "
+					  "virtual cluster is created again"
+					: "the servers restart");
 	}
 }
 
@@ -49,7 +63,7 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 	enum result r;
 
 	if (!*h)
-		h = text_at(rk_get(f->cluster, "status", NULL), "hostVersion", NULL);
+		h = text_at(f->cluster, "status", "hostVersion");
 	if (!*w || rk_streq(h, w) || rk_version_cmp(h, w) == 0)
 		return;
 	if (rk_version_cmp(h, w) > 0) {
@@ -65,68 +79,28 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 	}
 }
 
-/* Each server is a member of etcd. */
-static void check_servers(struct flight *f, const struct rk_val *have, const struct rk_val *want)
-{
-	int64_t h = rk_get_int(have, 1, "servers", NULL), w = rk_get_int(want, 1, "servers", NULL);
-
-	if (w < h)
-		pf_row(f, WARN,
-			"servers %lld to %lld: all restart, and the members that go leave etcd one "
-			"by one; with one server there is no copy of its data, and Rancher is away "
-			"whenever it restarts",
-			(long long)h, (long long)w);
-	else if (w > h)
-		pf_row(f, WARN,
-			"servers %lld to %lld: the servers restart, and new members join etcd",
-			(long long)h, (long long)w);
-}
-
-static void check_restarts(struct flight *f, const struct rk_val *have, const struct rk_val *want)
-{
-	static const char *const fields[] = {
-		"nodeSelector", "serverLimit", "serverArgs", "secretMounts", "tlsSANs"};
-
-	for (size_t i = 0; i < RK_COUNT(fields); i++) {
-		const struct rk_val *w = rk_get(want, fields[i], NULL);
-
-		if (w && !rk_val_equal(rk_get(have, fields[i], NULL), w))
-			pf_row(f, WARN, "spec.%s changes: %s", fields[i],
-				rk_streq(fields[i], "tlsSANs")
-					? "the servers' certificate does not follow before the "
-					  "virtual cluster is created again"
-					: "the servers restart");
-	}
-}
-
-/* Secrets of a deleted Cluster have its old token: a new one would not start. */
-static void check_remains(struct flight *f)
-{
-	struct rk_val *token = NULL;
-	char name[64];
-
-	rk_k3k_name(name, rk_settings_cluster(f->s), "bootstrap");
-	if (!pf_find(f, &RK_SECRET, rk_settings_ns(f->s), name, &token))
-		return;
-	if (token)
-		pf_row(f, WARN,
-			"Secret %s/%s is left of a deleted cluster; wait until it is deleted",
-			rk_settings_ns(f->s), name);
-	else
-		pf_row(f, OK, "%s/%s will be created", rk_settings_ns(f->s),
-			rk_settings_cluster(f->s));
-}
-
 void pf_check_cluster(struct flight *f)
 {
 	const struct rk_val *have = rk_get(f->cluster, "spec", NULL), *want;
 	const char *ns = rk_settings_ns(f->s), *name = rk_settings_cluster(f->s);
-	struct rk_val *objects;
+	struct rk_val *objects, *token;
+	char secret[64];
+	int64_t h, w;
 
 	if (!f->cluster_known)
 		return;
 	if (!f->cluster) {
-		check_remains(f);
+		/* Secrets of a deleted Cluster have its old token: a new one would not start. */
+		rk_k3k_name(secret, name, "bootstrap");
+		if (!pf_find(f, &RK_SECRET, ns, secret, &token))
+			return;
+		if (token)
+			pf_row(f, WARN,
+				"Secret %s/%s is left of a deleted cluster; wait until it is "
+				"deleted",
+				ns, secret);
+		else
+			pf_row(f, OK, "%s/%s will be created", ns, name);
 		return;
 	}
 	if (rk_get_str(f->cluster, "metadata", "deletionTimestamp", NULL)) {
@@ -136,11 +110,18 @@ void pf_check_cluster(struct flight *f)
 	if (rk_step_objects(f->d, f->s, rk_step_find("cluster"), &objects, NULL) < 0)
 		return; /* the check objects reports it */
 	want = rk_get(rk_at(objects, 0), "spec", NULL);
-	check_immutable(f, have, want);
+	check_fields(f, have, want);
 	check_k3s_change(f, have, want);
-	check_servers(f, have, want);
-	check_restarts(f, have, want);
+	/* each server is a member of etcd */
+	h = rk_get_int(have, 1, "servers", NULL);
+	w = rk_get_int(want, 1, "servers", NULL);
+	if (w != h)
+		pf_row(f, WARN, "servers %lld to %lld: %s", (long long)h, (long long)w,
+			w > h ? "the servers restart, and new members join etcd"
+			      : "all restart, and the members that go leave etcd one by one; with "
+				"one server there is no copy of its data, and Rancher is away "
+				"whenever it restarts");
 	if (pf_clean(f))
 		pf_row(f, OK, "%s/%s exists, phase %s", ns, name,
-			text_at(rk_get(f->cluster, "status", NULL), "phase", NULL));
+			text_at(f->cluster, "status", "phase"));
 }

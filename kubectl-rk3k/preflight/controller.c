@@ -23,21 +23,21 @@ static const char *controller_version(const struct rk_val *dep)
 static void check_left_crd(struct flight *f)
 {
 	static const char name[] = "clusters.k3k.io";
-	const char *ns = pf_str(f, RK_KEY_K3K_NAMESPACE), *release, *at;
-	struct rk_val *crd = NULL;
+	const char *ns = pf_str(f, RK_KEY_K3K_NAMESPACE);
+	const struct rk_val *notes;
+	struct rk_val *crd;
 
 	if (!pf_find(f, &RK_CRD, NULL, name, &crd) || !crd)
 		return;
-	release = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-name", NULL);
-	at = rk_get_str(crd, "metadata", "annotations", "meta.helm.sh/release-namespace", NULL);
-	if (rk_streq(release, "k3k") && rk_streq(at, ns))
-		return;
-	pf_row(f, STOP,
-		"CRD %s exists, but not of release %s/k3k, and helm will refuse to take it over; "
-		"label it app.kubernetes.io/managed-by=Helm and annotate it "
-		"meta.helm.sh/release-name=k3k meta.helm.sh/release-namespace=%s, or delete it if "
-		"no Cluster is left",
-		name, ns, ns);
+	notes = rk_get(crd, "metadata", "annotations", NULL);
+	if (!rk_streq(rk_get_str(notes, "meta.helm.sh/release-name", NULL), "k3k") ||
+		!rk_streq(rk_get_str(notes, "meta.helm.sh/release-namespace", NULL), ns))
+		pf_row(f, STOP,
+			"CRD %s exists, but not of release %s/k3k, and helm will refuse to take it "
+			"over; label it app.kubernetes.io/managed-by=Helm and annotate it "
+			"meta.helm.sh/release-name=k3k meta.helm.sh/release-namespace=%s, or "
+			"delete it if no Cluster is left",
+			name, ns, ns);
 }
 
 /* "a/b, c/d", no more than fit on a line. */
@@ -52,16 +52,14 @@ static void add_name(struct rk_buf *out, size_t n, const char *ns, const char *n
 /* Whether a virtual cluster has servers that a controller could restart. */
 static bool has_servers(struct flight *f, const struct rk_val *cluster)
 {
-	const char *ns = rk_get_str(cluster, "metadata", "namespace", NULL);
-	const char *name = rk_get_str(cluster, "metadata", "name", NULL);
+	const char *ns = pf_ns(cluster), *name = pf_name(cluster);
 	char set[64];
 
 	if (!ns || !name || rk_get(cluster, "metadata", "deletionTimestamp", NULL))
 		return false;
 	rk_k3k_name(set, name, "server");
 	rk_each (s, pf_list(f, &RK_STATEFULSET, NULL, "role=server"))
-		if (rk_streq(rk_get_str(s, "metadata", "namespace", NULL), ns) &&
-			rk_streq(rk_get_str(s, "metadata", "name", NULL), set))
+		if (rk_streq(pf_ns(s), ns) && rk_streq(pf_name(s), set))
 			return true;
 	return false;
 }
@@ -76,11 +74,10 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 				  : rk_doc_printf(f->d, "k3k %s is installed again", to);
 	rk_auto_buf all = RK_BUF_INIT, lost = RK_BUF_INIT;
 	size_t n = 0, others = 0, losing = 0;
-	enum result r;
+	enum result r = WARN;
 
 	rk_each (c, pf_list(f, &RK_CLUSTER, NULL, NULL)) {
-		const char *ns = rk_get_str(c, "metadata", "namespace", NULL);
-		const char *name = rk_get_str(c, "metadata", "name", NULL);
+		const char *ns = pf_ns(c), *name = pf_name(c);
 		const char *storage = rk_get_str(c, "spec", "persistence", "type", NULL);
 
 		if (!from && !has_servers(f, c))
@@ -91,15 +88,13 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 		if (storage && !rk_streq(storage, "dynamic"))
 			add_name(&lost, losing++, ns, name);
 	}
-	if (n) {
-		r = others ? pf_consent(f, f->o->restart,
-				     rk_doc_printf(
-					     f->d, "%s: restart the servers of %s?", change, all.s))
-			   : WARN;
+	if (others)
+		r = pf_consent(f, f->o->restart,
+			rk_doc_printf(f->d, "%s: restart the servers of %s?", change, all.s));
+	if (n)
 		pf_row(f, r, "%s, and the servers of %zu virtual cluster%s %s: %s%s", change, n,
 			n == 1 ? "" : "s", from ? "restart" : "may restart", all.s,
 			r == STOP ? "; --yes-restart-clusters accepts this" : "");
-	}
 	if (losing) {
 		r = pf_consent(f, f->o->lose_data,
 			rk_doc_printf(f->d, "%s: ephemeral storage, all data will be lost. Go on?",
@@ -118,18 +113,14 @@ void pf_check_controller(struct flight *f)
 	const char *have;
 	bool back;
 
-	rk_each (dep, deps) {
-		const char *at = rk_get_str(dep, "metadata", "namespace", NULL);
-
-		if (rk_streq(at, ns)) {
+	rk_each (dep, deps)
+		if (rk_streq(pf_ns(dep), ns))
 			ours = dep;
-			continue;
-		}
-		pf_row(f, STOP,
-			"a k3k controller runs in namespace %s already, and two would fight; set "
-			"K3K_NAMESPACE=%s",
-			at, at);
-	}
+		else
+			pf_row(f, STOP,
+				"a k3k controller runs in namespace %s already, and two would "
+				"fight; set K3K_NAMESPACE=%s",
+				pf_ns(dep), pf_ns(dep));
 	if (!deps)
 		return;
 	if (!ours) {
@@ -141,16 +132,14 @@ void pf_check_controller(struct flight *f)
 	have = controller_version(ours);
 	/* the whole version: 1.2.0-rc1 is not 1.2.0-rc4 */
 	f->controller_current = rk_streq(have + (*have == 'v'), want);
-	if (f->controller_current) {
-		pf_row(f, OK, "k3k %s is installed", have);
-		return;
-	}
 	back = rk_version_cmp(have, want) > 0;
-	if (back)
+	if (f->controller_current)
+		pf_row(f, OK, "k3k %s is installed", have);
+	else if (back)
 		pf_row(f, WARN,
 			"k3k %s is installed, and K3K_VERSION=%s would take it back; its CRDs stay "
 			"newer",
 			have, want);
-	if (!check_restarts(f, have, want) && !back)
+	if (!f->controller_current && !check_restarts(f, have, want) && !back)
 		pf_row(f, OK, "k3k %s becomes %s", have, want);
 }

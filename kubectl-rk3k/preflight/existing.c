@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* existing - objects on the host cluster under our names, and Ingresses with our hosts. */
+/* existing - objects on the host cluster under our names, Ingresses with our hosts, and the host names of
+ * the existing Rancher. */
 #include "tool.h"
 
+#include "expose/expose.h"
 #include "steps/steps.h"
 
 /* One object that a step on the host cluster will write. The Cluster has a separate check. An object of
@@ -9,8 +11,7 @@
 static void check_existing(struct flight *f, const struct rk_val *obj, size_t *ours, size_t *others)
 {
 	const char *kind = rk_get_str(obj, "kind", NULL), *by, *of;
-	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
-	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+	const char *ns = pf_ns(obj), *name = pf_name(obj);
 	const struct rk_res *r = rk_res_find(rk_get_str(obj, "apiVersion", NULL), kind);
 	const char *why = NULL, *cluster = rk_settings_cluster(f->s);
 	const struct rk_val *ref;
@@ -70,8 +71,7 @@ void pf_check_other_ingresses(struct flight *f)
 
 	rk_settings_hosts(f->s, &hosts);
 	rk_each (ing, pf_list(f, &RK_INGRESS, NULL, NULL)) {
-		const char *ns = rk_get_str(ing, "metadata", "namespace", NULL);
-		const char *name = rk_get_str(ing, "metadata", "name", NULL);
+		const char *ns = pf_ns(ing), *name = pf_name(ing);
 
 		if (!name || (rk_streq(ns, rk_settings_ns(f->s)) &&
 				     (rk_streq(name, pf_str(f, RK_KEY_INGRESS_NAME)) ||
@@ -85,4 +85,85 @@ void pf_check_other_ingresses(struct flight *f)
 		}
 	}
 	rk_strv_release(&hosts);
+}
+
+/* Whether the Ingress routes to this cluster's Rancher: it is ours, or its backend is a Service of that
+ * purpose, whose names the rancher-k3k scripts have changed over time. */
+static bool serves_rancher(const struct flight *f, const struct rk_val *ing)
+{
+	const struct rk_val *rule = rk_at(rk_get(ing, "spec", "rules", NULL), 0);
+	const struct rk_val *path = rk_at(rk_get(rule, "http", "paths", NULL), 0);
+	const char *to = rk_get_str(path, "backend", "service", "name", NULL);
+	const char *of = rk_get_str(ing, "metadata", "labels", RK_LABEL_CLUSTER, NULL);
+
+	if (!rk_streq(pf_ns(ing), rk_settings_ns(f->s)))
+		return false;
+	if (of)
+		return rk_streq(of, rk_settings_cluster(f->s));
+	for (const char *const *old = rk_ingress_old_services; *old; old++)
+		if (rk_streq(to, *old))
+			return true;
+	return rk_streq(to, pf_str(f, RK_KEY_SERVICE_NAME));
+}
+
+/* The name that Rancher's chart has, of a virtual cluster that is not exposed. */
+static int name_of_chart(struct flight *f, struct rk_strv *out, struct rk_err *err)
+{
+	rk_auto_vcluster v = {0};
+	struct rk_val *chart = NULL, *values = NULL;
+	const char *name, *text;
+	int rc = rk_vcluster_open(&v, f->k, rk_settings_ns(f->s), rk_settings_cluster(f->s), err);
+
+	if (rc == 0)
+		rc = rk_kube_find(v.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", f->d, &chart, err);
+	name = rk_get_str(chart, "spec", "set", "hostname", NULL);
+	text = rk_get_str(chart, "spec", "valuesContent", NULL);
+	if (rc == 0 && !name && text)
+		rc = rk_yaml_parse(f->d, text, strlen(text), &values, err);
+	name = name ? name : rk_get_str(values, "hostname", NULL);
+	if (name)
+		rk_strv_add(out, name);
+	return rc;
+}
+
+/* A configuration that differs only in its host names was probably meant for a second Rancher. */
+void pf_check_hostname(struct flight *f)
+{
+	const char *ns = rk_settings_ns(f->s), *cluster = rk_settings_cluster(f->s);
+	const struct rk_val *all = pf_list(f, &RK_INGRESS, NULL, NULL);
+	rk_auto_buf served = RK_BUF_INIT, wanted = RK_BUF_INIT;
+	struct rk_strv have = {0}, want = {0};
+	struct rk_err err = RK_ERR_INIT;
+	bool renamed = false;
+
+	rk_each (ing, all)
+		if (serves_rancher(f, ing))
+			rk_ingress_hosts(ing, &have);
+	if (all && !have.n && f->cluster && name_of_chart(f, &have, &err) < 0 &&
+		err.code != RK_NOTFOUND)
+		pf_row(f, WARN, "could not be determined: %s", err.msg);
+	rk_settings_hosts(f->s, &want);
+	for (size_t i = 0; i < want.n; i++)
+		pf_join(&wanted, want.v[i]);
+	for (size_t i = 0; i < have.n; i++) {
+		rk_auto_free char *host = rk_lower(rk_strdup(have.v[i]));
+
+		renamed |= !rk_strv_has(&want, host);
+		pf_join(&served, have.v[i]);
+	}
+	if (have.n && !renamed)
+		pf_row(f, OK, "Rancher is served as %s", served.s);
+	else if (have.n && f->o->rename_host)
+		pf_row(f, WARN,
+			"Rancher is renamed from %s to %s; its setting server-url and the agents "
+			"of downstream clusters keep the old name until you change them",
+			served.s, wanted.s);
+	else if (have.n)
+		pf_row(f, STOP,
+			"the Rancher in %s/%s is served as %s, and the configuration has %s: for a "
+			"second Rancher set another NAMESPACE and CLUSTER; to rename this one use "
+			"--rename-host",
+			ns, cluster, served.s, wanted.s);
+	rk_strv_release(&have);
+	rk_strv_release(&want);
 }

@@ -36,8 +36,7 @@ static struct controllers find_controllers(struct flight *f)
 			c.ready += rk_get_int(w, 0, "status", "readyReplicas", NULL) +
 				   rk_get_int(w, 0, "status", "numberReady", NULL);
 			c.passthrough |= has_arg(w, "--enable-ssl-passthrough");
-			c.rke2 |= rk_streq(rk_get_str(w, "metadata", "name", NULL),
-				"rke2-ingress-nginx-controller");
+			c.rke2 |= rk_streq(pf_name(w), "rke2-ingress-nginx-controller");
 		}
 	return c;
 }
@@ -53,8 +52,8 @@ void pf_check_ingress(struct flight *f)
 	if (!classes)
 		return;
 	rk_each (ic, classes) {
-		pf_join(&names, rk_get_str(ic, "metadata", "name", NULL));
-		found |= rk_streq(rk_get_str(ic, "metadata", "name", NULL), want);
+		pf_join(&names, pf_name(ic));
+		found |= rk_streq(pf_name(ic), want);
 	}
 	if (!found) {
 		pf_row(f, STOP, "no ingress class %s; there %s %s", want,
@@ -95,28 +94,6 @@ void pf_check_passthrough(struct flight *f)
 
 /* --- DNS --- */
 
-/* Add an address of each item of a list of {address} or {ip}. */
-static void add_addresses(struct rk_strv *out, const struct rk_val *list, const char *field)
-{
-	rk_each (a, list) {
-		const char *text = rk_get_str(a, field, NULL);
-
-		if (text)
-			rk_strv_add(out, text);
-	}
-}
-
-/* Where the host cluster's ingress can be: nodes, balancers, what other Ingresses have. */
-static void ingress_addresses(struct flight *f, struct rk_strv *out)
-{
-	rk_each (n, pf_list_allowed(f, &RK_NODE))
-		add_addresses(out, rk_get(n, "status", "addresses", NULL), "address");
-	rk_each (svc, pf_list_allowed(f, &RK_SERVICE))
-		add_addresses(out, rk_get(svc, "status", "loadBalancer", "ingress", NULL), "ip");
-	rk_each (ing, pf_list_allowed(f, &RK_INGRESS))
-		add_addresses(out, rk_get(ing, "status", "loadBalancer", "ingress", NULL), "ip");
-}
-
 /* The address that --resolve has for a host, or NULL. In d. */
 static const char *resolved_by_flag(const struct flight *f, const char *host)
 {
@@ -138,7 +115,7 @@ static void check_name(struct flight *f, const char *host, const struct rk_strv 
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
 	const char *given = resolved_by_flag(f, host);
 	rk_auto_buf found = RK_BUF_INIT;
-	bool hit = false;
+	bool hit = !known->n;
 	int rc;
 
 	if (given) {
@@ -159,21 +136,26 @@ static void check_name(struct flight *f, const char *host, const struct rk_strv 
 		pf_join(&found, text);
 	}
 	freeaddrinfo(list);
-	if (hit || !known->n)
-		pf_row(f, OK, "%s is %s", host, found.s);
-	else
-		pf_row(f, WARN,
-			"%s is %s, which is not an address of the host's nodes, balancers or "
-			"Ingresses",
-			host, found.s);
+	pf_row(f, hit ? OK : WARN, "%s is %s%s", host, found.s,
+		hit ? "" : ", which is not an address of the host's nodes, balancers or Ingresses");
 }
 
 void pf_check_dns(struct flight *f)
 {
+	/* where the host cluster's ingress can be: nodes, balancers, what other Ingresses have */
+	const struct {
+		const struct rk_res *r;
+		const char *a, *b, *address;
+	} places[] = {{&RK_NODE, "addresses", NULL, "address"},
+		{&RK_SERVICE, "loadBalancer", "ingress", "ip"},
+		{&RK_INGRESS, "loadBalancer", "ingress", "ip"}};
 	struct rk_strv known = {0}, names = {0};
 
-	if (f->k)
-		ingress_addresses(f, &known);
+	for (size_t i = 0; f->k && i < RK_COUNT(places); i++)
+		rk_each (obj, pf_list_allowed(f, places[i].r))
+			rk_each (a, rk_get(obj, "status", places[i].a, places[i].b, NULL))
+				if (rk_get_str(a, places[i].address, NULL))
+					rk_strv_add(&known, rk_get_str(a, places[i].address, NULL));
 	rk_settings_hosts(f->s, &names);
 	rk_setting_list(f->s, RK_KEY_K3K_API_HOSTNAME, &names);
 	for (size_t i = 0; i < names.n; i++)

@@ -41,7 +41,7 @@ void pf_check_programs(struct flight *f)
 /* Every step's objects can be built: files, secrets, mirror list. */
 void pf_check_objects(struct flight *f)
 {
-	size_t n = 0, bad = 0;
+	size_t n = 0;
 
 	for (const struct rk_step *step = rk_steps; step->name; step++) {
 		rk_auto_doc *d = rk_doc_new(true);
@@ -50,14 +50,12 @@ void pf_check_objects(struct flight *f)
 
 		if (!step->build || !rk_step_applies(step, f->s))
 			continue;
-		if (rk_step_objects(d, f->s, step, &objects, &err) == 0) {
+		if (rk_step_objects(d, f->s, step, &objects, &err) < 0)
+			pf_row_err(f, "", &err);
+		else
 			n += objects->count;
-			continue;
-		}
-		pf_row_err(f, "", &err);
-		bad++;
 	}
-	if (!bad)
+	if (pf_clean(f))
 		pf_row(f, OK, "%zu objects can be made", n);
 }
 

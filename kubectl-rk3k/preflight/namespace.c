@@ -6,19 +6,6 @@
 #define POLICY_LABEL "policy.k3k.io/policy-name"
 #define ENFORCE	     "pod-security.kubernetes.io/enforce"
 
-/* A kind that rk3k has no table entry for; NULL: the host does not have it, or a row says why. */
-static const struct rk_res *kind_of(struct flight *f, const char *api, const char *kind)
-{
-	struct rk_err err = RK_ERR_INIT;
-	const struct rk_res *r = NULL;
-
-	if (rk_kube_res(f->k, api, kind, &r, &err) == 0)
-		return r;
-	if (err.code != RK_NOTFOUND)
-		pf_unknown(f, &err);
-	return NULL;
-}
-
 /* Servers of the mode virtual are privileged. */
 static void check_level(struct flight *f, const char *what, const char *name, const char *level)
 {
@@ -31,7 +18,7 @@ static void check_level(struct flight *f, const char *what, const char *name, co
 
 static void check_policy(struct flight *f, const char *name)
 {
-	const struct rk_res *r = kind_of(f, "k3k.io/v1beta1", "VirtualClusterPolicy");
+	const struct rk_res *r = pf_kind(f, "k3k.io/v1beta1", "VirtualClusterPolicy");
 	const char *mode;
 	struct rk_val *policy = NULL;
 
@@ -57,25 +44,24 @@ static void check_policy(struct flight *f, const char *name)
 /* "50Gi", "2k", "500m", "1e3" as a number; false for what is not one. */
 static bool quantity(const char *s, double *out)
 {
-	static const struct {
-		const char *suffix;
-		double factor;
-	} units[] = {{"", 1}, {"m", 1e-3}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
-		{"P", 1e15}, {"E", 1e18}, {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0},
-		{"Ti", 1099511627776.0}, {"Pi", 1125899906842624.0}, {"Ei", 1152921504606846976.0},
-		{"u", 1e-6}, {"n", 1e-9}};
+	static const char units[] = "num\nkMGTPE";
+	const char *unit;
 	char *end;
 
 	if (!s || !strchr("0123456789.+-", *s))
 		return false;
 	*out = strtod(s, &end);
-	for (size_t i = 0; i < RK_COUNT(units); i++) {
-		if (!rk_streq(end, units[i].suffix))
-			continue;
-		*out *= units[i].factor;
+	if (!*end)
 		return true;
-	}
-	return false;
+	unit = strchr(units, *end == 'K' && end[1] ? 'k' : *end);
+	if (!unit || *unit == '\n' ||
+		(end[1] && (!rk_streq(end + 1, "i") || !strchr("KMGTPE", *end))))
+		return false;
+	for (const char *one = strchr(units, '\n'); one < unit; one++)
+		*out *= end[1] ? 1024 : 1000;
+	for (const char *one = strchr(units, '\n'); one > unit; one--)
+		*out /= 1000;
+	return true;
 }
 
 static double number(const struct rk_val *map, const char *key, double otherwise)
@@ -113,30 +99,26 @@ static double needed(const struct flight *f, const char *resource)
 /* A quota of cpu or memory refuses pods that set none, unless a LimitRange has a default for containers. */
 static bool lacks_default(const char *resource, const struct rk_val *ranges)
 {
-	const char *name = resource;
 	bool limit = rk_prefix(resource, "limits.");
+	const char *name =
+		limit || rk_prefix(resource, "requests.") ? strchr(resource, '.') + 1 : resource;
 
-	if (limit || rk_prefix(resource, "requests."))
-		name = strchr(resource, '.') + 1;
 	if (!rk_streq(name, "cpu") && !rk_streq(name, "memory"))
 		return false;
 	rk_each (range, ranges)
-		rk_each (l, rk_get(range, "spec", "limits", NULL)) {
-			bool set = rk_get(l, "default", name, NULL) || rk_get(l, "max", name, NULL);
-
-			if (!limit)
-				set = set || rk_get(l, "defaultRequest", name, NULL) ||
-				      rk_get(l, "min", name, NULL);
-			if (set && rk_streq(rk_get_str(l, "type", NULL), "Container"))
+		rk_each (l, rk_get(range, "spec", "limits", NULL))
+			if (rk_streq(rk_get_str(l, "type", NULL), "Container") &&
+				(rk_get(l, "default", name, NULL) || rk_get(l, "max", name, NULL) ||
+					(!limit && (rk_get(l, "defaultRequest", name, NULL) ||
+							   rk_get(l, "min", name, NULL)))))
 				return false;
-		}
 	return true;
 }
 
 static void check_quota(struct flight *f, const struct rk_val *quota, const struct rk_val *ranges)
 {
 	const struct rk_val *used = rk_get(quota, "status", "used", NULL);
-	const char *name = rk_get_str(quota, "metadata", "name", NULL);
+	const char *name = pf_name(quota);
 
 	rk_each (hard, rk_get(quota, "spec", "hard", NULL)) {
 		double most = 0, need = needed(f, hard->key), taken = number(used, hard->key, 0);
@@ -164,7 +146,7 @@ static void check_quota(struct flight *f, const struct rk_val *quota, const stru
 
 static void check_range(struct flight *f, const struct rk_val *range)
 {
-	const char *name = rk_get_str(range, "metadata", "name", NULL);
+	const char *name = pf_name(range);
 	bool dynamic = rk_streq(pf_str(f, RK_KEY_STORAGE_TYPE), "dynamic");
 	double size = 0;
 
@@ -188,13 +170,6 @@ static void check_range(struct flight *f, const struct rk_val *range)
 	}
 }
 
-static const struct rk_val *list_kind(struct flight *f, const char *kind)
-{
-	const struct rk_res *r = kind_of(f, "v1", kind);
-
-	return r ? pf_list(f, r, rk_settings_ns(f->s), NULL) : NULL;
-}
-
 void pf_check_namespace(struct flight *f)
 {
 	const char *ns = rk_settings_ns(f->s), *policy;
@@ -208,8 +183,8 @@ void pf_check_namespace(struct flight *f)
 	if (policy)
 		check_policy(f, policy);
 	check_level(f, "namespace", ns, rk_get_str(labels, ENFORCE, NULL));
-	ranges = list_kind(f, "LimitRange");
-	quotas = list_kind(f, "ResourceQuota");
+	ranges = pf_list(f, pf_kind(f, "v1", "LimitRange"), ns, NULL);
+	quotas = pf_list(f, pf_kind(f, "v1", "ResourceQuota"), ns, NULL);
 	rk_each (range, ranges)
 		check_range(f, range);
 	/* what runs already is counted as used; a quota with a scope is for other pods */

@@ -49,42 +49,23 @@ static const struct right {
 	{"create", "rbac.authorization.k8s.io", "clusterrolebindings", EVERYWHERE, INSTALLS},
 };
 
-static bool is_needed(const struct flight *f, enum need need)
-{
-	return need == HA	 ? rk_settings_servers(f->s) > 1
-	       : need == EXPOSED ? *pf_str(f, RK_KEY_K3K_API_HOSTNAME)
-				 : need == ALL || !f->controller_current;
-}
-
-static const char *place_ns(const struct flight *f, enum place p)
-{
-	return p == IN_NS	? rk_settings_ns(f->s)
-	       : p == IN_K3K	? pf_str(f, RK_KEY_K3K_NAMESPACE)
-	       : p == IN_SYSTEM ? RK_CHART_NS
-				: NULL;
-}
-
 /* 1 allowed, 0 not, -1 unknown. */
-static int allowed(struct flight *f, const struct right *r, const char *verb, struct rk_err *err)
+static int allowed(struct flight *f, const struct right *r, const char *ns, const char *verb,
+	struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *review = rk_map(d), *at, *answer;
+	const char *sub = strchr(r->resource, '/');
 	const struct rk_val *yes;
-	char *resource = rk_doc_strndup(d, r->resource, strlen(r->resource));
-	char *sub = strchr(resource, '/');
 
-	if (sub)
-		*sub++ = '\0';
 	rk_set_str(d, review, "apiVersion", "authorization.k8s.io/v1");
 	rk_set_str(d, review, "kind", "SelfSubjectAccessReview");
 	at = rk_map_at(d, review, "spec", "resourceAttributes", NULL);
 	rk_set_str(d, at, "verb", verb);
 	rk_set_str(d, at, "group", r->group);
-	rk_set_str(d, at, "resource", resource);
-	if (sub)
-		rk_set_str(d, at, "subresource", sub);
-	if (place_ns(f, r->place))
-		rk_set_str(d, at, "namespace", place_ns(f, r->place));
+	rk_set(d, at, "resource", rk_stringn(d, r->resource, strcspn(r->resource, "/")));
+	rk_set_str(d, at, "subresource", sub ? sub + 1 : NULL);
+	rk_set_str(d, at, "namespace", ns);
 	if (rk_kube_create(f->k, review, d, &answer, err) < 0)
 		return -1;
 	yes = rk_get(answer, "status", "allowed", NULL);
@@ -93,24 +74,32 @@ static int allowed(struct flight *f, const struct right *r, const char *verb, st
 			"unexpected answer from %s for a SelfSubjectAccessReview: it has no "
 			"status.allowed",
 			rk_kube_server(f->k));
-	return rk_get_bool(answer, false, "status", "allowed", NULL);
+	return rk_bool(yes, false);
 }
 
 void pf_check_rights(struct flight *f)
 {
+	const bool needed[] = {[ALL] = true,
+		[HA] = rk_settings_servers(f->s) > 1,
+		[EXPOSED] = *pf_str(f, RK_KEY_K3K_API_HOSTNAME),
+		[INSTALLS] = !f->controller_current};
+	const char *const places[] = {[EVERYWHERE] = NULL,
+		[IN_NS] = rk_settings_ns(f->s),
+		[IN_K3K] = pf_str(f, RK_KEY_K3K_NAMESPACE),
+		[IN_SYSTEM] = RK_CHART_NS};
 	rk_auto_buf missing = RK_BUF_INIT;
 	size_t granted = 0, len;
 
 	for (size_t i = 0; i < RK_COUNT(RIGHTS); i++) {
 		const struct right *r = &RIGHTS[i];
-		const char *ns = place_ns(f, r->place);
+		const char *ns = places[r->place];
 
-		if (!is_needed(f, r->need))
+		if (!needed[r->need])
 			continue;
 		rk_each_item (verb, len, r->verbs, " ") {
 			rk_auto_free char *one = rk_strndup(verb, len);
 			struct rk_err err = RK_ERR_INIT;
-			int yes = allowed(f, r, one, &err);
+			int yes = allowed(f, r, ns, one, &err);
 
 			if (yes < 0) {
 				pf_unknown(f, &err);

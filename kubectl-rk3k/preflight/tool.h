@@ -16,7 +16,6 @@ struct opts {
 	bool host_only, rename_host, brief;
 };
 enum result { OK, WARN, STOP, SKIP };
-extern const char *const pf_results[]; /* in words */
 
 struct flight {
 	const struct opts *o;
@@ -26,7 +25,7 @@ struct flight {
 	struct rk_kube *k; /* the host cluster, or NULL */
 	const char *check; /* the id of the check that runs */
 	size_t before;	   /* warnings and failures before it */
-	size_t stops, warnings;
+	size_t passed, stops, warnings;
 	struct rk_strv unknown;	      /* checks of which a part is unknown: they are never ok */
 	const struct rk_val *cluster; /* the existing Cluster, or NULL */
 	bool cluster_known;
@@ -44,8 +43,8 @@ struct flight {
 
 /* The OK row of a check of which a part is unknown is left out. */
 void pf_row(struct flight *f, enum result r, const char *fmt, ...) RK_PRINTF(3, 4);
-/* A failure with the error's text and hint; prefix: "" or what was checked, with ": ". */
-void pf_row_err(struct flight *f, const char *prefix, const struct rk_err *err);
+/* A failure with the error's text and hint; what: "" or what was checked. */
+void pf_row_err(struct flight *f, const char *what, const struct rk_err *err);
 /* A part of the check could not be done: a warning. */
 void pf_unknown(struct flight *f, const struct rk_err *err);
 /* Whether the check has found nothing so far. */
@@ -57,14 +56,18 @@ enum result pf_consent(struct flight *f, bool flag, const char *question);
 
 const char *pf_str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
 void pf_join(struct rk_buf *out, const char *text);	   /* with ", " between */
-/* A list of the host cluster, or NULL with a row that says why it could not be read. */
+#define pf_ns(obj)   rk_get_str(obj, "metadata", "namespace", NULL)
+#define pf_name(obj) rk_get_str(obj, "metadata", "name", NULL)
+/* A list of the host cluster, or NULL with a row that says why it could not be read. r NULL: NULL. */
 const struct rk_val *pf_list(
 	struct flight *f, const struct rk_res *r, const char *ns, const char *labels);
 /* A list of all namespaces that only adds information: without the right to read it no row is made. */
 const struct rk_val *pf_list_allowed(struct flight *f, const struct rk_res *r);
-/* An object. Absent: NULL and true. Unknown: a row and false. */
+/* An object. Absent, or r NULL: NULL and true. Unknown: a row and false. */
 bool pf_find(struct flight *f, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_val **out);
+/* A kind that rk3k has no table entry for; NULL: the host does not have it, or a row says why. */
+const struct rk_res *pf_kind(struct flight *f, const char *api, const char *kind);
 
 /* --- the checks --- */
 
