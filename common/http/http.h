@@ -50,6 +50,10 @@ struct rk_http_req {
 	int64_t timeout_ms; /* for this request; 0: the client's request_ms */
 	int64_t idle_ms;    /* give up after so long without a byte (watch); 0: none */
 	const char *const *headers; /* more, NULL-terminated; may be NULL */
+	/* For rk_http_do: gets the bytes of a 2xx as they come, and may send requests; <0 ends it, as a
+	 * success. NULL: collected in res->body. */
+	int (*data)(void *arg, const char *p, size_t n);
+	void *data_arg;
 };
 
 struct rk_http_res {
@@ -124,7 +128,7 @@ struct rk_xfer_cb {
 	void (*done)(void *arg, struct rk_http_res *res, const struct rk_err *err);
 	void *arg;
 };
-/* Aborts on a request that the client's may_send refuses: a tool never gets so far. */
+/* A request that may_send refuses ends before it returns, with an error; NULL then. */
 struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
 	const struct rk_xfer_cb *cb);
 void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x);

@@ -60,12 +60,24 @@ static struct rk_xfer *begin(struct rk_pool *p, struct rk_http *h, const struct 
 	return x;
 }
 
+/* A write in a dry run that its caller has not marked. */
+static int refuse(const struct rk_http *h, const struct rk_http_req *req, struct rk_err *err)
+{
+	return rk_err_set(err, RK_FAIL, "%s: internal error: a %s request was not sent", h->shown,
+		req->method ? req->method : "POST");
+}
+
 struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
 	const struct rk_xfer_cb *cb)
 {
-	if (!rk_http_may_send(h, req))
-		abort();
-	return begin(p, h, req, cb, NULL);
+	struct rk_http_res none = RK_HTTP_RES_INIT;
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_http_may_send(h, req))
+		return begin(p, h, req, cb, NULL);
+	refuse(h, req, &err);
+	cb->done(cb->arg, &none, &err);
+	return NULL;
 }
 
 static void xfer_free(struct rk_xfer *x)
@@ -261,9 +273,18 @@ static int stopped(const struct rk_http *h, struct rk_err *err)
 struct call {
 	struct rk_err *err;
 	struct rk_task *task;
+	struct rk_buf in; /* what came for the caller's data, which is called outside of libcurl */
 	bool done;
 	int r;
 };
+
+static int on_data(void *arg, const char *p, size_t n)
+{
+	struct call *c = arg;
+
+	rk_task_wake(c->task);
+	return rk_buf_add(&c->in, p, n, NULL);
+}
 
 static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err)
 {
@@ -277,16 +298,25 @@ static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err
 	rk_task_wake(c->task); /* another task may have driven the transfer */
 }
 
+/* Its callback may send requests, which may receive more and end this one. */
+static int pass_on(struct call *c, const struct rk_http_req *req)
+{
+	rk_auto_buf got = c->in;
+
+	c->in = (struct rk_buf)RK_BUF_INIT_SECRET;
+	return req->data(req->data_arg, got.s, got.len);
+}
+
 int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_res *res,
 	struct rk_err *err)
 {
-	struct call c = {.err = err, .task = rk_task_self()};
-	struct rk_xfer_cb cb = {.done = on_done, .arg = &c};
+	struct call c = {.err = err, .task = rk_task_self(), .in = RK_BUF_INIT_SECRET};
+	struct rk_xfer_cb cb = {.data = req->data ? on_data : NULL, .done = on_done, .arg = &c};
 	struct rk_xfer *x;
+	bool late = false, over = false;
 
 	if (!rk_http_may_send(h, req))
-		return rk_err_set(err, RK_FAIL, "%s: internal error: a %s request was not sent",
-			h->shown, req->method ? req->method : "POST");
+		return refuse(h, req, err);
 	if (rk_http_stopped(h))
 		return stopped(h, err);
 	if (rk_task_left() == 0)
@@ -294,17 +324,27 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
 	if (!h->pool)
 		h->pool = rk_pool_new();
 	x = begin(h->pool, h, req, &cb, res);
-	while (!c.done) {
-		bool signal = !work(h->pool, 1000, -1), late = rk_task_left() == 0;
+	while (!late && !over && (!c.done || c.in.len)) {
+		bool signal;
 
-		if (c.done)
-			break;
-		if (x->state == RK_XFER_WAITING && (late || signal || rk_http_stopped(h))) {
+		if (c.in.len) {
+			over = pass_on(&c, req) < 0;
+			continue;
+		}
+		signal = !work(h->pool, req->data ? -1 : 1000, -1);
+		late = !c.done && rk_task_left() == 0;
+		if (!c.done && x->state == RK_XFER_WAITING &&
+			(late || signal || rk_http_stopped(h))) {
 			conclude(x); /* without a further try */
-		} else if (late) {
-			rk_pool_cancel(h->pool, x);
-			return rk_err_set(err, RK_TIMEOUT, "%s: out of time", h->shown);
+			late = false;
 		}
 	}
+	rk_buf_release(&c.in);
+	if (!c.done)
+		rk_pool_cancel(h->pool, x);
+	if (late)
+		return rk_err_set(err, RK_TIMEOUT, "%s: out of time", h->shown);
+	if (over)
+		return 0;
 	return c.r < 0 && rk_http_stopped(h) ? stopped(h, err) : c.r;
 }

@@ -33,7 +33,7 @@ struct rk_task {
 };
 
 static _Thread_local struct rk_task *tasks, *self;
-static _Thread_local ucontext_t outside;
+static _Thread_local ucontext_t *outside; /* who has resumed self */
 
 /* --- switching; the sanitizer must know which stack comes next --- */
 
@@ -90,19 +90,25 @@ static void body(void)
 	self->fn(self->arg);
 	self->ended = true;
 	before(NULL, outside_stack.bottom, outside_stack.size);
-	setcontext(&outside);
+	setcontext(outside);
 }
 
 static void resume(struct rk_task *t)
 {
+	struct rk_task *me = self; /* not NULL: it frees t */
+	ucontext_t here, *my_outside = outside;
+	struct stack my_stack = outside_stack;
 	void *save = NULL;
 
 	t->until = INT64_MAX;
 	self = t;
+	outside = &here;
 	before(&save, t->stack + GUARD_BYTES, STACK_BYTES);
-	swap(&outside, &t->ctx);
+	swap(&here, &t->ctx);
 	after(save, NULL);
-	self = NULL;
+	self = me;
+	outside = my_outside;
+	outside_stack = my_stack;
 }
 
 static void suspend(void)
@@ -111,7 +117,7 @@ static void suspend(void)
 	void *save = NULL;
 
 	before(&save, outside_stack.bottom, outside_stack.size);
-	swap(&t->ctx, &outside);
+	swap(&t->ctx, outside);
 	after(save, &outside_stack);
 }
 
