@@ -172,7 +172,7 @@ static int from_labels(struct run *r, int argc, char **argv, struct rk_err *err)
 			if (rk_kube_res_word(r->k, word, &l.res, err) < 0 ||
 				rk_kube_list(r->k, l.res,
 					l.res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo,
-					listed, &l, NULL, err) < 0)
+					listed, &l, err) < 0)
 				return -1;
 			p += n + (p[n] == ',');
 		}

@@ -267,7 +267,7 @@ static int find_hosts(struct job *j, struct rk_err *err)
 	if (j->in.hosts.n)
 		return 0;
 	if (rk_vcluster_open(&v, j->host, j->ns, j->cluster, err) < 0 ||
-		rk_kube_list_all(v.kube, &RK_INGRESS, RK_RANCHER_NS, NULL, j->d, &list, 0, err) < 0)
+		rk_kube_list_all(v.kube, &RK_INGRESS, RK_RANCHER_NS, NULL, j->d, &list, err) < 0)
 		return -1;
 	rk_each (i, list)
 		rk_ingress_hosts(i, &j->in.hosts);

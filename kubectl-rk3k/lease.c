@@ -180,7 +180,7 @@ static int update(struct job *j, struct rk_doc *d, const struct rk_val *lease, s
 	rk_set_str(d, rk_map_at(d, patch, "metadata", NULL), "resourceVersion",
 		lease ? rk_get_str(lease, "metadata", "resourceVersion", NULL) : j->version);
 	set_spec(j, d, patch, lease != NULL);
-	if (rk_kube_patch(j->k, &RK_LEASE, j->ns, j->name, NULL, patch, d, &now, err) < 0)
+	if (rk_kube_patch(j->k, &RK_LEASE, j->ns, j->name, patch, d, &now, err) < 0)
 		return -1;
 	remember(j, now);
 	return 0;

@@ -57,11 +57,11 @@ static int ask_server(const struct opts *o, bool clusters, struct rk_doc *d, str
 	if (rk_connect(&c, &flags, err) < 0)
 		return -1;
 	ret = rk_kube_list_all(c.kube, clusters ? &RK_CLUSTER : &RK_NAMESPACE,
-		clusters && !o->all ? o->kube.ns : NULL, &lo, d, &items, 0, err);
+		clusters && !o->all ? o->kube.ns : NULL, &lo, d, &items, err);
 	/* Without permission to list all namespaces, fall back to the usual one. */
 	if (ret < 0 && err->http == 403 && clusters && !o->kube.ns && !o->all) {
 		rk_err_clear(err);
-		ret = rk_kube_list_all(c.kube, &RK_CLUSTER, RK_K3K_NS, &lo, d, &items, 0, err);
+		ret = rk_kube_list_all(c.kube, &RK_CLUSTER, RK_K3K_NS, &lo, d, &items, err);
 	}
 	rk_each (item, ret == 0 ? items : NULL) {
 		const char *ns = rk_get_str(item, "metadata", "namespace", NULL);

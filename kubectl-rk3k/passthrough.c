@@ -74,7 +74,7 @@ static int patch(struct job *j, const char *values, const char *before, const ch
 	annotate(j, meta, NOTE_OLD, before);
 	annotate(j, meta, NOTE_NEW, after);
 	rk_set(j->d, spec, "valuesContent", values ? rk_string(j->d, values) : rk_null(j->d));
-	return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, NULL, p, j->d, NULL, err);
+	return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, p, j->d, NULL, err);
 }
 
 static int create(struct job *j, const char *values, struct rk_err *err)

@@ -12,8 +12,6 @@ struct opts {
 
 static const struct rk_opt options[] = {OPT_GROUP_KUBE(kube), OPT_END};
 
-static const struct rk_res res_setting = {"management.cattle.io/v3", "Setting", "settings", false};
-
 static int print_password(
 	struct rk_kube *virt, const char *ns, const char *cluster, struct rk_err *err)
 {
@@ -32,7 +30,7 @@ static int print_password(
 		return rk_err_wrap(err, "Secret %s/%s of virtual cluster %s/%s", RK_RANCHER_NS,
 			RK_BOOTSTRAP_SECRET, ns, cluster);
 	/* Rancher reads the Secret when it first starts, and never again */
-	if (rk_kube_find(virt, &res_setting, NULL, "first-login", d, &setting, NULL) == 0 &&
+	if (rk_kube_find(virt, &RK_SETTING, NULL, "first-login", d, &setting, NULL) == 0 &&
 		rk_streq(rk_get_str(setting, "value", NULL), "false"))
 		rk_warn("the first login has taken place: the password of user admin may have been "
 			"changed since");

@@ -141,7 +141,7 @@ static bool ask(struct flight *f, bool list, bool required, const struct rk_res 
 			*out = f->answers[i].answer;
 			return true;
 		}
-	rc = list ? rk_kube_list_all(f->k, r, ns, &labels, f->d, out, 20000, &err)
+	rc = list ? rk_kube_list_all(f->k, r, ns, &labels, f->d, out, &err)
 		  : rk_kube_find(f->k, r, ns, key, f->d, out, &err);
 	if (rc < 0 && (list || err.code != RK_NOTFOUND)) {
 		if (required || err.http != 403)

@@ -3,9 +3,6 @@
 
 #define ADDRESSES_MAX 2 /* of the Ingress that are tried: a dead one costs seconds */
 
-static const struct rk_res res_slice = {
-	"discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true};
-
 void rk_exposure_release(struct rk_exposure *x)
 {
 	free(rk_steal(&x->pings));
@@ -69,7 +66,7 @@ int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns
 		rk_kube_find(host, &RK_SERVICE, ns, names->service, d, &svc, err) < 0)
 		return -1;
 	/* without permission to read the rest it is unknown */
-	if (svc && rk_kube_list_all(host, &res_slice, ns, &o, d, &slices, 0, err) < 0) {
+	if (svc && rk_kube_list_all(host, &RK_ENDPOINTSLICE, ns, &o, d, &slices, err) < 0) {
 		if (err->http != 403)
 			return -1;
 		denied = true;

@@ -142,7 +142,7 @@ static int add_found(
 	s->nodes.port = rk_get_int(api, 0, "nodePort", NULL);
 	/* Without permission to list nodes, the host API server's own machine is the likely node. */
 	if (s->nodes.port &&
-		(rk_kube_list(s->host, &RK_NODE, NULL, &o, add_node, s, NULL, NULL) < 0 ||
+		(rk_kube_list(s->host, &RK_NODE, NULL, &o, add_node, s, NULL) < 0 ||
 			!s->nodes.taken) &&
 		split_address(rk_kube_server(s->host), &host, &port, NULL) == 0)
 		add(s, RK_ENDPOINT_NODEPORT, host, s->nodes.port, true);
@@ -255,8 +255,7 @@ static struct candidate *forward(struct search *s)
 	int port;
 
 	if (s->v->no_forward || s->n == MAX_CANDIDATES ||
-		rk_kube_list(s->host, &RK_POD, s->ns, &o, first_ready_pod, &pod, NULL, &why) < 0 ||
-		!pod)
+		rk_kube_list(s->host, &RK_POD, s->ns, &o, first_ready_pod, &pod, &why) < 0 || !pod)
 		return NULL;
 	if (rk_forward_start(&s->v->forward, s->host, s->ns, pod, 6443, &port, &why) < 0) {
 		rk_buf_addf(&s->v->why, "port-forward to pod %s: %s\n", pod, why.msg);

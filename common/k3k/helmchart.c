@@ -90,11 +90,11 @@ int rk_chart_lists(
 {
 	struct rk_list_opts labelled = {.labels = RK_CHART_LABEL};
 
-	if (rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, NULL, d, &out->charts, 0, err) < 0)
+	if (rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, NULL, d, &out->charts, err) < 0)
 		return -1;
-	if (rk_kube_list_all(virt, &RK_JOB, RK_CHART_NS, &labelled, d, &out->jobs, 0, err) < 0)
+	if (rk_kube_list_all(virt, &RK_JOB, RK_CHART_NS, &labelled, d, &out->jobs, err) < 0)
 		return -1;
-	return rk_kube_list_all(virt, &RK_POD, RK_CHART_NS, &labelled, d, &out->pods, 0, err);
+	return rk_kube_list_all(virt, &RK_POD, RK_CHART_NS, &labelled, d, &out->pods, err);
 }
 
 static size_t line_len(const char *s)

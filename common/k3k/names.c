@@ -110,7 +110,7 @@ static int list_clusters(struct rk_kube *host, const char *ns, const char *conte
 	struct rk_list_opts o = {.metadata_only = true, .fields = field};
 
 	*all = NULL;
-	if (rk_kube_list_all(host, &RK_CLUSTER, ns, &o, d, all, 0, err) == 0)
+	if (rk_kube_list_all(host, &RK_CLUSTER, ns, &o, d, all, err) == 0)
 		return 0;
 	if (err->http == 403 && !ns && context_ns)
 		return list_clusters(host, context_ns, NULL, field, d, all, err);
@@ -270,8 +270,8 @@ int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
 		return -1;
 	if (serves)
 		return 0;
-	if (unless_forbidden(
-		    rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, NULL, err), err) < 0)
+	if (unless_forbidden(rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, err), err) <
+		0)
 		return -1;
 	if (!inside)
 		return 0;

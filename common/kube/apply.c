@@ -246,7 +246,7 @@ static int write_object(struct job *j, bool force, struct rk_err *err)
 	if (j->k->dry == RK_DRY_NONE) {
 		patch = rk_map(j->d);
 		settle(j->d, patch, j->emptied, body, NULLED);
-		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, patch, j->d, NULL, err) < 0)
+		if (rk_kube_patch(j->k, j->r, j->ns, j->name, patch, j->d, NULL, err) < 0)
 			return -1;
 		return write_object(j, force, err);
 	}
@@ -285,7 +285,7 @@ static int hand_over(struct job *j, struct rk_err *err)
 		rk_set_str(j->d, meta, "resourceVersion",
 			rk_get_str(j->before, "metadata", "resourceVersion", NULL));
 		rk_set(j->d, meta, "managedFields", entries);
-		if (rk_kube_patch(j->k, j->r, j->ns, j->name, NULL, p, j->d, NULL, err) == 0)
+		if (rk_kube_patch(j->k, j->r, j->ns, j->name, p, j->d, NULL, err) == 0)
 			return 1;
 		if (err->http != 409 || i == HAND_OVER_TRIES)
 			return -1;

@@ -12,6 +12,7 @@
 #define EXEC_EARLY	 10    /* seconds before its end at which a credential is renewed */
 #define REFUSED_MS	 20000 /* how long a server that answered before may refuse connections */
 #define REFUSED_PAUSE_MS 500
+#define RENEWING_MS	 50 /* how often a task looks whether another has new credentials */
 
 /* --- dry runs --- */
 
@@ -181,9 +182,20 @@ const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, cons
 
 /* --- credentials --- */
 
+/* Of tasks that require new credentials at once, one runs the plugin. */
 static int run_plugin(struct rk_kube *k, struct rk_err *err)
 {
-	if (rk_target_exec(&k->target, &k->creds_until, err) < 0)
+	int r;
+
+	if (k->renewing) {
+		while (k->renewing && rk_task_pause(RENEWING_MS))
+			;
+		return 1;
+	}
+	k->renewing = true;
+	r = rk_target_exec(&k->target, &k->creds_until, err);
+	k->renewing = false;
+	if (r < 0)
 		return -1;
 	if (k->target.token)
 		rk_http_set_bearer(k->http, k->target.token);
@@ -276,7 +288,8 @@ static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct
 			k->alive = true;
 			return 0;
 		}
-		if (!k->alive || err->reason != RK_REASON_REFUSED || rk_now_ms() > until)
+		if (!k->alive || !req->retry || err->reason != RK_REASON_REFUSED ||
+			rk_now_ms() > until)
 			return -1;
 		rk_task_pause(REFUSED_PAUSE_MS);
 		res_again(res);
@@ -454,8 +467,7 @@ static int send_val(struct rk_kube *k, const char *method, const char *type, con
 }
 
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
-	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
-	struct rk_err *err)
+	const struct rk_val *patch, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
 {
 	struct rk_val *was;
 	auto_one o = ONE_INIT;
@@ -465,8 +477,7 @@ int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, con
 	one_init(&o, k, r, ns, name);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
 	rk_kube_add_dry(k, &o.path);
-	return send_val(k, "PATCH", type ? type : "application/merge-patch+json", &o, patch, d,
-		result, err);
+	return send_val(k, "PATCH", "application/merge-patch+json", &o, patch, d, result, err);
 }
 
 int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d,
@@ -575,7 +586,7 @@ int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *
 	bool previous, int lines, struct rk_buf *out, struct rk_err *err)
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_http_req req = {.accept = "*/*", .max = 4 << 20};
+	struct rk_http_req req = {.accept = "*/*", .max = 4 << 20, .retry = true};
 	char n[16];
 	auto_one o = ONE_INIT;
 

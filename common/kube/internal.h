@@ -22,28 +22,96 @@ struct rk_kube {
 	int64_t creds_until;   /* exec credential: seconds since 1970, 0: no limit */
 	int64_t token_read_ms; /* when the token file was last read */
 	bool alive;	       /* has answered before: a refusal is worth a retry */
+	bool renewing;	       /* a task runs the credential plugin */
 	enum rk_dry dry;
 };
 
+/* --- answers --- */
+
+/* What an answer may be. */
+enum rk_form {
+	RK_FORM_ANY,	 /* a JSON object; the caller checks its kind */
+	RK_FORM_OBJECT,	 /* an object of the kind, with name and namespace */
+	RK_FORM_REVIEW,	 /* an object of the kind, which has no name */
+	RK_FORM_LIST,	 /* a list of such objects */
+	RK_FORM_DELETED, /* a Status of success, or the object */
+};
+
+/* What a request is about, for messages, and what its answer must be. */
+struct rk_kube_about {
+	const char *what;	    /* "secret/x in namespace n" */
+	const struct rk_kube *kube; /* named by its server, and whose identity; or NULL */
+	const char *api_version;    /* of the kind asked for, or NULL */
+	bool secret;		    /* values in the server's text are cut away */
+	/* What a good answer is, for rk_kube_check. */
+	enum rk_form form;
+	bool metadata_only;	  /* PartialObjectMetadata in place of the kind */
+	const struct rk_res *res; /* not for RK_FORM_ANY */
+	const char *ns;		  /* NULL: any */
+	const char *name;	  /* NULL: any */
+};
+
+/* Fill a for an object, or for a list when name is NULL; the label is written to what, which must live
+ * as long as a. */
+void rk_kube_about(struct rk_kube_about *a, const struct rk_kube *k, const struct rk_res *r,
+	const char *ns, const char *name, struct rk_buf *what);
+
+/* "unexpected answer from SERVER for WHAT: why", reason Unexpected. Returns -1. */
+int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const char *fmt, ...)
+	RK_PRINTF(3, 4);
+/* Whether v is an object of that kind, or the error above. */
+int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char *api_version,
+	const char *kind, struct rk_err *err);
+/* Whether v is what a asks for: form, kind, name, namespace, items; or the error above. */
+int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err);
+/* The body of a good answer, parsed into d and checked. */
+int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
+	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+
+/* Turn an answer with status >= 300 (or a watch's ERROR object) into an error. Returns -1. */
+int rk_kube_status(
+	const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err);
+int rk_kube_status_val(
+	const struct rk_kube_about *a, int code, const struct rk_val *status, struct rk_err *err);
 /* The manager a conflict's cause names, into s (not terminated) and n. */
 bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n);
 /* ".data.a (manager kubectl), …" of a conflict's causes; false when it has none. */
 bool rk_status_fields(const struct rk_val *status, struct rk_buf *out);
 
-/* Send, with fresh credentials and once more after a 401. 0 also for statuses >= 400. */
+/* --- requests --- */
+
+/* Refuse a path in which a name or version is ".", ".." or has a slash or percent sign: RK_FAIL, as
+ * client-go's IsValidPathSegmentName. */
+int rk_kube_check_path(const char *what, const char *path, struct rk_err *err) RK_MUST_USE;
+/* Append "?name=value" or "&name=value" with the value encoded. */
+void rk_query_add(struct rk_buf *path, const char *name, const char *value);
+/* The parameter by which the server changes nothing, for a write in a server dry run. */
+void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path);
+/* The namespace of an object or request: ns, else the context's; NULL for cluster scope. */
+const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns);
+
+/* Renew what is about to expire (exec credential, token file); cheap when nothing is. */
+int rk_kube_fresh(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
+/* After a 401: run the plugin or read the file again. 1: there is something new to try,
+ * 0: there is not, -1: error. */
+int rk_kube_renew(struct rk_kube *k, struct rk_err *err);
+
+/* Send, with fresh credentials and once more after a 401. 0 also for statuses >= 300. */
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
-/* The same; a status >= 400 is an error. */
+/* The same; a status >= 300 is an error. */
 int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err) RK_MUST_USE;
 /* The same, and the answer parsed and checked. */
 int rk_kube_ask(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* The parameter by which the server changes nothing, for a write in a server dry run. */
-void rk_kube_add_dry(const struct rk_kube *k, struct rk_buf *path);
 
-/* The namespace of an object or request: ns, else the context's; NULL for cluster scope. */
-const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, const char *ns);
+/* The split of a stream into lines: line is called for each whole one that is not empty, without its end;
+ * part keeps the rest for the next call. -1: line said so, or one is longer than part's max. */
+int rk_kube_lines(struct rk_buf *part, const char *p, size_t n,
+	int (*line)(void *arg, const char *p, size_t n), void *arg);
+
+/* --- managedFields --- */
 
 /* Whether have holds all of want: maps by key, lists item by item. */
 bool rk_holds(const struct rk_val *have, const struct rk_val *want);

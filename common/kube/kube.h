@@ -55,7 +55,10 @@ struct rk_res {
 extern const struct rk_res RK_NAMESPACE, RK_NODE, RK_POD, RK_SECRET, RK_CONFIGMAP, RK_SERVICE,
 	RK_EVENT, RK_PVC, RK_DEPLOYMENT, RK_STATEFULSET, RK_DAEMONSET, RK_JOB, RK_INGRESS,
 	RK_INGRESSCLASS, RK_STORAGECLASS, RK_PDB, RK_CRD, RK_CLUSTER, RK_HELMCHART,
-	RK_HELMCHARTCONFIG, RK_CERTIFICATE, RK_ISSUER, RK_LEASE;
+	RK_HELMCHARTCONFIG, RK_CERTIFICATE, RK_ISSUER, RK_LEASE, RK_SERVICEACCOUNT, RK_PV, RK_QUOTA,
+	RK_LIMITRANGE, RK_REPLICASET, RK_CRONJOB, RK_NETWORKPOLICY, RK_ROLE, RK_ROLEBINDING,
+	RK_CLUSTERROLE, RK_CLUSTERROLEBINDING, RK_POLICY, RK_CLUSTERISSUER, RK_ENDPOINTSLICE,
+	RK_CERTIFICATEREQUEST, RK_CHALLENGE, RK_SETTING;
 /* Built-in entry for apiVersion+kind, or NULL. */
 const struct rk_res *rk_res_find(const char *api_version, const char *kind);
 /* The same, asking the server's discovery for a kind that is not built in (one request per group, kept
@@ -86,17 +89,29 @@ struct rk_list_opts {
 	const char *labels, *fields; /* selectors, or NULL */
 	int limit;		     /* page size, 0: 500 */
 	bool metadata_only;	     /* PartialObjectMetadataList */
+	/* For callers with a back-off of their own, who follow: NULL, or RK_VERSION_SIZE bytes. A list
+	 * writes there of what resourceVersion it is, and is not tried again. */
+	char *version;
 };
+#define RK_VERSION_SIZE 64
 /* List page by page; each is called for every item, which lives until the next page, and may stop with
- * <0 and err set. version (NULL or 64 bytes) gets the resourceVersion of the first page, from which a
- * watch starts. */
+ * <0 and err set. */
 int rk_kube_list(struct rk_kube *k, const struct rk_res *r, const char *ns,
 	const struct rk_list_opts *o,
 	int (*each)(void *arg, const struct rk_val *item, struct rk_err *err), void *arg,
-	char *version, struct rk_err *err) RK_MUST_USE;
-/* The whole list as a SEQ in d, bounded to max items (0: 10000). */
+	struct rk_err *err) RK_MUST_USE;
+/* The whole list as a SEQ in d, of at most 20000 items. */
 int rk_kube_list_all(struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out, size_t max,
+	const struct rk_list_opts *o, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err) RK_MUST_USE;
+
+enum rk_change { RK_CHANGE_ADDED, RK_CHANGE_MODIFIED, RK_CHANGE_DELETED, RK_CHANGE_BOOKMARK };
+typedef int (*rk_kube_change_fn)(
+	void *arg, enum rk_change e, const struct rk_val *obj, struct rk_err *err);
+/* The changes since o->version, as they come, until the server or the network ends the stream (0 or -1),
+ * or each does, with <0 and err set. RK_REASON_EXPIRED: the version is too old. */
+int rk_kube_follow(struct rk_kube *k, const struct rk_res *r, const char *ns,
+	const struct rk_list_opts *o, rk_kube_change_fn each, void *arg,
 	struct rk_err *err) RK_MUST_USE;
 
 enum rk_outcome { RK_CREATED, RK_CONFIGURED, RK_UNCHANGED, RK_DELETED, RK_ABSENT };
@@ -124,10 +139,9 @@ int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_a
 	struct rk_doc *d, struct rk_val **result, enum rk_outcome *outcome,
 	struct rk_err *err) RK_MUST_USE;
 
-/* PATCH with "application/merge-patch+json" (or another type). In a client dry run result is the
- * object as it is. */
+/* A JSON merge patch. In a client dry run result is the object as it is. */
 int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
-	const char *type, const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
+	const struct rk_val *patch, struct rk_doc *d, struct rk_val **result,
 	struct rk_err *err) RK_MUST_USE;
 /* POST; an object of that name that exists is RK_CONFLICT (reason AlreadyExists). In a client dry run
  * result is obj. */
@@ -261,81 +275,5 @@ bool rk_why_noise(const struct rk_val *event);
 bool rk_is_young(const char *time_text);
 /* When it was last seen, seconds since 1970. */
 int64_t rk_kube_event_time(const struct rk_val *event);
-
-/* --- for modules that send their own requests, as watch --- */
-
-/* What an answer may be. */
-enum rk_form {
-	RK_FORM_ANY,	 /* a JSON object; the caller checks its kind */
-	RK_FORM_OBJECT,	 /* an object of the kind, with name and namespace */
-	RK_FORM_REVIEW,	 /* an object of the kind, which has no name */
-	RK_FORM_LIST,	 /* a list of such objects */
-	RK_FORM_DELETED, /* a Status of success, or the object */
-};
-
-/* What a request is about, for messages, and what its answer must be. */
-struct rk_kube_about {
-	const char *what;	    /* "secret/x in namespace n" */
-	const struct rk_kube *kube; /* named by its server, and whose identity; or NULL */
-	const char *api_version;    /* of the kind asked for, or NULL */
-	bool secret;		    /* values in the server's text are cut away */
-	/* What a good answer is, for rk_kube_check. */
-	enum rk_form form;
-	bool metadata_only;	  /* PartialObjectMetadata in place of the kind */
-	const struct rk_res *res; /* not for RK_FORM_ANY */
-	const char *ns;		  /* NULL: any */
-	const char *name;	  /* NULL: any */
-};
-
-/* Fill a for an object, or for a list when name is NULL; the label is written to what, which must live
- * as long as a. */
-void rk_kube_about(struct rk_kube_about *a, const struct rk_kube *k, const struct rk_res *r,
-	const char *ns, const char *name, struct rk_buf *what);
-
-/* "unexpected answer from SERVER for WHAT: why", reason Unexpected. Returns -1. */
-int rk_kube_unexpected(const struct rk_kube_about *a, struct rk_err *err, const char *fmt, ...)
-	RK_PRINTF(3, 4);
-/* Whether v is an object of that kind, or the error above. */
-int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char *api_version,
-	const char *kind, struct rk_err *err);
-/* Whether v is what a asks for: form, kind, name, namespace, items; or the error above. */
-int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err);
-
-/* Turn an answer with status >= 400 (or a watch's ERROR object) into an error. Returns -1. */
-int rk_kube_status(
-	const struct rk_kube_about *a, const struct rk_http_res *res, struct rk_err *err);
-int rk_kube_status_val(
-	const struct rk_kube_about *a, int code, const struct rk_val *status, struct rk_err *err);
-
-/* Refuse a path in which a name or version is ".", ".." or has a slash or percent sign: RK_FAIL, as
- * client-go's IsValidPathSegmentName. */
-int rk_kube_check_path(const char *what, const char *path, struct rk_err *err) RK_MUST_USE;
-
-/* The body of a good answer, parsed into d and checked. */
-int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
-	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-
-/* Renew what is about to expire (exec credential, token file); cheap when nothing is. */
-int rk_kube_fresh(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
-/* After a 401: run the plugin or read the file again. 1: there is something new to try,
- * 0: there is not, -1: error. */
-int rk_kube_renew(struct rk_kube *k, struct rk_err *err);
-
-/* Append "?name=value" or "&name=value" with the value encoded. */
-void rk_query_add(struct rk_buf *path, const char *name, const char *value);
-
-/* Lists: Accept header, path of a page, and what items leave out. */
-const char *rk_list_accept(const struct rk_list_opts *o);
-void rk_list_path(const struct rk_res *r, const char *ns, const struct rk_list_opts *o,
-	const char *token, struct rk_buf *path);
-/* Bounds of one list: a faulty server may give a token for another page with every page. */
-struct rk_list_bound {
-	size_t items, sparse; /* sparse: pages with fewer items than asked for, and a token */
-	int64_t begun_ms, request_ms; /* request_ms 0: no bound on the time */
-};
-/* Whether the list may go on after this page; else why is set. before: the token it was asked with. */
-bool rk_list_bound(struct rk_list_bound *b, const struct rk_list_opts *o, const struct rk_val *page,
-	const struct rk_buf *before, char *why, size_t size);
-void rk_list_complete(struct rk_doc *d, const struct rk_res *r, const struct rk_val *item);
 
 #endif

@@ -7,56 +7,55 @@
 
 #define RBAC "rbac.authorization.k8s.io/v1"
 
-/* scope, symbol, apiVersion, kind, plural, namespaced, kubectl's short name */
-#define KINDS(K)                                                                                   \
-	K(const, RK_NAMESPACE, "v1", "Namespace", "namespaces", false, "ns")                       \
-	K(const, RK_NODE, "v1", "Node", "nodes", false, "no")                                      \
-	K(const, RK_POD, "v1", "Pod", "pods", true, "po")                                          \
-	K(const, RK_SECRET, "v1", "Secret", "secrets", true, NULL)                                 \
-	K(const, RK_CONFIGMAP, "v1", "ConfigMap", "configmaps", true, "cm")                        \
-	K(const, RK_SERVICE, "v1", "Service", "services", true, "svc")                             \
-	K(const, RK_EVENT, "v1", "Event", "events", true, "ev")                                    \
-	K(const, RK_PVC, "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true, "pvc")     \
-	K(const, RK_DEPLOYMENT, "apps/v1", "Deployment", "deployments", true, "deploy")            \
-	K(const, RK_STATEFULSET, "apps/v1", "StatefulSet", "statefulsets", true, "sts")            \
-	K(const, RK_DAEMONSET, "apps/v1", "DaemonSet", "daemonsets", true, "ds")                   \
-	K(const, RK_JOB, "batch/v1", "Job", "jobs", true, NULL)                                    \
-	K(const, RK_INGRESS, "networking.k8s.io/v1", "Ingress", "ingresses", true, "ing")          \
-	K(const, RK_INGRESSCLASS, "networking.k8s.io/v1", "IngressClass", "ingressclasses", false, \
-		NULL)                                                                              \
-	K(const, RK_STORAGECLASS, "storage.k8s.io/v1", "StorageClass", "storageclasses", false,    \
-		"sc")                                                                              \
-	K(const, RK_PDB, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", true, "pdb")  \
-	K(const, RK_CRD, "apiextensions.k8s.io/v1", "CustomResourceDefinition",                    \
-		"customresourcedefinitions", false, "crd")                                         \
-	K(const, RK_CLUSTER, "k3k.io/v1beta1", "Cluster", "clusters", true, NULL)                  \
-	K(const, RK_HELMCHART, "helm.cattle.io/v1", "HelmChart", "helmcharts", true, NULL)         \
-	K(const, RK_HELMCHARTCONFIG, "helm.cattle.io/v1", "HelmChartConfig", "helmchartconfigs",   \
-		true, NULL)                                                                        \
-	K(const, RK_CERTIFICATE, "cert-manager.io/v1", "Certificate", "certificates", true,        \
-		"cert")                                                                            \
-	K(const, RK_ISSUER, "cert-manager.io/v1", "Issuer", "issuers", true, NULL)                 \
-	K(const, RK_LEASE, "coordination.k8s.io/v1", "Lease", "leases", true, NULL)                \
-	K(static const, res_sa, "v1", "ServiceAccount", "serviceaccounts", true, "sa")             \
-	K(static const, res_pv, "v1", "PersistentVolume", "persistentvolumes", false, "pv")        \
-	K(static const, res_quota, "v1", "ResourceQuota", "resourcequotas", true, "quota")         \
-	K(static const, res_limits, "v1", "LimitRange", "limitranges", true, "limits")             \
-	K(static const, res_rs, "apps/v1", "ReplicaSet", "replicasets", true, "rs")                \
-	K(static const, res_cronjob, "batch/v1", "CronJob", "cronjobs", true, "cj")                \
-	K(static const, res_netpol, "networking.k8s.io/v1", "NetworkPolicy", "networkpolicies",    \
-		true, "netpol")                                                                    \
-	K(static const, res_role, RBAC, "Role", "roles", true, NULL)                               \
-	K(static const, res_rb, RBAC, "RoleBinding", "rolebindings", true, NULL)                   \
-	K(static const, res_crole, RBAC, "ClusterRole", "clusterroles", false, NULL)               \
-	K(static const, res_crb, RBAC, "ClusterRoleBinding", "clusterrolebindings", false, NULL)   \
-	K(static const, res_policy, "k3k.io/v1beta1", "VirtualClusterPolicy",                      \
-		"virtualclusterpolicies", false, NULL)                                             \
-	K(static const, res_cissuer, "cert-manager.io/v1", "ClusterIssuer", "clusterissuers",      \
-		false, NULL)
+/* symbol, apiVersion, kind, plural, namespaced, kubectl's short name */
+#define KINDS(K)                                                                                  \
+	K(RK_NAMESPACE, "v1", Namespace, namespaces, false, "ns")                                 \
+	K(RK_NODE, "v1", Node, nodes, false, "no")                                                \
+	K(RK_POD, "v1", Pod, pods, true, "po")                                                    \
+	K(RK_SECRET, "v1", Secret, secrets, true, NULL)                                           \
+	K(RK_CONFIGMAP, "v1", ConfigMap, configmaps, true, "cm")                                  \
+	K(RK_SERVICE, "v1", Service, services, true, "svc")                                       \
+	K(RK_EVENT, "v1", Event, events, true, "ev")                                              \
+	K(RK_PVC, "v1", PersistentVolumeClaim, persistentvolumeclaims, true, "pvc")               \
+	K(RK_DEPLOYMENT, "apps/v1", Deployment, deployments, true, "deploy")                      \
+	K(RK_STATEFULSET, "apps/v1", StatefulSet, statefulsets, true, "sts")                      \
+	K(RK_DAEMONSET, "apps/v1", DaemonSet, daemonsets, true, "ds")                             \
+	K(RK_JOB, "batch/v1", Job, jobs, true, NULL)                                              \
+	K(RK_INGRESS, "networking.k8s.io/v1", Ingress, ingresses, true, "ing")                    \
+	K(RK_INGRESSCLASS, "networking.k8s.io/v1", IngressClass, ingressclasses, false, NULL)     \
+	K(RK_STORAGECLASS, "storage.k8s.io/v1", StorageClass, storageclasses, false, "sc")        \
+	K(RK_PDB, "policy/v1", PodDisruptionBudget, poddisruptionbudgets, true, "pdb")            \
+	K(RK_CRD, "apiextensions.k8s.io/v1", CustomResourceDefinition, customresourcedefinitions, \
+		false, "crd")                                                                     \
+	K(RK_CLUSTER, "k3k.io/v1beta1", Cluster, clusters, true, NULL)                            \
+	K(RK_HELMCHART, "helm.cattle.io/v1", HelmChart, helmcharts, true, NULL)                   \
+	K(RK_HELMCHARTCONFIG, "helm.cattle.io/v1", HelmChartConfig, helmchartconfigs, true, NULL) \
+	K(RK_CERTIFICATE, "cert-manager.io/v1", Certificate, certificates, true, "cert")          \
+	K(RK_ISSUER, "cert-manager.io/v1", Issuer, issuers, true, NULL)                           \
+	K(RK_LEASE, "coordination.k8s.io/v1", Lease, leases, true, NULL)                          \
+	K(RK_SERVICEACCOUNT, "v1", ServiceAccount, serviceaccounts, true, "sa")                   \
+	K(RK_PV, "v1", PersistentVolume, persistentvolumes, false, "pv")                          \
+	K(RK_QUOTA, "v1", ResourceQuota, resourcequotas, true, "quota")                           \
+	K(RK_LIMITRANGE, "v1", LimitRange, limitranges, true, "limits")                           \
+	K(RK_REPLICASET, "apps/v1", ReplicaSet, replicasets, true, "rs")                          \
+	K(RK_CRONJOB, "batch/v1", CronJob, cronjobs, true, "cj")                                  \
+	K(RK_NETWORKPOLICY, "networking.k8s.io/v1", NetworkPolicy, networkpolicies, true,         \
+		"netpol")                                                                         \
+	K(RK_ROLE, RBAC, Role, roles, true, NULL)                                                 \
+	K(RK_ROLEBINDING, RBAC, RoleBinding, rolebindings, true, NULL)                            \
+	K(RK_CLUSTERROLE, RBAC, ClusterRole, clusterroles, false, NULL)                           \
+	K(RK_CLUSTERROLEBINDING, RBAC, ClusterRoleBinding, clusterrolebindings, false, NULL)      \
+	K(RK_POLICY, "k3k.io/v1beta1", VirtualClusterPolicy, virtualclusterpolicies, false, NULL) \
+	K(RK_CLUSTERISSUER, "cert-manager.io/v1", ClusterIssuer, clusterissuers, false, NULL)     \
+	K(RK_ENDPOINTSLICE, "discovery.k8s.io/v1", EndpointSlice, endpointslices, true, NULL)     \
+	K(RK_CERTIFICATEREQUEST, "cert-manager.io/v1", CertificateRequest, certificaterequests,   \
+		true, "cr")                                                                       \
+	K(RK_CHALLENGE, "acme.cert-manager.io/v1", Challenge, challenges, true, NULL)             \
+	K(RK_SETTING, "management.cattle.io/v3", Setting, settings, false, NULL)
 
-#define DEFINE(scope, id, av, kind, plural, namespaced, brief) \
-	scope struct rk_res id = {av, kind, plural, namespaced};
-#define ROW(scope, id, av, kind, plural, namespaced, brief) {&id, brief},
+#define DEFINE(id, av, kind, plural, namespaced, brief) \
+	const struct rk_res id = {av, #kind, #plural, namespaced};
+#define ROW(id, av, kind, plural, namespaced, brief) {&id, brief},
 KINDS(DEFINE)
 
 static const struct {

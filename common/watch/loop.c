@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The loop: timers, signals, and watches as small state machines over the pool's transfers.
- *
- * Callbacks of the pool only take bytes in; lists and events are worked on between polls, so
- * that a callback of a watch may send requests, start and stop watches. */
+/* The loop: timers and signals; while it waits, the tasks run. */
 #include "internal.h"
 #include "os/os.h"
+#include "task/task.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,24 +17,21 @@ struct rk_timer {
 
 struct rk_loop *rk_loop_new(void)
 {
-	struct rk_loop *l = rk_calloc(1, sizeof(*l));
-
-	l->pool = rk_pool_new();
-	return l;
+	return rk_calloc(1, sizeof(struct rk_loop));
 }
 
 void rk_loop_free(struct rk_loop *l)
 {
 	if (!l)
 		return;
-	rk_watch_end_all(l);
+	while (l->watches)
+		rk_loop_unwatch(l->watches);
 	while (l->timers) {
 		struct rk_timer *t = l->timers;
 
 		l->timers = t->next;
 		free(t);
 	}
-	rk_pool_free(l->pool);
 	free(l);
 }
 
@@ -116,9 +111,10 @@ static void signals_off(void)
 
 /* --- running --- */
 
-/* Timers, watches, a wait. Returns 1 when stopped, -1 at the end of the time. */
+/* Timers and a wait. Returns 1 when stopped, -1 at the end of the time. */
 static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 {
+	struct pollfd woken = {.fd = l->mortal ? -1 : wake[0], .events = POLLIN};
 	int64_t now = rk_now_ms(), until = now + 60000;
 
 	while (!l->stop && l->timers && l->timers->due <= now) {
@@ -128,7 +124,6 @@ static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 		t->fn(t->arg);
 		free(t);
 	}
-	rk_watch_work_all(l);
 	if (l->stop)
 		return 1;
 	now = rk_now_ms();
@@ -138,7 +133,9 @@ static int turn(struct rk_loop *l, int64_t end, struct rk_err *err)
 		until = l->timers->due;
 	if (end && end < until)
 		until = end;
-	rk_pool_poll(l->pool, until > now ? until - now : 0, wake[0]);
+	l->open = true;
+	rk_task_poll(&woken, 1, until > now ? until - now : 0);
+	l->open = false;
 	return 0;
 }
 

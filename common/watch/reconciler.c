@@ -221,7 +221,7 @@ void rk_reconciler_unwatch(struct rk_reconciler *rc, const struct rk_kube *k)
 			continue;
 		}
 		*p = s->next;
-		rk_loop_unwatch(rc->loop, s->watch);
+		rk_loop_unwatch(s->watch);
 		free(s->reported);
 		free(s);
 	}

@@ -27,12 +27,13 @@ static inline void rk_cleanup_loop_(struct rk_loop **l)
 typedef void (*rk_watch_fn)(void *arg, enum rk_event e, const struct rk_val *obj);
 /* Start watching. k must outlive the loop. obj is valid during the callback only (NULL for
  * SYNCED; metadata of the last known state for GONE). Permanent refusals (403, no such kind) are
- * handed to fail(arg, err); return true from it to keep trying with back-off. fail may be NULL. */
+ * handed to fail(arg, err); return true from it to keep trying with back-off. fail may be NULL. Neither
+ * waits, nor ends its watch. */
 struct rk_watch *rk_loop_watch(struct rk_loop *l, struct rk_kube *k, const struct rk_res *r,
 	const char *ns, const struct rk_list_opts *o, rk_watch_fn fn,
 	bool (*fail)(void *arg, const struct rk_err *err), void *arg);
 /* From now on fn is not called, and the struct rk_kube may be freed. */
-void rk_loop_unwatch(struct rk_loop *l, struct rk_watch *w);
+void rk_loop_unwatch(struct rk_watch *w);
 
 /* Why the watch gets nothing at the moment (connection, refusal), or NULL when all is well. */
 const struct rk_err *rk_watch_error(const struct rk_watch *w);
@@ -102,16 +103,15 @@ bool rk_cache_synced(const struct rk_cache *c);
 const struct rk_err *rk_cache_error(const struct rk_cache *c);
 
 size_t rk_cache_count(const struct rk_cache *c);
-/* Objects are valid until the loop runs again. The first one, or NULL. */
-const struct rk_val *rk_cache_first(const struct rk_cache *c);
-/* By name, and namespace unless NULL; or NULL. */
+/* By name, and namespace unless NULL; or NULL. Objects are valid until the loop runs again. */
 const struct rk_val *rk_cache_find(const struct rk_cache *c, const char *ns, const char *name);
 /* Copies of all as a SEQ in d. */
 struct rk_val *rk_cache_seq(const struct rk_cache *c, struct rk_doc *d);
-/* Entries in order of first sight: the one after e (NULL: the first), and its object. */
+/* Entries in order of first sight: the one after e (NULL: the first), and its object; both may be NULL. */
 struct rk_known;
 const struct rk_known *rk_cache_next(const struct rk_cache *c, const struct rk_known *e);
 const struct rk_val *rk_cache_object(const struct rk_known *e);
+#define rk_cache_first(c) rk_cache_object(rk_cache_next((c), NULL))
 
 #define rk_cache_each(it, c)                                                 \
 	for (const struct rk_known *it##_e = rk_cache_next(c, NULL); it##_e; \

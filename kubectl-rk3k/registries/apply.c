@@ -43,7 +43,7 @@ static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r,
 	bool same = reg_has(obj, patch);
 
 	if (!same && rk_kube_patch(k, r, rk_get_str(patch, "metadata", "namespace", NULL), name,
-			     "application/merge-patch+json", patch, j->d, NULL, err) < 0)
+			     patch, j->d, NULL, err) < 0)
 		return -1;
 	print_outcome(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
 	return 0;

@@ -115,7 +115,7 @@ static int list_clusters(
 
 	if (!wants_table(o) || o->out.sort_by)
 		a->list = rk_seq(a->d);
-	if (rk_kube_list(host, &RK_CLUSTER, NULL, &lo, one_cluster, a, NULL, err) < 0 ||
+	if (rk_kube_list(host, &RK_CLUSTER, NULL, &lo, one_cluster, a, err) < 0 ||
 		(o->out.sort_by && rk_jsonpath_sort(a->list, o->out.sort_by, err) < 0))
 		return -1;
 	rk_each (c, wants_table(o) ? a->list : NULL)
@@ -128,7 +128,7 @@ static int list_servers(struct all *a, struct rk_kube *host, struct rk_err *err)
 {
 	struct rk_list_opts o = {.labels = "role=server"};
 
-	if (rk_kube_list_all(host, &RK_STATEFULSET, NULL, &o, a->d, &a->sets, 0, err) == 0)
+	if (rk_kube_list_all(host, &RK_STATEFULSET, NULL, &o, a->d, &a->sets, err) == 0)
 		return 0;
 	a->sets = NULL;
 	if (err->http != 403)

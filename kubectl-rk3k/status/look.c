@@ -73,7 +73,7 @@ static void last_warning(struct look *l, const char *set, struct rk_buf *out)
 	const struct rk_val *newest = NULL;
 	struct rk_val *events = NULL;
 
-	if (rk_kube_list_all(l->host, &RK_EVENT, l->ns, &o, l->d, &events, 0, NULL) < 0)
+	if (rk_kube_list_all(l->host, &RK_EVENT, l->ns, &o, l->d, &events, NULL) < 0)
 		return;
 	rk_each (e, events) {
 		const char *name = rk_get_str(e, "involvedObject", "name", NULL);

@@ -317,7 +317,7 @@ static bool cluster_answers(struct await *w, const char *subject RK_UNUSED, stru
 	char name[64];
 
 	if (rk_vcluster_open(&v, w->host, w->ns, w->cluster, &err) < 0 ||
-		rk_kube_list_all(v.kube, &RK_HELMCHART, RK_CHART_NS, &o, d, &charts, 0, &err) < 0) {
+		rk_kube_list_all(v.kube, &RK_HELMCHART, RK_CHART_NS, &o, d, &charts, &err) < 0) {
 		await_add_part(&answer->line, "Ready, its API is not ready yet: %s", err.msg);
 		return false;
 	}
@@ -426,7 +426,7 @@ static bool all_sets_ready(struct await *w, const char *subject RK_UNUSED, struc
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *sets = NULL;
 
-	if (rk_kube_list_all(w->host, &RK_STATEFULSET, NULL, &o, d, &sets, 0, NULL) < 0)
+	if (rk_kube_list_all(w->host, &RK_STATEFULSET, NULL, &o, d, &sets, NULL) < 0)
 		return true;
 	rk_each (set, sets) {
 		const char *ns = rk_get_str(set, "metadata", "namespace", NULL);
@@ -604,16 +604,11 @@ static bool issuer_judge(struct await *w, struct report *r)
 
 enum { CE_SECRET, CE_CERT, CE_REQUESTS, CE_CHALLENGES, CE_ISSUERS };
 
-static const struct rk_res res_request = {
-	"cert-manager.io/v1", "CertificateRequest", "certificaterequests", true};
-static const struct rk_res res_challenge = {
-	"acme.cert-manager.io/v1", "Challenge", "challenges", true};
-
 static const struct watched certificate_watched[] = {
 	[CE_SECRET] = WATCH(&RK_SECRET, RK_RANCHER_NS, .name = "@t"),
 	[CE_CERT] = WATCH(&RK_CERTIFICATE, RK_RANCHER_NS, .name = "@t"),
-	[CE_REQUESTS] = EXTRA(&res_request, RK_RANCHER_NS),
-	[CE_CHALLENGES] = EXTRA(&res_challenge, RK_RANCHER_NS),
+	[CE_REQUESTS] = EXTRA(&RK_CERTIFICATEREQUEST, RK_RANCHER_NS),
+	[CE_CHALLENGES] = EXTRA(&RK_CHALLENGE, RK_RANCHER_NS),
 	[CE_ISSUERS] = EXTRA(&RK_ISSUER, RK_RANCHER_NS),
 };
 

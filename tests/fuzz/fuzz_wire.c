@@ -2,7 +2,6 @@
 /* What a server sends in pieces: the lines of a watch; the answer to a request for a WebSocket and
  * the frames behind it. However it is cut, the same is understood; nothing is said twice, and what
  * goes back is well-formed. The connection below the WebSocket is ours. */
-#include "watch/internal.h"
 #include "kube/internal.h"
 #include "must.h"
 
@@ -24,12 +23,12 @@ static int keep_line(void *arg, const char *p, size_t n)
 
 static int feed(const char *p, size_t n, size_t step, struct rk_buf *out)
 {
-	struct rk_watch_split s = {.part = RK_BUF_INIT, .max = 300};
+	struct rk_buf part = {.s = rk_buf_empty, .max = 300};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i += step)
-		r = rk_watch_feed(&s, p + i, n - i < step ? n - i : step, keep_line, out);
-	rk_buf_release(&s.part);
+		r = rk_kube_lines(&part, p + i, n - i < step ? n - i : step, keep_line, out);
+	rk_buf_release(&part);
 	return r;
 }
 

@@ -287,33 +287,34 @@ static void split_chunks(void **state)
 
 	(void)state;
 	for (size_t size = 1; size < sizeof(text); size++) {
-		struct rk_watch_split s = {.part = RK_BUF_INIT, .max = 100};
+		struct rk_buf part = {.s = rk_buf_empty, .max = 100};
 		struct lines l = {0};
 
 		for (size_t i = 0; i < sizeof(text) - 1; i += size) {
 			size_t n = sizeof(text) - 1 - i;
 
 			assert_int_equal(
-				rk_watch_feed(&s, text + i, n < size ? n : size, on_line, &l), 0);
+				rk_kube_lines(&part, text + i, n < size ? n : size, on_line, &l),
+				0);
 		}
 		assert_string_equal(l.text, "[one][two two][three]");
-		assert_string_equal(s.part.s, "fo");
-		rk_buf_release(&s.part);
+		assert_string_equal(part.s, "fo");
+		rk_buf_release(&part);
 	}
 }
 
 static void split_limits(void **state)
 {
-	struct rk_watch_split s = {.part = RK_BUF_INIT, .max = 4};
+	struct rk_buf part = {.s = rk_buf_empty, .max = 4};
 	struct lines l = {.stop_at = 2};
 
 	(void)state;
-	assert_int_equal(rk_watch_feed(&s, "a\nb\nc\n", 6, on_line, &l), -1);
+	assert_int_equal(rk_kube_lines(&part, "a\nb\nc\n", 6, on_line, &l), -1);
 	assert_string_equal(l.text, "[a][b]");
-	rk_buf_reset(&s.part);
-	assert_int_equal(rk_watch_feed(&s, "1234", 4, on_line, &l), 0);
-	assert_int_equal(rk_watch_feed(&s, "5", 1, on_line, &l), -1);
-	rk_buf_release(&s.part);
+	rk_buf_reset(&part);
+	assert_int_equal(rk_kube_lines(&part, "1234", 4, on_line, &l), 0);
+	assert_int_equal(rk_kube_lines(&part, "5", 1, on_line, &l), -1);
+	rk_buf_release(&part);
 }
 
 static void known_names(void **state)
@@ -323,23 +324,22 @@ static void known_names(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2000; i++) {
-		struct rk_known **p;
-
 		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
-		p = rk_known_at(&t, key);
-		assert_null(*p);
-		rk_known_add(&t, p, key, "u");
+		assert_null(rk_known_find(&t, key));
+		rk_known_add(&t, key, "u");
 	}
 	for (int i = 0; i < 2000; i += 2) {
 		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
-		rk_known_drop(&t, rk_known_at(&t, key));
+		rk_known_drop(&t, rk_known_find(&t, key));
 	}
 	assert_int_equal(t.count, 1000);
 	for (int i = 0; i < 2000; i++) {
 		snprintf(key, sizeof(key), "ns%d/x%d", i % 7, i);
-		assert_int_equal(*rk_known_at(&t, key) != NULL, i % 2);
+		assert_int_equal(rk_known_find(&t, key) != NULL, i % 2);
 	}
-	rk_known_clear(&t);
+	while (t.first)
+		rk_known_drop(&t, t.first);
+	assert_null(t.tree);
 }
 
 /* A connection of which nobody answers: what it sends ends as refused, what it must not send never

@@ -50,7 +50,7 @@ static void answer(int fd, const struct line *script, int nlines)
 	char head[4096] = "";
 	size_t n = 0;
 	const struct line *l;
-	rk_auto_free char *start = NULL;
+	rk_auto_free char *start = NULL, *length = NULL;
 
 	while (n < sizeof(head) - 1 && !strstr(head, "\r\n\r\n")) {
 		ssize_t got = read(fd, head + n, sizeof(head) - 1 - n);
@@ -68,9 +68,12 @@ static void answer(int fd, const struct line *script, int nlines)
 	if ((!strstr(head, l->uri) || (l->header && !strstr(head, l->header))) && !shared->wrong[0])
 		snprintf(shared->wrong, sizeof(shared->wrong), "wanted %s, got %.300s", l->uri,
 			head);
-	start = rk_asprintf("HTTP/1.1 %d x\r\nContent-Type: application/json\r\n"
+	/* a list has a length, a stream has none */
+	if (*l->body && (strstr(l->uri, "limit=") || strstr(l->uri, "continue=")))
+		length = rk_asprintf("Content-Length: %zu\r\n", strlen(l->body));
+	start = rk_asprintf("HTTP/1.1 %d x\r\nContent-Type: application/json\r\n%s"
 			    "Connection: close\r\n\r\n",
-		l->status);
+		l->status, length ? length : "");
 	write_slowly(fd, start, false);
 	write_slowly(fd, l->body, l->trickle);
 	usleep((useconds_t)l->hold_ms * 1000);
