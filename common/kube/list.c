@@ -15,10 +15,8 @@
 
 static const struct rk_list_opts usual;
 
-static void add_path(
-	const struct rk_res *r, const char *ns, const struct rk_list_opts *o, struct rk_buf *path)
+static void add_selectors(const struct rk_list_opts *o, struct rk_buf *path)
 {
-	rk_res_path(r, ns, NULL, path);
 	if (o->labels && *o->labels)
 		rk_query_add(path, "labelSelector", o->labels);
 	if (o->fields && *o->fields)
