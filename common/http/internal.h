@@ -62,6 +62,7 @@ struct rk_xfer {
 	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
 	bool sent_once;	      /* the request was sent */
+	bool wire;	      /* it only connects: its handle keeps the connection */
 	bool resent;	      /* libcurl tried to send it again, which was refused */
 	int tries;	      /* retries so far */
 	int64_t waited, wake; /* pauses so far; when to start again */

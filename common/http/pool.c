@@ -159,8 +159,14 @@ static void conclude(struct rk_xfer *x)
 
 static void finish(struct rk_xfer *x, CURLcode rc)
 {
-	int64_t ms = rk_xfer_ended(x, rc);
+	int64_t ms;
 
+	if (x->wire) {
+		x->rc = rc;
+		x->state = RK_XFER_ENDED;
+		return;
+	}
+	ms = rk_xfer_ended(x, rc);
 	x->pool->news = true;
 	if (x->silent)
 		hang_up(x);

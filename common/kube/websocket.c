@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A WebSocket on a connection of the http module. */
 #include "internal.h"
+#include "task/task.h"
 #include "tls/tls.h"
 
 #include <openssl/evp.h>
-#include <poll.h>
 #include <strings.h>
 
 #define MESSAGE_MAX ((size_t)1 << 20)
@@ -203,7 +203,7 @@ static int wait_for(const struct rk_ws *ws, short events, int64_t end)
 	struct pollfd p = {.fd = rk_wire_fd(ws->wire), .events = events};
 	int64_t ms = end - rk_now_ms();
 
-	return ms > 0 && poll(&p, 1, (int)ms) > 0 ? 0 : -1;
+	return ms > 0 && rk_task_left() > 0 && rk_task_poll(&p, 1, ms) > 0 ? 0 : -1;
 }
 
 /* need 0: the head of the answer. */
