@@ -95,27 +95,18 @@ static int setup(struct job *j, struct rk_err *err)
 /* What both verbs require; third: another file of a secret. */
 static int check_logins(const struct opts *o, const char *third, struct rk_err *err)
 {
-	const char *const secrets[] = {o->password_file, o->token_file, third};
-	int n = 0;
-
-	for (size_t i = 0; i < RK_COUNT(secrets); i++)
-		n += rk_streq(secrets[i], "-");
-	if (n > 1)
+	if (rk_streq(o->password_file, "-") + rk_streq(o->token_file, "-") + rk_streq(third, "-") >
+		1)
 		return rk_err_set(err, RK_USAGE, "standard input can hold only one secret");
-	if (o->token_file && o->first_login)
-		return rk_err_set(
-			err, RK_USAGE, "--rancher-token-file does not go with --first-login");
-	if (o->token_file && o->password_file)
-		return rk_err_set(
-			err, RK_USAGE, "--rancher-token-file does not go with --password-file");
+	if (o->token_file && (o->first_login || o->password_file))
+		return rk_err_set(err, RK_USAGE, "--rancher-token-file does not go with %s",
+			o->first_login ? "--first-login" : "--password-file");
 	return 0;
 }
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
-	struct job j;
-	int rc;
 
 	if (check_logins(o, o->bootstrap_file, err) < 0)
 		return -1;
@@ -128,32 +119,29 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		return rk_err_set(err, RK_USAGE, "--module writes files: it does not go with -o");
 	if (o->with_kubeconfig && o->output != OUT_JSON)
 		return rk_err_set(err, RK_USAGE, "--with-kubeconfig requires -o json");
-	rc = tf_job_init(&j, o, argc, argv, err);
-	if (rc == 0)
-		rc = setup(&j, err);
-	tf_leave(&j, rc < 0);
-	tf_job_release(&j);
-	return rc;
+	return tf_with_job(o, argc ? argv[0] : NULL, setup, err);
+}
+
+static bool is_token_name(const char *word)
+{
+	return rk_prefix(word, "token-") || rk_prefix(word, "kubeconfig-") ||
+	       rk_prefix(word, "ext/");
 }
 
 static int run_revoke(void *p, int argc, char **argv, struct rk_err *err)
 {
-	const struct opts *o = p;
-	struct job j;
-	int clusters = argc && !tf_is_token_name(argv[0]) ? 1 : 0, rc;
+	struct opts *o = p;
+	int clusters = argc && !is_token_name(argv[0]);
 
-	for (int i = clusters; i < argc; i++)
-		if (!tf_is_token_name(argv[i]))
+	o->names = argv + clusters;
+	o->nnames = argc - clusters;
+	for (int i = 0; i < o->nnames; i++)
+		if (!is_token_name(o->names[i]))
 			return rk_err_set(
-				err, RK_USAGE, "\"%s\" is not the name of a token", argv[i]);
+				err, RK_USAGE, "\"%s\" is not the name of a token", o->names[i]);
 	if (check_logins(o, o->revoke_file, err) < 0)
 		return -1;
-	rc = tf_job_init(&j, o, clusters, argv, err);
-	if (rc == 0)
-		rc = tf_revoke(&j, argc - clusters, argv + clusters, err);
-	tf_leave(&j, rc < 0);
-	tf_job_release(&j);
-	return rc;
+	return tf_with_job(o, clusters ? argv[0] : NULL, tf_revoke, err);
 }
 
 #define CLUSTER_ARG .args = "[[NAMESPACE/]CLUSTER]", .max_args = 1, .complete = "cluster"

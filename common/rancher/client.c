@@ -4,18 +4,15 @@
 #include "out/out.h"
 #include "task/task.h"
 
-#include <ctype.h>
-
 #define ANSWER_MAX ((size_t)32 << 20)
 #define QUOTE_MAX  300 /* bytes of the server's own words in an error */
 
-int rk_rancher_url(const char *text, char **url, struct rk_err *err)
+int rk_rancher_url(struct rk_doc *d, const char *text, const char **url, struct rk_err *err)
 {
 	rk_auto_url u;
 	rk_auto_free char *host = NULL;
 	const char *why = rk_url_parse(&u, text, "https");
 
-	*url = NULL;
 	if (!why && !rk_streq(u.scheme, "https"))
 		why = "it must begin with https://";
 	if (!why && (u.user || u.password))
@@ -25,15 +22,8 @@ int rk_rancher_url(const char *text, char **url, struct rk_err *err)
 		return rk_err_hint(err, "give it as https://HOST or https://HOST:PORT");
 	}
 	host = rk_url_host(&u);
-	*url = rk_asprintf("https://%s", host);
+	*url = rk_doc_printf(d, "https://%s", host);
 	return 0;
-}
-
-bool rk_rancher_since(const struct rk_rancher *r, int minor)
-{
-	int64_t v[3];
-
-	return !rk_version_parse(r->version, v) || rk_version_at_least(r->version, 2, minor);
 }
 
 int rk_rancher_new(struct rk_rancher **out, const struct rk_rancher_conf *conf, struct rk_err *err)
@@ -82,13 +72,11 @@ void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop
 
 /* --- what an answer other than success means --- */
 
-bool rk_rancher_is_page(const struct rk_http_res *res)
+/* Whether an answer is a web page, whatever its status. */
+static bool is_page(const struct rk_http_res *res)
 {
-	const char *p = res->body.s;
-
-	while (*p && isspace((unsigned char)*p))
-		p++;
-	return strncasecmp(res->content_type, "text/html", 9) == 0 || *p == '<';
+	return strncasecmp(res->content_type, "text/html", 9) == 0 ||
+	       res->body.s[strspn(res->body.s, " \t\r\n\v\f")] == '<';
 }
 
 static bool hidden_in(const char *text, const char *const *hide)
@@ -101,25 +89,11 @@ static bool hidden_in(const char *text, const char *const *hide)
 
 /* The server's own words, unless they hold a secret, else what the status means. Norman and
  * Kubernetes say message; the proxy to a cluster says Message and Code.Code. */
-static void put_words(const struct rk_http_res *res, const char *const *hide, struct rk_buf *out)
+static void put_words(const struct rk_http_res *res, const char *const *hide, const char *meaning,
+	struct rk_buf *out)
 {
 	static const char *const paths[][2] = {
 		{"message"}, {"Message"}, {"code"}, {"reason"}, {"Code", "Code"}};
-	static const struct {
-		int status;
-		const char *words;
-	} known[] = {
-		{400, "bad request"},
-		{401, "not logged in, or the token is not valid"},
-		{403, "not allowed"},
-		{404, "not found"},
-		{405, "this cannot be changed"},
-		{422, "the request was not accepted"},
-		{500, "the server failed"},
-		{502, "the proxy in front of Rancher cannot reach it"},
-		{503, "not available"},
-		{504, "the proxy in front of Rancher got no answer"},
-	};
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *v = NULL;
 	const char *words = NULL;
@@ -128,48 +102,50 @@ static void put_words(const struct rk_http_res *res, const char *const *hide, st
 		v = NULL;
 	for (size_t i = 0; i < RK_COUNT(paths) && (!words || !*words); i++)
 		words = rk_get_str(v, paths[i][0], paths[i][1], NULL);
-	if (!words || !*words || hidden_in(words, hide)) {
-		words = "unexpected answer";
-		for (size_t i = 0; i < RK_COUNT(known); i++)
-			if (known[i].status == res->status)
-				words = known[i].words;
-	}
+	if (!words || !*words || hidden_in(words, hide))
+		words = meaning;
 	rk_printable(out, words, strnlen(words, QUOTE_MAX), " ");
-}
-
-static int code_of(int status)
-{
-	switch (status) {
-	case 404:
-		return RK_NOTFOUND;
-	case 401:
-	case 403:
-	case 405:
-	case 409:
-		return RK_CONFLICT;
-	case 408:
-	case 504:
-		return RK_TIMEOUT;
-	}
-	return status >= 300 && status < 400 ? RK_CONFLICT : RK_FAIL;
 }
 
 int rk_rancher_error(const struct rk_http_res *res, const char *what, const char *const *hide,
 	struct rk_err *err)
 {
-	int status = res->status, code = code_of(status);
+	static const struct {
+		int status, code;
+		const char *meaning;
+	} known[] = {
+		{400, RK_FAIL, "bad request"},
+		{401, RK_CONFLICT, "not logged in, or the token is not valid"},
+		{403, RK_CONFLICT, "not allowed"},
+		{404, RK_NOTFOUND, "not found"},
+		{405, RK_CONFLICT, "this cannot be changed"},
+		{408, RK_TIMEOUT, "unexpected answer"},
+		{409, RK_CONFLICT, "unexpected answer"},
+		{422, RK_FAIL, "the request was not accepted"},
+		{500, RK_FAIL, "the server failed"},
+		{502, RK_FAIL, "the proxy in front of Rancher cannot reach it"},
+		{503, RK_FAIL, "not available"},
+		{504, RK_TIMEOUT, "the proxy in front of Rancher got no answer"},
+	};
+	int status = res->status, code = RK_FAIL;
+	const char *meaning = "unexpected answer";
 	rk_auto_buf words = RK_BUF_INIT;
 
+	for (size_t i = 0; i < RK_COUNT(known); i++)
+		if (known[i].status == status) {
+			code = known[i].code;
+			meaning = known[i].meaning;
+		}
 	if (status >= 300 && status < 400) {
 		/* the query of the redirect may contain what was sent */
 		size_t n = hidden_in(res->location, hide) ? 0 : strcspn(res->location, "?#");
 
-		rk_err_set(err, code,
+		rk_err_set(err, RK_CONFLICT,
 			"%s: the server redirects to %.*s, and credentials are sent only to the "
 			"given address (HTTP %d)",
 			what, n ? (int)n : 15, n ? res->location : "another address", status);
 		rk_err_hint(err, "if that is the real address of this Rancher, give it with --url");
-	} else if (rk_rancher_is_page(res)) {
+	} else if (is_page(res)) {
 		rk_err_set(err, code, "%s: the answer is a web page, not Rancher's API (HTTP %d)",
 			what, status);
 		rk_err_hint(err, status < 500
@@ -178,7 +154,7 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 					 : "the proxy in front of Rancher answers, Rancher does "
 					   "not: see whether its pods run");
 	} else {
-		put_words(res, hide, &words);
+		put_words(res, hide, meaning, &words);
 		rk_err_set(err, code, "%s: %s (HTTP %d)", what, words.s, status);
 	}
 	if (err)
@@ -186,17 +162,14 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 	return -1;
 }
 
-int rk_rancher_malformed(const struct rk_rancher *r, const char *what, struct rk_err *err)
+int rk_rancher_malformed(
+	const struct rk_rancher *r, const char *what, const char *why, struct rk_err *err)
 {
+	if (why)
+		return rk_err_set(err, RK_FAIL, "%s: %s: %s", r->base, what, why);
 	if (err)
 		err->code = RK_FAIL; /* a field that is missing is not RK_NOTFOUND to the user */
 	return rk_err_wrap(err, "%s: %s", r->base, what);
-}
-
-int rk_rancher_unexpected(
-	const struct rk_rancher *r, const char *what, const char *why, struct rk_err *err)
-{
-	return rk_err_set(err, RK_FAIL, "%s: %s: unexpected answer: %s", r->base, what, why);
 }
 
 bool rk_rancher_lacks(const struct rk_err *err)
@@ -205,6 +178,15 @@ bool rk_rancher_lacks(const struct rk_err *err)
 }
 
 /* --- requests --- */
+
+char *rk_rancher_path(struct rk_doc *d, const char *head, const char *name, const char *tail)
+{
+	rk_auto_buf path = RK_BUF_INIT;
+
+	rk_buf_puts(&path, head);
+	rk_urlencode(&path, name);
+	return rk_doc_printf(d, "%s%s", path.s, tail);
+}
 
 int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_http_res *res, struct rk_err *err)
@@ -243,44 +225,36 @@ int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 {
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	*out = NULL;
 	if (rk_rancher_call(r, method, path, body, what, &res, err) < 0)
 		return -1;
-	if (rk_rancher_is_page(&res))
+	if (!out)
+		return 0;
+	if (is_page(&res))
 		return refuse_page(r, &res, what, err);
 	rk_doc_source(d, "the answer");
 	if (rk_json_parse(d, res.body.s, res.body.len, out, NULL) < 0)
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer is not JSON (HTTP %d)", r->base,
 			what, res.status);
 	if ((*out)->kind != RK_MAP)
-		return rk_err_set(
-			err, RK_FAIL, "%s: %s: the answer is not an object", r->base, what);
+		return rk_rancher_malformed(r, what, "the answer is not an object", err);
 	return 0;
 }
 
 /* --- start --- */
 
-/* Whether Rancher may be starting, as an ingress or a proxy answers for it meanwhile. */
-static bool may_pass(const struct rk_err *err)
-{
-	if (err->http)
-		return err->http == 404 || (err->http >= 502 && err->http <= 504);
-	return err->reason == RK_REASON_REFUSED || err->reason == RK_REASON_BROKEN ||
-	       err->reason == RK_REASON_TIMEOUT || err->reason == RK_REASON_UNREACHABLE;
-}
-
 static int ping(struct rk_rancher *r, struct rk_err *err)
 {
+	static const char what[] = "request /ping";
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	if (rk_rancher_call(r, "GET", "/ping", NULL, "request /ping", &res, err) < 0)
+	if (rk_rancher_call(r, "GET", "/ping", NULL, what, &res, err) < 0)
 		return -1;
 	if (rk_prefix(res.body.s, "pong"))
 		return 0;
-	if (rk_rancher_is_page(&res))
-		return refuse_page(r, &res, "request /ping", err);
-	rk_err_set(err, RK_FAIL, "/ping does not answer pong: not a Rancher server");
-	return rk_err_wrap(err, "%s", r->base);
+	if (is_page(&res))
+		return refuse_page(r, &res, what, err);
+	return rk_err_set(
+		err, RK_FAIL, "%s: /ping does not answer pong: not a Rancher server", r->base);
 }
 
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
@@ -292,7 +266,12 @@ int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 	struct rk_val *v;
 
 	while (ping(r, err) < 0) {
-		if (!may_pass(err))
+		/* Rancher may be starting: an ingress or a proxy answers for it meanwhile. */
+		if (err->http ? err->http != 404 && (err->http < 502 || err->http > 504)
+			      : err->reason != RK_REASON_REFUSED &&
+					err->reason != RK_REASON_BROKEN &&
+					err->reason != RK_REASON_TIMEOUT &&
+					err->reason != RK_REASON_UNREACHABLE)
 			return -1;
 		if (rk_now_ms() >= end) {
 			err->code = wait_ms > 0 ? RK_TIMEOUT : err->code;
@@ -304,7 +283,7 @@ int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 	if (rk_rancher_json(r, "GET", "/rancherversion", NULL, what, d, &v, err) < 0)
 		return -1;
 	if (rk_need_str(v, &version, err, "Version", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
+		return rk_rancher_malformed(r, what, NULL, err);
 	free(r->version);
 	r->version = rk_strdup(version);
 	return 0;

@@ -4,55 +4,20 @@
 
 #include "tls/tls.h"
 
-#include <stdarg.h>
-
 #define CONNECT_MS 3000
 #define ANSWER_MS  5000
 #define BODY_MAX   ((size_t)1 << 16)
 
-/* Whether no server has been reached: DNS, routing or a firewall between here and there. */
+/* Whether no server has been reached: DNS, routing or a firewall between here and there. After a handshake
+ * a server was, although nothing came. */
 static bool is_unreached(const struct rk_err *err, const struct rk_http *h)
 {
-	struct rk_cert *cert = NULL;
+	rk_auto_cert *cert = NULL;
 
-	if (err->reason == RK_REASON_RESOLVE || err->reason == RK_REASON_UNREACHABLE ||
-		err->reason == RK_REASON_PROXY)
-		return true;
-	if (err->reason != RK_REASON_TIMEOUT)
-		return false;
-	if (!h || rk_http_peer(h, &cert, NULL) < 0)
-		return true;
-	rk_cert_free(cert); /* a handshake took place, then nothing came */
-	return false;
-}
-
-static void explain(struct rk_ping *p, const char *fmt, ...) RK_PRINTF(2, 3);
-
-static void explain(struct rk_ping *p, const char *fmt, ...)
-{
-	int n = snprintf(p->why, sizeof(p->why), "https://%.253s: ", p->host);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(p->why + n, sizeof(p->why) - (size_t)n, fmt, ap);
-	va_end(ap);
-}
-
-static void judge(struct rk_ping *p, const struct rk_http_res *res)
-{
-	p->status = res->status;
-	p->state = RK_PING_FAILS;
-	if (res->status == 200 && rk_prefix(res->body.s, "pong")) {
-		p->state = RK_PING_ANSWERS;
-		p->why[0] = '\0';
-	} else if (res->status == 404)
-		explain(p, "the ingress controller knows no such host (404)");
-	else if (res->status == 502 || res->status == 503 || res->status == 504)
-		explain(p, "the ingress controller reaches nothing behind it (%d)", res->status);
-	else if (res->status >= 300 && res->status < 400)
-		explain(p, "/ping redirects to %.300s", res->location);
-	else
-		explain(p, "/ping answers HTTP %d, and not as Rancher does", res->status);
+	if (err->reason == RK_REASON_TIMEOUT)
+		return !h || rk_http_peer(h, &cert, NULL) < 0;
+	return err->reason == RK_REASON_RESOLVE || err->reason == RK_REASON_UNREACHABLE ||
+	       err->reason == RK_REASON_PROXY;
 }
 
 static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_ping *p)
@@ -67,15 +32,28 @@ static void ask(const struct rk_ping_conf *c, const char *resolve, struct rk_pin
 	struct rk_http_req req = {.path = "/ping", .accept = "*/*", .max = BODY_MAX};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_http *h = NULL;
+	char *why = p->why + snprintf(p->why, sizeof(p->why), "https://%.253s: ", p->host);
+	size_t room = sizeof(p->why) - (size_t)(why - p->why);
 
-	p->err = (struct rk_err)RK_ERR_INIT;
-	p->status = 0;
-	if (rk_http_new(&h, &conf, &p->err) == 0 && rk_http_do(h, &req, &res, &p->err) == 0) {
-		judge(p, &res);
+	if (rk_http_new(&h, &conf, &p->err) < 0 || rk_http_do(h, &req, &res, &p->err) < 0) {
+		p->state = is_unreached(&p->err, h) ? RK_PING_UNKNOWN : RK_PING_FAILS;
+		snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, p->err.msg);
 		return;
 	}
-	p->state = is_unreached(&p->err, h) ? RK_PING_UNKNOWN : RK_PING_FAILS;
-	snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, p->err.msg);
+	p->status = res.status;
+	p->state = RK_PING_FAILS;
+	if (res.status == 200 && rk_prefix(res.body.s, "pong")) {
+		p->state = RK_PING_ANSWERS;
+		p->why[0] = '\0';
+	} else if (res.status == 404)
+		snprintf(why, room, "the ingress controller knows no such host (404)");
+	else if (res.status == 502 || res.status == 503 || res.status == 504)
+		snprintf(why, room, "the ingress controller reaches nothing behind it (%d)",
+			res.status);
+	else if (res.status >= 300 && res.status < 400)
+		snprintf(why, room, "/ping redirects to %.300s", res.location);
+	else
+		snprintf(why, room, "/ping answers HTTP %d, and not as Rancher does", res.status);
 }
 
 /* By its name first, then by the addresses that the ingress controller publishes; an address that is

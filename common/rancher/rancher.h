@@ -17,8 +17,9 @@
 #define RK_RANCHER_SERVER_URL "server-url"
 
 /* "rancher.example.com", "https://h:8443/dashboard/" → "https://h:8443": https, no path, no
- * slash. Errors: RK_USAGE (http://, another scheme, a password in it, no host). Caller frees. */
-int rk_rancher_url(const char *text, char **url, struct rk_err *err) RK_MUST_USE;
+ * slash; in d. Errors: RK_USAGE (http://, another scheme, a password in it, no host). */
+int rk_rancher_url(
+	struct rk_doc *d, const char *text, const char **url, struct rk_err *err) RK_MUST_USE;
 
 /* --- whether Rancher is served --- */
 
@@ -76,22 +77,14 @@ void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
 const char *rk_rancher_version(const struct rk_rancher *r); /* "v2.13.0"; "" before */
 
-/* The CA bundle the server advises, pinned: the answer of /cacerts counts only when the SHA-256 of
- * its text (what Rancher calls the CA checksum) or of one certificate in it is pin (hex, colons
- * and case do not matter); then out gets only what the pin covers. Nothing secret is sent
- * before. Errors: RK_USAGE for a pin that is not a SHA-256; RK_CONFLICT when it differs; RK_NOTFOUND
- * when the server advises none. */
-int rk_rancher_pinned_ca(const struct rk_rancher_conf *conf, const char *pin, struct rk_buf *out,
-	struct rk_err *err) RK_MUST_USE;
-
 /* --- session --- */
 
 /* Log in as a local user; the session's token is used from here on and has this description.
  * RK_CONFLICT: wrong password (err->http 401), disabled user (403). */
 int rk_rancher_login(struct rk_rancher *r, const char *user, const char *password,
 	const char *description, struct rk_err *err) RK_MUST_USE;
-/* Name of the session's token (caller frees), or NULL without a session. */
-char *rk_rancher_session(const struct rk_rancher *r);
+/* Name of the session's token, in d, or NULL without a session. */
+const char *rk_rancher_session(const struct rk_rancher *r, struct rk_doc *d);
 /* Whether a request that failed with err may have been carried out all the same: its answer was
  * lost, came too late, was damaged, or a proxy gave one in Rancher's place. */
 bool rk_rancher_maybe_done(const struct rk_err *err);
@@ -101,14 +94,13 @@ void rk_rancher_use(struct rk_rancher *r, const char *token);
 /* End the session with its own token, whatever rk_rancher_use set. Without one: 0. */
 int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err) RK_MUST_USE;
 
-/* The caller's user: name and whether a new password is due; *id is the caller's to free. */
-int rk_rancher_me(
-	struct rk_rancher *r, char **id, bool *must_change, struct rk_err *err) RK_MUST_USE;
+/* Whether a new password of the caller is due. */
+int rk_rancher_must_change(struct rk_rancher *r, bool *must_change, struct rk_err *err) RK_MUST_USE;
 int rk_rancher_change_password(struct rk_rancher *r, const char *current, const char *next,
 	struct rk_err *err) RK_MUST_USE;
-/* Value of a setting (its default when unset); caller frees. */
-int rk_rancher_setting(
-	struct rk_rancher *r, const char *name, char **value, struct rk_err *err) RK_MUST_USE;
+/* Value of a setting (its default when unset), in d. */
+int rk_rancher_setting(struct rk_rancher *r, struct rk_doc *d, const char *name, const char **value,
+	struct rk_err *err) RK_MUST_USE;
 int rk_rancher_set_setting(
 	struct rk_rancher *r, const char *name, const char *value, struct rk_err *err) RK_MUST_USE;
 
@@ -118,41 +110,34 @@ int rk_rancher_set_setting(
 #define RK_RANCHER_UNKNOWN INT64_C(-1)
 
 struct rk_rancher_token {
-	char *value; /* NAME:SECRET, or NULL: only the answer that made it has it */
-	char *name;  /* token-abcde, or ext/token-abcde */
-	char *description;
+	const char *value; /* NAME:SECRET, or NULL: only the answer that made it has it */
+	const char *name;  /* token-abcde, or ext/token-abcde */
+	const char *description;
 	int64_t ttl_ms;
 	int64_t expires; /* seconds since 1970, RK_RANCHER_NEVER, or RK_RANCHER_UNKNOWN */
 	bool live;	 /* enabled and not expired, as the server says */
 	bool scoped;	 /* to one cluster: of no use to the terraform provider */
 	bool current;	 /* the one that the request carried */
 };
-#define RK_RANCHER_TOKEN_INIT \
-	{                     \
-		0             \
-	}
-void rk_rancher_token_release(struct rk_rancher_token *t);
-/* A token object of either API; for rk_rancher_token_*. Pure. */
-int rk_rancher_token_parse(
-	const struct rk_val *v, struct rk_rancher_token *out, struct rk_err *err) RK_MUST_USE;
-/* NAME of NAME:SECRET (caller frees), or NULL when it does not look like a token. */
-char *rk_rancher_token_name(const char *value);
+/* A token object of either API; for rk_rancher_token_*. Pure. Strings are v's or in d. */
+int rk_rancher_token_parse(struct rk_doc *d, const struct rk_val *v, struct rk_rancher_token *out,
+	struct rk_err *err) RK_MUST_USE;
+/* NAME of NAME:SECRET, in d, or NULL when it does not look like a token. */
+const char *rk_rancher_token_name(struct rk_doc *d, const char *value);
 
 /* Make an unscoped API token; ttl_ms <= 0 asks for the longest that the server gives. A Norman
  * token where the server makes them, since the terraform provider reads its token back through
  * /v3/tokens, which refuses ext tokens before 2.15; else an ext token. *maybe: it failed, but the
- * server may have made one. */
-int rk_rancher_token_make(struct rk_rancher *r, const char *description, int64_t ttl_ms,
-	struct rk_rancher_token *out, bool *maybe, struct rk_err *err) RK_MUST_USE;
+ * server may have made one. d should be secret. */
+int rk_rancher_token_make(struct rk_rancher *r, struct rk_doc *d, const char *description,
+	int64_t ttl_ms, struct rk_rancher_token *out, bool *maybe, struct rk_err *err) RK_MUST_USE;
 /* Read it back. Gone or not ours: RK_NOTFOUND; the token that asks is not valid: http 401. */
-int rk_rancher_token_get(struct rk_rancher *r, const char *name, struct rk_rancher_token *out,
+int rk_rancher_token_get(struct rk_rancher *r, struct rk_doc *d, const char *name,
+	struct rk_rancher_token *out, struct rk_err *err) RK_MUST_USE;
+/* Absence is fine: *gone is then true. A token of another user counts as absent, unless any: an
+ * administrator may delete that of any user (else err->http 403). */
+int rk_rancher_token_delete(struct rk_rancher *r, const char *name, bool any, bool *gone,
 	struct rk_err *err) RK_MUST_USE;
-/* Absence is fine: *gone (may be NULL) is then true. A token of another user counts as absent. */
-int rk_rancher_token_delete(
-	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err) RK_MUST_USE;
-/* The same for a token of any user, which only an administrator may delete (else err->http 403). */
-int rk_rancher_token_delete_any(
-	struct rk_rancher *r, const char *name, bool *gone, struct rk_err *err) RK_MUST_USE;
 /* The caller's own tokens of both kinds: a SEQ of {name, description, current} in d. */
 int rk_rancher_tokens(struct rk_rancher *r, struct rk_doc *d, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
@@ -169,15 +154,9 @@ int rk_rancher_cacerts(struct rk_rancher *r, struct rk_buf *out, struct rk_err *
 int rk_rancher_kubeconfig(
 	struct rk_rancher *r, const char *id, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
-enum rk_rancher_access {
-	RK_RANCHER_WORKS,
-	RK_RANCHER_REFUSED, /* 401, 403: the token is of no use */
-	RK_RANCHER_AWAY,    /* the cluster's agent is not connected: nothing wrong with the token */
-};
-/* Whether token reaches /version of the cluster through Rancher's proxy. why (may be NULL) gets the
- * server's words when it does not. */
-int rk_rancher_try(struct rk_rancher *r, const char *id, const char *token,
-	enum rk_rancher_access *access, struct rk_buf *why, struct rk_err *err) RK_MUST_USE;
+/* Whether the token in use reaches /version of the cluster through Rancher's proxy. Errors: http 401 or
+ * 403: it is of no use; another http status: the cluster's agent is not connected. */
+int rk_rancher_reach(struct rk_rancher *r, const char *id, struct rk_err *err) RK_MUST_USE;
 
 /* What an answer other than success means, as an error about `what`; pure. hide: strings that must
  * not be quoted, ended by NULL. */

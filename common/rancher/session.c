@@ -17,27 +17,6 @@ void rk_rancher_use(struct rk_rancher *r, const char *token)
 	set_token(r, token ? token : r->session);
 }
 
-static int login_at(struct rk_rancher *r, const char *path, const struct rk_val *body,
-	const char *what, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	rk_auto_free char *name = NULL;
-	const char *token;
-	struct rk_val *v;
-
-	if (rk_rancher_json(r, "POST", path, body, what, d, &v, err) < 0)
-		return -1;
-	if (rk_need_str(v, &token, err, "token", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
-	name = rk_rancher_token_name(token);
-	if (!name)
-		return rk_err_set(err, RK_FAIL, "%s: %s: the answer holds no token", r->base, what);
-	rk_free_secret(r->session);
-	r->session = rk_strdup(token);
-	set_token(r, token);
-	return 0;
-}
-
 /* An answer that Rancher itself gave, and in which it refused, is the only certain "no". */
 bool rk_rancher_maybe_done(const struct rk_err *err)
 {
@@ -48,15 +27,29 @@ bool rk_rancher_maybe_done(const struct rk_err *err)
 	       err->reason != RK_REASON_PROXY;
 }
 
+/* POST to the path of this server's generation, else to the other's: the newer one is from 2.13 on, and
+ * of a version without a number ("head"). */
+static int post(struct rk_rancher *r, const char *newer, const char *older,
+	const struct rk_val *body, const char *what, struct rk_doc *d, struct rk_val **out,
+	struct rk_err *err)
+{
+	int64_t v[3];
+	bool old = rk_version_parse(r->version, v) && !rk_version_at_least(r->version, 2, 13);
+	int rc = rk_rancher_json(r, "POST", old ? older : newer, body, what, d, out, err);
+
+	if (rc == 0 || !rk_rancher_lacks(err))
+		return rc;
+	rk_err_clear(err);
+	return rk_rancher_json(r, "POST", old ? newer : older, body, what, d, out, err);
+}
+
 int rk_rancher_login(struct rk_rancher *r, const char *user, const char *password,
 	const char *description, struct rk_err *err)
 {
-	static const char *const paths[] = {
-		"/v1-public/login", "/v3-public/localProviders/local?action=login"};
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *body = rk_map(d);
-	rk_auto_free char *what = rk_asprintf("log in as %s", user);
-	int first = rk_rancher_since(r, 13) ? 0 : 1, rc;
+	struct rk_val *body = rk_map(d), *v;
+	const char *what = rk_doc_printf(d, "log in as %s", user), *token;
+	int rc;
 
 	rk_set_str(d, body, "type", "localProvider"); /* without it the newer API says 422 */
 	rk_set_str(d, body, "username", user);
@@ -64,43 +57,42 @@ int rk_rancher_login(struct rk_rancher *r, const char *user, const char *passwor
 	rk_set_str(d, body, "description", description);
 	rk_set_str(d, body, "responseType", "json");
 	set_token(r, NULL);
-	r->hide[0] = "";
 	r->hide[1] = password;
-	rc = login_at(r, paths[first], body, what, err);
-	if (rc < 0 && rk_rancher_lacks(err)) {
-		rk_err_clear(err);
-		rc = login_at(r, paths[1 - first], body, what, err);
-	}
+	rc = post(r, "/v1-public/login", "/v3-public/localProviders/local?action=login", body, what,
+		d, &v, err);
 	r->hide[1] = NULL;
 	if (rc < 0 && err->http == 401)
-		rk_err_hint(err, "wrong user name or password; a bootstrap password is valid "
-				 "until it is first changed");
-	else if (rc < 0 && err->http == 403)
-		rk_err_hint(err, "user %s is disabled: another administrator can enable it again",
-			user);
-	return rc;
+		return rk_err_hint(err,
+			"wrong user name or password; a bootstrap password is valid "
+			"until it is first changed");
+	if (rc < 0 && err->http == 403)
+		return rk_err_hint(err,
+			"user %s is disabled: another administrator can enable it again", user);
+	if (rc < 0)
+		return -1;
+	if (rk_need_str(v, &token, err, "token", NULL) < 0)
+		return rk_rancher_malformed(r, what, NULL, err);
+	if (!rk_rancher_token_name(d, token))
+		return rk_rancher_malformed(r, what, "the answer holds no token", err);
+	rk_free_secret(r->session);
+	r->session = rk_strdup(token);
+	set_token(r, token);
+	return 0;
 }
 
-char *rk_rancher_session(const struct rk_rancher *r)
+const char *rk_rancher_session(const struct rk_rancher *r, struct rk_doc *d)
 {
-	return r->session ? rk_rancher_token_name(r->session) : NULL;
+	return r->session ? rk_rancher_token_name(d, r->session) : NULL;
 }
 
 int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err)
 {
-	static const char *const paths[] = {"/v1/logout", "/v3/tokens?action=logout"};
-	int first = rk_rancher_since(r, 13) ? 0 : 1, rc;
+	int rc;
 
 	if (!r->session)
 		return 0;
 	set_token(r, r->session);
-	for (int i = 0;; i++) {
-		rk_auto_http_res res = RK_HTTP_RES_INIT;
-		rc = rk_rancher_call(r, "POST", paths[first ^ i], NULL, "log out", &res, err);
-		if (rc == 0 || i == 1 || !rk_rancher_lacks(err))
-			break;
-		rk_err_clear(err);
-	}
+	rc = post(r, "/v1/logout", "/v3/tokens?action=logout", NULL, "log out", NULL, NULL, err);
 	rk_free_secret(rk_steal(&r->session));
 	set_token(r, NULL);
 	return rc;
@@ -108,33 +100,30 @@ int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err)
 
 /* --- users and settings --- */
 
-int rk_rancher_me(struct rk_rancher *r, char **id, bool *must_change, struct rk_err *err)
+int rk_rancher_must_change(struct rk_rancher *r, bool *must_change, struct rk_err *err)
 {
+	static const char what[] = "read the current user";
 	rk_auto_doc *d = rk_doc_new(false);
-	const struct rk_val *data = NULL, *me;
+	const struct rk_val *data = NULL;
 	struct rk_val *v;
-	const char *name = NULL, *what = "read the current user";
+	const char *id;
 
-	*id = NULL;
 	*must_change = false;
 	if (rk_rancher_json(r, "GET", "/v3/users?me=true", NULL, what, d, &v, err) < 0)
 		return -1;
 	if (rk_want_seq(v, &data, err, "data", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
-	me = rk_at(data, 0);
-	if (!me)
-		return rk_err_set(err, RK_FAIL, "%s: %s: the answer has no user", r->base, what);
-	if (rk_need_str(me, &name, err, "id", NULL) < 0 ||
-		rk_want_bool(me, must_change, err, "mustChangePassword", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
-	*id = rk_strdup(name);
+		return rk_rancher_malformed(r, what, NULL, err);
+	if (!data || !data->child)
+		return rk_rancher_malformed(r, what, "the answer has no user", err);
+	if (rk_need_str(data->child, &id, err, "id", NULL) < 0 ||
+		rk_want_bool(data->child, must_change, err, "mustChangePassword", NULL) < 0)
+		return rk_rancher_malformed(r, what, NULL, err);
 	return 0;
 }
 
 int rk_rancher_change_password(
 	struct rk_rancher *r, const char *current, const char *next, struct rk_err *err)
 {
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *body = rk_map(d);
 	int rc;
@@ -143,48 +132,39 @@ int rk_rancher_change_password(
 	rk_set_str(d, body, "newPassword", next);
 	r->hide[1] = current;
 	r->hide[2] = next;
-	rc = rk_rancher_call(r, "POST", "/v3/users?action=changepassword", body,
-		"change the password", &res, err);
+	rc = rk_rancher_json(r, "POST", "/v3/users?action=changepassword", body,
+		"change the password", d, NULL, err);
 	r->hide[1] = r->hide[2] = NULL;
 	return rc;
 }
 
-static char *setting_path(const char *name)
+int rk_rancher_setting(struct rk_rancher *r, struct rk_doc *d, const char *name, const char **value,
+	struct rk_err *err)
 {
-	rk_auto_buf path = RK_BUF_INIT;
-
-	rk_buf_puts(&path, "/v3/settings/");
-	rk_urlencode(&path, name);
-	return rk_buf_detach(&path);
-}
-
-int rk_rancher_setting(struct rk_rancher *r, const char *name, char **value, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_free char *path = setting_path(name), *what = rk_asprintf("read setting %s", name);
+	const char *path = rk_rancher_path(d, "/v3/settings/", name, "");
+	const char *what = rk_doc_printf(d, "read setting %s", name);
 	const char *text = "", *fallback = "";
 	struct rk_val *v;
 
-	*value = NULL;
 	if (rk_rancher_json(r, "GET", path, NULL, what, d, &v, err) < 0)
 		return -1;
 	if (rk_want_str(v, &text, err, "value", NULL) < 0 ||
 		rk_want_str(v, &fallback, err, "default", NULL) < 0)
-		return rk_rancher_malformed(r, what, err);
+		return rk_rancher_malformed(r, what, NULL, err);
 	if (!rk_streq(rk_get_str(v, "id", NULL), name))
-		return rk_rancher_unexpected(r, what, "it is about another setting", err);
-	*value = rk_strdup(*text ? text : fallback);
+		return rk_rancher_malformed(
+			r, what, "unexpected answer: it is about another setting", err);
+	*value = *text ? text : fallback;
 	return 0;
 }
 
 int rk_rancher_set_setting(
 	struct rk_rancher *r, const char *name, const char *value, struct rk_err *err)
 {
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	rk_auto_free char *path = setting_path(name), *what = rk_asprintf("set setting %s", name);
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *body = rk_map(d);
 
 	rk_set_str(d, body, "value", value);
-	return rk_rancher_call(r, "PUT", path, body, what, &res, err);
+	return rk_rancher_json(r, "PUT", rk_rancher_path(d, "/v3/settings/", name, ""), body,
+		rk_doc_printf(d, "set setting %s", name), d, NULL, err);
 }

@@ -5,52 +5,39 @@
 #include "tls/tls.h"
 #include "expose/expose.h"
 
-int tf_job_init(struct job *j, const struct opts *o, int argc, char **argv, struct rk_err *err)
+int tf_with_job(const struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
+	struct rk_err *err)
 {
-	unsigned char id[4];
-
-	*j = (struct job){.o = o,
+	struct job j = {.o = o,
 		.d = rk_doc_new(true),
-		.tfvars = tf_path(o, "terraform.tfvars"),
-		.kc_harvester = tf_path(o, KC_HARVESTER),
-		.old_ca = RK_BUF_INIT,
 		.ca = RK_BUF_INIT,
-		.kubeconfig = RK_BUF_INIT_SECRET,
-		.password = RK_BUF_INIT_SECRET,
-		.cluster_given = argc > 0,
-		.ref = argc ? argv[0] : NULL,
-		.use_cluster = argc || !o->url};
-	rk_random(id, sizeof(id));
-	snprintf(j->run, sizeof(j->run), "%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
-	if (o->ca_file && o->ca_fingerprint)
-		return rk_err_set(err, RK_USAGE, "give --ca-file or --ca-fingerprint, not both");
-	if (rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS, &j->ns,
-		    &j->cluster, err) < 0)
-		return -1;
-	return tf_read_tfvars(j, err);
-}
+		.cluster_given = ref,
+		.ref = ref,
+		.use_cluster = ref || !o->url};
+	uint32_t id;
+	int rc = 0;
 
-void tf_job_release(struct job *j)
-{
-	rk_rancher_token_release(&j->token);
-	rk_rancher_free(j->r);
-	rk_vcluster_close(&j->virt);
-	rk_kube_free(j->host);
-	rk_buf_release(&j->old_ca);
-	rk_buf_release(&j->ca);
-	rk_buf_release(&j->kubeconfig);
-	rk_free_secret(j->old_token);
-	rk_free_secret(j->given);
-	rk_buf_release(&j->password);
-	rk_strv_release(&j->left);
-	free(j->old_harvester);
-	free(j->old_url);
-	free(j->tfvars);
-	free(j->kc_harvester);
-	free(j->ns);
-	free(j->cluster);
-	free(j->url);
-	rk_doc_free(j->d);
+	rk_random(&id, sizeof(id));
+	snprintf(j.run, sizeof(j.run), "%08x", id);
+	if (o->ca_file && o->ca_fingerprint)
+		rc = rk_err_set(err, RK_USAGE, "give --ca-file or --ca-fingerprint, not both");
+	if (rc == 0)
+		rc = rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, o->kube.ns ? o->kube.ns : RK_K3K_NS,
+			&j.ns, &j.cluster, err);
+	if (rc == 0)
+		rc = tf_read_tfvars(&j, err);
+	if (rc == 0)
+		rc = fn(&j, err);
+	tf_leave(&j, rc < 0);
+	rk_rancher_free(j.r);
+	rk_vcluster_close(&j.virt);
+	rk_kube_free(j.host);
+	rk_buf_release(&j.ca);
+	rk_strv_release(&j.left);
+	free(j.ns);
+	free(j.cluster);
+	rk_doc_free(j.d);
+	return rc;
 }
 
 static int open_host(struct job *j, struct rk_err *err)
@@ -93,30 +80,27 @@ int tf_find_url(struct job *j, struct rk_err *err)
 	struct rk_ingress names = {0};
 	struct rk_strv hosts = {0};
 	struct rk_val *ing;
-	int rc;
+	const char *url = j->o->url;
 
-	if (j->o->url)
-		return rk_rancher_url(j->o->url, &j->url, err);
-	if (open_host(j, err) < 0)
-		return -1;
-	names.cluster = j->cluster;
-	rk_ingress_names(j->d, &names);
-	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, names.name, j->d, &ing, err) < 0)
-		return -1;
-	for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
-		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)
+	if (!url) {
+		if (open_host(j, err) < 0)
 			return -1;
-	rk_ingress_hosts(ing, &hosts);
-	if (hosts.n) {
-		rc = rk_rancher_url(hosts.v[0], &j->url, err);
-	} else {
-		rk_err_set(err, RK_NOTFOUND,
-			"no address: Ingress %s/%s does not exist or has no host", j->ns,
-			names.name);
-		rc = rk_err_hint(err, "give --url https://HOST");
+		names.cluster = j->cluster;
+		rk_ingress_names(j->d, &names);
+		if (rk_kube_find(j->host, &RK_INGRESS, j->ns, names.name, j->d, &ing, err) < 0)
+			return -1;
+		for (const char *const *old = rk_ingress_old_names; !ing && *old; old++)
+			if (rk_kube_find(j->host, &RK_INGRESS, j->ns, *old, j->d, &ing, err) < 0)
+				return -1;
+		rk_ingress_hosts(ing, &hosts);
+		url = hosts.n ? hosts.v[0] : NULL;
+		rk_strv_release(&hosts);
 	}
-	rk_strv_release(&hosts);
-	return rc;
+	if (url)
+		return rk_rancher_url(j->d, url, &j->url, err);
+	rk_err_set(err, RK_NOTFOUND, "no address: Ingress %s/%s does not exist or has no host",
+		j->ns, names.name);
+	return rk_err_hint(err, "give --url https://HOST");
 }
 
 /* --- a verified connection --- */
@@ -146,31 +130,31 @@ static int try_connect(struct job *j, struct rk_err *err)
  * authenticated count. */
 static int find_anchor(struct job *j, struct rk_err *err)
 {
-	enum { TFVARS, TLS_CA, TLS_RANCHER, SYSTEM };
 	static const struct {
 		const char *label, *secret, *key;
 	} anchors[] = {
-		[TFVARS] = {"rancher_ca_certs", NULL, NULL},
-		[TLS_CA] = {"Secret " RK_RANCHER_CA_SECRET, RK_RANCHER_CA_SECRET, "cacerts.pem"},
-		[TLS_RANCHER] = {"Secret tls-rancher", "tls-rancher", "tls.crt"},
-		[SYSTEM] = {"the system's CAs", NULL, NULL},
+		{"rancher_ca_certs", NULL, NULL},
+		{"Secret " RK_RANCHER_CA_SECRET, RK_RANCHER_CA_SECRET, "cacerts.pem"},
+		{"Secret tls-rancher", "tls-rancher", "tls.crt"},
+		{"the system's CAs", NULL, NULL},
 	};
+	const size_t tfvars = 0, last = RK_COUNT(anchors) - 1;
 
-	for (int i = TFVARS; i <= SYSTEM; i++) {
+	for (size_t i = 0; i < RK_COUNT(anchors); i++) {
 		if (anchors[i].secret && !j->use_cluster)
 			continue;
 		rk_err_clear(err);
 		rk_buf_reset(&j->ca);
-		if (i == TFVARS && rk_streq(j->old_url, j->url))
-			rk_buf_put(&j->ca, j->old_ca.s, j->old_ca.len);
+		if (i == tfvars && j->old_ca && rk_streq(j->old_url, j->url))
+			rk_buf_puts(&j->ca, j->old_ca);
 		if (anchors[i].secret &&
 			tf_rancher_secret(j, anchors[i].secret, anchors[i].key, &j->ca, err) < 0)
 			return rk_err_wrap(err, "find the CA");
 		/* a key that an older version wrote into the tfvars is left out; one that Rancher
 		 * would show to everybody is an error */
-		if (j->ca.len && rk_cert_admit(&j->ca, i == TFVARS, err) < 0)
+		if (j->ca.len && rk_cert_admit(&j->ca, i == tfvars, err) < 0)
 			return rk_err_wrap(err, "find the CA: %s", anchors[i].label);
-		if (i != SYSTEM && !j->ca.len)
+		if (i != last && !j->ca.len)
 			continue;
 		if (try_connect(j, err) == 0)
 			return 0;
@@ -189,16 +173,13 @@ static int find_anchor(struct job *j, struct rk_err *err)
 
 int tf_connect(struct job *j, struct rk_err *err)
 {
-	struct rk_rancher_conf conf = tf_conf(j, &j->ca);
-
 	if (!j->o->ca_file && !j->o->ca_fingerprint)
 		return find_anchor(j, err);
 	if (j->o->ca_file && rk_file_read(j->o->ca_file, INPUT_MAX, &j->ca, err) < 0)
 		return -1;
 	if (j->o->ca_file && rk_cert_admit(&j->ca, false, err) < 0)
 		return rk_err_wrap(err, "%s", j->o->ca_file);
-	if (j->o->ca_fingerprint &&
-		rk_rancher_pinned_ca(&conf, j->o->ca_fingerprint, &j->ca, err) < 0)
+	if (j->o->ca_fingerprint && tf_pinned_ca(j, err) < 0)
 		return -1;
 	return try_connect(j, err);
 }

@@ -4,9 +4,9 @@
 
 #include <sys/stat.h>
 
-char *tf_path(const struct opts *o, const char *name)
+static const char *in_dir(const struct job *j, const char *name)
 {
-	return rk_streq(o->dir, ".") ? rk_strdup(name) : rk_asprintf("%s/%s", o->dir, name);
+	return rk_streq(j->o->dir, ".") ? name : rk_doc_printf(j->d, "%s/%s", j->o->dir, name);
 }
 
 int tf_read_existing(const char *path, struct rk_buf *out, struct rk_err *err)
@@ -18,38 +18,38 @@ int tf_read_existing(const char *path, struct rk_buf *out, struct rk_err *err)
 
 int tf_read_tfvars(struct job *j, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET, url = RK_BUF_INIT, token = RK_BUF_INIT_SECRET;
-	rk_auto_buf id = RK_BUF_INIT, kc = RK_BUF_INIT;
-	rk_auto_free char *name = NULL, *comment = NULL, *at = NULL;
+	const char *url = NULL, *kc = NULL, *comment, *p;
 	const struct {
-		const char *name;
-		struct rk_buf *out;
-	} attrs[] = {{"rancher_url", &url}, {"rancher_token", &token},
-		{"rancher_ca_certs", &j->old_ca}, {"harvester_cluster_id", &id},
+		const char *name, **out;
+	} attrs[] = {{"rancher_url", &url}, {"rancher_token", &j->old.value},
+		{"rancher_ca_certs", &j->old_ca}, {"harvester_cluster_id", &j->old_harvester},
 		{"harvester_kubeconfig", &kc}};
-	const char *p;
+	rk_auto_buf text = RK_BUF_INIT_SECRET, value = RK_BUF_INIT_SECRET;
 	int64_t ended;
 
+	j->tfvars = in_dir(j, "terraform.tfvars");
+	j->kc_harvester = in_dir(j, KC_HARVESTER);
 	if (tf_read_existing(j->tfvars, &text, err) < 0)
 		return -1;
-	for (size_t i = 0; i < RK_COUNT(attrs); i++)
-		if (tf_hcl_get(text.s, text.len, j->tfvars, attrs[i].name, attrs[i].out, NULL,
-			    err) < 0)
+	for (size_t i = 0; i < RK_COUNT(attrs); i++) {
+		if (tf_hcl_get(&text, j->tfvars, attrs[i].name, &value, err) < 0)
 			return -1;
-	if (url.len && rk_rancher_url(url.s, &j->old_url, NULL) < 0)
+		if (value.len)
+			*attrs[i].out = rk_doc_strndup(j->d, value.s, value.len);
+	}
+	if (url && rk_rancher_url(j->d, url, &j->old_url, NULL) < 0)
 		rk_warn("%s: rancher_url is not the address of a Rancher", j->tfvars);
-	j->old_token = token.len ? rk_buf_detach(&token) : NULL;
-	j->old_harvester = id.len ? rk_buf_detach(&id) : NULL;
-	j->old_kubeconfig = rk_streq(kc.s, KC_HARVESTER);
+	j->old_kubeconfig = rk_streq(kc, KC_HARVESTER);
+	j->old.name = j->old.value ? rk_rancher_token_name(j->d, j->old.value) : NULL;
+	if (!j->old.name)
+		return 0;
 
 	/* our comment has the expiry of the token that it names */
-	name = j->old_token ? rk_rancher_token_name(j->old_token) : NULL;
-	comment = rk_asprintf(MARK "%s expires ", name ? name : "");
-	p = name ? strstr(text.s, comment) : NULL;
+	comment = rk_doc_printf(j->d, MARK "%s expires ", j->old.name);
+	p = strstr(text.s, comment);
 	if (p) {
 		p += strlen(comment);
-		at = rk_strndup(p, strcspn(p, "\r\n"));
-		ended = rk_time_parse(at);
+		ended = rk_time_parse(rk_doc_strndup(j->d, p, strcspn(p, "\r\n")));
 		j->old_expired = ended >= 0 && ended < (int64_t)time(NULL);
 	}
 	return 0;
@@ -57,17 +57,17 @@ int tf_read_tfvars(struct job *j, struct rk_err *err)
 
 /* --- writing --- */
 
-static int put_file(const char *path, const struct rk_buf *text, mode_t mode, struct rk_err *err)
+static int put_file(const char *path, const char *text, mode_t mode, struct rk_err *err)
 {
 	bool existed = access(path, F_OK) == 0, changed;
 
-	if (rk_file_replace(path, text->s, text->len, mode, &changed, err) < 0)
+	if (rk_file_replace(path, text, strlen(text), mode, &changed, err) < 0)
 		return -1;
 	rk_printf("%s %s\n", path, !changed ? "unchanged" : existed ? "configured" : "created");
 	return 0;
 }
 
-int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_err *err)
+int tf_put_secret_file(const char *path, const char *text, struct rk_err *err)
 {
 	struct stat st;
 
@@ -80,7 +80,7 @@ int tf_put_secret_file(const char *path, const struct rk_buf *text, struct rk_er
 }
 
 /* What --module writes; a file that somebody has changed is left alone. */
-static int put_module(struct job *j, struct rk_err *err)
+static int put_module(const struct job *j, struct rk_err *err)
 {
 	static const struct {
 		const char *name, *text;
@@ -137,16 +137,15 @@ static int put_module(struct job *j, struct rk_err *err)
 	};
 
 	for (size_t i = 0; i < RK_COUNT(files); i++) {
-		rk_auto_free char *path = tf_path(j->o, files[i].name);
-		rk_auto_buf now = RK_BUF_INIT, text = RK_BUF_INIT;
+		const char *path = in_dir(j, files[i].name), *text = files[i].text;
+		rk_auto_buf now = RK_BUF_INIT;
 
-		rk_buf_puts(&text, files[i].text);
 		if (tf_read_existing(path, &now, err) < 0)
 			return -1;
-		if (now.len && !rk_streq(now.s, text.s)) {
+		if (now.len && !rk_streq(now.s, text)) {
 			rk_warn("%s exists and differs: left unchanged", path);
 			rk_printf("%s unchanged\n", path);
-		} else if (put_file(path, &text, 0644, err) < 0) {
+		} else if (put_file(path, text, 0644, err) < 0) {
 			return -1;
 		}
 	}
@@ -164,27 +163,22 @@ static int compose_tfvars(
 		{"harvester_cluster_id", j->harvester},
 		{"harvester_kubeconfig", j->saved ? KC_HARVESTER : NULL},
 	};
-	rk_auto_buf note = RK_BUF_INIT;
-	struct tf_hcl_edit edit = {.items = items,
+	const struct tf_hcl_edit edit = {.items = items,
 		.n = RK_COUNT(items),
 		.mark = MARK,
+		.note = rk_doc_printf(j->d, MARK "%s %s", j->token.name, tf_expiry(j)),
 		.head = "# Holds a token of Rancher: do not commit this file.\n"};
 
-	rk_buf_addf(&note, MARK "%s ", j->token.name);
-	tf_describe_expiry(&j->token, &note);
-	edit.note = note.s;
-	return tf_hcl_edit(now->s, now->len, j->tfvars, &edit, out, NULL, err);
+	return tf_hcl_edit(now, j->tfvars, &edit, out, err);
 }
 
 /* The virtual cluster's kubeconfig under an address that answers from here. */
 static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 {
-	rk_auto_free char *path = tf_path(j->o, "kubeconfig-k3k.yaml");
-	rk_auto_doc *d = rk_doc_new(true);
+	const char *path = in_dir(j, "kubeconfig-k3k.yaml"), *name;
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_val *cluster, *user;
 	struct rk_kc_note note;
-	const char *name;
 
 	if (tf_open_virtual(j, err) < 0)
 		return -1;
@@ -194,27 +188,30 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 		return 0;
 	}
 	note = (struct rk_kc_note){j->ns, j->cluster, rk_kube_target(j->host)->server};
-	if (rk_k3k_entry(&j->virt, &note, d, &cluster, &user, err) < 0)
+	if (rk_k3k_entry(&j->virt, &note, j->d, &cluster, &user, err) < 0)
 		return -1;
-	name = rk_doc_printf(d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
-	rk_yaml_write(rk_kubeconfig_compose(d, name, cluster, user), true, &text);
-	return tf_put_secret_file(path, &text, err);
+	name = rk_doc_printf(j->d, "%s" RK_K3K_ENTRY_SUFFIX, j->cluster);
+	rk_yaml_write(rk_kubeconfig_compose(j->d, name, cluster, user), true, &text);
+	return tf_put_secret_file(path, text.s, err);
 }
 
 static int put_files(struct job *j, struct rk_err *err)
 {
 	rk_auto_buf kubeconfig = RK_BUF_INIT_SECRET;
 	rk_auto_buf now = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
+	struct tf_token replaced;
 
 	if (j->use_cluster && put_k3k_kubeconfig(j, err) < 0)
 		return -1;
 	if (j->harvester) {
 		if (tf_get_harvester(j, &kubeconfig, err) < 0 ||
-			tf_put_secret_file(j->kc_harvester, &j->kubeconfig, err) < 0)
+			tf_put_secret_file(j->kc_harvester, j->kubeconfig, err) < 0)
 			return -1;
 		j->saved = true;
-		if (j->minted)
-			tf_drop_kubeconfig_token(j, &kubeconfig);
+		/* tokens of replaced kubeconfigs would live on for 30 days */
+		replaced = tf_kubeconfig_token(j, kubeconfig.s);
+		if (j->minted && replaced.name)
+			tf_drop_token(j, replaced);
 	}
 	if (j->o->module && put_module(j, err) < 0)
 		return -1;
@@ -229,7 +226,7 @@ static int put_files(struct job *j, struct rk_err *err)
 		rk_warn("%s remains from an earlier run, and %s no longer names it: "
 			"\"tf-setup revoke\" removes it with its token",
 			j->kc_harvester, j->tfvars);
-	if (tf_put_secret_file(j->tfvars, &text, err) < 0)
+	if (tf_put_secret_file(j->tfvars, text.s, err) < 0)
 		return -1;
 	j->written = true;
 	return 0;
@@ -259,7 +256,7 @@ static int print_json(struct job *j, struct rk_err *err)
 	if (j->o->with_kubeconfig && j->harvester) {
 		if (tf_get_harvester(j, &now, err) < 0)
 			return -1;
-		rk_set_str(j->d, v, "harvester_kubeconfig_content", j->kubeconfig.s);
+		rk_set_str(j->d, v, "harvester_kubeconfig_content", j->kubeconfig);
 	}
 	rk_print_val(RK_FMT_JSON, v);
 	return 0;

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hcl.h"
 
+#include <ctype.h>
+
+#define BLANKS	  " \t\r"
 #define DEPTH_MAX 100 /* of brackets and templates in each other */
 
-/* An attribute, or, with name_len 0, the comment line that begins with the mark. */
+/* An attribute, or, with len 0, the comment line that begins with the mark. */
 struct attr {
-	size_t name, name_len;
-	size_t start, end; /* its lines, line break included */
-	size_t value, value_end;
+	const char *name, *value, *value_end;
+	const char *start, *end; /* its lines, line break included */
+	size_t len;		 /* of the name */
 };
 
 struct scan {
-	const char *s;
-	size_t n, at;
-	const char *source;
+	const char *s, *p; /* the text, and how far it has been read */
+	const char *source, *mark;
 	struct rk_err *err;
-	const char *mark; /* comment line looked for, or NULL */
 	struct attr *attrs;
-	size_t nattrs;
+	size_t n;
 };
 
 static void rk_cleanup_scan_(struct scan *x)
@@ -26,100 +27,81 @@ static void rk_cleanup_scan_(struct scan *x)
 }
 #define auto_scan __attribute__((cleanup(rk_cleanup_scan_))) struct scan
 
-static int fail_at(struct scan *x, size_t at, int code, const char *what)
+static int fail_at(struct scan *x, const char *at, int code, const char *what)
 {
 	size_t line = 1;
 
-	for (size_t i = 0; i < at && i < x->n; i++)
-		line += x->s[i] == '\n';
+	for (const char *p = x->s; p < at; p++)
+		line += *p == '\n';
 	return rk_err_set(x->err, code, "%s:%zu: %s", x->source, line, what);
 }
 
-static bool has(const struct scan *x, const char *word)
+static size_t name_len(const char *p)
 {
-	size_t n = strlen(word);
+	size_t n = 0;
 
-	return x->n - x->at >= n && memcmp(x->s + x->at, word, n) == 0;
+	while (isalpha((unsigned char)p[n]) || p[n] == '_' || (p[n] & 0x80) ||
+		(n && (isdigit((unsigned char)p[n]) || p[n] == '-')))
+		n++;
+	return n;
 }
 
-static bool in_name(char c, bool first)
+static bool at_line_comment(const char *p)
 {
-	unsigned char u = (unsigned char)c;
-
-	return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u == '_' || u >= 0x80 ||
-	       (!first && ((u >= '0' && u <= '9') || u == '-'));
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static size_t line_end(const struct scan *x, size_t at)
-{
-	const char *nl = at < x->n ? memchr(x->s + at, '\n', x->n - at) : NULL;
-
-	return nl ? (size_t)(nl - x->s) : x->n;
-}
-
-static bool at_line_comment(const struct scan *x)
-{
-	return has(x, "#") || has(x, "//");
+	return *p == '#' || rk_prefix(p, "//");
 }
 
 /* --- expressions: only their extent matters --- */
 
-static int skip_brackets(struct scan *x, char closer, int depth);
+static int skip_piece(struct scan *x, int depth);
+
+static int skip_brackets(struct scan *x, char closer, int depth)
+{
+	const char *start = x->p;
+
+	while (*x->p && *x->p != closer) {
+		if (at_line_comment(x->p))
+			x->p += strcspn(x->p, "\n");
+		else if (skip_piece(x, depth) < 0)
+			return -1;
+	}
+	if (!*x->p)
+		return fail_at(x, start, RK_FAIL, "a bracket has no end");
+	x->p++;
+	return 0;
+}
 
 /* Up to the line's end, or in a quoted string to its quote; templates may reach over lines. */
 static int skip_text(struct scan *x, bool quoted, int depth)
 {
-	while (x->at < x->n && x->s[x->at] != '\n' && !(quoted && x->s[x->at] == '"')) {
-		if (quoted && x->s[x->at] == '\\' && x->at + 1 < x->n) {
-			x->at += 2;
-		} else if (has(x, "$${") || has(x, "%%{")) {
-			x->at += 3;
-		} else if (has(x, "${") || has(x, "%{")) {
-			x->at += 2;
+	while (*x->p && *x->p != '\n' && !(quoted && *x->p == '"')) {
+		if (quoted && *x->p == '\\' && x->p[1]) {
+			x->p += 2;
+		} else if (rk_prefix(x->p, "$${") || rk_prefix(x->p, "%%{")) {
+			x->p += 3;
+		} else if (rk_prefix(x->p, "${") || rk_prefix(x->p, "%{")) {
+			x->p += 2;
 			if (skip_brackets(x, '}', depth + 1) < 0)
 				return -1;
 		} else {
-			x->at++;
+			x->p++;
 		}
 	}
 	return 0;
 }
 
-/* The name after << or <<-, when a heredoc begins here; its length, else 0. */
-static size_t at_heredoc(const struct scan *x, size_t *name)
+static int skip_heredoc(struct scan *x, const char *name, size_t len, int depth)
 {
-	size_t at = x->at + 2, end;
+	const char *start = x->p;
 
-	if (!has(x, "<<"))
-		return 0;
-	at += at < x->n && x->s[at] == '-';
-	for (end = at; end < x->n && in_name(x->s[end], end == at); end++)
-		;
-	*name = at;
-	for (at = end; at < x->n && is_blank(x->s[at]); at++)
-		;
-	return at == x->n || x->s[at] == '\n' ? end - *name : 0;
-}
+	x->p += strcspn(x->p, "\n");
+	while (*x->p) {
+		const char *word = x->p + 1 + strspn(x->p + 1, BLANKS);
 
-static int skip_heredoc(struct scan *x, size_t name, size_t len, int depth)
-{
-	size_t start = x->at;
-
-	x->at = line_end(x, x->at);
-	while (x->at < x->n) {
-		size_t from = ++x->at, end = line_end(x, from), to = end;
-
-		while (from < to && is_blank(x->s[from]))
-			from++;
-		while (to > from && is_blank(x->s[to - 1]))
-			to--;
-		if (to - from == len && memcmp(x->s + from, x->s + name, len) == 0) {
-			x->at = end;
+		x->p++;
+		if (!strncmp(word, name, len) &&
+			strchr("\n", word[len + strspn(word + len, BLANKS)])) {
+			x->p += strcspn(x->p, "\n");
 			return 0;
 		}
 		if (skip_text(x, false, depth) < 0)
@@ -132,50 +114,36 @@ static int skip_heredoc(struct scan *x, size_t name, size_t len, int depth)
  * byte. */
 static int skip_piece(struct scan *x, int depth)
 {
-	size_t start = x->at, name, len;
-	char c = x->s[start];
-	const char *end;
+	const char *start = x->p, *name, *end;
+	size_t n;
 
 	if (depth > DEPTH_MAX)
 		return fail_at(x, start, RK_FAIL, "brackets are nested too deeply");
-	if (has(x, "/*")) {
-		end = memmem(x->s + start + 2, x->n - start - 2, "*/", 2);
+	if (rk_prefix(start, "/*")) {
+		end = strstr(start + 2, "*/");
 		if (!end)
 			return fail_at(x, start, RK_FAIL, "a /* comment has no end");
-		x->at = (size_t)(end - x->s) + 2;
+		x->p = end + 2;
 		return 0;
 	}
-	len = at_heredoc(x, &name);
-	if (len)
-		return skip_heredoc(x, name, len, depth);
-	if (c == ')' || c == ']' || c == '}')
+	if (rk_prefix(start, "<<")) {
+		name = start + 2 + (start[2] == '-');
+		n = name_len(name);
+		if (n && strchr("\n", name[n + strspn(name + n, BLANKS)]))
+			return skip_heredoc(x, name, n, depth);
+	}
+	if (strchr(")]}", *start))
 		return fail_at(x, start, RK_FAIL, "a closing bracket without its opening one");
-	x->at++;
-	if (c == '(' || c == '[' || c == '{')
-		return skip_brackets(x, c == '(' ? ')' : c == '[' ? ']' : '}', depth + 1);
-	if (c != '"')
+	x->p++;
+	if (strchr("([{", *start))
+		return skip_brackets(x, *start == '(' ? ')' : *start == '[' ? ']' : '}', depth + 1);
+	if (*start != '"')
 		return 0;
 	if (skip_text(x, true, depth) < 0)
 		return -1;
-	if (x->at >= x->n || x->s[x->at] != '"')
+	if (*x->p != '"')
 		return fail_at(x, start, RK_FAIL, "a string has no end on its line");
-	x->at++;
-	return 0;
-}
-
-static int skip_brackets(struct scan *x, char closer, int depth)
-{
-	size_t start = x->at;
-
-	while (x->at < x->n && x->s[x->at] != closer) {
-		if (at_line_comment(x))
-			x->at = line_end(x, x->at);
-		else if (skip_piece(x, depth) < 0)
-			return -1;
-	}
-	if (x->at >= x->n)
-		return fail_at(x, start, RK_FAIL, "a bracket has no end");
-	x->at++;
+	x->p++;
 	return 0;
 }
 
@@ -183,72 +151,68 @@ static int skip_brackets(struct scan *x, char closer, int depth)
 
 static const struct attr *find(const struct scan *x, const char *name, size_t len)
 {
-	for (size_t i = 0; i < x->nattrs; i++)
-		if (x->attrs[i].name_len == len && memcmp(x->s + x->attrs[i].name, name, len) == 0)
+	for (size_t i = 0; i < x->n; i++)
+		if (x->attrs[i].len == len && memcmp(x->attrs[i].name, name, len) == 0)
 			return &x->attrs[i];
 	return NULL;
 }
 
 static void add(struct scan *x, struct attr *a)
 {
-	x->at = line_end(x, x->at);
-	a->end = x->at < x->n ? x->at + 1 : x->at;
-	x->attrs = rk_realloc(x->attrs, (x->nattrs + 1) * sizeof(*a));
-	x->attrs[x->nattrs++] = *a;
+	x->p += strcspn(x->p, "\n");
+	a->end = x->p + (*x->p == '\n');
+	x->attrs = rk_realloc(x->attrs, (x->n + 1) * sizeof(*a));
+	x->attrs[x->n++] = *a;
 }
 
 /* The value is from the first to the last piece on the line that is not a comment. */
 static int scan_attr(struct scan *x)
 {
-	struct attr a = {.name = x->at, .start = x->at};
+	struct attr a = {.name = x->p, .start = x->p, .len = name_len(x->p)};
+	const char *sign = a.name + a.len + strspn(a.name + a.len, BLANKS);
 
-	while (a.start > 0 && is_blank(x->s[a.start - 1]))
-		a.start--;
-	while (x->at < x->n && in_name(x->s[x->at], false))
-		x->at++;
-	a.name_len = x->at - a.name;
-	while (x->at < x->n && is_blank(x->s[x->at]))
-		x->at++;
-	if (!a.name_len || !has(x, "=") || has(x, "=="))
-		return fail_at(x, x->at, RK_FAIL, "expected NAME = value");
-	if (find(x, x->s + a.name, a.name_len))
+	if (!a.len || *sign != '=' || sign[1] == '=')
+		return fail_at(x, sign, RK_FAIL, "expected NAME = value");
+	if (find(x, a.name, a.len))
 		return fail_at(x, a.name, RK_CONFLICT, "duplicate attribute");
-	x->at++;
-	while (x->at < x->n && x->s[x->at] != '\n' && !at_line_comment(x)) {
-		bool nothing = is_blank(x->s[x->at]) || has(x, "/*");
-		size_t from = x->at;
+	while (a.start > x->s && strchr(BLANKS, a.start[-1]))
+		a.start--;
+	for (x->p = sign + 1; *x->p && *x->p != '\n' && !at_line_comment(x->p);) {
+		bool nothing = strchr(BLANKS, *x->p) || rk_prefix(x->p, "/*");
+		const char *from = x->p;
 
 		if (skip_piece(x, 0) < 0)
 			return -1;
 		if (nothing)
 			continue;
-		a.value = a.value_end ? a.value : from;
-		a.value_end = x->at;
+		a.value = a.value ? a.value : from;
+		a.value_end = x->p;
 	}
-	if (!a.value_end)
-		return fail_at(x, x->at, RK_FAIL, "an attribute has no value");
+	if (!a.value)
+		return fail_at(x, x->p, RK_FAIL, "an attribute has no value");
 	add(x, &a);
 	return 0;
 }
 
-static int scan(struct scan *x)
+static int scan(struct scan *x, const struct rk_buf *text)
 {
-	if (has(x, "\xef\xbb\xbf"))
-		x->at = 3;
-	if (memchr(x->s, 0, x->n))
-		return fail_at(x, x->at, RK_FAIL, "a NUL byte: not a text file");
-	while (x->at < x->n) {
-		if (is_blank(x->s[x->at]) || x->s[x->at] == '\n') {
-			x->at++;
-		} else if (at_line_comment(x)) {
-			struct attr a = {.start = x->at, .value_end = line_end(x, x->at)};
+	x->s = text->s;
+	x->p = x->s + (rk_prefix(x->s, "\xef\xbb\xbf") ? 3 : 0);
+	if (strlen(text->s) != text->len)
+		return fail_at(x, x->s, RK_FAIL, "a NUL byte: not a text file");
+	while (*x->p) {
+		if (strchr(BLANKS "\n", *x->p)) {
+			x->p++;
+		} else if (at_line_comment(x->p)) {
+			struct attr a = {.start = x->p};
 
-			while (a.value_end > a.start && x->s[a.value_end - 1] == '\r')
+			a.value_end = x->p + strcspn(x->p, "\n");
+			while (a.value_end[-1] == '\r')
 				a.value_end--;
-			if (x->mark && has(x, x->mark) && !find(x, "", 0))
+			if (x->mark && rk_prefix(x->p, x->mark) && !find(x, "", 0))
 				add(x, &a);
-			x->at = line_end(x, x->at);
-		} else if ((has(x, "/*") ? skip_piece(x, 0) : scan_attr(x)) < 0) {
+			x->p += strcspn(x->p, "\n");
+		} else if ((rk_prefix(x->p, "/*") ? skip_piece(x, 0) : scan_attr(x)) < 0) {
 			return -1;
 		}
 	}
@@ -285,97 +249,78 @@ void tf_hcl_quote(struct rk_buf *out, const char *s, size_t n)
 	rk_buf_putc(out, '"');
 }
 
-/* Append the character of the escape sequence at s[0..n), after its backslash. Returns the length
- * of the sequence, 0 for an invalid one. */
-static size_t unescape(struct rk_buf *out, const char *s, size_t n)
-{
-	static const char from[] = "nrt\"\\", to[] = "\n\r\t\"\\";
-	const char *p = n ? memchr(from, s[0], sizeof(from) - 1) : NULL;
-	size_t digits = n && s[0] == 'u' ? 4 : n && s[0] == 'U' ? 8 : 0;
-	char hex[9] = "", utf8[4];
-	unsigned long c;
-
-	if (p) {
-		rk_buf_putc(out, to[p - from]);
-		return 1;
-	}
-	if (!digits || n <= digits)
-		return 0;
-	memcpy(hex, s + 1, digits);
-	c = strtoul(hex, NULL, 16);
-	if (strspn(hex, "0123456789abcdefABCDEF") != digits || c > 0x10ffff ||
-		(c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	rk_buf_put(out, utf8, rk_utf8_put(utf8, (uint32_t)c));
-	return digits + 1;
-}
-
-/* Text between quotes (escapes) or of a heredoc (none); false for a template. */
+/* Text between quotes (escapes) or of a heredoc (none); false for a template. What follows the text is
+ * a quote or a NUL byte, so that looking ahead finds nothing there. */
 static bool decode(struct rk_buf *out, const char *s, size_t n, bool escapes)
 {
-	for (size_t i = 0, used; i < n; i += used) {
-		bool sign = s[i] == '$' || s[i] == '%';
+	static const char from[] = "nrt\"\\", to[] = "\n\r\t\"\\";
 
-		used = 1;
-		if (sign && n - i > 2 && s[i + 1] == s[i] && s[i + 2] == '{') {
-			rk_buf_put(out, s + i + 1, 2);
-			used = 3;
-		} else if ((sign && n - i > 1 && s[i + 1] == '{') || (escapes && s[i] == '"')) {
+	for (const char *end = s + n; s < end;) {
+		bool sign = *s == '$' || *s == '%';
+
+		if (sign && s[1] == *s && s[2] == '{') {
+			rk_buf_put(out, s + 1, 2);
+			s += 3;
+		} else if ((sign && s[1] == '{') || (escapes && *s == '"')) {
 			return false;
-		} else if (escapes && s[i] == '\\') {
-			used += unescape(out, s + i + 1, n - i - 1);
-			if (used == 1)
-				return false;
+		} else if (escapes && *s == '\\') {
+			const char *p = ++s < end ? memchr(from, *s, sizeof(from) - 1) : NULL;
+			ptrdiff_t digits = *s == 'u' ? 4 : *s == 'U' ? 8 : 0;
+			char utf8[4];
+			uint32_t c;
+
+			if (p) {
+				rk_buf_putc(out, to[p - from]);
+			} else {
+				if (!digits || end - s <= digits ||
+					!rk_hex(s + 1, (size_t)digits, &c) || c > 0x10ffff ||
+					(c >= 0xd800 && c <= 0xdfff))
+					return false;
+				rk_buf_put(out, utf8, rk_utf8_put(utf8, c));
+			}
+			s += digits + 1;
 		} else {
-			rk_buf_putc(out, s[i]);
+			rk_buf_putc(out, *s++);
 		}
 	}
 	return true;
 }
 
-/* The lines of s, each without the least indent of all, as <<- has it. */
-static void unindent(struct rk_buf *out, const char *s, size_t n)
+/* The lines of s up to end, each without the least indent of all, as <<- has it. */
+static void unindent(struct rk_buf *out, const char *s, const char *end)
 {
-	size_t least = SIZE_MAX;
+	size_t least = SIZE_MAX, indent;
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t at = 0, end; at < n; at = end) {
-			const char *nl = memchr(s + at, '\n', n - at);
-			size_t k = at;
-
-			end = nl ? (size_t)(nl - s) + 1 : n;
-			while (k < end && (s[k] == ' ' || s[k] == '\t'))
-				k++;
-			if (!pass)
-				least = k < end && s[k] != '\n' && k - at < least ? k - at : least;
-			else if (end - at > least)
-				rk_buf_put(out, s + at + least, end - at - least);
-			else
-				rk_buf_putc(out, '\n');
-		}
-		least = least == SIZE_MAX ? 0 : least;
+	for (const char *p = s; p < end; p += strcspn(p, "\n") + 1) {
+		indent = strspn(p, " \t");
+		if (p[indent] != '\n' && indent < least)
+			least = indent;
+	}
+	least = least == SIZE_MAX ? 0 : least;
+	for (size_t n; s < end; s += n) {
+		n = strcspn(s, "\n") + 1;
+		indent = least < n - 1 ? least : n - 1;
+		rk_buf_put(out, s + indent, n - indent);
 	}
 }
 
 /* Whether a value is a string without templates (quoted or a heredoc); out gets it. */
-static bool read_string(const struct scan *x, const struct attr *a, struct rk_buf *out)
+static bool read_string(const struct attr *a, struct rk_buf *out)
 {
-	const char *s = x->s + a->value, *body;
-	size_t n = a->value_end - a->value, len;
+	const char *s = a->value, *end = a->value_end, *body = s + strcspn(s, "\n") + 1;
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	bool good = false;
 
 	rk_buf_reset(out);
-	if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
-		good = decode(out, s + 1, n - 2, true);
-	} else if (n > 2 && s[0] == '<' && s[1] == '<' && (body = memchr(s, '\n', n))) {
-		len = n - (size_t)(++body - s);
-		while (len && body[len - 1] != '\n') /* the line of the end mark */
-			len--;
+	if (end - s >= 2 && *s == '"' && end[-1] == '"') {
+		good = decode(out, s + 1, (size_t)(end - s) - 2, true);
+	} else if (rk_prefix(s, "<<") && body <= end) {
+		while (end > body && end[-1] != '\n') /* the line of the end mark */
+			end--;
 		if (s[2] == '-')
-			unindent(&text, body, len);
+			unindent(&text, body, end);
 		else
-			rk_buf_put(&text, body, len);
+			rk_buf_put(&text, body, (size_t)(end - body));
 		good = decode(out, text.s, text.len, false);
 	}
 	if (!good)
@@ -383,23 +328,17 @@ static bool read_string(const struct scan *x, const struct attr *a, struct rk_bu
 	return good;
 }
 
-int tf_hcl_get(const char *text, size_t n, const char *source, const char *name, struct rk_buf *out,
-	bool *found, struct rk_err *err)
+int tf_hcl_get(const struct rk_buf *text, const char *source, const char *name, struct rk_buf *out,
+	struct rk_err *err)
 {
-	auto_scan x = {.s = text, .n = n, .source = source, .err = err};
+	auto_scan x = {.source = source, .err = err};
 	const struct attr *a;
-	bool good;
 
 	rk_buf_reset(out);
-	if (found)
-		*found = false;
-	if (scan(&x) < 0)
+	if (scan(&x, text) < 0)
 		return -1;
 	a = find(&x, name, strlen(name));
-	good = a && read_string(&x, a, out);
-	if (found)
-		*found = good;
-	return 0;
+	return a && read_string(a, out);
 }
 
 /* --- editing --- */
@@ -409,68 +348,58 @@ static bool is_new(const struct scan *x, const struct rk_hcl_item *item)
 	return item->value && !find(x, item->name, strlen(item->name));
 }
 
-static void append_new(const struct scan *x, const struct tf_hcl_edit *e, struct rk_buf *out)
+int tf_hcl_edit(const struct rk_buf *text, const char *source, const struct tf_hcl_edit *edit,
+	struct rk_buf *out, struct rk_err *err)
 {
-	const char *nl = memmem(x->s, x->n, "\r\n", 2) ? "\r\n" : "\n";
-	size_t w = 0;
-
-	for (size_t i = 0; i < e->n; i++)
-		if (is_new(x, &e->items[i]) && strlen(e->items[i].name) > w)
-			w = strlen(e->items[i].name);
-	if (!w)
-		return;
-	if (out->len && out->s[out->len - 1] != '\n')
-		rk_buf_puts(out, nl);
-	if (out->len)
-		rk_buf_puts(out, nl);
-	else if (e->head)
-		rk_buf_puts(out, e->head);
-	if (e->note && !find(x, "", 0))
-		rk_buf_addf(out, "%s%s", e->note, nl);
-	for (size_t i = 0; i < e->n; i++) {
-		if (!is_new(x, &e->items[i]))
-			continue;
-		rk_buf_addf(out, "%-*s = ", (int)w, e->items[i].name);
-		tf_hcl_quote(out, e->items[i].value, strlen(e->items[i].value));
-		rk_buf_puts(out, nl);
-	}
-}
-
-int tf_hcl_edit(const char *text, size_t n, const char *source, const struct tf_hcl_edit *edit,
-	struct rk_buf *out, bool *changed, struct rk_err *err)
-{
-	auto_scan x = {.s = text, .n = n, .source = source, .err = err, .mark = edit->mark};
+	auto_scan x = {.source = source, .err = err, .mark = edit->mark};
+	const struct rk_hcl_item *item, *end = edit->items + edit->n;
 	rk_auto_buf now = RK_BUF_INIT_SECRET;
-	size_t from = 0;
+	const char *from = text->s, *nl = strstr(text->s, "\r\n") ? "\r\n" : "\n", *value;
+	size_t width = 0;
 
 	rk_buf_reset(out);
-	if (scan(&x) < 0)
+	if (scan(&x, text) < 0)
 		return -1;
-	for (size_t i = 0; i < x.nattrs; i++) {
+	for (size_t i = 0; i < x.n; i++) {
 		const struct attr *a = &x.attrs[i];
-		const struct rk_hcl_item *item = NULL;
-		const char *value;
 
-		for (size_t k = 0; k < edit->n; k++)
-			if (a->name_len &&
-				find(&x, edit->items[k].name, strlen(edit->items[k].name)) == a)
-				item = &edit->items[k];
-		if (a->name_len && !item)
+		for (item = edit->items; item < end; item++)
+			if (find(&x, item->name, strlen(item->name)) == a)
+				break;
+		if (a->len && item == end)
 			continue;
-		value = item ? item->value : edit->note;
-		if (item && value && read_string(&x, a, &now) && now.len == strlen(value) &&
+		value = a->len ? item->value : edit->note;
+		if (a->len && value && read_string(a, &now) && now.len == strlen(value) &&
 			memcmp(now.s, value, now.len) == 0)
 			continue;
-		rk_buf_put(out, text + from, (item && value ? a->value : a->start) - from);
-		if (item && value)
+		rk_buf_put(out, from, (size_t)((a->len && value ? a->value : a->start) - from));
+		if (a->len && value)
 			tf_hcl_quote(out, value, strlen(value));
 		else if (value)
 			rk_buf_puts(out, value);
 		from = value ? a->value_end : a->end;
 	}
-	rk_buf_put(out, text + from, n - from);
-	append_new(&x, edit, out);
-	if (changed)
-		*changed = out->len != n || memcmp(out->s, text, n) != 0;
+	rk_buf_puts(out, from);
+
+	for (item = edit->items; item < end; item++)
+		if (is_new(&x, item) && strlen(item->name) > width)
+			width = strlen(item->name);
+	if (!width)
+		return 0;
+	if (out->len && out->s[out->len - 1] != '\n')
+		rk_buf_puts(out, nl);
+	if (out->len)
+		rk_buf_puts(out, nl);
+	else if (edit->head)
+		rk_buf_puts(out, edit->head);
+	if (edit->note && !find(&x, "", 0))
+		rk_buf_addf(out, "%s%s", edit->note, nl);
+	for (item = edit->items; item < end; item++) {
+		if (!is_new(&x, item))
+			continue;
+		rk_buf_addf(out, "%-*s = ", (int)width, item->name);
+		tf_hcl_quote(out, item->value, strlen(item->value));
+		rk_buf_puts(out, nl);
+	}
 	return 0;
 }

@@ -18,10 +18,10 @@
 void tf_hcl_quote(struct rk_buf *out, const char *s, size_t n);
 
 /* Value of the attribute `name` into out, when it is a string without templates (quoted or a
- * heredoc). *found tells "" from absent and from values of other kinds; may be NULL. source is
- * for messages. Errors: RK_FAIL "SOURCE:LINE: what". */
-int tf_hcl_get(const char *text, size_t n, const char *source, const char *name, struct rk_buf *out,
-	bool *found, struct rk_err *err) RK_MUST_USE;
+ * heredoc). 1: it is; 0: it is not, or there is none. source is for messages. Errors: RK_FAIL
+ * "SOURCE:LINE: what"; RK_CONFLICT for a duplicate attribute. */
+int tf_hcl_get(const struct rk_buf *text, const char *source, const char *name, struct rk_buf *out,
+	struct rk_err *err) RK_MUST_USE;
 
 struct rk_hcl_item {
 	const char *name;
@@ -36,9 +36,9 @@ struct tf_hcl_edit {
 	const char *head; /* comment lines that a new (empty) file begins with, or NULL */
 };
 /* Edit text: a value that is that string already is left alone, any other is replaced, and new
- * attributes are appended as one group that `terraform fmt` leaves alone. out gets the whole text;
- * *changed may be NULL. Errors: as tf_hcl_get; RK_CONFLICT for a duplicate attribute. */
-int tf_hcl_edit(const char *text, size_t n, const char *source, const struct tf_hcl_edit *edit,
-	struct rk_buf *out, bool *changed, struct rk_err *err) RK_MUST_USE;
+ * attributes are appended as one group that `terraform fmt` leaves alone. out gets the whole text.
+ * Errors: as tf_hcl_get. */
+int tf_hcl_edit(const struct rk_buf *text, const char *source, const struct tf_hcl_edit *edit,
+	struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
 #endif

@@ -164,8 +164,9 @@ static void setting(const char *s)
 static void names(const char *s)
 {
 	char *ns, *name, *ns2, *name2;
-	rk_auto_free char *token = rk_rancher_token_name(s), *host = rk_repo_host(s);
-	rk_auto_free char *ref = NULL;
+	rk_auto_doc *d = rk_doc_new(false);
+	const char *token = rk_rancher_token_name(d, s);
+	rk_auto_free char *host = rk_repo_host(s), *ref = NULL;
 	char k3k[64];
 
 	MUST(!token || (rk_prefix(s, token) && s[strlen(token)] == ':' && s[strlen(token) + 1]));
@@ -186,13 +187,13 @@ static void addresses(const char *s)
 {
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_net net;
-	char *url;
+	rk_auto_doc *d = rk_doc_new(false);
+	const char *url = NULL;
 
-	if (rk_rancher_url(s, &url, &err) == 0)
+	if (rk_rancher_url(d, s, &url, &err) == 0)
 		MUST(rk_prefix(url, "https://") && url[8] && !strpbrk(url + 8, "/?#@ \"\\%"));
 	else
-		MUST(!url && err.code == RK_USAGE);
-	free(url);
+		MUST(err.code == RK_USAGE);
 	if (!rk_net_parse(s, &net))
 		MUST(rk_cidr_overlap(s, s) &&
 			rk_cidr_overlap("0.0.0.0/1,128.0.0.0/1,::/1,8000::/1", s));

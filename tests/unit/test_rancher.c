@@ -31,9 +31,10 @@ static void addresses_are_normalised(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(cases); i++) {
-		rk_auto_free char *url = NULL;
+		rk_auto_doc *d = rk_doc_new(false);
+		const char *url = NULL;
 		struct rk_err err = RK_ERR_INIT;
-		int rc = rk_rancher_url(cases[i].in, &url, &err);
+		int rc = rk_rancher_url(d, cases[i].in, &url, &err);
 
 		assert_int_equal(rc, cases[i].out ? 0 : -1);
 		if (cases[i].out)
@@ -63,7 +64,8 @@ static void names_of_tokens(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(cases); i++) {
-		rk_auto_free char *name = rk_rancher_token_name(cases[i].in);
+		rk_auto_doc *d = rk_doc_new(false);
+		const char *name = rk_rancher_token_name(d, cases[i].in);
 
 		if (cases[i].out)
 			assert_string_equal(name, cases[i].out);
@@ -109,7 +111,7 @@ static void tokens_of_both_kinds(void **state)
 
 		assert_int_equal(
 			rk_json_parse(d, cases[i].json, strlen(cases[i].json), &v, NULL), 0);
-		assert_int_equal(rk_rancher_token_parse(v, &t, NULL), 0);
+		assert_int_equal(rk_rancher_token_parse(d, v, &t, NULL), 0);
 		assert_string_equal(t.name, cases[i].name);
 		if (cases[i].value)
 			assert_string_equal(t.value, cases[i].value);
@@ -118,7 +120,6 @@ static void tokens_of_both_kinds(void **state)
 		assert_int_equal(t.expires, cases[i].expires);
 		assert_int_equal(t.live, cases[i].live);
 		assert_int_equal(t.scoped, cases[i].scoped);
-		rk_rancher_token_release(&t);
 	}
 }
 
@@ -134,10 +135,9 @@ static void refuses(const char *json, const char *field)
 	struct rk_val *v;
 
 	assert_int_equal(rk_json_parse(d, json, strlen(json), &v, NULL), 0);
-	assert_int_equal(rk_rancher_token_parse(v, &t, &err), -1);
+	assert_int_equal(rk_rancher_token_parse(d, v, &t, &err), -1);
 	assert_non_null(strstr(err.msg, field));
 	assert_non_null(strstr(err.msg, "expected "));
-	rk_rancher_token_release(&t);
 }
 
 static void tokens_of_wrong_types(void **state)
