@@ -51,7 +51,10 @@ static const struct rk_opt OPTS_CHECK[] = {
 	OPT_GROUP_KUBE(kube),
 	OPT_END,
 };
-static const struct rk_opt OPTS_IMAGES[] = {
+static const struct rk_opt OPTS_IMAGES[] = {OPT_LIST("manifests", manifests, "FILE",
+						    "Kubernetes objects, as `helm template` prints "
+						    "them, whose images are shown; - for stdin",
+						    .complete = "file"),
 	INPUT_OPTS, OPT_SORT_BY(out), OPT_GROUP_OUT(out), OPT_END};
 
 static const struct rk_verb VERBS[] = {

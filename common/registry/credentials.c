@@ -2,7 +2,6 @@
 #include "registry/registry.h"
 
 #include <sys/file.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <strings.h>
@@ -20,7 +19,9 @@ struct entry {
 	bool any;		 /* a helper for every host */
 	bool strict;		 /* only below path; else path only ranks */
 	bool bearer;		 /* only a registrytoken, which is not supported */
+	bool seen;		 /* in this search */
 	struct rk_login login;
+	struct entry *next;
 };
 
 /* The answer of a helper for a host: it is run once, so that it asks its user once. */
@@ -28,108 +29,73 @@ struct answer {
 	const char *helper, *host;
 	struct rk_login login; /* empty: it has none */
 	struct rk_err err;     /* or why it failed */
+	struct answer *next;
 };
 
 struct rk_creds {
-	struct rk_doc *d; /* secret; owns all strings */
-	struct entry *v;
-	size_t n;
+	struct rk_doc *d; /* secret; has all of it */
+	struct entry *entries, **end;
 	struct answer *answers;
-	size_t nanswers;
 };
 
 struct rk_creds *rk_creds_new(void)
 {
-	struct rk_creds *c = rk_calloc(1, sizeof(*c));
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_creds *c = rk_doc_alloc(d, sizeof(*c));
 
-	c->d = rk_doc_new(true);
+	c->d = d;
+	c->end = &c->entries;
 	return c;
 }
 
 void rk_creds_free(struct rk_creds *c)
 {
-	if (!c)
-		return;
-	rk_doc_free(c->d);
-	free(c->v);
-	free(c->answers);
-	free(c);
+	if (c)
+		rk_doc_free(c->d);
 }
-
-static struct entry *add(struct rk_creds *c)
-{
-	c->v = rk_realloc(c->v, (c->n + 1) * sizeof(*c->v));
-	c->v[c->n] = (struct entry){.host = "", .path = ""};
-	return &c->v[c->n++];
-}
-
-static char *copy(struct rk_creds *c, const char *s)
-{
-	return s ? rk_doc_strndup(c->d, s, strlen(s)) : NULL;
-}
-
-/* --- addresses --- */
 
 /* Host and path of an address, without the path of a registry's API; Docker Hub has one name. */
-static void split(struct rk_creds *c, const char *address, const char **host, const char **path)
+static void split(struct rk_doc *d, const char *address, const char **host, const char **path)
 {
 	rk_auto_url u;
 	rk_auto_free char *name = NULL;
 	size_t n;
 
-	*host = copy(c, address);
+	*host = rk_doc_printf(d, "%s", address);
 	*path = "";
 	if (rk_url_parse(&u, address, "https"))
 		return;
 	name = rk_url_host(&u);
 	*host = rk_streq(name, "index.docker.io") || rk_streq(name, "registry-1.docker.io")
 			? "docker.io"
-			: copy(c, name);
+			: rk_doc_printf(d, "%s", name);
 	address = u.path + strspn(u.path, "/");
 	for (n = strlen(address); n && address[n - 1] == '/';)
 		n--;
 	if (!(n == 2 && *address == 'v' && strchr("12", address[1])))
-		*path = rk_doc_strndup(c->d, address, n);
+		*path = rk_doc_strndup(d, address, n);
 }
 
-/* --- Docker's config.json --- */
-
-static int bad(const struct rk_val *v, const char *what, struct rk_err *err)
+static struct entry *add(struct rk_creds *c, const char *address, struct rk_login l)
 {
-	rk_auto_buf path = RK_BUF_INIT;
+	struct entry *e = rk_doc_alloc(c->d, sizeof(*e));
 
-	rk_val_path(v, &path);
-	return rk_err_set(err, RK_FAIL, "%s: %s", path.s, what);
+	e->login = l;
+	if (l.token || !l.password)
+		e->login.password = "";
+	split(c->d, address, &e->host, &e->path);
+	*c->end = e;
+	c->end = &e->next;
+	return e;
 }
 
-/* base64 of user:password, parted at the first colon. */
-static int take_auth(
-	struct rk_creds *c, const struct rk_val *auth, struct rk_login *l, struct rk_err *err)
+/* The member; absent and empty are the same in these files. */
+static int take(const struct rk_val *map, const char *key, const char **out, struct rk_err *err)
 {
-	rk_auto_buf both = RK_BUF_INIT_SECRET;
-	const char *text = rk_str(auth), *colon;
-
-	if (!text || rk_base64_decode(&both, text, strlen(text), NULL) < 0)
-		return bad(auth, "not base64", err);
-	while (both.len && !both.s[both.len - 1])
-		both.len--;
-	colon = memchr(both.s, ':', both.len);
-	if (!colon || memchr(both.s, '\0', both.len))
-		return bad(auth, "not base64 of user:password", err);
-	l->user = rk_doc_strndup(c->d, both.s, (size_t)(colon - both.s));
-	l->password = rk_doc_strndup(c->d, colon + 1, both.len - (size_t)(colon - both.s) - 1);
-	return 0;
-}
-
-/* The member as a copy; absent and empty are the same in these files. */
-static int take_str(struct rk_creds *c, const struct rk_val *map, const char *key, const char **out,
-	struct rk_err *err)
-{
-	const char *s = NULL;
-
-	if (rk_want_str(map, &s, err, key, NULL) < 0)
+	if (rk_want_str(map, out, err, key, NULL) < 0)
 		return -1;
-	*out = s && *s ? copy(c, s) : NULL;
+	if (*out && !**out)
+		*out = NULL;
 	return 0;
 }
 
@@ -143,25 +109,35 @@ static void fold_names(const struct rk_val *map, const char *const *names)
 				rk_mut(m)->key = *names;
 }
 
-/* One login in the words of Docker and containerd; *found when there is any. */
+/* One login in the words of Docker and containerd, if there is any. auth is base64 of user:password,
+ * parted at the first colon. */
 static int take_login(struct rk_creds *c, const struct rk_val *v, const char *token_key,
-	struct rk_login *l, bool *found, struct rk_err *err)
+	struct rk_login *l, struct rk_err *err)
 {
+	rk_auto_buf both = RK_BUF_INIT_SECRET;
 	const struct rk_val *auth = rk_get(v, "auth", NULL);
+	const char *colon;
 
 	if (v->kind != RK_MAP && v->kind != RK_NULL)
-		return bad(v, "expected a map", err);
-	if (take_str(c, v, token_key, &l->token, err) < 0 ||
-		take_str(c, v, "username", &l->user, err) < 0 ||
-		take_str(c, v, "password", &l->password, err) < 0)
+		return rk_val_error(v, err, "expected a map");
+	if (take(v, token_key, &l->token, err) < 0 || take(v, "username", &l->user, err) < 0 ||
+		take(v, "password", &l->password, err) < 0)
 		return -1;
-	if (auth && auth->len && take_auth(c, auth, l, err) < 0)
-		return -1;
-	if (l->token || (l->user && !l->password))
-		l->password = "";
-	*found = l->token || l->user;
+	if (!auth || !auth->len)
+		return 0;
+	if (!rk_str(auth) || rk_base64_decode(&both, auth->s, auth->len, NULL) < 0)
+		return rk_val_error(auth, err, "not base64");
+	while (both.len && !both.s[both.len - 1])
+		both.len--;
+	colon = memchr(both.s, ':', both.len);
+	if (!colon || memchr(both.s, '\0', both.len))
+		return rk_val_error(auth, err, "not base64 of user:password");
+	l->user = rk_doc_strndup(c->d, both.s, (size_t)(colon - both.s));
+	l->password = rk_doc_strndup(c->d, colon + 1, both.len - (size_t)(colon - both.s) - 1);
 	return 0;
 }
+
+/* --- the forms: Docker's config.json, helm's repositories.yaml, k3s' registries.yaml --- */
 
 static int parse_docker(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
@@ -170,49 +146,40 @@ static int parse_docker(
 		"auth", "username", "password", "identitytoken", "registrytoken", NULL};
 	const struct rk_val *helpers = NULL, *auths = NULL;
 	const char *store = NULL;
+	struct entry *e;
 
 	if (rk_want_map(root, &helpers, err, "credHelpers", NULL) < 0 ||
 		rk_want_map(root, &auths, err, "auths", NULL) < 0 ||
-		rk_want_str(root, &store, err, "credsStore", NULL) < 0)
+		take(root, "credsStore", &store, err) < 0)
 		return -1;
 	rk_each (h, helpers) {
-		struct entry *e = add(c);
-
 		if (!rk_str(h))
-			return bad(h, "expected a string", err);
-		split(c, h->key, &e->host, &e->path);
-		e->helper = copy(c, h->s);
-		e->login.from = name;
+			return rk_val_error(h, err, "expected a string");
+		add(c, h->key, (struct rk_login){.from = name})->helper = h->s;
 	}
 	rk_each (a, auths) {
 		struct rk_login l = {.from = name};
 		const char *bearer = NULL;
-		struct entry *e;
 		bool found;
 
 		fold_names(a, login_names);
-		if (take_login(c, a, "identitytoken", &l, &found, err) < 0 ||
-			rk_want_str(a, &bearer, err, "registrytoken", NULL) < 0)
+		if (take_login(c, a, "identitytoken", &l, err) < 0 ||
+			take(a, "registrytoken", &bearer, err) < 0)
 			return -1;
-		if (!found && !(bearer && *bearer))
+		found = l.token || l.user;
+		if (!found && !bearer)
 			continue;
-		e = add(c);
-		split(c, a->key, &e->host, &e->path);
+		e = add(c, a->key, l);
 		e->strict = true;
 		e->bearer = !found;
-		e->login = l;
 	}
-	if (store && *store) {
-		struct entry *e = add(c);
-
+	if (store) {
+		e = add(c, "", (struct rk_login){.from = name});
 		e->any = true;
-		e->helper = copy(c, store);
-		e->login.from = name;
+		e->helper = store;
 	}
 	return 0;
 }
-
-/* --- helm's repositories.yaml --- */
 
 static int parse_helm(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
@@ -225,29 +192,22 @@ static int parse_helm(
 		struct rk_login l = {.from = name};
 		const char *url = NULL;
 		rk_auto_url u = {0};
-		struct entry *e;
 
 		if (rk_need_str(r, &url, err, "url", NULL) < 0 ||
-			take_str(c, r, "username", &l.user, err) < 0 ||
-			take_str(c, r, "password", &l.password, err) < 0 ||
-			take_str(c, r, "caFile", &l.ca, err) < 0)
+			take(r, "username", &l.user, err) < 0 ||
+			take(r, "password", &l.password, err) < 0 ||
+			take(r, "caFile", &l.ca, err) < 0)
 			return -1;
 		if (!l.user && !rk_url_parse(&u, url, "https") && u.user) {
 			/* https://user:password@host: helm takes these as well */
-			l.user = copy(c, u.user);
-			l.password = copy(c, u.password);
+			l.user = rk_doc_printf(c->d, "%s", u.user);
+			l.password = rk_doc_printf(c->d, "%s", u.password ? u.password : "");
 		}
-		if (!l.user)
-			continue;
-		l.password = l.password ? l.password : "";
-		e = add(c);
-		split(c, url, &e->host, &e->path);
-		e->login = l;
+		if (l.user)
+			add(c, url, l);
 	}
 	return 0;
 }
-
-/* --- k3s' registries.yaml --- */
 
 static int parse_registries(
 	struct rk_creds *c, const char *name, const struct rk_val *root, struct rk_err *err)
@@ -259,19 +219,15 @@ static int parse_registries(
 	rk_each (r, configs) {
 		const struct rk_val *auth = NULL;
 		struct rk_login l = {.from = name};
-		struct entry *e;
-		bool found = false;
 
 		if (rk_want_map(r, &auth, err, "auth", NULL) < 0)
 			return -1;
-		if (auth && !strchr(r->key, '*') &&
-			take_login(c, auth, "identity_token", &l, &found, err) < 0)
-			return -1;
-		if (!found)
+		if (!auth || strchr(r->key, '*'))
 			continue;
-		e = add(c);
-		split(c, r->key, &e->host, &e->path);
-		e->login = l;
+		if (take_login(c, auth, "identity_token", &l, err) < 0)
+			return -1;
+		if (l.token || l.user)
+			add(c, r->key, l);
 	}
 	return 0;
 }
@@ -282,12 +238,11 @@ int rk_creds_parse(
 	struct rk_creds *c, const char *name, const char *text, size_t n, struct rk_err *err)
 {
 	static const char *const docker_names[] = {"auths", "credHelpers", "credsStore", NULL};
-	rk_auto_doc *d = rk_doc_new(true);
-	const char *from = copy(c, name);
+	const char *from = rk_doc_printf(c->d, "%s", name);
 	struct rk_val *root;
 
-	rk_doc_source(d, name);
-	if (rk_yaml_parse(d, text, n, &root, err) < 0)
+	rk_doc_source(c->d, name);
+	if (rk_yaml_parse(c->d, text, n, &root, err) < 0)
 		return -1;
 	if (!root || (root->kind == RK_MAP && !root->count))
 		return 0;
@@ -378,100 +333,77 @@ int rk_creds_add(struct rk_creds *c, const char *source, struct rk_err *err)
 
 /* --- looking up --- */
 
-/* {ServerURL, Username, Secret}; empty strings are Docker's anonymous login. */
-static int take_answer(struct rk_creds *c, const char *program, const struct rk_buf *out,
-	struct rk_login *l, struct rk_err *err)
+/* Run docker-credential-NAME get, with the server on stdin. That it has no login is exit code 1 and
+ * a text of the protocol on standard output; else it is {ServerURL, Username, Secret}, where empty strings
+ * are Docker's anonymous login. */
+static int run_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
+	struct rk_err *err)
 {
+	static const char none[] = "credentials not found in native keychain";
 	static const char *const names[] = {"Username", "Secret", NULL};
-	rk_auto_doc *d = rk_doc_new(true);
+	const char *program = rk_doc_printf(c->d, "docker-credential-%s", helper);
+	const char *const argv[] = {program, "get", NULL};
+	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
+	rk_auto_buf out = RK_BUF_INIT_SECRET;
+	struct rk_run r = {.argv = argv, .in = server, .max = 64 << 10, .said = rk_out_said};
 	const char *user, *secret;
 	struct rk_val *root;
+	int status = 0;
+	size_t n;
 
-	rk_doc_source(d, program);
-	if (rk_json_parse(d, out->s, out->len, &root, NULL) < 0 || root->kind != RK_MAP)
+	if (rk_run(&r, &out, &status, err) < 0)
+		return -1;
+	if (status) {
+		n = rk_prefix(out.s, none) ? sizeof(none) - 1 : 0;
+		if (n && n + strspn(out.s + n, " \t\r\n\v\f") == out.len)
+			return 0;
+		n = strcspn(out.s, "\r\n");
+		if (n >= 200 || memchr(out.s, '{', n)) /* it could hold a secret */
+			n = 0;
+		return rk_err_set(err, RK_FAIL, "%s failed with exit code %d%s%.*s", program,
+			status, n ? ": " : "", (int)n, out.s);
+	}
+	rk_doc_source(c->d, program);
+	if (rk_json_parse(c->d, out.s, out.len, &root, NULL) < 0 || root->kind != RK_MAP)
 		return rk_err_set(err, RK_FAIL, "%s did not answer with a JSON object", program);
 	fold_names(root, names);
 	user = rk_get_str(root, "Username", NULL);
 	secret = rk_get_str(root, "Secret", NULL);
 	if (!user || !secret)
 		return rk_err_set(err, RK_FAIL, "%s answered without Username and Secret", program);
-	if (rk_streq(user, "<token>")) {
-		l->token = copy(c, secret);
-		l->password = "";
-	} else if (*user) {
-		l->user = copy(c, user);
-		l->password = copy(c, secret);
-	}
+	if (rk_streq(user, "<token>"))
+		l->token = secret;
+	else if (*user)
+		l->user = user;
+	l->password = l->user ? secret : "";
 	return 0;
 }
 
-/* Run docker-credential-NAME get, with the server on stdin. That it has no login is exit code 1 and
- * a text of the protocol on standard output. */
-static int run_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
-	struct rk_err *err)
-{
-	static const char none[] = "credentials not found in native keychain";
-	rk_auto_free char *program = rk_asprintf("docker-credential-%s", helper);
-	const char *const argv[] = {program, "get", NULL};
-	const char *server = rk_streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
-	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	struct rk_run r = {.argv = argv, .in = server, .max = 64 << 10, .said = rk_out_said};
-	int status = 0;
-	size_t n;
-
-	if (rk_run(&r, &out, &status, err) < 0)
-		return -1;
-	if (!status)
-		return take_answer(c, program, &out, l, err);
-	for (n = out.len; n && isspace((unsigned char)out.s[n - 1]);)
-		n--;
-	if (n == sizeof(none) - 1 && !memcmp(out.s, none, n))
-		return 0;
-	n = strcspn(out.s, "\r\n");
-	if (n >= 200 || memchr(out.s, '{', n)) /* it could hold a secret */
-		n = 0;
-	return rk_err_set(err, RK_FAIL, "%s failed with exit code %d%s%.*s", program, status,
-		n ? ": " : "", (int)n, out.s);
-}
-
 /* Every failure is RK_FAIL: from a helper that is not installed it is unknown whether a login exists. */
-static int ask_helper(struct rk_creds *c, const char *helper, const char *host, struct rk_login *l,
-	struct rk_err *err)
+static void ask_helper(struct rk_creds *c, struct answer *a)
 {
+	const char *helper = a->helper, *from = a->login.from;
+	struct rk_err *err = &a->err;
+
 	if (!*helper || strlen(helper) >= 100 ||
 		helper[strspn(helper, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._-")])
-		return rk_err_set(err, RK_FAIL,
-			"%s: \"%.60s\" is not a valid name of a credential helper", l->from,
-			helper);
-	if (run_helper(c, helper, host, l, err) == 0)
-		return 0;
+				      "0123456789._-")]) {
+		rk_err_set(err, RK_FAIL, "%s: \"%.60s\" is not a valid name of a credential helper",
+			from, helper);
+		return;
+	}
+	if (run_helper(c, helper, a->host, &a->login, err) == 0)
+		return;
 	if (err->code == RK_NOTFOUND)
 		rk_err_hint(err,
 			"install docker-credential-%s, or remove \"%s\" from %s and log "
 			"in again",
-			helper, helper, l->from);
+			helper, helper, from);
 	else
 		rk_err_hint(err, "to see its message, run: echo %s | docker-credential-%s get",
-			host, helper);
+			a->host, helper);
 	err->code = RK_FAIL;
-	return rk_err_wrap(err, "credentials for %s (%s)", host, l->from);
-}
-
-static struct answer *answer_of(
-	struct rk_creds *c, const char *helper, const char *host, const char *from)
-{
-	struct answer *a;
-
-	for (size_t i = 0; i < c->nanswers; i++)
-		if (rk_streq(c->answers[i].helper, helper) && rk_streq(c->answers[i].host, host))
-			return &c->answers[i];
-	c->answers = rk_realloc(c->answers, (c->nanswers + 1) * sizeof(*c->answers));
-	a = &c->answers[c->nanswers++];
-	*a = (struct answer){.helper = helper, .host = host, .login = {.from = from}};
-	if (ask_helper(c, helper, host, &a->login, &a->err) < 0)
-		a->login = (struct rk_login){.from = from};
-	return a;
+	rk_err_wrap(err, "credentials for %s (%s)", a->host, from);
 }
 
 /* 0: not for this address; the highest is the best. */
@@ -488,51 +420,51 @@ static size_t score(const struct entry *e, const char *host, const char *path)
 	return e->strict ? 0 : 2;
 }
 
-static int resolve(struct rk_creds *c, const struct entry *e, const char *host,
-	struct rk_login *out, struct rk_err *err)
-{
-	const struct answer *a;
-
-	if (e->bearer) {
-		rk_err_set(err, RK_FAIL,
-			"credentials for %s (%s): a registrytoken alone is not supported", host,
-			e->login.from);
-		return rk_err_hint(err, "log in again with a user and a password");
-	}
-	*out = e->login;
-	if (!e->helper)
-		return 0;
-	a = answer_of(c, e->helper, host, e->login.from);
-	*out = a->login;
-	if (!a->err.code)
-		return 0;
-	if (err)
-		*err = a->err;
-	return -1;
-}
-
 int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out, struct rk_err *err)
 {
 	const char *host, *path;
-	rk_auto_free bool *seen = rk_calloc(c->n + 1, sizeof(*seen));
+	struct entry *e, *best;
+	struct answer *a;
 
-	split(c, address, &host, &path);
+	split(c->d, address, &host, &path);
+	for (e = c->entries; e; e = e->next)
+		e->seen = false;
 	for (;;) {
-		size_t best = 0, at = 0;
+		size_t most = 0;
 
-		for (size_t i = 0; i < c->n; i++) {
-			size_t s = seen[i] ? 0 : score(&c->v[i], host, path);
-
-			if (s > best) {
-				best = s;
-				at = i;
+		for (e = c->entries, best = NULL; e && *host; e = e->next)
+			if (!e->seen && score(e, host, path) > most) {
+				most = score(e, host, path);
+				best = e;
 			}
-		}
-		if (!best || !*host)
+		if (!best)
 			return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", host);
-		seen[at] = true;
-		if (resolve(c, &c->v[at], host, out, err) < 0)
+		best->seen = true;
+		if (best->bearer) {
+			rk_err_set(err, RK_FAIL,
+				"credentials for %s (%s): a registrytoken alone is not supported",
+				host, best->login.from);
+			return rk_err_hint(err, "log in again with a user and a password");
+		}
+		*out = best->login;
+		if (!best->helper)
+			return 0;
+		for (a = c->answers; a; a = a->next)
+			if (rk_streq(a->helper, best->helper) && rk_streq(a->host, host))
+				break;
+		if (!a) {
+			a = rk_doc_alloc(c->d, sizeof(*a));
+			*a = (struct answer){
+				best->helper, host, {.from = out->from}, RK_ERR_INIT, c->answers};
+			c->answers = a;
+			ask_helper(c, a);
+		}
+		if (a->err.code) {
+			if (err)
+				*err = a->err;
 			return -1;
+		}
+		*out = a->login;
 		if (out->user || out->token)
 			return 0;
 	}

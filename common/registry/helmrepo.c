@@ -28,20 +28,17 @@ static const char MANIFESTS[] = "application/vnd.oci.image.manifest.v1+json, "
 				"application/vnd.docker.distribution.manifest.list.v2+json";
 
 static int client(struct rk_http **out, const char *base, const struct rk_repo_access *a,
-	bool credentials, const char *bearer, struct rk_err *err)
+	bool credentials, struct rk_err *err)
 {
 	struct rk_http_conf conf = {.base = base,
 		.ca = a->ca,
 		.ca_len = a->ca_len,
+		.user = credentials ? a->user : NULL,
+		.password = credentials ? a->password : NULL,
 		.resolve = a->resolve,
-		.bearer = bearer,
 		.connect_ms = 5000,
 		.request_ms = a->timeout_ms ? a->timeout_ms : 15000};
 
-	if (credentials) {
-		conf.user = a->user;
-		conf.password = a->password;
-	}
 	return rk_http_new(out, &conf, err);
 }
 
@@ -106,66 +103,33 @@ static int look_up(const struct rk_buf *index, const char *repo, const char *cha
 		err, RK_NOTFOUND, "%s has chart %s, but not version %s", repo, chart, version);
 }
 
-/* Where a repository has moved to, followed as helm does; the login is not sent to another host, nor
- * the CA unless that host was named. */
-static char *moved_to(const char *from, const struct rk_http_res *res, struct rk_repo_access *a)
+/* Where an address has moved to, or NULL. */
+static char *moved_to(const char *host, const struct rk_http_res *res)
 {
 	const char *to = res->location;
-	bool plain = true;
-	rk_auto_free char *own = rk_repo_host(from), *host = NULL;
-	char *url;
+	rk_auto_free char *url = to[0] == '/' && to[1] != '/'
+					 ? rk_asprintf("https://%s%s", host, to)
+					 : rk_strdup(to);
+	rk_auto_url u;
+	const char *bad = rk_url_parse(&u, url, NULL);
 
-	for (const char *p = to; *p; p++)
-		plain = plain && *p > ' ' && *p < 0x7f;
-	if (res->status < 301 || res->status > 308 || !plain ||
-		strlen(to) + 1 >= sizeof(res->location))
-		return NULL;
-	if (to[0] == '/' && to[1] != '/')
-		return rk_asprintf("https://%s%s", own, to);
-	if (!rk_prefix(to, "https://") || !(host = rk_repo_host(to)))
-		return NULL;
-	url = rk_strdup(to);
-	if (rk_streq(host, own))
-		return url;
-	a->user = a->password = NULL;
-	if (!a->trusts || !a->trusts(a->arg, host))
-		a->ca = NULL;
-	return url;
+	return bad || !rk_streq(u.scheme, "https") || res->status < 301 || res->status > 308 ||
+			       strlen(to) + 1 >= sizeof(res->location)
+		       ? NULL
+		       : rk_steal(&url);
 }
 
-/* A failure of a host that a repository redirects to: login and CA of the repository were not sent to
- * it. */
-static int failed_there(const char *repo, const char *url, const struct rk_repo_access *at,
-	const struct rk_repo_access *a, struct rk_err *err)
-{
-	rk_auto_free char *host = rk_repo_host(url), *own = rk_repo_host(repo);
-
-	if (!err || rk_streq(host, own))
-		return -1;
-	if (err->reason == RK_REASON_TLS && a->ca && !at->ca) {
-		rk_err_reason(err, RK_REASON_REDIRECT);
-		rk_err_hint(err,
-			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
-			"HELM_REPO_HOSTS",
-			host);
-	} else if (err->code == RK_CONFLICT && a->user && !at->user) {
-		rk_err_hint(err,
-			"the login of %.100s is not sent to %.100s: set the address of the "
-			"repository to that host",
-			own, host);
-	}
-	return rk_err_wrap(err, "%s redirects to %s", repo, host);
-}
-
+/* Redirects are followed as helm does; the login is not sent to another host, nor the CA unless that host
+ * was named. */
 static int http_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
+	rk_auto_free char *own = rk_repo_host(repo), *host = rk_repo_host(repo);
 	rk_auto_free char *url = rk_asprintf("%s/index.yaml", repo);
 	struct rk_repo_access at = *a;
 
 	for (int hop = 0;; hop++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
-		rk_auto_free char *host = rk_repo_host(url);
 		rk_auto_free char *base = rk_asprintf("https://%s", host);
 		const char *path = strstr(url, "://") + 3;
 		struct rk_http_req req = {.path = path + strcspn(path, "/?#"),
@@ -175,72 +139,104 @@ static int http_chart(const char *repo, const char *chart, const char *version,
 		rk_auto_http *h = NULL;
 		char *next;
 
-		if (client(&h, base, &at, true, NULL, err) < 0 ||
-			rk_http_do(h, &req, &res, err) < 0)
-			return failed_there(repo, url, &at, a, err);
-		next = hop < HOPS_MAX ? moved_to(url, &res, &at) : NULL;
+		if (client(&h, base, &at, true, err) < 0 || rk_http_do(h, &req, &res, err) < 0)
+			break;
+		next = hop < HOPS_MAX ? moved_to(host, &res) : NULL;
+		if (!next && judge(&res, &at, url, err) < 0)
+			break;
 		if (!next)
-			return judge(&res, &at, url, err) < 0
-				       ? failed_there(repo, url, &at, a, err)
-				       : look_up(&res.body, repo, chart, version, err);
+			return look_up(&res.body, repo, chart, version, err);
 		free(url);
+		free(host);
 		url = next;
+		host = rk_repo_host(url);
+		if (rk_streq(host, own))
+			continue;
+		at.user = at.password = NULL;
+		if (!at.trusts || !at.trusts(at.arg, host))
+			at.ca = NULL;
 	}
+	if (!err || rk_streq(host, own))
+		return -1;
+	if (err->reason == RK_REASON_TLS && a->ca && !at.ca) {
+		rk_err_reason(err, RK_REASON_REDIRECT);
+		rk_err_hint(err,
+			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
+			"HELM_REPO_HOSTS",
+			host);
+	} else if (err->code == RK_CONFLICT && a->user && !at.user) {
+		rk_err_hint(err,
+			"the login of %.100s is not sent to %.100s: set the address of the "
+			"repository to that host",
+			own, host);
+	}
+	return rk_err_wrap(err, "%s redirects to %s", repo, host);
 }
 
 /* --- OCI --- */
 
 bool rk_challenge_param(const char *challenge, const char *name, char *out, size_t size)
 {
-	const char *p = strchr(challenge, ' ');
-	size_t k = strlen(name);
+	const char *p = challenge + strcspn(challenge, " ");
+	bool wanted = false;
+	size_t n = 0;
 
 	out[0] = '\0';
-	while (p && *p) {
-		const char *key;
-		size_t n = 0;
-		bool quoted, wanted;
+	while (!wanted) {
+		const char *key = p += strspn(p, " ,\t");
+		bool quoted;
 
-		p += strspn(p, " ,\t");
-		key = p;
 		p += strcspn(p, "=");
-		if (*p != '=')
+		if (!*p)
 			return false;
-		wanted = (size_t)(p - key) == k && !strncasecmp(key, name, k);
-		p++;
-		quoted = *p == '"';
+		wanted = (size_t)(p - key) == strlen(name) && !strncasecmp(key, name, strlen(name));
+		quoted = *++p == '"';
 		p += quoted;
-		for (; *p && !(quoted ? *p == '"' : *p == ','); p++) {
+		for (n = 0; *p && *p != (quoted ? '"' : ','); p++, n++) {
 			if (quoted && *p == '\\' && p[1])
 				p++;
 			if (wanted && n < size)
 				out[n] = *p;
-			n++;
-		}
-		if (wanted) {
-			out[n < size ? n : 0] = '\0';
-			return n < size;
 		}
 		p += *p == '"';
 	}
-	return false;
+	out[n < size ? n : 0] = '\0';
+	return n < size;
 }
 
-/* Ask a token server for service and scope, as far as there are any, behind the query that the realm may
- * already have. */
-static int ask_token(const char *realm, const char *challenge, const char *scope,
-	const struct rk_repo_access *a, char **token, struct rk_err *err)
+/* Bearer authentication: fetch a token where the challenge says, for service and scope, as far as there
+ * are any, behind the query that the realm may already have. A server that was not named gets
+ * neither credentials nor the CA, which is not for it: it has to be one that everybody trusts. */
+static int fetch_token(const char *host, const char *challenge, const char *scope,
+	const struct rk_repo_access *a, struct rk_doc *d, const char **token, struct rk_err *err)
 {
-	rk_auto_free char *base = rk_strndup(realm, strcspn(realm, "?"));
+	char realm[300], service[200];
+	rk_auto_free char *base = NULL, *other = NULL;
 	rk_auto_buf query = RK_BUF_INIT;
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	rk_auto_http *h = NULL;
-	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_http_req req = {.retry = true, .max = 1 << 20};
-	struct rk_val *root;
-	char service[200];
-	const char *t;
+	struct rk_repo_access to = *a;
+	struct rk_val *root = NULL;
+	bool named;
 
+	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
+		!rk_prefix(realm, "https://"))
+		return rk_err_set(
+			err, RK_FAIL, "registry %s names no token server over https", host);
+	other = rk_repo_host(realm);
+	named = other && (rk_url_same_host(other, host) || (a->trusts && a->trusts(a->arg, other)));
+	if (a->user && !named) {
+		rk_err_set(err, RK_FAIL,
+			"registry %s leaves tokens to %.200s, which was not named as "
+			"a host for the credentials",
+			host, realm);
+		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
+		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
+	}
+	if (!named)
+		to.ca = NULL;
+	base = rk_strndup(realm, strcspn(realm, "?"));
 	rk_buf_puts(&query, realm + strlen(base));
 	if (rk_challenge_param(challenge, "service", service, sizeof(service))) {
 		rk_buf_puts(&query, query.len ? "&service=" : "?service=");
@@ -253,47 +249,16 @@ static int ask_token(const char *realm, const char *challenge, const char *scope
 	req.path = query.s;
 	res.body.secret = true;
 	rk_doc_source(d, "token server");
-	if (client(&h, base, a, true, NULL, err) < 0 || rk_http_do(h, &req, &res, err) < 0 ||
-		judge(&res, a, realm, err) < 0 ||
-		rk_json_parse(d, res.body.s, res.body.len, &root, err) < 0)
-		return -1;
-	t = rk_get_str(root, "token", NULL);
-	if (!t)
-		t = rk_get_str(root, "access_token", NULL);
-	if (!t || !*t)
-		return rk_err_set(err, RK_FAIL, "the token server gave no token");
-	*token = rk_strdup(t);
-	return 0;
-}
-
-/* Bearer authentication: fetch a token where the challenge says. A server that was not named gets
- * neither credentials nor the CA, which is not for it: it has to be one that everybody trusts. */
-static int fetch_token(const char *host, const char *challenge, const char *scope,
-	const struct rk_repo_access *a, char **token, struct rk_err *err)
-{
-	char realm[300];
-	rk_auto_free char *own = rk_repo_host(host), *other = NULL;
-	struct rk_repo_access to = *a;
-	bool named;
-
-	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
-		!rk_prefix(realm, "https://"))
-		return rk_err_set(
-			err, RK_FAIL, "registry %s names no token server over https", host);
-	other = rk_repo_host(realm);
-	named = other && (rk_streq(other, own) || (a->trusts && a->trusts(a->arg, other)));
-	if (a->user && !named) {
-		rk_err_set(err, RK_FAIL,
-			"registry %s leaves tokens to %.200s, which was not named as "
-			"a host for the credentials",
-			host, realm);
-		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
-		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
+	if (client(&h, base, &to, true, err) == 0 && rk_http_do(h, &req, &res, err) == 0 &&
+		judge(&res, &to, realm, err) == 0 &&
+		rk_json_parse(d, res.body.s, res.body.len, &root, err) == 0) {
+		*token = rk_get_str(root, "token", NULL);
+		if (!*token)
+			*token = rk_get_str(root, "access_token", NULL);
+		if (*token && **token)
+			return 0;
+		rk_err_set(err, RK_FAIL, "the token server gave no token");
 	}
-	if (!named)
-		to.ca = NULL;
-	if (ask_token(realm, challenge, scope, &to, token, err) == 0)
-		return 0;
 	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
 		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
 		rk_err_hint(err, "PRIVATE_CA_PATH counts for it only when it is named in "
@@ -305,12 +270,22 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 /* After the first answer it is known how the registry authenticates: not at all, by Basic, or by a
  * token for each repository. */
 struct rk_registry {
-	char *host;
+	char *host, *base;
 	const struct rk_repo_access *a;
 	struct rk_http *http;
-	char *scope; /* that the client's token is for */
-	enum { PLAIN, BASIC, TOKEN } how;
+	char *scope; /* that the client's token is for; NULL: it has none */
+	bool basic;
 };
+
+struct rk_registry *rk_registry_new(const char *host, const struct rk_repo_access *a)
+{
+	struct rk_registry *r = rk_calloc(1, sizeof(*r));
+
+	r->host = rk_strdup(host);
+	r->base = rk_asprintf("https://%s", host);
+	r->a = a;
+	return r;
+}
 
 void rk_registry_free(struct rk_registry *r)
 {
@@ -318,124 +293,79 @@ void rk_registry_free(struct rk_registry *r)
 		return;
 	rk_http_free(r->http);
 	free(r->host);
+	free(r->base);
 	free(r->scope);
 	free(r);
 }
 
 /* Do what the challenge requires. 1: repeat the request, 0: nothing else can be tried, -1. */
-static int answer_challenge(struct rk_registry *r, const char *base, const char *challenge,
-	const char *scope, struct rk_err *err)
+static int answer_challenge(
+	struct rk_registry *r, const char *challenge, const char *scope, struct rk_err *err)
 {
-	char *token = NULL;
+	rk_auto_doc *d = rk_doc_new(true);
+	const char *token;
 
 	if (!strncasecmp(challenge, "bearer ", 7)) {
-		if (fetch_token(r->host, challenge, scope, r->a, &token, err) < 0)
+		if (fetch_token(r->host, challenge, scope, r->a, d, &token, err) < 0)
 			return -1;
 		rk_http_set_bearer(r->http, token);
-		rk_free_secret(token);
 		free(r->scope);
 		r->scope = rk_strdup(scope ? scope : "");
-		r->how = TOKEN;
 		return 1;
 	}
-	if (!r->a->user || r->how == BASIC)
+	if (!r->a->user || r->basic)
 		return 0;
-	rk_http_free(r->http);
-	r->http = NULL;
-	r->how = BASIC;
-	return client(&r->http, base, r->a, true, NULL, err) < 0 ? -1 : 1;
+	rk_http_free(rk_steal(&r->http));
+	r->basic = true;
+	return client(&r->http, r->base, r->a, true, err) < 0 ? -1 : 1;
 }
 
-/* Whether the answer is a registry's: its root says little, a manifest has one of the requested types. */
-static bool is_registrys(const char *path, const struct rk_http_res *res)
+/* One request: without credentials at first, then as the challenge requires. The answer has to be a
+ * registry's: its root says little, a manifest has one of the requested types. */
+int rk_registry_ask(
+	struct rk_registry *r, const char *repository, const char *reference, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *v = NULL;
-
-	if (strstr(path, "/manifests/"))
-		return rk_prefix(res->content_type, "application/vnd.");
-	if (!strstr(path, "/tags/"))
-		return !rk_prefix(res->content_type, "text/html");
-	return rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0 &&
-	       rk_get_str(v, "name", NULL) && rk_get(v, "tags", NULL);
-}
-
-/* One request: without credentials at first, then as the challenge requires. */
-static int registry_ask(struct rk_registry *r, const char *method, const char *path,
-	const char *scope, const char *what, struct rk_err *err)
-{
-	struct rk_http_req req = {.method = method,
-		.path = path,
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	const char *scope = NULL, *what = rk_doc_printf(d, "registry %s", r->host);
+	struct rk_http_req req = {.method = reference ? "HEAD" : "GET",
+		.path = "/v2/",
 		.accept = MANIFESTS,
 		.max = MANIFEST_MAX,
 		.retry = true};
-	rk_auto_free char *base = rk_asprintf("https://%s", r->host);
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_val *v = NULL;
+	bool good;
 	int more = 0;
 
-	if (!r->http && client(&r->http, base, r->a, false, NULL, err) < 0)
+	if (repository) {
+		scope = rk_doc_printf(d, "repository:%s:pull", repository);
+		what = rk_doc_printf(d, "%s/%s", r->host, repository);
+		req.path = rk_doc_printf(d, "/v2/%s/tags/list?n=1", repository);
+	}
+	if (reference) {
+		what = rk_doc_printf(
+			d, "%s%c%s", what, strchr(reference, ':') ? '@' : ':', reference);
+		req.path = rk_doc_printf(d, "/v2/%s/manifests/%s", repository, reference);
+	}
+	if (!r->http && client(&r->http, r->base, r->a, false, err) < 0)
 		return -1;
-	if (r->how == TOKEN && scope && !rk_streq(r->scope, scope))
+	if (r->scope && scope && !rk_streq(r->scope, scope))
 		rk_http_set_bearer(r->http, NULL);
 	if (rk_http_do(r->http, &req, &res, err) < 0)
 		return -1;
 	if (res.status == 401)
-		more = answer_challenge(r, base, res.authenticate, scope, err);
+		more = answer_challenge(r, res.authenticate, scope, err);
 	if (more < 0 || (more && rk_http_do(r->http, &req, &res, err) < 0) ||
 		judge(&res, r->a, what, err) < 0)
 		return -1;
-	return is_registrys(path, &res) ? 0 : unexpected(what, "it is not a registry's", err);
-}
-
-static struct rk_registry *new_registry(const char *host, const struct rk_repo_access *a)
-{
-	struct rk_registry *r = rk_calloc(1, sizeof(*r));
-
-	r->host = rk_strdup(host);
-	r->a = a;
-	return r;
-}
-
-int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
-	struct rk_err *err)
-{
-	rk_auto_free char *what = rk_asprintf("registry %s", host);
-	struct rk_registry *r = new_registry(host, a);
-
-	if (registry_ask(r, "GET", "/v2/", NULL, what, err) < 0) {
-		rk_registry_free(r);
-		return -1;
-	}
-	*out = r;
-	return 0;
-}
-
-int rk_registry_manifest(
-	struct rk_registry *r, const char *repository, const char *reference, struct rk_err *err)
-{
-	rk_auto_free char *what = rk_asprintf(
-		"%s/%s%s%s", r->host, repository, strchr(reference, ':') ? "@" : ":", reference);
-	rk_auto_free char *path = rk_asprintf("/v2/%s/manifests/%s", repository, reference);
-	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
-
-	return registry_ask(r, "HEAD", path, scope, what, err);
-}
-
-int rk_registry_has(const char *host, const char *repository, const char *reference,
-	const struct rk_repo_access *a, struct rk_err *err)
-{
-	rk_auto_registry *r = new_registry(host, a);
-
-	return rk_registry_manifest(r, repository, reference, err);
-}
-
-int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err)
-{
-	rk_auto_free char *what = rk_asprintf("%s/%s", r->host, repository);
-	rk_auto_free char *path = rk_asprintf("/v2/%s/tags/list?n=1", repository);
-	rk_auto_free char *scope = rk_asprintf("repository:%s:pull", repository);
-
-	return registry_ask(r, "GET", path, scope, what, err);
+	if (reference)
+		good = rk_prefix(res.content_type, "application/vnd.");
+	else if (repository)
+		good = rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
+		       rk_get_str(v, "name", NULL) && rk_get(v, "tags", NULL);
+	else
+		good = !rk_prefix(res.content_type, "text/html");
+	return good ? 0 : unexpected(what, "it is not a registry's", err);
 }
 
 /* oci://host/path/chart; helm writes the + of a version as _ in a tag. */
@@ -450,15 +380,14 @@ static int oci_chart(
 		return rk_err_set(err, RK_USAGE, "%s names no chart", repo);
 	for (char *p = tag; *p; p++)
 		*p = *p == '+' ? '_' : *p;
-	if (rk_registry_open(&r, host, a, err) < 0)
-		return -1;
-	return rk_registry_manifest(r, path + 1, tag, err);
+	r = rk_registry_new(host, a);
+	return rk_registry_ask(r, NULL, NULL, err) < 0 ? -1
+						       : rk_registry_ask(r, path + 1, tag, err);
 }
 
 int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err)
 {
-	if (rk_repo_is_oci(repo))
-		return oci_chart(repo, version, a, err);
-	return http_chart(repo, chart, version, a, err);
+	return rk_repo_is_oci(repo) ? oci_chart(repo, version, a, err)
+				    : http_chart(repo, chart, version, a, err);
 }

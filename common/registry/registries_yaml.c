@@ -41,71 +41,72 @@ static const char *registry_name(const char *s)
 
 /* --- lists in text files --- */
 
-struct lines {
-	const char *p, *end;
-	const char *name; /* of the file */
-	unsigned n;	  /* number of the current line */
-};
+typedef int line_fn(struct rk_doc *d, const struct rk_strv *words, const char *host,
+	struct rk_strv *out, struct rk_err *err);
 
-static struct lines lines_of(const char *text, size_t n, const char *name)
+/* Call fn for each line that has words: lines end with LF, CRLF or CR, or with the file; # begins a
+ * comment. */
+static int each_line(struct rk_doc *d, const char *text, size_t n, const char *name, line_fn *fn,
+	const char *host, struct rk_strv *out, struct rk_err *err)
 {
-	bool bom = n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3);
+	const char *p = text, *end = text + n, *stop;
+	struct rk_strv words = {0};
+	unsigned number = 0;
+	int rc = 0;
 
-	return (struct lines){.p = text + (bom ? 3 : 0), .end = text + n, .name = name};
-}
+	if (n >= 3 && !memcmp(p, "\xEF\xBB\xBF", 3))
+		p += 3;
+	for (; rc == 0 && p < end; p = stop + 1) {
+		char *line, *left;
 
-/* The next line's words: lines end with LF, CRLF or CR, or with the file; # begins a comment.
- * 1: a line (words may be empty), 0: no more, -1: not a text file. */
-static int next_line(struct lines *l, struct rk_doc *d, struct rk_strv *words, struct rk_err *err)
-{
-	const char *start = l->p, *stop = start;
-	char *line, *left;
-
-	words->n = 0;
-	if (start >= l->end)
-		return 0;
-	l->n++;
-	while (stop < l->end && *stop != '\n' && *stop != '\r')
-		stop++;
-	l->p = stop + 1;
-	if (stop + 1 < l->end && stop[0] == '\r' && stop[1] == '\n')
-		l->p++;
-	if (memchr(start, '\0', (size_t)(stop - start))) {
-		rk_err_set(err, RK_FAIL, "%s:%u: not text in UTF-8", l->name, l->n);
-		return rk_err_hint(err, "save the file as UTF-8");
+		for (stop = p; stop < end && *stop != '\n' && *stop != '\r';)
+			stop++;
+		line = rk_doc_strndup(d, p, (size_t)(stop - p));
+		number++;
+		words.n = 0;
+		if (memchr(p, '\0', (size_t)(stop - p))) {
+			rk_err_set(err, RK_FAIL, "not text in UTF-8");
+			rc = rk_err_hint(err, "save the file as UTF-8");
+			break;
+		}
+		line[strcspn(line, "#")] = '\0';
+		for (char *w = strtok_r(line, " \t", &left); w; w = strtok_r(NULL, " \t", &left))
+			rk_strv_add(&words, w);
+		if (words.n)
+			rc = fn(d, &words, host, out, err);
+		stop += end - stop > 1 && stop[0] == '\r' && stop[1] == '\n';
 	}
-	line = rk_doc_strndup(d, start, (size_t)(stop - start));
-	line[strcspn(line, "#")] = '\0';
-	for (char *w = strtok_r(line, " \t", &left); w; w = strtok_r(NULL, " \t", &left))
-		rk_strv_add(words, w);
-	return 1;
+	rk_strv_release(&words);
+	return rc < 0 ? rk_err_wrap(err, "%s:%u", name, number) : 0;
 }
 
-static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word, const char *host,
+static int add_mirror(struct rk_doc *d, const struct rk_strv *words, const char *host,
 	struct rk_strv *out, struct rk_err *err)
 {
+	const char *word = words->v[0];
 	const char *mirror = registry_name(rk_lower(rk_doc_strndup(d, word, strlen(word))));
 
+	if (words->n > 1)
+		return rk_err_set(err, RK_FAIL,
+			"more than one word on the line; expected one registry per line");
 	if (rk_streq(mirror, "*")) {
 		rk_err_set(err, RK_FAIL,
-			"%s:%u: * cannot be mirrored: the path in the private registry contains "
-			"the name of the upstream registry",
-			l->name, l->n);
+			"* cannot be mirrored: the path in the private registry contains "
+			"the name of the upstream registry");
 		return rk_err_hint(err, "list the registries by name, one per line");
 	}
 	if (!registry_ok(mirror) || !names_registry(mirror, strlen(mirror)))
 		return rk_err_set(err, RK_FAIL,
-			"%s:%u: invalid registry name \"%.80s\"; expected a name such as quay.io",
-			l->name, l->n, word);
+			"invalid registry name \"%.80s\"; expected a name such as quay.io", word);
 	if (host && rk_url_same_host(mirror, host)) {
 		rk_err_set(err, RK_FAIL,
-			"%s:%u: \"%.80s\" is the private registry itself: its images would be "
+			"\"%.80s\" is the private registry itself: its images would be "
 			"pulled from %s/%s/...",
-			l->name, l->n, word, host, mirror);
+			word, host, mirror);
 		return rk_err_hint(err, "remove the line: images of that name need no mirror");
 	}
 	if (out->n >= 1000)
-		return rk_err_set(err, RK_FAIL, "%s: more than 1000 registries", l->name);
+		return rk_err_set(err, RK_FAIL, "more than 1000 registries");
 	if (!rk_strv_has(out, mirror))
 		rk_strv_add(out, mirror);
 	return 0;
@@ -114,23 +115,7 @@ static int add_mirror(const struct lines *l, struct rk_doc *d, const char *word,
 int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
 	const char *host, struct rk_strv *out, struct rk_err *err)
 {
-	struct lines l = lines_of(text, n, name);
-	struct rk_strv words = {0};
-	int rc;
-
-	while ((rc = next_line(&l, d, &words, err)) > 0) {
-		if (words.n > 1)
-			rc = rk_err_set(err, RK_FAIL,
-				"%s:%u: more than one word on the line; expected one registry "
-				"per line",
-				name, l.n);
-		else if (words.n)
-			rc = add_mirror(&l, d, words.v[0], host, out, err);
-		if (rc < 0)
-			break;
-	}
-	rk_strv_release(&words);
-	return rc;
+	return each_line(d, text, n, name, add_mirror, host, out, err);
 }
 
 void rk_mirrors_usual(const char *host, struct rk_strv *out)
@@ -144,27 +129,23 @@ void rk_mirrors_usual(const char *host, struct rk_strv *out)
 
 struct rk_val *rk_registries_tree(struct rk_doc *d, const struct rk_registries *r)
 {
-	struct rk_val *tree = rk_map(d), *config = rk_map(d);
+	struct rk_val *tree = rk_map(d), *config = rk_map(d), *v;
 
 	for (size_t i = 0; i < r->mirrors.n; i++) {
-		const char *name = r->mirrors.v[i];
-		struct rk_val *m = rk_map(d), *endpoints = rk_seq(d);
-
-		rk_append_str(d, endpoints, rk_doc_printf(d, "https://%s", r->host));
-		rk_set(d, m, "endpoint", endpoints);
-		rk_set_str(d, rk_map_at(d, m, "rewrite", NULL), "^(.*)$",
-			rk_doc_printf(d, "%s/$1", name));
-		rk_set(d, rk_map_at(d, tree, "mirrors", NULL), name, m);
+		v = rk_map_at(d, tree, "mirrors", r->mirrors.v[i], NULL);
+		rk_set(d, v, "endpoint", rk_seq(d));
+		rk_append_str(d, rk_mut(rk_get(v, "endpoint", NULL)),
+			rk_doc_printf(d, "https://%s", r->host));
+		rk_set_str(d, rk_map_at(d, v, "rewrite", NULL), "^(.*)$",
+			rk_doc_printf(d, "%s/$1", r->mirrors.v[i]));
 	}
 	if (r->ca)
 		rk_set_str(d, rk_map_at(d, config, "tls", NULL), "ca_file", RK_REGISTRY_CA_PATH);
-	if (r->login.token) {
-		rk_set_str(d, rk_map_at(d, config, "auth", NULL), "identity_token", r->login.token);
-	} else if (r->login.user) {
-		struct rk_val *auth = rk_map_at(d, config, "auth", NULL);
-
-		rk_set_str(d, auth, "username", r->login.user);
-		rk_set_str(d, auth, "password", r->login.password);
+	if (r->login.token || r->login.user) {
+		v = rk_map_at(d, config, "auth", NULL);
+		rk_set_str(d, v, "identity_token", r->login.token);
+		rk_set_str(d, v, "username", r->login.token ? NULL : r->login.user);
+		rk_set_str(d, v, "password", r->login.token ? NULL : r->login.password);
 	}
 	if (config->count)
 		rk_set(d, rk_map_at(d, tree, "configs", NULL), r->host, config);
@@ -285,18 +266,33 @@ const char *rk_image_name(struct rk_doc *d, const struct rk_image *image)
 		d, rk_doc_printf(d, "%s/%s", image->registry, image->repository), image->reference);
 }
 
-static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_strv *words,
+int rk_image_add(struct rk_doc *d, const char *text, struct rk_strv *out, struct rk_err *err)
+{
+	struct rk_image image;
+	const char *name;
+
+	if (rk_image_parse(d, text, &image, err) < 0)
+		return -1;
+	if (out->n >= 10000)
+		return rk_err_set(err, RK_FAIL, "more than 10000 images");
+	name = rk_image_name(d, &image);
+	if (!rk_strv_has(out, name))
+		rk_strv_add(out, name);
+	return 0;
+}
+
+static int add_image(struct rk_doc *d, const struct rk_strv *words, const char *host,
 	struct rk_strv *out, struct rk_err *err)
 {
 	bool ours = words->n > 1 && rk_streq(words->v[0], "image");
-	const char *word = words->v[ours], *name;
+	const char *word = words->v[ours];
 	struct rk_image image;
 
+	(void)host;
 	if (words->n > 1 && rk_streq(words->v[0], "chart"))
 		return 0;
-	if (rk_image_parse(d, word, &image, err) < 0)
-		return rk_err_wrap(err, "%s:%u", l->name, l->n);
-	name = rk_image_name(d, &image);
+	if (rk_image_add(d, word, out, err) < 0)
+		return -1;
 	/* further columns are ignored (platforms, the sources in Rancher's own lists), but not a
 	 * second image */
 	for (size_t i = ours + 1U; i < words->n; i++)
@@ -304,28 +300,16 @@ static int add_image(const struct lines *l, struct rk_doc *d, const struct rk_st
 			(strchr(words->v[i], '/') || !strchr(word, '/')) &&
 			rk_image_parse(d, words->v[i], &image, NULL) == 0)
 			return rk_err_set(err, RK_FAIL,
-				"%s:%u: two images on one line, \"%.200s\" and \"%.200s\"; "
+				"two images on one line, \"%.200s\" and \"%.200s\"; "
 				"expected one per line",
-				l->name, l->n, word, words->v[i]);
-	if (out->n >= 10000)
-		return rk_err_set(err, RK_FAIL, "%s: more than 10000 images", l->name);
-	if (!rk_strv_has(out, name))
-		rk_strv_add(out, name);
+				word, words->v[i]);
 	return 0;
 }
 
 int rk_images_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
 	struct rk_strv *out, struct rk_err *err)
 {
-	struct lines l = lines_of(text, n, name);
-	struct rk_strv words = {0};
-	int rc;
-
-	while ((rc = next_line(&l, d, &words, err)) > 0)
-		if (words.n && (rc = add_image(&l, d, &words, out, err)) < 0)
-			break;
-	rk_strv_release(&words);
-	return rc;
+	return each_line(d, text, n, name, add_image, NULL, out, err);
 }
 
 /* --- where an image is pulled from --- */

@@ -95,6 +95,10 @@ int rk_image_parse(
 /* The image's full name, "docker.io/library/busybox:latest"; with a digest, without its tag. */
 const char *rk_image_name(struct rk_doc *d, const struct rk_image *image);
 
+/* Append the full name of an image, unless out has it; the limit is 10000. */
+int rk_image_add(
+	struct rk_doc *d, const char *text, struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
+
 /* Append the full names of an image list: one image per line, or "image NAME" as `bundle --list`
  * writes it; its "chart ..." lines, # comments, further columns and duplicates are passed over; a
  * byte order mark, CRLF, CR and a last line without its end make no difference. Strings live in d.
@@ -143,26 +147,19 @@ int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 /* --- a registry, asked many things over one connection --- */
 struct rk_registry;
 
-/* Connect and GET /v2/ with the credentials: whether the registry grants access. a and all it points
- * to must outlive *out. */
-int rk_registry_open(struct rk_registry **out, const char *host, const struct rk_repo_access *a,
-	struct rk_err *err) RK_MUST_USE;
+/* No connection yet. a and all it points to must outlive it. */
+struct rk_registry *rk_registry_new(const char *host, const struct rk_repo_access *a);
 void rk_registry_free(struct rk_registry *r);
 static inline void rk_cleanup_registry_(struct rk_registry **r)
 {
 	rk_registry_free(*r);
 }
 #define rk_auto_registry __attribute__((cleanup(rk_cleanup_registry_))) struct rk_registry
-/* HEAD of a manifest: repository "library/busybox", reference a tag or digest. */
-int rk_registry_manifest(struct rk_registry *r, const char *repository, const char *reference,
+/* Whether it has a manifest: repository "library/busybox", reference a tag or digest. reference NULL:
+ * whether it answers for the repository, known or not, with the list of its tags; RK_NOTFOUND: it
+ * answers that there is none. repository NULL, too: whether it grants access, by GET /v2/. */
+int rk_registry_ask(struct rk_registry *r, const char *repository, const char *reference,
 	struct rk_err *err) RK_MUST_USE;
-/* Whether it answers for a repository, known or not: the list of its tags. RK_NOTFOUND: it
- * answers that there is none. */
-int rk_registry_tags(struct rk_registry *r, const char *repository, struct rk_err *err) RK_MUST_USE;
-
-/* Whether a registry has a manifest, without asking first whether it grants access. */
-int rk_registry_has(const char *host, const char *repository, const char *reference,
-	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
 
 /* One parameter of a challenge (`realm`, `service`), unquoted, in lower-case names. False, and
  * nothing in out, when it is missing or does not fit. */

@@ -77,8 +77,7 @@ static void check_images(
 		rk_image_parse(f->d, rk_doc_printf(f->d, "rancher/k3s:%s", tag), &image, NULL) < 0)
 		return;
 	name = rk_image_mirrored(f->d, &image, host, mirrors);
-	if (name && rk_registry_manifest(r, name, image.reference, &err) < 0 &&
-		err.code == RK_NOTFOUND)
+	if (name && rk_registry_ask(r, name, image.reference, &err) < 0 && err.code == RK_NOTFOUND)
 		pf_row(f, WARN,
 			"%s has no %s:%s: the servers start only if the nodes can pull it from "
 			"elsewhere; check K3S_VERSION",
@@ -91,11 +90,13 @@ static void check_public_image(struct flight *f)
 {
 	const struct rk_repo_access a = {.resolve = f->o->kube.resolve, .timeout_ms = HUB_MS};
 	const char *tag = pf_str(f, RK_KEY_K3S_VERSION);
+	rk_auto_registry *r = NULL;
 	struct rk_err err = RK_ERR_INIT;
 
 	if (!*tag || (f->cluster && rk_streq(rk_get_str(f->cluster, "spec", "version", NULL), tag)))
 		return;
-	if (rk_registry_has("registry-1.docker.io", "rancher/k3s", tag, &a, &err) == 0) {
+	r = rk_registry_new("registry-1.docker.io", &a);
+	if (rk_registry_ask(r, "rancher/k3s", tag, &err) == 0) {
 		pf_row(f, OK, "docker.io has rancher/k3s:%s", tag);
 	} else if (err.code == RK_NOTFOUND) {
 		pf_row(f, STOP, "docker.io has no rancher/k3s:%s: check K3S_VERSION", tag);
@@ -123,8 +124,9 @@ void pf_check_registry(struct flight *f)
 		0; /* else another check reports it */
 	if (known)
 		check_images(f, NULL, host, &mirrors);
+	r = rk_registry_new(host, &a);
 	if (rk_settings_repo_access(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
-		rk_registry_open(&r, host, &a, &err) < 0) {
+		rk_registry_ask(r, NULL, NULL, &err) < 0) {
 		repo_failed(f, true, host, &a, &err);
 	} else {
 		pf_row(f, OK, "%s is accessible", host);

@@ -22,13 +22,11 @@ static int apply_list(
 	rk_each (obj, objs) {
 		rk_auto_buf taken = RK_BUF_INIT;
 		struct rk_apply_opts o = {.adopt = true, .taken = &taken};
-		const struct rk_res *r = rk_res_find(
-			rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
 		enum rk_outcome outcome;
 
 		if (rk_kube_apply(k, obj, &o, j->d, NULL, &outcome, err) < 0)
 			return -1;
-		print_outcome(j, r, rk_get_str(obj, "metadata", "name", NULL), outcome);
+		print_outcome(j, reg_res(obj), rk_get_str(obj, "metadata", "name", NULL), outcome);
 		if (taken.len)
 			rk_note("took over: %s", taken.s);
 	}
@@ -36,33 +34,18 @@ static int apply_list(
 }
 
 /* Only the fields of the patch; the rest of the object may have another owner. */
-static int patch_one(struct job *j, struct rk_kube *k, const struct rk_res *r,
-	const struct rk_val *obj, const struct rk_val *patch, struct rk_err *err)
+static int patch_one(struct job *j, struct rk_kube *k, const struct rk_val *obj,
+	const struct rk_val *patch, struct rk_err *err)
 {
 	const char *name = rk_get_str(patch, "metadata", "name", NULL);
 	bool same = reg_has(obj, patch);
 
-	if (!same && rk_kube_patch(k, r, rk_get_str(patch, "metadata", "namespace", NULL), name,
-			     patch, j->d, NULL, err) < 0)
+	if (!same &&
+		rk_kube_patch(k, reg_res(patch), rk_get_str(patch, "metadata", "namespace", NULL),
+			name, patch, j->d, NULL, err) < 0)
 		return -1;
-	print_outcome(j, r, name, same ? RK_UNCHANGED : RK_CONFIGURED);
+	print_outcome(j, reg_res(patch), name, same ? RK_UNCHANGED : RK_CONFIGURED);
 	return 0;
-}
-
-static int apply_host(struct job *j, struct rk_err *err)
-{
-	struct rk_val *objs, *ns, *ns_objs;
-
-	if (reg_step_objects(j, "registry", &objs, err) < 0)
-		return -1;
-	if (!objs->count)
-		return 0;
-	if (rk_kube_find(j->host, &RK_NAMESPACE, NULL, rk_settings_ns(j->s), j->d, &ns, err) < 0)
-		return -1;
-	if (!ns && (reg_step_objects(j, "namespace", &ns_objs, err) < 0 ||
-			   apply_list(j, j->host, ns_objs, err) < 0))
-		return -1;
-	return apply_list(j, j->host, objs, err);
 }
 
 static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_err *err)
@@ -82,7 +65,7 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 			ns, name);
 		return rk_err_hint(err, "use --yes-lose-data to allow it");
 	}
-	if (patch_one(j, j->host, &RK_CLUSTER, cluster, patch, err) < 0)
+	if (patch_one(j, j->host, cluster, patch, err) < 0)
 		return -1;
 	if (j->changed && j->o->dry == RK_DRY_NONE)
 		rk_note("servers read these at their start; restart them one by one: kubectl -n %s "
@@ -93,9 +76,9 @@ static int apply_cluster(struct job *j, const struct rk_val *cluster, struct rk_
 
 static int apply_virtual(struct job *j, struct rk_err *err)
 {
-	struct rk_val *objs, *patch, *chart = NULL;
+	struct rk_val *objs = rk_seq(j->d), *patch, *chart = NULL;
 
-	if (reg_virtual_objects(j, &objs, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
+	if (reg_virtual_objects(j, objs, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
 		return -1;
 	if (!objs->count && !patch)
 		return 0;
@@ -104,17 +87,25 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 	if (patch && rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart,
 			     err) < 0)
 		return -1;
-	return chart ? patch_one(j, j->virt.kube, &RK_HELMCHART, chart, patch, err) : 0;
+	return chart ? patch_one(j, j->virt.kube, chart, patch, err) : 0;
 }
 
 /* The virtual cluster comes before the Cluster object, whose change restarts the servers; but
  * servers that cannot start for lack of a registry must not keep the Cluster from being changed. */
 static int apply_all(struct job *j, struct rk_err *err)
 {
-	struct rk_val *cluster;
+	struct rk_val *cluster, *ns = NULL, *first = rk_seq(j->d), *objs = rk_seq(j->d);
 	int rc;
 
-	if (reg_connect_host(j, &cluster, err) < 0 || apply_host(j, err) < 0)
+	if (reg_connect_host(j, &cluster, err) < 0 ||
+		reg_step_objects(j, "registry", objs, err) < 0)
+		return -1;
+	if (objs->count && rk_kube_find(j->host, &RK_NAMESPACE, NULL, rk_settings_ns(j->s), j->d,
+				   &ns, err) < 0)
+		return -1;
+	if (objs->count && !ns && reg_step_objects(j, "namespace", first, err) < 0)
+		return -1;
+	if (apply_list(j, j->host, first, err) < 0 || apply_list(j, j->host, objs, err) < 0)
 		return -1;
 	if (!cluster) {
 		rk_note("cluster %s/%s does not exist yet; deploy creates it with these settings",

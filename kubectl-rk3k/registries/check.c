@@ -15,7 +15,7 @@ struct checks {
 	struct rk_strv mirrors, images;
 	const char *host;	      /* of the private registry */
 	struct rk_repo_access access; /* to it */
-	struct rk_registry *registry; /* NULL: it refuses access */
+	struct rk_registry *registry;
 };
 
 static void row(struct checks *c, enum state state, const char *kind, const char *name,
@@ -89,7 +89,7 @@ static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 	}
 	for (size_t i = 0; i < c->mirrors.n; i++)
 		of_mirror[i] += rk_streq(c->mirrors.v[i], image.registry);
-	if (rk_registry_manifest(c->registry, path, image.reference, &err) == 0) {
+	if (rk_registry_ask(c->registry, path, image.reference, &err) == 0) {
 		row(c, OK, "image", text, rk_doc_printf(d, "%s/%s", c->host, path), NULL);
 		return;
 	}
@@ -108,7 +108,8 @@ static void check_mirror(struct checks *c, const char *mirror, size_t images)
 	const char *path = rk_doc_printf(d, "%s/%s", c->host, mirror);
 	struct rk_err err = RK_ERR_INIT;
 
-	if (rk_registry_tags(c->registry, rk_doc_printf(d, "%s/library/probe", mirror), &err) < 0 &&
+	if (rk_registry_ask(c->registry, rk_doc_printf(d, "%s/library/probe", mirror), NULL, &err) <
+			0 &&
 		err.code != RK_NOTFOUND)
 		pull_failed(c, "mirror", mirror, path, &err);
 	else
@@ -122,6 +123,7 @@ static int check_registry(struct checks *c, struct rk_err *e)
 {
 	rk_auto_buf ca = RK_BUF_INIT;
 	rk_auto_free size_t *of_mirror = NULL;
+	rk_auto_registry *r = NULL;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_repo_access *a = &c->access;
 
@@ -129,8 +131,9 @@ static int check_registry(struct checks *c, struct rk_err *e)
 		return 0;
 	if (rk_step_mirrors(c->j->d, c->j->s, &c->mirrors, e) < 0)
 		return -1;
+	r = c->registry = rk_registry_new(c->host, a);
 	if (rk_settings_repo_access(c->j->s, c->host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
-		rk_registry_open(&c->registry, c->host, a, &err) < 0) {
+		rk_registry_ask(r, NULL, NULL, &err) < 0) {
 		rk_settings_repo_remedy(c->j->s, c->host, a, &err);
 		row(c, FAILED, "registry", c->host, err.msg, err.hint);
 		return 0;
@@ -142,38 +145,12 @@ static int check_registry(struct checks *c, struct rk_err *e)
 		check_image(c, c->images.v[i], of_mirror);
 	for (size_t i = 0; i < c->mirrors.n; i++)
 		check_mirror(c, c->mirrors.v[i], of_mirror[i]);
-	rk_registry_free(c->registry);
-	return 0;
-}
-
-static int print_rows(const struct checks *c, struct rk_err *err)
-{
-	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
-	const struct rk_out_flags *o = &c->j->o->out;
-	struct rk_table *t;
-
-	if (o->sort_by && rk_jsonpath_sort(c->rows, o->sort_by, err) < 0)
-		return -1;
-	if (o->fmt == RK_FMT_JSON || o->fmt == RK_FMT_YAML) {
-		rk_print_val((enum rk_fmt)o->fmt, c->rows);
-		return 0;
-	}
-	t = rk_table_new(head, RK_COUNT(head));
-	rk_each (v, c->rows) {
-		const char *remedy = rk_get_str(v, "remedy", NULL);
-
-		rk_table_row(t, rk_get_str(v, "kind", NULL), rk_get_str(v, "name", NULL),
-			rk_get_str(v, "state", NULL),
-			rk_doc_printf(c->j->d, "%s%s%s", rk_get_str(v, "detail", NULL),
-				remedy ? "; " : "", remedy ? remedy : ""));
-	}
-	rk_table_print(t, (enum rk_fmt)o->fmt, !o->no_headers);
-	rk_table_free(t);
 	return 0;
 }
 
 static int check_all(struct job *j, struct rk_err *err)
 {
+	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
 	struct checks c = {
 		.j = j, .rows = rk_seq(j->d), .host = reg_str(j, RK_KEY_PRIVATE_REGISTRY)};
 	int rc = 0;
@@ -188,7 +165,7 @@ static int check_all(struct job *j, struct rk_err *err)
 		check_chart(&c, "k3k", RK_KEY_K3K_REPO);
 		check_chart(&c, "cert-manager", RK_KEY_CERTMANAGER_REPO);
 		check_chart(&c, "rancher", RK_KEY_RANCHER_REPO);
-		rc = print_rows(&c, err);
+		rc = reg_print_rows(j, c.rows, head, RK_COUNT(head), err);
 	}
 	rk_strv_release(&c.mirrors);
 	rk_strv_release(&c.images);

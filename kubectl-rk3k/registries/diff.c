@@ -75,15 +75,14 @@ static void show(struct job *j, const struct rk_val *obj, const struct rk_val *w
 static void diff_with(struct job *j, const struct rk_val *now, const struct rk_val *want)
 {
 	rk_auto_buf was = RK_BUF_INIT_SECRET, will = RK_BUF_INIT_SECRET, out = RK_BUF_INIT;
-	rk_auto_free char *label =
-		rk_asprintf("%s/%s/%s", rk_get_str(want, "metadata", "namespace", NULL),
+	const char *label =
+		rk_doc_printf(j->d, "%s/%s/%s", rk_get_str(want, "metadata", "namespace", NULL),
 			rk_get_str(want, "kind", NULL), rk_get_str(want, "metadata", "name", NULL));
-	rk_auto_free char *a = rk_asprintf("current/%s", label);
-	rk_auto_free char *b = rk_asprintf("settings/%s", label);
 
 	show(j, now, want, want, " (before)", &was);
 	show(j, want, want, now, " (after)", &will);
-	if (rk_diff(was.s, will.s, a, b, &out)) {
+	if (rk_diff(was.s, will.s, rk_doc_printf(j->d, "current/%s", label),
+		    rk_doc_printf(j->d, "settings/%s", label), &out)) {
 		j->changed = true;
 		rk_print_buf(&out);
 	}
@@ -94,11 +93,10 @@ static int diff_list(
 	struct job *j, struct rk_kube *k, const struct rk_val *objs, struct rk_err *err)
 {
 	rk_each (obj, objs) {
-		const struct rk_res *r = rk_res_find(
-			rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
 		struct rk_val *now = NULL;
 
-		if (k && rk_kube_find(k, r, rk_get_str(obj, "metadata", "namespace", NULL),
+		if (k && rk_kube_find(k, reg_res(obj),
+				 rk_get_str(obj, "metadata", "namespace", NULL),
 				 rk_get_str(obj, "metadata", "name", NULL), j->d, &now, err) < 0)
 			return -1;
 		diff_with(j, now, obj);
@@ -108,10 +106,10 @@ static int diff_list(
 
 static int diff_all(struct job *j, struct rk_err *err)
 {
-	struct rk_val *cluster, *objs, *patch, *chart = NULL;
+	struct rk_val *cluster, *objs = rk_seq(j->d), *inner = rk_seq(j->d), *patch, *chart = NULL;
 
 	if (reg_connect_host(j, &cluster, err) < 0 ||
-		reg_step_objects(j, "registry", &objs, err) < 0 ||
+		reg_step_objects(j, "registry", objs, err) < 0 ||
 		diff_list(j, j->host, objs, err) < 0)
 		return -1;
 	if (rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY)) {
@@ -120,20 +118,18 @@ static int diff_all(struct job *j, struct rk_err *err)
 		diff_with(j, cluster, patch);
 	}
 
-	if (reg_virtual_objects(j, &objs, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
+	if (reg_virtual_objects(j, inner, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
 		return -1;
-	if (objs->count || patch) {
-		if (cluster && reg_connect_virtual(j, err) < 0)
-			return -1;
-		if (diff_list(j, j->virt.kube, objs, err) < 0)
-			return -1;
-		if (cluster && patch &&
-			rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d,
-				&chart, err) < 0)
-			return -1;
-		if (chart)
-			diff_with(j, chart, patch);
-	}
+	if (cluster && (inner->count || patch) && reg_connect_virtual(j, err) < 0)
+		return -1;
+	if (diff_list(j, j->virt.kube, inner, err) < 0)
+		return -1;
+	if (cluster && patch &&
+		rk_kube_find(
+			j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart, err) < 0)
+		return -1;
+	if (chart)
+		diff_with(j, chart, patch);
 	return j->changed ? 1 : 0;
 }
 

@@ -4,14 +4,25 @@
 #include "registry/registry.h"
 #include "steps/steps.h"
 
-int reg_step_objects(struct job *j, const char *name, struct rk_val **out, struct rk_err *err)
+const struct rk_res *reg_res(const struct rk_val *obj)
+{
+	return rk_res_find(rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
+}
+
+int reg_step_objects(struct job *j, const char *name, struct rk_val *list, struct rk_err *err)
 {
 	const struct rk_step *step = rk_step_find(name);
+	struct rk_val *objs, *obj;
 
-	*out = rk_seq(j->d);
 	if (!rk_step_applies(step, j->s))
 		return 0;
-	return rk_step_objects(j->d, j->s, step, out, err);
+	if (rk_step_objects(j->d, j->s, step, &objs, err) < 0)
+		return -1;
+	while ((obj = objs->child)) {
+		rk_remove(obj);
+		rk_append(list, obj);
+	}
+	return 0;
 }
 
 const struct rk_val *reg_named(const struct rk_val *list, const char *kind, const char *name)
@@ -24,67 +35,54 @@ const struct rk_val *reg_named(const struct rk_val *list, const char *kind, cons
 }
 
 /* Credentials and CA for charts, and the CA that Rancher shows its agents. */
-int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err)
+int reg_virtual_objects(struct job *j, struct rk_val *list, struct rk_err *err)
 {
-	struct rk_val *tls;
-	const struct rk_val *anchor;
+	struct rk_val *issuer = rk_seq(j->d), *anchor;
 
-	if (reg_step_objects(j, "chart-auth", out, err) < 0 ||
-		reg_step_objects(j, "issuer", &tls, err) < 0)
+	if (reg_step_objects(j, "chart-auth", list, err) < 0 ||
+		reg_step_objects(j, "issuer", issuer, err) < 0)
 		return -1;
-	anchor = reg_named(tls, "Secret", RK_RANCHER_CA_SECRET);
-	if (anchor) {
-		rk_remove(rk_mut(anchor));
-		rk_append(*out, rk_mut(anchor));
-	}
+	anchor = rk_mut(reg_named(issuer, "Secret", RK_RANCHER_CA_SECRET));
+	if (rk_remove(anchor))
+		rk_append(list, anchor);
 	return 0;
 }
 
-/* Append the arguments of serverArgs, ours or those of others; k3k 1.1 needs them as one quoted
- * word. */
-static void add_args(
-	struct job *j, const struct rk_val *list, bool ours, struct rk_strv *out, bool *quoted)
-{
-	rk_each (a, list) {
-		const char *s = rk_str(a) ? rk_str(a) : "";
-		size_t len = strlen(s), n;
-		bool one = len > 1 && s[0] == '\'' && s[len - 1] == '\'';
-		rk_auto_free char *words = one ? rk_strndup(s + 1, len - 2) : rk_strdup(s);
-
-		*quoted |= one;
-		rk_each_item (p, n, words, one ? " '" : "") {
-			const char *arg = rk_doc_strndup(j->d, p, n);
-
-			if (ours == (rk_prefix(arg, "--system-default-registry") ||
-					    rk_prefix(arg, "--disable-default-registry-endpoint")))
-				rk_strv_add(out, arg);
-		}
-	}
-}
-
-/* The arguments of others remain in their order, ours follow. */
+/* The arguments of others, as they are now, remain in their order, ours follow. k3k 1.1 needs them as one
+ * quoted word. */
 static struct rk_val *merged_args(
 	struct job *j, const struct rk_val *now, const struct rk_val *want)
 {
-	struct rk_strv args = {0};
-	struct rk_val *list = rk_seq(j->d);
+	const struct rk_val *const lists[] = {now, want};
+	struct rk_val *out = rk_seq(j->d);
 	rk_auto_buf one = RK_BUF_INIT;
 	bool quoted = false;
 
-	add_args(j, now, false, &args, &quoted);
-	add_args(j, want, true, &args, &quoted);
-	for (size_t i = 0; i < args.n; i++) {
-		if (quoted && args.n > 1)
-			rk_buf_addf(&one, "%s%s", i ? " " : "'", args.v[i]);
-		else
-			rk_append_str(j->d, list, args.v[i]);
-	}
-	if (one.len) {
-		rk_buf_putc(&one, '\'');
-		rk_append_str(j->d, list, one.s);
-	}
-	rk_strv_release(&args);
-	return list;
+	for (int ours = 0; ours < 2; ours++)
+		rk_each (a, lists[ours]) {
+			const char *s = rk_str(a) ? rk_str(a) : "";
+			size_t len = strlen(s), n;
+			bool word = len > 1 && s[0] == '\'' && s[len - 1] == '\'';
+
+			quoted |= word;
+			s = word ? rk_doc_strndup(j->d, s + 1, len - 2) : s;
+			rk_each_item (p, n, s, word ? " '" : "") {
+				const char *arg = rk_doc_strndup(j->d, p, n);
+
+				if (ours != (rk_prefix(arg, "--system-default-registry") ||
+						    rk_prefix(arg,
+							    "--disable-default-registry-endpoint")))
+					continue;
+				rk_append_str(j->d, out, arg);
+				rk_buf_addf(&one, "%s%s", one.len ? " " : "'", arg);
+			}
+		}
+	if (!quoted || out->count < 2)
+		return out;
+	rk_buf_putc(&one, '\'');
+	out = rk_seq(j->d);
+	rk_append_str(j->d, out, one.s);
+	return out;
 }
 
 static struct rk_val *new_patch(
@@ -106,9 +104,9 @@ int reg_cluster_patch(
 	const struct rk_val *want, *now = rk_get(cluster, "spec", NULL);
 	const struct rk_val *had_mounts = rk_get(now, "secretMounts", NULL);
 	const struct rk_val *had_args = rk_get(now, "serverArgs", NULL);
-	struct rk_val *objs, *spec, *args, *mounts = rk_seq(j->d);
+	struct rk_val *objs = rk_seq(j->d), *spec, *args, *mounts = rk_seq(j->d);
 
-	if (reg_step_objects(j, "cluster", &objs, err) < 0)
+	if (reg_step_objects(j, "cluster", objs, err) < 0)
 		return -1;
 	want = rk_get(reg_named(objs, "Cluster", NULL), "spec", NULL);
 	rk_each (m, had_mounts) {
@@ -133,10 +131,10 @@ int reg_cluster_patch(
 int reg_chart_patch(struct job *j, struct rk_val **out, struct rk_err *err)
 {
 	const char *value;
-	struct rk_val *objs;
+	struct rk_val *objs = rk_seq(j->d);
 
 	*out = NULL;
-	if (reg_step_objects(j, "rancher", &objs, err) < 0)
+	if (reg_step_objects(j, "rancher", objs, err) < 0)
 		return -1;
 	value = rk_get_str(reg_named(objs, "HelmChart", "rancher"), "spec", "set",
 		"systemDefaultRegistry", NULL);

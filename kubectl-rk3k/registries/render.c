@@ -4,6 +4,12 @@
 #include "registry/registry.h"
 #include "steps/steps.h"
 
+/* On a terminal passwords are hidden. */
+static bool hides(const struct job *j)
+{
+	return isatty(STDOUT_FILENO) && !j->o->show_secrets;
+}
+
 static void emit(const struct job *j, const struct rk_val *v, const char *head)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
@@ -17,34 +23,13 @@ static void emit(const struct job *j, const struct rk_val *v, const char *head)
 	rk_print_buf(&b);
 }
 
-static void emit_list(const struct job *j, struct rk_val *objs)
-{
-	struct rk_val *list = rk_map(j->d);
-
-	if (j->o->out.fmt != RK_FMT_JSON) {
-		rk_each (obj, objs)
-			emit(j, obj, "---\n");
-		return;
-	}
-	rk_set_str(j->d, list, "apiVersion", "v1");
-	rk_set_str(j->d, list, "kind", "List");
-	rk_set(j->d, list, "items", objs);
-	emit(j, list, "");
-}
-
-/* On a terminal passwords are hidden. */
-static bool hides(const struct job *j)
-{
-	return isatty(STDOUT_FILENO) && !j->o->show_secrets;
-}
-
 static int render_file(struct job *j, struct rk_err *err)
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	struct rk_val *objs, *tree;
+	struct rk_val *objs = rk_seq(j->d), *tree;
 	const struct rk_val *secret;
 
-	if (reg_step_objects(j, "registry", &objs, err) < 0)
+	if (reg_step_objects(j, "registry", objs, err) < 0)
 		return -1;
 	secret = reg_named(objs, "Secret", RK_REGISTRY_CONFIG_SECRET);
 	if (!secret) {
@@ -60,47 +45,51 @@ static int render_file(struct job *j, struct rk_err *err)
 	return 0;
 }
 
-static int render_objects(struct job *j, struct rk_val *objs, struct rk_err *err)
+/* --- objects and patches --- */
+
+enum part { HOST = 1, VIRTUAL = 2, CLUSTER = 4, CHART = 8, ALL = 15 };
+
+/* Secrets are masked where all is rendered: that is for reading. */
+static int render_objects(struct job *j, struct rk_err *err)
 {
+	const unsigned parts = j->o->parts;
+	struct rk_val *objs = rk_seq(j->d), *list = rk_map(j->d), *patch = NULL;
+
+	if (parts & HOST && reg_step_objects(j, "registry", objs, err) < 0)
+		return -1;
+	if (parts & VIRTUAL && reg_virtual_objects(j, objs, err) < 0)
+		return -1;
+	if (parts == ALL && !objs->count && !rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY)) {
+		rk_err_set(err, RK_NOTFOUND, "neither a private registry nor a private chart host");
+		return rk_err_hint(err, "give --registry HOST, or set HELM_REPO_HOSTS");
+	}
+	if (parts & CLUSTER) {
+		if (reg_cluster_patch(j, NULL, &patch, err) < 0)
+			return -1;
+		rk_append(objs, patch);
+	}
+	if (parts & CHART) {
+		if (reg_chart_patch(j, &patch, err) < 0)
+			return -1;
+		if (patch)
+			rk_append(objs, patch);
+	}
 	if (!objs->count)
-		return rk_err_set(err, RK_NOTFOUND, "these settings need no object");
-	emit_list(j, objs);
-	return 0;
-}
-
-static int render_host(struct job *j, struct rk_err *err)
-{
-	struct rk_val *objs;
-
-	return reg_step_objects(j, "registry", &objs, err) < 0 ? -1 : render_objects(j, objs, err);
-}
-
-static int render_virtual(struct job *j, struct rk_err *err)
-{
-	struct rk_val *objs;
-
-	return reg_virtual_objects(j, &objs, err) < 0 ? -1 : render_objects(j, objs, err);
-}
-
-static int render_cluster(struct job *j, struct rk_err *err)
-{
-	struct rk_val *patch;
-
-	if (reg_cluster_patch(j, NULL, &patch, err) < 0)
-		return -1;
-	emit(j, patch, "---\n");
-	return 0;
-}
-
-static int render_chart(struct job *j, struct rk_err *err)
-{
-	struct rk_val *patch;
-
-	if (reg_chart_patch(j, &patch, err) < 0)
-		return -1;
-	if (!patch)
-		return rk_err_set(err, RK_NOTFOUND, "no patch is needed: no private registry");
-	emit(j, patch, "---\n");
+		return rk_err_set(err, RK_NOTFOUND, "%s",
+			parts == CHART ? "no patch is needed: no private registry"
+				       : "these settings need no object");
+	rk_each (obj, objs) {
+		if (parts == ALL && !j->o->show_secrets)
+			rk_mask_tree(j->d, rk_mut(obj), NULL, "", rk_mask_secret_data);
+		if (j->o->out.fmt != RK_FMT_JSON || parts == CLUSTER || parts == CHART)
+			emit(j, obj, "---\n");
+	}
+	if (j->o->out.fmt == RK_FMT_JSON && parts != CLUSTER && parts != CHART) {
+		rk_set_str(j->d, list, "apiVersion", "v1");
+		rk_set_str(j->d, list, "kind", "List");
+		rk_set(j->d, list, "items", objs);
+		rk_print_val(RK_FMT_JSON, list);
+	}
 	return 0;
 }
 
@@ -128,26 +117,21 @@ static int emit_logins(struct job *j, struct rk_val *v)
 static int render_docker(struct job *j, struct rk_err *err)
 {
 	struct rk_val *config = rk_map(j->d);
-	struct rk_strv addresses = {0};
-	int rc = 0;
 
 	rk_map_at(j->d, config, "auths", NULL);
-	rk_strv_add(&addresses, reg_str(j, RK_KEY_PRIVATE_REGISTRY));
-	for (size_t i = 0; i < RK_COUNT(CHARTS); i++)
-		if (rk_repo_is_oci(reg_str(j, CHARTS[i].repo)))
-			rk_strv_add(&addresses, reg_str(j, CHARTS[i].repo));
-	for (size_t i = 0; i < addresses.n && rc == 0; i++) {
-		rk_auto_free char *host = rk_repo_host(addresses.v[i]);
+	for (size_t i = 0; i <= RK_COUNT(CHARTS); i++) {
+		const char *address = reg_str(j, i ? CHARTS[i - 1].repo : RK_KEY_PRIVATE_REGISTRY);
+		rk_auto_free char *host = rk_repo_host(address);
 		struct rk_login l;
 
-		if (!host || !rk_settings_has_login(j->s, addresses.v[i]))
+		if ((i && !rk_repo_is_oci(address)) || !host ||
+			!rk_settings_has_login(j->s, address))
 			continue;
-		rc = rk_settings_login(j->s, addresses.v[i], &l, err);
-		if (rc == 0)
-			rk_docker_config(j->d, config, host, &l);
+		if (rk_settings_login(j->s, address, &l, err) < 0)
+			return -1;
+		rk_docker_config(j->d, config, host, &l);
 	}
-	rk_strv_release(&addresses);
-	return rc < 0 ? -1 : emit_logins(j, config);
+	return emit_logins(j, config);
 }
 
 /* helm's repositories.yaml: the https repositories, each under its chart's name. */
@@ -179,49 +163,24 @@ static int render_helm(struct job *j, struct rk_err *err)
 	return emit_logins(j, file);
 }
 
-/* Everything, for reading: Secrets are masked. */
-static int render_all(struct job *j, struct rk_err *err)
-{
-	struct rk_val *all, *objs, *cluster, *chart;
-
-	if (reg_step_objects(j, "registry", &all, err) < 0 ||
-		reg_virtual_objects(j, &objs, err) < 0)
-		return -1;
-	while (objs->child) {
-		struct rk_val *obj = objs->child;
-
-		rk_remove(obj);
-		rk_append(all, obj);
-	}
-	if (!all->count && !rk_setting_is(j->s, RK_KEY_PRIVATE_REGISTRY)) {
-		rk_err_set(err, RK_NOTFOUND, "neither a private registry nor a private chart host");
-		return rk_err_hint(err, "give --registry HOST, or set HELM_REPO_HOSTS");
-	}
-	if (reg_cluster_patch(j, NULL, &cluster, err) < 0 || reg_chart_patch(j, &chart, err) < 0)
-		return -1;
-	rk_append(all, cluster);
-	if (chart)
-		rk_append(all, chart);
-	rk_each (obj, all)
-		if (!j->o->show_secrets)
-			rk_mask_tree(j->d, rk_mut(obj), NULL, "", rk_mask_secret_data);
-	emit_list(j, all);
-	return 0;
-}
-
 int reg_run_render(void *opts, int argc, char **argv, struct rk_err *err)
 {
 	static const struct {
 		const char *name;
+		unsigned parts;
 		int (*fn)(struct job *, struct rk_err *);
-	} parts[] = {{"all", render_all}, {"file", render_file}, {"host", render_host},
-		{"virtual", render_virtual}, {"cluster", render_cluster}, {"chart", render_chart},
-		{"docker", render_docker}, {"helm", render_helm}};
+	} all[] = {{"all", ALL, render_objects}, {"file", 0, render_file},
+		{"host", HOST, render_objects}, {"virtual", VIRTUAL, render_objects},
+		{"cluster", CLUSTER, render_objects}, {"chart", CHART, render_objects},
+		{"docker", 0, render_docker}, {"helm", 0, render_helm}};
 	const char *what = argc ? argv[0] : "all";
+	struct opts *o = opts;
 
-	for (size_t i = 0; i < RK_COUNT(parts); i++)
-		if (rk_streq(what, parts[i].name))
-			return reg_with_job(opts, NULL, parts[i].fn, err);
+	for (size_t i = 0; i < RK_COUNT(all); i++)
+		if (rk_streq(what, all[i].name)) {
+			o->parts = all[i].parts;
+			return reg_with_job(o, NULL, all[i].fn, err);
+		}
 	rk_err_set(err, RK_USAGE, "unknown part \"%.64s\"", what);
 	return rk_err_hint(err, "parts are all, file, host, virtual, cluster, chart, docker, helm");
 }

@@ -15,8 +15,10 @@ struct opts {
 	struct rk_strv credentials;
 	bool password_stdin, fallback, show_secrets, lose;
 	int dry;
-	char **files; /* arguments of images */
+	unsigned parts; /* of render */
+	char **files;	/* arguments of images */
 	int nfiles;
+	struct rk_strv manifests;
 };
 
 struct job {
@@ -42,12 +44,14 @@ int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->vi
 
 /* --- objects.c: all of j->d --- */
 
-/* Objects of a step, or an empty list when it does not apply. */
+/* The kind of an object. */
+const struct rk_res *reg_res(const struct rk_val *obj);
+/* Append the objects of a step; none when it does not apply. */
 int reg_step_objects(
-	struct job *j, const char *name, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+	struct job *j, const char *name, struct rk_val *list, struct rk_err *err) RK_MUST_USE;
 /* The first of a kind, by name unless that is NULL; or NULL. */
 const struct rk_val *reg_named(const struct rk_val *list, const char *kind, const char *name);
-int reg_virtual_objects(struct job *j, struct rk_val **out, struct rk_err *err) RK_MUST_USE;
+int reg_virtual_objects(struct job *j, struct rk_val *list, struct rk_err *err) RK_MUST_USE;
 /* spec.serverArgs and spec.secretMounts over the Cluster as it is (or NULL), with kind and name. */
 int reg_cluster_patch(struct job *j, const struct rk_val *cluster, struct rk_val **out,
 	struct rk_err *err) RK_MUST_USE;
@@ -65,6 +69,10 @@ bool reg_is_secret(const struct rk_val *v);
 /* Append the full names of the images listed in a file, "-" for stdin; what: the option or argument
  * that names it. Strings live in j->d. */
 int reg_read_images(struct job *j, const char *path, const char *what, struct rk_strv *out,
+	struct rk_err *err) RK_MUST_USE;
+/* As a table (a column shows the member of its name; what is under "remedy" belongs to the last), or as
+ * -o says; in the order of --sort-by. */
+int reg_print_rows(struct job *j, struct rk_val *rows, const char *const *head, size_t n,
 	struct rk_err *err) RK_MUST_USE;
 
 /* --- the verbs --- */

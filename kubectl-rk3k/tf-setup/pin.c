@@ -85,8 +85,7 @@ int tf_pinned_ca(struct job *j, struct rk_err *err)
 
 		e += strlen(end);
 		if (rk_cert_parse(&c, p, (size_t)(e - p), NULL) == 0 &&
-			rk_streq(c->fingerprint, want) &&
-			rk_cert_pem(c, &j->ca, NULL) == 0)
+			rk_streq(c->fingerprint, want) && rk_cert_pem(c, &j->ca, NULL) == 0)
 			return 0;
 	}
 	rk_err_set(err, RK_CONFLICT, "%s: the CA at /cacerts has another fingerprint: %s", j->url,

@@ -157,11 +157,12 @@ fake_helm() {
 			--destination) : >"$2/$name-$version.tgz" ;;
 			template)
 				case $3 in
-				*k3k-[0-9v]*) printf '%s\n' 'image: "rancher/k3k:v1.0.2"' '- --k3s-server-image=rancher/k3s' ;;
-				*cert-manager-*) printf '%s\n' 'image: quay.io/jetstack/cert-manager-controller:v1.18.5' \
-					'- --acme-http01-solver-image=quay.io/jetstack/cert-manager-acmesolver:v1.18.5' 'image: # none' ;;
+				*k3k-[0-9v]*) printf '%s\n' --- 'image: "rancher/k3k:v1.0.2"' 'args:' '- --k3s-server-image=rancher/k3s' ;;
+				*cert-manager-*) printf '%s\n' --- 'image: quay.io/jetstack/cert-manager-controller:v1.18.5' --- \
+					'args: [--acme-http01-solver-image=quay.io/jetstack/cert-manager-acmesolver:v1.18.5]' 'image: # none' ;;
 				*) printf '%s\n' '- image: rancher/rancher:v2.14.1' '- name: CATTLE_SHELL_IMAGE' '  value: "rancher/shell:v0.4.1"' \
-					'image: busybox' 'image: [fd00::1]:5000/x:1' 'image: h:5000/y@sha256:'"$(printf 'a%.0s' {1..64})" ;;
+					'- image: busybox' '- image: "[fd00::1]:5000/x:1"' '- image: h:5000/y@sha256:'"$(printf 'a%.0s' {1..64})" \
+					'- image: {}' '- image: "{{ later }}"' --- '# nothing' ;;
 				esac
 				;;
 			esac
@@ -393,6 +394,34 @@ for upstream, m in yaml.safe_load(open("r.yaml"))["mirrors"].items():
 	assert_output '["docker.io","ghcr.io"]'
 	run -0 jq -c 'map(select(.image | startswith("gcr")))' <(reg images --registry h.example.com --fallback list -o json)
 	assert_output '[{"from":"gcr.io/d:latest","image":"gcr.io/d:latest"}]'
+}
+
+@test "registries: images of manifests are found in fields, flags and environment" {
+	cat >manifest <<-'END'
+		spec:
+		  containers:
+		  - {image: quay.io/a:1, args: [--x-image=b:1, "run --y=2 --k3s-server-image=rancher/k3s -v"]}
+		  - command: |
+		      start --z-image="c:1" \
+		        --image=d
+		    env: [{name: SHELL_IMAGE, value: e:1}, {name: image, value: no}, {name: OTHER_IMAGE}]
+		  image: &x quay.io/a:1
+		---
+		# nothing
+		---
+		image: {tag: "1"}
+		image: '{{ .later }}'
+	END
+	run -0 "$bin/rk3k-registries" images --registry h.example.com --set K3S_VERSION=v1.2.3-k3s1 --manifests - -o name <manifest
+	assert_output 'docker.io/library/b:1
+docker.io/library/c:1
+docker.io/library/d:latest
+docker.io/library/e:1
+docker.io/rancher/k3s:v1.2.3-k3s1
+quay.io/a:1'
+	printf 'image: UPPER/case:1\n' >manifest
+	run -1 reg images --registry h.example.com --manifests manifest
+	assert_output --partial 'images of manifest: invalid image name "UPPER/case:1"'
 }
 
 @test "registries: a list that names nothing and no login: no file, no Secret, no mount" {

@@ -323,17 +323,16 @@ static void kept(const struct rk_http_res *res)
 static void token(const struct rk_http_res *res)
 {
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_rancher_token t = RK_RANCHER_TOKEN_INIT;
+	struct rk_rancher_token t;
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_val *v;
 
 	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) < 0)
 		return;
-	if (rk_rancher_token_parse(v, &t, &err) == 0)
+	if (rk_rancher_token_parse(d, v, &t, &err) == 0)
 		MUST(t.name && *t.name && t.description && t.expires >= RK_RANCHER_UNKNOWN);
 	else
 		MUST(err.msg[0]);
-	rk_rancher_token_release(&t);
 }
 
 static void api(bool secret)
@@ -384,11 +383,12 @@ static void repo(int how)
 	if (how & 2) {
 		rc = rk_repo_has_chart("https://r.example/x", "rancher", "v1.0", &a, &err);
 	} else {
-		rc = rk_registry_open(&r, "r.example", &a, &err);
+		r = rk_registry_new("r.example", &a);
+		rc = rk_registry_ask(r, NULL, NULL, &err);
 		if (rc == 0)
-			rc = rk_registry_manifest(r, "a/b", "1.0", &err);
+			rc = rk_registry_ask(r, "a/b", "1.0", &err);
 		if (rc == 0)
-			rc = rk_registry_tags(r, "a/c", &err);
+			rc = rk_registry_ask(r, "a/c", NULL, &err);
 	}
 	MUST(rc == 0 || (err.msg[0] && err.code));
 	MUST(echo || (!strstr(err.msg, PASSWORD) && !strstr(err.hint, PASSWORD)));

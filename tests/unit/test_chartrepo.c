@@ -142,7 +142,8 @@ static void token_server_with_a_query(void **state RK_UNUSED)
 	host = rk_asprintf("127.0.0.1:%d", port);
 	a.ca = ca.cert_pem.s;
 	a.ca_len = ca.cert_pem.len;
-	if (rk_registry_open(&r, host, &a, &err) < 0)
+	r = rk_registry_new(host, &a);
+	if (rk_registry_ask(r, NULL, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
