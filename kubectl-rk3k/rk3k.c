@@ -16,11 +16,7 @@
 static struct rk_strv dirs;
 static size_t own;
 
-struct tool {
-	const char *name, *summary;
-};
-static struct tool *tools;
-static size_t ntools;
+static struct rk_strv tools; /* names, each with its summary behind the NUL */
 
 /* Beside us in every layout of rk3k: installed, an archive of krew or helm, a build. */
 static void find_dirs(void)
@@ -63,12 +59,9 @@ static char *find(const char *word, size_t *at)
 {
 	rk_auto_free char *name = rk_strdup(word);
 
-	if (!is_name(word))
-		return NULL;
-	for (char *c = name; *c; c++)
-		if (*c == '_')
-			*c = '-';
-	for (*at = 0; *at < dirs.n; ++*at) {
+	for (char *c = name; (c = strchr(c, '_'));)
+		*c = '-';
+	for (*at = 0; is_name(word) && *at < dirs.n; ++*at) {
 		char *path = rk_asprintf("%s/rk3k-%s", dirs.v[*at], name);
 
 		if (is_executable(path))
@@ -80,24 +73,21 @@ static char *find(const char *word, size_t *at)
 
 /* --- the list of tools --- */
 
-/* Takes both over. A tool that is listed already hides this one. */
-static void add_tool(char *name, char *summary)
+/* One that is listed already hides this one. */
+static void add_tool(const char *name, const char *summary)
 {
-	for (size_t i = 0; i < ntools; i++)
-		if (rk_streq(tools[i].name, name)) {
-			free(name);
-			free(summary);
-			return;
-		}
-	tools = rk_realloc(tools, (ntools + 1) * sizeof(*tools));
-	tools[ntools++] = (struct tool){name, summary};
+	if (!rk_strv_has(&tools, name))
+		rk_strv_add(&tools, rk_asprintf("%s%c%s", name, '\0', summary));
 }
 
-static int by_name(const void *a, const void *b)
+static const char *summary_of(const char *tool)
 {
-	const struct tool *x = a, *y = b;
+	return tool + strlen(tool) + 1;
+}
 
-	return strcmp(x->name, y->name);
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Of tools.list, "NAME<TAB>SUMMARY" as the build wrote it, and further executables; the user's are shown
@@ -106,32 +96,29 @@ static void list_tools(void)
 {
 	for (size_t i = 0; i < dirs.n; i++) {
 		rk_auto_free char *list = rk_asprintf("%s/tools.list", dirs.v[i]);
+		rk_auto_free char *yours = rk_asprintf("(yours, in %s)", dirs.v[i]);
 		rk_auto_buf text = RK_BUF_INIT;
-		char *save = NULL, *line = NULL;
 		DIR *d = opendir(dirs.v[i]);
 		const struct dirent *e;
 
 		if (i < own && rk_file_read(list, 1 << 20, &text, NULL) == 0)
-			line = strtok_r(text.s, "\n", &save);
-		for (; line; line = strtok_r(NULL, "\n", &save)) {
-			size_t n = strcspn(line, "\t");
+			for (char *rest = text.s, *line; (line = strsep(&rest, "\n")) && *line;) {
+				const char *name = strsep(&line, "\t");
 
-			add_tool(rk_strndup(line, n), rk_strdup(line[n] ? line + n + 1 : ""));
-		}
+				add_tool(name, line ? line : "");
+			}
 		while (d && (e = readdir(d))) {
 			rk_auto_free char *path = rk_asprintf("%s/%s", dirs.v[i], e->d_name);
 
 			if (rk_prefix(e->d_name, "rk3k-") && is_name(e->d_name + 5) &&
 				is_executable(path))
-				add_tool(rk_strdup(e->d_name + 5),
-					i < own ? rk_strdup("")
-						: rk_asprintf("(yours, in %s)", dirs.v[i]));
+				add_tool(e->d_name + 5, i < own ? "" : yours);
 		}
 		if (d)
 			closedir(d);
 	}
-	if (ntools)
-		qsort(tools, ntools, sizeof(*tools), by_name);
+	if (tools.n)
+		qsort(tools.v, tools.n, sizeof(*tools.v), compare);
 }
 
 /* --- what this program answers itself --- */
@@ -142,8 +129,8 @@ static void help(void)
 		  "Usage:\n  %s TOOL [flags]\n  %s help TOOL\n\nTools:\n",
 		rk_usage_prefix(), rk_usage_prefix());
 	list_tools();
-	for (size_t i = 0; i < ntools; i++)
-		rk_printf("  %-20s %s\n", tools[i].name, tools[i].summary);
+	for (size_t i = 0; i < tools.n; i++)
+		rk_printf("  %-20s %s\n", tools.v[i], summary_of(tools.v[i]));
 	rk_printf("\nAny executable rk3k-NAME on PATH is a tool, too. Every tool has --help.\n");
 	rk_print(rk_exit_codes);
 }
@@ -151,16 +138,15 @@ static void help(void)
 static void complete_name(const char *word)
 {
 	list_tools();
-	add_tool(rk_strdup("help"), rk_strdup("show the help of a tool"));
-	for (size_t i = 0; i < ntools; i++)
-		if (rk_prefix(tools[i].name, word))
-			rk_printf("%s\t%s\n", tools[i].name, tools[i].summary);
+	add_tool("help", "show the help of a tool");
+	for (size_t i = 0; i < tools.n; i++)
+		if (rk_prefix(tools.v[i], word))
+			rk_printf("%s\t%s\n", tools.v[i], summary_of(tools.v[i]));
 	rk_print(":4\n");
 }
 
 static int no_such_tool(const char *word, struct rk_err *err)
 {
-	rk_auto_free const char **names = NULL;
 	const char *near;
 
 	if (*word == '-') {
@@ -169,10 +155,7 @@ static int no_such_tool(const char *word, struct rk_err *err)
 			err, "flags follow the tool: %s TOOL %s", rk_usage_prefix(), word);
 	}
 	list_tools();
-	names = rk_calloc(ntools + 1, sizeof(*names));
-	for (size_t i = 0; i < ntools; i++)
-		names[i] = tools[i].name;
-	near = rk_nearest(word, names);
+	near = tools.n ? rk_nearest(word, tools.v) : NULL;
 	rk_err_set(err, RK_USAGE, "unknown tool \"%s\"", word);
 	return near ? rk_err_hint(err, "did you mean %s?", near)
 		    : rk_err_hint(err, "%s --help lists them", rk_usage_prefix());
@@ -180,8 +163,17 @@ static int no_such_tool(const char *word, struct rk_err *err)
 
 /* --- the libraries of the tools; this program needs none of them --- */
 
-/* Whether they are where most systems have them: then no tool need be started to know. */
-static bool libraries_are_usual(void)
+static struct rk_buf loader_error = RK_BUF_INIT;
+
+static void keep_error(const char *who, const char *s, size_t n)
+{
+	(void)who;
+	rk_buf_put(&loader_error, s, n);
+}
+
+/* The dynamic loader ends a program with 127 when a library is missing. `version` needs them all; it is not
+ * started where they are at the usual paths. */
+static int check_libraries(const char *dir, struct rk_err *err)
 {
 	static const char *const names[] = {"libcurl.so.4", "libyaml-0.so.2", "libcrypto.so.3"};
 	static const char *const at[] = {
@@ -193,39 +185,23 @@ static bool libraries_are_usual(void)
 		"/usr/lib64",
 		"/usr/lib",
 	};
-	size_t found = 0;
-
-	for (size_t i = 0; i < RK_COUNT(names) && found == i; i++) {
-		for (size_t j = 0; j < RK_COUNT(at) && found == i; j++) {
-			rk_auto_free char *path = rk_asprintf("%s/%s", at[j], names[i]);
-
-			found += access(path, F_OK) == 0;
-		}
-	}
-	return found == RK_COUNT(names);
-}
-
-static struct rk_buf loader_error = RK_BUF_INIT;
-
-static void keep_error(const char *who, const char *s, size_t n)
-{
-	(void)who;
-	rk_buf_put(&loader_error, s, n);
-}
-
-/* The dynamic loader ends a program with 127 when a library is missing. `version` needs them all. */
-static int check_libraries(const char *dir, struct rk_err *err)
-{
 	static const char words[] = "libraries: ";
 	rk_auto_free char *path = rk_asprintf("%s/rk3k-version", dir);
 	const char *const argv[] = {path, "--summary", NULL};
 	const struct rk_run r = {.argv = argv, .said = keep_error};
 	rk_auto_buf out = RK_BUF_INIT;
 	const char *name;
+	size_t found = 0;
 	int status = 0;
 
-	if (libraries_are_usual() || !is_executable(path) || rk_run(&r, &out, &status, NULL) < 0 ||
-		status != 127)
+	for (size_t i = 0; i < RK_COUNT(names) && found == i; i++)
+		for (size_t j = 0; j < RK_COUNT(at) && found == i; j++) {
+			rk_auto_free char *file = rk_asprintf("%s/%s", at[j], names[i]);
+
+			found += access(file, F_OK) == 0;
+		}
+	if (found == RK_COUNT(names) || !is_executable(path) ||
+		rk_run(&r, &out, &status, NULL) < 0 || status != 127)
 		return 0;
 	name = strstr(loader_error.s, words);
 	name = name ? name + strlen(words) : loader_error.s;
@@ -237,16 +213,6 @@ static int check_libraries(const char *dir, struct rk_err *err)
 }
 
 /* --- helm --- */
-
-/* helm's variables that select a cluster, and ours. */
-static const char *const helm_vars[][2] = {
-	{"HELM_KUBECONTEXT", "RK3K_CONTEXT"},
-	{"HELM_KUBEAPISERVER", "RK3K_SERVER"},
-	{"HELM_KUBECAFILE", "RK3K_CERTIFICATE_AUTHORITY"},
-	{"HELM_KUBETLS_SERVER_NAME", "RK3K_TLS_SERVER_NAME"},
-	{"HELM_KUBEASUSER", "RK3K_AS"},
-	{"HELM_KUBEASGROUPS", "RK3K_AS_GROUP"},
-};
 
 /* The namespace that helm was given: it always passes one on, chosen or not, and has taken the flag out
  * of our arguments, so its own arguments are searched. NULL: none was given. */
@@ -270,8 +236,16 @@ static const char *helm_namespace(void)
 
 static int from_helm(struct rk_err *err)
 {
-	const char *ns, *token = getenv("HELM_KUBETOKEN");
-	int fd;
+	static const char *const vars[][2] = {
+		/* that select a cluster, and ours */
+		{"HELM_KUBECONTEXT", "RK3K_CONTEXT"},
+		{"HELM_KUBEAPISERVER", "RK3K_SERVER"},
+		{"HELM_KUBECAFILE", "RK3K_CERTIFICATE_AUTHORITY"},
+		{"HELM_KUBETLS_SERVER_NAME", "RK3K_TLS_SERVER_NAME"},
+		{"HELM_KUBEASUSER", "RK3K_AS"},
+		{"HELM_KUBEASGROUPS", "RK3K_AS_GROUP"},
+	};
+	const char *ns, *value, *token = getenv("HELM_KUBETOKEN");
 
 	if (!getenv("HELM_PLUGIN_NAME"))
 		return 0;
@@ -279,23 +253,19 @@ static int from_helm(struct rk_err *err)
 		rk_err_set(err, RK_USAGE, "--kube-insecure-skip-tls-verify is not supported");
 		return rk_err_hint(err, "TLS is always verified; pin the CA with --kube-ca-file");
 	}
-	for (size_t i = 0; i < RK_COUNT(helm_vars); i++) {
-		const char *value = getenv(helm_vars[i][0]);
-
-		if (value && *value)
-			setenv(helm_vars[i][1], value, 1);
-	}
+	for (size_t i = 0; i < RK_COUNT(vars); i++)
+		if ((value = getenv(vars[i][0])) && *value)
+			setenv(vars[i][1], value, 1);
 	ns = helm_namespace();
 	if (ns)
 		setenv("RK3K_NAMESPACE", ns, 1); /* the setting */
 	if (token && *token) {
 		/* in a file without a name, which no other process finds; the tool inherits it */
-		rk_auto_free char *path = NULL;
+		int fd = memfd_create("token", 0);
+		rk_auto_free char *path = rk_asprintf("/dev/fd/%d", fd);
 
-		fd = memfd_create("token", 0);
 		if (fd < 0 || write(fd, token, strlen(token)) != (ssize_t)strlen(token))
 			return rk_err_sys(err, "cannot keep helm's token");
-		path = rk_asprintf("/dev/fd/%d", fd);
 		setenv("RK3K_TOKEN_FILE", path, 1);
 		unsetenv("HELM_KUBETOKEN");
 	}
@@ -349,11 +319,6 @@ static int execute(const char *word, const struct rk_strv *args, struct rk_err *
 	return rk_err_sys(err, "cannot run %s", file);
 }
 
-static bool is_help(const char *word)
-{
-	return rk_streq(word, "--help") || rk_streq(word, "-h") || rk_streq(word, "help");
-}
-
 /* Words of the command line; `help TOOL VERB` is `TOOL VERB --help`. */
 static int dispatch(int argc, char **argv, struct rk_err *err)
 {
@@ -363,7 +328,9 @@ static int dispatch(int argc, char **argv, struct rk_err *err)
 
 	if (argc && (completes || rk_streq(argv[0], "--")))
 		argv++, argc--;
-	helps = argc && (completes ? rk_streq(argv[0], "help") : is_help(argv[0]));
+	helps = argc &&
+		(rk_streq(argv[0], "help") ||
+			(!completes && (rk_streq(argv[0], "--help") || rk_streq(argv[0], "-h"))));
 	if (helps)
 		argv++, argc--;
 	if (completes && argc < 2) {

@@ -18,53 +18,36 @@ static const struct rk_opt options[] = {
 	OPT_END,
 };
 
-struct fact {
-	const char *name, *value;
-};
-
-static void print_table(const struct rk_out_flags *out, const struct fact *f)
-{
-	static const char *const headers[] = {"PART", "VERSION"};
-	struct rk_table *t = rk_table_new(headers, 2);
-
-	for (; f->name; f++)
-		rk_table_row(t, f->name, f->value);
-	rk_table_print(t, (enum rk_fmt)out->fmt, !out->no_headers);
-	rk_table_free(t);
-}
-
-static void print_object(const struct rk_out_flags *out, const struct fact *f)
-{
-	rk_auto_doc *d = rk_doc_new(false);
-	struct rk_val *v = rk_map(d);
-
-	for (; f->name; f++)
-		rk_set_str(d, v, f->name, f->value);
-	rk_print_val((enum rk_fmt)out->fmt, v);
-}
-
 static int run(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	const struct opts *o = opts;
-	const struct fact facts[] = {
+	static const char *const headers[] = {"PART", "VERSION"};
+	const struct rk_out_flags *out = &((const struct opts *)opts)->out;
+	const char *const facts[][2] = {
 		{"version", rk_version},
 		{"commit", rk_commit},
 		{"date", rk_date},
 		{"libcurl", curl_version_info(CURLVERSION_NOW)->version},
 		{"openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING)},
 		{"libyaml", yaml_get_version_string()},
-		{NULL, NULL},
 	};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *object = rk_map(d);
+	struct rk_table *t = rk_table_new(headers, RK_COUNT(headers));
 
 	(void)argc;
 	(void)argv;
 	(void)err;
-	if (o->out.fmt == RK_FMT_JSON || o->out.fmt == RK_FMT_YAML)
-		print_object(&o->out, facts);
-	else if (o->out.fmt == RK_FMT_NAME)
+	for (size_t i = 0; i < RK_COUNT(facts); i++) {
+		rk_set_str(d, object, facts[i][0], facts[i][1]);
+		rk_table_cells(t, facts[i]);
+	}
+	if (out->fmt == RK_FMT_JSON || out->fmt == RK_FMT_YAML)
+		rk_print_val((enum rk_fmt)out->fmt, object);
+	else if (out->fmt == RK_FMT_NAME)
 		rk_printf("%s\n", rk_version);
 	else
-		print_table(&o->out, facts);
+		rk_table_print(t, (enum rk_fmt)out->fmt, !out->no_headers);
+	rk_table_free(t);
 	return 0;
 }
 
