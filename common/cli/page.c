@@ -5,10 +5,12 @@
 #include <ctype.h>
 
 /* In a man page until roff() has run over it: the dot of a request, and fonts. */
-#define REQUEST "\1"
-#define BOLD	"\2"
-#define ITALIC	"\3"
-#define ROMAN	"\4"
+#define REQUEST	  "\1"
+#define BOLD	  "\2"
+#define ITALIC	  "\3"
+#define ROMAN	  "\4"
+#define SH(title) REQUEST "SH " title "\n"
+#define TP(term)  REQUEST "TP\n" BOLD term ROMAN "\n"
 
 /* mandoc complains of longer lines. */
 #define MAN_WIDTH 68
@@ -199,58 +201,64 @@ static void roff(struct rk_buf *out, const char *page)
 	}
 }
 
-struct options {
-	struct rk_buf verbs, own, shared, env; /* sections */
-	struct rk_strv seen;		       /* names in `shared` and `env` */
-};
-
-/* Put the options of a verb into their sections; shared ones and variables once. */
-static void add_options(struct options *to, const struct rk_verb *v)
+/* The sections of options and their variables; what verbs share is described once. */
+static void put_options(struct rk_buf *page, const struct rk_cmd *cmd)
 {
-	rk_auto_flags f = {0};
+	rk_auto_buf verbs = RK_BUF_INIT, own = RK_BUF_INIT, shared = RK_BUF_INIT, env = RK_BUF_INIT;
+	struct rk_strv seen = {0}; /* names in `shared` and `env` */
 
-	rk_flags_init(&f, v, NULL, NULL);
-	if (v->name)
-		rk_buf_addf(&to->verbs, REQUEST "SS %s\n%s%s", v->name,
-			v->summary ? v->summary : "", v->summary ? ".\n" : "");
-	prose(&to->verbs, v->description, MAN_WIDTH, MAN_MORE);
-	for (size_t i = 0; i < f.n; i++) {
-		const struct rk_opt *o = f.v[i].opt;
-		struct rk_buf *out = f.v[i].heading ? &to->shared : v->name ? &to->verbs : &to->own;
-		rk_auto_buf text = RK_BUF_INIT;
+	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
+		rk_auto_flags f = {0};
 
-		if (o->env && !rk_strv_has(&to->seen, o->env)) {
-			rk_strv_add(&to->seen, o->env);
-			rk_buf_addf(&to->env,
-				REQUEST "TP\n" BOLD "%s" ROMAN "\nValue of " BOLD "--%s" ROMAN
-					" when the flag is not given.\n",
-				o->env, o->name);
+		rk_flags_init(&f, v, NULL, NULL);
+		if (v->name)
+			rk_buf_addf(&verbs, REQUEST "SS %s\n%s%s", v->name,
+				v->summary ? v->summary : "", v->summary ? ".\n" : "");
+		prose(&verbs, v->description, MAN_WIDTH, MAN_MORE);
+		for (size_t i = 0; i < f.n; i++) {
+			const struct rk_opt *o = f.v[i].opt;
+			struct rk_buf *out = f.v[i].heading ? &shared : v->name ? &verbs : &own;
+			rk_auto_buf text = RK_BUF_INIT;
+
+			if (o->env && !rk_strv_has(&seen, o->env)) {
+				rk_strv_add(&seen, o->env);
+				rk_buf_addf(&env,
+					TP("%s") "Value of " BOLD "--%s" ROMAN
+						 " when the flag is not given.\n",
+					o->env, o->name);
+			}
+			if (out == &shared && rk_strv_has(&seen, o->name))
+				continue;
+			if (out == &shared)
+				rk_strv_add(&seen, o->name);
+			rk_buf_puts(out, REQUEST "TP\n");
+			put_spelling(out, o, true);
+			rk_buf_putc(out, '\n');
+			put_text(&text, o);
+			rk_buf_putc(&text, '.');
+			fill(out, text.s, text.len, 0, MAN_WIDTH);
 		}
-		if (out == &to->shared && rk_strv_has(&to->seen, o->name))
-			continue;
-		if (out == &to->shared)
-			rk_strv_add(&to->seen, o->name);
-		rk_buf_puts(out, REQUEST "TP\n");
-		put_spelling(out, o, true);
-		rk_buf_putc(out, '\n');
-		put_text(&text, o);
-		rk_buf_putc(&text, '.');
-		fill(out, text.s, text.len, 0, MAN_WIDTH);
 	}
+	rk_buf_addf(page, "%s%s" SH("OPTIONS") "%s%s" SH("ENVIRONMENT") "%s",
+		verbs.len ? SH("VERBS") : "", verbs.s, own.s, shared.s, env.s);
+	rk_buf_puts(page, TP("KUBECONFIG") "Kubeconfig files, as for kubectl.\n");
+	rk_buf_puts(page, TP("HTTPS_PROXY" ROMAN ", " BOLD "NO_PROXY") "Proxy for requests.\n");
+	rk_buf_puts(page, TP("NO_COLOR") "No colour on stderr when set.\n");
+	rk_strv_release(&seen);
 }
 
 void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 {
-	static const char *const codes[][2] = {
-		{"0", "done; also when a question was declined"},
-		{"1", "failed, a check found something, or something was left over"},
-		{"2", "wrong usage"},
-		{"3", "not found: an object, a file, a precondition"},
-		{"4", "timed out"},
-		{"5", "conflict, or refused"},
-		{"128+n", "ended by signal n"},
+	static const char *const codes[] = {
+		SH("EXIT STATUS"),
+		TP("0") "done; also when a question was declined.\n",
+		TP("1") "failed, a check found something, or something was left over.\n",
+		TP("2") "wrong usage.\n",
+		TP("3") "not found: an object, a file, a precondition.\n",
+		TP("4") "timed out.\n",
+		TP("5") "conflict, or refused.\n",
+		TP("128+n") "ended by signal n.\n",
 	};
-	struct options o = {RK_BUF_INIT, RK_BUF_INIT, RK_BUF_INIT, RK_BUF_INIT, {0}};
 	rk_auto_buf page = RK_BUF_INIT, examples = RK_BUF_INIT;
 
 	rk_buf_puts(out, ".TH KUBECTL\\-RK3K\\-");
@@ -258,54 +266,33 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 		rk_buf_addf(out, "%s%c", *s == '-' ? "\\" : "", toupper((unsigned char)*s));
 	rk_buf_addf(out, " 1 %s \"rk3k %s\"\n", rk_date, rk_version);
 
-	rk_buf_addf(&page, REQUEST "SH NAME\nkubectl-rk3k-%s -\n", cmd->name);
+	rk_buf_addf(&page, SH("NAME") "kubectl-rk3k-%s -\n", cmd->name);
 	fill(&page, cmd->summary, strlen(cmd->summary), 0, MAN_WIDTH);
-	rk_buf_puts(&page, REQUEST "SH SYNOPSIS\n");
+	rk_buf_puts(&page, SH("SYNOPSIS"));
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
 		rk_auto_buf line = RK_BUF_INIT;
 
 		rk_buf_puts(&page, v == cmd->verbs ? "" : REQUEST "br\n");
 		put_synopsis(&line, cmd, v);
 		fill(&page, line.s, line.len, 0, MAN_WIDTH);
-		if (v->examples)
-			rk_buf_puts(&examples, examples.len ? REQUEST "PP\n" : "");
-		if (v->examples)
-			rk_buf_puts(&examples, REQUEST "nf\n");
+		rk_buf_puts(&examples, examples.len && v->examples ? REQUEST "PP\n" : "");
 		put_examples(&examples, v, 0);
-		if (v->examples)
-			rk_buf_puts(&examples, REQUEST "fi\n");
-		add_options(&o, v);
 	}
-	rk_buf_puts(&page, REQUEST "SH DESCRIPTION\n");
+	rk_buf_puts(&page, SH("DESCRIPTION"));
 	prose(&page, cmd->description ? cmd->description : cmd->summary, MAN_WIDTH, MAN);
-	rk_buf_addf(&page, "%s%s" REQUEST "SH OPTIONS\n%s%s" REQUEST "SH ENVIRONMENT\n%s",
-		o.verbs.len ? REQUEST "SH VERBS\n" : "", o.verbs.s, o.own.s, o.shared.s, o.env.s);
-	rk_buf_puts(&page, REQUEST "TP\n" BOLD "KUBECONFIG" ROMAN
-				   "\nKubeconfig files, as for kubectl.\n" REQUEST "TP\n" BOLD
-				   "HTTPS_PROXY" ROMAN ", " BOLD "NO_PROXY" ROMAN
-				   "\nProxy for requests.\n" REQUEST "TP\n" BOLD "NO_COLOR" ROMAN
-				   "\nNo colour on stderr when set.\n");
-	if (cmd->files) {
-		rk_buf_puts(&page, REQUEST "SH FILES\n");
-		prose(&page, cmd->files, MAN_WIDTH, MAN);
-	}
-	rk_buf_puts(&page, REQUEST "SH EXIT STATUS\n");
+	put_options(&page, cmd);
+	rk_buf_puts(&page, cmd->files ? SH("FILES") : "");
+	prose(&page, cmd->files, MAN_WIDTH, MAN);
 	for (size_t i = 0; i < RK_COUNT(codes); i++)
-		rk_buf_addf(
-			&page, REQUEST "TP\n" BOLD "%s" ROMAN "\n%s.\n", codes[i][0], codes[i][1]);
+		rk_buf_puts(&page, codes[i]);
 	prose(&page, cmd->exit_status, MAN_WIDTH, MAN_MORE);
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
 		prose(&page, v->exit_status, MAN_WIDTH, MAN_MORE);
 	if (examples.len)
-		rk_buf_addf(&page, REQUEST "SH EXAMPLES\n%s", examples.s);
-	rk_buf_puts(&page, REQUEST "SH SEE ALSO\n");
+		rk_buf_addf(&page, SH("EXAMPLES") REQUEST "nf\n%s" REQUEST "fi\n", examples.s);
+	rk_buf_puts(&page, SH("SEE ALSO"));
 	if (cmd->see_also)
 		rk_buf_addf(&page, "%.*s,\n", (int)strcspn(cmd->see_also, "\n"), cmd->see_also);
 	rk_buf_puts(&page, "kubectl-rk3k(1)\n");
 	roff(out, page.s);
-	rk_buf_release(&o.verbs);
-	rk_buf_release(&o.own);
-	rk_buf_release(&o.shared);
-	rk_buf_release(&o.env);
-	rk_strv_release(&o.seen);
 }
