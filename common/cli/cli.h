@@ -56,7 +56,7 @@ struct rk_opt {
 		   * RK_OPT_ENUM its value is the mode, RK_OPT_FLAG is a server dry run */
 };
 /* The rows of a table. member is a member of OPT_STRUCT and must have the type of its kind; after the
- * help come further fields, such as .key = 'l' or .complete = "file".
+ * placeholder and the help come further fields, such as .key = 'l' or .complete = "file".
  *
  *	OPT_STR("selector", selector, "LABELS", "only objects with these labels", .key = 'l'),
  *	OPT_GROUP_KUBE(kube),
@@ -72,32 +72,24 @@ struct rk_opt {
 					__typeof__(((OPT_STRUCT *)0)->member), type) \
 					? 1                                          \
 					: -1]))
-#define RK_OPT_(kind_, name_, member, type, arg_, ...)                                       \
-	{                                                                                    \
-		.name = name_, .kind = kind_, .off = RK_OPT_OFF_(member, type), .arg = arg_, \
-		.help = __VA_ARGS__                                                          \
+#define RK_OPT_(kind_, name_, member, type, ...)                                         \
+	{                                                                                \
+		.name = name_, .kind = RK_OPT_##kind_, .off = RK_OPT_OFF_(member, type), \
+		__VA_ARGS__                                                              \
 	}
-#define OPT_FLAG(name, member, ...) RK_OPT_(RK_OPT_FLAG, name, member, bool, NULL, __VA_ARGS__)
-#define OPT_STR(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_STR, name, member, const char *, arg, __VA_ARGS__)
-#define OPT_NAME(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_NAME, name, member, const char *, arg, __VA_ARGS__)
-#define OPT_INT(name, member, arg, ...) RK_OPT_(RK_OPT_INT, name, member, int64_t, arg, __VA_ARGS__)
-#define OPT_DUR(name, member, ...) \
-	RK_OPT_(RK_OPT_DUR, name, member, int64_t, "DURATION", __VA_ARGS__)
-#define OPT_SECS(name, member, ...) \
-	RK_OPT_(RK_OPT_SECS, name, member, int64_t, "DURATION", __VA_ARGS__)
-#define OPT_LIFE(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_LIFE, name, member, int64_t, arg, __VA_ARGS__)
-#define OPT_DAYS(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_DAYS, name, member, int64_t, arg, __VA_ARGS__)
-#define OPT_LIST(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_LIST, name, member, struct rk_strv, arg, __VA_ARGS__)
-#define OPT_CSV(name, member, arg, ...) \
-	RK_OPT_(RK_OPT_CSV, name, member, struct rk_strv, arg, __VA_ARGS__)
-#define OPT_COUNT(name, member, arg, ...) RK_OPT_(RK_OPT_COUNT, name, member, int, arg, __VA_ARGS__)
+#define OPT_FLAG(name, member, ...)  RK_OPT_(FLAG, name, member, bool, NULL, __VA_ARGS__)
+#define OPT_STR(name, member, ...)   RK_OPT_(STR, name, member, const char *, __VA_ARGS__)
+#define OPT_NAME(name, member, ...)  RK_OPT_(NAME, name, member, const char *, __VA_ARGS__)
+#define OPT_INT(name, member, ...)   RK_OPT_(INT, name, member, int64_t, __VA_ARGS__)
+#define OPT_DUR(name, member, ...)   RK_OPT_(DUR, name, member, int64_t, "DURATION", __VA_ARGS__)
+#define OPT_SECS(name, member, ...)  RK_OPT_(SECS, name, member, int64_t, "DURATION", __VA_ARGS__)
+#define OPT_LIFE(name, member, ...)  RK_OPT_(LIFE, name, member, int64_t, __VA_ARGS__)
+#define OPT_DAYS(name, member, ...)  RK_OPT_(DAYS, name, member, int64_t, __VA_ARGS__)
+#define OPT_LIST(name, member, ...)  RK_OPT_(LIST, name, member, struct rk_strv, __VA_ARGS__)
+#define OPT_CSV(name, member, ...)   RK_OPT_(CSV, name, member, struct rk_strv, __VA_ARGS__)
+#define OPT_COUNT(name, member, ...) RK_OPT_(COUNT, name, member, int, __VA_ARGS__)
 #define OPT_ENUM(name, member, choices_, ...) \
-	RK_OPT_(RK_OPT_ENUM, name, member, int, NULL, __VA_ARGS__, .choices = choices_)
+	RK_OPT_(ENUM, name, member, int, NULL, __VA_ARGS__, .choices = choices_)
 #define OPT_GROUP(table, member, heading)                                              \
 	{                                                                              \
 		.name = "", .kind = RK_OPT_GROUP, .off = offsetof(OPT_STRUCT, member), \
