@@ -3,7 +3,7 @@
 #include "internal.h"
 
 /* Where the text below a line that names a section, of the tool or of a verb, belongs; NULL for any other
- * line, of which n bytes are looked at. */
+ * line of n bytes. */
 static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const char *line, size_t n)
 {
 	rk_auto_free char *title = rk_strndup(line, n && line[n - 1] == ':' ? n - 1 : 0);

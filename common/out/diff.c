@@ -39,7 +39,7 @@ static void put_ops(struct script *s, char op, size_t n)
 		rk_buf_putc(&s->ops, op);
 }
 
-/* Longest common subsequence of na lines of a and nb of b by the table of suffix lengths. */
+/* Longest common subsequence of these lines by the table of suffix lengths. */
 static void compare(struct script *s, const char **a, size_t na, const char **b, size_t nb)
 {
 	const size_t w = nb + 1;
