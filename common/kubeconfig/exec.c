@@ -1,44 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Credential plugins: client.authentication.k8s.io v1 and v1beta1, as client-go runs them. */
+#include <ctype.h>
+
 #include "tls/tls.h"
 #include "internal.h"
 #include "out/out.h"
 #include "os/os.h"
 
 #define GROUP "client.authentication.k8s.io/"
+/* A person may have to log in meanwhile; --request-timeout makes it shorter. */
+#define LOGIN_MS 300000
 
 /* --- taking the description out of the kubeconfig --- */
-
-/* The description of the cluster for the plugin, with provideClusterInfo. */
-static int take_cluster(struct rk_target *t, const struct kc_entry *c, struct rk_err *err)
-{
-	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
-	struct rk_doc *d = t->exec_doc;
-	struct rk_val *m = rk_map(d);
-
-	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
-		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
-	rk_set_str(d, m, "server", t->server);
-	for (size_t i = 0; i < RK_COUNT(same); i++) {
-		const struct rk_val *v = rk_get(c->v, same[i], NULL);
-
-		if (v && v->kind != RK_NULL)
-			rk_set(d, m, same[i], rk_copy(d, v));
-	}
-	if (t->ca.len)
-		rk_set(d, m, "certificate-authority-data", rk_val_base64(d, t->ca.s, t->ca.len));
-	rk_each (x, rk_get(c->v, "extensions", NULL))
-		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
-			rk_get(x, "extension", NULL))
-			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
-	t->exec_cluster = m;
-	return 0;
-}
 
 int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct kc_entry *cluster,
 	const struct rk_val *exec, struct rk_err *err)
 {
+	static const char *const same[] = {"tls-server-name", "proxy-url", "disable-compression"};
 	const char *command = rk_get_str(exec, "command", NULL);
+	struct rk_doc *d = t->doc;
+	struct rk_val *m = rk_map(d);
 	bool info = false;
 
 	if (rk_want_bool(exec, &info, err, "provideClusterInfo", NULL) < 0)
@@ -46,18 +27,34 @@ int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct 
 	if (!user->file->dir && command && strchr(command, '/') && *command != '/')
 		return rk_err_set(err, RK_FAIL, "%s: user \"%s\" has the relative exec command %s",
 			user->file->path, user->name, command);
-	t->exec_doc = rk_doc_new(true);
-	rk_doc_source(t->exec_doc, user->file->path);
-	t->exec = rk_copy(t->exec_doc, exec);
-	t->exec_dir = user->file->dir ? rk_strdup(user->file->dir) : NULL;
-	return info && cluster ? take_cluster(t, cluster, err) : 0;
+	rk_doc_source(d, user->file->path);
+	t->exec = rk_copy(d, exec);
+	t->exec_dir = kc_keep(t, user->file->dir);
+	if (!info || !cluster)
+		return 0;
+
+	if (t->ca.len && rk_cert_admit(&t->ca, false, err) < 0)
+		return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", cluster->name);
+	rk_set_str(d, m, "server", t->server);
+	for (size_t i = 0; i < RK_COUNT(same); i++) {
+		const struct rk_val *v = rk_get(cluster->v, same[i], NULL);
+
+		if (v && v->kind != RK_NULL)
+			rk_set(d, m, same[i], rk_copy(d, v));
+	}
+	if (t->ca.len)
+		rk_set(d, m, "certificate-authority-data", rk_val_base64(d, t->ca.s, t->ca.len));
+	rk_each (x, rk_get(cluster->v, "extensions", NULL))
+		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
+			rk_get(x, "extension", NULL))
+			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
+	t->exec_cluster = m;
+	return 0;
 }
 
 int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 {
-	static const char *const modes[] = {"", "Never", "IfAvailable", "Always"};
 	const char *version = "", *command = "", *mode = "", *name;
-	bool known = false;
 
 	if (rk_want_str(x, &version, err, "apiVersion", NULL) < 0 ||
 		rk_want_str(x, &command, err, "command", NULL) < 0 ||
@@ -71,9 +68,7 @@ int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 	if (!*mode && strcmp(version, GROUP "v1") == 0)
 		return rk_err_set(
 			err, RK_FAIL, "exec: interactiveMode must be given with %s", version);
-	for (size_t i = 0; i < RK_COUNT(modes); i++)
-		known = known || strcmp(mode, modes[i]) == 0;
-	if (!known)
+	if (*mode && !rk_listed("Never,IfAvailable,Always", mode))
 		return rk_err_set(err, RK_FAIL, "exec: unknown interactiveMode \"%s\"", mode);
 	rk_each (e, rk_get(x, "env", NULL)) {
 		name = rk_get_str(e, "name", NULL);
@@ -87,15 +82,14 @@ int kc_check_exec(const struct rk_val *x, struct rk_err *err)
 /* --- what to run --- */
 
 struct plugin {
-	const char *version, *command;
-	char *path; /* what is executed */
+	const char *path; /* what is executed */
 	bool interactive;
 	struct rk_strv argv, env;
 };
 
 static void env_set(struct rk_strv *env, const char *pair)
 {
-	size_t n = (size_t)(strchr(pair, '=') - pair) + 1;
+	size_t n = strcspn(pair, "=") + 1;
 
 	for (size_t i = 0; i < env->n; i++) {
 		if (strncmp(env->v[i], pair, n) == 0) {
@@ -127,75 +121,67 @@ static int make_env(
 		env_set(&p->env, rk_doc_printf(d, "%s=%s", name, value));
 	}
 	rk_set_str(d, m, "kind", "ExecCredential");
-	rk_set_str(d, m, "apiVersion", p->version);
+	rk_set_str(d, m, "apiVersion", rk_get_str(t->exec, "apiVersion", NULL));
 	spec = rk_map_at(d, m, "spec", NULL);
 	if (t->exec_cluster)
 		rk_set(d, spec, "cluster", rk_copy(d, t->exec_cluster));
 	rk_set_bool(d, spec, "interactive", p->interactive);
 	rk_json_write(m, RK_JSON_COMPACT, &info);
-	if (!info.len || info.s[info.len - 1] != '\n')
-		rk_buf_putc(&info, '\n');
-	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s", info.s));
+	env_set(&p->env, rk_doc_printf(d, "KUBERNETES_EXEC_INFO=%s\n", info.s));
 	return 0;
 }
 
 /* With a slash it belongs to the kubeconfig's directory, without one to PATH; never to the current
  * directory, where anybody may have put something. NULL: not found. */
-static char *find_program(const struct rk_target *t, struct rk_doc *d, const char *command)
+static const char *find_program(const struct rk_target *t, struct rk_doc *d, const char *command)
 {
-	const char *path = getenv("PATH");
+	size_t n;
 
 	if (strchr(command, '/'))
 		return *command != '/' && t->exec_dir
 			       ? rk_doc_printf(d, "%s/%s", t->exec_dir, command)
-			       : rk_doc_strndup(d, command, strlen(command));
-	for (size_t n; path && *path; path += n + (path[n] == ':')) {
-		char *full;
+			       : command;
+	rk_each_item (dir, n, getenv("PATH"), ":") {
+		const char *full = rk_doc_printf(d, "%.*s/%s", (int)n, dir, command);
 
-		n = strcspn(path, ":");
-		full = rk_doc_printf(d, "%.*s/%s", (int)n, path, command);
-		if (*path == '/' && access(full, X_OK) == 0)
+		if (*dir == '/' && access(full, X_OK) == 0)
 			return full;
 	}
 	return NULL;
 }
 
-/* installHint comes from a file: control characters could play with the terminal. */
+/* It comes from a file, and hints are one line. */
 static void add_install_hint(const struct rk_target *t, struct rk_err *err)
 {
 	const char *hint = rk_get_str(t->exec, "installHint", NULL);
-	char text[400];
-	size_t n = 0;
 
-	if (!hint)
+	if (!hint || !err)
 		return;
-	for (; *hint && n + 1 < sizeof(text); hint++)
-		text[n++] = (unsigned char)*hint < ' ' || *hint == 0x7f ? ' ' : *hint;
-	text[n] = 0;
-	rk_err_hint(err, "%s", text);
+	rk_err_hint(err, "%.400s", hint);
+	for (char *p = err->hint; *p; p++)
+		*p = iscntrl((unsigned char)*p) ? ' ' : *p;
 }
 
 static int read_plugin(
 	const struct rk_target *t, struct rk_doc *d, struct plugin *p, struct rk_err *err)
 {
 	const char *mode = rk_get_str(t->exec, "interactiveMode", NULL);
+	const char *command = rk_get_str(t->exec, "command", NULL);
 	const struct rk_val *args = NULL;
 
 	if (kc_check_exec(t->exec, err) < 0)
 		return -1;
-	p->version = rk_get_str(t->exec, "apiVersion", NULL);
-	p->command = rk_get_str(t->exec, "command", NULL);
-	p->path = find_program(t, d, p->command);
+	p->path = find_program(t, d, command);
 	if (!p->path) {
 		rk_err_set(err, RK_NOTFOUND,
-			"credential plugin %s cannot be run: not found on PATH", p->command);
+			"credential plugin %s cannot be run: not found on PATH", command);
 		add_install_hint(t, err);
 		return -1;
 	}
 	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
 	if (rk_streq(mode, "Always") && !p->interactive) {
 		rk_err_set(err, RK_FAIL,
-			"exec: %s must talk to a person, and stdin is not a terminal", p->command);
+			"exec: %s must talk to a person, and stdin is not a terminal", command);
 		return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
 	}
 	if (rk_want_seq(t->exec, &args, err, "args", NULL) < 0)
@@ -209,44 +195,7 @@ static int read_plugin(
 	return make_env(t, d, p, err);
 }
 
-/* --- running it --- */
-
-/* A person may have to log in meanwhile; --request-timeout makes it shorter. */
-#define LOGIN_MS 300000
-
-/* Named as errors name it. */
-static void said(const char *who, const char *s, size_t n)
-{
-	const char *slash = strrchr(who, '/');
-
-	rk_out_said(slash ? slash + 1 : who, s, n);
-}
-
-static int run_plugin(
-	const struct rk_target *t, const struct plugin *p, struct rk_buf *out, struct rk_err *err)
-{
-	bool unstarted = false;
-	struct rk_run r = {.argv = p->argv.v,
-		.env = p->env.v,
-		.keep_stdin = p->interactive,
-		/* one that asks at the terminal has it for itself */
-		.said = p->interactive ? NULL : said,
-		.timeout_ms = t->conf.request_ms > 0 ? t->conf.request_ms : LOGIN_MS,
-		.unstarted = &unstarted};
-	int status = 0;
-
-	if (rk_run(&r, out, &status, err) < 0) {
-		if (unstarted)
-			add_install_hint(t, err);
-		return rk_err_wrap(err, "credential plugin");
-	}
-	if (status)
-		return rk_err_set(err, RK_FAIL, "credential plugin %s failed with exit code %d",
-			p->path, status);
-	return 0;
-}
-
-/* --- reading its answer --- */
+/* --- its answer --- */
 
 static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
 {
@@ -264,10 +213,31 @@ static int take_pair(struct rk_target *t, const char *cert, const char *key, str
 	return 0;
 }
 
-static int take_status(
-	struct rk_target *t, const struct rk_val *status, int64_t *expires, struct rk_err *err)
+static int take_answer(
+	struct rk_target *t, const struct rk_buf *b, int64_t *expires, struct rk_err *err)
 {
+	rk_auto_doc *d = rk_doc_new(true);
+	struct rk_val *root = NULL;
+	const struct rk_val *status = NULL;
+	const char *kind = "", *version = "", *asked = rk_get_str(t->exec, "apiVersion", NULL);
 	const char *token = "", *cert = "", *key = "", *when = NULL;
+
+	rk_doc_source(d, "its output");
+	if (rk_json_parse(d, b->s, b->len, &root, NULL) < 0 &&
+		rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
+		return -1;
+	if (!root || root->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
+	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
+		rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
+		rk_want_map(root, &status, err, "status", NULL) < 0)
+		return -1;
+	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, asked) != 0)
+		return rk_err_set(err, RK_FAIL,
+			"it answered %s %s where %s ExecCredential was asked",
+			*version ? version : "no apiVersion,", *kind ? kind : "no kind", asked);
+	if (!status)
+		return rk_err_set(err, RK_FAIL, "its answer has no status");
 
 	if (rk_want_str(status, &token, err, "token", NULL) < 0 ||
 		rk_want_str(status, &cert, err, "clientCertificateData", NULL) < 0 ||
@@ -282,40 +252,17 @@ static int take_status(
 		return rk_err_set(err, RK_FAIL, "its expirationTimestamp is not a time");
 	if (strchr(token, ' '))
 		return rk_err_set(err, RK_FAIL, "its token holds a blank");
-	if (*token) {
-		if (kc_check_token("its token", token, err) < 0)
-			return -1;
-		kc_use_token(t, token);
-	}
+	if (*token && kc_use_token(t, "its token", token, err) < 0)
+		return -1;
 	return *cert ? take_pair(t, cert, key, err) : 0;
 }
 
-static int take_answer(struct rk_target *t, const struct plugin *p, const struct rk_buf *b,
-	int64_t *expires, struct rk_err *err)
+/* Named as errors name it. */
+static void said(const char *who, const char *s, size_t n)
 {
-	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *root = NULL;
-	const struct rk_val *status = NULL;
-	const char *kind = "", *version = "";
+	const char *slash = strrchr(who, '/');
 
-	rk_doc_source(d, "its output");
-	if (rk_json_parse(d, b->s, b->len, &root, NULL) < 0 &&
-		rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
-		return -1;
-	if (!root || root->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
-	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
-		rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
-		rk_want_map(root, &status, err, "status", NULL) < 0)
-		return -1;
-	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, p->version) != 0)
-		return rk_err_set(err, RK_FAIL,
-			"it answered %s %s where %s ExecCredential was asked",
-			*version ? version : "no apiVersion,", *kind ? kind : "no kind",
-			p->version);
-	if (!status)
-		return rk_err_set(err, RK_FAIL, "its answer has no status");
-	return take_status(t, status, expires, err);
+	rk_out_said(slash ? slash + 1 : who, s, n);
 }
 
 int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err)
@@ -323,16 +270,30 @@ int rk_target_exec(struct rk_target *t, int64_t *expires, struct rk_err *err)
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
 	struct plugin p = {0};
-	int rc = -1;
+	bool unstarted = false;
+	int status = 0, rc = read_plugin(t, d, &p, err);
 
 	*expires = 0;
-	if (!t->exec)
-		return rk_err_set(err, RK_FAIL, "no credential plugin to run");
-	if (read_plugin(t, d, &p, err) < 0) {
+	if (rc < 0) {
 		rk_err_wrap(err, "user \"%s\"", t->user ? t->user : "");
-	} else if (run_plugin(t, &p, &out, err) == 0) {
-		rc = take_answer(t, &p, &out, expires, err);
+	} else {
+		struct rk_run r = {.argv = p.argv.v,
+			.env = p.env.v,
+			.keep_stdin = p.interactive,
+			/* one that asks at the terminal has it for itself */
+			.said = p.interactive ? NULL : said,
+			.timeout_ms = t->conf.request_ms > 0 ? t->conf.request_ms : LOGIN_MS,
+			.unstarted = &unstarted};
+
+		rc = rk_run(&r, &out, &status, err);
+		if (rc < 0 && unstarted)
+			add_install_hint(t, err);
 		if (rc < 0)
+			rk_err_wrap(err, "credential plugin");
+		else if (status)
+			rc = rk_err_set(err, RK_FAIL,
+				"credential plugin %s failed with exit code %d", p.path, status);
+		else if ((rc = take_answer(t, &out, expires, err)) < 0)
 			rk_err_wrap(err, "credential plugin %s", p.path);
 	}
 	rk_strv_release(&p.argv);

@@ -21,7 +21,7 @@ struct kc_entry {
 /* Sorted by name; of equal names only that of the first file is kept. */
 struct kc_list {
 	struct kc_entry *v;
-	size_t n, alloc;
+	size_t n;
 };
 
 struct rk_kubeconfig {
@@ -29,13 +29,14 @@ struct rk_kubeconfig {
 	struct kc_file *files;
 	size_t nfiles;
 	char *searched; /* paths that were searched, for messages */
-	struct kc_list clusters, users, contexts;
+	struct kc_list lists[RK_KC_NKINDS];
 	const char *current; /* NULL: unset */
 	const struct kc_file *current_file;
 };
 
-/* The entry of that name, or NULL. */
-const struct kc_entry *kc_find(const struct kc_list *l, const char *name);
+/* The entry of that name, which may be NULL; or NULL. */
+const struct kc_entry *kc_find(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name);
 
 /* String field of an entry (e may be NULL); "" and null count as unset: *out is NULL then. */
 int kc_str(const struct kc_entry *e, const char *key, const char **out, struct rk_err *err);
@@ -58,11 +59,8 @@ char *kc_keep(struct rk_target *t, const char *s);
  * are refused. what names the value. */
 int kc_plain(const char *what, const char *s, struct rk_err *err);
 
-/* The same of a token, which must also fit into a request's header. */
-int kc_check_token(const char *what, const char *s, struct rk_err *err);
-
-/* Log in with this token, copied. */
-void kc_use_token(struct rk_target *t, const char *token);
+/* Log in with this token, copied, when it fits into a request's header. */
+int kc_use_token(struct rk_target *t, const char *what, const char *token, struct rk_err *err);
 
 /* Certificate and key made fit to be passed on (rk_cert_admit), and checked against each other. */
 int kc_admit_pair(struct rk_buf *cert, struct rk_buf *key, struct rk_err *err);

@@ -21,6 +21,7 @@ struct rk_kube_flags {
 	const char *resolve; /* host:port:address */
 	int64_t request_timeout_ms;
 	const char *virtual_cluster; /* --virtual [NS/]NAME: act inside it; see rk_connect */
+	const char *pod_dir;	     /* of a pod's service account; NULL: the well-known one */
 };
 
 /* The tree of one kubeconfig in d, when kubectl would load it: read as kubectl reads YAML, with every
@@ -57,32 +58,27 @@ const struct rk_val *rk_kubeconfig_entry(
 
 /* Where to connect and who to be: everything resolved and read into memory. */
 struct rk_target {
-	char *context, *cluster, *user, *ns; /* names; NULL when there is none (in-cluster) */
-	struct rk_http_conf conf;	     /* points into this struct */
+	const char *context, *cluster, *user, *ns; /* names; NULL: none (as in a pod) */
+	struct rk_http_conf conf;		   /* points into this struct */
 	char *server;
-	struct rk_buf ca, cert, key; /* PEM; key is secret */
-	char *token, *token_file;    /* secret; file re-read about every minute */
-	struct rk_doc *exec_doc;     /* exec plugin to run, or NULL */
-	const struct rk_val *exec, *exec_cluster;
-	char *exec_dir;			    /* directory for a relative command */
-	const struct rk_val *auth_provider; /* as in the user's entry, or NULL */
-	const struct rk_val *as;	    /* impersonation as a user's entry has it, or NULL */
-	bool in_cluster;
+	struct rk_buf ca, cert, key;		  /* PEM; key is secret */
+	char *token, *token_file;		  /* secret; file re-read about every minute */
+	const struct rk_val *exec, *exec_cluster; /* exec plugin to run, or NULL */
+	const char *exec_dir;			  /* directory for a relative command */
+	const struct rk_val *auth_provider;	  /* as in the user's entry, or NULL */
+	const struct rk_val *as; /* impersonation as a user's entry has it, or NULL */
 	/* of an entry that `kubeconfig get` wrote, else NULL: the virtual cluster NS/NAME it is for; its
 	 * host's URL; the contexts of that host, as words: "a", "a or b" */
-	char *virtual_cluster, *host, *host_contexts;
-	/* private to kubeconfig.c: */
+	const char *virtual_cluster, *host, *host_contexts;
+	/* private to the module: */
 	struct rk_strv headers;
-	struct rk_doc *strings;
+	struct rk_doc *doc;
 };
 /* Resolve context/cluster/user with the flags on top. Errors: RK_NOTFOUND (context, cluster,
  * no configuration at all), RK_CONFLICT (insecure, http://), RK_FAIL (contradictions, damaged
  * data), each naming the entry and file. Does not run exec plugins. */
 int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
 	struct rk_target *out, struct rk_err *err) RK_MUST_USE;
-/* The same with the service account's directory in a pod given; NULL: the well-known one. */
-int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
-	const char *pod_dir, struct rk_target *out, struct rk_err *err) RK_MUST_USE;
 void rk_target_release(struct rk_target *t);
 
 /* Make CA, certificate and key fit to be passed on (rk_cert_admit), and check what resolving leaves to the

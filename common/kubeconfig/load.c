@@ -4,42 +4,30 @@
 
 #include "tls/tls.h"
 #include "os/os.h"
-#include "out/out.h"
 
 const char *const rk_kc_plural[RK_KC_NKINDS] = {"clusters", "contexts", "users"};
 const char *const rk_kc_single[RK_KC_NKINDS] = {"cluster", "context", "user"};
 
 /* --- the load list --- */
 
-static void paths_add(char ***v, size_t *n, const char *s, size_t len)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (strlen((*v)[i]) == len && memcmp((*v)[i], s, len) == 0)
-			return;
-	*v = rk_realloc(*v, (*n + 2) * sizeof(**v));
-	(*v)[(*n)++] = rk_strndup(s, len);
-	(*v)[*n] = NULL;
-}
-
 char **rk_kubeconfig_paths(const char *explicit_path)
 {
 	const char *env = getenv("KUBECONFIG"), *home = getenv("HOME");
-	bool given = explicit_path && *explicit_path;
-	rk_auto_free char *usual = NULL;
+	rk_auto_free char *usual = home && *home ? rk_asprintf("%s/.kube/config", home) : NULL;
+	bool given = explicit_path && *explicit_path, several = !given && env && *env;
 	char **v = rk_calloc(1, sizeof(*v));
-	size_t n = 0;
+	size_t n = 0, len;
 
-	if (given) {
-		paths_add(&v, &n, explicit_path, strlen(explicit_path));
-	} else if (env && *env) {
-		for (size_t len; *env; env += len + (env[len] == ':')) {
-			len = strcspn(env, ":");
-			if (len)
-				paths_add(&v, &n, env, len);
-		}
-	} else if (home && *home) {
-		usual = rk_asprintf("%s/.kube/config", home);
-		paths_add(&v, &n, usual, strlen(usual));
+	rk_each_item (p, len, given ? explicit_path : several ? env : usual, several ? ":" : "") {
+		bool again = false;
+
+		for (size_t i = 0; i < n; i++)
+			again = again || (strlen(v[i]) == len && memcmp(v[i], p, len) == 0);
+		if (again)
+			continue;
+		v = rk_realloc(v, (n + 2) * sizeof(*v));
+		v[n++] = rk_strndup(p, len);
+		v[n] = NULL;
 	}
 	return v;
 }
@@ -53,15 +41,13 @@ void rk_kubeconfig_free_paths(char **paths)
 
 /* --- entries --- */
 
+/* Files are in one array in the order of the load list. */
 static int cmp_entry(const void *a, const void *b)
 {
 	const struct kc_entry *x = a, *y = b;
 	int c = strcmp(x->name, y->name);
 
-	if (c)
-		return c;
-	/* files lie in one array in the order of the load list */
-	return x->file < y->file ? -1 : x->file > y->file;
+	return c ? c : x->file < y->file ? -1 : x->file > y->file;
 }
 
 static int cmp_name(const void *key, const void *e)
@@ -69,22 +55,20 @@ static int cmp_name(const void *key, const void *e)
 	return strcmp(key, ((const struct kc_entry *)e)->name);
 }
 
-const struct kc_entry *kc_find(const struct kc_list *l, const char *name)
+const struct kc_entry *kc_find(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name)
 {
+	const struct kc_list *l = &kc->lists[kind];
+
 	return l->n && name ? bsearch(name, l->v, l->n, sizeof(*l->v), cmp_name) : NULL;
 }
 
-/* Sort; the first file that has a name wins whole. No file has a name twice. */
-static void list_settle(struct kc_list *l)
+const struct rk_val *rk_kubeconfig_entry(
+	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name)
 {
-	size_t n = 0;
+	const struct kc_entry *e = kc_find(kc, kind, name);
 
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), cmp_entry);
-	for (size_t i = 0; i < l->n; i++)
-		if (!n || strcmp(l->v[n - 1].name, l->v[i].name) != 0)
-			l->v[n++] = l->v[i];
-	l->n = n;
+	return e ? e->v : NULL;
 }
 
 int kc_str(const struct kc_entry *e, const char *key, const char **out, struct rk_err *err)
@@ -98,9 +82,11 @@ int kc_str(const struct kc_entry *e, const char *key, const char **out, struct r
 }
 
 /* An empty CA file would mean the system's CAs, and an empty certificate no identity. */
-static int not_empty(const struct rk_buf *b, const char *what, struct rk_err *err)
+static int read_material(const char *path, struct rk_buf *out, struct rk_err *err)
 {
-	return b->len ? 0 : rk_err_set(err, RK_FAIL, "%s is empty", what);
+	if (rk_file_read(path, RK_KUBECONFIG_MAX, out, err) < 0)
+		return -1;
+	return out->len ? 0 : rk_err_set(err, RK_FAIL, "%s is empty", path);
 }
 
 int kc_material(const struct kc_entry *e, const char *name, const char *flag, struct rk_buf *out,
@@ -109,12 +95,8 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 	rk_auto_free char *data_key = rk_asprintf("%s-data", name), *full = NULL;
 	const char *data, *path;
 
-	if (flag && *flag) {
-		if (rk_file_read(flag, RK_KUBECONFIG_MAX, out, err) < 0 ||
-			not_empty(out, flag, err) < 0)
-			return rk_err_wrap(err, "--%s", name);
-		return 0;
-	}
+	if (flag && *flag)
+		return read_material(flag, out, err) < 0 ? rk_err_wrap(err, "--%s", name) : 0;
 	if (kc_str(e, data_key, &data, err) < 0 || kc_str(e, name, &path, err) < 0)
 		return -1;
 	if (data && path)
@@ -127,72 +109,51 @@ int kc_material(const struct kc_entry *e, const char *name, const char *flag, st
 			"kubectl config view --raw --flatten writes one that needs no other file");
 	}
 	full = path ? rk_path_resolve(path, e->file->dir) : NULL;
-	if (path && (rk_file_read(full, RK_KUBECONFIG_MAX, out, err) < 0 ||
-			    not_empty(out, full, err) < 0))
+	if (path && read_material(full, out, err) < 0)
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, name, e->name);
 	if (data && (rk_base64_decode(out, data, strlen(data), err) < 0 ||
-			    not_empty(out, "the decoded value", err) < 0))
+			    (!out->len && rk_err_set(err, RK_FAIL, "the decoded value is empty"))))
 		return rk_err_wrap(err, "%s: %s of \"%s\"", e->file->path, data_key, e->name);
 	return 0;
 }
 
 /* --- the merged view --- */
 
-/* Add the items of the list `plural`, whose values are under `single`. */
-static void take_list(
-	struct kc_list *l, const struct kc_file *f, const char *plural, const char *single)
-{
-	rk_each (it, rk_get(f->root, plural, NULL)) {
-		const char *name = rk_get_str(it, "name", NULL);
-		const struct rk_val *v = rk_get(it, single, NULL);
-
-		if (l->n == l->alloc) {
-			l->alloc = l->alloc ? 2 * l->alloc : 16;
-			l->v = rk_realloc(l->v, l->alloc * sizeof(*l->v));
-		}
-		l->v[l->n++] =
-			(struct kc_entry){name ? name : "", v && v->kind == RK_MAP ? v : NULL, f};
-	}
-}
-
+/* Of a name the first file wins whole. No file has a name twice. */
 static void merge_files(struct rk_kubeconfig *kc)
 {
-	for (size_t i = 0; i < kc->nfiles; i++) {
-		const struct kc_file *f = &kc->files[i];
-		const char *current = rk_get_str(f->root, "current-context", NULL);
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		struct kc_list *l = &kc->lists[k];
+		size_t all = 0;
 
-		take_list(&kc->clusters, f, "clusters", "cluster");
-		take_list(&kc->users, f, "users", "user");
-		take_list(&kc->contexts, f, "contexts", "context");
-		if (!kc->current && current && *current) {
+		for (size_t i = 0; i < kc->nfiles; i++) {
+			const struct rk_val *items =
+				rk_get(kc->files[i].root, rk_kc_plural[k], NULL);
+
+			l->v = rk_realloc(
+				l->v, (all + (items ? items->count : 0) + 1) * sizeof(*l->v));
+			rk_each (it, items) {
+				const char *name = rk_get_str(it, "name", NULL);
+				const struct rk_val *v = rk_get(it, rk_kc_single[k], NULL);
+
+				l->v[all++] = (struct kc_entry){name ? name : "",
+					v && v->kind == RK_MAP ? v : NULL, &kc->files[i]};
+			}
+		}
+		if (all)
+			qsort(l->v, all, sizeof(*l->v), cmp_entry);
+		for (size_t i = 0; i < all; i++)
+			if (!l->n || strcmp(l->v[l->n - 1].name, l->v[i].name) != 0)
+				l->v[l->n++] = l->v[i];
+	}
+	for (size_t i = kc->nfiles; i-- > 0;) {
+		const char *current = rk_get_str(kc->files[i].root, "current-context", NULL);
+
+		if (current && *current) {
 			kc->current = current;
-			kc->current_file = f;
+			kc->current_file = &kc->files[i];
 		}
 	}
-	list_settle(&kc->clusters);
-	list_settle(&kc->users);
-	list_settle(&kc->contexts);
-}
-
-static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, struct rk_err *err)
-{
-	const char *slash = strrchr(f->path, '/');
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	struct rk_err e = RK_ERR_INIT;
-
-	f->dir = !slash		    ? rk_strdup(".")
-		 : slash == f->path ? rk_strdup("/")
-				    : rk_strndup(f->path, (size_t)(slash - f->path));
-	if (rk_file_read(f->path, RK_KUBECONFIG_MAX, &text, &e) < 0) {
-		if (e.code == RK_NOTFOUND && !must)
-			return 0;
-		if (err)
-			*err = e;
-		if (e.code == RK_NOTFOUND)
-			rk_err_hint(err, "give an existing file with --kubeconfig");
-		return rk_err_wrap(err, "kubeconfig");
-	}
-	return rk_kubeconfig_read(kc->doc, text.s, text.len, f->path, &f->root, err);
 }
 
 /* The paths are taken over. */
@@ -212,6 +173,26 @@ static struct rk_kubeconfig *kc_new(char **paths)
 	kc->searched = rk_buf_detach(&searched);
 	free(paths);
 	return kc;
+}
+
+static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, struct rk_err *err)
+{
+	const char *slash = strrchr(f->path, '/');
+	rk_auto_buf text = RK_BUF_INIT_SECRET;
+	struct rk_err e = RK_ERR_INIT;
+
+	f->dir = !slash		    ? rk_strdup(".")
+		 : slash == f->path ? rk_strdup("/")
+				    : rk_strndup(f->path, (size_t)(slash - f->path));
+	if (rk_file_read(f->path, RK_KUBECONFIG_MAX, &text, &e) == 0)
+		return rk_kubeconfig_read(kc->doc, text.s, text.len, f->path, &f->root, err);
+	if (e.code == RK_NOTFOUND && !must)
+		return 0;
+	if (err)
+		*err = e;
+	if (e.code == RK_NOTFOUND)
+		rk_err_hint(err, "give an existing file with --kubeconfig");
+	return rk_err_wrap(err, "kubeconfig");
 }
 
 int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
@@ -257,57 +238,34 @@ void rk_kubeconfig_free(struct rk_kubeconfig *kc)
 		free(kc->files[i].path);
 		free(kc->files[i].dir);
 	}
+	for (size_t k = 0; k < RK_KC_NKINDS; k++)
+		free(kc->lists[k].v);
 	free(kc->files);
-	free(kc->clusters.v);
-	free(kc->users.v);
-	free(kc->contexts.v);
 	free(kc->searched);
 	rk_doc_free(kc->doc);
 	free(kc);
 }
 
-const struct rk_val *rk_kubeconfig_entry(
-	const struct rk_kubeconfig *kc, enum rk_kc_kind kind, const char *name)
-{
-	const struct kc_entry *e = kc_find(kind == RK_KC_CLUSTERS   ? &kc->clusters
-					   : kind == RK_KC_CONTEXTS ? &kc->contexts
-								    : &kc->users,
-		name);
-
-	return e ? e->v : NULL;
-}
-
 /* --- list --- */
-
-/* When the client certificate of a user expires; 0: none, or not readable (which does not end a list). */
-static int64_t user_expires(const struct kc_entry *user)
-{
-	rk_auto_buf pem = RK_BUF_INIT;
-	rk_auto_cert *c = NULL;
-
-	if (!user || kc_material(user, "client-certificate", NULL, &pem, NULL) < 0 || !pem.len ||
-		rk_cert_parse(&c, pem.s, pem.len, NULL) < 0)
-		return 0;
-	return c->not_after;
-}
 
 static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, struct rk_doc *d,
 	struct rk_val *seq, struct rk_err *err)
 {
 	struct rk_val *m = rk_map(d);
-	const char *cluster, *user, *ns, *server = NULL;
-	const struct kc_entry *ce;
+	const char *cluster, *user, *ns, *server;
+	const struct kc_entry *ce, *ue;
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *cert = NULL;
 	struct rk_kc_note note;
-	int64_t expires;
 	char when[32];
 
 	if (kc_str(e, "cluster", &cluster, err) < 0 || kc_str(e, "user", &user, err) < 0 ||
 		kc_str(e, "namespace", &ns, err) < 0)
 		return -1;
-	ce = kc_find(&kc->clusters, cluster);
+	ce = kc_find(kc, RK_KC_CLUSTERS, cluster);
+	ue = kc_find(kc, RK_KC_USERS, user);
 	if (kc_str(ce, "server", &server, err) < 0)
 		return -1;
-	expires = user_expires(kc_find(&kc->users, user));
 	rk_append(seq, m);
 	rk_set_str(d, m, "name", e->name);
 	rk_set_str(d, m, "cluster", cluster);
@@ -320,8 +278,10 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 			d, m, "virtualCluster", rk_doc_printf(d, "%s/%s", note.ns, note.cluster));
 		rk_set_str(d, m, "host", note.host);
 	}
-	if (expires) {
-		rk_time_format(expires, when);
+	/* a certificate that cannot be read does not end a list */
+	if (ue && kc_material(ue, "client-certificate", NULL, &pem, NULL) == 0 && pem.len &&
+		rk_cert_parse(&cert, pem.s, pem.len, NULL) == 0) {
+		rk_time_format(cert->not_after, when);
 		rk_set_str(d, m, "expires", when);
 	}
 	rk_set_str(d, m, "file", e->file->path);
@@ -331,9 +291,11 @@ static int list_one(const struct rk_kubeconfig *kc, const struct kc_entry *e, st
 int rk_kubeconfig_list(
 	const struct rk_kubeconfig *kc, struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
+	const struct kc_list *l = &kc->lists[RK_KC_CONTEXTS];
+
 	*out = rk_seq(d);
-	for (size_t i = 0; i < kc->contexts.n; i++)
-		if (list_one(kc, &kc->contexts.v[i], d, *out, err) < 0)
+	for (size_t i = 0; i < l->n; i++)
+		if (list_one(kc, &l->v[i], d, *out, err) < 0)
 			return -1;
 	return 0;
 }

@@ -36,8 +36,7 @@ void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc
 	struct rk_val *v = rk_map(d);
 
 	rk_set_str(d, v, "cluster", n->cluster);
-	if (n->host)
-		rk_set_str(d, v, "host", n->host);
+	rk_set_str(d, v, "host", n->host);
 	rk_set_str(d, v, "namespace", n->ns);
 	rk_kc_set_extension(d, cluster, EXTENSION, v);
 }
@@ -48,29 +47,24 @@ bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b)
 	       (!a->host || !b->host || rk_kubeconfig_same_url(a->host, b->host));
 }
 
-static void add_named(struct rk_doc *d, struct rk_val *root, const char *plural, const char *single,
-	const char *name, struct rk_val *value)
-{
-	struct rk_val *m = rk_map(d), *seq = rk_seq(d);
-
-	rk_set(d, m, single, value);
-	rk_set_str(d, m, "name", name);
-	rk_append(seq, m);
-	rk_set(d, root, plural, seq);
-}
-
 struct rk_val *rk_kubeconfig_compose(
 	struct rk_doc *d, const char *name, struct rk_val *cluster, struct rk_val *user)
 {
-	struct rk_val *root = rk_map(d), *ctx = rk_map(d);
+	struct rk_val *root = rk_map(d), *context = rk_map(d);
+	struct rk_val *const values[RK_KC_NKINDS] = {cluster, context, user};
 
-	rk_set_str(d, ctx, "cluster", name);
-	rk_set_str(d, ctx, "user", name);
+	rk_set_str(d, context, "cluster", name);
+	rk_set_str(d, context, "user", name);
 	rk_set_str(d, root, "apiVersion", "v1");
 	rk_set_str(d, root, "kind", "Config");
 	rk_set_str(d, root, "current-context", name);
-	add_named(d, root, "clusters", "cluster", name, cluster);
-	add_named(d, root, "contexts", "context", name, ctx);
-	add_named(d, root, "users", "user", name, user);
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		struct rk_val *m = rk_map(d), *seq = rk_seq(d);
+
+		rk_set(d, m, rk_kc_single[k], values[k]);
+		rk_set_str(d, m, "name", name);
+		rk_append(seq, m);
+		rk_set(d, root, rk_kc_plural[k], seq);
+	}
 	return root;
 }

@@ -7,11 +7,11 @@
 
 #define POD_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
+/* --- which entries --- */
+
 struct choice {
 	const struct kc_entry *context, *cluster, *user;
 };
-
-/* --- which entries --- */
 
 static int no_such(
 	const struct rk_kubeconfig *kc, const char *what, const char *name, struct rk_err *err)
@@ -27,7 +27,7 @@ static int choose(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
 {
 	const char *context = f->context ? f->context : kc->current;
 	const char *cluster = f->cluster, *user = f->user;
-	const struct kc_entry *x = kc_find(&kc->contexts, context);
+	const struct kc_entry *x = kc_find(kc, RK_KC_CONTEXTS, context);
 
 	c->context = x;
 	if (!x && f->context)
@@ -40,7 +40,7 @@ static int choose(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
 
 	if (!cluster && kc_str(x, "cluster", &cluster, err) < 0)
 		return -1;
-	c->cluster = kc_find(&kc->clusters, cluster);
+	c->cluster = kc_find(kc, RK_KC_CLUSTERS, cluster);
 	if (!c->cluster && !f->server && f->cluster)
 		return no_such(kc, "cluster", cluster, err);
 	if (!c->cluster && !f->server && x)
@@ -51,7 +51,7 @@ static int choose(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
 	/* A context's user that does not exist means no credentials, as in kubectl; --user must exist. */
 	if (!user && kc_str(x, "user", &user, err) < 0)
 		return -1;
-	c->user = kc_find(&kc->users, user);
+	c->user = kc_find(kc, RK_KC_USERS, user);
 	return f->user && !c->user ? no_such(kc, "user", user, err) : 0;
 }
 
@@ -69,19 +69,6 @@ static int check_server(const struct kc_entry *c, const char *server, struct rk_
 		"config set-cluster %s --server=https://HOST:PORT "
 		"--certificate-authority=CA.pem --embed-certs",
 		c ? c->name : "NAME");
-}
-
-/* The URL may hold a password: it is not shown. */
-static int check_proxy(const struct kc_entry *c, const char *url, struct rk_err *err)
-{
-	static const char *const ok[] = {"http://", "https://", "socks5://"};
-
-	for (size_t i = 0; i < RK_COUNT(ok); i++)
-		if (strncasecmp(url, ok[i], strlen(ok[i])) == 0)
-			return kc_plain("proxy-url", url, err);
-	return rk_err_set(err, RK_FAIL,
-		"%s: cluster \"%s\": proxy-url is not http://, https:// or socks5://",
-		c->file->path, c->name);
 }
 
 static int take_server(struct rk_target *t, const struct kc_entry *c, const struct rk_kube_flags *f,
@@ -103,8 +90,14 @@ static int take_server(struct rk_target *t, const struct kc_entry *c, const stru
 			c->file->path, c->name);
 	if (name && *name == '.') /* to OpenSSL any host below */
 		return rk_err_set(err, RK_FAIL, "tls-server-name \"%s\" is not a host name", name);
+	/* a proxy's URL may hold a password: it is not shown */
+	if (proxy && strncasecmp(proxy, "http://", 7) != 0 &&
+		strncasecmp(proxy, "https://", 8) != 0 && strncasecmp(proxy, "socks5://", 9) != 0)
+		return rk_err_set(err, RK_FAIL,
+			"%s: cluster \"%s\": proxy-url is not http://, https:// or socks5://",
+			c->file->path, c->name);
 	if (check_server(c, server, err) < 0 || kc_plain("tls-server-name", name, err) < 0 ||
-		(proxy && check_proxy(c, proxy, err) < 0))
+		kc_plain("proxy-url", proxy, err) < 0)
 		return -1;
 	free(t->server);
 	t->server = rk_strdup(server);
@@ -116,11 +109,12 @@ static int take_server(struct rk_target *t, const struct kc_entry *c, const stru
 static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct rk_kube_flags *f,
 	struct rk_err *err)
 {
+	const char *flag = f->certificate_authority;
 	bool insecure = false;
 
 	if (c && c->v && rk_want_bool(c->v, &insecure, err, "insecure-skip-tls-verify", NULL) < 0)
 		return -1;
-	if (insecure && !f->certificate_authority) {
+	if (insecure && !flag) {
 		rk_err_set(err, RK_CONFLICT,
 			"%s: cluster \"%s\" has insecure-skip-tls-verify: its certificate would "
 			"not be checked",
@@ -130,47 +124,52 @@ static int take_ca(struct rk_target *t, const struct kc_entry *c, const struct r
 			"--embed-certs (or give --certificate-authority CA.pem)",
 			c->name);
 	}
-	if (!c && !f->certificate_authority)
-		return 0;
-	if (kc_material(c, "certificate-authority", f->certificate_authority, &t->ca, err) < 0)
+	if (kc_material(c, "certificate-authority", flag, &t->ca, err) < 0)
 		return -1;
 	if (!t->ca.len || rk_cert_admit_tls(&t->ca, false, err) == 0)
 		return 0;
-	if (f->certificate_authority)
-		return rk_err_wrap(err, "--certificate-authority %s", f->certificate_authority);
-	return rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
+	return flag ? rk_err_wrap(err, "--certificate-authority %s", flag)
+		    : rk_err_wrap(err, "certificate-authority of cluster \"%s\"", c->name);
+}
+
+/* An entry of a virtual cluster notes its host: for messages, when it was used in place of that. Three of
+ * the host's contexts are enough. */
+static void take_note(const struct rk_kubeconfig *kc, struct rk_target *t, const struct kc_entry *c)
+{
+	const struct kc_list *contexts = &kc->lists[RK_KC_CONTEXTS];
+	rk_auto_buf names = RK_BUF_INIT;
+	struct rk_kc_note note;
+	size_t n = 0;
+
+	if (!c || !rk_kc_note(c->v, &note))
+		return;
+	t->virtual_cluster = rk_doc_printf(t->doc, "%s/%s", note.ns, note.cluster);
+	t->host = kc_keep(t, note.host);
+	for (size_t i = 0; note.host && i < contexts->n && n < 3; i++) {
+		const struct rk_val *host = rk_kubeconfig_entry(
+			kc, RK_KC_CLUSTERS, rk_get_str(contexts->v[i].v, "cluster", NULL));
+
+		if (host && rk_kubeconfig_same_url(rk_get_str(host, "server", NULL), note.host))
+			rk_buf_addf(&names, "%s%s", n++ ? " or " : "", contexts->v[i].name);
+	}
+	t->host_contexts = n ? kc_keep(t, names.s) : NULL;
 }
 
 /* --- in a pod --- */
-
-static bool in_pod(const char *dir)
-{
-	const char *host = getenv("KUBERNETES_SERVICE_HOST");
-	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	rk_auto_free char *at = NULL;
-	rk_auto_free char *token = rk_asprintf("%s/token", dir);
-
-	return host && *host && port && *port && access(token, F_OK) == 0;
-}
 
 /* The service account; each of --server, --certificate-authority, --token-file replaces its part. */
 static int take_pod(
 	struct rk_target *t, const struct rk_kube_flags *f, const char *dir, struct rk_err *err)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	rk_auto_free char *at = rk_url_authority(host, 0), *ca = rk_asprintf("%s/ca.crt", dir);
+	rk_auto_free char *at = rk_url_authority(getenv("KUBERNETES_SERVICE_HOST"), 0);
+	rk_auto_free char *ca = rk_asprintf("%s/ca.crt", dir);
 
-	t->in_cluster = true;
 	t->server = rk_asprintf("https://%s:%s", at, port);
-	t->token_file = rk_asprintf("%s/token", dir);
+	t->token_file = f->token_file ? rk_strdup(f->token_file) : rk_asprintf("%s/token", dir);
 	t->conf.tls_server_name = kc_keep(t, f->tls_server_name);
 	if (check_server(NULL, t->server, err) < 0)
 		return -1;
-	if (f->token_file) {
-		free(t->token_file);
-		t->token_file = rk_strdup(f->token_file);
-	}
 	if (f->certificate_authority) {
 		if (take_ca(t, NULL, f, err) < 0)
 			return -1;
@@ -183,51 +182,24 @@ static int take_pod(
 	return kc_read_token(t, err);
 }
 
-/* --- the host of a virtual cluster --- */
-
-#define CONTEXTS_SHOWN 3
-
-/* An entry of a virtual cluster notes its host: for messages, when it was used in place of that. */
-static void take_note(const struct rk_kubeconfig *kc, struct rk_target *t, const struct kc_entry *c)
-{
-	rk_auto_buf names = RK_BUF_INIT;
-	struct rk_kc_note note;
-	size_t n = 0;
-
-	if (!c || !rk_kc_note(c->v, &note))
-		return;
-	t->virtual_cluster = rk_doc_printf(t->strings, "%s/%s", note.ns, note.cluster);
-	t->host = kc_keep(t, note.host);
-	for (size_t i = 0; note.host && i < kc->contexts.n && n < CONTEXTS_SHOWN; i++) {
-		const struct kc_entry *x = &kc->contexts.v[i];
-		const struct kc_entry *host =
-			kc_find(&kc->clusters, rk_get_str(x->v, "cluster", NULL));
-
-		if (host && rk_kubeconfig_same_url(rk_get_str(host->v, "server", NULL), note.host))
-			rk_buf_addf(&names, "%s%s", n++ ? " or " : "", x->name);
-	}
-	t->host_contexts = n ? kc_keep(t, names.s) : NULL;
-}
-
 /* --- putting it together --- */
 
-static int take_namespace(struct rk_target *t, const struct kc_entry *ctx,
-	const struct rk_kube_flags *f, const char *dir, struct rk_err *err)
+static int take_namespace(struct rk_target *t, const struct kc_entry *context,
+	const struct rk_kube_flags *f, const char *pod, struct rk_err *err)
 {
-	const char *ns = f->ns, *pod = getenv("POD_NAMESPACE");
-	rk_auto_free char *path = rk_asprintf("%s/namespace", dir);
+	const char *ns = f->ns, *env = getenv("POD_NAMESPACE");
+	rk_auto_free char *path = rk_asprintf("%s/namespace", pod ? pod : ""), *text = NULL;
 	rk_auto_buf b = RK_BUF_INIT;
 
-	if (!ns && kc_str(ctx, "namespace", &ns, err) < 0)
+	if (!ns && kc_str(context, "namespace", &ns, err) < 0)
 		return -1;
-	ns = ns && *ns ? ns : in_pod(dir) && pod && *pod ? pod : NULL;
-	if (ns || !in_pod(dir) || access(path, F_OK) != 0) {
-		t->ns = ns ? rk_strdup(ns) : NULL;
-		return 0;
+	ns = ns && *ns ? ns : pod && env && *env ? env : NULL;
+	if (!ns && pod && access(path, F_OK) == 0) {
+		if (rk_file_read(path, 1 << 20, &b, err) < 0)
+			return -1;
+		ns = text = kc_trimmed(&b);
 	}
-	if (rk_file_read(path, 1 << 20, &b, err) < 0)
-		return -1;
-	t->ns = kc_trimmed(&b);
+	t->ns = kc_keep(t, ns);
 	return 0;
 }
 
@@ -249,7 +221,7 @@ void kc_use_material(struct rk_target *t)
 
 static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 {
-	if (kc->contexts.n) {
+	if (kc->lists[RK_KC_CONTEXTS].n) {
 		rk_err_set(err, RK_NOTFOUND, "no current-context in %s", kc->searched);
 		return rk_err_hint(err, "choose one with --context (kubectl config get-contexts)");
 	}
@@ -259,24 +231,30 @@ static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 	return rk_err_hint(err, "give --kubeconfig FILE or set KUBECONFIG");
 }
 
-static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f, const char *dir,
+static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f,
 	struct rk_target *t, struct rk_err *err)
 {
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+	const char *pod = f->pod_dir ? f->pod_dir : POD_DIR; /* NULL: not in a pod */
+	rk_auto_free char *token = rk_asprintf("%s/token", pod);
 	struct choice c = {0};
 
+	if (!host || !*host || !port || !*port || access(token, F_OK) != 0)
+		pod = NULL;
 	if (choose(kc, f, &c, err) < 0)
 		return -1;
-	if (!c.cluster && !f->server && !in_pod(dir))
+	if (!c.cluster && !f->server && !pod)
 		return no_config(kc, err);
-	if (!c.cluster && in_pod(dir)) {
-		if (take_pod(t, f, dir, err) < 0)
+	if (!c.cluster && pod) {
+		if (take_pod(t, f, pod, err) < 0)
 			return rk_err_wrap(err, "service account of the pod");
 		if (f->server && take_server(t, NULL, f, err) < 0)
 			return -1;
 	} else {
-		t->context = c.context ? rk_strdup(c.context->name) : NULL;
-		t->cluster = c.cluster ? rk_strdup(c.cluster->name) : NULL;
-		t->user = c.user ? rk_strdup(c.user->name) : NULL;
+		t->context = c.context ? kc_keep(t, c.context->name) : NULL;
+		t->cluster = c.cluster ? kc_keep(t, c.cluster->name) : NULL;
+		t->user = c.user ? kc_keep(t, c.user->name) : NULL;
 		if (take_server(t, c.cluster, f, err) < 0 || take_ca(t, c.cluster, f, err) < 0 ||
 			kc_take_user(t, c.user, c.cluster, f, err) < 0)
 			return -1;
@@ -284,11 +262,10 @@ static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f
 	if (!f->server)
 		take_note(kc, t, c.cluster);
 	if (kc_take_impersonation(t, c.user, f, err) < 0 ||
-		take_namespace(t, c.context, f, dir, err) < 0)
+		take_namespace(t, c.context, f, pod, err) < 0)
 		return -1;
 	t->conf.base = t->server;
 	kc_use_material(t);
-	t->conf.bearer = t->token;
 	t->conf.headers = t->headers.v;
 	t->conf.resolve = kc_keep(t, f->resolve);
 	if (f->request_timeout_ms > 0)
@@ -296,25 +273,17 @@ static int resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f
 	return 0;
 }
 
-int rk_kubeconfig_resolve_in(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
-	const char *pod_dir, struct rk_target *out, struct rk_err *err)
+int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
+	struct rk_target *out, struct rk_err *err)
 {
-	static const struct rk_kube_flags none = {0};
-
 	*out = (struct rk_target){
 		.ca = RK_BUF_INIT,
 		.cert = RK_BUF_INIT,
 		.key = RK_BUF_INIT_SECRET,
-		.strings = rk_doc_new(true),
+		.doc = rk_doc_new(true),
 	};
-	if (resolve(kc, flags ? flags : &none, pod_dir ? pod_dir : POD_DIR, out, err) == 0)
+	if (resolve(kc, flags, out, err) == 0)
 		return 0;
 	rk_target_release(out);
 	return -1;
-}
-
-int rk_kubeconfig_resolve(const struct rk_kubeconfig *kc, const struct rk_kube_flags *flags,
-	struct rk_target *out, struct rk_err *err)
-{
-	return rk_kubeconfig_resolve_in(kc, flags, NULL, out, err);
 }

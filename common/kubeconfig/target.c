@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A server and an identity, once resolved: sound, expired, the same as another? */
-#include <ctype.h>
-
 #include "tls/tls.h"
 #include "internal.h"
 
@@ -19,32 +17,25 @@ int rk_target_check(struct rk_target *t, struct rk_err *err)
 	return 0;
 }
 
-/* One value of base64, in place. */
-static int admit_value(struct rk_doc *d, struct rk_val *map, const char *key,
-	int (*admit)(struct rk_buf *pem, struct rk_err *err), struct rk_err *err)
-{
-	const char *data = rk_get_str(map, key, NULL);
-	rk_auto_buf pem = RK_BUF_INIT_SECRET;
-
-	if (!data || !*data)
-		return 0;
-	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 || admit(&pem, err) < 0)
-		return rk_err_wrap(err, "%s", key);
-	rk_set(d, map, key, rk_val_base64(d, pem.s, pem.len));
-	return 0;
-}
-
-static int admit_certs(struct rk_buf *pem, struct rk_err *err)
-{
-	return rk_cert_admit(pem, false, err);
-}
-
 int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user, struct rk_err *err)
 {
-	if (admit_value(d, cluster, "certificate-authority-data", admit_certs, err) < 0 ||
-		admit_value(d, user, "client-certificate-data", admit_certs, err) < 0)
-		return -1;
-	return admit_value(d, user, "client-key-data", rk_cert_admit_key, err);
+	static const char *const keys[] = {
+		"certificate-authority-data", "client-certificate-data", "client-key-data"};
+
+	for (size_t i = 0; i < RK_COUNT(keys); i++) {
+		struct rk_val *map = i == 0 ? cluster : user;
+		const char *data = rk_get_str(map, keys[i], NULL);
+		rk_auto_buf pem = RK_BUF_INIT_SECRET;
+
+		if (!data || !*data)
+			continue;
+		if (rk_base64_decode(&pem, data, strlen(data), err) < 0 ||
+			(i < 2 ? rk_cert_admit(&pem, false, err) : rk_cert_admit_key(&pem, err)) <
+				0)
+			return rk_err_wrap(err, "%s", keys[i]);
+		rk_set(d, map, keys[i], rk_val_base64(d, pem.s, pem.len));
+	}
+	return 0;
 }
 
 int64_t rk_target_expires(const struct rk_target *t)
@@ -58,20 +49,14 @@ int64_t rk_target_expires(const struct rk_target *t)
 
 void rk_target_release(struct rk_target *t)
 {
-	free(t->context);
-	free(t->cluster);
-	free(t->user);
-	free(t->ns);
 	free(t->server);
 	free(t->token_file);
-	free(t->exec_dir);
 	rk_free_secret(t->token);
 	rk_buf_release(&t->ca);
 	rk_buf_release(&t->cert);
 	rk_buf_release(&t->key);
-	rk_doc_free(t->exec_doc);
 	rk_strv_release(&t->headers);
-	rk_doc_free(t->strings);
+	rk_doc_free(t->doc);
 	*t = (struct rk_target){.ca = RK_BUF_INIT, .cert = RK_BUF_INIT, .key = RK_BUF_INIT_SECRET};
 }
 

@@ -72,20 +72,6 @@ static const struct field CONFIG[] = {{"kind", STRING, NULL}, {"apiVersion", STR
 static int check(
 	const struct rk_val *v, enum type type, const struct field *of, struct rk_err *err);
 
-/* A null in a list of strings or in a map of strings is an empty string, to Go. */
-static int check_strings(const struct rk_val *list, struct rk_err *err)
-{
-	rk_each (v, list) {
-		if (v->kind == RK_NULL) {
-			rk_mut(v)->kind = RK_STR;
-			rk_mut(v)->s = "";
-		}
-		if (check(v, STRING, NULL, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Go also takes a list of numbers for bytes. Here it only has to keep other entries readable. */
 static int check_bytes(const struct rk_val *v, struct rk_err *err)
 {
@@ -109,6 +95,40 @@ static int check_bytes(const struct rk_val *v, struct rk_err *err)
 	return -1;
 }
 
+struct named {
+	const char *name;
+	const struct rk_val *v;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : (x->v->start > y->v->start) - (x->v->start < y->v->start);
+}
+
+/* Of extensions a null one does not count: kubectl lets the next of its name take its place. */
+static int check_names(const struct rk_val *list, const struct field *of, struct rk_err *err)
+{
+	rk_auto_free struct named *v = rk_malloc((list->count + 1) * sizeof(*v));
+	size_t n = 0;
+
+	rk_each (it, list) {
+		const struct rk_val *x = rk_get(it, "extension", NULL);
+		const char *name = rk_get_str(it, "name", NULL);
+
+		if (of != EXTENSION || (x && x->kind != RK_NULL))
+			v[n++] = (struct named){name ? name : "", it};
+	}
+	qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(v[i - 1].name, v[i].name) == 0)
+			return rk_val_error(
+				v[i].v, err, "a second entry with the name \"%s\"", v[i].name);
+	return 0;
+}
+
 static int check_object(const struct rk_val *map, const struct field *of, struct rk_err *err)
 {
 	for (const struct field *f = of; f->name; f++) {
@@ -120,94 +140,42 @@ static int check_object(const struct rk_val *map, const struct field *of, struct
 	return 0;
 }
 
-static const char *name_of(const struct rk_val *v)
-{
-	const char *name = rk_get_str(v, "name", NULL);
-
-	return name ? name : "";
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct rk_val *x = *(const struct rk_val *const *)a;
-	const struct rk_val *y = *(const struct rk_val *const *)b;
-	int c = strcmp(name_of(x), name_of(y));
-
-	return c ? c : (x->start > y->start) - (x->start < y->start);
-}
-
-/* Of extensions a null one does not count: kubectl lets the next of its name take its place. */
-static int check_names(const struct rk_val *list, const struct field *of, struct rk_err *err)
-{
-	const struct rk_val **v = rk_malloc((list->count + 1) * sizeof(const struct rk_val *));
-	size_t n = 0;
-	int rc = 0;
-
-	rk_each (it, list) {
-		const struct rk_val *x = rk_get(it, "extension", NULL);
-
-		if (of != EXTENSION || (x && x->kind != RK_NULL))
-			v[n++] = it;
-	}
-	qsort(v, n, sizeof(*v), by_name);
-	for (size_t i = 1; rc == 0 && i < n; i++)
-		if (strcmp(name_of(v[i - 1]), name_of(v[i])) == 0)
-			rc = rk_val_error(
-				v[i], err, "a second entry with the name \"%s\"", name_of(v[i]));
-	free(v);
-	return rc;
-}
-
-static int check_objects(const struct rk_val *list, const struct field *of, struct rk_err *err)
-{
-	rk_each (v, list) {
-		if (v->kind == RK_NULL)
-			rk_mut(v)->kind = RK_MAP;
-		if (check(v, OBJECT, of, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
+/* To Go, a null among strings is an empty string, among objects an empty object. */
 static int check(const struct rk_val *v, enum type type, const struct field *of, struct rk_err *err)
 {
-	const struct rk_val *inner = NULL;
+	static const enum type inside[] = {[STRINGS] = STRING,
+		[STRING_MAP] = STRING,
+		[STRINGS_MAP] = STRINGS,
+		[OBJECTS] = OBJECT,
+		[NAMED_OBJECTS] = OBJECT};
+	bool map = type == STRING_MAP || type == STRINGS_MAP || type == OBJECT;
+	const struct rk_val *same = NULL;
 	const char *s;
 	bool b;
 
-	if (v->kind == RK_NULL)
+	if (v->kind == RK_NULL || type == ANY)
 		return 0;
-	switch (type) {
-	case ANY:
-		return 0;
-	case STRING:
+	if (type == STRING)
 		return rk_want_str(v, &s, err, NULL);
-	case BOOLEAN:
+	if (type == BOOLEAN)
 		return rk_want_bool(v, &b, err, NULL);
-	case BYTES:
+	if (type == BYTES)
 		return check_bytes(v, err);
-	case STRING_MAP:
-	case STRINGS_MAP:
-	case OBJECT:
-		if (rk_want_map(v, &inner, err, NULL) < 0)
-			return -1;
-		break;
-	default:
-		if (rk_want_seq(v, &inner, err, NULL) < 0)
-			return -1;
-	}
-	if (type == STRINGS || type == STRING_MAP)
-		return check_strings(v, err);
+	if ((map ? rk_want_map(v, &same, err, NULL) : rk_want_seq(v, &same, err, NULL)) < 0)
+		return -1;
 	if (type == OBJECT)
 		return check_object(v, of, err);
-	if (type != STRINGS_MAP)
-		return check_objects(v, of, err) < 0 ? -1
-		       : type == NAMED_OBJECTS	     ? check_names(v, of, err)
-						     : 0;
-	rk_each (list, v)
-		if (check(list, STRINGS, NULL, err) < 0)
+	rk_each (it, v) {
+		if (it->kind == RK_NULL && inside[type] == OBJECT) {
+			rk_mut(it)->kind = RK_MAP;
+		} else if (it->kind == RK_NULL && inside[type] == STRING) {
+			rk_mut(it)->kind = RK_STR;
+			rk_mut(it)->s = "";
+		}
+		if (check(it, inside[type], of, err) < 0)
 			return -1;
-	return 0;
+	}
+	return type == NAMED_OBJECTS ? check_names(v, of, err) : 0;
 }
 
 /* kubectl finds these two with a reader that ignores case, in the byte order of the keys, before all

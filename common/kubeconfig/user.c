@@ -10,7 +10,7 @@
 
 char *kc_keep(struct rk_target *t, const char *s)
 {
-	return s ? rk_doc_strndup(t->strings, s, strlen(s)) : NULL;
+	return s ? rk_doc_strndup(t->doc, s, strlen(s)) : NULL;
 }
 
 int kc_plain(const char *what, const char *s, struct rk_err *err)
@@ -24,21 +24,18 @@ int kc_plain(const char *what, const char *s, struct rk_err *err)
 /* HTTP/2 clients send at most 64 KiB of headers, all others included. */
 #define TOKEN_MAX ((size_t)48 << 10)
 
-int kc_check_token(const char *what, const char *s, struct rk_err *err)
+int kc_use_token(struct rk_target *t, const char *what, const char *token, struct rk_err *err)
 {
-	if (strlen(s) > TOKEN_MAX)
+	if (strlen(token) > TOKEN_MAX)
 		return rk_err_set(err, RK_FAIL,
-			"%s is too long for a request header: %zu bytes, "
-			"at most %zu",
-			what, strlen(s), TOKEN_MAX);
-	return kc_plain(what, s, err);
-}
-
-void kc_use_token(struct rk_target *t, const char *token)
-{
+			"%s is too long for a request header: %zu bytes, at most %zu", what,
+			strlen(token), TOKEN_MAX);
+	if (kc_plain(what, token, err) < 0)
+		return -1;
 	rk_free_secret(t->token);
 	t->token = rk_strdup(token);
 	t->conf.bearer = t->token;
+	return 0;
 }
 
 int kc_admit_pair(struct rk_buf *cert, struct rk_buf *key, struct rk_err *err)
@@ -59,10 +56,8 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 	const char *path = f->client_certificate;
 	int rc;
 
-	if ((u || f->client_certificate) &&
-		kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0)
-		return -1;
-	if ((u || f->client_key) && kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
+	if (kc_material(u, "client-certificate", f->client_certificate, &t->cert, err) < 0 ||
+		kc_material(u, "client-key", f->client_key, &t->key, err) < 0)
 		return -1;
 	if (!t->cert.len && !t->key.len)
 		return 0;
@@ -83,26 +78,28 @@ static int take_cert(struct rk_target *t, const struct kc_entry *u, const struct
 
 char *kc_trimmed(const struct rk_buf *b)
 {
-	size_t from = 0, to = b->len;
+	static const char blank[] = " \t\n\v\f\r";
+	const char *s = b->s + strspn(b->s, blank);
+	size_t n = strlen(s);
 
-	while (from < to && isspace((unsigned char)b->s[from]))
-		from++;
-	while (to > from && isspace((unsigned char)b->s[to - 1]))
-		to--;
-	return rk_strndup(b->s + from, to - from);
+	while (n && strchr(blank, s[n - 1]))
+		n--;
+	return rk_strndup(s, n);
 }
 
 int kc_read_token(struct rk_target *t, struct rk_err *err)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
+	char *token;
+	int rc;
 
 	if (rk_file_read(t->token_file, 1 << 20, &b, err) < 0)
 		return rk_err_wrap(err, "token file");
-	rk_free_secret(t->token);
-	t->token = kc_trimmed(&b);
-	if (!*t->token)
-		return rk_err_set(err, RK_FAIL, "token file %s is empty", t->token_file);
-	return kc_check_token("the token", t->token, err);
+	token = kc_trimmed(&b);
+	rc = *token ? kc_use_token(t, "the token", token, err)
+		    : rk_err_set(err, RK_FAIL, "token file %s is empty", t->token_file);
+	rk_free_secret(token);
+	return rc;
 }
 
 /* The file beats the token, which is used while the file cannot be read or is empty, as in client-go; the
@@ -131,28 +128,8 @@ static int take_token(struct rk_target *t, const struct kc_entry *u, const struc
 			return rk_err_wrap(err, "user \"%s\"", u->name);
 		}
 	}
-	if (!token)
-		return 0;
-	kc_use_token(t, token);
-	if (kc_check_token("the token", token, err) < 0)
+	if (token && kc_use_token(t, "the token", token, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", u->name);
-	return 0;
-}
-
-static int take_basic(struct rk_target *t, const struct kc_entry *u, struct rk_err *err)
-{
-	const char *name, *password;
-
-	if (kc_str(u, "username", &name, err) < 0 || kc_str(u, "password", &password, err) < 0)
-		return -1;
-	if (!name && !password)
-		return 0;
-	if (t->token)
-		return rk_err_set(err, RK_FAIL,
-			"%s: user \"%s\" has more than one way to log in: a token and a password",
-			u->file->path, u->name);
-	t->conf.user = kc_keep(t, name ? name : "");
-	t->conf.password = kc_keep(t, password ? password : "");
 	return 0;
 }
 
@@ -160,10 +137,20 @@ int kc_take_user(struct rk_target *t, const struct kc_entry *u, const struct kc_
 	const struct rk_kube_flags *f, struct rk_err *err)
 {
 	const struct rk_val *exec = NULL, *provider = NULL;
+	const char *name, *password;
 
 	if (take_cert(t, u, f, err) < 0 || take_token(t, u, f, err) < 0 ||
-		take_basic(t, u, err) < 0)
+		kc_str(u, "username", &name, err) < 0 || kc_str(u, "password", &password, err) < 0)
 		return -1;
+	if ((name || password) && t->token)
+		return rk_err_set(err, RK_FAIL,
+			"%s: user \"%s\" has more than one way to log in: a token and a password",
+			u->file->path, u->name);
+	if (name || password) {
+		t->conf.user = kc_keep(t, name ? name : "");
+		t->conf.password = kc_keep(t, password ? password : "");
+	}
+
 	if (!u || !u->v)
 		return 0;
 	if (rk_want_map(u->v, &exec, err, "exec", NULL) < 0 ||
@@ -178,7 +165,7 @@ int kc_take_user(struct rk_target *t, const struct kc_entry *u, const struct kc_
 	if (exec)
 		return kc_take_exec(t, u, cluster, exec, err);
 	if (provider)
-		t->auth_provider = rk_copy(t->strings, provider);
+		t->auth_provider = rk_copy(t->doc, provider);
 	return 0;
 }
 
@@ -235,9 +222,8 @@ int rk_target_provider(struct rk_target *t, struct rk_err *err)
 			"run any kubectl command with this user first: it refreshes the "
 			"token in the kubeconfig");
 	}
-	if (kc_check_token("the id-token", token, err) < 0)
+	if (kc_use_token(t, "the id-token", token, err) < 0)
 		return rk_err_wrap(err, "user \"%s\"", user);
-	kc_use_token(t, token);
 	return 0;
 }
 
@@ -249,7 +235,8 @@ static int add_header(struct rk_target *t, const char *name, const char *key, co
 {
 	if (kc_plain(key, value, err) < 0)
 		return -1;
-	rk_strv_add(&t->headers, rk_doc_printf(t->strings, "%s: %s", name, value));
+	if (value)
+		rk_strv_add(&t->headers, rk_doc_printf(t->doc, "%s: %s", name, value));
 	return 0;
 }
 
@@ -268,19 +255,18 @@ static int add_list(struct rk_target *t, const char *name, const char *key,
 /* As client-go: every byte that is not a header character, and %, is percent-encoded. */
 static int add_extra(struct rk_target *t, const struct rk_val *m, struct rk_err *err)
 {
-	rk_auto_buf name = RK_BUF_INIT, key = RK_BUF_INIT;
+	const char *key = rk_doc_printf(t->doc, "as-user-extra.%s", m->key);
+	rk_auto_buf name = RK_BUF_INIT;
 
-	rk_buf_addf(&key, "as-user-extra.%s", m->key);
 	if (m->kind != RK_SEQ && m->kind != RK_NULL)
-		return rk_err_set(err, RK_FAIL, "%s: expected a list", key.s);
+		return rk_err_set(err, RK_FAIL, "%s: expected a list", key);
 	rk_buf_puts(&name, "Impersonate-Extra-");
 	for (const char *p = m->key; *p; p++) {
-		if (isalnum((unsigned char)*p) || strchr("!#$&'*+-.^_`|~", *p))
-			rk_buf_putc(&name, *p);
-		else
-			rk_buf_addf(&name, "%%%02x", (unsigned char)*p);
+		bool plain = isalnum((unsigned char)*p) || strchr("!#$&'*+-.^_`|~", *p);
+
+		rk_buf_addf(&name, plain ? "%c" : "%%%02x", (unsigned char)*p);
 	}
-	return add_list(t, name.s, key.s, m, err);
+	return add_list(t, name.s, key, m, err);
 }
 
 /* As headers, and once more as in a user's entry. */
@@ -288,14 +274,13 @@ int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 	const struct rk_kube_flags *f, struct rk_err *err)
 {
 	const struct rk_val *groups = NULL, *extra = NULL, *v = u ? u->v : NULL;
-	struct rk_doc *d = t->strings;
+	struct rk_doc *d = t->doc;
 	struct rk_val *m = rk_map(d), *given = rk_seq(d);
 	const char *as, *uid;
 
-	if (kc_str(u, "as", &as, err) < 0 || kc_str(u, "as-uid", &uid, err) < 0)
-		return -1;
-	if (v && (rk_want_seq(v, &groups, err, "as-groups", NULL) < 0 ||
-			 rk_want_map(v, &extra, err, "as-user-extra", NULL) < 0))
+	if (kc_str(u, "as", &as, err) < 0 || kc_str(u, "as-uid", &uid, err) < 0 ||
+		(v && (rk_want_seq(v, &groups, err, "as-groups", NULL) < 0 ||
+			      rk_want_map(v, &extra, err, "as-user-extra", NULL) < 0)))
 		return -1;
 	as = f->as ? f->as : as;
 	uid = f->as_uid ? f->as_uid : uid;
@@ -309,7 +294,7 @@ int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 		rk_append_str(d, given, f->as_groups.v[i]);
 	groups = given->count ? given : groups;
 	if (add_header(t, "Impersonate-User", "--as", as, err) < 0 ||
-		(uid && add_header(t, "Impersonate-Uid", "--as-uid", uid, err) < 0) ||
+		add_header(t, "Impersonate-Uid", "--as-uid", uid, err) < 0 ||
 		add_list(t, "Impersonate-Group", given->count ? "--as-group" : "as-groups", groups,
 			err) < 0)
 		return -1;
@@ -319,7 +304,7 @@ int kc_take_impersonation(struct rk_target *t, const struct kc_entry *u,
 	rk_set_str(d, m, "as", as);
 	rk_set_str(d, m, "as-uid", uid);
 	if (groups)
-		rk_set(d, m, "as-groups", groups == given ? given : rk_copy(d, groups));
+		rk_set(d, m, "as-groups", rk_copy(d, groups));
 	if (extra)
 		rk_set(d, m, "as-user-extra", rk_copy(d, extra));
 	t->as = m;

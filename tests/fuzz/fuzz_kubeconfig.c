@@ -92,6 +92,7 @@ static void edit(const char *text, size_t n)
  * absolute ones are left out. */
 static void read_it(const char *text, size_t n)
 {
+	static const struct rk_kube_flags f = {.pod_dir = "/nowhere"};
 	struct rk_kubeconfig *kc = NULL;
 	struct rk_target t;
 
@@ -99,7 +100,7 @@ static void read_it(const char *text, size_t n)
 		return;
 	if (rk_kubeconfig_parse(&kc, text, n, "f", NULL) < 0)
 		return;
-	if (rk_kubeconfig_resolve_in(kc, NULL, "/nowhere", &t, NULL) == 0)
+	if (rk_kubeconfig_resolve(kc, &f, &t, NULL) == 0)
 		rk_target_release(&t);
 	rk_kubeconfig_free(kc);
 }

@@ -98,18 +98,22 @@ static char *config(const char *cluster, const char *user)
 
 #define SERVER "server: 'https://c.example:6443'"
 
+static const struct rk_kube_flags no_flags;
+
 /* Written to a file in dir, so that relative paths in it mean something. */
 static int resolve(
 	const char *text, const struct rk_kube_flags *f, struct rk_target *t, struct rk_err *err)
 {
 	rk_auto_free char *path = at("config");
+	struct rk_kube_flags in = f ? *f : (struct rk_kube_flags){0};
 	struct rk_kubeconfig *kc = NULL;
 	int rc;
 
+	in.pod_dir = dir;
 	put("config", text, 0600);
 	rc = rk_kubeconfig_load(&kc, path, err);
 	if (rc == 0)
-		rc = rk_kubeconfig_resolve_in(kc, f, dir, t, err);
+		rc = rk_kubeconfig_resolve(kc, &in, t, err);
 	rk_kubeconfig_free(kc); /* t must not need it any more */
 	if (rc == 0 && rk_target_check(t, err) < 0) {
 		rk_target_release(t);
@@ -180,7 +184,7 @@ static void certificates(void **state)
 	assert_string_equal(t.conf.cert, client.cert_pem.s);
 	assert_string_equal(t.conf.key, client.key_pem.s);
 	assert_true(rk_target_expires(&t) > time(NULL));
-	assert_false(t.in_cluster);
+	assert_non_null(t.context);
 	rk_target_release(&t);
 	/* files, relative to the kubeconfig */
 	good("{" SERVER ", certificate-authority: ca.crt}",
@@ -439,7 +443,7 @@ static void lists_of_files(void **state)
 		0600);
 	setenv("KUBECONFIG", env, 1);
 	if (rk_kubeconfig_load(&kc, NULL, &err) < 0 ||
-		rk_kubeconfig_resolve(kc, NULL, &t, &err) < 0)
+		rk_kubeconfig_resolve(kc, &no_flags, &t, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(t.token, "in-a");
 	assert_string_equal(t.context, "x");
@@ -448,7 +452,7 @@ static void lists_of_files(void **state)
 	/* all missing: an empty configuration; a directory: an error that names it */
 	setenv("KUBECONFIG", "/nowhere/1:/nowhere/2", 1);
 	assert_int_equal(rk_kubeconfig_load(&kc, NULL, &err), 0);
-	assert_int_equal(rk_kubeconfig_resolve(kc, NULL, &t, &err), -1);
+	assert_int_equal(rk_kubeconfig_resolve(kc, &no_flags, &t, &err), -1);
 	assert_int_equal(err.code, RK_NOTFOUND);
 	assert_non_null(strstr(err.msg, "/nowhere/1, /nowhere/2"));
 	rk_kubeconfig_free(kc);
@@ -463,7 +467,7 @@ static void lists_of_files(void **state)
 static void in_a_pod(void **state)
 {
 	struct rk_kubeconfig *kc = NULL;
-	struct rk_kube_flags f = {0};
+	struct rk_kube_flags f = {.pod_dir = dir};
 	struct rk_err err = RK_ERR_INIT;
 	struct rk_target t;
 
@@ -474,21 +478,21 @@ static void in_a_pod(void **state)
 	setenv("KUBERNETES_SERVICE_PORT", "443", 1);
 	setenv("KUBECONFIG", "/nowhere", 1);
 	assert_int_equal(rk_kubeconfig_load(&kc, NULL, &err), 0);
-	if (rk_kubeconfig_resolve_in(kc, &f, dir, &t, &err) < 0)
+	if (rk_kubeconfig_resolve(kc, &f, &t, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(t.server, "https://[fd00::1]:443");
 	assert_string_equal(t.conf.bearer, "pod-token");
 	assert_string_equal(t.conf.ca, ca.cert_pem.s);
 	assert_string_equal(t.ns, "pod-ns");
-	assert_true(t.in_cluster);
+	assert_null(t.context);
 	rk_target_release(&t);
 	f.server = "https://e.example";
-	assert_int_equal(rk_kubeconfig_resolve_in(kc, &f, dir, &t, &err), 0);
+	assert_int_equal(rk_kubeconfig_resolve(kc, &f, &t, &err), 0);
 	assert_string_equal(t.conf.base, "https://e.example");
 	assert_string_equal(t.conf.bearer, "pod-token");
 	rk_target_release(&t);
-	f = (struct rk_kube_flags){.context = "x"};
-	assert_int_equal(rk_kubeconfig_resolve_in(kc, &f, dir, &t, &err), -1);
+	f = (struct rk_kube_flags){.context = "x", .pod_dir = dir};
+	assert_int_equal(rk_kubeconfig_resolve(kc, &f, &t, &err), -1);
 	rk_kubeconfig_free(kc);
 	/* a kubeconfig wins, but the pod's namespace fills the gap */
 	assert_int_equal(resolve("clusters: [{name: c, cluster: {" SERVER "}}]\n"
@@ -520,11 +524,11 @@ static void from_bytes(void **state)
 
 	(void)state;
 	assert_int_equal(rk_kubeconfig_parse(&kc, text, strlen(text), "stdin", &err), 0);
-	assert_int_equal(rk_kubeconfig_resolve(kc, NULL, &t, &err), -1);
+	assert_int_equal(rk_kubeconfig_resolve(kc, &no_flags, &t, &err), -1);
 	assert_non_null(strstr(err.msg, "relative"));
 	rk_kubeconfig_free(kc);
 	assert_int_equal(rk_kubeconfig_parse(&kc, plugin, strlen(plugin), "stdin", &err), 0);
-	assert_int_equal(rk_kubeconfig_resolve(kc, NULL, &t, &err), -1);
+	assert_int_equal(rk_kubeconfig_resolve(kc, &no_flags, &t, &err), -1);
 	assert_non_null(strstr(err.msg, "relative exec command ./x"));
 	rk_kubeconfig_free(kc);
 }

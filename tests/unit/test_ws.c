@@ -307,8 +307,8 @@ static void forward_with_a_plugin(void **state)
 
 	(void)state;
 	client_init(&k, port, false);
-	k.target.exec_doc = rk_doc_new(true);
-	assert_int_equal(rk_yaml_parse(k.target.exec_doc, plugin, strlen(plugin), &exec, &err), 0);
+	k.target.doc = rk_doc_new(true);
+	assert_int_equal(rk_yaml_parse(k.target.doc, plugin, strlen(plugin), &exec, &err), 0);
 	k.target.exec = exec;
 	if (rk_forward_start(&f, &k, "n", "pod", 80, &local, &err) < 0)
 		fail_msg("%s", err.msg);
