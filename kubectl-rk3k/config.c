@@ -312,20 +312,6 @@ static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 
 /* --- get --- */
 
-/* The login for the controller's chart repository; user is NULL when no credentials are set for it. */
-static int repo_login(const struct rk_settings *s, struct rk_login *l, struct rk_err *err)
-{
-	const char *repo = rk_setting(s, RK_KEY_K3K_REPO);
-
-	*l = (struct rk_login){0};
-	if (!repo || !*repo || rk_settings_login(s, repo, l, err) == 0)
-		return 0;
-	if (err->code != RK_NOTFOUND)
-		return -1;
-	rk_err_clear(err);
-	return 0;
-}
-
 static int print_secret(const char *name, const struct rk_settings *s, struct rk_err *err)
 {
 	rk_auto_buf value = RK_BUF_INIT_SECRET;
@@ -333,7 +319,7 @@ static int print_secret(const char *name, const struct rk_settings *s, struct rk
 	struct rk_login l;
 
 	if (rk_streq(name, "K3K_REPO_PASS")) {
-		if (repo_login(s, &l, err) < 0)
+		if (rk_settings_login(s, rk_setting(s, RK_KEY_K3K_REPO), &l, err) < 0)
 			return -1;
 		rk_buf_puts(&value, l.password ? l.password : l.token ? l.token : "");
 	} else if (k == RK_KEY_COUNT || !(rk_settings_table[k].flags & RK_SETF_SECRET)) {
@@ -381,7 +367,7 @@ static int get_one(
 	} else if (rk_streq(name, "EXPOSE")) {
 		v = rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort";
 	} else if (rk_streq(name, "K3K_REPO_USER")) {
-		if (repo_login(s, &l, err) < 0)
+		if (rk_settings_login(s, rk_setting(s, RK_KEY_K3K_REPO), &l, err) < 0)
 			return -1;
 		v = l.user;
 	} else {
@@ -400,12 +386,13 @@ static int get_one(
 static int run_get(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
+	const struct rk_settings_flags document = {.config = o->document ? o->document : "-"};
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_buf out = RK_BUF_INIT;
 
 	if (!argc && !o->secret && !o->pem)
 		return rk_err_set(err, RK_USAGE, "missing KEY (or --secret KEY)");
-	if (rk_settings_load_file(s, o->document ? o->document : "-", err) < 0)
+	if (rk_settings_open(s, &document, RK_SETTINGS_NEEDED, err) < 0)
 		return -1;
 	if (o->secret)
 		return print_secret(o->secret, s, err);

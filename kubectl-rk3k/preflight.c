@@ -71,6 +71,9 @@ void pf_row(struct flight *f, enum result r, const char *fmt, ...)
 
 	if (f->progress)
 		rk_progress_set(f->progress, "Preflight  %s", f->check);
+	if (r == CLEAN && f->stops + f->warnings != f->before)
+		return;
+	r = r == CLEAN ? OK : r;
 	if (r == OK && rk_strv_has(&f->unknown, f->check))
 		return;
 	va_start(ap, fmt);
@@ -97,23 +100,20 @@ void pf_unknown(struct flight *f, const struct rk_err *err)
 	rk_strv_add(&f->unknown, f->check);
 }
 
-bool pf_clean(const struct flight *f)
-{
-	return f->stops + f->warnings == f->before;
-}
-
-enum result pf_consent(struct flight *f, bool flag, const char *question)
+void pf_consent(
+	struct flight *f, bool given, const char *flag, const char *question, const char *fmt, ...)
 {
 	struct rk_err err = RK_ERR_INIT;
+	char text[1024];
+	va_list ap;
 
-	return flag || (f->o->ask && rk_confirm(question, &err) == 1) ? WARN : STOP;
-}
-
-const char *pf_str(const struct flight *f, enum rk_key k)
-{
-	const char *v = rk_setting(f->s, k);
-
-	return v ? v : "";
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (given || (f->o->ask && rk_confirm(question, &err) == 1))
+		pf_row(f, WARN, "%s", text);
+	else
+		pf_row(f, STOP, "%s; %s accepts this", text, flag);
 }
 
 void pf_join(struct rk_buf *out, const char *text)

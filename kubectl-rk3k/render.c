@@ -31,37 +31,46 @@ static const char *where(const struct rk_step *step)
 	return step->virtual ? "virtual" : "host";
 }
 
-/* Those that these settings need, a line each; titles are for deploy. */
-static void list_steps(const struct rk_settings *s)
+static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
-	rk_auto_buf out = RK_BUF_INIT;
-
-	for (const struct rk_step *step = rk_steps; step->name; step++) {
-		if (!step->title || !rk_step_applies(step, s))
-			continue;
-		rk_buf_addf(&out, "%s %s\t", step->name, where(step));
-		rk_step_title(step, s, &out);
-		rk_buf_putc(&out, '\n');
-	}
-	rk_print_buf(&out);
-}
-
-/* The objects of one step, or of all under comments that name the step. */
-static int print_objects(const struct opts *o, const struct rk_settings *s,
-	const struct rk_step *only, struct rk_err *err)
-{
+	const struct opts *o = p;
+	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *d = rk_doc_new(true);
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
-	struct rk_val *list = rk_map(d), *items = rk_seq(d), *objects;
+	bool all = o->print_all || (argc && rk_streq(argv[0], "all"));
+	const struct rk_step *only = argc && !all ? rk_step_find(argv[0]) : NULL;
+	struct rk_val *list = rk_map(d), *items = rk_seq(d), *objects, *obj;
+
+	if (!argc && !o->steps && !all)
+		return rk_err_set(err, RK_USAGE, "missing STEP; --steps lists the steps");
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NEEDED, err) < 0)
+		return -1;
+	if (!o->steps && !all && !only)
+		return rk_step_unknown(RK_STEPS_OBJECTS, argv[0], ", or all", err);
+	if (!o->steps && only && !only->build)
+		return rk_err_set(
+			err, RK_USAGE, "step %s has no objects: it is a separate tool", only->name);
 
 	for (const struct rk_step *step = rk_steps; step->name; step++) {
+		if (o->steps) {
+			/* for deploy: those that these settings need, a line each with the title */
+			if (step->title && rk_step_applies(step, s))
+				rk_buf_addf(&out, "%s %s\t%s%s%s\n", step->name, where(step),
+					step->title,
+					step->title_key == RK_KEY_COUNT ||
+							rk_suffix(step->title, "/")
+						? ""
+						: " ",
+					step->title_key == RK_KEY_COUNT
+						? ""
+						: rk_setting_text(s, step->title_key));
+			continue;
+		}
 		if (only ? step != only : !step->build || !rk_step_applies(step, s))
 			continue;
 		if (rk_step_objects(d, s, step, &objects, err) < 0)
 			return -1;
-		while (objects->child) {
-			struct rk_val *obj = objects->child;
-
+		while ((obj = objects->child)) {
 			rk_remove(obj);
 			rk_append(items, obj);
 			if (!only && !o->show_secrets)
@@ -74,7 +83,7 @@ static int print_objects(const struct opts *o, const struct rk_settings *s,
 			rk_yaml_write(obj, false, &out);
 		}
 	}
-	if (o->fmt == OUT_JSON) {
+	if (o->fmt == OUT_JSON && !o->steps) {
 		rk_set_str(d, list, "apiVersion", "v1");
 		rk_set_str(d, list, "kind", "List");
 		rk_set(d, list, "items", items);
@@ -82,29 +91,6 @@ static int print_objects(const struct opts *o, const struct rk_settings *s,
 	}
 	rk_print_buf(&out);
 	return 0;
-}
-
-static int run(void *p, int argc, char **argv, struct rk_err *err)
-{
-	const struct opts *o = p;
-	rk_auto_settings *s = rk_settings_new();
-	bool all = o->print_all || (argc && rk_streq(argv[0], "all"));
-	const struct rk_step *step = argc && !all ? rk_step_find(argv[0]) : NULL;
-
-	if (!argc && !o->steps && !all)
-		return rk_err_set(err, RK_USAGE, "missing STEP; --steps lists the steps");
-	if (rk_settings_open(s, &o->settings, RK_SETTINGS_NEEDED, err) < 0)
-		return -1;
-	if (o->steps) {
-		list_steps(s);
-		return 0;
-	}
-	if (step && !step->build)
-		return rk_err_set(
-			err, RK_USAGE, "step %s has no objects: it is a separate tool", step->name);
-	if (!step && !all)
-		return rk_step_unknown(RK_STEPS_OBJECTS, argv[0], ", or all", err);
-	return print_objects(o, s, step, err);
 }
 
 static struct rk_verb VERBS[] = {
@@ -124,26 +110,19 @@ static const struct rk_cmd CMD = {
 	.verbs = VERBS,
 };
 
-/* What needs no settings: the names that deploy has for its flags and its help; the table of docs/. */
-static void print_steps(bool table)
-{
-	rk_auto_buf names = RK_BUF_INIT;
-
-	rk_step_names(RK_STEPS_DEPLOY, " ", &names);
-	if (!table)
-		printf("%s\n", names.s);
-	for (const struct rk_step *step = rk_steps; table && step->name; step++)
-		printf("| `%s` | %s cluster | %s | %s |\n", step->name, where(step),
-			step->title ? step->summary : "(only waited for)",
-			step->awaits ? step->awaits : "-");
-}
-
 int main(int argc, char **argv)
 {
 	rk_auto_buf names = RK_BUF_INIT;
 
+	/* what needs no settings: the names that deploy has for its flags and its help; the table of docs/ */
 	if (argc > 1 && rk_streq(argv[1], "__steps")) {
-		print_steps(argc > 2);
+		rk_step_names(RK_STEPS_DEPLOY, " ", &names);
+		if (argc == 2)
+			printf("%s\n", names.s);
+		for (const struct rk_step *step = rk_steps; argc > 2 && step->name; step++)
+			printf("| `%s` | %s cluster | %s | %s |\n", step->name, where(step),
+				step->title ? step->summary : "(only waited for)",
+				step->awaits ? step->awaits : "-");
 		return 0;
 	}
 	rk_step_names(RK_STEPS_OBJECTS, "|", &names);

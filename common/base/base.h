@@ -83,6 +83,7 @@ struct rk_strv {
 };
 void rk_strv_add(struct rk_strv *v, const char *s);
 void rk_strv_release(struct rk_strv *v); /* the list, not the strings */
+#define rk_auto_strv __attribute__((cleanup(rk_strv_release))) struct rk_strv
 bool rk_strv_has(const struct rk_strv *v, const char *s);
 
 /* "0.1.0" */

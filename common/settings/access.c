@@ -21,14 +21,12 @@ static bool is_public(const char *host)
 /* Whether a setting, or one of its items, is an address of the host. */
 static bool is_named(const struct rk_settings *s, enum rk_key k, const char *host)
 {
-	struct rk_strv v = {0};
-	bool found = false;
+	size_t n;
 
-	rk_setting_list(s, k, &v);
-	for (size_t i = 0; i < v.n && !found; i++)
-		found = rk_url_same_host(v.v[i], host);
-	rk_strv_release(&v);
-	return found;
+	rk_each_item (item, n, s->v[k].s, ",")
+		if (rk_url_same_host(rk_doc_strndup(s->d, item, n), host))
+			return true;
+	return false;
 }
 
 bool rk_settings_private_host(const struct rk_settings *s, const char *name)
@@ -45,57 +43,42 @@ bool rk_settings_private_host(const struct rk_settings *s, const char *name)
 	       !is_public(host);
 }
 
-/* The sources of CREDENTIALS, read once. Of "docker" and "helm" one may be missing, but not all that are
- * named. NULL with err: a source does not work. */
-static struct rk_creds *sources(const struct rk_settings *s, struct rk_err *err)
+/* Read the sources of CREDENTIALS, once. Of "docker" and "helm" one may be missing, but not all that are
+ * named. */
+static int read_sources(struct rk_settings *s, struct rk_err *err)
 {
-	struct rk_settings *mine = (struct rk_settings *)(uintptr_t)s; /* for its cache alone */
-	struct rk_creds *creds = s->creds ? s->creds : rk_creds_new();
-	struct rk_err missing = RK_ERR_INIT;
-	struct rk_strv list = {0};
-	bool any = s->creds != NULL;
+	rk_auto_creds *creds = rk_creds_new();
+	const char *list = s->creds ? NULL : s->v[RK_KEY_CREDENTIALS].s;
+	struct rk_err why = RK_ERR_INIT;
+	bool any = s->creds, broken = false;
+	size_t n;
 
-	if (!s->creds)
-		rk_setting_list(s, RK_KEY_CREDENTIALS, &list);
-	for (size_t i = 0; i < list.n; i++) {
-		struct rk_err why = RK_ERR_INIT;
+	rk_each_item (item, n, list, ",") {
+		const char *source = rk_doc_strndup(s->d, item, n);
+		bool added = !broken && rk_creds_add(creds, source, &why) == 0;
 
-		if (rk_creds_add(creds, list.v[i], &why) == 0) {
-			any = true;
-			continue;
-		}
-		missing = why;
-		if (why.code == RK_NOTFOUND && rk_listed("docker,helm", list.v[i]))
-			continue;
-		any = false;
-		break;
+		any |= added;
+		broken |= !added && (why.code != RK_NOTFOUND || !rk_listed("docker,helm", source));
 	}
-	rk_strv_release(&list);
-	if (any || !missing.code) {
-		mine->creds = creds;
-		return creds;
+	if (!broken && (any || !why.code)) {
+		s->creds = s->creds ? s->creds : rk_steal(&creds);
+		return 0;
 	}
 	if (err) {
-		*err = missing;
-		err->code = missing.code == RK_NOTFOUND ? RK_FAIL : missing.code;
+		*err = why;
+		err->code = why.code == RK_NOTFOUND ? RK_FAIL : why.code;
 	}
-	rk_creds_free(creds);
-	return NULL;
-}
-
-static bool has_pair(const struct rk_settings *s, const char *address)
-{
-	return rk_setting_is(s, RK_KEY_HELM_REPO_USER) && rk_settings_private_host(s, address);
+	return -1;
 }
 
 int rk_settings_login(
 	const struct rk_settings *s, const char *address, struct rk_login *out, struct rk_err *err)
 {
 	rk_auto_buf password = RK_BUF_INIT_SECRET;
-	struct rk_creds *creds;
+	struct rk_err why = RK_ERR_INIT;
 
 	*out = (struct rk_login){0};
-	if (has_pair(s, address)) {
+	if (rk_setting_is(s, RK_KEY_HELM_REPO_USER) && rk_settings_private_host(s, address)) {
 		if (rk_setting_secret(s, RK_KEY_HELM_REPO_PASS, &password, err) < 0)
 			return -1;
 		out->user = rk_setting(s, RK_KEY_HELM_REPO_USER);
@@ -104,18 +87,22 @@ int rk_settings_login(
 		return 0;
 	}
 	if (!rk_setting_is(s, RK_KEY_CREDENTIALS))
-		return rk_err_set(err, RK_NOTFOUND, "no credentials for %s", address);
-	creds = sources(s, err);
-	return creds ? rk_creds_find(creds, address, out, err) : -1;
+		return 0;
+	/* the logins are a cache: nothing that the caller sees of s changes */
+	if (read_sources((struct rk_settings *)(uintptr_t)s, err) < 0)
+		return -1;
+	if (rk_creds_find(s->creds, address, out, &why) == 0 || why.code == RK_NOTFOUND)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
 }
 
 bool rk_settings_has_login(const struct rk_settings *s, const char *address)
 {
-	struct rk_err err = RK_ERR_INIT;
 	struct rk_login l;
 
-	return has_pair(s, address) || rk_settings_login(s, address, &l, &err) == 0 ||
-	       err.code != RK_NOTFOUND;
+	return rk_settings_login(s, address, &l, NULL) < 0 || l.from;
 }
 
 /* --- chart repositories --- */
@@ -130,11 +117,11 @@ int rk_settings_repo_access(const struct rk_settings *s, const char *address, co
 {
 	bool own_ca =
 		rk_settings_private_host(s, address) && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH);
-	struct rk_login l = {0};
+	struct rk_login l;
 	const char *file;
 
 	*a = (struct rk_repo_access){.resolve = resolve, .trusts = trusts, .arg = s};
-	if (rk_settings_has_login(s, address) && rk_settings_login(s, address, &l, err) < 0)
+	if (rk_settings_login(s, address, &l, err) < 0)
 		return -1;
 	if (l.token)
 		return rk_err_set(err, RK_FAIL,
@@ -158,24 +145,24 @@ void rk_settings_repo_remedy(const struct rk_settings *s, const char *address,
 {
 	bool private = rk_settings_private_host(s, address);
 
-	if (err->reason == RK_REASON_TLS && a->ca)
-		rk_err_hint(err, "see PRIVATE_CA_PATH: it must hold the CA of this server");
-	else if (err->reason == RK_REASON_TLS && private)
-		rk_err_hint(err, "see PRIVATE_CA_PATH: it is not set, and the CA of this server "
-				 "is not among the system's");
-	else if (err->reason == RK_REASON_TLS)
-		rk_err_hint(
-			err, "add its host to HELM_REPO_HOSTS to verify it with PRIVATE_CA_PATH");
+	if (err->reason == RK_REASON_TLS)
+		rk_err_hint(err, "%s",
+			a->ca	  ? "see PRIVATE_CA_PATH: it must hold the CA of this server"
+			: private ? "see PRIVATE_CA_PATH: it is not set, and the CA of this server "
+				    "is "
+				    "not among the system's"
+				  : "add its host to HELM_REPO_HOSTS to verify it with "
+				    "PRIVATE_CA_PATH");
 	if (err->hint[0] || err->code != RK_CONFLICT || !err->http)
 		return;
-	if (!a->user && !private)
-		rk_err_hint(err, "add its host to HELM_REPO_HOSTS if it may have the credentials, "
-				 "or log in and set CREDENTIALS");
-	else if (!a->user)
-		rk_err_hint(err, "set HELM_REPO_USER and HELM_REPO_PASS, or log in and set "
-				 "CREDENTIALS");
-	else if (a->from && !rk_streq(a->from, "HELM_REPO_USER"))
+	if (a->user && a->from && !rk_streq(a->from, "HELM_REPO_USER"))
 		rk_err_hint(err, "log in again: user %.100s came from %.200s", a->user, a->from);
 	else
-		rk_err_hint(err, "see HELM_REPO_USER and HELM_REPO_PASS");
+		rk_err_hint(err, "%s",
+			a->user	  ? "see HELM_REPO_USER and HELM_REPO_PASS"
+			: private ? "set HELM_REPO_USER and HELM_REPO_PASS, or log in and set "
+				    "CREDENTIALS"
+				  : "add its host to HELM_REPO_HOSTS if it may have the "
+				    "credentials, or "
+				    "log in and set CREDENTIALS");
 }

@@ -119,22 +119,21 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 static int take_secret(
 	struct rk_settings *s, enum rk_key k, const struct rk_val *v, struct rk_err *err)
 {
-	const char *file = NULL, *key = NULL, *env = NULL;
+	const char *at[3] = {NULL};
+	static const char *const names[] = {"file", "key", "env"};
 
 	if (v->kind != RK_MAP) {
 		rk_err_set(err, RK_FAIL, "%s: a document holds no secrets", v->key);
 		return rk_err_hint(err, "refer to it: {\"file\": PATH, \"key\": \"%s\"}", v->key);
 	}
-	if (rk_want_str(v, &file, err, "file", NULL) < 0 ||
-		rk_want_str(v, &key, err, "key", NULL) < 0 ||
-		rk_want_str(v, &env, err, "env", NULL) < 0)
-		return -1;
-	if (!file == !env)
+	for (size_t i = 0; i < RK_COUNT(names); i++) {
+		if (rk_want_str(v, &at[i], err, names[i], NULL) < 0)
+			return -1;
+		at[i] = at[i] ? rk_doc_strndup(s->d, at[i], strlen(at[i])) : NULL;
+	}
+	if (!at[0] == !at[2])
 		return rk_err_set(err, RK_FAIL, "%s: expected file or env", v->key);
-	s->v[k] = (struct rk_settings_value){.from = RK_FROM_FILE,
-		.ref_file = file ? rk_doc_printf(s->d, "%s", file) : NULL,
-		.ref_key = key ? rk_doc_printf(s->d, "%s", key) : NULL,
-		.ref_env = env ? rk_doc_printf(s->d, "%s", env) : NULL};
+	s->v[k] = (struct rk_settings_value){NULL, RK_FROM_FILE, at[0], at[1], at[2]};
 	return 0;
 }
 
@@ -176,12 +175,8 @@ int rk_settings_take_doc(struct rk_settings *s, const struct rk_val *doc, struct
 	if (!rk_streq(rk_get_str(doc, "apiVersion", NULL), API_VERSION))
 		return rk_err_set(
 			err, RK_FAIL, "the configuration document is not %s", API_VERSION);
-	rk_each (v, doc) {
-		if (rk_streq(v->key, "apiVersion") || rk_streq(v->key, "kind") ||
-			rk_streq(v->key, "derived"))
-			continue;
-		if (take_value(s, v, err) < 0)
+	rk_each (v, doc)
+		if (!rk_listed("apiVersion,kind,derived", v->key) && take_value(s, v, err) < 0)
 			return -1;
-	}
 	return 0;
 }

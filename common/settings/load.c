@@ -66,52 +66,6 @@ int rk_settings_read(
 	return take_file(s, path, false, &conf, p, err);
 }
 
-/* What names a deployment and its objects; an unreadable line, which has no key, may be one of them. */
-static bool is_name(const char *key)
-{
-	return !*key || rk_listed("NAMESPACE,CLUSTER,INGRESS_NAME,SERVICE_NAME,TLS_SECRET", key);
-}
-
-/* The first fatal problem as an error. */
-static int first_problem(const struct rk_problems *p, bool names_only, struct rk_err *err)
-{
-	size_t i = 0;
-
-	while (i < p->n && !(p->v[i].fatal && (!names_only || is_name(p->v[i].key))))
-		i++;
-	if (i == p->n)
-		return 0;
-	rk_err_set(err, p->unknown ? RK_USAGE : RK_FAIL, "configuration: %s%s%s", p->v[i].key,
-		*p->v[i].key ? " " : "", p->v[i].text);
-	if (p->unknown)
-		return rk_err_hint(
-			err, "correct the key; --allow-unknown accepts keys of other programs");
-	if (p->fatal > 1)
-		return rk_err_hint(err, "there are %zu problems; see: kubectl rk3k config%s",
-			p->fatal, rk_here_settings());
-	return -1;
-}
-
-static int load(struct rk_settings *s, const char *path, bool names_only, struct rk_err *err)
-{
-	rk_auto_problems p = {0};
-	bool conf;
-
-	if (take_file(s, path, true, &conf, &p, err) < 0)
-		return -1;
-	if (conf)
-		rk_settings_env(s, &p);
-	rk_settings_check(s, &p);
-	for (size_t i = 0; conf && !names_only && !p.fatal && i < p.n; i++)
-		rk_warn("%s%s%s", p.v[i].key, *p.v[i].key ? " " : "", p.v[i].text);
-	return first_problem(&p, conf && names_only, err);
-}
-
-int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err)
-{
-	return load(s, path, false, err);
-}
-
 /* --- the flags --- */
 
 const struct rk_opt rk_settings_opts[] = {
@@ -151,6 +105,12 @@ int rk_settings_take_flags(
 int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
 	enum rk_settings_need need, struct rk_err *err)
 {
+	/* what names a deployment and its objects; an unreadable line, which has no key, may be one of them */
+	static const char names[] = "NAMESPACE,CLUSTER,INGRESS_NAME,SERVICE_NAME,TLS_SECRET";
+	const struct rk_problem *first = NULL;
+	rk_auto_problems p = {0};
+	bool conf, all;
+
 	if (!f->config && need != RK_SETTINGS_NEEDED) {
 		if (!f->set.n)
 			return 0;
@@ -164,7 +124,33 @@ int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
 		return rk_err_hint(
 			err, "use -c deploy.conf; `kubectl rk3k config init` writes one");
 	}
-	return load(s, f->config ? f->config : "-", need == RK_SETTINGS_NAMES, err);
+	if (take_file(s, f->config ? f->config : "-", true, &conf, &p, err) < 0)
+		return -1;
+	if (conf)
+		rk_settings_env(s, &p);
+	rk_settings_check(s, &p);
+
+	/* a document was written by a program that has checked all of it */
+	all = need != RK_SETTINGS_NAMES || !conf;
+	for (size_t i = 0; i < p.n; i++) {
+		const struct rk_problem *one = &p.v[i];
+
+		if (conf && all && !p.fatal)
+			rk_warn("%s%s%s", one->key, *one->key ? " " : "", one->text);
+		if (!first && one->fatal && (all || !*one->key || rk_listed(names, one->key)))
+			first = one;
+	}
+	if (!first)
+		return 0;
+	rk_err_set(err, p.unknown ? RK_USAGE : RK_FAIL, "configuration: %s%s%s", first->key,
+		*first->key ? " " : "", first->text);
+	if (p.unknown)
+		return rk_err_hint(
+			err, "correct the key; --allow-unknown accepts keys of other programs");
+	if (p.fatal > 1)
+		return rk_err_hint(err, "there are %zu problems; see: kubectl rk3k config%s",
+			p.fatal, rk_here_settings());
+	return -1;
 }
 
 /* --- secrets --- */

@@ -2,13 +2,9 @@
 /* settings - deploy.conf, RK3K_<KEY> and flags become one checked set of values.
  *
  * ONE table, keys.def, names every key: what it is, its default, what it may hold. The configuration
- * file is the shell-assignment subset of the rancher-k3k scripts (KEY=value, quotes, escapes, comments,
- * `export KEY=`). It is read, never executed: whatever would need a shell is an error with file
- * and line. Flag > prompt > RK3K_<KEY> > file > default; unset and empty are different where a key
- * requires it; the shell's own HOSTNAME is never read.
- *
- * Between the tools the values travel as one document that holds no secret: a secret is a
- * reference to the file (or descriptor) and key where it is. */
+ * file has shell assignments, which are read and never executed. Flag > prompt > RK3K_<KEY> > file >
+ * default; the shell's own HOSTNAME is never read. Between the tools the values travel as one document;
+ * for a secret it has the file (or descriptor) and key where it is. */
 #ifndef RK_SETTINGS_H
 #define RK_SETTINGS_H
 
@@ -64,9 +60,8 @@ struct rk_setting {
 };
 extern const struct rk_setting rk_settings_table[RK_KEY_COUNT];
 
-/* Entry of a name, or RK_KEY_COUNT. */
-enum rk_key rk_setting_find(const char *name);
-/* The same as an error: RK_USAGE, with the nearest name. */
+enum rk_key rk_setting_find(const char *name); /* or RK_KEY_COUNT */
+/* The same. Errors: RK_USAGE, with the nearest name. */
 int rk_setting_named(const char *name, enum rk_key *k, struct rk_err *err) RK_MUST_USE;
 
 /* --- what is wrong --- */
@@ -113,8 +108,8 @@ void rk_settings_env(struct rk_settings *s, struct rk_problems *p);
 /* Set a value; one of a weaker origin than the existing one is dropped. value is copied. */
 void rk_settings_put(struct rk_settings *s, enum rk_key k, const char *value, enum rk_origin from);
 
-/* Fill defaults, bring every value into one form (host names in lower case, paths absolute, a +
- * behind a size cut off) and check all of them, each alone and against each other. */
+/* Fill defaults, bring every value into one form (host names in lower case, paths absolute) and check all
+ * of them, each alone and against each other. */
 void rk_settings_check(struct rk_settings *s, struct rk_problems *p);
 /* One value alone, as it is now; for prompts that ask again. */
 void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *p);
@@ -122,6 +117,8 @@ void rk_setting_check(struct rk_settings *s, enum rk_key k, struct rk_problems *
 /* Value, "" when empty, NULL when unset and without a default. Of a secret: NULL unless the value
  * itself is here (given by file, environment or prompt in this process). */
 const char *rk_setting(const struct rk_settings *s, enum rk_key k);
+/* The same, "" when unset. */
+const char *rk_setting_text(const struct rk_settings *s, enum rk_key k);
 /* Set and not empty (also for a secret that is only referred to). */
 bool rk_setting_is(const struct rk_settings *s, enum rk_key k);
 #define rk_setting_yes(s, k) rk_streq(rk_setting(s, k), "yes")
@@ -139,9 +136,6 @@ void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out);
  * `derived` for scripts, which readers ignore. RK_USAGE when a secret cannot be passed on. */
 int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
-/* Read a file or "-" and load it: a document, or a deploy.conf with RK3K_<KEY> over it, whose
- * warnings are then printed. RK_USAGE: an unknown key. */
-int rk_settings_load_file(struct rk_settings *s, const char *path, struct rk_err *err) RK_MUST_USE;
 
 /* --- the flags of every tool that needs settings --- */
 
@@ -155,6 +149,8 @@ extern const struct rk_opt rk_settings_opts[];
 /* --allow-unknown and --set. RK_USAGE for an unknown key or a secret (its value would be in argv). */
 int rk_settings_take_flags(
 	struct rk_settings *s, const struct rk_settings_flags *f, struct rk_err *err) RK_MUST_USE;
+/* Load a document, or a deploy.conf with RK3K_<KEY> over it, whose warnings are then printed. The first
+ * problem is the error; RK_USAGE: an unknown key. */
 enum rk_settings_need {
 	RK_SETTINGS_NEEDED, /* from -c, else from standard input. RK_USAGE when that is a terminal */
 	RK_SETTINGS_GIVEN,  /* only from -c; the tool works without settings, too */
@@ -192,15 +188,13 @@ bool rk_settings_private_host(const struct rk_settings *s, const char *host);
 #define rk_settings_repo_private(s, repo) rk_settings_private_host(s, rk_setting(s, repo))
 
 /* The credentials for an address: the pair HELM_REPO_USER and HELM_REPO_PASS for a private host,
- * else what CREDENTIALS has for this host. Strings live as long as s. RK_NOTFOUND: there
- * are none for it; else a source or a helper program does not work. */
+ * else what CREDENTIALS has for this host; none: all of it is NULL, else from is set. Strings live as
+ * long as s. Errors: a source or a helper program does not work. */
 int rk_settings_login(const struct rk_settings *s, const char *address, struct rk_login *out,
 	struct rk_err *err) RK_MUST_USE;
 /* Whether there are any. A source that does not work counts as yes, so that the tool that needs it
  * fails with its reason. */
 bool rk_settings_has_login(const struct rk_settings *s, const char *address);
-
-/* --- chart repositories --- */
 
 /* Credentials and CA for an address, when its host may have them. ca keeps the bundle, s and
  * ca must outlive *a. Errors: they cannot be read. */

@@ -179,6 +179,11 @@ const char *rk_setting(const struct rk_settings *s, enum rk_key k)
 	return s->v[k].s;
 }
 
+const char *rk_setting_text(const struct rk_settings *s, enum rk_key k)
+{
+	return s->v[k].s ? s->v[k].s : "";
+}
+
 bool rk_setting_is(const struct rk_settings *s, enum rk_key k)
 {
 	const struct rk_settings_value *v = &s->v[k];

@@ -52,17 +52,12 @@ static int registries_tree(
 {
 	struct rk_registries r = {
 		.host = str(s, RK_KEY_PRIVATE_REGISTRY), .ca = is(s, RK_KEY_PRIVATE_CA_PATH)};
-	int ret = 0;
+	bool ok = rk_settings_login(s, r.host, &r.login, err) == 0 &&
+		  rk_step_mirrors(d, s, &r.mirrors, err) == 0;
 
-	*out = NULL;
-	if (rk_settings_has_login(s, r.host))
-		ret = rk_settings_login(s, r.host, &r.login, err);
-	if (ret == 0)
-		ret = rk_step_mirrors(d, s, &r.mirrors, err);
-	if (ret == 0)
-		*out = rk_registries_tree(d, &r);
+	*out = ok ? rk_registries_tree(d, &r) : NULL;
 	rk_strv_release(&r.mirrors);
-	return ret;
+	return ok ? 0 : -1;
 }
 
 /* Whether registries.yaml is made and therefore mounted. An unreadable list counts as made, so

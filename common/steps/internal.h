@@ -14,17 +14,8 @@ struct rk_step_build {
 	struct rk_err *err;
 };
 
-static inline const char *str(const struct rk_settings *s, enum rk_key k)
-{
-	const char *v = rk_setting(s, k);
-
-	return v ? v : "";
-}
-
-static inline bool is(const struct rk_settings *s, enum rk_key k)
-{
-	return rk_setting_is(s, k);
-}
+#define str(s, k) rk_setting_text(s, k)
+#define is(s, k)  rk_setting_is(s, k)
 
 static inline bool ha(const struct rk_settings *s)
 {
@@ -32,10 +23,7 @@ static inline bool ha(const struct rk_settings *s)
 }
 
 /* A setting that may be missing: NULL when unset or empty. */
-static inline const char *opt(const struct rk_settings *s, enum rk_key k)
-{
-	return is(s, k) ? str(s, k) : NULL;
-}
+#define opt(s, k) (is(s, k) ? str(s, k) : NULL)
 
 /* Fill a skeleton and move its objects to out. Parameters are pairs of strings, ended by NULL; a key that
  * begins with # is followed by an int64_t, one with @ by a struct rk_val *. Members whose value is NULL are

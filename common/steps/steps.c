@@ -92,14 +92,6 @@ bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s)
 	return !step->applies || step->applies(s);
 }
 
-void rk_step_title(const struct rk_step *step, const struct rk_settings *s, struct rk_buf *out)
-{
-	rk_buf_puts(out, step->title);
-	if (step->title_key != NO_KEY)
-		rk_buf_addf(out, "%s%s", rk_suffix(step->title, "/") ? "" : " ",
-			str(s, step->title_key));
-}
-
 int64_t rk_step_limit_ms(const struct rk_step *step, const struct rk_settings *s)
 {
 	bool slow = step->is_slow && step->is_slow(s);

@@ -43,7 +43,6 @@ struct rk_step {
 extern const struct rk_step rk_steps[];		      /* ended by a NULL name */
 const struct rk_step *rk_step_find(const char *name); /* or NULL */
 bool rk_step_applies(const struct rk_step *step, const struct rk_settings *s);
-void rk_step_title(const struct rk_step *step, const struct rk_settings *s, struct rk_buf *out);
 int64_t rk_step_limit_ms(const struct rk_step *step, const struct rk_settings *s);
 /* Append the names of the steps that match, with sep between them, for messages and completion. */
 enum rk_step_set { RK_STEPS_DEPLOY, RK_STEPS_OBJECTS, RK_STEPS_AWAIT };

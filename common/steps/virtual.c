@@ -316,14 +316,13 @@ static char *with_dashes(struct rk_doc *d, const char *host)
 bool step_fqdn(struct rk_step_build *b)
 {
 	const char *secret = rk_settings_tls_source_secret(b->s);
-	struct rk_strv hosts = {0};
-	bool ok = true;
+	rk_auto_strv hosts = {0};
 
 	/* The chart's certificate carries the primary name alone; its issuer signs one for all. */
 	if (!step_has_secret_tls(b->s) && !put_certificate(b, secret, "rancher"))
 		return false;
 	rk_settings_hosts(b->s, &hosts);
-	for (size_t i = 1; i < hosts.n && ok; i++) {
+	for (size_t i = 1; i < hosts.n; i++) {
 		/* rancher-a-b-example-com; with a hash when that is too long or is the name for two hosts */
 		const char *host = hosts.v[i], *name = with_dashes(b->d, host);
 		bool taken = strlen(name) > 63;
@@ -334,9 +333,9 @@ bool step_fqdn(struct rk_step_build *b)
 		rk_sha256_hex(host, strlen(host), hash);
 		if (taken)
 			name = rk_doc_printf(b->d, "%.50s-%.10s", name, hash);
-		ok = step_fill(
-			b, "extra-ingress", "name", name, "host", host, "secret", secret, NULL);
+		if (!step_fill(
+			    b, "extra-ingress", "name", name, "host", host, "secret", secret, NULL))
+			return false;
 	}
-	rk_strv_release(&hosts);
-	return ok;
+	return true;
 }

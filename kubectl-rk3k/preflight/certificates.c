@@ -89,16 +89,14 @@ static void check_leaf(struct flight *f)
 	rk_auto_cert *c = cert_of(f, RK_KEY_TLS_CERT_PATH, &crt);
 	rk_auto_free char *weak = c ? rk_cert_weakness(c) : NULL;
 	enum rk_key anchor = rk_steps_anchor(f->s);
-	struct rk_strv hosts = {0};
+	rk_auto_strv hosts = {0};
 	struct rk_err err = RK_ERR_INIT;
-	bool trusted, fits;
+	bool trusted;
 
 	if (!c || !pem(f, RK_KEY_TLS_KEY_PATH, &key))
 		return;
 	rk_settings_hosts(f->s, &hosts);
-	fits = rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err) == 0;
-	rk_strv_release(&hosts);
-	if (!fits) {
+	if (rk_cert_check(c, key.s, key.len, hosts.v, hosts.n, 0, &err) < 0) {
 		pf_row_err(f, "TLS_CERT_PATH", &err);
 		return;
 	}

@@ -50,40 +50,6 @@ void pf_check_charts(struct flight *f)
 	}
 }
 
-/* Images that would be pulled past the private registry, one row for each upstream registry; and the
- * servers' image, whose tag is K3S_VERSION: the nodes may still pull it from elsewhere. */
-static void check_images(
-	struct flight *f, struct rk_registry *r, const char *host, const struct rk_strv *mirrors)
-{
-	const char *tag = pf_str(f, RK_KEY_K3S_VERSION), *last = NULL, *name;
-	struct rk_strv images = {0};
-	struct rk_err err = RK_ERR_INIT;
-	struct rk_image image;
-
-	rk_step_images(f->d, f->s, &images);
-	for (size_t i = 0; !r && i < images.n; i++) {
-		if (rk_image_parse(f->d, images.v[i], &image, NULL) < 0 ||
-			rk_streq(image.registry, last) ||
-			rk_image_mirrored(f->d, &image, host, mirrors))
-			continue;
-		last = image.registry;
-		pf_row(f, WARN,
-			"no mirror is for %s: cert-manager's images would come from there; add it "
-			"to MIRROR_REGISTRIES_FILE",
-			last);
-	}
-	rk_strv_release(&images);
-	if (!r || !*tag ||
-		rk_image_parse(f->d, rk_doc_printf(f->d, "rancher/k3s:%s", tag), &image, NULL) < 0)
-		return;
-	name = rk_image_mirrored(f->d, &image, host, mirrors);
-	if (name && rk_registry_ask(r, name, image.reference, &err) < 0 && err.code == RK_NOTFOUND)
-		pf_row(f, WARN,
-			"%s has no %s:%s: the servers start only if the nodes can pull it from "
-			"elsewhere; check K3S_VERSION",
-			host, name, image.reference);
-}
-
 /* Without a private registry the nodes pull the servers' image from Docker Hub, unless it runs there
  * already. One question, without a login: whether it has the tag. */
 static void check_public_image(struct flight *f)
@@ -108,30 +74,50 @@ static void check_public_image(struct flight *f)
 
 void pf_check_registry(struct flight *f)
 {
-	const char *host = pf_str(f, RK_KEY_PRIVATE_REGISTRY);
+	const char *host = pf_str(f, RK_KEY_PRIVATE_REGISTRY), *last = NULL, *name = NULL;
+	const char *tag = pf_str(f, RK_KEY_K3S_VERSION);
+	rk_auto_strv mirrors = {0}, images = {0};
 	rk_auto_registry *r = NULL;
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct rk_err err = RK_ERR_INIT;
-	struct rk_strv mirrors = {0};
 	struct rk_repo_access a;
+	struct rk_image image;
 	bool known;
 
 	if (!*host) {
 		check_public_image(f);
 		return;
 	}
-	known = rk_step_mirrors(f->d, f->s, &mirrors, NULL) ==
-		0; /* else another check reports it */
+	/* an unreadable list of mirrors is reported by the check objects */
+	known = rk_step_mirrors(f->d, f->s, &mirrors, NULL) == 0;
 	if (known)
-		check_images(f, NULL, host, &mirrors);
+		rk_step_images(f->d, f->s, &images);
+	/* images that would be pulled past the private registry, one row for each upstream registry */
+	for (size_t i = 0; i < images.n; i++) {
+		if (rk_image_parse(f->d, images.v[i], &image, NULL) < 0 ||
+			rk_streq(image.registry, last) ||
+			rk_image_mirrored(f->d, &image, host, &mirrors))
+			continue;
+		last = image.registry;
+		pf_row(f, WARN,
+			"no mirror is for %s: cert-manager's images would come from there; add it "
+			"to MIRROR_REGISTRIES_FILE",
+			last);
+	}
 	r = rk_registry_new(host, &a);
 	if (rk_settings_repo_access(f->s, host, f->o->kube.resolve, &a, &ca, &err) < 0 ||
 		rk_registry_ask(r, NULL, NULL, &err) < 0) {
 		repo_failed(f, true, host, &a, &err);
-	} else {
-		pf_row(f, OK, "%s is accessible", host);
-		if (known)
-			check_images(f, r, host, &mirrors);
+		return;
 	}
-	rk_strv_release(&mirrors);
+	pf_row(f, OK, "%s is accessible", host);
+	/* the servers' image, which the nodes may still pull from elsewhere */
+	if (known && *tag &&
+		rk_image_parse(f->d, rk_doc_printf(f->d, "rancher/k3s:%s", tag), &image, NULL) == 0)
+		name = rk_image_mirrored(f->d, &image, host, &mirrors);
+	if (name && rk_registry_ask(r, name, image.reference, &err) < 0 && err.code == RK_NOTFOUND)
+		pf_row(f, WARN,
+			"%s has no %s:%s: the servers start only if the nodes can pull it from "
+			"elsewhere; check K3S_VERSION",
+			host, name, image.reference);
 }

@@ -60,7 +60,6 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 {
 	const char *h = text_at(have, "version", NULL), *w = text_at(want, "version", NULL);
 	const char *storage = rk_get_str(have, "persistence", "type", NULL);
-	enum result r;
 
 	if (!*h)
 		h = text_at(f->cluster, "status", "hostVersion");
@@ -69,11 +68,10 @@ static void check_k3s_change(struct flight *f, const struct rk_val *have, const 
 	if (rk_version_cmp(h, w) > 0) {
 		pf_row(f, STOP, "k3s cannot go back from %s to %s", h, w);
 	} else if (storage && !rk_streq(storage, "dynamic")) {
-		r = pf_consent(f, f->o->lose_data,
+		pf_consent(f, f->o->lose_data, "--yes-lose-data",
 			"The storage is ephemeral, and another k3s wipes the virtual cluster. Go "
-			"on?");
-		pf_row(f, r, "k3s %s to %s wipes the virtual cluster, whose storage is ephemeral%s",
-			h, w, r == STOP ? "; --yes-lose-data accepts this" : "");
+			"on?",
+			"k3s %s to %s wipes the virtual cluster, whose storage is ephemeral", h, w);
 	} else {
 		pf_row(f, WARN, "k3s %s becomes %s: the servers restart one by one", h, w);
 	}
@@ -121,7 +119,6 @@ void pf_check_cluster(struct flight *f)
 			      : "all restart, and the members that go leave etcd one by one; with "
 				"one server there is no copy of its data, and Rancher is away "
 				"whenever it restarts");
-	if (pf_clean(f))
-		pf_row(f, OK, "%s/%s exists, phase %s", ns, name,
-			text_at(f->cluster, "status", "phase"));
+	pf_row(f, CLEAN, "%s/%s exists, phase %s", ns, name,
+		text_at(f->cluster, "status", "phase"));
 }

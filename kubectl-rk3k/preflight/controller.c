@@ -49,21 +49,6 @@ static void add_name(struct rk_buf *out, size_t n, const char *ns, const char *n
 		pf_join(out, n < 8 ? both : "...");
 }
 
-/* Whether a virtual cluster has servers that a controller could restart. */
-static bool has_servers(struct flight *f, const struct rk_val *cluster)
-{
-	const char *ns = pf_ns(cluster), *name = pf_name(cluster);
-	char set[64];
-
-	if (!ns || !name || rk_get(cluster, "metadata", "deletionTimestamp", NULL))
-		return false;
-	rk_k3k_name(set, name, "server");
-	rk_each (s, pf_list(f, &RK_STATEFULSET, NULL, "role=server"))
-		if (rk_streq(pf_ns(s), ns) && rk_streq(pf_name(s), set))
-			return true;
-	return false;
-}
-
 /* Each version of the controller writes its own pod template into the StatefulSets of all virtual
  * clusters, and their servers restart within a minute; what is kept in an emptyDir is lost then.
  * From NULL: the controller was deleted, and which version wrote them is unknown. Returns whether there
@@ -74,13 +59,20 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 				  : rk_doc_printf(f->d, "k3k %s is installed again", to);
 	rk_auto_buf all = RK_BUF_INIT, lost = RK_BUF_INIT;
 	size_t n = 0, others = 0, losing = 0;
-	enum result r = WARN;
 
 	rk_each (c, pf_list(f, &RK_CLUSTER, NULL, NULL)) {
 		const char *ns = pf_ns(c), *name = pf_name(c);
 		const char *storage = rk_get_str(c, "spec", "persistence", "type", NULL);
+		bool runs = from; /* whether it has servers that a controller could restart */
+		char set[64];
 
-		if (!from && !has_servers(f, c))
+		if (!ns || !name)
+			continue;
+		rk_k3k_name(set, name, "server");
+		if (!from && !rk_get(c, "metadata", "deletionTimestamp", NULL))
+			rk_each (w, pf_list(f, &RK_STATEFULSET, NULL, "role=server"))
+				runs |= rk_streq(pf_ns(w), ns) && rk_streq(pf_name(w), set);
+		if (!runs)
 			continue;
 		add_name(&all, n++, ns, name);
 		others += !rk_streq(ns, rk_settings_ns(f->s)) ||
@@ -88,20 +80,16 @@ static bool check_restarts(struct flight *f, const char *from, const char *to)
 		if (storage && !rk_streq(storage, "dynamic"))
 			add_name(&lost, losing++, ns, name);
 	}
-	if (others)
-		r = pf_consent(f, f->o->restart,
-			rk_doc_printf(f->d, "%s: restart the servers of %s?", change, all.s));
 	if (n)
-		pf_row(f, r, "%s, and the servers of %zu virtual cluster%s %s: %s%s", change, n,
-			n == 1 ? "" : "s", from ? "restart" : "may restart", all.s,
-			r == STOP ? "; --yes-restart-clusters accepts this" : "");
-	if (losing) {
-		r = pf_consent(f, f->o->lose_data,
+		pf_consent(f, !others || f->o->restart, "--yes-restart-clusters",
+			rk_doc_printf(f->d, "%s: restart the servers of %s?", change, all.s),
+			"%s, and the servers of %zu virtual cluster%s %s: %s", change, n,
+			n == 1 ? "" : "s", from ? "restart" : "may restart", all.s);
+	if (losing)
+		pf_consent(f, f->o->lose_data, "--yes-lose-data",
 			rk_doc_printf(f->d, "%s: ephemeral storage, all data will be lost. Go on?",
-				lost.s));
-		pf_row(f, r, "%s: the storage is ephemeral, and this restart loses all data%s",
-			lost.s, r == STOP ? "; --yes-lose-data accepts this" : "");
-	}
+				lost.s),
+			"%s: the storage is ephemeral, and this restart loses all data", lost.s);
 	return n;
 }
 

@@ -67,7 +67,7 @@ void pf_check_host_objects(struct flight *f)
 void pf_check_other_ingresses(struct flight *f)
 {
 	static const char old[] = "rancher-ingress,rancher-k3k-ingress";
-	struct rk_strv hosts = {0};
+	rk_auto_strv hosts = {0};
 
 	rk_settings_hosts(f->s, &hosts);
 	rk_each (ing, pf_list(f, &RK_INGRESS, NULL, NULL)) {
@@ -84,7 +84,6 @@ void pf_check_other_ingresses(struct flight *f)
 				pf_row(f, STOP, "Ingress %s/%s routes %s already", ns, name, host);
 		}
 	}
-	rk_strv_release(&hosts);
 }
 
 /* Whether the Ingress routes to this cluster's Rancher: it is ours, or its backend is a Service of that
@@ -132,7 +131,7 @@ void pf_check_hostname(struct flight *f)
 	const char *ns = rk_settings_ns(f->s), *cluster = rk_settings_cluster(f->s);
 	const struct rk_val *all = pf_list(f, &RK_INGRESS, NULL, NULL);
 	rk_auto_buf served = RK_BUF_INIT, wanted = RK_BUF_INIT;
-	struct rk_strv have = {0}, want = {0};
+	rk_auto_strv have = {0}, want = {0};
 	struct rk_err err = RK_ERR_INIT;
 	bool renamed = false;
 
@@ -164,6 +163,4 @@ void pf_check_hostname(struct flight *f)
 			"second Rancher set another NAMESPACE and CLUSTER; to rename this one use "
 			"--rename-host",
 			ns, cluster, served.s, wanted.s);
-	rk_strv_release(&have);
-	rk_strv_release(&want);
 }

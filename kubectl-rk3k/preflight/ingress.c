@@ -94,34 +94,21 @@ void pf_check_passthrough(struct flight *f)
 
 /* --- DNS --- */
 
-/* The address that --resolve has for a host, or NULL. In d. */
-static const char *resolved_by_flag(const struct flight *f, const char *host)
-{
-	size_t n = strlen(host), len;
-
-	rk_each_item (r, len, f->o->kube.resolve, " ") {
-		const char *address = strncmp(r, host, n) || r[n] != ':'
-					      ? NULL
-					      : memchr(r + n + 1, ':', len - n - 1);
-
-		if (address)
-			return rk_doc_strndup(f->d, address + 1, len - (size_t)(address + 1 - r));
-	}
-	return NULL;
-}
-
 static void check_name(struct flight *f, const char *host, const struct rk_strv *known)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-	const char *given = resolved_by_flag(f, host);
 	rk_auto_buf found = RK_BUF_INIT;
 	bool hit = !known->n;
+	char name[256], address[64];
+	size_t n;
 	int rc;
 
-	if (given) {
-		pf_row(f, OK, "%s is %s by --resolve", host, given);
-		return;
-	}
+	rk_each_item (one, n, f->o->kube.resolve, " ")
+		if (sscanf(one, "%255[^:]:%*[^:]:%63[^ ]", name, address) == 2 &&
+			rk_streq(name, host)) {
+			pf_row(f, OK, "%s is %s by --resolve", host, address);
+			return;
+		}
 	rc = getaddrinfo(host, "443", &hints, &list);
 	if (rc) {
 		pf_row(f, WARN, "%s does not resolve here (%s): point it to the host's ingress",
@@ -149,7 +136,7 @@ void pf_check_dns(struct flight *f)
 	} places[] = {{&RK_NODE, "addresses", NULL, "address"},
 		{&RK_SERVICE, "loadBalancer", "ingress", "ip"},
 		{&RK_INGRESS, "loadBalancer", "ingress", "ip"}};
-	struct rk_strv known = {0}, names = {0};
+	rk_auto_strv known = {0}, names = {0};
 
 	for (size_t i = 0; f->k && i < RK_COUNT(places); i++)
 		rk_each (obj, pf_list_allowed(f, places[i].r))
@@ -160,6 +147,4 @@ void pf_check_dns(struct flight *f)
 	rk_setting_list(f->s, RK_KEY_K3K_API_HOSTNAME, &names);
 	for (size_t i = 0; i < names.n; i++)
 		check_name(f, names.v[i], &known);
-	rk_strv_release(&known);
-	rk_strv_release(&names);
 }

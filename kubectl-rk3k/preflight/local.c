@@ -9,19 +9,16 @@
 
 static bool on_path(const char *program)
 {
-	const char *path = getenv("PATH");
+	size_t n;
 
 	if (strchr(program, '/'))
 		return access(program, X_OK) == 0;
-	while (path && *path) {
-		size_t n = strcspn(path, ":");
-		rk_auto_free char *file =
-			rk_asprintf("%.*s/%s", n ? (int)n : 1, n ? path : ".", program);
+	rk_each_item (dir, n, getenv("PATH"), ":") {
+		rk_auto_free char *file = rk_asprintf("%.*s/%s", (int)n, dir, program);
 		struct stat st;
 
 		if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0)
 			return true;
-		path += n + (path[n] == ':');
 	}
 	return false;
 }
@@ -55,8 +52,7 @@ void pf_check_objects(struct flight *f)
 		else
 			n += objects->count;
 	}
-	if (pf_clean(f))
-		pf_row(f, OK, "%zu objects can be made", n);
+	pf_row(f, CLEAN, "%zu objects can be made", n);
 }
 
 /* Rancher's chart refuses a Kubernetes from some minor version on: 2.9 from 1.31, then one for one; and each

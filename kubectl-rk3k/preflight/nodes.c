@@ -152,6 +152,5 @@ void pf_check_networks(struct flight *f)
 				"CLUSTER_CIDR %s and SERVICE_CIDR %s need IPv%d, and no node of "
 				"the host cluster has an IPv%d address: k3s would not start",
 				pods, services, v6 ? 6 : 4, v6 ? 6 : 4);
-	if (pf_clean(f))
-		pf_row(f, OK, "pods %s and services %s are free on the host", pods, services);
+	pf_row(f, CLEAN, "pods %s and services %s are free on the host", pods, services);
 }

@@ -15,7 +15,7 @@ struct opts {
 	bool lose_data, restart, ask;
 	bool host_only, rename_host, brief;
 };
-enum result { OK, WARN, STOP, SKIP };
+enum result { OK, WARN, STOP, SKIP, CLEAN /* OK, if the check has found nothing */ };
 
 struct flight {
 	const struct opts *o;
@@ -47,15 +47,14 @@ void pf_row(struct flight *f, enum result r, const char *fmt, ...) RK_PRINTF(3, 
 void pf_row_err(struct flight *f, const char *what, const struct rk_err *err);
 /* A part of the check could not be done: a warning. */
 void pf_unknown(struct flight *f, const struct rk_err *err);
-/* Whether the check has found nothing so far. */
-bool pf_clean(const struct flight *f);
-/* What requires consent: STOP, or WARN when the flag gives it, or the user who is asked. */
-enum result pf_consent(struct flight *f, bool flag, const char *question);
+/* What requires consent: a failure, or a warning when the flag gives it, or the user who is asked. */
+void pf_consent(struct flight *f, bool given, const char *flag, const char *question,
+	const char *fmt, ...) RK_PRINTF(5, 6);
 
 /* --- what checks read --- */
 
-const char *pf_str(const struct flight *f, enum rk_key k); /* a setting; unset: "" */
-void pf_join(struct rk_buf *out, const char *text);	   /* with ", " between */
+#define pf_str(f, k) rk_setting_text((f)->s, k)
+void pf_join(struct rk_buf *out, const char *text); /* with ", " between */
 #define pf_ns(obj)   rk_get_str(obj, "metadata", "namespace", NULL)
 #define pf_name(obj) rk_get_str(obj, "metadata", "name", NULL)
 /* A list of the host cluster, or NULL with a row that says why it could not be read. r NULL: NULL. */

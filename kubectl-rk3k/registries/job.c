@@ -60,7 +60,7 @@ static int load(struct job *j, const char *ref, struct rk_err *err)
 		if (!o->settings.config && isatty(STDIN_FILENO))
 			return rk_err_set(err, RK_USAGE,
 				"no registry given; use -c DOCUMENT or --registry HOST");
-		if (rk_settings_load_file(j->s, file, err) < 0)
+		if (rk_settings_open(j->s, &o->settings, RK_SETTINGS_NEEDED, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < o->credentials.n; i++)

@@ -124,12 +124,12 @@ static int render_docker(struct job *j, struct rk_err *err)
 		rk_auto_free char *host = rk_repo_host(address);
 		struct rk_login l;
 
-		if ((i && !rk_repo_is_oci(address)) || !host ||
-			!rk_settings_has_login(j->s, address))
+		if ((i && !rk_repo_is_oci(address)) || !host)
 			continue;
 		if (rk_settings_login(j->s, address, &l, err) < 0)
 			return -1;
-		rk_docker_config(j->d, config, host, &l);
+		if (l.from)
+			rk_docker_config(j->d, config, host, &l);
 	}
 	return emit_logins(j, config);
 }
@@ -144,11 +144,11 @@ static int render_helm(struct job *j, struct rk_err *err)
 	for (size_t i = 0; i < RK_COUNT(CHARTS); i++) {
 		const char *url = reg_str(j, CHARTS[i].repo);
 		struct rk_val *v = rk_map(j->d);
-		struct rk_login l = {0};
+		struct rk_login l;
 
 		if (rk_repo_is_oci(url))
 			continue;
-		if (rk_settings_has_login(j->s, url) && rk_settings_login(j->s, url, &l, err) < 0)
+		if (rk_settings_login(j->s, url, &l, err) < 0)
 			return -1;
 		if (rk_settings_private_host(j->s, url) &&
 			rk_setting_is(j->s, RK_KEY_PRIVATE_CA_PATH))

@@ -628,7 +628,8 @@ static int load_text(struct rk_settings *s, const char *text, struct rk_err *err
 	int fd = mkstemp(path), ret;
 
 	write_all(fd, text, strlen(text));
-	ret = rk_settings_load_file(s, path, err);
+	ret = rk_settings_open(
+		s, &(struct rk_settings_flags){.config = path}, RK_SETTINGS_NEEDED, err);
 	close(fd);
 	unlink(path);
 	return ret;
