@@ -118,4 +118,19 @@ const struct rk_val *rk_cache_object(const struct rk_known *e);
 		it##_e = rk_cache_next(c, it##_e))                           \
 		for (const struct rk_val *it = rk_cache_object(it##_e); it; it = NULL)
 
+/* --- Lease: leadership. One that was not renewed for its duration, or whose holder was killed on this
+ * machine, can be taken over. Its calls are for a task, too. --- */
+struct rk_lease;
+/* holder: who has it, for others to read; NULL: USER@HOST:PID. pid: the process for which it is held.
+ * k must outlive it. */
+struct rk_lease *rk_lease_new(struct rk_kube *k, const char *ns, const char *name,
+	const char *holder, int64_t duration_ms, int pid);
+void rk_lease_free(struct rk_lease *l);
+/* Take it, within wait_ms. RK_CONFLICT: another holds it, who is named. */
+int rk_lease_acquire(struct rk_lease *l, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
+/* To be called well before the end of the duration. It is lost when http is 409 (another has it) or 404. */
+int rk_lease_renew(struct rk_lease *l, struct rk_err *err) RK_MUST_USE;
+/* Delete it, unless it was lost: then it is its new holder's. */
+int rk_lease_release(struct rk_lease *l, struct rk_err *err) RK_MUST_USE;
+
 #endif
