@@ -49,20 +49,23 @@ int rk_kube_is(const struct rk_kube_about *a, const struct rk_val *v, const char
 		a, err, "its kind is %.60s %.60s; expected %s %s", av, k, api_version, kind);
 }
 
-static int check_kind(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
-{
-	if (a->metadata_only)
-		return rk_kube_is(a, v, META_VERSION, META_KIND, err);
-	return rk_kube_is(a, v, a->res->api_version, a->res->kind, err);
-}
-
-/* Name and namespace are those asked for; without a name to compare with it must have one. */
-static int check_meta(
-	const struct rk_kube_about *a, const struct rk_val *v, const char *of, struct rk_err *err)
+/* An object, or an item of a list: its name and namespace are those asked for; without a name to compare
+ * with it must have one. */
+static int check_object(
+	const struct rk_kube_about *a, const struct rk_val *v, bool item, struct rk_err *err)
 {
 	const struct rk_val *m = rk_member(v, "metadata", 8);
 	const char *name = member(m, "name"), *ns = member(m, "namespace");
+	const char *of = item ? "an item" : "it";
 
+	if (item && (!v || v->kind != RK_MAP))
+		return rk_kube_unexpected(a, err, "its items are not objects");
+	if ((!item || rk_member(v, "kind", 4) || rk_member(v, "apiVersion", 10)) &&
+		rk_kube_is(a, v, a->metadata_only ? META_VERSION : a->res->api_version,
+			a->metadata_only ? META_KIND : a->res->kind, err) < 0)
+		return -1;
+	if (a->form == RK_FORM_REVIEW)
+		return 0;
 	if (a->name ? strcmp(name, a->name) != 0 : !*name)
 		return rk_kube_unexpected(
 			a, err, *name ? "%s has the name \"%.100s\"" : "%s has no name", of, name);
@@ -75,52 +78,42 @@ static int check_meta(
 static int check_list(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
 {
 	const struct rk_val *items = rk_member(v, "items", 5);
-	const char *kind = a->metadata_only ? META_KIND : a->res->kind;
-	rk_auto_free char *want = rk_asprintf("%sList", kind);
 	const char *has = member(v, "kind");
-
+	rk_auto_free char *want =
+		rk_asprintf("%sList", a->metadata_only ? META_KIND : a->res->kind);
 	/* a kind that is not built in has the listKind that its CRD names */
-	if (!a->metadata_only && !rk_res_find(a->res->api_version, kind) && strlen(has) > 4 &&
-		rk_suffix(has, "List")) {
-		free(want);
-		want = rk_strdup(has);
-	}
-	if (rk_kube_is(a, v, a->metadata_only ? META_VERSION : a->res->api_version, want, err) < 0)
+	bool any = !a->metadata_only && !rk_res_find(a->res->api_version, a->res->kind) &&
+		   strlen(has) > 4 && rk_suffix(has, "List");
+
+	if (rk_kube_is(a, v, a->metadata_only ? META_VERSION : a->res->api_version,
+		    any ? has : want, err) < 0)
 		return -1;
 	if (!items || (items->kind != RK_SEQ && items->kind != RK_NULL))
 		return rk_kube_unexpected(a, err, "it has no list of items");
-	rk_each (it, items) {
-		if (it->kind != RK_MAP)
-			return rk_kube_unexpected(a, err, "its items are not objects");
-		if ((rk_member(it, "kind", 4) || rk_member(it, "apiVersion", 10)) &&
-			check_kind(a, it, err) < 0)
+	rk_each (it, items)
+		if (check_object(a, it, true, err) < 0)
 			return -1;
-		if (check_meta(a, it, "an item", err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
 int rk_kube_check(const struct rk_kube_about *a, const struct rk_val *v, struct rk_err *err)
 {
+	const char *name;
+
 	if (a->form == RK_FORM_ANY)
 		return 0;
 	if (a->form == RK_FORM_LIST)
 		return check_list(a, v, err);
-	if (a->form == RK_FORM_DELETED && rk_streq(member(v, "kind"), "Status")) {
-		const char *name = rk_get_str(v, "details", "name", NULL);
-
-		if (rk_kube_is(a, v, "v1", "Status", err) < 0)
-			return -1;
-		if (!rk_streq(rk_get_str(v, "status", NULL), "Success"))
-			return rk_kube_unexpected(a, err, "a Status that does not report success");
-		if (name && a->name && strcmp(name, a->name) != 0)
-			return rk_kube_unexpected(a, err, "it is about \"%.100s\"", name);
-		return 0;
-	}
-	if (check_kind(a, v, err) < 0)
+	if (a->form != RK_FORM_DELETED || !rk_streq(member(v, "kind"), "Status"))
+		return check_object(a, v, false, err);
+	name = rk_get_str(v, "details", "name", NULL);
+	if (rk_kube_is(a, v, "v1", "Status", err) < 0)
 		return -1;
-	return a->form == RK_FORM_REVIEW ? 0 : check_meta(a, v, "it", err);
+	if (!rk_streq(rk_get_str(v, "status", NULL), "Success"))
+		return rk_kube_unexpected(a, err, "a Status that does not report success");
+	if (name && a->name && strcmp(name, a->name) != 0)
+		return rk_kube_unexpected(a, err, "it is about \"%.100s\"", name);
+	return 0;
 }
 
 int rk_kube_parse(struct rk_doc *d, const struct rk_kube_about *a, const struct rk_http_res *res,
@@ -164,7 +157,7 @@ int rk_kube_version(struct rk_kube *k, struct rk_buf *version, struct rk_err *er
 	struct rk_kube_about a = {.what = "GET /version", .kube = k};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	if (rk_kube_raw(k, &req, &res, err) < 0)
+	if (rk_kube_call(k, &req, &a, &res, err) < 0)
 		return -1;
 	if (!rk_kube_is_version(&res, version))
 		return rk_kube_unexpected(&a, err, "it has no gitVersion");

@@ -12,6 +12,7 @@
 #define EXEC_EARLY	 10    /* seconds before its end at which a credential is renewed */
 #define REFUSED_MS	 20000 /* how long a server that answered before may refuse connections */
 #define REFUSED_PAUSE_MS 500
+#define WARNINGS_MAX	 64 /* different ones */
 #define RENEWING_MS	 50 /* how often a task looks whether another has new credentials */
 
 /* --- dry runs --- */
@@ -115,9 +116,9 @@ int rk_kube_open(struct rk_kube **out, const struct rk_kube_flags *flags, struct
 	struct rk_kubeconfig *kc = NULL;
 
 	*out = NULL;
-	if (rk_kubeconfig_load(&kc, flags ? flags->kubeconfig : NULL, err) < 0)
-		return -1;
-	return open_config(out, kc, flags, err);
+	return rk_kubeconfig_load(&kc, flags->kubeconfig, err) < 0
+		       ? -1
+		       : open_config(out, kc, flags, err);
 }
 
 int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, const char *name,
@@ -126,9 +127,9 @@ int rk_kube_open_text(struct rk_kube **out, const char *kubeconfig, size_t n, co
 	struct rk_kubeconfig *kc = NULL;
 
 	*out = NULL;
-	if (rk_kubeconfig_parse(&kc, kubeconfig, n, name, err) < 0)
-		return -1;
-	return open_config(out, kc, flags, err);
+	return rk_kubeconfig_parse(&kc, kubeconfig, n, name, err) < 0
+		       ? -1
+		       : open_config(out, kc, flags, err);
 }
 
 void rk_kube_free(struct rk_kube *k)
@@ -247,52 +248,19 @@ int rk_kube_renew(struct rk_kube *k, struct rk_err *err)
 
 /* --- requests --- */
 
-/* The server's warnings, each text once in a process: remembered by its hash. */
+/* The server's warnings, each text once in a process. */
 static void print_warnings(const struct rk_http_res *res)
 {
-	static uint64_t printed[64];
-	static size_t n;
+	static struct rk_strv printed;
 
 	for (const char *p = res->warnings.s, *end; (end = strchr(p, '\n')); p = end + 1) {
-		uint64_t hash = 1469598103934665603ULL;
-		size_t i;
+		rk_auto_free char *text = rk_strndup(p, (size_t)(end - p));
 
-		for (const char *c = p; c < end; c++)
-			hash = (hash ^ (unsigned char)*c) * 1099511628211ULL;
-		for (i = 0; i < n && printed[i] != hash; i++)
-			;
-		if (i < n || end == p)
+		if (!*text || rk_strv_has(&printed, text))
 			continue;
-		if (n < RK_COUNT(printed))
-			printed[n++] = hash;
-		rk_warn("%.*s", (int)(end - p), p);
-	}
-}
-
-static void res_again(struct rk_http_res *res)
-{
-	rk_http_res_release(res);
-	*res = (struct rk_http_res)RK_HTTP_RES_INIT;
-	res->body.secret = true;
-}
-
-/* A server that answered before and now refuses connections is being restarted. */
-static int do_patiently(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
-	struct rk_err *err)
-{
-	int64_t until = rk_now_ms() + REFUSED_MS;
-
-	for (;;) {
-		rk_err_clear(err);
-		if (rk_http_do(k->http, req, res, err) == 0) {
-			k->alive = true;
-			return 0;
-		}
-		if (!k->alive || !req->retry || err->reason != RK_REASON_REFUSED ||
-			rk_now_ms() > until)
-			return -1;
-		rk_task_pause(REFUSED_PAUSE_MS);
-		res_again(res);
+		rk_warn("%s", text);
+		if (printed.n < WARNINGS_MAX)
+			rk_strv_add(&printed, rk_steal(&text));
 	}
 }
 
@@ -318,27 +286,43 @@ int rk_kube_check_path(const char *what, const char *path, struct rk_err *err)
 	return 0;
 }
 
+/* A server that answered before and now refuses connections is being restarted. */
 int rk_kube_send(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
 	struct rk_http_res *res, struct rk_err *err)
 {
 	struct rk_err own = RK_ERR_INIT;
+	int64_t until = rk_now_ms() + REFUSED_MS;
 	int renewed = 0;
 
-	if (!err)
-		err = &own;
-	res->body.secret = true;
+	err = err ? err : &own;
 	if (rk_kube_check_path(a->what, req->path, err) < 0)
 		return -1;
-	if (rk_kube_fresh(k, err) < 0 || do_patiently(k, req, res, err) < 0)
-		return rk_err_wrap(err, "%s", a->what);
-	if (res->status == 401)
-		renewed = rk_kube_renew(k, err);
-	if (renewed > 0)
-		res_again(res);
-	if (renewed < 0 || (renewed > 0 && do_patiently(k, req, res, err) < 0))
-		return rk_err_wrap(err, "%s", a->what);
-	print_warnings(res);
-	return 0;
+	for (;;) {
+		res->body.secret = true;
+		rk_err_clear(err);
+		if (rk_kube_fresh(k, err) < 0)
+			return rk_err_wrap(err, "%s", a->what);
+		if (rk_http_do(k->http, req, res, err) == 0) {
+			k->alive = true;
+			if (res->status == 401 && !renewed)
+				renewed = rk_kube_renew(k, err);
+			else
+				renewed = 0;
+			if (renewed < 0)
+				return rk_err_wrap(err, "%s", a->what);
+			if (!renewed) {
+				print_warnings(res);
+				return 0;
+			}
+		} else if (!k->alive || !req->retry || err->reason != RK_REASON_REFUSED ||
+			   rk_now_ms() > until) {
+			return rk_err_wrap(err, "%s", a->what);
+		} else {
+			rk_task_pause(REFUSED_PAUSE_MS);
+		}
+		rk_http_res_release(res);
+		*res = (struct rk_http_res)RK_HTTP_RES_INIT;
+	}
 }
 
 int rk_kube_call(struct rk_kube *k, const struct rk_http_req *req, const struct rk_kube_about *a,
@@ -359,19 +343,6 @@ int rk_kube_ask(struct rk_kube *k, const struct rk_http_req *req, const struct r
 	if (rk_kube_call(k, req, a, &res, err) < 0)
 		return -1;
 	return rk_kube_parse(d, a, &res, out, err);
-}
-
-int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
-	struct rk_err *err)
-{
-	rk_auto_free char *what = rk_asprintf("%s %.*s",
-		req->method ? req->method
-		: req->body ? "POST"
-			    : "GET",
-		(int)strcspn(req->path, "?"), req->path);
-	struct rk_kube_about a = {.what = what, .kube = k};
-
-	return rk_kube_call(k, req, &a, res, err);
 }
 
 void rk_query_add(struct rk_buf *path, const char *name, const char *value)
@@ -519,59 +490,49 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 	return 0;
 }
 
-static struct rk_val *delete_body(
-	const struct rk_kube *k, struct rk_doc *d, const struct rk_delete_opts *o)
-{
-	struct rk_val *v = rk_map(d);
-
-	rk_set_str(d, v, "kind", "DeleteOptions");
-	rk_set_str(d, v, "apiVersion", "v1");
-	rk_set_str(d, v, "propagationPolicy", o->propagation ? o->propagation : "Background");
-	if (o->grace >= 0)
-		rk_set_int(d, v, "gracePeriodSeconds", o->grace);
-	if (o->uid)
-		rk_set_str(d, rk_map_at(d, v, "preconditions", NULL), "uid", o->uid);
-	if (o->version)
-		rk_set_str(
-			d, rk_map_at(d, v, "preconditions", NULL), "resourceVersion", o->version);
-	if (k->dry == RK_DRY_SERVER) {
-		rk_set(d, v, "dryRun", rk_seq(d));
-		rk_append_str(d, rk_mut(rk_get(v, "dryRun", NULL)), "All");
-	}
-	return v;
-}
-
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	const struct rk_delete_opts *opts, enum rk_outcome *outcome, struct rk_err *err)
 {
-	static const struct rk_delete_opts usual = {.grace = -1};
 	rk_auto_doc *d = rk_doc_new(!strcmp(r->kind, RK_SECRET.kind));
-	enum rk_outcome unused;
+	struct rk_val *body = rk_map(d), *obj;
 	struct rk_err e = RK_ERR_INIT;
+	enum rk_outcome unused;
 	auto_one o = ONE_INIT;
 
-	opts = opts ? opts : &usual;
 	outcome = outcome ? outcome : &unused;
 	*outcome = RK_DELETED;
 	if (k->dry == RK_DRY_CLIENT) {
-		struct rk_val *obj;
-
 		if (rk_kube_find(k, r, ns, name, d, &obj, err) < 0)
 			return -1;
 		if (!obj)
 			*outcome = RK_ABSENT;
-		else if (opts->uid &&
+		else if (opts && opts->uid &&
 			 !rk_streq(opts->uid, rk_get_str(obj, "metadata", "uid", NULL)))
 			return rk_err_set(err, RK_CONFLICT,
 				"%s %s on %s: another object has that name now", r->kind, name,
 				rk_kube_server(k));
 		return 0;
 	}
+	rk_set_str(d, body, "kind", "DeleteOptions");
+	rk_set_str(d, body, "apiVersion", "v1");
+	rk_set_str(d, body, "propagationPolicy",
+		opts && opts->propagation ? opts->propagation : "Background");
+	if (opts && opts->grace >= 0)
+		rk_set_int(d, body, "gracePeriodSeconds", opts->grace);
+	if (opts && (opts->uid || opts->version)) {
+		obj = rk_map_at(d, body, "preconditions", NULL);
+		rk_set_str(d, obj, "uid", opts->uid);
+		rk_set_str(d, obj, "resourceVersion", opts->version);
+	}
 	one_init(&o, k, r, ns, name);
-	rk_kube_add_dry(k, &o.path); /* the body is what counts, the audit log has only this */
+	if (k->dry ==
+		RK_DRY_SERVER) { /* the body is what counts, the audit log has only the path */
+		rk_set(d, body, "dryRun", rk_seq(d));
+		rk_append_str(d, rk_mut(rk_get(body, "dryRun", NULL)), "All");
+		rk_kube_add_dry(k, &o.path);
+	}
 	o.about.form = RK_FORM_DELETED;
-	if (send_val(k, "DELETE", "application/json", &o, delete_body(k, d, opts), NULL, NULL,
-		    &e) == 0)
+	if (send_val(k, "DELETE", "application/json", &o, body, NULL, NULL, &e) == 0)
 		return 0;
 	if (e.code == RK_NOTFOUND && e.http == 404) {
 		*outcome = RK_ABSENT;

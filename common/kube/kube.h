@@ -162,9 +162,6 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 int rk_kube_version(struct rk_kube *k, struct rk_buf *version, struct rk_err *err) RK_MUST_USE;
 /* Whether an answer to GET /version is that of a Kubernetes API; version may be NULL. */
 bool rk_kube_is_version(const struct rk_http_res *res, struct rk_buf *version);
-/* Any request; res is the raw answer, a status >= 400 is an error as above. */
-int rk_kube_raw(struct rk_kube *k, const struct rk_http_req *req, struct rk_http_res *res,
-	struct rk_err *err) RK_MUST_USE;
 /* Last n lines of a pod's log (container NULL: the only one; previous: of the last run). */
 int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *container,
 	bool previous, int lines, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;

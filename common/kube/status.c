@@ -44,30 +44,22 @@ static struct verdict find_verdict(const char *text, int http)
 static void clean(struct rk_buf *out, const char *text, bool secret)
 {
 	static const char *const quotes[] = {"Invalid value:", "got &value", "Value:"};
-	size_t n = strlen(text);
-	bool blank = false, cut = false;
+	const char *end = text + strlen(text), *whole = end;
 
 	for (size_t i = 0; secret && i < RK_COUNT(quotes); i++) {
 		const char *p = strstr(text, quotes[i]);
 
-		if (p && (size_t)(p - text) < n) {
-			n = (size_t)(p - text);
-			cut = true;
-		}
+		end = p && p < end ? p : end;
 	}
-	for (size_t i = 0; i < n && out->len < 1000; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (isspace(c) || c < ' ') {
-			blank = out->len > 0;
-			continue;
-		}
-		if (blank)
+	for (const char *p = text; p < end && out->len < 1000; p++) {
+		if ((unsigned char)*p > ' ')
+			rk_buf_putc(out, *p);
+		else if (out->len && out->s[out->len - 1] != ' ')
 			rk_buf_putc(out, ' ');
-		blank = false;
-		rk_buf_putc(out, (char)c);
 	}
-	if (cut)
+	while (out->len && out->s[out->len - 1] == ' ')
+		out->s[--out->len] = '\0';
+	if (end != whole)
 		rk_buf_puts(out, " (value not shown)");
 }
 
@@ -85,18 +77,17 @@ bool rk_cause_manager(const struct rk_val *cause, const char **s, int *n)
 	return true;
 }
 
-/* The causes, apart by sep: those of a conflict as ".data.a (manager kubectl)", those of another error
- * as "spec.servers: Invalid value …". */
-static bool add_causes(struct rk_buf *out, const struct rk_val *status, const char *sep,
-	bool conflict, bool secret)
+/* The causes: those of a conflict as ".data.a (manager kubectl), …", those of another error as
+ * "spec.servers: Invalid value …; …". */
+static bool add_causes(struct rk_buf *out, const struct rk_val *status, bool conflict, bool secret)
 {
 	int shown = 0, more = 0;
 
 	rk_each (c, rk_get(status, "details", "causes", NULL)) {
 		const char *field = rk_get_str(c, "field", NULL);
-		const char *msg = rk_get_str(c, "message", NULL), *manager;
+		const char *msg = rk_get_str(c, "message", NULL), *manager = NULL;
 		rk_auto_buf text = RK_BUF_INIT;
-		int n;
+		int n = 0;
 
 		field = field ? field : "";
 		if (conflict ? !rk_cause_manager(c, &manager, &n) : !msg)
@@ -105,14 +96,13 @@ static bool add_causes(struct rk_buf *out, const struct rk_val *status, const ch
 			more++;
 			continue;
 		}
-		rk_buf_puts(out, shown++ ? sep : "");
-		if (conflict) {
+		rk_buf_puts(out, !shown++ ? "" : conflict ? ", " : "; ");
+		clean(&text, conflict ? "" : msg, secret);
+		if (conflict)
 			rk_buf_addf(out, "%s (manager %.*s)", *field ? field : "the object", n,
 				manager);
-			continue;
-		}
-		clean(&text, msg, secret);
-		rk_buf_addf(out, "%s%s%.300s", field, *field ? ": " : "", text.s);
+		else
+			rk_buf_addf(out, "%s%s%.300s", field, *field ? ": " : "", text.s);
 	}
 	if (more)
 		rk_buf_addf(out, "%s and %d more", conflict ? "" : ";", more);
@@ -121,13 +111,12 @@ static bool add_causes(struct rk_buf *out, const struct rk_val *status, const ch
 
 bool rk_status_fields(const struct rk_val *status, struct rk_buf *out)
 {
-	return add_causes(out, status, ", ", true, false);
+	return add_causes(out, status, true, false);
 }
 
 /* Which component brings an API group, for the hint when it is missing. */
 static void group_hint(const char *api_version, const struct rk_kube *k, struct rk_err *err)
 {
-	const struct rk_target *t = k ? rk_kube_target(k) : NULL;
 	static const struct {
 		const char *group, *hint;
 	} groups[] = {
@@ -139,41 +128,38 @@ static void group_hint(const char *api_version, const struct rk_kube *k, struct 
 		{"cert-manager.io/", "cert-manager is not installed on this cluster yet"},
 		{"", "install the CustomResourceDefinition or component that brings it"},
 	};
+	size_t i = 0;
 
-	if (t && t->host_contexts && api_version && rk_prefix(api_version, groups[0].group)) {
+	while (!rk_prefix(api_version ? api_version : "", groups[i].group))
+		i++;
+	if (i == 0 && k && k->target.host_contexts)
 		rk_err_hint(err,
 			"this is the virtual cluster %s; use its host's context: --context %s",
-			t->virtual_cluster, t->host_contexts);
-		return;
-	}
-	for (size_t i = 0; i < RK_COUNT(groups); i++)
-		if (rk_prefix(api_version ? api_version : "", groups[i].group)) {
-			rk_err_hint(err, "%s", groups[i].hint);
-			return;
-		}
+			k->target.virtual_cluster, k->target.host_contexts);
+	else
+		rk_err_hint(err, "%s", groups[i].hint);
 }
 
-/* The API server answers an expired client certificate with a plain 401. False: it has not expired. */
-static bool expired(const struct rk_kube_about *a, struct rk_buf *text, struct rk_err *err)
+/* The API server answers an expired client certificate with a plain 401. Returns whether it has expired;
+ * only_expired: else nothing is set. */
+static bool unauthorized(
+	const struct rk_kube_about *a, bool only_expired, struct rk_buf *text, struct rk_err *err)
 {
-	int64_t end = a->kube ? rk_target_expires(rk_kube_target(a->kube)) : 0;
+	int64_t end = a->kube ? rk_target_expires(&a->kube->target) : 0;
+	bool expired = end && end <= time(NULL);
 	char when[32];
 
-	if (!end || end > time(NULL))
+	if (!expired && only_expired)
 		return false;
 	rk_time_format(end, when);
-	rk_buf_addf(text, "the client certificate of context %s expired on %s",
-		rk_kube_context(a->kube), when);
-	rk_err_hint(err, "renew it, or choose another user with --user or --context");
-	return true;
-}
-
-static void unauthorized(const struct rk_kube_about *a, struct rk_buf *text, struct rk_err *err)
-{
-	if (expired(a, text, err))
-		return;
-	rk_buf_puts(text, "the server does not accept the credentials");
-	rk_err_hint(err, "renew them, or choose another user with --user or --context");
+	if (expired)
+		rk_buf_addf(text, "the client certificate of context %s expired on %s",
+			rk_kube_context(a->kube), when);
+	else
+		rk_buf_puts(text, "the server does not accept the credentials");
+	rk_err_hint(err, "renew %s, or choose another user with --user or --context",
+		expired ? "it" : "them");
+	return expired;
 }
 
 /* Text and hint of a Status whose reason is known; nothing for others. */
@@ -227,10 +213,10 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 			err, "take these fields over with --force-conflicts, or leave them out");
 		return;
 	case RK_REASON_INVALID:
-		add_causes(text, st, "; ", false, a->secret);
+		add_causes(text, st, false, a->secret);
 		return;
 	case RK_REASON_UNAUTHORIZED:
-		unauthorized(a, text, err);
+		unauthorized(a, false, text, err);
 		return;
 	default:
 		return;
@@ -241,17 +227,17 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 static int finish(const struct rk_kube_about *a, int http, struct verdict v, const char *text,
 	struct rk_err *err)
 {
-	const char *server = a->kube ? rk_kube_server(a->kube) : NULL;
-	struct rk_err keep;
+	struct rk_err done = RK_ERR_INIT;
 
 	if (!err)
 		return -1;
-	keep = *err;
-	rk_err_set(err, v.code, "%s%s%s: %s", a->what ? a->what : "request", server ? " on " : "",
-		server ? server : "", text);
-	memcpy(err->hint, keep.hint, sizeof(err->hint));
-	err->http = http;
-	return rk_err_reason(err, v.reason);
+	rk_err_set(&done, v.code, "%s%s%s: %s", a->what ? a->what : "request",
+		a->kube ? " on " : "", a->kube ? rk_kube_server(a->kube) : "", text);
+	memcpy(done.hint, err->hint, sizeof(done.hint));
+	done.http = http;
+	done.reason = v.reason;
+	*err = done;
+	return -1;
 }
 
 int rk_kube_status_val(
@@ -296,8 +282,8 @@ static int plain(const struct rk_kube_about *a, const struct rk_http_res *res, s
 			a->api_version ? a->api_version : "of this path");
 		group_hint(a->api_version, a->kube, err);
 	} else if (res->status == 401 && !res->body.len) {
-		unauthorized(a, &text, err); /* libcurl itself drops the body of some 401s */
-	} else if (res->status == 401 && expired(a, &text, err)) {
+		unauthorized(a, false, &text, err); /* libcurl itself drops the body of some 401s */
+	} else if (res->status == 401 && unauthorized(a, true, &text, err)) {
 		;
 	} else if (res->status == 413) {
 		rk_buf_puts(&text, "the object is too large");

@@ -393,7 +393,10 @@ static void dry_runs_cannot_write(void **state)
 		assert_int_equal(
 			rk_kube_open_text(&k, config, strlen(config), "test", NULL, &err), 0);
 		rk_kube_set_dry(RK_DRY_NONE); /* it keeps the mode it was opened in */
-		assert_int_equal(rk_kube_raw(k, &req, &res, &err), -1);
+		assert_int_equal(
+			rk_kube_call(k, &req, &(struct rk_kube_about){.what = "x", .kube = k}, &res,
+				&err),
+			-1);
 		if (table[i].sent)
 			assert_int_equal(err.reason, RK_REASON_REFUSED);
 		else
