@@ -60,6 +60,7 @@ struct run {
 	int64_t deadline;
 	int worst; /* exit code of the worst failure */
 	size_t failed;
+	bool trial; /* nothing is written: a dry run, or a diff */
 	bool differs;
 	struct rk_err first;
 };
@@ -70,11 +71,10 @@ static void print_objects(const struct run *r)
 {
 	struct rk_val *list = rk_map(r->out);
 
-	if (r->items->count < 2) {
-		rk_each (it, r->items)
-			rk_print_val(r->o->out.fmt, it);
+	if (r->items->count == 1)
+		rk_print_val(r->o->out.fmt, rk_at(r->items, 0));
+	if (r->items->count < 2)
 		return;
-	}
 	rk_set_str(r->out, list, "apiVersion", "v1");
 	rk_set_str(r->out, list, "kind", "List");
 	rk_set_str(r->out, rk_map_at(r->out, list, "metadata", NULL), "resourceVersion", "");
@@ -108,19 +108,18 @@ static void print_diff(
 	struct run *r, struct rk_doc *d, const struct rk_val *before, const struct rk_val *after)
 {
 	rk_auto_buf a = RK_BUF_INIT_SECRET, b = RK_BUF_INIT_SECRET, out = RK_BUF_INIT_SECRET;
-	rk_auto_buf what = RK_BUF_INIT;
-	rk_auto_free char *was = NULL, *will = NULL;
+	rk_auto_buf was = RK_BUF_INIT, will = RK_BUF_INIT;
 	struct rk_res res = {.api_version = rk_get_str(after, "apiVersion", NULL),
 		.kind = rk_get_str(after, "kind", NULL),
 		.namespaced = true};
 
 	rk_res_label(&res, rk_get_str(after, "metadata", "namespace", NULL),
-		rk_get_str(after, "metadata", "name", NULL), &what);
-	was = rk_asprintf("%s (live)", what.s);
-	will = rk_asprintf("%s (after apply)", what.s);
+		rk_get_str(after, "metadata", "name", NULL), &was);
+	rk_buf_addf(&will, "%s (after apply)", was.s);
+	rk_buf_puts(&was, " (live)");
 	add_yaml(r, d, before, after, " (before)", &a);
 	add_yaml(r, d, after, before, " (after)", &b);
-	if (rk_diff(a.s, b.s, was, will, &out)) {
+	if (rk_diff(a.s, b.s, was.s, will.s, &out)) {
 		r->differs = true;
 		rk_print_buf(&out);
 	}
@@ -128,37 +127,27 @@ static void print_diff(
 
 /* --- one object --- */
 
-/* Whether a CustomResourceDefinition of the input brings the object's kind. */
-static bool brought(const struct run *r, const struct rk_val *obj)
+/* Whether the input has what brings an object: the CustomResourceDefinition of its kind; with_ns: or its
+ * namespace. */
+static bool brought(const struct run *r, const struct rk_val *obj, bool with_ns)
 {
 	const char *av = rk_get_str(obj, "apiVersion", NULL);
+	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 
+	ns = ns ? ns : rk_kube_namespace(r->k);
 	for (size_t i = 0; i < r->in.n; i++) {
-		const struct rk_val *crd = r->in.v[i];
-		const char *group = rk_get_str(crd, "spec", "group", NULL);
+		const struct rk_val *v = r->in.v[i];
+		const char *group = rk_get_str(v, "spec", "group", NULL);
+		int rank = rk_object_rank(v);
 
-		if (rk_object_rank(crd) == 1 && group && rk_prefix(av, group) &&
-			av[strlen(group)] == '/' &&
-			rk_streq(rk_get_str(crd, "spec", "names", "kind", NULL),
+		if (rank == 1 && group && rk_prefix(av, group) && av[strlen(group)] == '/' &&
+			rk_streq(rk_get_str(v, "spec", "names", "kind", NULL),
 				rk_get_str(obj, "kind", NULL)))
+			return true;
+		if (rank == 0 && with_ns && rk_streq(rk_get_str(v, "metadata", "name", NULL), ns))
 			return true;
 	}
 	return false;
-}
-
-/* A dry run creates neither the namespace nor the kind that the object needs. */
-static bool needs_input(const struct run *r, const struct rk_val *obj, const struct rk_err *err)
-{
-	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
-	bool found = false;
-
-	if ((!r->o->dry && !r->o->diff) || err->code != RK_NOTFOUND)
-		return false;
-	ns = ns ? ns : rk_kube_namespace(r->k);
-	for (size_t i = 0; i < r->in.n && !found; i++)
-		found = rk_streq(rk_get_str(r->in.v[i], "kind", NULL), RK_NAMESPACE.kind) &&
-			rk_streq(rk_get_str(r->in.v[i], "metadata", "name", NULL), ns);
-	return found || brought(r, obj);
 }
 
 static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
@@ -178,9 +167,8 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 	while (rk_kube_apply(r->k, obj, &ao, d, after, outcome, err) < 0) {
 		/* faults that pass: a kind just defined that is not served yet, a webhook that has
 		 * just been installed and does not answer yet */
-		bool passes =
-			err->http == 503 || err->reason == RK_REASON_WEBHOOK ||
-			(err->code == RK_NOTFOUND && !r->o->dry && !r->o->diff && brought(r, obj));
+		bool passes = err->http == 503 || err->reason == RK_REASON_WEBHOOK ||
+			      (err->code == RK_NOTFOUND && !r->trial && brought(r, obj, false));
 
 		if (!passes || rk_now_ms() + RETRY_MS > r->deadline)
 			return -1;
@@ -231,7 +219,8 @@ static void one(struct run *r, const struct rk_val *obj)
 
 	if (try_apply(r, obj, d, &before, &after, &outcome, &err) == 0) {
 		succeed(r, d, obj, before, after, outcome);
-	} else if (needs_input(r, obj, &err)) {
+	} else if (err.code == RK_NOTFOUND && r->trial && brought(r, obj, true)) {
+		/* a dry run creates neither the namespace nor the kind */
 		rk_note("%s %s is not checked: it needs what comes before it in the input",
 			rk_get_str(obj, "kind", NULL), rk_get_str(obj, "metadata", "name", NULL));
 		succeed(r, d, obj, NULL, rk_copy(d, obj), RK_CREATED);
@@ -252,16 +241,13 @@ static void await_kinds(struct run *r)
 {
 	for (size_t i = 0; i < r->in.n; i++) {
 		const char *name = rk_get_str(r->in.v[i], "metadata", "name", NULL);
-		struct rk_err err = RK_ERR_INIT;
 
-		if (rk_object_rank(r->in.v[i]) != 1)
-			continue;
-		while (rk_now_ms() < r->deadline) {
+		while (rk_object_rank(r->in.v[i]) == 1 && rk_now_ms() < r->deadline) {
 			rk_auto_doc *d = rk_doc_new(false);
 			rk_auto_buf why = RK_BUF_INIT;
 			struct rk_val *crd = NULL;
 
-			if (rk_kube_find(r->k, &RK_CRD, NULL, name, d, &crd, &err) < 0 || !crd ||
+			if (rk_kube_find(r->k, &RK_CRD, NULL, name, d, &crd, NULL) < 0 || !crd ||
 				rk_is_ready(crd, &why))
 				break;
 			rk_task_pause(100);
@@ -276,7 +262,7 @@ static int apply_all(struct run *r, struct rk_err *err)
 	for (size_t i = 0; i < r->in.n; i++) {
 		int now = rk_object_rank(r->in.v[i]);
 
-		if (now == 2 && rank == 1 && !r->o->dry && !r->o->diff)
+		if (now == 2 && rank == 1 && !r->trial)
 			await_kinds(r);
 		rank = now;
 		one(r, r->in.v[i]);
@@ -296,7 +282,7 @@ static int run(void *p, int argc RK_UNUSED, char **argv RK_UNUSED, struct rk_err
 	const struct opts *o = p;
 	rk_auto_doc *out = rk_doc_new(true);
 	struct rk_connection c = {0};
-	struct run r = {.o = o, .out = out, .items = rk_seq(out)};
+	struct run r = {.o = o, .out = out, .items = rk_seq(out), .trial = o->dry || o->diff};
 	int ret = rk_objects_read(&r.in, o->files.v, o->files.n, err);
 
 	if (ret == 0) {

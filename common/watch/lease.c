@@ -35,9 +35,8 @@ static unsigned long long started(int pid)
 		return 0;
 	p = strrchr(line.s, ')'); /* the name before it may hold anything */
 	if (!p ||
-		sscanf(p + 1,
-			" %c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %llu", &state,
-			&start) != 2 ||
+		sscanf(p + 1, " %c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %llu",
+			&state, &start) != 2 ||
 		state == 'Z' || state == 'X')
 		return 0;
 	return start;
@@ -144,8 +143,8 @@ static int put(struct rk_lease *l, const char *version, bool take, struct rk_err
 		rk_set_str(d, obj, "kind", RK_LEASE.kind);
 		rk_set_str(d, meta, "name", l->name);
 		rk_set_str(d, meta, "namespace", l->ns);
-		rk_set_str(d, rk_map_at(d, meta, "labels", NULL), RK_LABEL_MANAGED,
-			RK_LABEL_MANAGER);
+		rk_set_str(
+			d, rk_map_at(d, meta, "labels", NULL), RK_LABEL_MANAGED, RK_LABEL_MANAGER);
 	} else {
 		rk_set_str(d, meta, "resourceVersion", version);
 	}
@@ -227,8 +226,7 @@ int rk_lease_release(struct rk_lease *l, struct rk_err *err)
 {
 	struct rk_delete_opts o = {.grace = -1, .uid = l->uid, .version = l->version};
 
-	if (l->lost ||
-		rk_kube_delete(l->k, &RK_LEASE, l->ns, l->name, &o, NULL, err) == 0 ||
+	if (l->lost || rk_kube_delete(l->k, &RK_LEASE, l->ns, l->name, &o, NULL, err) == 0 ||
 		err->http == 409)
 		return 0;
 	return -1;

@@ -16,6 +16,7 @@ struct item {
 	char *key, *cluster;
 	struct rk_task *task; /* it is being reconciled */
 	bool queued, again;   /* again: it changed meanwhile */
+	size_t turn;	      /* when it was started last */
 	int64_t retry_ms;
 	char *reported; /* the failure that was reported last, or NULL */
 	int result;
@@ -36,9 +37,9 @@ struct source {
 struct rk_reconciler {
 	struct rk_loop *loop;
 	struct rk_reconciler_conf conf;
-	struct item *items; /* those that waited longest first */
+	struct item *items;
 	struct source *sources;
-	size_t running;
+	size_t running, turns;
 	struct rk_err end;
 };
 
@@ -51,15 +52,6 @@ static void report(const struct rk_reconciler *rc, char **reported, const struct
 		rc->conf.warn("%s", text);
 	free(*reported);
 	*reported = text;
-}
-
-static struct item *find(const struct rk_reconciler *rc, const char *key)
-{
-	struct item *it = rc->items;
-
-	while (it && strcmp(it->key, key) != 0)
-		it = it->next;
-	return it;
 }
 
 /* --- running --- */
@@ -84,40 +76,32 @@ static size_t running_in(const struct rk_reconciler *rc, const char *cluster)
 	return n;
 }
 
-/* Start what is queued, as far as the bounds admit it. A key that was started moves to the end. */
+/* Start what is queued, as far as the bounds admit it: what was started longest ago first. */
 static void dispatch(struct rk_reconciler *rc)
 {
-	struct item **end = &rc->items, *last = NULL, *it;
+	struct item *next;
 
-	while (*end)
-		last = *end, end = &(*end)->next;
-	for (struct item **p = &rc->items; (it = *p) && rc->running < rc->conf.running;) {
-		bool is_last = it == last;
-
-		if (it->queued && running_in(rc, it->cluster) < rc->conf.per_cluster) {
-			it->queued = false;
-			it->task = rk_task_new(body, it, rc->conf.limit_ms);
+	do {
+		next = NULL;
+		for (struct item *it = rc->items; it && rc->running < rc->conf.running;
+			it = it->next)
+			if (it->queued && (!next || it->turn < next->turn) &&
+				running_in(rc, it->cluster) < rc->conf.per_cluster)
+				next = it;
+		if (next) {
+			next->queued = false;
+			next->turn = ++rc->turns;
+			next->task = rk_task_new(body, next, rc->conf.limit_ms);
 			rc->running++;
-			*p = it->next;
-			*(*p ? end : p) = it;
-			end = &it->next;
-			it->next = NULL;
-		} else {
-			p = &it->next;
 		}
-		if (is_last)
-			break;
-	}
+	} while (next);
 }
 
 static void due(void *arg)
 {
 	struct item *it = arg;
 
-	if (it->task)
-		it->again = true;
-	else
-		it->queued = true;
+	*(it->task ? &it->again : &it->queued) = true;
 	dispatch(it->rc);
 }
 
@@ -167,6 +151,15 @@ static void finished(void *arg)
 
 /* --- keys and what they depend on --- */
 
+static struct item *find(const struct rk_reconciler *rc, const char *key)
+{
+	struct item *it = rc->items;
+
+	while (it && strcmp(it->key, key) != 0)
+		it = it->next;
+	return it;
+}
+
 void rk_reconciler_add(struct rk_reconciler *rc, const char *cluster, const char *key)
 {
 	struct item *it = find(rc, key);
@@ -183,20 +176,18 @@ void rk_reconciler_add(struct rk_reconciler *rc, const char *cluster, const char
 	queue(it, SETTLE_MS);
 }
 
-static void on_event(void *arg, enum rk_event event, const struct rk_val *obj)
+static void on_event(void *arg, enum rk_event e RK_UNUSED, const struct rk_val *obj RK_UNUSED)
 {
 	struct source *s = arg;
 
-	(void)event, (void)obj;
 	s->forbidden = false;
 	queue(s->item, SETTLE_MS);
 }
 
-static bool on_fail(void *arg, const struct rk_err *err)
+static bool on_fail(void *arg, const struct rk_err *err RK_UNUSED)
 {
 	struct source *s = arg;
 
-	(void)err;
 	s->forbidden = true;
 	queue(s->item, SETTLE_MS);
 	return true;
