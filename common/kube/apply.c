@@ -13,8 +13,8 @@ struct job {
 	struct rk_kube *k;
 	const struct rk_apply_opts *o;
 	const struct rk_res *r;
-	const char *ns, *name;
-	struct rk_buf what, path;
+	const char *ns, *name, *manager;
+	struct rk_buf what;
 	struct rk_kube_about about;
 	struct rk_val *body, *before, *after;
 	const struct rk_val *owned; /* fieldsV1 of what was applied before, or NULL */
@@ -22,11 +22,6 @@ struct job {
 	struct rk_val *emptied; /* members that had to go first, once it was tried */
 	int status;		/* HTTP status of the PATCH */
 };
-
-static const char *manager_of(const struct job *j)
-{
-	return j->o->manager ? j->o->manager : RK_FIELD_MANAGER;
-}
 
 /* --- the body --- */
 
@@ -88,66 +83,46 @@ static bool create_only(const struct job *j)
 		"true");
 }
 
-/* Equal but for what every write touches. A dry run's answer keeps the old resourceVersion; a write
- * that changed nothing but who owns which field is not a change. */
-static bool same_content(struct rk_doc *d, const struct rk_val *a, const struct rk_val *b)
-{
-	const struct rk_val *in[] = {a, b};
-	struct rk_val *v[2];
-
-	for (size_t i = 0; i < 2; i++) {
-		v[i] = rk_copy(d, in[i]);
-		rk_remove_at(v[i], "metadata", "managedFields", NULL);
-		rk_remove_at(v[i], "metadata", "resourceVersion", NULL);
-		rk_remove_at(v[i], "metadata", "generation", NULL);
-	}
-	return rk_val_equal(v[0], v[1]);
-}
-
+/* A write that changed nothing but what every write touches, or who owns which field, is not a change. */
 static enum rk_outcome outcome_of(const struct job *j)
 {
+	struct rk_val *v[2];
+
 	if (!j->before || j->status == 201)
 		return RK_CREATED;
 	if (create_only(j))
 		return RK_UNCHANGED;
 	if (j->k->dry == RK_DRY_CLIENT)
 		return rk_holds(j->before, j->body) ? RK_UNCHANGED : RK_CONFIGURED;
-	if (j->k->dry == RK_DRY_NONE &&
-		rk_streq(rk_get_str(j->before, "metadata", "resourceVersion", NULL),
-			rk_get_str(j->after, "metadata", "resourceVersion", NULL)))
-		return RK_UNCHANGED;
-	return same_content(j->d, j->before, j->after) ? RK_UNCHANGED : RK_CONFIGURED;
+	for (size_t i = 0; i < RK_COUNT(v); i++) {
+		v[i] = rk_copy(j->d, i ? j->after : j->before);
+		rk_remove_at(v[i], "metadata", "managedFields", NULL);
+		rk_remove_at(v[i], "metadata", "resourceVersion", NULL);
+		rk_remove_at(v[i], "metadata", "generation", NULL);
+	}
+	return rk_val_equal(v[0], v[1]) ? RK_UNCHANGED : RK_CONFIGURED;
 }
 
 /* --- conflicts --- */
-
-/* All the fields in conflict were set with kubectl (apply in both its forms, edit, patch, …). */
-static bool only_kubectl(const struct rk_val *status)
-{
-	const char *m;
-	int n;
-
-	rk_each (c, rk_get(status, "details", "causes", NULL))
-		if (!rk_cause_manager(c, &m, &n) || n < 7 || strncmp(m, "kubectl", 7) ||
-			(n > 7 && m[7] != '-'))
-			return false;
-	return true;
-}
 
 /* A conflict over fields: 1 take them over, 0 no conflict of that kind, -1 refused. */
 static int judge(struct job *j, const struct rk_http_res *res, struct rk_err *err)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_buf fields = RK_BUF_INIT;
-	const char *by = rk_get_str(j->before, "metadata", "labels", RK_LABEL_MANAGED, NULL);
+	const char *by = rk_get_str(j->before, "metadata", "labels", RK_LABEL_MANAGED, NULL), *m;
+	bool kubectl = true; /* all of them were set with it: apply in both its forms, edit, … */
 	struct rk_val *st = NULL;
-	bool kubectl;
+	int n;
 
 	if (rk_json_parse(d, res->body.s, res->body.len, &st, NULL) < 0 ||
 		!rk_status_fields(st, &fields))
 		return 0;
-	kubectl = only_kubectl(st);
-	if (j->o->force || rk_streq(by, "rk3k") || (j->o->adopt && kubectl)) {
+	rk_each (c, rk_get(st, "details", "causes", NULL))
+		if (!rk_cause_manager(c, &m, &n) || n < 7 || strncmp(m, "kubectl", 7) ||
+			(n > 7 && m[7] != '-'))
+			kubectl = false;
+	if (j->o->force || rk_streq(by, RK_LABEL_MANAGER) || (j->o->adopt && kubectl)) {
 		if (j->o->taken)
 			rk_buf_addf(j->o->taken, "%s\n", fields.s);
 		return 1;
@@ -174,18 +149,17 @@ static bool is_passing(struct rk_err *err, int tries)
 
 static int send(struct job *j, bool force, struct rk_http_res *res, struct rk_err *err)
 {
-	rk_auto_buf body = RK_BUF_INIT_SECRET;
+	rk_auto_buf body = RK_BUF_INIT_SECRET, path = RK_BUF_INIT;
 	struct rk_http_req req = {
 		.method = "PATCH", .retry = true, .content_type = "application/apply-patch+yaml"};
 
-	rk_buf_reset(&j->path);
-	rk_res_path(j->r, j->ns, j->name, &j->path);
-	rk_query_add(&j->path, "fieldManager", manager_of(j));
+	rk_res_path(j->r, j->ns, j->name, &path);
+	rk_query_add(&path, "fieldManager", j->manager);
 	if (force)
-		rk_query_add(&j->path, "force", "true");
-	rk_kube_add_dry(j->k, &j->path);
+		rk_query_add(&path, "force", "true");
+	rk_kube_add_dry(j->k, &path);
 	rk_json_write(j->body, RK_JSON_COMPACT, &body);
-	req.path = j->path.s;
+	req.path = path.s;
 	req.body = body.s;
 	req.body_len = body.len;
 	for (int i = 0; rk_kube_send(j->k, &req, &j->about, res, err) < 0; i++) {
@@ -271,13 +245,13 @@ static int hand_over(struct job *j, struct rk_err *err)
 		struct rk_val *entries = rk_seq(j->d);
 
 		if (!j->before || !rk_managed_entry(j->before, KUBECTL_APPLY, "Update", NULL) ||
-			rk_managed_entry(j->before, manager_of(j), "Apply", NULL))
+			rk_managed_entry(j->before, j->manager, "Apply", NULL))
 			return 0;
 		rk_each (m, rk_get(j->before, "metadata", "managedFields", NULL)) {
 			struct rk_val *copy = rk_copy(j->d, m);
 
 			if (rk_is_entry(m, KUBECTL_APPLY, "Update")) {
-				rk_set_str(j->d, copy, "manager", manager_of(j));
+				rk_set_str(j->d, copy, "manager", j->manager);
 				rk_set_str(j->d, copy, "operation", "Apply");
 			}
 			rk_append(entries, copy);
@@ -357,7 +331,7 @@ static int apply(struct job *j, const struct rk_val *obj, struct rk_err *err)
 		*j->o->before = j->before;
 	if (!j->before && j->o->before_create && j->o->before_create(j->k, err) < 0)
 		return -1;
-	j->owned = rk_get(rk_managed_entry(j->before, manager_of(j), "Apply", j->about.api_version),
+	j->owned = rk_get(rk_managed_entry(j->before, j->manager, "Apply", j->about.api_version),
 		"fieldsV1", NULL);
 	if (j->before && create_only(j)) {
 		j->after = j->before;
@@ -384,8 +358,11 @@ int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_a
 {
 	static const struct rk_apply_opts usual;
 	struct rk_err own = RK_ERR_INIT;
-	struct job j = {
-		.k = k, .o = o ? o : &usual, .d = d, .what = RK_BUF_INIT, .path = RK_BUF_INIT};
+	struct job j = {.manager = o && o->manager ? o->manager : RK_FIELD_MANAGER,
+		.k = k,
+		.o = o ? o : &usual,
+		.d = d,
+		.what = RK_BUF_INIT};
 	int r = apply(&j, obj, err ? err : &own);
 
 	if (r == 0 && result)
@@ -393,6 +370,5 @@ int rk_kube_apply(struct rk_kube *k, const struct rk_val *obj, const struct rk_a
 	if (r == 0 && outcome)
 		*outcome = outcome_of(&j);
 	rk_buf_release(&j.what);
-	rk_buf_release(&j.path);
 	return r;
 }

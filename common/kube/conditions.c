@@ -7,28 +7,6 @@
 
 /* --- reading --for --- */
 
-/* NAME[=VALUE] of a condition or a path; a '=' inside brackets belongs to the path. */
-static int parse_pair(struct rk_cond *c, const char *s, struct rk_err *err)
-{
-	bool path = c->kind == RK_COND_JSONPATH;
-	int depth = 0;
-	size_t n;
-
-	for (n = 0; s[n] && (depth > 0 || s[n] != '='); n++)
-		if (path)
-			depth += (s[n] == '[' || s[n] == '{') - (s[n] == ']' || s[n] == '}');
-	c->name = rk_strndup(s, n);
-	if (s[n])
-		c->value = rk_strdup(s + n + 1);
-	else if (!path)
-		c->value = rk_strdup("True");
-	if (!n || (!path && !*c->value))
-		return rk_err_set(err, RK_USAGE, "--for=%s: name missing; expected %s=%s[=VALUE]",
-			path ? "jsonpath" : "condition", path ? "jsonpath" : "condition",
-			path ? "PATH" : "NAME");
-	return path ? rk_jsonpath_parse_one(c->name, &c->path, err) : 0;
-}
-
 int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err)
 {
 	static const struct {
@@ -37,20 +15,41 @@ int rk_cond_parse(struct rk_cond *c, const char *text, struct rk_err *err)
 	} words[] = {{"exists", RK_COND_EXISTS}, {"create", RK_COND_EXISTS},
 		{"delete", RK_COND_DELETE}, {"deleted", RK_COND_DELETE}, {"ready", RK_COND_READY},
 		{"condition=", RK_COND_CONDITION}, {"jsonpath=", RK_COND_JSONPATH}};
+	size_t i = 0, n = 0;
+	int depth = 0;
 
 	*c = (struct rk_cond){0};
-	for (size_t i = 0; i < RK_COUNT(words); i++) {
-		size_t n = strlen(words[i].word);
-		bool pair = words[i].word[n - 1] == '=';
-
-		if (strncasecmp(text, words[i].word, pair ? n : n + 1) != 0)
-			continue;
-		c->kind = words[i].kind;
-		return pair ? parse_pair(c, text + n, err) : 0;
+	for (; i < RK_COUNT(words); i++) {
+		n = strlen(words[i].word);
+		if (strncasecmp(text, words[i].word, words[i].word[n - 1] == '=' ? n : n + 1) == 0)
+			break;
 	}
-	rk_err_set(err, RK_USAGE, "--for=%s: unknown condition", text);
-	return rk_err_hint(err,
-		"expected condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete or ready");
+	if (i == RK_COUNT(words)) {
+		rk_err_set(err, RK_USAGE, "--for=%s: unknown condition", text);
+		return rk_err_hint(err,
+			"expected condition=NAME[=VALUE], jsonpath=PATH[=VALUE], exists, delete or "
+			"ready");
+	}
+	c->kind = words[i].kind;
+	if (c->kind != RK_COND_CONDITION && c->kind != RK_COND_JSONPATH)
+		return 0;
+
+	/* NAME[=VALUE]; a '=' inside the brackets of a path belongs to it */
+	text += n;
+	for (n = 0; text[n] && (depth > 0 || text[n] != '='); n++)
+		if (c->kind == RK_COND_JSONPATH)
+			depth += (text[n] == '[' || text[n] == '{') -
+				 (text[n] == ']' || text[n] == '}');
+	c->name = rk_strndup(text, n);
+	if (text[n])
+		c->value = rk_strdup(text + n + 1);
+	else if (c->kind == RK_COND_CONDITION)
+		c->value = rk_strdup("True");
+	if (!n || (c->kind == RK_COND_CONDITION && !*c->value))
+		return rk_err_set(err, RK_USAGE, "--for=%.*s: name missing; expected %s%s[=VALUE]",
+			(int)strlen(words[i].word) - 1, words[i].word, words[i].word,
+			c->kind == RK_COND_JSONPATH ? "PATH" : "NAME");
+	return c->kind == RK_COND_JSONPATH ? rk_jsonpath_parse_one(c->name, &c->path, err) : 0;
 }
 
 void rk_cond_release(struct rk_cond *c)

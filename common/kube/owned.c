@@ -5,26 +5,18 @@
 
 bool rk_holds(const struct rk_val *have, const struct rk_val *want)
 {
-	const struct rk_val *h;
+	const struct rk_val *item = have ? have->child : NULL;
 
-	if (!have || have->kind != want->kind)
+	if (!have || have->kind != want->kind ||
+		(want->kind == RK_SEQ && have->count != want->count))
 		return false;
-	if (want->kind == RK_SEQ) {
-		if (have->count != want->count)
-			return false;
-		h = have->child;
-		rk_each (w, want) {
-			if (!rk_holds(h, w))
-				return false;
-			h = h->next;
-		}
-		return true;
-	}
-	if (want->kind != RK_MAP)
+	if (want->kind != RK_MAP && want->kind != RK_SEQ)
 		return rk_val_equal(have, want);
-	rk_each (w, want)
-		if (!rk_holds(rk_member(have, w->key, w->klen), w))
+	rk_each (w, want) {
+		if (!rk_holds(want->kind == RK_MAP ? rk_member(have, w->key, w->klen) : item, w))
 			return false;
+		item = item ? item->next : NULL;
+	}
 	return true;
 }
 
@@ -78,7 +70,7 @@ static bool owns_list(
 	return n == 0 || n == list->count;
 }
 
-/* Named in the request, not owned. */
+/* What names the object in the request is not owned; a metadata with no more than that is not listed. */
 static bool is_identity(const struct rk_val *m, int depth)
 {
 	return (depth == 0 && (rk_streq(m->key, "apiVersion") || rk_streq(m->key, "kind"))) ||
@@ -86,15 +78,13 @@ static bool is_identity(const struct rk_val *m, int depth)
 		       rk_streq(m->parent->key, "metadata"));
 }
 
-/* A metadata with no more than that is not listed either. */
 static bool all_identity(const struct rk_val *m, int depth)
 {
-	if (m->kind != RK_MAP || !m->count)
-		return false;
-	rk_each (c, m)
-		if (!is_identity(c, depth + 1))
-			return false;
-	return true;
+	const struct rk_val *c = m->kind == RK_MAP ? m->child : NULL;
+
+	while (c && is_identity(c, depth + 1))
+		c = c->next;
+	return m->kind == RK_MAP && m->count && !c;
 }
 
 /* Whether the fields (of managedFields) are those of v, no more and no fewer. In doubt: no. */
@@ -126,8 +116,6 @@ bool rk_owns(struct rk_doc *d, const struct rk_val *fields, const struct rk_val 
 	return owns(d, fields, v, 0);
 }
 
-/* --- maps that become empty --- */
-
 struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const struct rk_val *body,
 	const struct rk_val *live)
 {
@@ -139,14 +127,10 @@ struct rk_val *rk_emptied(struct rk_doc *d, const struct rk_val *fields, const s
 
 		if (m->kind != RK_MAP || !l || l->kind != RK_MAP || !f)
 			continue;
-		if (m->count) {
-			part = rk_emptied(d, f, m, l);
-		} else {
-			part = rk_map(d);
-			rk_each (was, l)
-				if (listed(f, was))
-					rk_set(d, part, was->key, rk_copy(d, was));
-		}
+		part = m->count ? rk_emptied(d, f, m, l) : rk_map(d);
+		rk_each (was, m->count ? NULL : l)
+			if (listed(f, was))
+				rk_set(d, part, was->key, rk_copy(d, was));
 		if (part->count)
 			rk_set(d, out, m->key, part);
 	}
