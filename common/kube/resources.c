@@ -2,7 +2,6 @@
 /* Kinds: the table of those built in, request paths, labels for messages, discovery. */
 #include "internal.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 #define RBAC "rbac.authorization.k8s.io/v1"
@@ -97,11 +96,10 @@ void rk_res_path(const struct rk_res *r, const char *ns, const char *name, struc
 
 void rk_res_word(const struct rk_res *r, const char *name, struct rk_buf *out)
 {
+	rk_auto_free char *kind = rk_lower(rk_strdup(r->kind));
 	int group = group_len(r->api_version);
 
-	for (const char *p = r->kind; *p; p++)
-		rk_buf_putc(out, (char)tolower((unsigned char)*p));
-	rk_buf_addf(out, "%s%.*s/%s", group ? "." : "", group, r->api_version, name);
+	rk_buf_addf(out, "%s%s%.*s/%s", kind, group ? "." : "", group, r->api_version, name);
 }
 
 void rk_res_label(const struct rk_res *r, const char *ns, const char *name, struct rk_buf *out)

@@ -5,7 +5,6 @@
 #include "tls/tls.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
 
 #define MESSAGE_MAX ((size_t)1 << 20)
 #define HEAD_MAX    ((size_t)64 << 10)
@@ -170,23 +169,22 @@ static int take(struct rk_ws *ws, const struct rk_ws_frame *f, const char *p)
 
 int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n)
 {
-	struct rk_ws_frame f;
 	int r = 0;
 
 	while (r == 0 && !ws->over) {
-		r = rk_ws_frame(
-			(unsigned char *)ws->in.s + ws->off, ws->in.len - ws->off, MESSAGE_MAX, &f);
-		if (r < 0)
-			return -1;
-		if (r == 0) {
-			r = fill(ws);
+		const unsigned char *at = (unsigned char *)ws->in.s + ws->off;
+		struct rk_ws_frame f;
+		int whole = rk_ws_frame(at, ws->in.len - ws->off, MESSAGE_MAX, &f);
+
+		if (whole > 0) {
+			ws->off += f.head + f.len;
+			r = take(ws, &f, (const char *)at + f.head);
+		} else {
+			r = whole < 0 ? -1 : fill(ws);
 			if (r <= 0)
 				return r;
 			r = 0;
-			continue;
 		}
-		ws->off += f.head + f.len;
-		r = take(ws, &f, ws->in.s + ws->off - f.len);
 	}
 	if (r <= 0)
 		return -1;
@@ -221,19 +219,12 @@ static int read_until(struct rk_ws *ws, size_t need, int64_t end)
 /* Value of a header in the answer's head, or "". */
 static void header(const char *head, const char *name, char *out, size_t size)
 {
-	size_t n = strlen(name);
+	rk_auto_free char *line = rk_asprintf("\r\n%s:", name);
+	const char *v = strcasestr(head, line), *end = strstr(head, "\r\n\r\n");
 
-	out[0] = '\0';
-	for (const char *p = strstr(head, "\r\n"); p && p[2] != '\r'; p = strstr(p + 2, "\r\n")) {
-		const char *v = p + 2;
-
-		if (strncasecmp(v, name, n) || v[n] != ':')
-			continue;
-		v += n + 1;
-		v += strspn(v, " \t");
-		snprintf(out, size, "%.*s", (int)strcspn(v, "\r\n"), v);
-		return;
-	}
+	v = v && v < end ? v + strlen(line) : "";
+	v += strspn(v, " \t");
+	snprintf(out, size, "%.*s", (int)strcspn(v, "\r\n"), v);
 }
 
 /* What is wrong with the handshake, or NULL; *status: of the answer, when there is one. */
@@ -272,46 +263,6 @@ static const char *shake(
 	return NULL;
 }
 
-static int try_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
-	const struct rk_kube_about *a, struct rk_err *err)
-{
-	struct rk_ws *ws = rk_calloc(1, sizeof(*ws));
-	int64_t end = rk_now_ms() + ANSWER_MS, status = 0, n = 0;
-	struct rk_http_res res = RK_HTTP_RES_INIT;
-	const char *why;
-	char length[24];
-	size_t head;
-
-	ws->in = (struct rk_buf)RK_BUF_INIT_SECRET;
-	ws->msg = (struct rk_buf)RK_BUF_INIT_SECRET;
-	ws->out = (struct rk_buf)RK_BUF_INIT_SECRET;
-	if (rk_kube_fresh(k, err) < 0 || rk_http_wire(&ws->wire, rk_kube_http(k), err) < 0)
-		goto fail;
-	why = shake(ws, path, protocol, end, &status);
-	if (why) {
-		rk_err_set(err, RK_FAIL, "%s on %s: %s", a->what, rk_kube_server(a->kube), why);
-		goto fail;
-	}
-	head = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
-	if (status == 101) {
-		ws->off = head;
-		*out = ws;
-		return 0;
-	}
-	header(ws->in.s, "Content-Length", length, sizeof(length));
-	header(ws->in.s, "Content-Type", res.content_type, sizeof(res.content_type));
-	if (rk_parse_int(length, 0, (int64_t)(HEAD_MAX - head), &n) &&
-		read_until(ws, head + (size_t)n, end) == 0)
-		rk_buf_put(&res.body, ws->in.s + head, (size_t)n);
-	res.status = (int)status;
-	rk_kube_status(a, &res, err);
-	rk_http_res_release(&res);
-fail:
-	ws->over = true;
-	rk_ws_free(ws);
-	return -1;
-}
-
 /* Credentials may expire without an announced time: new ones are tried once. */
 int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
 	const char *what, struct rk_err *err)
@@ -321,12 +272,47 @@ int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const ch
 	*out = NULL;
 	if (rk_kube_check_path(what, path, err) < 0)
 		return -1;
-	if (try_open(out, k, path, protocol, &a, err) == 0)
-		return 0;
-	if (err->http != 401 || rk_kube_renew(k, err) <= 0)
-		return -1;
-	rk_err_clear(err);
-	return try_open(out, k, path, protocol, &a, err);
+	for (int tries = 0;; tries++) {
+		struct rk_ws *ws = rk_calloc(1, sizeof(*ws));
+		int64_t end = rk_now_ms() + ANSWER_MS, status = 0, n = 0;
+		rk_auto_http_res res = RK_HTTP_RES_INIT;
+		const char *why = NULL;
+		char length[24];
+		size_t head = 0;
+
+		*ws = (struct rk_ws){.in = RK_BUF_INIT_SECRET,
+			.msg = RK_BUF_INIT_SECRET,
+			.out = RK_BUF_INIT_SECRET,
+			.over = true};
+		if (rk_kube_fresh(k, err) == 0 && rk_http_wire(&ws->wire, k->http, err) == 0) {
+			why = shake(ws, path, protocol, end, &status);
+			if (why)
+				rk_err_set(
+					err, RK_FAIL, "%s on %s: %s", what, rk_kube_server(k), why);
+			else
+				head = (size_t)(strstr(ws->in.s, "\r\n\r\n") + 4 - ws->in.s);
+		}
+		if (head && status == 101) {
+			ws->off = head;
+			ws->over = false;
+			*out = ws;
+			return 0;
+		}
+		if (head) {
+			header(ws->in.s, "Content-Length", length, sizeof(length));
+			header(ws->in.s, "Content-Type", res.content_type,
+				sizeof(res.content_type));
+			if (rk_parse_int(length, 0, (int64_t)(HEAD_MAX - head), &n) &&
+				read_until(ws, head + (size_t)n, end) == 0)
+				rk_buf_put(&res.body, ws->in.s + head, (size_t)n);
+			res.status = (int)status;
+			rk_kube_status(&a, &res, err);
+		}
+		rk_ws_free(ws);
+		if (!head || status != 401 || tries || rk_kube_renew(k, err) <= 0)
+			return -1;
+		rk_err_clear(err);
+	}
 }
 
 void rk_ws_free(struct rk_ws *ws)

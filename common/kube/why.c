@@ -4,8 +4,6 @@
 
 #include "out/out.h"
 
-#include <ctype.h>
-
 #define TEXT_MAX 300
 
 static const char *or_unknown(const char *s)
@@ -30,14 +28,6 @@ static void put_text(struct rk_buf *out, const struct rk_val *v, const char *key
 	}
 }
 
-static bool is_any(const char *s, const char *const *words)
-{
-	for (; s && *words; words++)
-		if (!strcmp(s, *words))
-			return true;
-	return false;
-}
-
 bool rk_is_young(const char *time_text)
 {
 	int64_t t = rk_time_parse(time_text);
@@ -48,11 +38,12 @@ bool rk_is_young(const char *time_text)
 /* What every start shows for a moment: a volume that is being made, a probe that comes too early. */
 bool rk_why_noise(const struct rk_val *event)
 {
-	static const char *const reasons[] = {"Unhealthy", "FailedScheduling", "FailedMount",
-		"ErrInitIssuer", "ProvisioningFailed", NULL};
+	const char *reason = rk_get_str(event, "reason", NULL);
 	const char *first = rk_get_str(event, "firstTimestamp", NULL);
 
-	return is_any(rk_get_str(event, "reason", NULL), reasons) &&
+	return reason &&
+	       rk_listed("Unhealthy,FailedScheduling,FailedMount,ErrInitIssuer,ProvisioningFailed",
+		       reason) &&
 	       rk_is_young(first ? first : rk_get_str(event, "eventTime", NULL));
 }
 
@@ -75,26 +66,27 @@ static enum rk_why restarts(const struct rk_val *cs, const struct rk_val *last, 
 
 static enum rk_why why_container(const struct rk_val *cs, bool init, struct rk_buf *out)
 {
-	static const char *const image[] = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
-		"ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", NULL};
-	static const char *const fault[] = {"CreateContainerConfigError", "CreateContainerError",
-		"RunContainerError", "CrashLoopBackOff", NULL};
+	static const char of_image[] = "ErrImagePull,ImagePullBackOff,InvalidImageName,"
+				       "ErrImageNeverPull,ImageInspectError,RegistryUnavailable";
+	static const char faults[] = "CreateContainerConfigError,CreateContainerError,"
+				     "RunContainerError,CrashLoopBackOff";
 	const struct rk_val *waiting = rk_get(cs, "state", "waiting", NULL);
 	const struct rk_val *over = rk_get(cs, "state", "terminated", NULL);
 	const struct rk_val *last = rk_get(cs, "lastState", "terminated", NULL);
 
 	if (waiting) {
 		const char *reason = rk_get_str(waiting, "reason", NULL);
+		bool image = reason && rk_listed(of_image, reason);
 
 		if (rk_streq(reason, "CrashLoopBackOff") && last)
 			return restarts(cs, last, out);
-		if (is_any(reason, image))
+		if (image)
 			rk_buf_addf(out, "cannot pull image %s",
 				or_unknown(rk_get_str(cs, "image", NULL)));
 		else
 			rk_buf_puts(out, reason ? reason : "waiting");
 		put_text(out, waiting, "message");
-		return is_any(reason, image) || is_any(reason, fault) ? RK_WHY_FAULT : RK_WHY_BUSY;
+		return image || (reason && rk_listed(faults, reason)) ? RK_WHY_FAULT : RK_WHY_BUSY;
 	}
 	if (over && rk_get_int(over, 0, "exitCode", NULL) != 0)
 		return restarts(cs, over, out);
@@ -127,43 +119,33 @@ static enum rk_why why_containers(const struct rk_val *pod, struct rk_buf *out)
 	return worst;
 }
 
-static enum rk_why why_pod(const struct rk_val *pod, struct rk_buf *out)
+enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out)
 {
 	const char *phase = rk_get_str(pod, "status", "phase", NULL);
 	const struct rk_val *scheduled = rk_condition(pod, "PodScheduled");
-	enum rk_why w;
+	rk_auto_buf text = RK_BUF_INIT;
+	enum rk_why w = RK_WHY_BUSY;
 
 	if (rk_get_str(pod, "metadata", "deletionTimestamp", NULL)) {
-		rk_buf_puts(out, "ending");
-		return RK_WHY_BUSY;
-	}
-	if (rk_streq(phase, "Succeeded"))
+		rk_buf_puts(&text, "ending");
+	} else if (rk_streq(phase, "Succeeded")) {
 		return RK_WHY_FINE;
-	if (rk_streq(rk_get_str(scheduled, "status", NULL), "False")) {
-		rk_buf_puts(out, "no node takes it");
-		put_text(out, scheduled, "message");
-		return rk_is_young(rk_get_str(scheduled, "lastTransitionTime", NULL))
-			       ? RK_WHY_BUSY
-			       : RK_WHY_FAULT;
+	} else if (rk_streq(rk_get_str(scheduled, "status", NULL), "False")) {
+		rk_buf_puts(&text, "no node takes it");
+		put_text(&text, scheduled, "message");
+		if (!rk_is_young(rk_get_str(scheduled, "lastTransitionTime", NULL)))
+			w = RK_WHY_FAULT;
+	} else {
+		w = why_containers(pod, &text);
+		if (w == RK_WHY_FINE && rk_streq(phase, "Failed")) {
+			rk_buf_puts(&text, "failed");
+			put_text(&text, rk_get(pod, "status", NULL), "message");
+			w = RK_WHY_FAULT;
+		} else if (w == RK_WHY_FINE && rk_streq(phase, "Pending")) {
+			rk_buf_puts(&text, "pending");
+			w = RK_WHY_BUSY;
+		}
 	}
-	w = why_containers(pod, out);
-	if (w == RK_WHY_FINE && rk_streq(phase, "Failed")) {
-		rk_buf_puts(out, "failed");
-		put_text(out, rk_get(pod, "status", NULL), "message");
-		return RK_WHY_FAULT;
-	}
-	if (w == RK_WHY_FINE && rk_streq(phase, "Pending")) {
-		rk_buf_puts(out, "pending");
-		return RK_WHY_BUSY;
-	}
-	return w;
-}
-
-enum rk_why rk_why_pod(const struct rk_val *pod, struct rk_buf *out)
-{
-	rk_auto_buf text = RK_BUF_INIT;
-	enum rk_why w = why_pod(pod, &text);
-
 	if (w != RK_WHY_FINE)
 		rk_buf_addf(out, "%s: %s", or_unknown(rk_get_str(pod, "metadata", "name", NULL)),
 			text.s);
@@ -244,11 +226,10 @@ bool rk_why_event(const struct rk_val *event, struct rk_buf *out)
 	const struct rk_val *object = rk_get(event, "involvedObject", NULL);
 	const char *kind = rk_get_str(object, "kind", NULL);
 	const char *reason = rk_get_str(event, "reason", NULL);
+	rk_auto_free char *of = rk_lower(rk_strdup(kind ? kind : "object"));
 
-	rk_buf_addf(out, "%s on ", reason ? reason : "event");
-	for (const char *p = kind ? kind : "object"; *p; p++)
-		rk_buf_putc(out, (char)tolower((unsigned char)*p));
-	rk_buf_addf(out, "/%s", or_unknown(rk_get_str(object, "name", NULL)));
+	rk_buf_addf(out, "%s on %s/%s", reason ? reason : "event", of,
+		or_unknown(rk_get_str(object, "name", NULL)));
 	put_text(out, event, "message");
 	return rk_streq(rk_get_str(event, "type", NULL), "Warning");
 }
