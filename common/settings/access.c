@@ -91,7 +91,10 @@ int rk_settings_login(
 	/* the logins are a cache: nothing that the caller sees of s changes */
 	if (read_sources((struct rk_settings *)(uintptr_t)s, err) < 0)
 		return -1;
-	if (rk_creds_find(s->creds, address, out, &why) == 0 || why.code == RK_NOTFOUND)
+	if (rk_creds_find(s->creds, address, out, &why) == 0)
+		return 0;
+	*out = (struct rk_login){0};
+	if (why.code == RK_NOTFOUND)
 		return 0;
 	if (err)
 		*err = why;
