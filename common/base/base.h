@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rk - what every file of rk3k starts with: attributes, scope cleanup, banned functions.
- *
- * Cleanup by scope: a variable declared with rk_auto_X is released when its block is left.
- * Initialise it at the declaration. Handing over is visible: *out = rk_steal(&p). */
+/* rk - what every file of rk3k starts with. Cleanup by scope: a variable declared with rk_auto_X is released
+ * when its block is left; it is initialised at its declaration, and handed over with rk_steal(&p). */
 #ifndef RK_BASE_H
 #define RK_BASE_H
 
@@ -55,8 +53,7 @@ static inline bool rk_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* Allocation that never fails: out of memory ends the process with one line and exit 1,
- * as in git and util-linux; nothing in rk3k can go on usefully without memory. */
+/* Allocation that never fails: out of memory ends the process with one line and exit 1, as in git. */
 void *rk_malloc(size_t n);
 void *rk_calloc(size_t n, size_t size);
 void *rk_realloc(void *p, size_t n);
@@ -64,11 +61,8 @@ char *rk_strdup(const char *s);
 char *rk_strndup(const char *s, size_t n);
 char *rk_asprintf(const char *fmt, ...) RK_PRINTF(1, 2);
 
-/* Overwrite n bytes so that the compiler cannot leave it out (explicit_bzero). */
-void rk_wipe(void *p, size_t n);
-
-/* Free a string that held a secret: wipes strlen(s) bytes first. NULL is fine. */
-void rk_free_secret(char *s);
+void rk_wipe(void *p, size_t n); /* explicit_bzero; NULL is fine */
+void rk_free_secret(char *s);	 /* wiped first; NULL is fine */
 
 /* Functions that must not be called; there is always one with a bound or a clear result. */
 #undef sprintf /* a macro of glibc's, with clang and _FORTIFY_SOURCE */
@@ -86,21 +80,19 @@ void rk_strv_release(struct rk_strv *v); /* the list, not the strings */
 #define rk_auto_strv __attribute__((cleanup(rk_strv_release))) struct rk_strv
 bool rk_strv_has(const struct rk_strv *v, const char *s);
 
-/* "0.1.0" */
-extern const char rk_version[];
-extern const char rk_commit[]; /* of git, or "unknown" */
-extern const char rk_date[];   /* of the commit */
+/* "0.1.0"; the commit of git or "unknown", and its date. */
+extern const char rk_version[], rk_commit[], rk_date[];
 
 /* err - one error value: what failed, on what, why, what to do next, and the exit code.
  *
- * The caller owns a struct rk_err on its stack. Nothing in it is allocated, so a forgotten
- * error cannot leak. A function that can fail takes `struct rk_err *err` last and returns 0
- * or -1; every setter returns -1, so that failing is one line:
+ * The caller owns it on its stack; nothing in it is allocated. A function that can fail takes
+ * `struct rk_err *err` last, which may be NULL, and returns 0 or -1; every setter returns -1, so that
+ * failing is one line:
  *
  *	return rk_err_set(err, RK_NOTFOUND, "no kubeconfig at %s", path);
  *
- * Context is added in front on the way up with rk_err_wrap(). Secrets never go into a message.
- * Messages are cut, never overrun; control characters are replaced when printed. */
+ * Secrets never go into a message. Messages are cut, never overrun; control characters are replaced
+ * when printed. */
 
 /* Kinds of failure; the value is the exit code (documented in every man page). */
 enum rk_code {
@@ -156,22 +148,19 @@ struct rk_err {
 		0   \
 	}
 
-/* Set the error. Returns -1. err may be NULL: the caller does not want to know. */
 int rk_err_set(struct rk_err *err, int code, const char *fmt, ...) RK_PRINTF(3, 4);
-
 /* Set from errno: the message, a literal, is followed by ": " and strerror. */
 #define rk_err_sys(err, fmt, ...)                                                             \
 	rk_err_set((err), errno == ENOENT ? RK_NOTFOUND : RK_FAIL, fmt ": %s", ##__VA_ARGS__, \
 		strerror(errno))
 
-/* Put context in front: "context: message". Keeps code, reason and hint. Returns -1. */
+/* Put context in front: "context: message". Keeps code, reason and hint. */
 int rk_err_wrap(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
-
-/* Set or replace the hint: what the user should do next, a sentence without a full stop. Returns -1. */
+/* Set or replace the hint: what the user should do next, a sentence without a full stop. */
 int rk_err_hint(struct rk_err *err, const char *fmt, ...) RK_PRINTF(2, 3);
-
-/* Set the reason. Returns -1. */
 int rk_err_reason(struct rk_err *err, enum rk_reason reason);
+/* Forget the error, to try something else. */
+void rk_err_clear(struct rk_err *err);
 
 /* What a command in advice must have to concern the same cluster as this process: the connection flags of
  * this command line, each with a blank before it, or "". rk_here is for our tools ("see: kubectl rk3k
@@ -184,14 +173,9 @@ extern struct rk_here {
 #define rk_here_kubectl()  rk_here_flags.kubectl
 #define rk_here_settings() rk_here_flags.settings
 
-/* Forget the error, to try something else. */
-void rk_err_clear(struct rk_err *err);
-
-/* buf - growable byte string with a hard cap.
- *
- * Invariant: b->s is never NULL and always NUL-terminated; b->s[b->len] == 0. The bytes may
- * hold NUL themselves; b->len counts. A cap keeps a server from filling memory through a
- * callback. A secret buffer wipes what it drops, when it grows and when it is released. */
+/* buf - growable byte string with a hard cap, which keeps a server from filling memory. b->s is never NULL
+ * and b->s[b->len] always 0; the bytes may hold NUL. A secret buffer wipes what it drops, when it grows
+ * and when it is released. */
 
 struct rk_buf {
 	char *s;
@@ -214,18 +198,14 @@ extern char rk_buf_empty[1];
 	}
 
 void rk_buf_init(struct rk_buf *b, size_t max);
-
-/* Free the contents (wiped when secret) and make the buffer empty again. */
+/* Empty it; reset keeps the memory. */
 void rk_buf_release(struct rk_buf *b);
-
-/* Set len to 0; the memory is kept (wiped when secret). */
 void rk_buf_reset(struct rk_buf *b);
 
 /* Append n bytes, copied. Errors: RK_FAIL when the cap would be passed; b is unchanged then. */
 int rk_buf_add(struct rk_buf *b, const void *p, size_t n, struct rk_err *err) RK_MUST_USE;
 
-/* The same for text that rk3k itself makes and that cannot reach the cap: passing it is a bug
- * and ends the process. */
+/* The same for text that rk3k itself makes and that cannot reach the cap. */
 void rk_buf_put(struct rk_buf *b, const void *p, size_t n);
 void rk_buf_puts(struct rk_buf *b, const char *s);
 void rk_buf_putc(struct rk_buf *b, char c);
@@ -238,11 +218,7 @@ void rk_buf_grow(struct rk_buf *b, size_t n);
 /* Hand the string over: the caller frees it (rk_free_secret for a secret one); b is empty. */
 char *rk_buf_detach(struct rk_buf *b);
 
-static inline void rk_cleanup_buf_(struct rk_buf *b)
-{
-	rk_buf_release(b);
-}
-#define rk_auto_buf __attribute__((cleanup(rk_cleanup_buf_))) struct rk_buf
+#define rk_auto_buf __attribute__((cleanup(rk_buf_release))) struct rk_buf
 
 /* --- text --- */
 
@@ -250,8 +226,7 @@ bool rk_suffix(const char *s, const char *suffix);
 /* ASCII letters to lower case, in place. Returns s. */
 char *rk_lower(char *s);
 
-/* The one strict number parser: takes the whole of s as a decimal in [min, max].
- * Returns false, leaving *out alone, for anything else (blanks, sign without digits, overflow). */
+/* The one strict number parser: the whole of s as a decimal in [min, max]. false leaves *out alone. */
 bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 
 /* Whether the n bytes of s are a label (RFC 1123, as names of namespaces have to be), and whether s is
@@ -259,8 +234,8 @@ bool rk_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 bool rk_label_ok(const char *s, size_t n);
 bool rk_subdomain_ok(const char *s);
 
-/* The next item of a list and its length; NULL at the end, or when s is NULL. separators are all characters
- * that separate, as ", \t". Empty items are left out. */
+/* The next item of a list, between any of the separators, and its length; NULL at the end, or when s is
+ * NULL. Empty items are left out. */
 const char *rk_item(const char *s, const char *separators, size_t *n);
 #define rk_each_item(it, n, list, separators)                            \
 	for (const char *it = rk_item((list), (separators), &(n)); (it); \

@@ -14,15 +14,10 @@ bool rk_suffix(const char *s, const char *suffix)
 	return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 char *rk_lower(char *s)
 {
 	for (char *p = s; *p; p++)
-		*p = lower(*p);
+		*p = (char)tolower((unsigned char)*p);
 	return s;
 }
 
@@ -134,29 +129,26 @@ static size_t min(size_t a, size_t b)
 static size_t distance(const char *a, const char *b)
 {
 	enum { max = 40 };
-	size_t na = strlen(a), nb = strlen(b), rows[3][max];
-	size_t *before = rows[0], *above = rows[1], *row = rows[2];
+	size_t na = strlen(a), nb = strlen(b), d[max][max];
 
-	if (nb >= max)
+	if (na >= max || nb >= max)
 		return SIZE_MAX;
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= na; i++) {
-		size_t *oldest = before;
+	for (size_t i = 0; i <= na; i++)
+		for (size_t j = 0; j <= nb; j++) {
+			int x = i ? tolower((unsigned char)a[i - 1]) : 0;
+			int y = j ? tolower((unsigned char)b[j - 1]) : 0;
 
-		before = above;
-		above = row;
-		row = oldest;
-		row[0] = i;
-		for (size_t j = 1; j <= nb; j++) {
-			char x = lower(a[i - 1]), y = lower(b[j - 1]);
-
-			row[j] = min(min(above[j], row[j - 1]) + 1, above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]))
-				row[j] = min(row[j], before[j - 2] + 1);
+			if (!i || !j) {
+				d[i][j] = i + j;
+				continue;
+			}
+			d[i][j] =
+				min(min(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+				y == tolower((unsigned char)a[i - 2]))
+				d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1);
 		}
-	}
-	return row[nb];
+	return d[na][nb];
 }
 
 const char *rk_nearest(const char *word, const char *const *names)
@@ -182,14 +174,15 @@ const char *rk_nearest(const char *word, const char *const *names)
 
 bool rk_hex(const char *s, size_t n, uint32_t *out)
 {
+	static const char hex[] = "0123456789abcdef";
 	uint32_t v = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+		const char *digit = memchr(hex, tolower((unsigned char)s[i]), 16);
 
-		if (!isxdigit(c))
+		if (!digit)
 			return false;
-		v = v << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+		v = v << 4 | (uint32_t)(digit - hex);
 	}
 	*out = v;
 	return true;
@@ -264,15 +257,9 @@ void rk_shell_word(struct rk_buf *out, const char *s)
 
 void rk_urlencode(struct rk_buf *out, const char *s)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			strchr("-._~", c))
-			rk_buf_putc(out, *s);
-		else
-			rk_buf_addf(out, "%%%02X", c);
-	}
+	for (; *s; s++)
+		rk_buf_addf(out, isalnum((unsigned char)*s) || strchr("-._~", *s) ? "%c" : "%%%02X",
+			(unsigned char)*s);
 }
 
 /* --- UTF-8 --- */

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* val - one tree for JSON and YAML: read, build, compare, write.
  *
- * A struct rk_doc owns all memory of one or more trees (an arena; wiped on free when secret).
- * Nodes are plain structs linked by pointers; they live as long as their doc and are never
- * freed alone. Numbers keep their text, so nothing is lost between input and output. Keys of a
- * map are unique; order is kept. Strings are NUL-terminated in the arena; s/len may hold NUL
- * only where JSON's \u0000 brought it, and rk_str() refuses those.
+ * A struct rk_doc owns all memory of one or more trees (an arena; wiped on free when secret), whose nodes
+ * are never freed alone. Numbers keep their text. Keys of a map are unique; order is kept. Strings are
+ * NUL-terminated, and hold NUL only where JSON's \u0000 brought it; rk_str() refuses those.
  *
  * Reading by path takes keys as arguments, since keys hold dots, ended by NULL:
- *	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL);
- */
+ *	const char *crt = rk_get_str(secret, "data", "tls.crt", NULL); */
 #ifndef RK_DATA_H
 #define RK_DATA_H
 
@@ -117,19 +114,17 @@ struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n);
 /* Deep copy of v (from any doc) into d. */
 struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v);
 
-/* Put child under key of map, replacing a member of that name. child must not have a parent.
- * rk_set_str with a NULL string sets nothing: an optional field that is missing. */
+/* Put child, which has no parent, under key of map, replacing a member of that name. rk_set_str with a NULL
+ * string sets nothing. */
 void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child);
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s);
 void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n);
 void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b);
-/* Walk down keys making maps where missing; returns the map. For rk_set on a deep path. A step
- * that exists and is not a map is replaced. */
+/* Walk down keys, making maps where there are none; returns the last. */
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...) RK_SENTINEL;
 void rk_append(struct rk_val *seq, struct rk_val *child);
 void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s);
-/* Take a member or item out of its parent (the arena keeps it). Returns whether it was in one; NULL is
- * fine. _at: the member at the path. */
+/* Take a member or item out of its parent. Returns whether it was in one; NULL is fine. */
 bool rk_remove(struct rk_val *child);
 #define rk_remove_at(v, ...) rk_remove(rk_mut(rk_get(v, __VA_ARGS__)))
 /* Drop the const of a node of a doc the caller owns. */
@@ -138,14 +133,9 @@ static inline struct rk_val *rk_mut(const struct rk_val *v)
 	return (struct rk_val *)(uintptr_t)v;
 }
 
-/* Ready-made forms of writing; bodies in json.c and yaml.c. */
-
-/* json - RFC 8259 through jsmn, made strict.
- *
- * jsmn alone accepts `[1 2]`, `{"a":1,}`, `{"a"::1}`, `tru`: a scan of the bytes between its
- * tokens refuses them, as well as invalid UTF-8, bad escapes, lone surrogates, duplicate keys,
- * depth beyond RK_DEPTH_MAX, more values than a text of its size has (rk_tree_values_max) and
- * trailing bytes. */
+/* json - RFC 8259 through jsmn, made strict: what jsmn alone accepts (`[1 2]`, `{"a":1,}`, `{"a"::1}`, `tru`)
+ * is refused, as well as invalid UTF-8, bad escapes, lone surrogates, duplicate keys, depth beyond
+ * RK_DEPTH_MAX, more values than a text of its size has (rk_tree_values_max) and trailing bytes. */
 
 #define RK_DEPTH_MAX 200
 
@@ -164,12 +154,10 @@ enum rk_json_style {
 
 void rk_json_write(const struct rk_val *v, enum rk_json_style style, struct rk_buf *out);
 
-/* yaml - YAML through libyaml's events, with the guards libyaml lacks.
- *
- * Refused, with file and line: duplicate keys, merge keys (<<), alias cycles and alias bombs
- * (expanded nodes and bytes are bounded), NUL, depth beyond RK_DEPTH_MAX, keys that are empty or
- * no scalars, tags other than the core ones, numbers that JSON does not have (.inf), text after
- * `...`, invalid UTF-8.
+/* yaml - YAML through libyaml's events. Refused, with file and line: duplicate keys, merge keys (<<), alias
+ * cycles and alias bombs (expanded nodes and bytes are bounded), NUL, depth beyond RK_DEPTH_MAX, keys
+ * that are empty or no scalars, tags other than the core ones, numbers that JSON does not have (.inf),
+ * text after `...`, invalid UTF-8.
  *
  * Plain scalars are typed as kubectl's reader types them (sigs.k8s.io/yaml, YAML 1.1 over JSON):
  * null/~/empty, true/false/yes/no/on/off/y/n, integers and floats; all else is a string. A number
@@ -198,11 +186,9 @@ int rk_yaml_read(struct rk_doc *d, const char *text, size_t n, enum rk_yaml_mode
 /* Whether the text begins with the byte order mark of UTF-16. */
 bool rk_yaml_is_utf16(const char *text, size_t n);
 
-/* Write block style, indent 2, lists not indented under their key, as kubectl does; sorted: keys
- * in byte order. Every string that a YAML 1.1 reader could take for something else is quoted;
- * strings with line breaks become literal blocks where that is exact. Ends with a newline. */
+/* Write block style, as kubectl does; sorted: keys in byte order. Every string that a YAML 1.1 reader could
+ * take for something else is quoted; strings with line breaks become literal blocks where that is exact. */
 void rk_yaml_write(const struct rk_val *v, bool sorted, struct rk_buf *out);
-
 /* Whether plain s would be read back as the same string. */
 bool rk_yaml_plain_ok(const char *s, size_t n);
 
@@ -226,10 +212,7 @@ struct rk_manifest_file {
 };
 extern const struct rk_manifest_file rk_manifest_files[];
 
-/* objects - Kubernetes objects from files or standard input: YAML documents, JSON, Lists.
- *
- * All of it is read and looked at before the first object is handed out, so that input which is
- * empty, damaged or cut off changes nothing. */
+/* objects - Kubernetes objects from files or standard input: YAML documents, JSON, Lists. */
 
 struct rk_objects {
 	struct rk_doc *doc; /* secret: there may be Secrets among them */
@@ -243,10 +226,10 @@ struct rk_objects {
 void rk_objects_release(struct rk_objects *o);
 #define rk_auto_objects __attribute__((cleanup(rk_objects_release))) struct rk_objects
 
-/* Read files in order; "-", or no file at all: standard input. Every object has apiVersion, kind
- * and metadata.name and comes once; Lists are taken apart. Errors: RK_FAIL for empty, damaged or
- * cut-off input and for objects that lack something, naming source and line; RK_NOTFOUND for a
- * missing file. */
+/* Read files in order; "-", or no file at all: standard input. All or nothing: every object has apiVersion,
+ * kind and metadata.name and comes once; Lists are taken apart. Errors: RK_FAIL for empty, damaged or
+ * cut-off input and for objects that lack something, naming source and line; RK_NOTFOUND for a missing
+ * file. */
 int rk_objects_read(struct rk_objects *o, const char *const *files, size_t nfiles,
 	struct rk_err *err) RK_MUST_USE;
 /* Namespaces (0), then CustomResourceDefinitions (1), then all else (2) in the order given. */
@@ -256,15 +239,12 @@ void rk_objects_order(struct rk_objects *o);
 /* Whether s can be the name of an object in a request's path. */
 bool rk_object_name_ok(const char *s);
 
-/* jsonpath - kubectl's JSONPath over a tree, for -o jsonpath, -o custom-columns, --sort-by and
- * `wait --for=jsonpath`.
+/* jsonpath - kubectl's JSONPath (k8s.io/client-go/util/jsonpath) over a tree, bounded.
  *
  *	{.a.b}  {.a['b.c']}  {.a[0]}  [-1]  [1:3]  [0:4:2]  [0,2]  [*]  .*  ..a
  *	[?(@.a=="x")]  [?(@.a)]  {range .a[*]}...{end}  {"\n"}  text
  *
- * A field that does not exist gives nothing, as with kubectl get. Unlike there, ['a.b'] is one key.
- * Templates, nesting, results and output are bounded.
- * Source: k8s.io/client-go/util/jsonpath. */
+ * A field that does not exist gives nothing, as with kubectl get. Unlike there, ['a.b'] is one key. */
 
 struct rk_jsonpath;
 
@@ -297,8 +277,8 @@ int rk_jsonpath_print(const struct rk_jsonpath *p, const struct rk_val *v, struc
 /* Text of one value: a scalar as it is, a map or list as JSON in one line. */
 void rk_jsonpath_text(const struct rk_val *v, struct rk_buf *out);
 
-/* Sort the items of a list by what a path finds in each; digits in texts count as numbers, items
- * without a value come first. Errors: RK_USAGE for the path, or when no item has it; RK_FAIL. */
+/* Sort a list by what a path finds in each item; digits in texts count as numbers, items without a value
+ * come first. Errors: RK_USAGE for the path, or when no item has it; RK_FAIL. */
 int rk_jsonpath_sort(struct rk_val *seq, const char *path, struct rk_err *err) RK_MUST_USE;
 
 #endif

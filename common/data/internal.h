@@ -57,7 +57,10 @@ enum { RK_NUM_MAX = 500 };
  * the number in JSON's notation, true or false; it has RK_NUM_MAX + 32 bytes. */
 int rk_yaml_plain(const char *s, size_t n, char *num);
 
-/* Whether a character is only written between double quotes, by its number. */
+/* Whether YAML has a character only between double quotes, by its number. */
 bool rk_yaml_must_escape(uint32_t cp);
+
+/* Text between double quotes, for JSON and YAML; what is escaped, beside quotes and backslashes. */
+void rk_tree_quote(struct rk_buf *b, const char *s, size_t n, bool (*escaped)(uint32_t cp));
 
 #endif

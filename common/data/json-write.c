@@ -13,19 +13,23 @@ static void newline(const struct out *o, int level)
 		rk_buf_addf(o->b, "\n%*s", 4 * level, "");
 }
 
-/* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript; for people we
- * escape what could deceive them, too. */
-static bool must_escape(const struct out *o, uint32_t cp)
+static bool is_control(uint32_t cp)
 {
-	return cp < 0x20 || (o->sorted && (cp == '<' || cp == '>' || cp == '&' || cp == 0x7f ||
-						  rk_deceptive(cp)));
+	return cp < 0x20;
 }
 
-static void write_string(const struct out *o, const char *s, size_t n)
+/* Go's encoder, and so kubectl, also escapes what is special in HTML and JavaScript; for people we
+ * escape what could deceive them, too. */
+static bool go_escapes(uint32_t cp)
+{
+	return cp < 0x20 || cp == '<' || cp == '>' || cp == '&' || cp == 0x7f || rk_deceptive(cp);
+}
+
+void rk_tree_quote(struct rk_buf *b, const char *s, size_t n, bool (*escaped)(uint32_t cp))
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 
-	rk_buf_putc(o->b, '"');
+	rk_buf_putc(b, '"');
 	for (size_t len; n; s += len, n -= len) {
 		uint32_t cp = 0;
 		const char *hit;
@@ -37,32 +41,33 @@ static void write_string(const struct out *o, const char *s, size_t n)
 				break;
 		}
 		if (len) {
-			rk_buf_put(o->b, s, len);
+			rk_buf_put(b, s, len);
 			continue;
 		}
 		len = rk_utf8(s, n, &cp);
 		hit = cp && cp < 0x80 ? strchr(from, (int)cp) : NULL;
 		if (!len)
-			rk_buf_puts(o->b, "\\ufffd"); /* JSON has no other bytes */
+			rk_buf_puts(b, "\\ufffd"); /* there are no other bytes in JSON and YAML */
 		else if (hit)
-			rk_buf_addf(o->b, "\\%c", to[hit - from]);
-		else if (must_escape(o, cp))
-			rk_buf_addf(o->b, "\\u%04x", (unsigned)cp);
+			rk_buf_addf(b, "\\%c", to[hit - from]);
+		else if (escaped(cp))
+			rk_buf_addf(b, "\\u%04x", (unsigned)cp);
 		else
-			rk_buf_put(o->b, s, len);
+			rk_buf_put(b, s, len);
 		len = len ? len : 1;
 	}
-	rk_buf_putc(o->b, '"');
+	rk_buf_putc(b, '"');
 }
 
 static void write_value(const struct out *o, const struct rk_val *v, int level)
 {
+	bool (*escaped)(uint32_t) = o->sorted ? go_escapes : is_control;
 	bool map = v->kind == RK_MAP;
 	rk_auto_free const struct rk_val **sorted = map && o->sorted ? rk_tree_sorted(v) : NULL;
 	size_t i = 0;
 
 	if (v->kind == RK_STR) {
-		write_string(o, v->s, v->len);
+		rk_tree_quote(o->b, v->s, v->len, escaped);
 		return;
 	}
 	if (v->kind != RK_MAP && v->kind != RK_SEQ) {
@@ -77,7 +82,7 @@ static void write_value(const struct out *o, const struct rk_val *v, int level)
 			rk_buf_putc(o->b, ',');
 		newline(o, level + 1);
 		if (map) {
-			write_string(o, m->key, m->klen);
+			rk_tree_quote(o->b, m->key, m->klen, escaped);
 			rk_buf_puts(o->b, o->pretty ? ": " : ":");
 		}
 		write_value(o, m, level + 1);

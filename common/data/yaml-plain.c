@@ -44,117 +44,56 @@ static bool is_spelling(const char *s, size_t n)
 	       (n == 4 && memcmp(s, ".NaN", 4) == 0);
 }
 
-/* --- numbers: underscores are skipped, wherever they are --- */
-
-struct cur {
-	const char *p, *end;
-};
-
-static int peek(struct cur *c)
-{
-	while (c->p < c->end && *c->p == '_')
-		c->p++;
-	return c->p < c->end ? (unsigned char)*c->p : -1;
-}
-
-static int take_any(struct cur *c, const char *set)
-{
-	int ch = peek(c);
-
-	if (ch <= 0 || !strchr(set, ch))
-		return 0;
-	c->p++;
-	return ch;
-}
-
-/* The rest as one or more digits of the base, up to max. */
-static bool magnitude(struct cur c, unsigned base, uint64_t max, uint64_t *out)
-{
-	uint64_t v = 0;
-	bool any = false;
-
-	for (; peek(&c) >= 0; c.p++, any = true) {
-		uint32_t digit;
-
-		if (!rk_hex(c.p, 1, &digit) || digit >= base || v > (max - digit) / base)
-			return false;
-		v = v * base + digit;
-	}
-	*out = v;
-	return any;
-}
+/* --- numbers, as JSON writes them --- */
 
 /* 0x1F, 0o17, 0b11 and the old octal 017, within the range of Go's integers. */
-static bool based(struct cur c, int sign, char *num)
+static bool based(const char *s, char sign, char *num)
 {
-	uint64_t max = sign == '-' ? (uint64_t)INT64_MAX + 1 : sign ? INT64_MAX : UINT64_MAX;
-	unsigned base = 8;
-	uint64_t v;
-	int ch;
+	uint64_t max, v;
+	char kind;
+	int base;
 
-	if (!take_any(&c, "0"))
+	if (*s++ != '0')
 		return false;
-	ch = take_any(&c, "xXoObB") | 0x20;
-	if (ch == 'x')
-		base = 16;
-	else if (ch == 'b')
-		base = 2;
-	if (base == 2 && !sign && c.p[-1] == 'b') /* a slip of the reader: 0b+1 is 1 */
-		sign = take_any(&c, "+-");
-	if (!magnitude(c, base, max, &v))
+	kind = (char)(*s | 0x20);
+	base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
+	s += kind == 'x' || kind == 'o' || kind == 'b';
+	if (s[-1] == 'b' && !sign && (*s == '+' || *s == '-'))
+		sign = *s++; /* a slip of the reader: 0b+1 is 1 */
+	max = sign == '-' ? (uint64_t)INT64_MAX + 1 : sign ? INT64_MAX : UINT64_MAX;
+	errno = 0;
+	v = strtoull(s, NULL, base);
+	if (!*s ||
+		s[strspn(s, base == 16	? "0123456789abcdefABCDEF"
+			    : base == 8 ? "01234567"
+					: "01")] ||
+		errno || v > max)
 		return false;
 	snprintf(num, RK_NUM_MAX, "%s%llu", sign == '-' && v ? "-" : "", (unsigned long long)v);
 	return true;
 }
 
-static size_t copy_digits(struct cur *c, char **o)
+/* (\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? behind the sign. */
+static bool decimal(const char *s, char sign, char *num)
 {
-	const char *start = *o;
-	int ch;
+	static const char digits[] = "0123456789";
+	size_t zeros = strspn(s, "0"), whole = strspn(s, digits), fraction = 0;
+	const char *dot = s + whole, *e = dot, *power;
 
-	while ((ch = take_any(c, "0123456789")))
-		*(*o)++ = (char)ch;
-	return (size_t)(*o - start);
-}
-
-/* [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? as a JSON number. */
-static bool decimal(struct cur c, int sign, char *num)
-{
-	char *o = num;
-	char *dot;
-	size_t whole, fraction = 0;
-	int ch;
-
-	if (sign == '-')
-		*o++ = '-';
-	while (take_any(&c, "0"))
-		*o = '0'; /* leading zeros count as one, which the next digit replaces */
-	whole = *o == '0';
-	if (copy_digits(&c, &o) == 0)
-		*o++ = '0';
-	else
-		whole = 1;
-	dot = o;
-	if (take_any(&c, ".")) {
-		*o++ = '.';
-		fraction = copy_digits(&c, &o);
-		if (fraction == 0)
-			o = dot;
+	if (*dot == '.') {
+		fraction = strspn(dot + 1, digits);
+		e = dot + 1 + fraction;
+	}
+	if (*e) {
+		power = e + (e[1] == '+' || e[1] == '-' ? 2 : 1);
+		if ((*e | 0x20) != 'e' || !*power || power[strspn(power, digits)])
+			return false;
 	}
 	if (!whole && !fraction)
 		return false;
-	ch = take_any(&c, "eE");
-	if (ch) {
-		*o++ = (char)ch;
-		ch = take_any(&c, "+-");
-		if (ch)
-			*o++ = (char)ch;
-		if (copy_digits(&c, &o) == 0)
-			return false;
-	}
-	if (peek(&c) >= 0)
-		return false;
-	*o = '\0';
+	snprintf(num, RK_NUM_MAX + 32, "%s%s%.*s%.*s%s", sign == '-' ? "-" : "",
+		whole == zeros ? "0" : "", (int)(whole - zeros), s + zeros,
+		fraction ? (int)fraction + 1 : 0, dot, e);
 	return true;
 }
 
@@ -169,16 +108,21 @@ static bool go_underscores(const char *s, size_t n)
 	return true;
 }
 
+/* Underscores are skipped, wherever they are. */
 static bool number(const char *s, size_t n, char *num)
 {
-	struct cur c = {s, s + n};
-	int sign = *s == '+' || *s == '-' ? *s : 0;
+	char text[RK_NUM_MAX + 1], *to = text;
+	char sign = *s == '+' || *s == '-' ? *s : '\0';
 
-	memset(num, 0, 2);
-	if (*s == '.') /* here Go's ParseFloat decides alone */
-		return go_underscores(s, n) && decimal(c, 0, num);
-	c.p += sign != 0;
-	return based(c, sign, num) || decimal(c, sign, num);
+	*num = '\0';
+	if (memchr(s, '\0', n) || (*s == '.' && !go_underscores(s, n)))
+		return false;
+	for (size_t i = sign != '\0'; i < n; i++)
+		if (s[i] != '_')
+			*to++ = s[i];
+	*to = '\0';
+	/* behind a dot Go's ParseFloat decides alone */
+	return (*s != '.' && based(text, sign, num)) || decimal(text, sign, num);
 }
 
 int rk_yaml_plain(const char *s, size_t n, char *num)

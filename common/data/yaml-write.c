@@ -24,52 +24,20 @@ bool rk_yaml_must_escape(uint32_t cp)
 	       cp == 0xffff;
 }
 
-static void quoted(const struct out *o, const char *s, size_t n)
-{
-	static const char from[] = "\"\\\t\n\r", to[] = "\"\\tnr0";
-
-	rk_buf_putc(o->b, '"');
-	for (size_t len; n; s += len, n -= len) {
-		uint32_t cp = 0xfffd;
-		const char *hit;
-
-		len = rk_utf8(s, n, &cp);
-		hit = cp < 0x80 ? strchr(from, (int)cp) : NULL; /* also of NUL */
-		if (!len)
-			rk_buf_puts(o->b, "\\uFFFD"); /* YAML has no other bytes */
-		else if (hit)
-			rk_buf_addf(o->b, "\\%c", to[hit - from]);
-		else if (rk_yaml_must_escape(cp))
-			rk_buf_addf(o->b, cp < 0x100 ? "\\x%02X" : "\\u%04X", (unsigned)cp);
-		else
-			rk_buf_put(o->b, s, len);
-		len += len == 0;
-	}
-	rk_buf_putc(o->b, '"');
-}
-
 /* Whether a literal block gives s back exactly, without an indentation indicator. A line of blanks only
  * would be read with fewer of them, or none. */
 static bool literal_ok(const char *s, size_t n)
 {
-	bool text = true;
-
 	if (!memchr(s, '\n', n) || strchr(" \t\n", *s))
 		return false;
-	for (size_t i = 0, len, begin = 0; i < n; i += len) {
+	for (size_t i = 0, len, blanks; i < n; i += len) {
 		uint32_t cp = 0;
 
 		len = rk_utf8(s + i, n - i, &cp);
-		if (cp == '\n') {
-			if (!text && i > begin)
-				return false;
-			begin = i + 1;
-			text = false;
-		} else if (len == 0 || (cp != '\t' && rk_yaml_must_escape(cp))) {
+		if (!len || (cp != '\t' && cp != '\n' && rk_yaml_must_escape(cp)))
 			return false;
-		}
-		text = text || (cp != ' ' && cp != '\t' && cp != '\n');
-		if (i + len == n && i >= begin && !text)
+		blanks = i && s[i - 1] == '\n' ? strspn(s + i, " \t") : 0;
+		if (blanks && (i + blanks == n || s[i + blanks] == '\n'))
 			return false;
 	}
 	return true;
@@ -101,7 +69,7 @@ static void str(const struct out *o, const char *s, size_t n)
 	if (rk_yaml_plain_ok(s, n))
 		rk_buf_put(o->b, s, n);
 	else
-		quoted(o, s, n);
+		rk_tree_quote(o->b, s, n, rk_yaml_must_escape);
 }
 
 /* Lines of a literal block go to column `indent`. */

@@ -43,53 +43,38 @@ struct stack {
 };
 static _Thread_local struct stack outside_stack;
 
-/* A child process runs outside of tasks, on whatever stack it was made. */
-static void in_child(void)
-{
-	tasks = self = NULL;
-}
-
-static void before(void **save, const void *bottom, size_t size)
-{
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_start_switch_fiber(save, bottom, size);
-#else
-	(void)save, (void)bottom, (void)size;
-#endif
-}
-
-static void after(void *save, struct stack *from)
-{
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_finish_switch_fiber(
-		save, from ? &from->bottom : NULL, from ? &from->size : NULL);
-#else
-	(void)save, (void)from;
-#endif
-}
-
-/* As swapcontext(3), whose interceptor in the sanitizer prints a warning on standard error. */
-static void swap(ucontext_t *from, const ucontext_t *to)
+/* As swapcontext(3), whose interceptor in the sanitizer prints a warning on standard error. before: is set
+ * to the stack that the switch back comes from; may be NULL. */
+static void swap(ucontext_t *from, const ucontext_t *to, struct stack next, struct stack *before)
 {
 #ifdef __SANITIZE_ADDRESS__
 	volatile bool back = false;
+	void *save = NULL;
 
+	__sanitizer_start_switch_fiber(&save, next.bottom, next.size);
 	getcontext(from);
 	if (!back) {
 		back = true;
 		setcontext(to);
 	}
+	__sanitizer_finish_switch_fiber(
+		save, before ? &before->bottom : NULL, before ? &before->size : NULL);
 #else
+	(void)next, (void)before;
 	swapcontext(from, to);
 #endif
 }
 
 static void body(void)
 {
-	after(NULL, &outside_stack);
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_finish_switch_fiber(NULL, &outside_stack.bottom, &outside_stack.size);
+#endif
 	self->fn(self->arg);
 	self->ended = true;
-	before(NULL, outside_stack.bottom, outside_stack.size);
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_start_switch_fiber(NULL, outside_stack.bottom, outside_stack.size);
+#endif
 	setcontext(outside);
 }
 
@@ -98,30 +83,23 @@ static void resume(struct rk_task *t)
 	struct rk_task *me = self; /* not NULL: it frees t */
 	ucontext_t here, *my_outside = outside;
 	struct stack my_stack = outside_stack;
-	void *save = NULL;
 
 	t->until = INT64_MAX;
 	self = t;
 	outside = &here;
-	before(&save, t->stack + GUARD_BYTES, STACK_BYTES);
-	swap(&here, &t->ctx);
-	after(save, NULL);
+	swap(&here, &t->ctx, (struct stack){t->stack + GUARD_BYTES, STACK_BYTES}, NULL);
 	self = me;
 	outside = my_outside;
 	outside_stack = my_stack;
 }
 
-static void suspend(void)
-{
-	struct rk_task *t = self;
-	void *save = NULL;
-
-	before(&save, outside_stack.bottom, outside_stack.size);
-	swap(&t->ctx, outside);
-	after(save, &outside_stack);
-}
-
 /* --- their life --- */
+
+/* A child process runs outside of tasks, on whatever stack it was made. */
+static void in_child(void)
+{
+	tasks = self = NULL;
+}
 
 struct rk_task *rk_task_new(void (*fn)(void *arg), void *arg, int64_t limit_ms)
 {
@@ -146,11 +124,6 @@ struct rk_task *rk_task_new(void (*fn)(void *arg), void *arg, int64_t limit_ms)
 		end = &(*end)->next;
 	*end = t;
 	return t;
-}
-
-bool rk_task_ended(const struct rk_task *t)
-{
-	return t->ended;
 }
 
 void rk_task_free(struct rk_task *t)
@@ -178,7 +151,7 @@ struct rk_task *rk_task_self(void)
 
 void rk_task_wake(struct rk_task *t)
 {
-	if (t)
+	if (t && !t->ended)
 		t->until = 0;
 }
 
@@ -191,41 +164,40 @@ int64_t rk_task_left(void)
 
 /* --- waiting --- */
 
-/* Wait for the fds of the caller outside and of all tasks; each task learns what is ready. */
+/* Wait for the fds of the caller outside and of all tasks; each task learns what is ready. One that has
+ * ended waits for nothing and never. */
 static int poll_all(struct pollfd *fds, nfds_t n, int64_t until)
 {
+	rk_auto_free struct pollfd *v = NULL;
 	nfds_t all = n, at = n;
-	struct pollfd *v;
 	int64_t ms;
 	int r;
 
 	for (const struct rk_task *t = tasks; t; t = t->next) {
-		if (t->ended)
-			continue;
 		all += t->n;
 		until = t->until < until ? t->until : until;
 	}
-	v = rk_calloc(all + 1, sizeof(*v));
+	v = rk_calloc(all, sizeof(*v));
 	if (n)
 		memcpy(v, fds, n * sizeof(*v));
 	for (const struct rk_task *t = tasks; t; t = t->next)
-		for (nfds_t i = 0; !t->ended && i < t->n; i++)
+		for (nfds_t i = 0; i < t->n; i++)
 			v[at++] = t->fds[i];
 	ms = until == INT64_MAX ? -1 : until - rk_now_ms();
 	r = poll(v, all, ms > 3600000 ? 3600000 : ms < 0 && until != INT64_MAX ? 0 : (int)ms);
+	if (r < 0)
+		return r;
+	if (n)
+		memcpy(fds, v, n * sizeof(*v));
 	at = n;
-	for (struct rk_task *t = tasks; r >= 0 && t; t = t->next) {
+	for (struct rk_task *t = tasks; t; t = t->next) {
 		t->ready = 0;
-		for (nfds_t i = 0; !t->ended && i < t->n; i++) {
+		for (nfds_t i = 0; i < t->n; i++) {
 			t->fds[i].revents = v[at++].revents;
 			t->ready += t->fds[i].revents != 0;
 		}
+		r -= t->ready;
 	}
-	for (nfds_t i = n; r > 0 && i < all; i++)
-		r -= v[i].revents != 0;
-	if (r >= 0 && n)
-		memcpy(fds, v, n * sizeof(*v));
-	free(v);
 	return r;
 }
 
@@ -241,14 +213,14 @@ int rk_task_poll(struct pollfd *fds, nfds_t n, int64_t ms)
 		t->fds = fds;
 		t->n = n;
 		t->until = t->deadline && t->deadline < until ? t->deadline : until;
-		suspend();
+		swap(&t->ctx, outside, outside_stack, &outside_stack);
 		t->n = 0;
 		return t->ready;
 	}
 	r = poll_all(fds, n, until);
 	now = rk_now_ms();
 	for (t = r < 0 ? NULL : tasks; t; t = t->next)
-		if (!t->ended && (t->ready || t->until <= now))
+		if (t->ready || t->until <= now)
 			resume(t);
 	return r;
 }

@@ -16,7 +16,6 @@ struct rk_task;
 /* A task that calls fn(arg), from the next wait outside of tasks on. limit_ms: from now; past it its
  * waits and requests fail. 0: no limit. */
 struct rk_task *rk_task_new(void (*fn)(void *arg), void *arg, int64_t limit_ms);
-bool rk_task_ended(const struct rk_task *t);
 /* Free it. One that has not ended is run to its end first, and all its waits fail at once. Not the
  * running one. NULL is fine. */
 void rk_task_free(struct rk_task *t);

@@ -498,7 +498,8 @@ static void escapes_are_exact(void **state)
 {
 	static const struct pair texts[] = {
 		{"\"a\\tb\"", "\"a\\tb\"\n"},
-		{"\"\\u0085\\u2028\\ufeff\\u007f\\u0001\"", "\"\\x85\\u2028\\uFEFF\\x7F\\x01\"\n"},
+		{"\"\\u0085\\u2028\\ufeff\\u007f\\u0001\"",
+			"\"\\u0085\\u2028\\ufeff\\u007f\\u0001\"\n"},
 		{"\"q\\\"b\\\\ \"", "\"q\\\"b\\\\ \"\n"},
 		{"\"\\nx\"", "\"\\nx\"\n"},
 		{"\" x\\ny\"", "\" x\\ny\"\n"},
