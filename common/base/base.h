@@ -197,7 +197,6 @@ extern char rk_buf_empty[1];
 		.s = rk_buf_empty, .secret = true \
 	}
 
-void rk_buf_init(struct rk_buf *b, size_t max);
 /* Empty it; reset keeps the memory. */
 void rk_buf_release(struct rk_buf *b);
 void rk_buf_reset(struct rk_buf *b);

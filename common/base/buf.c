@@ -5,11 +5,6 @@
 
 char rk_buf_empty[1];
 
-void rk_buf_init(struct rk_buf *b, size_t max)
-{
-	*b = (struct rk_buf){.s = rk_buf_empty, .max = max};
-}
-
 void rk_buf_release(struct rk_buf *b)
 {
 	if (b->alloc) {

@@ -92,8 +92,9 @@ int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, stru
 /* Name used in those messages: a file name or "Secret ns/name". Applies to trees parsed after. */
 void rk_doc_source(struct rk_doc *d, const char *name);
 
-/* RK_FAIL with source, line and path of v in front: "FILE:12: users[0].user.exec: TEXT". Returns -1. */
-int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...) RK_PRINTF(3, 4);
+/* RK_FAIL with source, line and path of v in front: "FILE:12: users[0].user.exec: TEXT". Is -1. */
+#define rk_val_error(v, err, ...) (rk_err_set((err), RK_FAIL, __VA_ARGS__), rk_val_in((v), (err)))
+int rk_val_in(const struct rk_val *v, struct rk_err *err);
 
 /* "spec.rules[0].host" of a node, into out, for messages. */
 void rk_val_path(const struct rk_val *v, struct rk_buf *out);

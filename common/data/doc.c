@@ -138,21 +138,15 @@ void rk_tree_link(struct rk_val *parent, struct rk_val *child)
 
 /* --- members in order --- */
 
-static int key_cmp(const struct rk_val *a, const struct rk_val *b)
-{
-	size_t n = a->klen < b->klen ? a->klen : b->klen;
-	int c = memcmp(a->key, b->key, n);
-
-	return c ? c : (a->klen > b->klen) - (a->klen < b->klen);
-}
-
 /* Members of one name: in the order of the text. */
 static int member_cmp(const void *pa, const void *pb)
 {
 	const struct rk_val *a = *(const struct rk_val *const *)pa;
 	const struct rk_val *b = *(const struct rk_val *const *)pb;
-	int c = key_cmp(a, b);
+	int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
 
+	if (!c)
+		c = (a->klen > b->klen) - (a->klen < b->klen);
 	return c ? c : (a->kstart > b->kstart) - (a->kstart < b->kstart);
 }
 
@@ -181,34 +175,21 @@ const struct rk_val *rk_tree_duplicate(const struct rk_val *map)
 	}
 	v = rk_tree_sorted(map);
 	for (size_t i = 1; i < map->count; i++)
-		if (key_cmp(v[i - 1], v[i]) == 0 && (!dup || v[i]->kstart < dup->kstart))
+		if (rk_tree_key_is(v[i - 1], v[i]->key, v[i]->klen) &&
+			(!dup || v[i]->kstart < dup->kstart))
 			dup = v[i];
 	return dup;
 }
 
 /* --- places, for errors --- */
 
-static void put_place(struct rk_buf *out, const char *source, size_t line)
+int rk_tree_in(const char *source, size_t line, struct rk_err *err)
 {
 	if (source && line)
-		rk_buf_addf(out, "%s:%zu: ", source, line);
-	else if (source)
-		rk_buf_addf(out, "%s: ", source);
-	else if (line)
-		rk_buf_addf(out, "line %zu: ", line);
-}
-
-int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
-{
-	rk_auto_buf place = RK_BUF_INIT;
-	char what[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	put_place(&place, d->source, line);
-	return rk_err_set(err, RK_FAIL, "%s%s", place.s, what);
+		return rk_err_wrap(err, "%s:%zu", source, line);
+	if (source)
+		return rk_err_wrap(err, "%s", source);
+	return line ? rk_err_wrap(err, "line %zu", line) : -1;
 }
 
 int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err)
@@ -217,7 +198,7 @@ int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err)
 	return rk_err_reason(err, RK_REASON_TOO_LARGE);
 }
 
-void rk_tree_place(const struct rk_val *v, struct rk_buf *out)
+int rk_tree_place(const struct rk_val *v, struct rk_err *err)
 {
 	const struct rk_val *top = v;
 	const struct root *r;
@@ -225,6 +206,5 @@ void rk_tree_place(const struct rk_val *v, struct rk_buf *out)
 	while (top && !top->root)
 		top = top->parent;
 	r = (const struct root *)(const void *)top;
-	if (r)
-		put_place(out, r->source, r->one_line ? 0 : v->line);
+	return r ? rk_tree_in(r->source, r->one_line ? 0 : v->line, err) : -1;
 }

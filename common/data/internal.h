@@ -25,8 +25,8 @@ struct rk_doc {
 /* A node without parent that also carries the doc's source name into error messages. */
 struct rk_val *rk_tree_root(struct rk_doc *d, enum rk_kind kind, bool one_line);
 
-/* "SOURCE:LINE: " of v, from the nearest node above it that a parser marked. */
-void rk_tree_place(const struct rk_val *v, struct rk_buf *out);
+/* Put "SOURCE:LINE" of v in front, from the nearest node above it that a parser marked. Returns -1. */
+int rk_tree_place(const struct rk_val *v, struct rk_err *err);
 
 static inline bool rk_tree_key_is(const struct rk_val *v, const char *key, size_t klen)
 {
@@ -42,10 +42,10 @@ const struct rk_val *rk_tree_duplicate(const struct rk_val *map);
 /* The members of a map in byte order of their keys; v->count entries, the caller frees. */
 const struct rk_val **rk_tree_sorted(const struct rk_val *map);
 
-/* RK_FAIL "SOURCE:LINE: what", "SOURCE: what" for line 0, "line N: what" without a source.
- * Returns -1. */
-int rk_tree_error(const struct rk_doc *d, size_t line, struct rk_err *err, const char *fmt, ...)
-	RK_PRINTF(4, 5);
+/* RK_FAIL "SOURCE:LINE: what", "SOURCE: what" for line 0, "line N: what" without a source. Is -1. */
+#define rk_tree_error(d, line, err, ...) \
+	(rk_err_set((err), RK_FAIL, __VA_ARGS__), rk_tree_in((d)->source, (line), (err)))
+int rk_tree_in(const char *source, size_t line, struct rk_err *err);
 
 /* The error for more than rk_tree_values_max, reason TooLarge. Returns -1. */
 int rk_tree_too_many(const struct rk_doc *d, size_t line, struct rk_err *err);

@@ -164,12 +164,6 @@ static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 
 /* --- the walk --- */
 
-/* A container or the text's value is complete: what may follow in the one around it. */
-static void value_done(struct walk *w)
-{
-	w->state = w->depth ? COMMA_OR_END : DONE;
-}
-
 static int close_container(struct walk *w, char c)
 {
 	struct rk_val *v = w->open;
@@ -185,7 +179,7 @@ static int close_container(struct walk *w, char c)
 	v->end = w->pos + 1;
 	w->open = v->parent;
 	w->depth--;
-	value_done(w);
+	w->state = w->depth ? COMMA_OR_END : DONE;
 	return 0;
 }
 
@@ -207,26 +201,6 @@ static int gap(struct walk *w, size_t to)
 			return unexpected(w, w->pos);
 	}
 	return 0;
-}
-
-static struct rk_val *new_value(struct walk *w)
-{
-	struct rk_val *v =
-		w->depth ? rk_tree_node(w->d, RK_STR) : rk_tree_root(w->d, RK_STR, w->one_line);
-
-	v->start = w->pos;
-	v->line = w->line;
-	if (!w->open) {
-		w->root = v;
-		return v;
-	}
-	if (w->open->kind == RK_MAP) {
-		v->key = w->key;
-		v->klen = w->klen;
-		v->kstart = w->kstart;
-	}
-	rk_tree_link(w->open, v);
-	return v;
 }
 
 /* Check the bytes up to a key or value, and that one may be there. */
@@ -260,7 +234,18 @@ static int token(struct walk *w, const jsmntok_t *t)
 
 	if (++w->values > rk_tree_values_max(w->n))
 		return rk_tree_too_many(w->d, w->line, w->err);
-	v = new_value(w);
+	v = w->depth ? rk_tree_node(w->d, RK_STR) : rk_tree_root(w->d, RK_STR, w->one_line);
+	v->start = w->pos;
+	v->line = w->line;
+	if (w->open && w->open->kind == RK_MAP) {
+		v->key = w->key;
+		v->klen = w->klen;
+		v->kstart = w->kstart;
+	}
+	if (w->open)
+		rk_tree_link(w->open, v);
+	else
+		w->root = v;
 	if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY) {
 		if (++w->depth > RK_DEPTH_MAX)
 			return fail(w, "nested deeper than %d", RK_DEPTH_MAX);
@@ -274,7 +259,7 @@ static int token(struct walk *w, const jsmntok_t *t)
 		return -1;
 	w->pos = (size_t)t->end + (t->type == JSMN_STRING);
 	v->end = w->pos;
-	value_done(w);
+	w->state = w->depth ? COMMA_OR_END : DONE;
 	return 0;
 }
 

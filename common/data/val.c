@@ -118,18 +118,14 @@ void rk_val_path(const struct rk_val *v, struct rk_buf *out)
 		rk_buf_addf(out, "[%zu]", i);
 }
 
-int rk_val_error(const struct rk_val *v, struct rk_err *err, const char *fmt, ...)
+int rk_val_in(const struct rk_val *v, struct rk_err *err)
 {
-	rk_auto_buf where = RK_BUF_INIT, path = RK_BUF_INIT;
-	char what[512];
-	va_list ap;
+	rk_auto_buf path = RK_BUF_INIT;
 
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	rk_tree_place(v, &where);
 	rk_val_path(v, &path);
-	return rk_err_set(err, RK_FAIL, "%s%s%s%s", where.s, path.s, path.len ? ": " : "", what);
+	if (path.len)
+		rk_err_wrap(err, "%s", path.s);
+	return rk_tree_place(v, err);
 }
 
 static int wrong_type(const struct rk_val *v, const char *expected, struct rk_err *err)
@@ -145,7 +141,7 @@ static int wrong_type(const struct rk_val *v, const char *expected, struct rk_er
 
 static int not_set(const struct rk_val *v, va_list ap, struct rk_err *err)
 {
-	rk_auto_buf where = RK_BUF_INIT, path = RK_BUF_INIT;
+	rk_auto_buf path = RK_BUF_INIT;
 	const struct rk_val *deepest = v;
 	const char *key;
 
@@ -155,9 +151,8 @@ static int not_set(const struct rk_val *v, va_list ap, struct rk_err *err)
 		v = rk_member(v, key, strlen(key));
 		deepest = v ? v : deepest;
 	}
-	if (deepest)
-		rk_tree_place(deepest, &where);
-	return rk_err_set(err, RK_NOTFOUND, "%s%s is not set", where.s, path.s);
+	rk_err_set(err, RK_NOTFOUND, "%s is not set", path.s);
+	return rk_tree_place(deepest, err);
 }
 
 int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, struct rk_err *err, ...)

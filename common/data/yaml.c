@@ -426,24 +426,10 @@ static int on_close(struct reader *r)
 	return 0;
 }
 
-static int on_document_end(struct reader *r)
-{
-	struct rk_val *v = r->root;
-
-	r->anchors = NULL;
-	r->n_anchors = 0;
-	if (v->kind == RK_NULL && v->start == v->end)
-		return 0;
-	if (r->mode != RK_YAML_ALL && r->docs->count)
-		return rk_tree_error(
-			r->d, v->line, r->err, "a second document where one is expected");
-	rk_tree_link(r->docs, v);
-	return 0;
-}
-
 static int on_event(struct reader *r)
 {
 	const yaml_event_t *e = &r->e;
+	struct rk_val *v = r->root;
 	bool value = (e->type == YAML_SCALAR_EVENT && !wants_key(r)) ||
 		     e->type == YAML_SEQUENCE_START_EVENT || e->type == YAML_MAPPING_START_EVENT;
 
@@ -451,7 +437,15 @@ static int on_event(struct reader *r)
 		return rk_tree_too_many(r->d, e->start_mark.line + 1, r->err);
 	switch (e->type) {
 	case YAML_DOCUMENT_END_EVENT:
-		return on_document_end(r);
+		r->anchors = NULL;
+		r->n_anchors = 0;
+		if (v->kind == RK_NULL && v->start == v->end)
+			return 0;
+		if (r->mode != RK_YAML_ALL && r->docs->count)
+			return rk_tree_error(
+				r->d, v->line, r->err, "a second document where one is expected");
+		rk_tree_link(r->docs, v);
+		return 0;
 	case YAML_SCALAR_EVENT:
 		return on_scalar(r);
 	case YAML_ALIAS_EVENT:

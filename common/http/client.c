@@ -195,7 +195,7 @@ int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk
 	rk_auto_http *h = rk_calloc(1, sizeof(*h));
 
 	*out = NULL;
-	rk_buf_init(&h->ca, 0);
+	h->ca = (struct rk_buf)RK_BUF_INIT;
 	if (set_all(h, conf, err) < 0)
 		return -1;
 	*out = rk_steal(&h);

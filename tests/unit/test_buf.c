@@ -9,10 +9,9 @@
 static void cap_leaves_buffer_unchanged(void **state)
 {
 	struct rk_err err = RK_ERR_INIT;
-	rk_auto_buf b;
+	rk_auto_buf b = {.s = rk_buf_empty, .max = 5};
 
 	(void)state;
-	rk_buf_init(&b, 5);
 	assert_int_equal(rk_buf_add(&b, "abc", 3, &err), 0);
 	assert_int_equal(rk_buf_add(&b, "def", 3, &err), -1);
 	assert_string_equal(b.s, "abc");

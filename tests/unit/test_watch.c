@@ -196,7 +196,7 @@ static void follow(const struct line *script, int nlines, struct seen *s, const 
 	struct rk_list_opts o = {.limit = 2};
 	struct rk_kube *k;
 
-	rk_buf_init(&s->text, 0);
+	s->text = (struct rk_buf)RK_BUF_INIT;
 	start(script, nlines);
 	k = client();
 	if (token_file)
