@@ -112,16 +112,6 @@ void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const cha
 		rk_set(d, map, key, rk_string(d, s));
 }
 
-void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n)
-{
-	rk_set(d, map, key, rk_number(d, n));
-}
-
-void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b)
-{
-	rk_set(d, map, key, rk_boolean(d, b));
-}
-
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...)
 {
 	const char *key;
@@ -145,9 +135,4 @@ void rk_append(struct rk_val *seq, struct rk_val *child)
 {
 	assert(seq->kind == RK_SEQ && !child->parent);
 	rk_tree_link(seq, child);
-}
-
-void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s)
-{
-	rk_append(seq, rk_string(d, s));
 }

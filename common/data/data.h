@@ -52,7 +52,6 @@ char *rk_doc_printf(struct rk_doc *d, const char *fmt, ...) RK_PRINTF(2, 3);
 
 /* Member by keys, or NULL when any step is missing or not a map. v may be NULL. */
 const struct rk_val *rk_get(const struct rk_val *v, ...) RK_SENTINEL;
-/* One member by key and length. */
 const struct rk_val *rk_member(const struct rk_val *v, const char *key, size_t klen);
 /* i-th item of a sequence (or member of a map), or NULL. */
 const struct rk_val *rk_at(const struct rk_val *v, size_t i);
@@ -82,10 +81,10 @@ int rk_want_value(const struct rk_val *v, int kind, bool needed, void *out, stru
 	rk_want_as(v, RK_STR, false, const char *, out, err, __VA_ARGS__)
 #define rk_want_int(v, out, err, ...)  rk_want_as(v, RK_NUM, false, int64_t, out, err, __VA_ARGS__)
 #define rk_want_bool(v, out, err, ...) rk_want_as(v, RK_BOOL, false, bool, out, err, __VA_ARGS__)
-#define rk_want_seq(v, out, err, ...) \
-	rk_want_as(v, RK_SEQ, false, const struct rk_val *, out, err, __VA_ARGS__)
-#define rk_want_map(v, out, err, ...) \
-	rk_want_as(v, RK_MAP, false, const struct rk_val *, out, err, __VA_ARGS__)
+#define rk_want_node(v, kind, out, err, ...) \
+	rk_want_as(v, kind, false, const struct rk_val *, out, err, __VA_ARGS__)
+#define rk_want_seq(v, out, err, ...) rk_want_node(v, RK_SEQ, out, err, __VA_ARGS__)
+#define rk_want_map(v, out, err, ...) rk_want_node(v, RK_MAP, out, err, __VA_ARGS__)
 /* A string of base64, decoded into the buffer. */
 #define rk_need_base64(v, out, err, ...) \
 	rk_want_as(v, RK_BASE64, true, struct rk_buf, out, err, __VA_ARGS__)
@@ -112,19 +111,19 @@ struct rk_val *rk_stringn(struct rk_doc *d, const char *s, size_t n);
 struct rk_val *rk_number(struct rk_doc *d, int64_t n);
 struct rk_val *rk_boolean(struct rk_doc *d, bool b);
 struct rk_val *rk_val_base64(struct rk_doc *d, const void *p, size_t n);
-/* Deep copy of v (from any doc) into d. */
+/* Deep copy of v, from any doc. */
 struct rk_val *rk_copy(struct rk_doc *d, const struct rk_val *v);
 
 /* Put child, which has no parent, under key of map, replacing a member of that name. rk_set_str with a NULL
  * string sets nothing. */
 void rk_set(struct rk_doc *d, struct rk_val *map, const char *key, struct rk_val *child);
 void rk_set_str(struct rk_doc *d, struct rk_val *map, const char *key, const char *s);
-void rk_set_int(struct rk_doc *d, struct rk_val *map, const char *key, int64_t n);
-void rk_set_bool(struct rk_doc *d, struct rk_val *map, const char *key, bool b);
+#define rk_set_int(d, map, key, n)  rk_set((d), (map), (key), rk_number((d), (n)))
+#define rk_set_bool(d, map, key, b) rk_set((d), (map), (key), rk_boolean((d), (b)))
 /* Walk down keys, making maps where there are none; returns the last. */
 struct rk_val *rk_map_at(struct rk_doc *d, struct rk_val *v, ...) RK_SENTINEL;
 void rk_append(struct rk_val *seq, struct rk_val *child);
-void rk_append_str(struct rk_doc *d, struct rk_val *seq, const char *s);
+#define rk_append_str(d, seq, s) rk_append((seq), rk_string((d), (s)))
 /* Take a member or item out of its parent. Returns whether it was in one; NULL is fine. */
 bool rk_remove(struct rk_val *child);
 #define rk_remove_at(v, ...) rk_remove(rk_mut(rk_get(v, __VA_ARGS__)))

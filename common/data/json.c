@@ -164,41 +164,35 @@ static int primitive(struct walk *w, const jsmntok_t *t, struct rk_val *v)
 
 /* --- the walk --- */
 
-static int close_container(struct walk *w, char c)
-{
-	struct rk_val *v = w->open;
-	bool map = c == '}';
-	const struct rk_val *dup;
-
-	if ((w->state != COMMA_OR_END && w->state != (map ? FIRST_KEY : FIRST_ITEM)) ||
-		(v->kind == RK_MAP) != map)
-		return unexpected(w, w->pos);
-	dup = map ? rk_tree_duplicate(v) : NULL;
-	if (dup)
-		return rk_tree_error(w->d, dup->line, w->err, "duplicate key \"%s\"", dup->key);
-	v->end = w->pos + 1;
-	w->open = v->parent;
-	w->depth--;
-	w->state = w->depth ? COMMA_OR_END : DONE;
-	return 0;
-}
-
-/* Check the bytes up to the next token. */
+/* Check the bytes up to the next token; brackets close containers. */
 static int gap(struct walk *w, size_t to)
 {
 	for (; w->pos < to; w->pos++) {
 		char c = w->text[w->pos];
+		bool map = c == '}';
+		const struct rk_val *dup;
 
-		if (c == '\n')
+		if (c == '\n') {
 			w->line++;
-		else if ((c == '}' || c == ']') && close_container(w, c) < 0)
-			return -1;
-		else if (c == ',' && w->state == COMMA_OR_END)
+		} else if (c == ',' && w->state == COMMA_OR_END) {
 			w->state = w->open->kind == RK_MAP ? KEY : VALUE;
-		else if (c == ':' && w->state == COLON)
+		} else if (c == ':' && w->state == COLON) {
 			w->state = VALUE;
-		else if (!c || !strchr(" \t\r}]", c))
+		} else if (c == '}' || c == ']') {
+			if ((w->state != COMMA_OR_END &&
+				    w->state != (map ? FIRST_KEY : FIRST_ITEM)) ||
+				(w->open->kind == RK_MAP) != map)
+				return unexpected(w, w->pos);
+			dup = map ? rk_tree_duplicate(w->open) : NULL;
+			if (dup)
+				return rk_tree_error(
+					w->d, dup->line, w->err, "duplicate key \"%s\"", dup->key);
+			w->open->end = w->pos + 1;
+			w->open = w->open->parent;
+			w->state = --w->depth ? COMMA_OR_END : DONE;
+		} else if (!c || !strchr(" \t\r", c)) {
 			return unexpected(w, w->pos);
+		}
 	}
 	return 0;
 }

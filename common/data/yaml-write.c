@@ -72,7 +72,6 @@ static void str(const struct out *o, const char *s, size_t n)
 		rk_tree_quote(o->b, s, n, rk_yaml_must_escape);
 }
 
-/* Lines of a literal block go to column `indent`. */
 static void scalar(const struct out *o, const struct rk_val *v, int indent)
 {
 	if (v->kind == RK_STR && !rk_yaml_plain_ok(v->s, v->len) && literal_ok(v->s, v->len))
@@ -87,54 +86,36 @@ static void scalar(const struct out *o, const struct rk_val *v, int indent)
 	rk_buf_putc(o->b, '\n');
 }
 
-static void block_seq(const struct out *o, const struct rk_val *v, int indent, bool inl);
-
-/* inl: the first line has begun already, behind "- ". */
-static void block_map(const struct out *o, const struct rk_val *v, int indent, bool inl)
+/* At column `indent`; inl: the first line has begun already, behind "- ". */
+static void value(const struct out *o, const struct rk_val *v, int indent, bool inl)
 {
-	rk_auto_free const struct rk_val **sorted = o->sorted ? rk_tree_sorted(v) : NULL;
-	size_t i = 0;
+	bool map = v->kind == RK_MAP && v->child;
+	rk_auto_free const struct rk_val **sorted = map && o->sorted ? rk_tree_sorted(v) : NULL;
+	size_t i = 0, start;
 
+	if (!v->child)
+		scalar(o, v, indent);
 	rk_each (it, v) {
 		const struct rk_val *m = sorted ? sorted[i] : it;
-		size_t start;
-		bool is_long;
 
 		if (i++ || !inl)
 			spaces(o, indent);
+		if (!map) {
+			rk_buf_puts(o->b, "- ");
+			value(o, m, indent + 2, true);
+			continue;
+		}
 		start = o->b->len;
 		str(o, m->key, m->klen);
-		is_long = o->b->len - start > KEY_MAX;
-		if (is_long) { /* again, in the long form */
+		if (o->b->len - start > KEY_MAX) { /* again, in the long form */
 			o->b->len = start;
 			rk_buf_puts(o->b, "? ");
 			str(o, m->key, m->klen);
 			rk_buf_putc(o->b, '\n');
 			spaces(o, indent);
 		}
-		rk_buf_putc(o->b, ':');
-		rk_buf_putc(o->b, m->child ? '\n' : ' ');
-		if (!m->child)
-			scalar(o, m, indent + 2);
-		else if (m->kind == RK_MAP)
-			block_map(o, m, indent + 2, false);
-		else
-			block_seq(o, m, indent, false);
-	}
-}
-
-static void block_seq(const struct out *o, const struct rk_val *v, int indent, bool inl)
-{
-	rk_each (it, v) {
-		if (it != v->child || !inl)
-			spaces(o, indent);
-		rk_buf_puts(o->b, "- ");
-		if (!it->child)
-			scalar(o, it, indent + 2);
-		else if (it->kind == RK_MAP)
-			block_map(o, it, indent + 2, true);
-		else
-			block_seq(o, it, indent + 2, true);
+		rk_buf_puts(o->b, m->child ? ":\n" : ": ");
+		value(o, m, m->child && m->kind == RK_SEQ ? indent : indent + 2, false);
 	}
 }
 
@@ -142,10 +123,5 @@ void rk_yaml_write(const struct rk_val *v, bool sorted, struct rk_buf *out)
 {
 	struct out o = {.b = out, .sorted = sorted};
 
-	if (!v->child)
-		scalar(&o, v, 2);
-	else if (v->kind == RK_MAP)
-		block_map(&o, v, 0, false);
-	else
-		block_seq(&o, v, 0, false);
+	value(&o, v, v->child ? 0 : 2, false);
 }
