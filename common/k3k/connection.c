@@ -7,8 +7,7 @@
 #include "k3k.h"
 
 #include "out/out.h"
-
-#include <arpa/inet.h>
+#include "tls/tls.h"
 
 #define HOST_MAX       253 /* of a name in DNS */
 #define MAX_CANDIDATES 8
@@ -32,10 +31,6 @@ struct search {
 	char service[64];
 	struct candidate c[MAX_CANDIDATES];
 	size_t n;
-	struct {
-		int64_t port;
-		size_t taken;
-	} nodes;
 };
 
 /* --- addresses --- */
@@ -43,17 +38,15 @@ struct search {
 /* The URL has brackets around IPv6 and no port when it is 443. */
 static void add(struct search *s, enum rk_endpoint kind, const char *host, int64_t port, bool named)
 {
-	struct candidate *c = &s->c[s->n];
 	rk_auto_free char *at = NULL;
 
 	if (s->n == MAX_CANDIDATES || !host || !*host || strlen(host) > HOST_MAX || port < 1 ||
 		port > 65535)
 		return;
-	s->n++;
-	c->kind = kind;
 	at = rk_url_authority(host, port == 443 ? 0 : port);
-	c->url = rk_asprintf("https://%s", at);
-	c->name = named ? rk_strdup(s->service) : NULL;
+	s->c[s->n++] = (struct candidate){.kind = kind,
+		.url = rk_asprintf("https://%s", at),
+		.name = named ? rk_strdup(s->service) : NULL};
 }
 
 /* Host and port of URL, host, host:port, [v6]:port; host is the caller's to free. */
@@ -73,28 +66,33 @@ static int split_address(const char *given, char **host, int64_t *port, struct r
 
 static bool is_ready(const struct rk_val *obj)
 {
-	rk_each (c, rk_get(obj, "status", "conditions", NULL))
-		if (rk_streq(rk_get_str(c, "type", NULL), "Ready"))
-			return rk_streq(rk_get_str(c, "status", NULL), "True");
-	return false;
+	return rk_streq(rk_get_str(rk_condition(obj, "Ready"), "status", NULL), "True");
 }
 
-/* External addresses are better from outside, but only the internal one is sure to exist. */
-static int add_node(void *arg, const struct rk_val *node, struct rk_err *err)
+/* External addresses are better from outside, but only the internal one is sure to exist. Without
+ * permission to list nodes, the host API server's own machine is the likely node. */
+static void add_nodes(struct search *s, int64_t port, struct rk_doc *d)
 {
 	static const char *const types[] = {"InternalIP", "ExternalIP"};
-	struct search *s = arg;
+	struct rk_list_opts o = {.limit = 50};
+	struct rk_val *nodes = NULL;
+	rk_auto_free char *host = NULL;
+	size_t taken = 0;
 
-	(void)err;
-	if (s->nodes.taken == MAX_NODES || !is_ready(node))
-		return 0;
-	s->nodes.taken++;
-	for (size_t i = 0; i < RK_COUNT(types); i++)
-		rk_each (a, rk_get(node, "status", "addresses", NULL))
-			if (rk_streq(rk_get_str(a, "type", NULL), types[i]))
-				add(s, RK_ENDPOINT_NODEPORT, rk_get_str(a, "address", NULL),
-					s->nodes.port, true);
-	return 0;
+	if (rk_kube_list_all(s->host, &RK_NODE, NULL, &o, d, &nodes, NULL) < 0)
+		nodes = NULL;
+	rk_each (node, nodes) {
+		if (taken == MAX_NODES || !is_ready(node))
+			continue;
+		taken++;
+		for (size_t i = 0; i < RK_COUNT(types); i++)
+			rk_each (a, rk_get(node, "status", "addresses", NULL))
+				if (rk_streq(rk_get_str(a, "type", NULL), types[i]))
+					add(s, RK_ENDPOINT_NODEPORT, rk_get_str(a, "address", NULL),
+						port, true);
+	}
+	if (!taken && split_address(rk_kube_server(s->host), &host, &(int64_t){0}, NULL) == 0)
+		add(s, RK_ENDPOINT_NODEPORT, host, port, true);
 }
 
 /* The Secret's server, when it is an IP address (the Service's) or when it is a name (of the
@@ -115,12 +113,9 @@ static void add_from_secret(struct search *s, const struct rk_val *config, bool 
 static int add_found(
 	struct search *s, const struct rk_val *config, struct rk_doc *d, struct rk_err *err)
 {
-	struct rk_list_opts o = {.limit = 50};
-	rk_auto_free char *host = NULL;
 	const struct rk_val *api = NULL;
-	const char *ip;
 	struct rk_val *svc;
-	int64_t port;
+	const char *ip;
 
 	add_from_secret(s, config, false);
 	if (rk_kube_find(s->host, &RK_SERVICE, s->ns, s->service, d, &svc, err) < 0) {
@@ -139,13 +134,8 @@ static int add_found(
 		add(s, RK_ENDPOINT_BALANCER, ip ? ip : rk_get_str(in, "hostname", NULL),
 			rk_get_int(api, 443, "port", NULL), true);
 	}
-	s->nodes.port = rk_get_int(api, 0, "nodePort", NULL);
-	/* Without permission to list nodes, the host API server's own machine is the likely node. */
-	if (s->nodes.port &&
-		(rk_kube_list(s->host, &RK_NODE, NULL, &o, add_node, s, NULL) < 0 ||
-			!s->nodes.taken) &&
-		split_address(rk_kube_server(s->host), &host, &port, NULL) == 0)
-		add(s, RK_ENDPOINT_NODEPORT, host, s->nodes.port, true);
+	if (rk_get_int(api, 0, "nodePort", NULL))
+		add_nodes(s, rk_get_int(api, 0, "nodePort", NULL), d);
 	ip = rk_get_str(svc, "spec", "clusterIP", NULL);
 	if (!rk_streq(ip, "None"))
 		add(s, RK_ENDPOINT_SERVICE, ip, rk_get_int(api, 443, "port", NULL), false);
@@ -160,6 +150,8 @@ static int open_candidate(struct search *s, struct candidate *c, struct rk_err *
 		.tls_server_name = c->name,
 		.resolve = rk_kube_target(s->host)->conf.resolve};
 
+	if (c->kube)
+		return 0;
 	return rk_kube_open_text(&c->kube, s->v->kubeconfig.s, s->v->kubeconfig.len,
 		"the virtual cluster's Secret", &flags, err);
 }
@@ -169,11 +161,10 @@ static void answered(void *arg, struct rk_http_res *res, const struct rk_err *er
 	struct candidate *c = arg;
 
 	c->done = true;
+	c->good = !err && (res->status == 401 || res->status == 403 ||
+				  (res->status == 200 && rk_kube_is_version(res, NULL)));
 	if (err)
 		c->err = *err;
-	else if (res->status == 401 || res->status == 403 ||
-		 (res->status == 200 && rk_kube_is_version(res, NULL)))
-		c->good = true;
 	else if (res->status == 200)
 		rk_err_set(&c->err, RK_FAIL, "its answer is not that of a Kubernetes API");
 	else
@@ -181,38 +172,33 @@ static void answered(void *arg, struct rk_http_res *res, const struct rk_err *er
 }
 
 /* The best candidate first and alone, for a moment: when it answers, its connection is the one that
- * is used afterwards, and no other was dialled. */
-static bool first_answers(struct search *s, struct rk_err *err)
+ * is used afterwards, and no other was dialled. Else all of them at once; the best that has answered when
+ * nothing better can still come, or when the time is up. NULL: none, or err is set. */
+static struct candidate *probe(struct search *s, struct rk_err *err)
 {
 	struct rk_http_req req = {.path = "/version", .timeout_ms = ALONE_MS};
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_err why = RK_ERR_INIT;
-	struct candidate *c = &s->c[0];
-
-	if (!s->n || open_candidate(s, c, err) < 0 ||
-		rk_http_do(rk_kube_http(c->kube), &req, &res, &why) < 0)
-		return false;
-	answered(c, &res, NULL);
-	return c->good;
-}
-
-/* All of them at once; the best that has answered when nothing better can still come, or when the time
- * is up. */
-static struct candidate *probe(struct search *s, struct rk_err *err)
-{
-	int64_t end = rk_now_ms() + (s->v->probe_ms ? s->v->probe_ms : PROBE_MS);
-	struct rk_pool *pool = rk_pool_new();
-	struct rk_http_req req = {.path = "/version"};
+	struct rk_err late = RK_ERR_INIT;
 	struct candidate *found = NULL;
 	bool final = false, graced = false;
+	struct rk_pool *pool;
+	int64_t end;
 
+	for (size_t i = 0; i < s->n; i++) {
+		if (open_candidate(s, &s->c[i], err) < 0)
+			return NULL;
+		if (i > 0 || rk_http_do(rk_kube_http(s->c[0].kube), &req, &res, &late) < 0)
+			continue;
+		answered(&s->c[0], &res, NULL);
+		if (s->c[0].good)
+			return &s->c[0];
+	}
+	req.timeout_ms = 0;
+	end = rk_now_ms() + (s->v->probe_ms ? s->v->probe_ms : PROBE_MS);
+	pool = rk_pool_new();
 	for (size_t i = 0; i < s->n; i++) {
 		struct rk_xfer_cb cb = {.done = answered, .arg = &s->c[i]};
 
-		if (!s->c[i].kube && open_candidate(s, &s->c[i], err) < 0) {
-			rk_pool_free(pool);
-			return NULL;
-		}
 		rk_pool_start(pool, rk_kube_http(s->c[i].kube), &req, &cb);
 	}
 	while (!final && rk_now_ms() < end) {
@@ -233,29 +219,24 @@ static struct candidate *probe(struct search *s, struct rk_err *err)
 	return found;
 }
 
-/* --- port-forward, when no address answers --- */
-
-static int first_ready_pod(void *arg, const struct rk_val *pod, struct rk_err *err)
-{
-	char **name = arg;
-
-	(void)err;
-	if (!*name && is_ready(pod))
-		*name = rk_strdup(rk_get_str(pod, "metadata", "name", NULL));
-	return 0;
-}
-
-/* A connection that is not used yet; NULL: no pod is ready, or none can be forwarded to. */
-static struct candidate *forward(struct search *s)
+/* A port-forward, when no address answers; it is not dialled yet. NULL: no pod is ready, or none can be
+ * forwarded to. */
+static struct candidate *forward(struct search *s, struct rk_doc *d)
 {
 	rk_auto_free char *labels = rk_asprintf("cluster=%s,role=server", s->cluster);
 	struct rk_list_opts o = {.labels = labels};
 	struct rk_err why = RK_ERR_INIT;
-	rk_auto_free char *pod = NULL;
+	const char *pod = NULL;
+	struct rk_val *pods;
 	int port;
 
-	if (s->v->no_forward || s->n == MAX_CANDIDATES ||
-		rk_kube_list(s->host, &RK_POD, s->ns, &o, first_ready_pod, &pod, &why) < 0 || !pod)
+	if (s->n == MAX_CANDIDATES ||
+		rk_kube_list_all(s->host, &RK_POD, s->ns, &o, d, &pods, &why) < 0)
+		return NULL;
+	rk_each (p, pods)
+		if (!pod && is_ready(p))
+			pod = rk_get_str(p, "metadata", "name", NULL);
+	if (!pod)
 		return NULL;
 	if (rk_forward_start(&s->v->forward, s->host, s->ns, pod, 6443, &port, &why) < 0) {
 		rk_buf_addf(&s->v->why, "port-forward to pod %s: %s\n", pod, why.msg);
@@ -267,19 +248,12 @@ static struct candidate *forward(struct search *s)
 
 /* --- all of it --- */
 
-static int connect_best(struct search *s, struct rk_err *err)
+static int connect_best(struct search *s, struct rk_doc *d, struct rk_err *err)
 {
 	struct rk_vcluster *v = s->v;
 	rk_auto_buf all = RK_BUF_INIT;
-	struct candidate *c = NULL;
+	struct candidate *c = v->no_probe && s->n ? &s->c[0] : probe(s, err);
 
-	rk_err_clear(err);
-	if (v->no_probe && s->n)
-		c = &s->c[0];
-	else if (first_answers(s, err))
-		c = &s->c[0];
-	else if (!err->code)
-		c = probe(s, err);
 	if (!c && err->code)
 		return -1;
 	for (size_t i = 0; i < s->n && !v->no_probe; i++) {
@@ -293,7 +267,7 @@ static int connect_best(struct search *s, struct rk_err *err)
 				  : "not tried");
 	}
 	if (!c && !v->server)
-		c = forward(s);
+		c = forward(s, d);
 	if (!c) {
 		rk_vcluster_reasons(v, &all);
 		rk_err_set(err, RK_FAIL, "no address of virtual cluster %s/%s answers: %s", s->ns,
@@ -302,7 +276,7 @@ static int connect_best(struct search *s, struct rk_err *err)
 			"is a server pod ready? kubectl get pods -n %s -l cluster=%s%s", s->ns,
 			s->cluster, rk_here_kubectl());
 	}
-	if (!c->kube && open_candidate(s, c, err) < 0)
+	if (open_candidate(s, c, err) < 0)
 		return -1;
 	v->endpoint = c->kind;
 	v->url = rk_steal(&c->url);
@@ -316,13 +290,12 @@ int rk_vcluster_open(struct rk_vcluster *v, struct rk_kube *host, const char *ns
 {
 	struct search s = {.host = host, .ns = ns, .cluster = cluster, .v = v};
 	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_err own = RK_ERR_INIT;
-	struct rk_val *config;
 	rk_auto_free char *given = NULL;
+	struct rk_val *config;
 	int64_t port;
 	int rc;
 
-	err = err ? err : &own;
+	rk_err_clear(err);
 	rk_vcluster_close(v);
 	rk_k3k_name(s.service, cluster, "service");
 	rc = rk_k3k_secret(host, ns, cluster, "kubeconfig", "kubeconfig.yaml", &v->kubeconfig, err);
@@ -337,7 +310,7 @@ int rk_vcluster_open(struct rk_vcluster *v, struct rk_kube *host, const char *ns
 		rc = add_found(&s, config, d, err);
 	}
 	if (rc == 0)
-		rc = connect_best(&s, err);
+		rc = connect_best(&s, d, err);
 	for (size_t i = 0; i < s.n; i++) {
 		free(s.c[i].url);
 		free(s.c[i].name);
@@ -407,15 +380,69 @@ void rk_disconnect(struct rk_connection *c)
 
 void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags)
 {
-	const char *context = rk_kube_context(c->host);
+	const char *context = rk_kube_context(c->host), *server = rk_kube_server(c->kube);
 
 	if (rk_voice_is_named())
 		return;
 	if (flags->virtual_cluster)
-		rk_note("virtual cluster %s at %s", flags->virtual_cluster,
-			rk_kube_server(c->kube));
+		rk_note("virtual cluster %s at %s", flags->virtual_cluster, server);
 	else if (*context)
-		rk_note("context %s, server %s", context, rk_kube_server(c->kube));
+		rk_note("context %s, server %s", context, server);
 	else
-		rk_note("server %s", rk_kube_server(c->kube));
+		rk_note("server %s", server);
+}
+
+/* --- its entry in a kubeconfig --- */
+
+int rk_k3k_entry(const struct rk_vcluster *v, const struct rk_kc_note *note, struct rk_doc *d,
+	struct rk_val **cluster_map, struct rk_val **user_map, struct rk_err *err)
+{
+	static const char secret[] = "the virtual cluster's kubeconfig";
+	struct rk_val *root = NULL;
+	const struct rk_val *c, *u;
+
+	*cluster_map = *user_map = NULL;
+	rk_doc_source(d, secret);
+	if (rk_yaml_parse(d, v->kubeconfig.s, v->kubeconfig.len, &root, err) < 0)
+		return -1;
+	c = rk_get(rk_at(rk_get(root, "clusters", NULL), 0), "cluster", NULL);
+	u = rk_get(rk_at(rk_get(root, "users", NULL), 0), "user", NULL);
+	if (!c || c->kind != RK_MAP || !u || u->kind != RK_MAP)
+		return rk_err_set(err, RK_FAIL, "%s has no cluster or no user in it", secret);
+	*cluster_map = rk_copy(d, c);
+	*user_map = rk_copy(d, u);
+	rk_set_str(d, *cluster_map, "server", v->url);
+	rk_remove_at(*cluster_map, "tls-server-name", NULL);
+	if (v->tls_server_name)
+		rk_set_str(d, *cluster_map, "tls-server-name", v->tls_server_name);
+	rk_kc_set_note(d, *cluster_map, note);
+	if (rk_kc_admit(d, *cluster_map, *user_map, err) == 0)
+		return 0;
+	*cluster_map = *user_map = NULL;
+	return rk_err_wrap(err, "%s", secret);
+}
+
+int rk_k3k_unexpired(
+	const struct rk_val *user, const char *ns, const char *cluster, struct rk_err *err)
+{
+	const char *data = rk_get_str(user, "client-certificate-data", NULL);
+	rk_auto_buf pem = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	char when[32];
+
+	if (!data)
+		return 0;
+	if (rk_base64_decode(&pem, data, strlen(data), err) < 0 ||
+		rk_cert_parse(&c, pem.s, pem.len, err) < 0)
+		return rk_err_wrap(err, "client certificate of %s/%s", ns, cluster);
+	if (c->not_after >= (int64_t)time(NULL))
+		return 0;
+	rk_time_format(c->not_after, when);
+	rk_err_set(err, RK_FAIL,
+		"the client certificate in the kubeconfig Secret of %s/%s expired on %s", ns,
+		cluster, when);
+	return rk_err_hint(err,
+		"have one signed by the virtual cluster's CA: kubectl rk3k kubeconfig generate "
+		"%s/%s%s",
+		ns, cluster, rk_here());
 }

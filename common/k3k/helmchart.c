@@ -18,32 +18,6 @@ static bool belongs(const struct rk_val *obj, const char *chart)
 	return rk_streq(rk_get_str(obj, "metadata", "labels", RK_CHART_LABEL, NULL), chart);
 }
 
-/* The Job that status.jobName names; an old one may linger beside it. */
-static const struct rk_val *find_job(
-	const struct rk_val *chart, const struct rk_val *jobs, const char *name)
-{
-	const char *wanted = rk_get_str(chart, "status", "jobName", NULL);
-
-	rk_each (job, jobs)
-		if (belongs(job, name) && (!wanted || rk_streq(name_of(job), wanted)))
-			return job;
-	return NULL;
-}
-
-static const struct rk_val *newest_pod(const struct rk_val *pods, const char *chart)
-{
-	const struct rk_val *best = NULL;
-
-	rk_each (pod, pods) {
-		const char *t = rk_get_str(pod, "metadata", "creationTimestamp", NULL);
-		const char *b = rk_get_str(best, "metadata", "creationTimestamp", NULL);
-
-		if (belongs(pod, chart) && (!best || strcmp(t ? t : "", b ? b : "") > 0))
-			best = pod;
-	}
-	return best;
-}
-
 /* A container that ended badly is failing also while it waits for its next try. */
 static void judge_pod(const struct rk_val *pod, struct rk_chart *out)
 {
@@ -64,19 +38,31 @@ static void judge_pod(const struct rk_val *pod, struct rk_chart *out)
 		out->phase = RK_CHART_WAITING;
 }
 
+/* The Job is the one that status.jobName names, since an old one may linger beside it; the pod is the
+ * newest. */
 void rk_chart_judge(const struct rk_val *chart, const struct rk_val *jobs,
 	const struct rk_val *pods, struct rk_chart *out)
 {
-	const struct rk_val *job, *pod;
+	const char *wanted = rk_get_str(chart, "status", "jobName", NULL), *newest = NULL;
+	const struct rk_val *job = NULL, *pod = NULL;
 
 	*out = (struct rk_chart){
 		.name = name_of(chart), .version = rk_get_str(chart, "spec", "version", NULL)};
-	job = find_job(chart, jobs, out->name);
+	rk_each (j, jobs)
+		if (!job && belongs(j, out->name) && (!wanted || rk_streq(name_of(j), wanted)))
+			job = j;
 	if (!job)
 		return;
 	out->job = name_of(job);
 	out->phase = RK_CHART_WAITING;
-	pod = newest_pod(pods, out->name);
+	rk_each (p, pods) {
+		const char *t = rk_get_str(p, "metadata", "creationTimestamp", NULL);
+
+		if (!belongs(p, out->name) || (pod && strcmp(t ? t : "", newest) <= 0))
+			continue;
+		pod = p;
+		newest = t ? t : "";
+	}
 	if (pod)
 		judge_pod(pod, out);
 	if (rk_get_int(job, 0, "status", "succeeded", NULL) > 0) {
@@ -88,37 +74,35 @@ void rk_chart_judge(const struct rk_val *chart, const struct rk_val *jobs,
 int rk_chart_lists(
 	struct rk_kube *virt, struct rk_doc *d, struct rk_chart_lists *out, struct rk_err *err)
 {
-	struct rk_list_opts labelled = {.labels = RK_CHART_LABEL};
+	const struct {
+		const struct rk_res *res;
+		struct rk_list_opts o;
+		struct rk_val **list;
+	} all[] = {{&RK_HELMCHART, {0}, &out->charts},
+		{&RK_JOB, {.labels = RK_CHART_LABEL}, &out->jobs},
+		{&RK_POD, {.labels = RK_CHART_LABEL}, &out->pods}};
 
-	if (rk_kube_list_all(virt, &RK_HELMCHART, RK_CHART_NS, NULL, d, &out->charts, err) < 0)
-		return -1;
-	if (rk_kube_list_all(virt, &RK_JOB, RK_CHART_NS, &labelled, d, &out->jobs, err) < 0)
-		return -1;
-	return rk_kube_list_all(virt, &RK_POD, RK_CHART_NS, &labelled, d, &out->pods, err);
-}
-
-static size_t line_len(const char *s)
-{
-	return strcspn(s, "\n");
+	for (size_t i = 0; i < RK_COUNT(all); i++)
+		if (rk_kube_list_all(
+			    virt, all[i].res, RK_CHART_NS, &all[i].o, d, all[i].list, err) < 0)
+			return -1;
+	return 0;
 }
 
 void rk_chart_log_cause(const char *log, struct rk_buf *out)
 {
-	const char *best = NULL, *last = NULL;
+	const char *cause = NULL, *last = NULL, *best;
 	size_t n;
 
-	for (const char *p = log; *p; p += line_len(p) + (p[line_len(p)] == '\n')) {
-		n = line_len(p);
+	for (const char *p = log; *p; p += n + (p[n] == '\n')) {
+		n = strcspn(p, "\n");
 		if (n && strspn(p, " \t\r") < n)
 			last = p;
 		if (rk_prefix(p, "Error") || memmem(p, n, "INSTALLATION FAILED", 19) ||
 			memmem(p, n, "UPGRADE FAILED", 14))
-			best = p;
+			cause = p;
 	}
-	if (!best)
-		best = last;
-	if (!best)
-		return;
-	n = line_len(best);
+	best = cause ? cause : last ? last : "";
+	n = strcspn(best, "\n");
 	rk_buf_put(out, best, n > 300 ? 300 : n);
 }

@@ -9,8 +9,8 @@
 
 #include "kube/kube.h"
 
-/* k3k-CLUSTER-SUFFIX after k3k's SafeConcatName (sha256 when 64 bytes or more). suffix NULL or
- * "": only k3k-CLUSTER. */
+/* k3k-CLUSTER-SUFFIX after k3k's SafeConcatName (sha256 when 64 bytes or more). suffix NULL: only
+ * k3k-CLUSTER. */
 void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
 
 /* Split "[NS/]NAME"; ns_default when there is no slash. Strings are the caller's to free.
@@ -29,8 +29,8 @@ int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, ch
 int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *context_ns,
 	const char *name, const struct rk_val **chosen, struct rk_err *err) RK_MUST_USE;
 
-/* Decode one key of Secret k3k-CLUSTER-SUFFIX into out (make it a secret buffer). RK_NOTFOUND
- * tells "no such cluster" from "does not exist yet", with the cluster's phase. */
+/* Decode one key of Secret k3k-CLUSTER-SUFFIX into out (make it a secret buffer). RK_NOTFOUND says
+ * "no such cluster", or "does not exist yet" with the cluster's phase. */
 int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
 	const char *key, struct rk_buf *out, struct rk_err *err) RK_MUST_USE;
 
@@ -48,7 +48,6 @@ const char *rk_endpoint_word(enum rk_endpoint e); /* "node port", ... */
 struct rk_vcluster {
 	/* set before opening */
 	const char *server; /* URL, host, host:port or [v6]:port to try alone; or NULL */
-	bool no_forward;    /* do not fall back to a port-forward */
 	bool no_probe;	    /* take the first candidate without trying it */
 	int64_t probe_ms;   /* for all candidates, 0: 3 s */
 	/* set by opening */

@@ -1,29 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Names, references, and whether a connection is to the host or to a virtual cluster. Connecting: k3k-access.c. */
+/* Names, references, and whether a connection is to the host or to a virtual cluster. */
 #include "k3k.h"
 
 #include "tls/tls.h"
 #include "out/out.h"
 
-#define NAME_MAX_LEN 63
-
 /* k3k's SafeConcatName: 64 bytes and more are cut at 57 and given 5 digits of their SHA-256, or
  * cut at 56 and given 6 where the 57th byte may not end a name part. */
 void rk_k3k_name(char out[64], const char *cluster, const char *suffix)
 {
-	bool has = suffix && *suffix;
 	rk_auto_free char *full =
-		rk_asprintf("k3k-%s%s%s", cluster, has ? "-" : "", has ? suffix : "");
+		rk_asprintf("k3k-%s%s%s", cluster, suffix ? "-" : "", suffix ? suffix : "");
 	char hash[65];
 	int keep;
 
-	if (strlen(full) <= NAME_MAX_LEN) {
-		memcpy(out, full, strlen(full) + 1);
+	if (snprintf(out, 64, "%s", full) < 64)
 		return;
-	}
 	rk_sha256_hex(full, strlen(full), hash);
-	keep = (full[56] >= 'a' && full[56] <= 'z') || (full[56] >= '0' && full[56] <= '9') ? 57
-											    : 56;
+	keep = strspn(full + 56, "abcdefghijklmnopqrstuvwxyz0123456789") ? 57 : 56;
 	snprintf(out, 64, "%.*s-%.*s", keep, full, 62 - keep, hash);
 }
 
@@ -54,13 +48,6 @@ static const char *name_of(const struct rk_val *c)
 	return rk_get_str(c, "metadata", "name", NULL);
 }
 
-/* Whether a Cluster is in ns and has the name, where these are given. */
-static bool matches(const struct rk_val *c, const char *ns, const char *name)
-{
-	return name_of(c) && ns_of(c) && (!ns || rk_streq(ns_of(c), ns)) &&
-	       (!name || rk_streq(name_of(c), name));
-}
-
 /* The only match, or without a name the one of the default name; RK_CONFLICT when there are several. */
 static int pick_in(const struct rk_val *clusters, const char *ns, const char *name,
 	const struct rk_val **chosen, struct rk_err *err)
@@ -70,7 +57,8 @@ static int pick_in(const struct rk_val *clusters, const char *ns, const char *na
 	size_t n = 0;
 
 	rk_each (c, clusters) {
-		if (!matches(c, ns, name))
+		if (!name_of(c) || !ns_of(c) || (ns && !rk_streq(ns_of(c), ns)) ||
+			(name && !rk_streq(name_of(c), name)))
 			continue;
 		first = n++ ? first : c;
 		if (list.len < 300)
@@ -103,56 +91,44 @@ int rk_k3k_pick(const struct rk_val *clusters, const char *ns_flag, const char *
 	return *chosen ? 0 : pick_in(clusters, NULL, name, chosen, err);
 }
 
-/* The Clusters that the caller may see; 0 and NULL when that is none of them. */
-static int list_clusters(struct rk_kube *host, const char *ns, const char *context_ns,
-	const char *field, struct rk_doc *d, struct rk_val **all, struct rk_err *err)
-{
-	struct rk_list_opts o = {.metadata_only = true, .fields = field};
-
-	*all = NULL;
-	if (rk_kube_list_all(host, &RK_CLUSTER, ns, &o, d, all, err) == 0)
-		return 0;
-	if (err->http == 403 && !ns && context_ns)
-		return list_clusters(host, context_ns, NULL, field, d, all, err);
-	if (err->http != 403 && err->code != RK_NOTFOUND)
-		return -1;
-	rk_err_clear(err);
-	*all = NULL;
-	return 0;
-}
-
 int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, char **ns,
 	char **name, struct rk_err *err)
 {
 	const char *home = ns_flag ? ns_flag : RK_K3K_NS;
 	const char *context_ns = ns_flag ? NULL : rk_kube_target(host)->ns;
-	rk_auto_free char *field = NULL, *own_ns = NULL, *own_name = NULL;
+	struct rk_list_opts o = {.metadata_only = true};
+	rk_auto_free char *field = NULL;
 	rk_auto_doc *d = rk_doc_new(false);
 	const struct rk_val *chosen;
 	struct rk_val *all;
-	struct rk_err own = RK_ERR_INIT;
+	int rc;
 
-	*ns = *name = NULL;
-	if (!err)
-		err = &own;
-	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, home, &own_ns, &own_name, err) < 0)
+	if (rk_k3k_ref(ref ? ref : RK_K3K_CLUSTER, home, ns, name, err) < 0)
 		return -1;
-	if (!ref || (!strchr(ref, '/') && !ns_flag)) {
-		field = ref ? rk_asprintf("metadata.name=%s", own_name) : NULL;
-		if (list_clusters(host, ns_flag, context_ns, field, d, &all, err) < 0 ||
-			rk_k3k_pick(all, ns_flag, context_ns, ref ? own_name : NULL, &chosen, err) <
-				0)
-			return -1;
-		if (chosen) {
-			*ns = rk_strdup(ns_of(chosen));
-			*name = rk_strdup(name_of(chosen));
-			if (!rk_streq(*ns, home) && !rk_streq(*ns, context_ns))
-				rk_note("virtual cluster %s/%s", *ns, *name);
-			return 0;
-		}
+	if (ref && (strchr(ref, '/') || ns_flag))
+		return 0;
+	if (ref)
+		o.fields = field = rk_asprintf("metadata.name=%s", *name);
+	/* those that the caller may see, which may be none */
+	rc = rk_kube_list_all(host, &RK_CLUSTER, ns_flag, &o, d, &all, err);
+	if (rc < 0 && err->http == 403 && context_ns)
+		rc = rk_kube_list_all(host, &RK_CLUSTER, context_ns, &o, d, &all, err);
+	if (rc < 0 && (err->http == 403 || err->code == RK_NOTFOUND)) {
+		rk_err_clear(err);
+		return 0;
 	}
-	*ns = rk_steal(&own_ns);
-	*name = rk_steal(&own_name);
+	if (rc == 0)
+		rc = rk_k3k_pick(all, ns_flag, context_ns, ref ? *name : NULL, &chosen, err);
+	if (rc == 0 && !chosen)
+		return 0;
+	free(rk_steal(ns));
+	free(rk_steal(name));
+	if (rc < 0)
+		return -1;
+	*ns = rk_strdup(ns_of(chosen));
+	*name = rk_strdup(name_of(chosen));
+	if (!rk_streq(*ns, home) && !rk_streq(*ns, context_ns))
+		rk_note("virtual cluster %s/%s", *ns, *name);
 	return 0;
 }
 
@@ -174,12 +150,12 @@ static int not_the_host(const struct rk_kube *k, enum rk_code code, struct rk_er
 int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err)
 {
-	bool serves;
+	bool virtual = rk_kube_target(host)->virtual_cluster != NULL, serves;
 
 	if (rk_kube_find(host, &RK_CLUSTER, ns, cluster, d, out, err) < 0) {
-		if (err && err->code == RK_NOTFOUND && rk_kube_target(host)->virtual_cluster)
+		if (err->code == RK_NOTFOUND && virtual)
 			return not_the_host(host, RK_NOTFOUND, err);
-		if (err && err->code == RK_NOTFOUND)
+		if (err->code == RK_NOTFOUND)
 			rk_err_hint(err, "k3k is not installed here: is %s the right context?",
 				rk_kube_context(host));
 		return -1;
@@ -188,9 +164,9 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 		return 0;
 	if (rk_kube_serves(host, "k3k.io", &serves, err) < 0) /* to a GET by name both are 404 */
 		return -1;
+	if (!serves && virtual)
+		return not_the_host(host, RK_NOTFOUND, err);
 	if (!serves) {
-		if (rk_kube_target(host)->virtual_cluster)
-			return not_the_host(host, RK_NOTFOUND, err);
 		rk_err_set(err, RK_NOTFOUND, "k3k is not installed on %s (context %s)",
 			rk_kube_server(host), rk_kube_context(host));
 		return rk_err_hint(err, "give the host's context: --context NAME");
@@ -200,21 +176,27 @@ int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct
 	return rk_err_hint(err, "see: kubectl rk3k status -A%s", rk_here());
 }
 
-/* --- the Secrets of a cluster --- */
-
-/* Says how far the cluster is. Returns -1. */
-static int no_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *secret,
-	struct rk_doc *d, struct rk_err *err)
+int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
+	const char *key, struct rk_buf *out, struct rk_err *err)
 {
+	rk_auto_doc *d = rk_doc_new(true);
 	const char *phase, *message;
-	struct rk_val *c;
+	struct rk_val *secret, *c;
+	char name[64];
 
+	rk_k3k_name(name, cluster, suffix);
+	if (rk_kube_find(host, &RK_SECRET, ns, name, d, &secret, err) < 0)
+		return -1;
+	if (secret && rk_need_base64(secret, out, err, "data", key, NULL) < 0)
+		return rk_err_wrap(err, "Secret %s/%s", ns, name);
+	if (secret)
+		return 0;
 	if (rk_k3k_get(host, ns, cluster, d, &c, err) < 0)
 		return -1;
 	phase = rk_get_str(c, "status", "phase", NULL);
 	message = rk_get_str(rk_at(rk_get(c, "status", "conditions", NULL), 0), "message", NULL);
 	rk_err_set(err, RK_NOTFOUND, "virtual cluster %s/%s has no Secret %s yet: it is %s%s%s", ns,
-		cluster, secret, phase ? phase : "not seen by the k3k controller",
+		cluster, name, phase ? phase : "not seen by the k3k controller",
 		message ? ", " : "", message ? message : "");
 	return rk_err_hint(err,
 		"wait for it: kubectl rk3k wait cluster.k3k.io/%s -n %s "
@@ -222,35 +204,7 @@ static int no_secret(struct rk_kube *host, const char *ns, const char *cluster, 
 		cluster, ns, rk_here());
 }
 
-int rk_k3k_secret(struct rk_kube *host, const char *ns, const char *cluster, const char *suffix,
-	const char *key, struct rk_buf *out, struct rk_err *err)
-{
-	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *secret;
-	char name[64];
-
-	rk_k3k_name(name, cluster, suffix);
-	if (rk_kube_find(host, &RK_SECRET, ns, name, d, &secret, err) < 0)
-		return -1;
-	if (!secret)
-		return no_secret(host, ns, cluster, name, d, err);
-	if (rk_need_base64(secret, out, err, "data", key, NULL) < 0)
-		return rk_err_wrap(err, "Secret %s/%s", ns, name);
-	return 0;
-}
-
 /* --- guard --- */
-
-static int is_k3k_node(void *arg, const struct rk_val *node, struct rk_err *err)
-{
-	const char *name = rk_get_str(node, "metadata", "name", NULL);
-
-	(void)err;
-	if (name && rk_prefix(name, "k3k-") &&
-		(strstr(name, "-server-") || strstr(name, "-agent-")))
-		*(bool *)arg = true;
-	return 0;
-}
 
 /* Without the right to ask, the rights of the command itself will be refused soon enough. */
 static int unless_forbidden(int rc, struct rk_err *err)
@@ -265,14 +219,21 @@ int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err)
 {
 	struct rk_list_opts o = {.limit = 50, .metadata_only = true};
 	bool serves, inside = false;
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *nodes = NULL;
 
 	if (unless_forbidden(rk_kube_serves(k, "k3k.io", &serves, err), err) < 0)
 		return -1;
 	if (serves)
 		return 0;
-	if (unless_forbidden(rk_kube_list(k, &RK_NODE, NULL, &o, is_k3k_node, &inside, err), err) <
-		0)
+	if (unless_forbidden(rk_kube_list_all(k, &RK_NODE, NULL, &o, d, &nodes, err), err) < 0)
 		return -1;
+	rk_each (node, nodes) {
+		const char *name = name_of(node);
+
+		inside |= name && rk_prefix(name, "k3k-") &&
+			  (strstr(name, "-server-") || strstr(name, "-agent-"));
+	}
 	if (!inside)
 		return 0;
 	if (rk_kube_target(k)->virtual_cluster)
