@@ -6,6 +6,7 @@
 #include "k3k/k3k.h"
 #include "watch/watch.h"
 #include "settings/settings.h"
+#include "steps/steps.h"
 
 #define RESYNC_MS 600000 /* a certificate can expire without an event */
 
@@ -191,8 +192,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 		rc = rk_certcopy_from(o->from ? o->from : from, &j.from_ns, &j.from, err);
 	if (rc == 0) {
 		j.names = (struct rk_ingress){.cluster = j.cluster, .secret = o->to};
-		if (!o->to && o->settings.config)
-			j.names.secret = rk_setting(j.s, RK_KEY_TLS_SECRET);
+		if (o->settings.config)
+			rk_step_ingress(j.s, &j.names);
 		rk_ingress_names(j.names_doc, &j.names);
 		rc = o->watch ? watch(&j, err) : copy_once(&j, err);
 	}

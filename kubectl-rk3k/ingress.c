@@ -6,6 +6,7 @@
 #include "k3k/k3k.h"
 #include "watch/watch.h"
 #include "settings/settings.h"
+#include "steps/steps.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -79,12 +80,8 @@ static int find_names(struct job *j, const char *ref, struct rk_err *err)
 		.name = o->name,
 		.secret = o->secret,
 		.class = o->class};
-	if (o->settings.config) {
-		in->service = in->service ? in->service : rk_setting(j->s, RK_KEY_SERVICE_NAME);
-		in->name = in->name ? in->name : rk_setting(j->s, RK_KEY_INGRESS_NAME);
-		in->secret = in->secret ? in->secret : rk_setting(j->s, RK_KEY_TLS_SECRET);
-		in->class = in->class ? in->class : rk_setting(j->s, RK_KEY_INGRESS_CLASS);
-	}
+	if (o->settings.config)
+		rk_step_ingress(j->s, in);
 	rk_ingress_names(j->d, in);
 	for (size_t i = 0; i < o->hosts.n; i++)
 		rk_strv_add(&in->hosts, o->hosts.v[i]);
@@ -93,14 +90,18 @@ static int find_names(struct job *j, const char *ref, struct rk_err *err)
 	return 0;
 }
 
-/* One verb: names, a connection when fn requires one, fn, and all released. */
-static int with_job(void *opts, int argc, char **argv, bool online,
+/* One verb: names, a connection unless it only renders, fn, and all released. What changes objects
+ * prints a line for each. */
+enum need { OFFLINE, READ, CHANGE };
+static int with_job(void *opts, int argc, char **argv, enum need need,
 	int (*fn)(struct job *, struct rk_err *), struct rk_err *err)
 {
 	const struct opts *o = opts;
 	struct job j = {.o = o, .s = rk_settings_new(), .d = rk_doc_new(true)};
-	int rc = online ? rk_kube_open(&j.host, &o->kube, err) : 0;
+	int rc = need == CHANGE ? rk_cli_lines_only(&o->out, err) : 0;
 
+	if (rc == 0 && need != OFFLINE)
+		rc = rk_kube_open(&j.host, &o->kube, err);
 	if (rc == 0)
 		rc = find_names(&j, argc ? argv[0] : NULL, err);
 	if (rc == 0)
@@ -112,17 +113,6 @@ static int with_job(void *opts, int argc, char **argv, bool online,
 	free(j.ns);
 	free(j.cluster);
 	return rc;
-}
-
-/* What changes objects prints a line for each. */
-static int run_change(void *opts, int argc, char **argv,
-	int (*fn)(struct job *j, struct rk_err *err), struct rk_err *err)
-{
-	const struct opts *o = opts;
-
-	if (rk_cli_lines_only(&o->out, err) < 0)
-		return -1;
-	return with_job(opts, argc, argv, true, fn, err);
 }
 
 /* --- render --- */
@@ -149,92 +139,78 @@ static int render_objects(struct job *j, struct rk_err *err)
 
 static int render(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return with_job(opts, argc, argv, false, render_objects, err);
+	return with_job(opts, argc, argv, OFFLINE, render_objects, err);
 }
 
 /* --- apply --- */
 
-static void print_outcome(const struct job *j, const struct rk_val *obj, enum rk_outcome outcome)
-{
-	rk_auto_buf word = RK_BUF_INIT;
-	const struct rk_res *r =
-		rk_res_find(rk_get_str(obj, "apiVersion", NULL), rk_get_str(obj, "kind", NULL));
-
-	if (j->quiet_same && outcome == RK_UNCHANGED)
-		return;
-	rk_res_word(r, rk_get_str(obj, "metadata", "name", NULL), &word);
-	if (j->o->out.fmt == RK_FMT_NAME)
-		rk_printf("%s\n", word.s);
-	else
-		rk_event("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
-}
-
 static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err)
 {
-	rk_auto_buf taken = RK_BUF_INIT;
+	const char *kind = rk_get_str(obj, "kind", NULL);
+	rk_auto_buf taken = RK_BUF_INIT, word = RK_BUF_INIT;
 	struct rk_apply_opts o = {.adopt = true, .taken = &taken};
 	enum rk_outcome outcome;
 
-	/* where its Service is already there is the host */
-	if (rk_streq(rk_get_str(obj, "kind", NULL), RK_SERVICE.kind))
+	/* where its Service exists is the host cluster */
+	if (rk_streq(kind, RK_SERVICE.kind))
 		o.before_create = rk_k3k_guard_host;
-
 	if (rk_kube_apply(j->host, obj, &o, j->d, NULL, &outcome, err) < 0)
 		return -1;
-	print_outcome(j, obj, outcome);
+	rk_res_word(rk_res_find(rk_get_str(obj, "apiVersion", NULL), kind),
+		rk_get_str(obj, "metadata", "name", NULL), &word);
+	if (j->quiet_same && outcome == RK_UNCHANGED)
+		; /* already reported */
+	else if (j->o->out.fmt == RK_FMT_NAME)
+		rk_printf("%s\n", word.s);
+	else
+		rk_event("%s %s%s\n", word.s, rk_outcome_word(outcome), rk_dry_word(j->o->dry));
 	if (taken.len)
 		rk_note("took over: %s", taken.s);
 	return 0;
 }
 
-static bool is_our_service(const struct job *j, const struct rk_val *svc)
+/* The Service selects the servers; the Ingress leads to one of the Services of that purpose. */
+static bool is_ours(const struct job *j, const struct rk_val *obj)
 {
-	return rk_streq(rk_get_str(svc, "spec", "selector", "cluster", NULL), j->cluster);
-}
-
-/* An Ingress belongs to this cluster when it routes to one of the Services of that purpose. */
-static bool is_our_ingress(const struct job *j, const struct rk_val *ing)
-{
-	const struct rk_val *rule = rk_at(rk_get(ing, "spec", "rules", NULL), 0);
+	const struct rk_val *rule = rk_at(rk_get(obj, "spec", "rules", NULL), 0);
 	const struct rk_val *path = rk_at(rk_get(rule, "http", "paths", NULL), 0);
 	const char *to = rk_get_str(path, "backend", "service", "name", NULL);
+	bool old = false;
 
-	if (rk_streq(to, j->in.service))
-		return true;
-	for (const char *const *old = rk_ingress_old_services; *old; old++)
-		if (rk_streq(to, *old))
-			return true;
-	return false;
+	for (const char *const *name = rk_ingress_old_services; *name; name++)
+		old = old || rk_streq(to, *name);
+	return old || rk_streq(to, j->in.service) ||
+	       rk_streq(rk_get_str(obj, "spec", "selector", "cluster", NULL), j->cluster);
 }
 
 /* Objects of the same purpose under the names that newer upstream scripts use: deleted once ours
  * exist, since two Ingresses for one host name conflict. */
-static int remove_old(struct job *j, const struct rk_res *r, const char *const *names,
-	bool (*ours)(const struct job *, const struct rk_val *), struct rk_err *err)
+static int remove_old(struct job *j, struct rk_err *err)
 {
-	for (; *names; names++) {
-		struct rk_delete_opts o = {.grace = -1};
-		struct rk_val *old;
+	const struct {
+		const struct rk_res *res;
+		const char *const *names;
+		const char *ours;
+	} all[] = {{&RK_INGRESS, rk_ingress_old_names, j->in.name},
+		{&RK_SERVICE, rk_ingress_old_services, j->in.service}};
 
-		if (rk_kube_find(j->host, r, j->ns, *names, j->d, &old, err) < 0)
-			return -1;
-		if (!old || !ours(j, old))
-			continue;
-		o.uid = rk_get_str(old, "metadata", "uid", NULL);
-		if (rk_kube_delete(j->host, r, j->ns, *names, &o, NULL, err) < 0)
-			return -1;
-		rk_note("%s %s/%s of the rancher-k3k scripts is replaced by %s%s", r->kind, j->ns,
-			*names, r == &RK_SERVICE ? j->in.service : j->in.name,
-			rk_dry_word(j->o->dry));
-	}
+	for (size_t i = 0; i < RK_COUNT(all); i++)
+		for (const char *const *name = all[i].names; *name; name++) {
+			struct rk_delete_opts o = {.grace = -1};
+			const struct rk_res *res = all[i].res;
+			struct rk_val *old;
+
+			if (rk_kube_find(j->host, res, j->ns, *name, j->d, &old, err) < 0)
+				return -1;
+			if (!old || !is_ours(j, old))
+				continue;
+			o.uid = rk_get_str(old, "metadata", "uid", NULL);
+			if (rk_kube_delete(j->host, res, j->ns, *name, &o, NULL, err) < 0)
+				return -1;
+			rk_note("%s %s/%s of the rancher-k3k scripts is replaced by %s%s",
+				res->kind, j->ns, *name, all[i].ours, rk_dry_word(j->o->dry));
+		}
 	return 0;
-}
-
-static int remove_all_old(struct job *j, struct rk_err *err)
-{
-	if (remove_old(j, &RK_INGRESS, rk_ingress_old_names, is_our_ingress, err) < 0)
-		return -1;
-	return remove_old(j, &RK_SERVICE, rk_ingress_old_services, is_our_service, err);
 }
 
 static int apply_all(struct job *j, struct rk_err *err)
@@ -246,7 +222,7 @@ static int apply_all(struct job *j, struct rk_err *err)
 	rk_each (obj, objs)
 		if (apply_one(j, obj, err) < 0)
 			return -1;
-	return remove_all_old(j, err);
+	return remove_old(j, err);
 }
 
 /* --- host names that were not given: those of the existing Ingress, else those of Rancher --- */
@@ -325,7 +301,7 @@ static int apply_or_watch(struct job *j, struct rk_err *err)
 
 static int apply(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return run_change(opts, argc, argv, apply_or_watch, err);
+	return with_job(opts, argc, argv, CHANGE, apply_or_watch, err);
 }
 
 /* --- restore: make what is missing, leave the rest alone --- */
@@ -374,7 +350,7 @@ static int restore_missing(struct job *j, struct rk_err *err)
 
 static int restore(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return run_change(opts, argc, argv, restore_missing, err);
+	return with_job(opts, argc, argv, CHANGE, restore_missing, err);
 }
 
 /* --- status --- */
@@ -382,55 +358,47 @@ static int restore(void *opts, int argc, char **argv, struct rk_err *err)
 struct view {
 	struct job *j;
 	struct rk_exposure x;
-	struct rk_val *report;
 	struct rk_buf served; /* chain in the Secret, which the answer is verified with */
 	bool bad;
 };
 
-static int status_secret(struct view *w, struct rk_err *err)
+/* The report, and whether all exists and the certificate matches. */
+static int gather(struct view *w, struct rk_val *v, bool *complete, struct rk_err *err)
 {
 	struct job *j = w->j;
+	struct rk_exposure *x = &w->x;
+	struct rk_ping_conf c = {
+		.resolve = j->o->kube.resolve, .request_ms = j->o->kube.request_timeout_ms};
+	struct rk_val *hosts = rk_seq(j->d), *secret;
 	struct rk_certcopy_result res = {0};
 	struct rk_err why = RK_ERR_INIT;
-	struct rk_val *secret;
 	char expires[32];
 
+	if (rk_exposure_look(x, j->host, j->ns, &j->in, j->d, err) < 0)
+		return -1;
+	for (size_t i = 0; i < x->hosts.n; i++)
+		rk_append_str(j->d, hosts, x->hosts.v[i]);
+	rk_set_str(j->d, v, "service", x->service ? "exists" : "missing");
+	rk_set_str(j->d, v, "ingress", x->ingress ? "exists" : "missing");
+	rk_set(j->d, v, "hosts", hosts);
 	if (rk_kube_find(j->host, &RK_SECRET, j->ns, j->in.secret, j->d, &secret, err) < 0)
 		return -1;
-	rk_set_str(j->d, w->report, "secret", secret ? "exists" : "missing");
-	if (!secret)
-		return 0;
-	if (rk_certcopy_judge(secret, &w->x.hosts, &res, &why) < 0)
-		rk_set_str(j->d, w->report, "certificateProblem", why.msg);
+	rk_set_str(j->d, v, "secret", secret ? "exists" : "missing");
+	*complete = x->service && x->ingress && secret;
+	if (secret && rk_certcopy_judge(secret, &x->hosts, &res, &why) < 0) {
+		rk_set_str(j->d, v, "certificateProblem", why.msg);
+		*complete = false;
+	}
 	if (res.not_after) {
 		rk_time_format(res.not_after, expires);
-		rk_set_str(j->d, w->report, "certificateExpires", expires);
+		rk_set_str(j->d, v, "certificateExpires", expires);
 	}
 	if (rk_need_base64(secret, &w->served, NULL, "data", "tls.crt", NULL) < 0)
 		rk_buf_reset(&w->served);
-	return 0;
-}
-
-static int status_gather(struct view *w, struct rk_err *err)
-{
-	struct job *j = w->j;
-	struct rk_val *hosts = rk_seq(j->d);
-	struct rk_ping_conf c = {
-		.resolve = j->o->kube.resolve, .request_ms = j->o->kube.request_timeout_ms};
-
-	if (rk_exposure_look(&w->x, j->host, j->ns, &j->in, j->d, err) < 0)
-		return -1;
-	for (size_t i = 0; i < w->x.hosts.n; i++)
-		rk_append_str(j->d, hosts, w->x.hosts.v[i]);
-	rk_set_str(j->d, w->report, "service", w->x.service ? "exists" : "missing");
-	rk_set_str(j->d, w->report, "ingress", w->x.ingress ? "exists" : "missing");
-	rk_set(j->d, w->report, "hosts", hosts);
-	if (status_secret(w, err) < 0)
-		return -1;
 	c.ca = w->served.s;
 	c.ca_len = w->served.len;
-	rk_exposure_ask(&w->x, &c);
-	rk_set(j->d, w->report, "exposure", rk_exposure_report(&w->x, j->d));
+	rk_exposure_ask(x, &c);
+	rk_set(j->d, v, "exposure", rk_exposure_report(x, j->d));
 	return 0;
 }
 
@@ -444,37 +412,29 @@ static void exposure_row(
 	rk_table_row(t, kind, rk_get_str(v, "name", NULL), rk_get_str(v, "state", NULL), b.s);
 }
 
-static void status_table(const struct view *w)
+static void print_table(const struct view *w, const struct rk_val *v)
 {
 	static const char *const head[] = {"KIND", "NAME", "STATE", "DETAIL"};
 	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
-	const struct rk_val *v = w->report;
 	const char *problem = rk_get_str(v, "certificateProblem", NULL);
 	const char *expires = rk_get_str(v, "certificateExpires", NULL);
 	rk_auto_buf hosts = RK_BUF_INIT, cert = RK_BUF_INIT;
 
 	for (size_t i = 0; i < w->x.hosts.n; i++)
 		rk_buf_addf(&hosts, "%s%s", i ? "," : "", w->x.hosts.v[i]);
-	rk_buf_puts(&cert, problem ? problem : expires ? "expires " : "");
-	rk_buf_puts(&cert, !problem && expires ? expires : "");
+	if (problem || expires)
+		rk_buf_addf(&cert, "%s%s", problem ? "" : "expires ", problem ? problem : expires);
 	exposure_row(t, "Service", rk_get(v, "exposure", "service", NULL), "");
 	rk_table_row(t, "Secret", w->j->in.secret, rk_get_str(v, "secret", NULL), cert.s);
 	exposure_row(t, "Ingress", rk_get(v, "exposure", "ingress", NULL), hosts.s);
-	rk_each (url, rk_get(v, "exposure", "urls", NULL))
-		rk_table_row(t, "URL", rk_get_str(url, "url", NULL), rk_get_str(url, "state", NULL),
-			rk_streq(rk_get_str(url, "state", NULL), "answers")
-				? ""
-				: rk_get_str(url, "detail", NULL));
+	rk_each (url, rk_get(v, "exposure", "urls", NULL)) {
+		const char *state = rk_get_str(url, "state", NULL);
+
+		rk_table_row(t, "URL", rk_get_str(url, "url", NULL), state,
+			rk_streq(state, "answers") ? "" : rk_get_str(url, "detail", NULL));
+	}
 	rk_table_print(t, RK_FMT_TABLE, !w->j->o->out.no_headers);
 	rk_table_free(t);
-}
-
-static bool complete(const struct rk_val *v)
-{
-	return rk_streq(rk_get_str(v, "service", NULL), "exists") &&
-	       rk_streq(rk_get_str(v, "secret", NULL), "exists") &&
-	       rk_streq(rk_get_str(v, "ingress", NULL), "exists") &&
-	       !rk_get(v, "certificateProblem", NULL);
 }
 
 static void on_finding(void *arg, bool problem, const char *text)
@@ -482,45 +442,40 @@ static void on_finding(void *arg, bool problem, const char *text)
 	struct view *w = arg;
 
 	w->bad |= problem;
-	if (problem)
-		rk_note("%s", text);
-	else
-		rk_warn("%s", text);
+	(problem ? rk_note : rk_warn)("%s", text);
 }
 
-static int status_view(struct view *w, struct rk_err *err)
+static int show_status(struct view *w, struct rk_err *err)
 {
 	struct job *j = w->j;
+	struct rk_val *v = rk_map(j->d);
 	rk_auto_buf names = RK_BUF_INIT;
+	bool complete;
 
-	if (status_gather(w, err) < 0)
-		return -1;
-	if (!w->x.service && !w->x.ingress && rk_k3k_guard_host(j->host, err) < 0)
+	if (gather(w, v, &complete, err) < 0 ||
+		(!w->x.service && !w->x.ingress && rk_k3k_guard_host(j->host, err) < 0))
 		return -1;
 	if (j->o->out.fmt == RK_FMT_JSON || j->o->out.fmt == RK_FMT_YAML)
-		rk_print_val((enum rk_fmt)j->o->out.fmt, w->report);
+		rk_print_val((enum rk_fmt)j->o->out.fmt, v);
 	else
-		status_table(w);
+		print_table(w, v);
 	rk_exposure_tell(&w->x, on_finding, w);
-	rk_ingress_flags(&j->in, "--secret", &names);
-	if (!complete(w->report)) {
-		rk_err_set(err, RK_FAIL,
-			"the exposure of %s/%s on the host cluster is not complete", j->ns,
-			j->cluster);
-		return rk_err_hint(err, "run: kubectl rk3k ingress restore %s/%s%s%s", j->ns,
-			j->cluster, names.s, rk_here());
-	}
-	if (!w->bad)
+	if (complete && !w->bad)
 		return 0;
-	rk_err_set(err, RK_FAIL, "Rancher of %s/%s is not served correctly", j->ns, j->cluster);
-	return rk_err_hint(
-		err, "see: kubectl rk3k status %s/%s%s%s", j->ns, j->cluster, names.s, rk_here());
+	rk_ingress_flags(&j->in, "--secret", &names);
+	rk_err_set(err, RK_FAIL,
+		complete ? "Rancher of %s/%s is not served correctly"
+			 : "the exposure of %s/%s on the host cluster is not complete",
+		j->ns, j->cluster);
+	return rk_err_hint(err, "%s %s/%s%s%s",
+		complete ? "see: kubectl rk3k status" : "run: kubectl rk3k ingress restore", j->ns,
+		j->cluster, names.s, rk_here());
 }
 
 static int status_run(struct job *j, struct rk_err *err)
 {
-	struct view w = {.j = j, .report = rk_map(j->d), .served = RK_BUF_INIT};
-	int rc = status_view(&w, err);
+	struct view w = {.j = j, .served = RK_BUF_INIT};
+	int rc = show_status(&w, err);
 
 	rk_exposure_release(&w.x);
 	rk_buf_release(&w.served);
@@ -529,39 +484,39 @@ static int status_run(struct job *j, struct rk_err *err)
 
 static int status(void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return with_job(opts, argc, argv, true, status_run, err);
+	return with_job(opts, argc, argv, READ, status_run, err);
 }
 
 /* --- delete --- */
 
-static int delete_one(struct job *j, const struct rk_res *r, const char *name, struct rk_err *err)
-{
-	struct rk_delete_opts o = {.grace = -1};
-	rk_auto_buf word = RK_BUF_INIT;
-	enum rk_outcome outcome;
-
-	if (rk_kube_delete(j->host, r, j->ns, name, &o, &outcome, err) < 0)
-		return -1;
-	rk_res_word(r, name, &word);
-	if (outcome == RK_DELETED)
-		rk_printf("%s deleted%s\n", word.s, rk_dry_word(j->o->dry));
-	return 0;
-}
-
 static int delete_all(struct job *j, struct rk_err *err)
 {
+	const struct {
+		const struct rk_res *res;
+		const char *name;
+	} all[] = {{&RK_INGRESS, j->in.name}, {&RK_SERVICE, j->in.service},
+		{&RK_SECRET, j->in.secret}};
+	struct rk_delete_opts o = {.grace = -1};
+	enum rk_outcome outcome;
+
 	/* "nothing there" must not be the virtual cluster's answer */
-	if (rk_k3k_guard_host(j->host, err) < 0 ||
-		delete_one(j, &RK_INGRESS, j->in.name, err) < 0 ||
-		delete_one(j, &RK_SERVICE, j->in.service, err) < 0 ||
-		delete_one(j, &RK_SECRET, j->in.secret, err) < 0)
+	if (rk_k3k_guard_host(j->host, err) < 0)
 		return -1;
-	return remove_all_old(j, err);
+	for (size_t i = 0; i < RK_COUNT(all); i++) {
+		rk_auto_buf word = RK_BUF_INIT;
+
+		if (rk_kube_delete(j->host, all[i].res, j->ns, all[i].name, &o, &outcome, err) < 0)
+			return -1;
+		rk_res_word(all[i].res, all[i].name, &word);
+		if (outcome == RK_DELETED)
+			rk_printf("%s deleted%s\n", word.s, rk_dry_word(j->o->dry));
+	}
+	return remove_old(j, err);
 }
 
 static int delete (void *opts, int argc, char **argv, struct rk_err *err)
 {
-	return run_change(opts, argc, argv, delete_all, err);
+	return with_job(opts, argc, argv, CHANGE, delete_all, err);
 }
 
 #define CLUSTER_ARG .args = "[[NAMESPACE/]CLUSTER]", .max_args = 1, .complete = "cluster"

@@ -46,6 +46,7 @@ struct rk_exposure {
 	const struct rk_val *service, *ingress; /* NULL: not found */
 	const char *class;			/* of the Ingress, or NULL */
 	enum { RK_CLASS_UNKNOWN, RK_CLASS_FOUND, RK_CLASS_MISSING } class_state;
+	bool leads_to_service;		 /* the Ingress has that backend */
 	int64_t endpoints;		 /* ready ones of the Service, -1: unknown */
 	struct rk_strv hosts, addresses; /* of the Ingress; strings live in its document */
 	struct rk_ping *pings;		 /* one for each host, after rk_exposure_ask */

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+/* How the host cluster serves Rancher at present. */
 #include "expose/expose.h"
 
 #define ADDRESSES_MAX 2 /* of the Ingress that are tried: a dead one costs seconds */
+
+static const struct rk_res res_slice = {
+	"discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true};
 
 void rk_exposure_release(struct rk_exposure *x)
 {
@@ -10,37 +14,20 @@ void rk_exposure_release(struct rk_exposure *x)
 	rk_strv_release(&x->addresses);
 }
 
-/* --- the objects --- */
-
-static int64_t ready_endpoints(const struct rk_val *slices)
-{
-	int64_t n = 0;
-
-	rk_each (slice, slices)
-		rk_each (e, rk_get(slice, "endpoints", NULL))
-			n += rk_get_bool(e, true, "conditions", "ready", NULL);
-	return n;
-}
-
-static const char *class_of(const struct rk_val *ingress, bool *by_object)
-{
-	const char *class = rk_get_str(ingress, "spec", "ingressClassName", NULL);
-
-	*by_object = class != NULL;
-	return class ? class
-		     : rk_get_str(ingress, "metadata", "annotations", "kubernetes.io/ingress.class",
-			       NULL);
-}
-
 void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
 	const struct rk_val *ingress, const struct rk_val *slices)
 {
-	bool by_object;
+	const char *class = rk_get_str(ingress, "spec", "ingressClassName", NULL);
 
 	x->service = service;
 	x->ingress = ingress;
-	x->class = class_of(ingress, &by_object);
-	x->endpoints = slices ? ready_endpoints(slices) : -1;
+	x->class = class ? class
+			 : rk_get_str(ingress, "metadata", "annotations",
+				   "kubernetes.io/ingress.class", NULL);
+	x->endpoints = slices ? 0 : -1;
+	rk_each (slice, slices)
+		rk_each (e, rk_get(slice, "endpoints", NULL))
+			x->endpoints += rk_get_bool(e, true, "conditions", "ready", NULL);
 	rk_ingress_hosts(ingress, &x->hosts);
 	rk_each (l, rk_get(ingress, "status", "loadBalancer", "ingress", NULL)) {
 		const char *ip = rk_get_str(l, "ip", NULL);
@@ -48,6 +35,11 @@ void rk_exposure_judge(struct rk_exposure *x, const struct rk_val *service,
 		if (ip && x->addresses.n < ADDRESSES_MAX)
 			rk_strv_add(&x->addresses, ip);
 	}
+	rk_each (rule, rk_get(ingress, "spec", "rules", NULL))
+		rk_each (path, rk_get(rule, "http", "paths", NULL))
+			x->leads_to_service |=
+				rk_streq(rk_get_str(path, "backend", "service", "name", NULL),
+					x->names->service);
 }
 
 int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns,
@@ -56,36 +48,26 @@ int rk_exposure_look(struct rk_exposure *x, struct rk_kube *host, const char *ns
 	rk_auto_free char *labels = rk_asprintf("kubernetes.io/service-name=%s", names->service);
 	struct rk_list_opts o = {.labels = labels};
 	struct rk_val *svc, *ing, *slices = NULL, *class = NULL;
-	struct rk_err own = RK_ERR_INIT;
-	bool by_object, denied = false;
 
-	if (!err)
-		err = &own;
 	*x = (struct rk_exposure){.ns = ns, .names = names};
 	if (rk_kube_find(host, &RK_INGRESS, ns, names->name, d, &ing, err) < 0 ||
 		rk_kube_find(host, &RK_SERVICE, ns, names->service, d, &svc, err) < 0)
 		return -1;
 	/* without permission to read the rest it is unknown */
-	if (svc && rk_kube_list_all(host, &RK_ENDPOINTSLICE, ns, &o, d, &slices, err) < 0) {
-		if (err->http != 403)
-			return -1;
-		denied = true;
-		rk_err_clear(err);
-	}
-	rk_exposure_judge(x, svc, ing, denied ? NULL : slices);
-	class_of(ing, &by_object);
-	if (!by_object)
+	if (svc && rk_kube_list_all(host, &res_slice, ns, &o, d, &slices, err) < 0 &&
+		err->http != 403)
+		return -1;
+	rk_err_clear(err);
+	rk_exposure_judge(x, svc, ing, slices);
+	if (!rk_get_str(ing, "spec", "ingressClassName", NULL))
 		return 0;
 	if (rk_kube_find(host, &RK_INGRESSCLASS, NULL, x->class, d, &class, err) == 0)
 		x->class_state = class ? RK_CLASS_FOUND : RK_CLASS_MISSING;
 	else if (err->http != 403)
 		return -1;
-	else
-		rk_err_clear(err);
+	rk_err_clear(err);
 	return 0;
 }
-
-/* --- the URL --- */
 
 void rk_exposure_ask(struct rk_exposure *x, const struct rk_ping_conf *c)
 {
@@ -99,16 +81,6 @@ void rk_exposure_ask(struct rk_exposure *x, const struct rk_ping_conf *c)
 }
 
 /* --- what is reported --- */
-
-static bool leads_to_service(const struct rk_exposure *x)
-{
-	rk_each (rule, rk_get(x->ingress, "spec", "rules", NULL))
-		rk_each (path, rk_get(rule, "http", "paths", NULL))
-			if (rk_streq(rk_get_str(path, "backend", "service", "name", NULL),
-				    x->names->service))
-				return true;
-	return false;
-}
 
 static struct rk_val *service_entry(const struct rk_exposure *x, struct rk_doc *d)
 {
@@ -137,7 +109,7 @@ static struct rk_val *ingress_entry(const struct rk_exposure *x, struct rk_doc *
 	rk_set_str(d, v, "state",
 		!x->ingress			     ? "missing"
 		: x->class_state == RK_CLASS_MISSING ? "not served"
-		: !leads_to_service(x)		     ? "wrong service"
+		: !x->leads_to_service		     ? "wrong service"
 						     : "exists");
 	if (!x->ingress)
 		return v;
@@ -156,20 +128,18 @@ static struct rk_val *ingress_entry(const struct rk_exposure *x, struct rk_doc *
 static struct rk_val *url_entry(const struct rk_ping *p, struct rk_doc *d)
 {
 	struct rk_val *v = rk_map(d);
+	const char *url = rk_doc_printf(d, "https://%s", p->host);
 
-	rk_set_str(d, v, "url", rk_doc_printf(d, "https://%s", p->host));
+	rk_set_str(d, v, "url", url);
 	rk_set_str(d, v, "state", rk_ping_word(p->state));
 	if (p->status)
 		rk_set_int(d, v, "status", p->status);
 	if (p->address[0])
 		rk_set_str(d, v, "address", p->address);
-	if (p->state == RK_PING_ANSWERS && p->address[0])
-		rk_set_str(
-			d, v, "detail", rk_doc_printf(d, "https://%s at %s", p->host, p->address));
-	else
-		rk_set_str(d, v, "detail",
-			p->state == RK_PING_ANSWERS ? rk_doc_printf(d, "https://%s", p->host)
-						    : p->why);
+	rk_set_str(d, v, "detail",
+		p->state != RK_PING_ANSWERS ? p->why
+		: p->address[0]		    ? rk_doc_printf(d, "%s at %s", url, p->address)
+					    : url);
 	return v;
 }
 
@@ -185,50 +155,44 @@ struct rk_val *rk_exposure_report(const struct rk_exposure *x, struct rk_doc *d)
 	return v;
 }
 
-/* Returns whether it answers. */
-static bool tell_url(
-	const struct rk_ping *p, void (*tell)(void *arg, bool problem, const char *text), void *arg)
-{
-	char text[1200];
-
-	if (p->state == RK_PING_FAILS)
-		snprintf(text, sizeof(text), "%s%s%s", p->why, p->address[0] ? "; asked at " : "",
-			p->address);
-	else if (p->state == RK_PING_UNKNOWN)
-		snprintf(text, sizeof(text), "unknown whether Rancher answers: %s", p->why);
-	else if (p->address[0])
-		snprintf(text, sizeof(text), "Rancher answers at %s, but not by name from here: %s",
-			p->address, p->detour);
-	else
-		return true;
-	tell(arg, p->state == RK_PING_FAILS, text);
-	return p->state == RK_PING_ANSWERS;
-}
-
 void rk_exposure_tell(const struct rk_exposure *x,
 	void (*tell)(void *arg, bool problem, const char *text), void *arg)
 {
 	bool answers = x->pings && x->hosts.n;
-	char text[400];
+	rk_auto_buf text = RK_BUF_INIT;
 
-	for (size_t i = 0; x->pings && i < x->hosts.n; i++)
-		answers = tell_url(&x->pings[i], tell, arg) && answers;
+	for (size_t i = 0; x->pings && i < x->hosts.n; i++) {
+		const struct rk_ping *p = &x->pings[i];
+
+		answers = answers && p->state == RK_PING_ANSWERS;
+		rk_buf_reset(&text);
+		if (p->state == RK_PING_FAILS)
+			rk_buf_addf(&text, "%s%s%s", p->why, p->address[0] ? "; asked at " : "",
+				p->address);
+		else if (p->state == RK_PING_UNKNOWN)
+			rk_buf_addf(&text, "unknown whether Rancher answers: %s", p->why);
+		else if (p->address[0])
+			rk_buf_addf(&text, "Rancher answers at %s, but not by name from here: %s",
+				p->address, p->detour);
+		if (text.len)
+			tell(arg, p->state == RK_PING_FAILS, text.s);
+	}
 	if (answers)
 		return;
 	if (x->service && !x->endpoints) {
-		snprintf(text, sizeof(text),
+		rk_buf_reset(&text);
+		rk_buf_addf(&text,
 			"Service %s/%s has no ready endpoint: no server pod of %s is ready", x->ns,
 			x->names->service, x->names->cluster);
-		tell(arg, true, text);
+		tell(arg, true, text.s);
 	}
-	if (x->ingress && x->class_state == RK_CLASS_MISSING) {
-		snprintf(text, sizeof(text),
-			"IngressClass %s not found: no controller serves Ingress %s/%s", x->class,
-			x->ns, x->names->name);
-		tell(arg, true, text);
-	} else if (x->ingress && !leads_to_service(x)) {
-		snprintf(text, sizeof(text), "Ingress %s/%s does not have the backend Service %s",
-			x->ns, x->names->name, x->names->service);
-		tell(arg, true, text);
-	}
+	rk_buf_reset(&text);
+	if (x->ingress && x->class_state == RK_CLASS_MISSING)
+		rk_buf_addf(&text, "IngressClass %s not found: no controller serves Ingress %s/%s",
+			x->class, x->ns, x->names->name);
+	else if (x->ingress && !x->leads_to_service)
+		rk_buf_addf(&text, "Ingress %s/%s does not have the backend Service %s", x->ns,
+			x->names->name, x->names->service);
+	if (text.len)
+		tell(arg, true, text.s);
 }

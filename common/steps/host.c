@@ -167,17 +167,21 @@ bool step_pdb(struct rk_step_build *b)
 		"#minAvailable", rk_settings_servers(b->s) / 2 + 1, NULL);
 }
 
+void rk_step_ingress(const struct rk_settings *s, struct rk_ingress *in)
+{
+	in->service = in->service ? in->service : str(s, RK_KEY_SERVICE_NAME);
+	in->name = in->name ? in->name : str(s, RK_KEY_INGRESS_NAME);
+	in->secret = in->secret ? in->secret : str(s, RK_KEY_TLS_SECRET);
+	in->class = in->class ? in->class : str(s, RK_KEY_INGRESS_CLASS);
+}
+
 bool step_ingress(struct rk_step_build *b)
 {
-	struct rk_ingress in = {.ns = rk_settings_ns(b->s),
-		.cluster = rk_settings_cluster(b->s),
-		.service = str(b->s, RK_KEY_SERVICE_NAME),
-		.name = str(b->s, RK_KEY_INGRESS_NAME),
-		.secret = str(b->s, RK_KEY_TLS_SECRET),
-		.class = str(b->s, RK_KEY_INGRESS_CLASS)};
+	struct rk_ingress in = {.ns = rk_settings_ns(b->s), .cluster = rk_settings_cluster(b->s)};
 	struct rk_val *objs, *obj;
 	int ret;
 
+	rk_step_ingress(b->s, &in);
 	rk_settings_hosts(b->s, &in.hosts);
 	ret = rk_ingress_objects(b->d, &in, &objs, b->err);
 	rk_strv_release(&in.hosts);

@@ -57,6 +57,10 @@ int rk_step_unknown(enum rk_step_set set, const char *name, const char *more, st
 int rk_step_objects(struct rk_doc *d, const struct rk_settings *s, const struct rk_step *step,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
+/* Fill the names that are NULL with those of the settings. */
+struct rk_ingress;
+void rk_step_ingress(const struct rk_settings *s, struct rk_ingress *in);
+
 /* The mirror list of PRIVATE_REGISTRY: of MIRROR_REGISTRIES_FILE, else the usual three. The list is
  * the caller's, its strings are d's or constant. */
 int rk_step_mirrors(struct rk_doc *d, const struct rk_settings *s, struct rk_strv *out,
