@@ -3,10 +3,8 @@
  * both copies of the certificate, the connection, the kubeconfig. Reads only. */
 #include "status/tool.h"
 
-#include "expose/expose.h"
-#include "k3k/k3k.h"
 #include "watch/watch.h"
-#include "settings/settings.h"
+#include "steps/steps.h"
 
 static const struct rk_opt options[] = {
 	OPT_STR("service", service, "NAME",
@@ -76,17 +74,21 @@ static int watch(struct look *l, struct rk_err *err)
 {
 	static const struct rk_res *const kinds[] = {
 		&RK_CLUSTER, &RK_STATEFULSET, &RK_SECRET, &RK_INGRESS, &RK_SERVICE};
-	struct rk_reconciler_conf conf = {
-		.reconcile = show_change, .arg = l, .warn = rk_warn, .resync_ms = RESYNC_MS};
+	bool all = l->o->all;
+	struct rk_reconciler_conf conf = {.reconcile = all ? st_show_all : show_change,
+		.arg = l,
+		.warn = rk_warn,
+		.resync_ms = RESYNC_MS};
 	rk_auto_loop *loop = rk_loop_new();
 	rk_auto_reconciler *r = rk_reconciler_new(loop, &conf);
 	int rc;
 
 	rk_out_stamp();
-	l->live = rk_live_new(1, 1, SIZE_MAX);
-	rk_reconciler_add(r, "", l->cluster);
-	for (size_t i = 0; i < RK_COUNT(kinds); i++)
-		rk_reconciler_watch(r, l->cluster, l->host, kinds[i], l->ns, NULL);
+	l->live = all ? rk_live_new(ST_ALL_KEYS, ST_ALL_PHASE, ST_ALL_AGE)
+		      : rk_live_new(1, 1, SIZE_MAX);
+	rk_reconciler_add(r, "", "");
+	for (size_t i = 0; i < (all ? 1 : RK_COUNT(kinds)); i++)
+		rk_reconciler_watch(r, "", l->host, kinds[i], l->ns, NULL);
 	rc = rk_reconciler_run(r, err);
 	rk_live_free(rk_steal(&l->live));
 	return rc;
@@ -118,16 +120,11 @@ static int find(struct look *l, const char *ref, char *at[4], struct rk_settings
 	known = known && rk_streq(rk_settings_ns(s), l->ns) &&
 		rk_streq(rk_settings_cluster(s), l->cluster);
 	l->names = (struct rk_ingress){.cluster = l->cluster,
-		.service = o->service ? o->service
-			   : known    ? rk_setting(s, RK_KEY_SERVICE_NAME)
-				      : NULL,
-		.name = o->ingress ? o->ingress
-			: known	   ? rk_setting(s, RK_KEY_INGRESS_NAME)
-				   : NULL,
-		.secret = o->secret ? o->secret
-			  : known   ? rk_setting(s, RK_KEY_TLS_SECRET)
-				    : NULL,
-		.class = known ? rk_setting(s, RK_KEY_INGRESS_CLASS) : NULL};
+		.service = o->service,
+		.name = o->ingress,
+		.secret = o->secret};
+	if (known)
+		rk_step_ingress(s, &l->names);
 	rk_ingress_names(d, &l->names);
 	return 0;
 }
@@ -139,7 +136,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	rk_auto_settings *s = rk_settings_new();
 	rk_auto_doc *names = rk_doc_new(false);
 	char *at[4] = {NULL}; /* namespace, cluster; the same of the Secret inside */
-	struct look l = {.o = o};
+	struct look l = {.o = o, .state = RK_BUF_INIT};
 	int rc;
 
 	if (o->all &&
@@ -158,9 +155,10 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (rc == 0 && !o->all)
 		rc = find(&l, argc ? argv[0] : NULL, at, s, names, err);
 	if (rc == 0)
-		rc = o->all	? st_list_all(o, host, err)
-		     : o->watch ? watch(&l, err)
-				: look_once(&l, err);
+		rc = o->watch ? watch(&l, err)
+		     : o->all ? st_show_all(&l, "", err)
+			      : look_once(&l, err);
+	rk_buf_release(&l.state);
 	rk_doc_free(l.d);
 	for (size_t i = 0; i < RK_COUNT(at); i++)
 		free(at[i]);

@@ -1,24 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* look - the state of one virtual cluster, from the host cluster and from its own API. */
-#include "expose/expose.h"
-#include "kube/kube.h"
-#include "k3k/k3k.h"
 #include "tool.h"
 
-#include <stdarg.h>
-
-static void problem(struct look *l, const char *fmt, ...) RK_PRINTF(2, 3);
-
-static void problem(struct look *l, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	rk_append_str(l->d, l->problems, text);
-}
+#define problem(l, ...) rk_append_str((l)->d, (l)->problems, rk_doc_printf((l)->d, __VA_ARGS__))
 
 static void missing(struct look *l, const char *kind, const char *name)
 {

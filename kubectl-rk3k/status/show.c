@@ -2,20 +2,7 @@
 /* show - the report of one look, as a table or a document. */
 #include "tool.h"
 
-#include <stdarg.h>
-
-static const char *text(const struct look *l, const char *fmt, ...) RK_PRINTF(2, 3);
-
-static const char *text(const struct look *l, const char *fmt, ...)
-{
-	char s[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s, sizeof(s), fmt, ap);
-	va_end(ap);
-	return rk_doc_strndup(l->d, s, strlen(s));
-}
+#define text(l, ...) rk_doc_printf((l)->d, __VA_ARGS__)
 
 static void cert_row(const struct look *l, struct rk_table *t, const char *title, const char *where)
 {

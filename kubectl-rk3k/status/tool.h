@@ -7,6 +7,7 @@
 #include "expose/expose.h"
 #include "k3k/k3k.h"
 #include "settings/settings.h"
+#include "watch/watch.h"
 
 struct opts {
 	struct rk_kube_flags kube;
@@ -34,6 +35,7 @@ struct look {
 	bool inside;	/* the virtual cluster was read */
 	bool rancher;	/* something of Rancher exists, or should */
 	bool host_secret;
+	struct rk_buf state; /* -A: what was shown last: which objects, in which version */
 };
 
 /* Fill l->report and l->problems, in l->d. Errors are of the host cluster; a failed connection to the
@@ -43,8 +45,9 @@ int st_gather(struct look *l, struct rk_err *err);
 /* Print the report in the format of -o. */
 void st_show(const struct look *l);
 
-/* -A: a line for each virtual cluster, from one pass over their list; with --watch again whenever
- * one changes. */
-int st_list_all(const struct opts *o, struct rk_kube *host, struct rk_err *err);
+/* -A: a line for each virtual cluster, from one pass over their list; nothing when it shows what it showed
+ * last. key is not used: it is a reconciler's function, too. The columns, for rk_live_new: */
+enum { ST_ALL_KEYS = 2, ST_ALL_PHASE = 3, ST_ALL_AGE = 6 };
+int st_show_all(void *look, const char *key, struct rk_err *err);
 
 #endif
