@@ -49,35 +49,15 @@ struct job {
 	const struct opts *o;
 	struct rk_kube *host;
 	struct rk_settings *s;
-	char *ns, *cluster, *from_ns, *from;  /* from NULL: as the host names decide */
-	struct rk_doc *hosts_doc, *names_doc; /* hold the strings of hosts, of names */
-	struct rk_ingress names;	      /* of the objects on the host cluster */
-	struct rk_strv hosts;
+	char *ns, *cluster, *from_ns, *from; /* from NULL: as the host names decide */
+	struct rk_ingress names;	     /* of the objects on the host cluster */
 	struct rk_vcluster virt;
 	struct rk_reconciler *reconciler; /* --watch */
 	int64_t shown_expiry;
 };
 
-/* Host names: those given, else those the host cluster's Ingress serves. */
-static int find_hosts(struct job *j, struct rk_err *err)
-{
-	struct rk_val *ing;
-
-	rk_strv_release(&j->hosts);
-	for (size_t i = 0; i < j->o->hosts.n; i++)
-		rk_strv_add(&j->hosts, j->o->hosts.v[i]);
-	if (!j->hosts.n && j->o->settings.config)
-		rk_settings_hosts(j->s, &j->hosts);
-	if (j->hosts.n)
-		return 0;
-	rk_doc_free(j->hosts_doc);
-	j->hosts_doc = rk_doc_new(false);
-	if (rk_kube_find(j->host, &RK_INGRESS, j->ns, j->names.name, j->hosts_doc, &ing, err) < 0)
-		return -1;
-	rk_ingress_hosts(ing, &j->hosts);
-	return 0;
-}
-
+/* For the host names that were given, else those of the settings, else those that the host cluster's
+ * Ingress serves. */
 static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 {
 	struct rk_certcopy c = {.cluster = j->cluster,
@@ -85,11 +65,22 @@ static int copy(struct job *j, struct rk_certcopy_result *r, struct rk_err *err)
 		.from = j->from,
 		.to_ns = j->ns,
 		.to = j->names.secret};
+	rk_auto_doc *d = rk_doc_new(false);
+	struct rk_val *ing;
+	int rc = 0;
 
-	if (find_hosts(j, err) < 0)
-		return -1;
-	c.hosts = j->hosts;
-	return rk_certcopy(j->virt.kube, j->host, &c, r, err);
+	for (size_t i = 0; i < j->o->hosts.n; i++)
+		rk_strv_add(&c.hosts, j->o->hosts.v[i]);
+	if (!c.hosts.n && j->o->settings.config)
+		rk_settings_hosts(j->s, &c.hosts);
+	if (!c.hosts.n) {
+		rc = rk_kube_find(j->host, &RK_INGRESS, j->ns, j->names.name, d, &ing, err);
+		rk_ingress_hosts(rc == 0 ? ing : NULL, &c.hosts);
+	}
+	if (rc == 0)
+		rc = rk_certcopy(j->virt.kube, j->host, &c, r, err);
+	rk_strv_release(&c.hosts);
+	return rc;
 }
 
 static void print(const struct job *j, const struct rk_certcopy_result *r)
@@ -174,27 +165,31 @@ static int copy_once(struct job *j, struct rk_err *err)
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct opts *o = p;
-	struct job j = {.o = o, .s = rk_settings_new(), .names_doc = rk_doc_new(false)};
+	rk_auto_settings *s = rk_settings_new();
+	rk_auto_doc *names = rk_doc_new(false);
+	rk_auto_kube *host = NULL;
 	const char *ns = o->kube.ns, *ref = argc ? argv[0] : NULL;
 	rk_auto_free char *from = NULL;
-	int rc = rk_settings_open(j.s, &o->settings, RK_SETTINGS_GIVEN, err);
+	struct job j = {.o = o, .s = s};
+	int rc;
 
-	if (rc == 0 && o->settings.config) {
-		ns = ns ? ns : rk_settings_ns(j.s);
-		ref = ref ? ref : rk_settings_cluster(j.s);
-		from = rk_asprintf(RK_RANCHER_NS "/%s", rk_settings_tls_source_secret(j.s));
+	if (rk_settings_open(s, &o->settings, RK_SETTINGS_GIVEN, err) < 0 ||
+		rk_kube_open(&host, &o->kube, err) < 0)
+		return -1;
+	if (o->settings.config) {
+		ns = ns ? ns : rk_settings_ns(s);
+		ref = ref ? ref : rk_settings_cluster(s);
+		from = rk_asprintf(RK_RANCHER_NS "/%s", rk_settings_tls_source_secret(s));
 	}
-	if (rc == 0)
-		rc = rk_kube_open(&j.host, &o->kube, err);
-	if (rc == 0)
-		rc = rk_k3k_choose(j.host, ns, ref, &j.ns, &j.cluster, err);
+	j.host = host;
+	rc = rk_k3k_choose(host, ns, ref, &j.ns, &j.cluster, err);
 	if (rc == 0)
 		rc = rk_certcopy_from(o->from ? o->from : from, &j.from_ns, &j.from, err);
 	if (rc == 0) {
 		j.names = (struct rk_ingress){.cluster = j.cluster, .secret = o->to};
 		if (o->settings.config)
-			rk_step_ingress(j.s, &j.names);
-		rk_ingress_names(j.names_doc, &j.names);
+			rk_step_ingress(s, &j.names);
+		rk_ingress_names(names, &j.names);
 		rc = o->watch ? watch(&j, err) : copy_once(&j, err);
 	}
 	rk_vcluster_close(&j.virt);
@@ -202,11 +197,6 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	free(j.cluster);
 	free(j.from_ns);
 	free(j.from);
-	rk_strv_release(&j.hosts);
-	rk_doc_free(j.hosts_doc);
-	rk_doc_free(j.names_doc);
-	rk_settings_free(j.s);
-	rk_kube_free(j.host);
 	return rc;
 }
 

@@ -11,7 +11,6 @@
 #define BLIND_MS     60000
 #define POLL_MS	     2000
 #define UNDETERMINED "whether it is deleted could not be determined"
-#define NOT_SERVED   "%s%s%s: the server does not serve this kind, so it does not exist"
 
 enum state {
 	UNKNOWN,
@@ -22,11 +21,16 @@ enum state {
 };
 
 struct item {
+	struct run *r;
 	const struct rk_res *res;
 	char *ns, *name, *uid; /* uid: of the object we mean, or NULL */
 	int rank;
 	enum state state;
 	struct rk_err err;
+	/* while it is awaited */
+	struct rk_watch *watch;	 /* NULL: it is polled */
+	int64_t no_answer_since; /* 0: the server answers */
+	bool exists;
 };
 
 struct opts {
@@ -73,7 +77,7 @@ static const struct rk_opt options[] = {
 struct run {
 	const struct opts *o;
 	struct rk_kube *k;
-	struct item *v;
+	struct item **v;
 	size_t n;
 	struct rk_loop *loop;
 	int rank; /* the group being deleted */
@@ -88,26 +92,31 @@ static void add_item(
 {
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 	const char *uid = rk_get_str(obj, "metadata", "uid", NULL);
+	struct item *it = rk_calloc(1, sizeof(*it));
 
 	ns = res->namespaced ? (ns && *ns ? ns : rk_kube_namespace(r->k)) : NULL;
-	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(*r->v));
-	r->v[r->n++] = (struct item){.res = res,
+	*it = (struct item){.r = r,
+		.res = res,
 		.ns = ns ? rk_strdup(ns) : NULL,
 		.name = rk_strdup(name),
 		.uid = uid && *uid ? rk_strdup(uid) : NULL,
 		.rank = res == &RK_NAMESPACE ? 0
 			: res == &RK_CRD     ? 1
 					     : 2};
+	r->v = rk_realloc(r->v, (r->n + 1) * sizeof(struct item *));
+	r->v[r->n++] = it;
 }
 
-static void release(struct run *r)
+/* After a kind was not found: that it is not served means that the object does not exist. 0: err is
+ * cleared. */
+static int not_served(const char *kind, const char *sep, const char *name, struct rk_err *err)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->v[i].ns);
-		free(r->v[i].name);
-		free(r->v[i].uid);
-	}
-	free(r->v);
+	if (err->code != RK_NOTFOUND)
+		return -1;
+	rk_aside("%s%s%s: the server does not serve this kind, so it does not exist", kind, sep,
+		name);
+	rk_err_clear(err);
+	return 0;
 }
 
 /* TYPE/NAME... or TYPE NAME... */
@@ -129,32 +138,12 @@ static int from_args(struct run *r, int argc, char **argv, struct rk_err *err)
 		if (!rk_object_name_ok(name))
 			return rk_err_set(err, RK_USAGE, "invalid object name \"%s\"", name);
 		type = slash ? rk_strndup(argv[i], (size_t)(s - argv[i])) : rk_strdup(argv[0]);
-		if (rk_kube_res_word(r->k, type, &res, err) == 0) {
+		if (rk_kube_res_word(r->k, type, &res, err) == 0)
 			add_item(r, res, name, NULL);
-			continue;
-		}
-		/* a missing CustomResourceDefinition means a missing object, an argument without a
-		 * group is rather a typing error */
-		if (err->code != RK_NOTFOUND || !strchr(type, '.'))
+		/* an argument without a group is rather a typing error */
+		else if (!strchr(type, '.') || not_served(type, "/", name, err) < 0)
 			return -1;
-		rk_aside(NOT_SERVED, type, "/", name);
-		rk_err_clear(err);
 	}
-	return 0;
-}
-
-struct listing {
-	struct run *r;
-	const struct rk_res *res;
-};
-
-static int listed(void *arg, const struct rk_val *obj, struct rk_err *err RK_UNUSED)
-{
-	struct listing *l = arg;
-	const char *name = rk_get_str(obj, "metadata", "name", NULL);
-
-	if (name)
-		add_item(l->r, l->res, name, obj);
 	return 0;
 }
 
@@ -162,19 +151,26 @@ static int listed(void *arg, const struct rk_val *obj, struct rk_err *err RK_UNU
 static int from_labels(struct run *r, int argc, char **argv, struct rk_err *err)
 {
 	struct rk_list_opts lo = {.labels = r->o->labels, .metadata_only = true};
+	rk_auto_doc *d = rk_doc_new(false);
 
 	for (int i = 0; i < argc; i++)
-		for (const char *p = argv[i]; *p;) {
-			size_t n = strcspn(p, ",");
-			rk_auto_free char *word = rk_strndup(p, n);
-			struct listing l = {.r = r};
+		for (const char *p = argv[i]; *p; p += *p == ',') {
+			rk_auto_free char *word = rk_strndup(p, strcspn(p, ","));
+			const struct rk_res *res;
+			struct rk_val *list;
 
-			if (rk_kube_res_word(r->k, word, &l.res, err) < 0 ||
-				rk_kube_list(r->k, l.res,
-					l.res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo,
-					listed, &l, err) < 0)
+			if (rk_kube_res_word(r->k, word, &res, err) < 0 ||
+				rk_kube_list_all(r->k, res,
+					res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo, d,
+					&list, err) < 0)
 				return -1;
-			p += n + (p[n] == ',');
+			rk_each (obj, list) {
+				const char *name = rk_get_str(obj, "metadata", "name", NULL);
+
+				if (name)
+					add_item(r, res, name, obj);
+			}
+			p += strlen(word);
 		}
 	return 0;
 }
@@ -183,37 +179,32 @@ static int from_input(struct run *r, const struct rk_objects *in, struct rk_err 
 {
 	for (size_t i = in->n; i-- > 0;) {
 		const struct rk_val *obj = in->v[i];
-		const struct rk_res *res;
 		const char *kind = rk_get_str(obj, "kind", NULL);
 		const char *name = rk_get_str(obj, "metadata", "name", NULL);
+		const struct rk_res *res;
 
-		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) == 0) {
+		if (rk_kube_res(r->k, rk_get_str(obj, "apiVersion", NULL), kind, &res, err) == 0)
 			add_item(r, res, name, obj);
-			continue;
-		}
-		if (err->code != RK_NOTFOUND)
+		else if (not_served(kind, " ", name, err) < 0)
 			return -1;
-		rk_aside(NOT_SERVED, kind, " ", name);
-		rk_err_clear(err);
 	}
 	return 0;
 }
 
 /* --- output --- */
 
-static void print_item(const struct run *r, const struct item *it, const char *word)
+static void print_item(const struct item *it, const char *word)
 {
 	rk_auto_buf type = RK_BUF_INIT;
-	bool name = r->o->out.fmt == RK_FMT_NAME;
 
 	rk_res_word(it->res, it->name, &type);
-	if (name) {
+	if (it->r->o->out.fmt == RK_FMT_NAME) {
 		if (it->state != ABSENT)
 			rk_printf("%s\n", type.s);
 		return;
 	}
 	type.s[strcspn(type.s, "/")] = '\0';
-	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, rk_dry_word(r->o->dry));
+	rk_printf("%s \"%s\" %s%s\n", type.s, it->name, word, rk_dry_word(it->r->o->dry));
 }
 
 /* What blocks the deletion of an object: its finalizers; of a Namespace what is left in it. */
@@ -241,176 +232,153 @@ static void add_blockers(const struct rk_val *obj, struct rk_buf *out)
 
 /* --- deleting --- */
 
-static void set_deleted(struct run *r, struct item *it)
+static void set_deleted(struct item *it)
 {
 	if (it->state != GOING)
 		return;
 	it->state = DELETED;
-	print_item(r, it, "deleted");
+	print_item(it, "deleted");
 }
 
-/* Reads the object first: what is deleted and awaited is this one, not a successor of its name. */
-static void delete_one(struct run *r, struct item *it)
+/* Whether obj is the object that is deleted, and not a successor of its name. */
+static bool is_it(const struct item *it, const struct rk_val *obj)
+{
+	return obj && (!it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), it->uid));
+}
+
+/* Reads the object first: what is deleted and awaited is this one. */
+static void delete_one(struct item *it)
 {
 	static const char *const cascade[] = {"Background", "Foreground", "Orphan"};
+	const struct opts *o = it->r->o;
+	struct rk_delete_opts opts = {.propagation = cascade[o->cascade], .grace = o->grace};
 	rk_auto_doc *d = rk_doc_new(false);
+	enum rk_outcome outcome = RK_DELETED;
 	struct rk_val *obj = NULL;
 	const char *uid;
-	enum rk_outcome outcome = RK_DELETED;
-	struct rk_delete_opts opts = {.propagation = cascade[r->o->cascade], .grace = r->o->grace};
 
 	it->state = REFUSED;
-	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0)
+	if (rk_kube_find(it->r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0)
 		return;
 	uid = rk_get_str(obj, "metadata", "uid", NULL);
-	if (!obj || (it->uid && uid && strcmp(it->uid, uid) != 0)) {
+	if (!obj || (uid && !is_it(it, obj))) {
 		it->state = ABSENT;
-		print_item(r, it, obj ? "not found (another one has its name)" : "not found");
+		print_item(it, obj ? "not found (another one has its name)" : "not found");
 		return;
 	}
 	if (!it->uid && uid)
 		it->uid = rk_strdup(uid);
 	opts.uid = it->uid;
 	/* a client dry run has just read all that there is to know */
-	if (r->o->dry != RK_DRY_CLIENT &&
-		rk_kube_delete(r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0)
+	if (o->dry != RK_DRY_CLIENT &&
+		rk_kube_delete(it->r->k, it->res, it->ns, it->name, &opts, &outcome, &it->err) < 0)
 		return;
 	it->state = outcome == RK_ABSENT ? DELETED : GOING;
-	if (r->o->dry || it->state == DELETED)
-		print_item(r, it, "deleted");
-	else if (!r->o->wait)
-		print_item(r, it, "deletion accepted");
+	if (o->dry || it->state == DELETED)
+		print_item(it, "deleted");
+	else if (!o->wait)
+		print_item(it, "deletion accepted");
 }
 
 /* --- watching --- */
 
-static bool is_going(const struct run *r, const struct item *it)
-{
-	return it->rank == r->rank && it->state == GOING;
-}
-
 static bool any_going(const struct run *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (is_going(r, &r->v[i]))
+		if (r->v[i]->rank == r->rank && r->v[i]->state == GOING)
 			return true;
 	return false;
 }
 
-/* One watch for each item; it knows which one by its address, since the array does not move now. */
-struct watching {
-	struct run *r;
-	struct item *it;
-	struct rk_watch *watch;	 /* NULL: it is polled */
-	int64_t no_answer_since; /* 0: the server answers */
-	bool exists;
-};
-
-static void stop_if_done(const struct watching *w)
-{
-	if (!any_going(w->r))
-		rk_loop_stop(w->r->loop);
-}
-
 static void on_event(void *arg, enum rk_event e, const struct rk_val *obj)
 {
-	struct watching *w = arg;
-	const char *name = rk_get_str(obj, "metadata", "name", NULL);
-	bool mine = obj && rk_streq(name, w->it->name) &&
-		    (!w->it->uid || rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid));
+	struct item *it = arg;
+	bool mine = rk_streq(rk_get_str(obj, "metadata", "name", NULL), it->name) && is_it(it, obj);
 
-	if ((e == RK_GONE && mine) || (e == RK_SYNCED && !w->exists))
-		set_deleted(w->r, w->it);
+	if ((e == RK_GONE && mine) || (e == RK_SYNCED && !it->exists))
+		set_deleted(it);
 	else if (mine)
-		w->exists = true;
-	stop_if_done(w);
+		it->exists = true;
+	if (!any_going(it->r))
+		rk_loop_stop(it->r->loop);
 }
 
 /* A server may be restarting; one that does not answer for a minute is not waited for. An answer that is
  * not that of an API server does not improve by waiting. err NULL: it answers. */
-static void note_answer(struct watching *w, const struct rk_err *err)
+static void note_answer(struct item *it, const struct rk_err *err)
 {
 	if (!err)
-		w->no_answer_since = 0;
-	else if (!w->no_answer_since)
-		w->no_answer_since = rk_now_ms();
-	if (!err || w->it->state != GOING ||
+		it->no_answer_since = 0;
+	else if (!it->no_answer_since)
+		it->no_answer_since = rk_now_ms();
+	if (!err || it->state != GOING ||
 		(err->reason != RK_REASON_UNEXPECTED &&
-			rk_now_ms() - w->no_answer_since < BLIND_MS))
+			rk_now_ms() - it->no_answer_since < BLIND_MS))
 		return;
-	w->it->state = REFUSED;
-	w->it->err = *err;
-	rk_err_wrap(&w->it->err, UNDETERMINED);
+	it->state = REFUSED;
+	it->err = *err;
+	rk_err_wrap(&it->err, UNDETERMINED);
 }
 
 /* Whether the watch works, or where watching is not permitted, the object. */
-static void check_item(struct watching *w)
+static void check(void *arg)
 {
+	struct item *it = arg;
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_val *obj = NULL;
 	struct rk_err err = RK_ERR_INIT;
 
-	if (w->watch) {
-		note_answer(w, rk_watch_error(w->watch));
-	} else if (rk_kube_find(w->r->k, w->it->res, w->it->ns, w->it->name, d, &obj, &err) < 0) {
-		note_answer(w, &err);
+	if (it->watch) {
+		note_answer(it, rk_watch_error(it->watch));
+	} else if (rk_kube_find(it->r->k, it->res, it->ns, it->name, d, &obj, &err) < 0) {
+		note_answer(it, &err);
 	} else {
-		note_answer(w, NULL);
-		if (!rk_streq(rk_get_str(obj, "metadata", "uid", NULL), w->it->uid))
-			set_deleted(w->r, w->it);
+		note_answer(it, NULL);
+		if (!is_it(it, obj))
+			set_deleted(it);
 	}
-	stop_if_done(w);
-}
-
-static void check_again(void *arg)
-{
-	struct watching *w = arg;
-
-	check_item(w);
-	if (w->it->state == GOING)
-		rk_loop_after(w->r->loop, POLL_MS, check_again, w);
+	if (it->state == GOING)
+		rk_loop_after(it->r->loop, POLL_MS, check, it);
+	if (!any_going(it->r))
+		rk_loop_stop(it->r->loop);
 }
 
 /* Permission to delete does not include permission to watch. */
 static bool on_fail(void *arg, const struct rk_err *err)
 {
-	struct watching *w = arg;
+	struct item *it = arg;
 
-	w->watch = NULL; /* the loop frees it */
-	note_answer(w, err);
-	check_item(w);
+	it->watch = NULL; /* the loop frees it */
+	note_answer(it, err);
+	check(it);
 	return false;
 }
 
 static int watch_group(struct run *r, struct rk_err *err)
 {
-	struct watching *w = rk_calloc(r->n ? r->n : 1, sizeof(*w));
 	int64_t left = r->deadline - rk_now_ms();
 	int ret = 0;
 
+	if (left <= 0)
+		return 0;
 	r->loop = rk_loop_new();
 	for (size_t i = 0; i < r->n; i++) {
-		struct item *it = &r->v[i];
+		struct item *it = r->v[i];
 		rk_auto_free char *field = rk_asprintf("metadata.name=%s", it->name);
 		struct rk_list_opts lo = {.fields = field, .metadata_only = true};
 
-		w[i] = (struct watching){.r = r, .it = it};
-		if (!is_going(r, it))
+		if (it->rank != r->rank || it->state != GOING)
 			continue;
-		w[i].watch = rk_loop_watch(
-			r->loop, r->k, it->res, it->ns, &lo, on_event, on_fail, &w[i]);
-		rk_loop_after(r->loop, POLL_MS, check_again, &w[i]);
+		it->watch =
+			rk_loop_watch(r->loop, r->k, it->res, it->ns, &lo, on_event, on_fail, it);
+		rk_loop_after(r->loop, POLL_MS, check, it);
 	}
-	if (any_going(r) && left > 0)
-		ret = rk_loop_run(r->loop, left, err);
+	ret = rk_loop_run(r->loop, left, err);
 	rk_loop_free(r->loop);
-	r->loop = NULL;
-	free(w);
-	if (ret < 0 && err->code == RK_TIMEOUT) {
-		rk_err_clear(err);
-		return 0;
-	}
-	return ret;
+	if (ret < 0 && err->code != RK_TIMEOUT)
+		return -1;
+	rk_err_clear(err);
+	return 0;
 }
 
 /* Namespaces last: what is in them is deleted first, while its finalizers are still served. */
@@ -418,8 +386,8 @@ static int delete_all(struct run *r, struct rk_err *err)
 {
 	for (r->rank = 2; r->rank >= 0; r->rank--) {
 		for (size_t i = 0; i < r->n; i++)
-			if (r->v[i].rank == r->rank)
-				delete_one(r, &r->v[i]);
+			if (r->v[i]->rank == r->rank)
+				delete_one(r->v[i]);
 		if (r->o->wait && !r->o->dry && any_going(r) && watch_group(r, err) < 0)
 			return -1;
 	}
@@ -429,58 +397,53 @@ static int delete_all(struct run *r, struct rk_err *err)
 /* --- the end --- */
 
 /* The last check of what was not reported as deleted. Its answer counts: 4 still exists, 1 unknown. */
-static int check_last(struct run *r, struct item *it)
+static void check_last(struct item *it)
 {
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_buf label = RK_BUF_INIT, why = RK_BUF_INIT, word = RK_BUF_INIT;
 	struct rk_val *obj = NULL;
 	char age[16];
 
-	if (rk_kube_find(r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
+	if (rk_kube_find(it->r->k, it->res, it->ns, it->name, d, &obj, &it->err) < 0) {
 		rk_err_wrap(&it->err, UNDETERMINED);
-		return RK_FAIL;
+		return;
 	}
-	if (!obj || (it->uid && !rk_streq(rk_get_str(obj, "metadata", "uid", NULL), it->uid))) {
-		set_deleted(r, it);
-		return RK_OK;
+	if (!is_it(it, obj)) {
+		set_deleted(it);
+		return;
 	}
 	add_blockers(obj, &why);
-	rk_age(r->o->timeout_ms / 1000, age);
+	rk_age(it->r->o->timeout_ms / 1000, age);
 	rk_res_label(it->res, it->ns, it->name, &label);
 	rk_err_set(&it->err, RK_TIMEOUT, "%s: still exists after %s%s", label.s, age, why.s);
 	rk_res_word(it->res, it->name, &word);
 	rk_err_hint(&it->err, "%ssee it with: kubectl get %s%s%s -o yaml%s",
 		strstr(why.s, ".k3k.io/") ? "only a running k3k controller releases that; " : "",
 		word.s, it->ns ? " -n " : "", it->ns ? it->ns : "", rk_here_kubectl());
-	return RK_TIMEOUT;
 }
 
 /* One error is the tool's own; of several each is printed. */
 static int judge(struct run *r, struct rk_err *err)
 {
-	const struct item *first = NULL;
 	size_t bad = 0;
 	int worst = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		struct item *it = &r->v[i];
-		int code = it->state == REFUSED ? it->err.code : RK_OK;
+		struct item *it = r->v[i];
 
 		if (it->state == GOING && r->o->wait && !r->o->dry)
-			code = check_last(r, it);
-		if (!code)
+			check_last(it);
+		if (it->state == ABSENT || it->state == DELETED || !it->err.code)
 			continue;
 		if (bad++ == 0)
-			first = it;
+			*err = it->err;
 		if (bad == 2)
-			rk_out_error(&first->err);
+			rk_out_error(err);
 		if (bad >= 2)
 			rk_out_error(&it->err);
-		worst = code > worst ? code : worst;
+		worst = it->err.code > worst ? it->err.code : worst;
 	}
-	if (bad == 1)
-		*err = first->err;
-	else if (bad)
+	if (bad > 1)
 		rk_err_set(err, worst, "%zu of %zu objects still exist or could not be checked",
 			bad, r->n);
 	return bad ? -1 : 0;
@@ -528,7 +491,13 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	}
 	if (ret == 0)
 		ret = judge(&r, err);
-	release(&r);
+	for (size_t i = 0; i < r.n; i++) {
+		free(r.v[i]->ns);
+		free(r.v[i]->name);
+		free(r.v[i]->uid);
+		free(r.v[i]);
+	}
+	free(r.v);
 	return ret;
 }
 

@@ -71,24 +71,6 @@ void rk_chart_judge(const struct rk_val *chart, const struct rk_val *jobs,
 	}
 }
 
-int rk_chart_lists(
-	struct rk_kube *virt, struct rk_doc *d, struct rk_chart_lists *out, struct rk_err *err)
-{
-	const struct {
-		const struct rk_res *res;
-		struct rk_list_opts o;
-		struct rk_val **list;
-	} all[] = {{&RK_HELMCHART, {0}, &out->charts},
-		{&RK_JOB, {.labels = RK_CHART_LABEL}, &out->jobs},
-		{&RK_POD, {.labels = RK_CHART_LABEL}, &out->pods}};
-
-	for (size_t i = 0; i < RK_COUNT(all); i++)
-		if (rk_kube_list_all(
-			    virt, all[i].res, RK_CHART_NS, &all[i].o, d, all[i].list, err) < 0)
-			return -1;
-	return 0;
-}
-
 void rk_chart_log_cause(const char *log, struct rk_buf *out)
 {
 	const char *cause = NULL, *last = NULL, *best;

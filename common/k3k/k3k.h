@@ -138,13 +138,6 @@ struct rk_chart {
 void rk_chart_judge(const struct rk_val *chart, const struct rk_val *jobs,
 	const struct rk_val *pods, struct rk_chart *out);
 
-/* The three lists behind it, in d: one request each. */
-struct rk_chart_lists {
-	struct rk_val *charts, *jobs, *pods;
-};
-int rk_chart_lists(struct rk_kube *virt, struct rk_doc *d, struct rk_chart_lists *out,
-	struct rk_err *err) RK_MUST_USE;
-
 /* The line of helm's log that says why it failed: the last that begins with "Error" or "INSTALLATION
  * FAILED", else the last non-empty one; into out, at most 300 bytes. */
 void rk_chart_log_cause(const char *log, struct rk_buf *out);

@@ -4,15 +4,6 @@
 
 #define problem(l, ...) rk_append_str((l)->d, (l)->problems, rk_doc_printf((l)->d, __VA_ARGS__))
 
-static void missing(struct look *l, const char *kind, const char *name)
-{
-	rk_auto_buf flags = RK_BUF_INIT;
-
-	rk_ingress_flags(&l->names, "--secret", &flags);
-	problem(l, "no %s %s/%s on the host cluster; run: kubectl rk3k ingress restore %s/%s%s%s",
-		kind, l->ns, name, l->ns, l->cluster, flags.s, rk_here_settings());
-}
-
 static void set_time(struct look *l, struct rk_val *map, const char *key, int64_t t)
 {
 	char text[32];
@@ -49,47 +40,39 @@ static void look_cluster(struct look *l, const struct rk_val *c)
 		problem(l, "the Cluster is %s: %s", phase, message ? message : "no message yet");
 }
 
-/* The newest warning about the servers, as far as events can be read: a pod that is never created
+/* The newest warning about the servers is added, as far as events can be read: a pod that is never created
  * leaves only events. */
-static void last_warning(struct look *l, const char *set, struct rk_buf *out)
-{
-	struct rk_list_opts o = {.fields = "type=Warning"};
-	const struct rk_val *newest = NULL;
-	struct rk_val *events = NULL;
-
-	if (rk_kube_list_all(l->host, &RK_EVENT, l->ns, &o, l->d, &events, NULL) < 0)
-		return;
-	rk_each (e, events) {
-		const char *name = rk_get_str(e, "involvedObject", "name", NULL);
-
-		if (name && strstr(name, set) && !rk_why_noise(e) &&
-			(!newest || rk_kube_event_time(e) >= rk_kube_event_time(newest)))
-			newest = e;
-	}
-	if (newest) {
-		rk_buf_puts(out, "; last warning: ");
-		rk_why_event(newest, out);
-	}
-}
-
 static int look_servers(struct look *l, const struct rk_val *c, struct rk_err *err)
 {
-	struct rk_val *sts, *v = rk_map_at(l->d, l->report, "servers", NULL);
-	int64_t wanted = rk_get_int(c, 1, "spec", "servers", NULL), ready = 0;
+	struct rk_list_opts o = {.fields = "type=Warning"};
+	struct rk_val *sts, *events = NULL, *v = rk_map_at(l->d, l->report, "servers", NULL);
+	int64_t wanted = rk_get_int(c, 1, "spec", "servers", NULL), ready;
+	const struct rk_val *newest = NULL;
 	rk_auto_buf warning = RK_BUF_INIT;
 	char name[64];
 
 	rk_k3k_name(name, l->cluster, "server");
 	if (rk_kube_find(l->host, &RK_STATEFULSET, l->ns, name, l->d, &sts, err) < 0)
 		return -1;
-	if (sts)
-		ready = rk_get_int(sts, 0, "status", "readyReplicas", NULL);
+	ready = rk_get_int(sts, 0, "status", "readyReplicas", NULL);
 	rk_set_int(l->d, v, "wanted", wanted);
 	rk_set_int(l->d, v, "ready", ready);
-	if (sts && ready < wanted)
-		last_warning(l, name, &warning);
-	if (ready < wanted)
-		problem(l, "%d of %d servers ready%s", (int)ready, (int)wanted, warning.s);
+	if (ready >= wanted)
+		return 0;
+	if (sts && rk_kube_list_all(l->host, &RK_EVENT, l->ns, &o, l->d, &events, NULL) < 0)
+		events = NULL;
+	rk_each (e, events) {
+		const char *on = rk_get_str(e, "involvedObject", "name", NULL);
+
+		if (on && strstr(on, name) && !rk_why_noise(e) &&
+			(!newest || rk_kube_event_time(e) >= rk_kube_event_time(newest)))
+			newest = e;
+	}
+	if (newest) {
+		rk_buf_puts(&warning, "; last warning: ");
+		rk_why_event(newest, &warning);
+	}
+	problem(l, "%d of %d servers ready%s", (int)ready, (int)wanted, warning.s);
 	return 0;
 }
 
@@ -158,16 +141,19 @@ static void on_finding(void *arg, bool is_problem, const char *text)
 
 static int look_charts(struct look *l, struct rk_err *err)
 {
-	struct rk_val *charts = rk_seq(l->d);
-	struct rk_chart_lists lists;
+	struct rk_list_opts labelled = {.labels = RK_CHART_LABEL};
+	struct rk_kube *k = l->virt.kube;
+	struct rk_val *out = rk_seq(l->d), *charts, *jobs, *pods;
 
-	if (rk_chart_lists(l->virt.kube, l->d, &lists, err) < 0)
+	if (rk_kube_list_all(k, &RK_HELMCHART, RK_CHART_NS, NULL, l->d, &charts, err) < 0 ||
+		rk_kube_list_all(k, &RK_JOB, RK_CHART_NS, &labelled, l->d, &jobs, err) < 0 ||
+		rk_kube_list_all(k, &RK_POD, RK_CHART_NS, &labelled, l->d, &pods, err) < 0)
 		return -1;
-	rk_each (chart, lists.charts) {
+	rk_each (chart, charts) {
 		struct rk_val *v = rk_map(l->d);
 		struct rk_chart c;
 
-		rk_chart_judge(chart, lists.jobs, lists.pods, &c);
+		rk_chart_judge(chart, jobs, pods, &c);
 		l->rancher = l->rancher || rk_streq(c.name, "rancher");
 		rk_set_str(l->d, v, "name", c.name);
 		if (c.version)
@@ -177,7 +163,7 @@ static int look_charts(struct look *l, struct rk_err *err)
 			rk_set_str(l->d, v, "reason", c.reason);
 		if (c.restarts)
 			rk_set_int(l->d, v, "restarts", c.restarts);
-		rk_append(charts, v);
+		rk_append(out, v);
 		if (c.phase == RK_CHART_FAILING)
 			problem(l,
 				"chart %s cannot be installed (%d tries); see: kubectl rk3k "
@@ -185,7 +171,7 @@ static int look_charts(struct look *l, struct rk_err *err)
 				c.name, (int)c.restarts + 1, l->ns, l->cluster, rk_here(),
 				RK_CHART_NS, c.pod);
 	}
-	rk_set(l->d, l->report, "charts", charts);
+	rk_set(l->d, l->report, "charts", out);
 	return 0;
 }
 
@@ -199,13 +185,11 @@ static int look_rancher(struct look *l, struct rk_err *err)
 		return -1;
 	v = rk_map_at(l->d, l->report, "rancher", NULL);
 	rk_set_bool(l->d, v, "deployed", dep != NULL);
-	l->rancher = l->rancher || dep;
-	if (!l->rancher)
-		return 0;
-	if (!dep) {
+	if (!dep && l->rancher)
 		problem(l, "Rancher is not deployed in %s yet", RK_RANCHER_NS);
+	if (!dep)
 		return 0;
-	}
+	l->rancher = true;
 	wanted = rk_get_int(dep, 1, "spec", "replicas", NULL);
 	ready = rk_get_int(dep, 0, "status", "availableReplicas", NULL);
 	rk_set_int(l->d, v, "wanted", wanted);
@@ -300,13 +284,22 @@ static void look_served(struct look *l)
 		.ca_len = ca->len,
 		.resolve = l->o->kube.resolve,
 		.request_ms = l->o->kube.request_timeout_ms};
+	const struct {
+		bool exists;
+		const char *kind, *name;
+	} all[] = {{l->exposure.ingress, "Ingress", l->names.name},
+		{l->exposure.service, "Service", l->names.service},
+		{l->host_secret, "Secret", l->names.secret}};
+	rk_auto_buf flags = RK_BUF_INIT;
 
-	if (!l->exposure.ingress)
-		missing(l, "Ingress", l->names.name);
-	if (!l->exposure.service)
-		missing(l, "Service", l->names.service);
-	if (!l->host_secret)
-		missing(l, "Secret", l->names.secret);
+	rk_ingress_flags(&l->names, "--secret", &flags);
+	for (size_t i = 0; i < RK_COUNT(all); i++)
+		if (!all[i].exists)
+			problem(l,
+				"no %s %s/%s on the host cluster; run: kubectl rk3k ingress "
+				"restore %s/%s%s%s",
+				all[i].kind, l->ns, all[i].name, l->ns, l->cluster, flags.s,
+				rk_here_settings());
 	rk_exposure_ask(&l->exposure, &c);
 	rk_set(l->d, l->report, "exposure", rk_exposure_report(&l->exposure, l->d));
 	rk_exposure_tell(&l->exposure, on_finding, l);

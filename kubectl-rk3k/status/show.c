@@ -23,17 +23,10 @@ static void cert_row(const struct look *l, struct rk_table *t, const char *title
 		expires ? text(l, "until %s, sha256 %.16s…", expires, fp) : "");
 }
 
-static void chart_rows(const struct look *l, struct rk_table *t)
+/* "a, b", or the one that there is. */
+static const char *both(const struct look *l, const char *a, const char *b)
 {
-	rk_each (c, rk_get(l->report, "charts", NULL)) {
-		const char *version = rk_get_str(c, "version", NULL);
-		const char *reason = rk_get_str(c, "reason", NULL);
-
-		rk_table_row(t, text(l, "chart %s", rk_get_str(c, "name", NULL)),
-			rk_get_str(c, "job", NULL),
-			text(l, "%s%s%s", version ? version : "", version && reason ? ", " : "",
-				reason ? reason : ""));
-	}
+	return a && b ? text(l, "%s, %s", a, b) : a ? a : b ? b : "";
 }
 
 static void exposure_rows(const struct look *l, struct rk_table *t)
@@ -43,33 +36,20 @@ static void exposure_rows(const struct look *l, struct rk_table *t)
 
 	for (size_t i = 0; i < RK_COUNT(kinds); i++) {
 		const struct rk_val *o = rk_get(v, kinds[i], NULL);
-		const char *detail = rk_get_str(o, "detail", NULL);
 
 		rk_table_row(t, kinds[i], rk_get_str(o, "state", NULL),
-			text(l, "%s%s%s", rk_get_str(o, "name", NULL), detail ? ", " : "",
-				detail ? detail : ""));
+			both(l, rk_get_str(o, "name", NULL), rk_get_str(o, "detail", NULL)));
 	}
 	rk_each (url, rk_get(v, "urls", NULL))
 		rk_table_row(
 			t, "url", rk_get_str(url, "state", NULL), rk_get_str(url, "detail", NULL));
 }
 
-static void show_live(const struct look *l, const struct rk_table *t)
-{
-	struct rk_strv notes = {0};
-
-	rk_each (w, l->warnings)
-		rk_strv_add(&notes, text(l, "warning: %s", rk_str(w)));
-	rk_each (p, l->problems)
-		rk_strv_add(&notes, rk_str(p));
-	rk_live_show(l->live, t, !l->o->out.no_headers, &notes);
-	rk_strv_release(&notes);
-}
-
 static void print_table(const struct look *l)
 {
 	static const char *const head[] = {"WHAT", "STATE", "DETAIL"};
 	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
+	struct rk_strv notes = {0};
 	const struct rk_val *r = l->report;
 	const struct rk_val *servers = rk_get(r, "servers", NULL),
 			    *ranch = rk_get(r, "rancher", NULL);
@@ -94,7 +74,10 @@ static void print_table(const struct look *l)
 					   : "",
 				 expires ? expires : "")
 		       : "");
-	chart_rows(l, t);
+	rk_each (c, rk_get(r, "charts", NULL))
+		rk_table_row(t, text(l, "chart %s", rk_get_str(c, "name", NULL)),
+			rk_get_str(c, "job", NULL),
+			both(l, rk_get_str(c, "version", NULL), rk_get_str(c, "reason", NULL)));
 	if (l->inside && !l->rancher)
 		rk_table_row(t, "rancher", "none",
 			"no HelmChart, Deployment or exposure of Rancher found");
@@ -109,10 +92,15 @@ static void print_table(const struct look *l)
 		cert_row(l, t, "certificate on host", "host");
 		exposure_rows(l, t);
 	}
+	rk_each (w, l->warnings)
+		rk_strv_add(&notes, text(l, "warning: %s", rk_str(w)));
+	rk_each (p, l->problems)
+		rk_strv_add(&notes, rk_str(p));
 	if (l->live)
-		show_live(l, t);
+		rk_live_show(l->live, t, !l->o->out.no_headers, &notes);
 	else
 		rk_table_print(t, RK_FMT_TABLE, !l->o->out.no_headers);
+	rk_strv_release(&notes);
 	rk_table_free(t);
 	rk_each (w, l->live ? NULL : l->warnings)
 		rk_warn("%s", rk_str(w));

@@ -112,7 +112,7 @@ static char *filled(const struct await *w, const char *text)
 		rk_k3k_name(object, w->cluster, *text == 'f' ? "kubeconfig" : "server");
 		rk_buf_puts(&out, *text == 'n'	 ? w->ns
 				  : *text == 'c' ? w->cluster
-				  : *text == 'k' ? rk_setting(w->s, RK_KEY_K3K_NAMESPACE)
+				  : *text == 'k' ? w->k3k_ns
 				  : *text == 't' ? rk_settings_tls_source_secret(w->s)
 				  : *text == 'h' ? rk_settings_primary(w->s)
 						 : object);
@@ -374,6 +374,7 @@ int await_step(const struct opts *o, const struct rk_step *row, struct rk_err *e
 	w.host = host;
 	w.ns = rk_settings_ns(s);
 	w.cluster = rk_settings_cluster(s);
+	w.k3k_ns = rk_setting(s, RK_KEY_K3K_NAMESPACE);
 	w.noun = filled(&w, w.step->noun);
 	w.progress = rk_progress_begin("waiting for %s", w.noun);
 	w.began = rk_now_ms();

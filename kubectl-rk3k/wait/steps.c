@@ -15,11 +15,6 @@
 	}
 #define EXTRA(res_, ns_, ...) WATCH(res_, ns_, .extra = true, __VA_ARGS__)
 
-static const char *k3k_ns(const struct await *w)
-{
-	return rk_setting(w->s, RK_KEY_K3K_NAMESPACE);
-}
-
 static bool is_deleting(const struct rk_val *obj)
 {
 	return rk_get_str(obj, "metadata", "deletionTimestamp", NULL) != NULL;
@@ -73,7 +68,7 @@ static bool controller_judge(struct await *w, struct report *r)
 	if (!deploy) {
 		r->code = RK_NOTFOUND;
 		await_add_part(
-			&r->line, "deployment %s not found in namespace %s", K3K_DEPLOY, k3k_ns(w));
+			&r->line, "deployment %s not found in namespace %s", K3K_DEPLOY, w->k3k_ns);
 		rk_buf_addf(&r->hint, "install it with: kubectl rk3k deploy --only controller%s",
 			rk_here_settings());
 		return false;
@@ -83,40 +78,29 @@ static bool controller_judge(struct await *w, struct report *r)
 	await_look_pods(w->m[CTL_PODS], NULL, r);
 	await_look_trouble(w, w->m[CTL_EVENTS], NULL, r);
 	if (!r->hint.len)
-		rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", k3k_ns(w));
+		rk_buf_addf(&r->hint, "see it with: kubectl describe pods -n %s", w->k3k_ns);
 	return false;
 }
 
 /* --- cluster --- */
 
-enum {
-	CL_CLUSTER,
-	CL_PODS,
-	CL_SETS,
-	CL_CLAIMS,
-	CL_EVENTS,
-	CL_CONTROLLER,
-	CL_CLASSES,
-	CL_SECRET,
-	CL_CONTROLLER_PODS
-};
-
+enum { CL_CLUSTER, CL_PODS, CL_SETS, CL_CLAIM, CL_EVENT, CL_K3K, CL_CLASS, CL_SECRET, CL_K3K_PODS };
 static const struct watched cluster_watched[] = {
 	[CL_CLUSTER] = WATCH(&RK_CLUSTER, "@n", .name = "@c"),
 	[CL_PODS] = EXTRA(&RK_POD, "@n", .labels = "cluster=@c"),
 	[CL_SETS] = EXTRA(&RK_STATEFULSET, "@n", .name = "@s"),
-	[CL_CLAIMS] = EXTRA(&RK_PVC, "@n"),
-	[CL_EVENTS] = EXTRA(&RK_EVENT, "@n"),
-	[CL_CONTROLLER] = EXTRA(&RK_DEPLOYMENT, "@k"),
-	[CL_CLASSES] = EXTRA(&RK_STORAGECLASS, NULL),
+	[CL_CLAIM] = EXTRA(&RK_PVC, "@n"),
+	[CL_EVENT] = EXTRA(&RK_EVENT, "@n"),
+	[CL_K3K] = EXTRA(&RK_DEPLOYMENT, "@k"),
+	[CL_CLASS] = EXTRA(&RK_STORAGECLASS, NULL),
 	[CL_SECRET] = EXTRA(&RK_SECRET, "@n", .name = "@f"),
-	[CL_CONTROLLER_PODS] = EXTRA(&RK_POD, "@k"),
+	[CL_K3K_PODS] = EXTRA(&RK_POD, "@k"),
 };
 
 /* A cluster without a running controller: the first thing to look at when nothing happens. */
 static bool controller_down(const struct await *w, struct report *r)
 {
-	const struct rk_cache *m = w->m[CL_CONTROLLER];
+	const struct rk_cache *m = w->m[CL_K3K];
 	const struct rk_val *deploy = rk_cache_error(m) ? NULL : controller_in(m);
 	const char *name = deploy ? await_name(deploy) : K3K_DEPLOY;
 	rk_auto_buf why = RK_BUF_INIT;
@@ -125,17 +109,17 @@ static bool controller_down(const struct await *w, struct report *r)
 		return false;
 	await_add_part(&r->fault,
 		"the k3k controller does not run: deployment %s in namespace %s %s", name,
-		k3k_ns(w), why.s);
+		w->k3k_ns, why.s);
 	rk_buf_addf(&r->hint, "see why with: kubectl describe deployment %s -n %s%s", name,
-		k3k_ns(w), rk_here_kubectl());
+		w->k3k_ns, rk_here_kubectl());
 	return true;
 }
 
 static void look_claims(const struct await *w, const char *set, struct report *r)
 {
-	const struct rk_cache *classes = w->m[CL_CLASSES];
+	const struct rk_cache *classes = w->m[CL_CLASS];
 
-	rk_cache_each(pvc, w->m[CL_CLAIMS])
+	rk_cache_each(pvc, w->m[CL_CLAIM])
 	{
 		rk_auto_buf text = RK_BUF_INIT;
 		const char *class = rk_get_str(pvc, "spec", "storageClassName", NULL);
@@ -169,7 +153,7 @@ static void look_servers(const struct await *w, struct report *r)
 	if (await_look_pods(w->m[CL_PODS], NULL, r) == RK_WHY_FAULT &&
 		strstr(r->fault.s, "cannot pull image") && !r->hint.len)
 		rk_buf_puts(&r->hint, "check K3S_VERSION, the registry and its credentials");
-	await_look_event(w, w->m[CL_EVENTS], set, w->cluster, &warning, r);
+	await_look_event(w, w->m[CL_EVENT], set, w->cluster, &warning, r);
 	if (rk_cache_first(w->m[CL_SETS]) && !rk_cache_count(w->m[CL_PODS]) &&
 		strstr(warning.s, "FailedCreate") && !r->fault.len)
 		await_add_part(&r->fault, "no server pod can be made: %s", warning.s);
@@ -281,7 +265,7 @@ static bool servers_ready(const struct await *w, const struct rk_val *cluster, s
 	const struct rk_val *set = rk_cache_first(w->m[CL_SETS]);
 	int64_t want = rk_settings_servers(w->s);
 	int64_t ready = rk_get_int(set, 0, "status", "readyReplicas", NULL);
-	int64_t began = controller_began(w->m[CL_CONTROLLER], w->m[CL_CONTROLLER_PODS]);
+	int64_t began = controller_began(w->m[CL_K3K], w->m[CL_K3K_PODS]);
 	rk_auto_buf why = RK_BUF_INIT;
 	const struct rk_val *secret =
 		rk_cache_error(w->m[CL_SECRET]) ? NULL : rk_cache_first(w->m[CL_SECRET]);

@@ -55,8 +55,8 @@ struct await {
 	struct rk_settings *s;
 	struct rk_kube *host;
 	struct rk_progress *progress;
-	const char *ns, *cluster; /* of the settings */
-	char *noun;		  /* what is awaited, for messages */
+	const char *ns, *cluster, *k3k_ns; /* of the settings */
+	char *noun;			   /* what is awaited, for messages */
 	struct rk_loop *loop;
 	int64_t began, deadline;
 	/* steps in the virtual cluster */
