@@ -147,29 +147,36 @@ static int from_args(struct run *r, int argc, char **argv, struct rk_err *err)
 	return 0;
 }
 
+struct listing {
+	struct run *r;
+	const struct rk_res *res;
+};
+
+static int listed(void *arg, const struct rk_val *obj, struct rk_err *err RK_UNUSED)
+{
+	const struct listing *l = arg;
+	const char *name = rk_get_str(obj, "metadata", "name", NULL);
+
+	if (name)
+		add_item(l->r, l->res, name, obj);
+	return 0;
+}
+
 /* -l: each argument is a TYPE, or several with commas. */
 static int from_labels(struct run *r, int argc, char **argv, struct rk_err *err)
 {
 	struct rk_list_opts lo = {.labels = r->o->labels, .metadata_only = true};
-	rk_auto_doc *d = rk_doc_new(false);
 
 	for (int i = 0; i < argc; i++)
 		for (const char *p = argv[i]; *p; p += *p == ',') {
 			rk_auto_free char *word = rk_strndup(p, strcspn(p, ","));
-			const struct rk_res *res;
-			struct rk_val *list;
+			struct listing l = {.r = r};
 
-			if (rk_kube_res_word(r->k, word, &res, err) < 0 ||
-				rk_kube_list_all(r->k, res,
-					res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo, d,
-					&list, err) < 0)
+			if (rk_kube_res_word(r->k, word, &l.res, err) < 0 ||
+				rk_kube_list(r->k, l.res,
+					l.res->namespaced ? rk_kube_namespace(r->k) : NULL, &lo,
+					listed, &l, err) < 0)
 				return -1;
-			rk_each (obj, list) {
-				const char *name = rk_get_str(obj, "metadata", "name", NULL);
-
-				if (name)
-					add_item(r, res, name, obj);
-			}
 			p += strlen(word);
 		}
 	return 0;

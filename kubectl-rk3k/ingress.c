@@ -169,7 +169,7 @@ static int apply_one(struct job *j, const struct rk_val *obj, struct rk_err *err
 	return 0;
 }
 
-/* The Service selects the servers; the Ingress leads to one of the Services of that purpose. */
+/* The Service selects the servers; the Ingress has one of the Services of that purpose as its backend. */
 static bool is_ours(const struct job *j, const struct rk_val *obj)
 {
 	const struct rk_val *rule = rk_at(rk_get(obj, "spec", "rules", NULL), 0);

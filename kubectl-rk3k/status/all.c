@@ -2,7 +2,7 @@
 /* all - every virtual cluster of the host, a line each: one list of Clusters, one of StatefulSets. */
 #include "tool.h"
 
-/* Servers wanted and ready; ready -1: unknown. */
+/* How many servers the Cluster should have, and how many are ready; -1: unknown. */
 static void count_servers(
 	const struct rk_val *c, const struct rk_val *sets, int64_t *wanted, int64_t *ready)
 {
