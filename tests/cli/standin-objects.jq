@@ -59,7 +59,7 @@ def kinds: {pods: "Pod", events: "Event", nodes: "Node", services: "Service", se
 	persistentvolumeclaims: "PersistentVolumeClaim", clusters: "Cluster", statefulsets: "StatefulSet", deployments: "Deployment",
 	jobs: "Job", ingresses: "Ingress", ingressclasses: "IngressClass", storageclasses: "StorageClass", issuers: "Issuer",
 	certificates: "Certificate", certificaterequests: "CertificateRequest", challenges: "Challenge", things: "Thing",
-	helmcharts: "HelmChart", helmchartconfigs: "HelmChartConfig", customresourcedefinitions: "CustomResourceDefinition",
+	helmcharts: "HelmChart", endpointslices: "EndpointSlice", helmchartconfigs: "HelmChartConfig", customresourcedefinitions: "CustomResourceDefinition",
 	selfsubjectaccessreviews: "SelfSubjectAccessReview", selfsubjectrulesreviews: "SelfSubjectRulesReview"};
 def served($at): ($at | ltrimstr("POST ") | split("/")[1:] | if .[0] == "api" then [.[1], .[2:]] else ["\(.[1])/\(.[2])", .[3:]] end) as [$av, $rest] |
 	($rest | if .[0] == "namespaces" and length > 2 then [.[1], .[2:]] else [null, .] end) as [$ns, [$plural, $name]] |
