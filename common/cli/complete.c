@@ -57,17 +57,6 @@ static int complete_value(struct completer *c, const struct rk_opt *o)
 			      "custom-columns-file");
 }
 
-/* What selects the cluster. */
-static void keep_given(struct completer *c, const struct rk_opt *o, const char *value)
-{
-	bool keep = value && o->help == rk_opts_virtual->help;
-
-	for (const struct rk_opt *k = rk_opts_kube; value && k->name; k++)
-		keep = keep || o->help == k->help; /* a shell tool has copies */
-	if (keep)
-		rk_strv_add(&c->given, rk_asprintf("--%s=%s", o->name, value));
-}
-
 static int complete(struct completer *c, const struct rk_cmd *cmd, int argc, char **argv)
 {
 	int verb_at = rk_verb_word(cmd, argc, argv), nargs = 0;
@@ -87,7 +76,10 @@ static int complete(struct completer *c, const struct rk_cmd *cmd, int argc, cha
 		} else if ((f = rk_flags_word(&flags, argv[i], &value, &next))) {
 			if ((next || rk_streq(f->opt->optional, "")) && i + 1 == argc)
 				return complete_value(c, f->opt);
-			keep_given(c, f->opt, next ? argv[i + 1] : value);
+			value = next ? argv[i + 1] : value;
+			if (value && (rk_opt_is_connection(f->opt) ||
+					     f->opt->help == rk_opts_virtual->help))
+				rk_strv_add(&c->given, rk_asprintf("--%s=%s", f->opt->name, value));
 			i += next;
 		}
 	}

@@ -28,8 +28,8 @@ struct rk_flag {
 
 struct rk_flags {
 	struct rk_flag *v;
-	size_t n,
-		all; /* behind n: options under whose name the tool has its own: set by variable */
+	size_t n;
+	size_t all; /* behind n: options under whose name the tool has its own: set by variable */
 };
 
 /* Lay out the verb's table over opts, then the common options over c. Pointers are only good for
@@ -41,33 +41,14 @@ static inline void rk_cleanup_flags_(struct rk_flags *f)
 }
 #define rk_auto_flags __attribute__((cleanup(rk_cleanup_flags_))) struct rk_flags
 
-/* By long name (n bytes, _ equals -) or by key; NULL when there is none. */
-struct rk_flag *rk_flags_long(struct rk_flags *f, const char *name, size_t n);
-/* The flag at *s of a word, "--flag=value" or the next key of "-nv", and the value that the word gives it,
- * or NULL; *s moves behind it. NULL, with *s at its place, when it is unknown. */
-struct rk_flag *rk_flags_at(
-	struct rk_flags *f, const char *word, const char **s, const char **value);
 /* The last flag of a word, or NULL when one is unknown; whether the next word is its value. */
 struct rk_flag *rk_flags_word(
 	struct rk_flags *f, const char *word, const char **value, bool *takes_next);
-/* Whether name (n bytes, _ equals -) is the long name `have`. */
-bool rk_flag_name_is(const char *have, const char *name, size_t n);
+/* Whether it is one of rk_opts_kube. */
+bool rk_opt_is_connection(const struct rk_opt *o);
 /* Give the option a value; NULL: the one it has without a value. name is as the user wrote it, for
  * messages. Errors: RK_USAGE. */
 int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct rk_err *err);
-/* What was not given is taken from its variable. */
-int rk_flags_from_env(struct rk_flags *f, struct rk_err *err);
-/* What the connections of a command with these options may do. */
-enum rk_dry rk_flags_dry(const struct rk_flags *f);
-/* Whether it is one of rk_opts_kube. */
-bool rk_opt_is_connection(const struct rk_opt *o);
-/* Whether the option never takes the next word for its value. */
-bool rk_opt_alone(const struct rk_opt *o);
-
-/* Variable of deploy and destroy: the settings flags that they were given. */
-#define RK_HERE_ENV "RK3K_HERE"
-/* What rk_here and the others answer from here on; once in a process. */
-void rk_cli_here(const struct rk_flags *f);
 
 /* The verb of that name; with none, the one without a name; NULL when there is none. */
 const struct rk_verb *rk_verb_find(const struct rk_cmd *cmd, const char *name);
@@ -80,9 +61,8 @@ int rk_cli_parse(const struct rk_cmd *cmd, void *opts, struct rk_common *c, int 
 	struct rk_err *err) RK_MUST_USE;
 void rk_cli_release(const struct rk_verb *verb, void *opts);
 
-/* Read the table of a shell tool, and take the texts of cmd->help into cmd; each once in a process. */
+/* Read the table of a shell tool; once in a process. */
 void rk_cli_shell(struct rk_cmd *cmd, const char *name, const char *text);
-void rk_cli_texts(struct rk_cmd *cmd);
 
 /* What --help, __man and __complete print. verb NULL: the tool as a whole. */
 void rk_cli_help(

@@ -66,20 +66,55 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 	return rk_finish(0, &err);
 }
 
-/* Examples and descriptions say "kubectl rk3k"; helm's users read of helm. */
-static void put_help(struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *verb)
+/* Where the text below a line that names a section, of the tool or of a verb, belongs; NULL for any other
+ * line of n bytes. */
+static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const char *line, size_t n)
 {
-	static const char usual[] = "kubectl rk3k";
-	rk_auto_buf text = RK_BUF_INIT;
-	size_t width = rk_out_width(STDOUT_FILENO);
-	const char *hit, *s;
+	rk_auto_free char *title = rk_strndup(line, n && line[n - 1] == ':' ? n - 1 : 0);
+	char *verb = strrchr(title, ' ');
 
-	rk_cli_help(cmd, verb && verb->name ? verb : NULL, width ? width : 80, &text);
-	for (s = text.s; (hit = strstr(s, usual)); s = hit + sizeof(usual) - 1) {
-		rk_buf_put(out, s, (size_t)(hit - s));
-		rk_buf_puts(out, rk_usage_prefix());
+	for (struct rk_verb *v = verbs; v->run; v++) {
+		if (!v->name || !verb || !rk_streq(verb + 1, v->name))
+			continue;
+		*verb = '\0';
+		return rk_streq(title, "Verb")		? &v->description
+		       : rk_streq(title, "Exit status") ? &v->exit_status
+		       : rk_streq(title, "Examples")	? &v->examples
+							: NULL;
 	}
-	rk_buf_puts(out, s);
+	return rk_streq(title, "Files")		? &cmd->files
+	       : rk_streq(title, "Exit status") ? &cmd->exit_status
+	       : rk_streq(title, "See also")	? &cmd->see_also
+	       : rk_streq(title, "Examples")	? &verbs->examples
+						: NULL;
+}
+
+/* Take the long texts of cmd->help, the file docs/help/NAME.txt, into cmd; once in a process. */
+static void take_texts(struct rk_cmd *cmd)
+{
+	static struct rk_verb *verbs; /* with their texts */
+	static char *text;
+	size_t n = 0;
+	char *next;
+
+	if (!cmd->help)
+		return;
+	while (cmd->verbs[n].run)
+		n++;
+	verbs = rk_calloc(n + 1, sizeof(*verbs));
+	memcpy(verbs, cmd->verbs, n * sizeof(*verbs));
+	cmd->verbs = verbs;
+	cmd->description = next = text = rk_strdup(cmd->help);
+	for (char *line; (line = next) && *line;) {
+		size_t len = strcspn(line, "\n");
+		const char **at = section(cmd, verbs, line, len);
+
+		next = line[len] ? line + len + 1 : NULL;
+		if (at) { /* the text before the heading ends here */
+			*line = '\0';
+			*at = next ? next : "";
+		}
+	}
 }
 
 /* What is wrong with a template is found before any request. */
@@ -102,10 +137,11 @@ static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv
 	struct rk_common c = {.events = events ? &out : NULL};
 	rk_auto_free char *name = rk_asprintf("rk3k-%s", cmd.name);
 	rk_auto_free void *opts = rk_calloc(1, cmd.opts_size ? cmd.opts_size : 1);
+	const size_t width = rk_out_width(STDOUT_FILENO);
 	int ret;
 
 	rk_init(name);
-	rk_cli_texts(&cmd);
+	take_texts(&cmd);
 	ret = answer(&cmd, argc, argv);
 	if (ret >= 0)
 		return ret;
@@ -116,7 +152,8 @@ static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv
 		rk_buf_reset(&out);
 		rk_buf_put(&out, "text", events ? sizeof("text") : 0);
 		if (c.help)
-			put_help(&out, &cmd, c.verb);
+			rk_cli_help(&cmd, c.verb && c.verb->name ? c.verb : NULL,
+				width ? width : 80, &out);
 		else
 			rk_buf_addf(&out, "rk3k %s (%s, %s)\n", rk_version, rk_commit, rk_date);
 		rk_buf_put(&out, "", events);

@@ -12,6 +12,9 @@
 #define SH(title) REQUEST "SH " title "\n"
 #define TP(term)  REQUEST "TP\n" BOLD term ROMAN "\n"
 
+/* How the texts call us. */
+#define USUAL "kubectl rk3k"
+
 /* mandoc complains of longer lines. */
 #define MAN_WIDTH 68
 
@@ -100,7 +103,7 @@ static void put_text(struct rk_buf *out, const struct rk_opt *o)
 /* "kubectl rk3k kubeconfig get [CLUSTER] [flags]". */
 static void put_synopsis(struct rk_buf *out, const struct rk_cmd *cmd, const struct rk_verb *v)
 {
-	rk_buf_addf(out, "%s %s", rk_usage_prefix(), cmd->name);
+	rk_buf_addf(out, USUAL " %s", cmd->name);
 	if (v->name)
 		rk_buf_addf(out, " %s", v->name);
 	if (v->args && *v->args)
@@ -108,53 +111,35 @@ static void put_synopsis(struct rk_buf *out, const struct rk_cmd *cmd, const str
 	rk_buf_puts(out, " [flags]");
 }
 
-/* The examples of a verb, each line behind `indent` blanks. */
-static void put_examples(struct rk_buf *out, const struct rk_verb *v, int indent)
-{
-	const char *s = v->examples;
-	size_t own = s ? strspn(s, " ") : 0, blank = 0; /* own: of the first line, taken from all */
-
-	for (size_t n; s && *s; s += n + (s[n] == '\n')) {
-		n = strspn(s, " ");
-		s += n < own ? n : own;
-		n = strcspn(s, "\n");
-		blank += n == 0;
-		for (; n && blank; blank--)
-			rk_buf_putc(out, '\n');
-		if (n)
-			rk_buf_addf(out, "%*s%.*s\n", indent, "", (int)n, s);
-	}
-}
-
 void rk_cli_help(
 	const struct rk_cmd *cmd, const struct rk_verb *verb, size_t width, struct rk_buf *out)
 {
 	enum { column = 32 };
-	rk_auto_buf verbs = RK_BUF_INIT, examples = RK_BUF_INIT;
+	rk_auto_buf page = RK_BUF_INIT, verbs = RK_BUF_INIT, examples = RK_BUF_INIT;
 	rk_auto_flags f = {0};
 	const size_t narrow = width < 100 ? width : 100;
 	const char *description = verb && verb->name ? verb->description : cmd->description;
-	const char *heading = "";
+	const char *heading = "", *rest, *hit;
 
-	rk_buf_addf(out, "%s - %s\n\nUsage:\n", verb && verb->name ? verb->name : cmd->name,
+	rk_buf_addf(&page, "%s - %s\n\nUsage:\n", verb && verb->name ? verb->name : cmd->name,
 		verb && verb->summary ? verb->summary : cmd->summary);
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++) {
 		if (verb && v != verb)
 			continue;
-		rk_buf_puts(out, "  ");
-		put_synopsis(out, cmd, v);
-		rk_buf_putc(out, '\n');
-		put_examples(&examples, v, 2);
+		rk_buf_puts(&page, "  ");
+		put_synopsis(&page, cmd, v);
+		rk_buf_putc(&page, '\n');
+		prose(&examples, v->examples, narrow, HELP);
 		if (v->name)
 			rk_buf_addf(&verbs, "  %-14s %s\n", v->name, v->summary ? v->summary : "");
 	}
 	if (description) {
-		rk_buf_putc(out, '\n');
-		prose(out, description, narrow, HELP);
+		rk_buf_putc(&page, '\n');
+		prose(&page, description, narrow, HELP);
 	}
 	if (!verb && verbs.len)
-		rk_buf_addf(out, "\nVerbs:\n%s\nMore about a verb: %s %s VERB --help\n", verbs.s,
-			rk_usage_prefix(), cmd->name);
+		rk_buf_addf(&page, "\nVerbs:\n%s\nMore about a verb: " USUAL " %s VERB --help\n",
+			verbs.s, cmd->name);
 
 	rk_flags_init(&f, verb ? verb : rk_verb_find(cmd, NULL), NULL, NULL);
 	for (size_t i = 0; i < f.n; i++) {
@@ -162,22 +147,28 @@ void rk_cli_help(
 		rk_auto_buf left = RK_BUF_INIT, text = RK_BUF_INIT;
 
 		if (h != heading && !rk_streq(h, heading))
-			rk_buf_addf(out, "\n%s:\n", h ? h : "Flags");
+			rk_buf_addf(&page, "\n%s:\n", h ? h : "Flags");
 		heading = h;
 		put_spelling(&left, f.v[i].opt, false);
 		put_text(&text, f.v[i].opt);
 		if (left.len + 4 > column)
-			rk_buf_addf(out, "  %s\n%*s", left.s, column, "");
+			rk_buf_addf(&page, "  %s\n%*s", left.s, column, "");
 		else
-			rk_buf_addf(out, "  %-*s", column - 2, left.s);
-		fill(out, text.s, text.len, column, width);
+			rk_buf_addf(&page, "  %-*s", column - 2, left.s);
+		fill(&page, text.s, text.len, column, width);
 	}
-	rk_buf_addf(out, "\n%s", rk_exit_codes);
-	prose(out, cmd->exit_status, narrow, HELP);
+	rk_buf_addf(&page, "\n%s", rk_exit_codes);
+	prose(&page, cmd->exit_status, narrow, HELP);
 	if (verb)
-		prose(out, verb->exit_status, narrow, HELP);
+		prose(&page, verb->exit_status, narrow, HELP);
 	if (examples.len)
-		rk_buf_addf(out, "\nExamples:\n%s", examples.s);
+		rk_buf_addf(&page, "\nExamples:\n%s", examples.s);
+	/* helm's users read of helm */
+	for (rest = page.s; (hit = strstr(rest, USUAL)); rest = hit + strlen(USUAL)) {
+		rk_buf_put(out, rest, (size_t)(hit - rest));
+		rk_buf_puts(out, rk_usage_prefix());
+	}
+	rk_buf_puts(out, rest);
 }
 
 /* --- the man page --- */
@@ -275,8 +266,7 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 		rk_buf_puts(&page, v == cmd->verbs ? "" : REQUEST "br\n");
 		put_synopsis(&line, cmd, v);
 		fill(&page, line.s, line.len, 0, MAN_WIDTH);
-		rk_buf_puts(&examples, examples.len && v->examples ? REQUEST "PP\n" : "");
-		put_examples(&examples, v, 0);
+		prose(&examples, v->examples, MAN_WIDTH, examples.len ? MAN_MORE : MAN);
 	}
 	rk_buf_puts(&page, SH("DESCRIPTION"));
 	prose(&page, cmd->description ? cmd->description : cmd->summary, MAN_WIDTH, MAN);
@@ -289,7 +279,7 @@ void rk_cli_man(const struct rk_cmd *cmd, struct rk_buf *out)
 	for (const struct rk_verb *v = cmd->verbs; v->run; v++)
 		prose(&page, v->exit_status, MAN_WIDTH, MAN_MORE);
 	if (examples.len)
-		rk_buf_addf(&page, SH("EXAMPLES") REQUEST "nf\n%s" REQUEST "fi\n", examples.s);
+		rk_buf_addf(&page, SH("EXAMPLES") "%s", examples.s);
 	rk_buf_puts(&page, SH("SEE ALSO"));
 	if (cmd->see_also)
 		rk_buf_addf(&page, "%.*s,\n", (int)strcspn(cmd->see_also, "\n"), cmd->see_also);

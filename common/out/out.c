@@ -362,53 +362,49 @@ static bool ask(int tty, const char *question, const sigset_t *mask, struct rk_b
 	}
 }
 
-/* The echo is switched off before the question is printed, and on again in any case. A signal meanwhile must
- * first turn it on again: it is noted, ends the wait for a key, and the old handler has it afterwards (as
- * OpenSSH's readpassphrase does). It is unblocked only while we wait, or it could come just before the
- * wait and be forgotten in it. */
-static bool ask_hidden(int tty, const char *question, struct rk_buf *answer)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-	struct sigaction sa = {.sa_handler = on_ask_signal}, old[RK_COUNT(signals)];
-	sigset_t blocked, mask;
-	struct termios shown, hidden;
-	bool ok, echo = tcgetattr(tty, &shown) == 0;
-
-	ask_signal = 0;
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < RK_COUNT(signals); i++)
-		sigaddset(&blocked, signals[i]);
-	sigprocmask(SIG_BLOCK, &blocked, &mask);
-	for (size_t i = 0; i < RK_COUNT(signals); i++)
-		sigaction(signals[i], &sa, &old[i]);
-	hidden = shown;
-	hidden.c_lflag &= (tcflag_t)~ECHO;
-	if (echo)
-		tcsetattr(tty, TCSAFLUSH, &hidden);
-	ok = ask(tty, question, &mask, answer);
-	if (echo)
-		tcsetattr(tty, TCSAFLUSH, &shown);
-	if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
-		ok = false;
-	for (size_t i = 0; i < RK_COUNT(signals); i++)
-		sigaction(signals[i], &old[i], NULL);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	if (ask_signal)
-		raise(ask_signal);
-	ask_signal = 0;
-	return ok;
-}
-
+/* Hidden: the echo is switched off before the question is printed, and on again in any case. A signal meanwhile
+ * must first turn it on again: it is noted, ends the wait for a key, and the old handler has it afterwards
+ * (as OpenSSH's readpassphrase does). It is unblocked only while we wait, or it could come just before
+ * the wait and be forgotten in it. */
 int rk_ask(const char *question, bool hidden, struct rk_buf *answer, struct rk_err *err)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 	rk_auto_close int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct sigaction sa = {.sa_handler = on_ask_signal}, old[RK_COUNT(signals)];
+	sigset_t blocked, mask;
+	struct termios shown, silent;
+	bool ok, echo = tty >= 0 && tcgetattr(tty, &shown) == 0;
 
 	if (tty < 0)
 		return rk_err_set(err, RK_USAGE, "no terminal to ask on: %s", question);
 	rk_buf_reset(answer);
-	if (!(hidden ? ask_hidden(tty, question, answer) : ask(tty, question, NULL, answer)))
-		return rk_err_set(err, RK_FAIL, "no answer to: %s", question);
-	return 0;
+	ask_signal = 0;
+	if (hidden) {
+		sigemptyset(&blocked);
+		for (size_t i = 0; i < RK_COUNT(signals); i++)
+			sigaddset(&blocked, signals[i]);
+		sigprocmask(SIG_BLOCK, &blocked, &mask);
+		for (size_t i = 0; i < RK_COUNT(signals); i++)
+			sigaction(signals[i], &sa, &old[i]);
+		if (echo) {
+			silent = shown;
+			silent.c_lflag &= (tcflag_t)~ECHO;
+			tcsetattr(tty, TCSAFLUSH, &silent);
+		}
+	}
+	ok = ask(tty, question, hidden ? &mask : NULL, answer);
+	if (hidden) {
+		if (echo)
+			tcsetattr(tty, TCSAFLUSH, &shown);
+		if (write(tty, "\n", 1) < 0) /* the user's own was not echoed */
+			ok = false;
+		for (size_t i = 0; i < RK_COUNT(signals); i++)
+			sigaction(signals[i], &old[i], NULL);
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+		if (ask_signal)
+			raise(ask_signal);
+	}
+	return ok ? 0 : rk_err_set(err, RK_FAIL, "no answer to: %s", question);
 }
 
 int rk_confirm(const char *question, struct rk_err *err)
