@@ -18,46 +18,30 @@
 #endif
 #endif
 
-/* A tool started with a standard descriptor closed would else open a kubeconfig as its stdout. The
- * wrong mode makes every use of it fail, so that lost output is an error (gnulib's stdopen). */
-static void open_standard_fds(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
-			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-			exit(RK_FAIL);
-}
-
-/* Secrets in memory and environment are for this process: no core dump, and no other process of the
- * same user reads /proc/PID/mem or environ or attaches a debugger. Child processes inherit it until
- * they exec. A sanitizer's leak check attaches to its own process, so it must stay possible there. */
-static void protect_memory(void)
+void rk_init(const char *name)
 {
 	/* 1, not 0: a core_pattern that pipes ignores 0 and obeys 1. */
 	const struct rlimit none = {.rlim_cur = 1, .rlim_max = 1};
 
+	/* Started with a standard descriptor closed, a tool would open a kubeconfig as its stdout. The wrong
+	 * mode makes every use of it fail, so that lost output is an error (gnulib's stdopen). */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(RK_FAIL);
+	/* Secrets in memory and environment are for this process: no core dump, and no other process of the
+	 * same user reads /proc/PID/mem or environ or attaches a debugger. Child processes inherit it until
+	 * they exec. A sanitizer's leak check attaches to its own process, so it must stay possible there. */
 	setrlimit(RLIMIT_CORE, &none);
 #ifndef RK_ASAN
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
-}
-
-void rk_init(const char *name)
-{
-	open_standard_fds();
-	protect_memory();
 	/* libcurl, and OpenSSL where it is built so, would write the keys of every connection there. */
 	unsetenv("SSLKEYLOGFILE");
 	rk_out_init(name, 0, false, RK_COLOR_AUTO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, as some start us: the end of a plugin would be lost */
 	rk_file_handle_signals();
-}
-
-static void die_by_signal(int sig)
-{
-	signal(sig, SIG_DFL);
-	raise(sig);
 }
 
 int rk_finish(int ret, struct rk_err *err)
@@ -74,8 +58,10 @@ int rk_finish(int ret, struct rk_err *err)
 	rk_file_cleanup();
 	if (ret < 0 && err->code <= 128)
 		rk_out_error(err);
-	if (ret < 0 && err->code > 128)
-		die_by_signal(err->code - 128);
+	if (ret < 0 && err->code > 128) {
+		signal(err->code - 128, SIG_DFL);
+		raise(err->code - 128);
+	}
 #ifndef RK_ASAN
 	if (ret == 0 && fclose(stdout) != 0) { /* a network file system may say it only now */
 		rk_err_sys(err, "write error");

@@ -253,11 +253,6 @@ at_exit() {
 	[[ -z $voice ]] || end_voice
 }
 
-on_signals() {
-	trap 'stopped 130' INT
-	trap 'stopped 143' TERM
-}
-
 # A fault that does not pass fails again, until it is corrected.
 stopped() { # CODE
 	local again

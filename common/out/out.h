@@ -82,8 +82,8 @@ struct rk_table;
 struct rk_table *rk_table_new(const char *const *headers, size_t n);
 void rk_table_wide(struct rk_table *t, size_t from); /* columns from here on are wide */
 /* Exactly n cells as const char *; NULL prints <none>. */
-void rk_table_row(struct rk_table *t, ...);
 void rk_table_cells(struct rk_table *t, const char *const *cells);
+#define rk_table_row(t, ...) rk_table_cells(t, (const char *const[]){__VA_ARGS__})
 void rk_table_print(struct rk_table *t, enum rk_fmt fmt, bool headers);
 void rk_table_free(struct rk_table *t);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "internal.h"
 
-#include <stdarg.h>
-
 /* kubectl's: cut at a line break, which "..." shows. */
 static char *cell(const char *s)
 {
@@ -24,18 +22,6 @@ void rk_table_cells(struct rk_table *t, const char *const *cells)
 	for (size_t i = 0; i < t->n; i++)
 		t->cells[t->rows * t->n + i] = cell(cells[i]);
 	t->rows++;
-}
-
-void rk_table_row(struct rk_table *t, ...)
-{
-	rk_auto_free const char **cells = rk_calloc(t->n, sizeof(*cells));
-	va_list ap;
-
-	va_start(ap, t);
-	for (size_t i = 0; i < t->n; i++)
-		cells[i] = va_arg(ap, const char *);
-	va_end(ap);
-	rk_table_cells(t, cells);
 }
 
 struct rk_table *rk_table_new(const char *const *headers, size_t n)
