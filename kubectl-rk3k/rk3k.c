@@ -273,58 +273,28 @@ static int from_helm(struct rk_err *err)
 }
 
 /* helm took -n out of our arguments; a tool that completes --namespace, and so has it, gets it back. */
-static void add_helm_namespace(const char *word, struct rk_strv *args)
+static void add_helm_namespace(const char *file, struct rk_strv *args)
 {
 	const char *ns = getenv("HELM_PLUGIN_NAME") ? helm_namespace() : NULL;
-	size_t at;
-	rk_auto_free char *path = ns ? find(word, &at) : NULL;
-	const char *const argv[] = {path, "__complete", "--namespace", NULL};
+	const char *const argv[] = {file, "__complete", "--namespace", NULL};
 	const struct rk_run r = {.argv = argv};
 	rk_auto_buf answer = RK_BUF_INIT;
 	int status;
 
-	if (path && rk_run(&r, &answer, &status, NULL) == 0 && rk_prefix(answer.s, "--namespace")) {
+	if (ns && rk_run(&r, &answer, &status, NULL) == 0 && rk_prefix(answer.s, "--namespace")) {
 		rk_strv_add(args, "--namespace");
 		rk_strv_add(args, ns);
 	}
 }
 
-/* --- executing a tool --- */
-
-/* Does not return unless it fails. args[0] is left for the path. */
-static int execute(const char *word, const struct rk_strv *args, struct rk_err *err)
-{
-	size_t at;
-	rk_auto_free char *file = find(word, &at);
-	const char *old = getenv("PATH"), *dir = file ? dirs.v[at] : NULL;
-	rk_auto_free char *path = NULL;
-	struct rk_strv argv = {0};
-
-	if (!file)
-		return no_such_tool(word, err);
-	if (at < own) {
-		if (check_libraries(dir, err) < 0)
-			return -1;
-		/* shell tools call their neighbours by name */
-		path = rk_asprintf("%s%s%s", dir, old ? ":" : "", old ? old : "");
-		if (!old || !rk_prefix(old, dir) || (old[strlen(dir)] && old[strlen(dir)] != ':'))
-			setenv("PATH", path, 1);
-	}
-	rk_strv_add(&argv, file);
-	for (size_t i = 0; i < args->n; i++)
-		rk_strv_add(&argv, args->v[i]);
-	signal(SIGPIPE, SIG_DFL);
-	execv(file, (char *const *)(uintptr_t)argv.v);
-	rk_strv_release(&argv);
-	return rk_err_sys(err, "cannot run %s", file);
-}
-
-/* Words of the command line; `help TOOL VERB` is `TOOL VERB --help`. */
+/* Answers itself, or executes a tool. `help TOOL VERB` is `TOOL VERB --help`. */
 static int dispatch(int argc, char **argv, struct rk_err *err)
 {
 	static struct rk_strv args;
 	bool completes = argc && rk_streq(argv[0], "__complete"), helps;
-	const char *word;
+	const char *word, *dir, *old = getenv("PATH");
+	char *file;
+	size_t at;
 
 	if (argc && (completes || rk_streq(argv[0], "--")))
 		argv++, argc--;
@@ -341,18 +311,37 @@ static int dispatch(int argc, char **argv, struct rk_err *err)
 		help();
 		return 0;
 	}
+
 	word = rk_streq(argv[0], "--version") ? "version" : argv[0];
 	if ((completes || !helps) && from_helm(err) < 0)
 		return -1;
+	file = find(word, &at);
+	if (!file)
+		return no_such_tool(word, err);
+	rk_strv_add(&args, file);
 	if (completes)
 		rk_strv_add(&args, "__complete");
 	else if (!helps)
-		add_helm_namespace(word, &args);
+		add_helm_namespace(file, &args);
 	for (int i = 1; i < argc; i++)
 		rk_strv_add(&args, argv[i]);
 	if (helps && !completes)
 		rk_strv_add(&args, "--help");
-	return execute(word, &args, err);
+
+	dir = dirs.v[at];
+	if (at < own) {
+		rk_auto_free char *path =
+			rk_asprintf("%s%s%s", dir, old ? ":" : "", old ? old : "");
+
+		if (check_libraries(dir, err) < 0)
+			return -1;
+		/* what tools start finds other tools by name */
+		if (!old || !rk_prefix(old, dir) || (old[strlen(dir)] && old[strlen(dir)] != ':'))
+			setenv("PATH", path, 1);
+	}
+	signal(SIGPIPE, SIG_DFL);
+	execv(file, (char *const *)(uintptr_t)args.v);
+	return rk_err_sys(err, "cannot run %s", file);
 }
 
 int main(int argc, char **argv)

@@ -23,12 +23,11 @@ enum rk_opt_kind {
 	RK_OPT_SECS,   /* as RK_OPT_DUR, and a bare number is seconds (--request-timeout) */
 	RK_OPT_DAYS,   /* int64_t days: 90, 90d, 2160h */
 	RK_OPT_LIFE,   /* as RK_OPT_DUR, and days: 90d, 1d12h; of tokens, certificates, retention */
-	RK_OPT_NAME,   /* as RK_OPT_STR, and not empty */
 	RK_OPT_OUTPUT, /* struct rk_out_flags: RK_OPT_ENUM for its fmt, or a template */
 	RK_OPT_GROUP,  /* sub: a table whose offsets are relative to off; help: its heading */
 };
 
-/* What a value has to be the name of; anything else is a usage error, before any request. */
+/* What a value has to be the name of; anything else, also "", is a usage error, before any request. */
 enum rk_opt_names {
 	RK_NAMES_ANYTHING,
 	RK_NAMES_NAMESPACE, /* a label; of Services, too */
@@ -79,7 +78,6 @@ struct rk_opt {
 	}
 #define OPT_FLAG(name, member, ...)  RK_OPT_(FLAG, name, member, bool, NULL, __VA_ARGS__)
 #define OPT_STR(name, member, ...)   RK_OPT_(STR, name, member, const char *, __VA_ARGS__)
-#define OPT_NAME(name, member, ...)  RK_OPT_(NAME, name, member, const char *, __VA_ARGS__)
 #define OPT_INT(name, member, ...)   RK_OPT_(INT, name, member, int64_t, __VA_ARGS__)
 #define OPT_DUR(name, member, ...)   RK_OPT_(DUR, name, member, int64_t, "DURATION", __VA_ARGS__)
 #define OPT_SECS(name, member, ...)  RK_OPT_(SECS, name, member, int64_t, "DURATION", __VA_ARGS__)

@@ -11,7 +11,7 @@ const struct rk_opt rk_opts_kube[] = {
 		.complete = "context", .env = "RK3K_CONTEXT"),
 	OPT_STR("cluster", cluster, "NAME", "cluster of the kubeconfig to use"),
 	OPT_STR("user", user, "NAME", "user of the kubeconfig to use"),
-	OPT_NAME("namespace", ns, "NAME", "namespace to work in", .key = 'n',
+	OPT_STR("namespace", ns, "NAME", "namespace to work in", .key = 'n',
 		.complete = "namespace", .names = RK_NAMES_NAMESPACE),
 	OPT_STR("server", server, "URL", "address of the API server", .key = 's',
 		.env = "RK3K_SERVER"),
@@ -39,7 +39,7 @@ const struct rk_opt rk_opts_kube[] = {
 };
 
 const struct rk_opt rk_opts_virtual[] = {
-	OPT_NAME("virtual", virtual_cluster, "[NS/]NAME", "connect to this virtual cluster",
+	OPT_STR("virtual", virtual_cluster, "[NS/]NAME", "connect to this virtual cluster",
 		.complete = "cluster", .names = RK_NAMES_REF),
 	OPT_END,
 };

@@ -155,7 +155,7 @@ int rk_flag_set(struct rk_flag *f, const char *name, const char *value, struct r
 			rk_strv_add(f->p, rk_strndup(item, len));
 		return 0;
 	default:
-		if (!*value && (o->kind == RK_OPT_NAME || o->names))
+		if (!*value && o->names)
 			return rk_err_set(err, RK_USAGE, "%s: the name must not be empty", name);
 		*(const char **)f->p = value;
 		return 0;
