@@ -58,7 +58,7 @@ static int run(void *opts, int argc, char **argv, struct rk_err *err)
 	(void)argv;
 	if (rk_kube_open(&k, &o->kube, err) < 0)
 		return -1;
-	if (rk_kube_list_all(k, &RK_SECRET, rk_kube_namespace(k), &which, d, &secrets, 0, err) < 0)
+	if (rk_kube_list_all(k, &RK_SECRET, rk_kube_namespace(k), &which, d, &secrets, err) < 0)
 		return rk_err_wrap(err, "secrets of namespace %s", rk_kube_namespace(k));
 	print(secrets, &o->out);
 	return 0;

@@ -122,7 +122,7 @@ bool rk_parse_duration(const char *s, bool days, int64_t *ms)
 	}
 	do {
 		size_t n = strspn(s, digits), i = 0;
-		double number = strtod(s, NULL); /* 1e3 and 0x1 are no number with a unit behind */
+		double number = strtod(s, NULL); /* 1e3 and 0x1 are not numbers with a unit */
 
 		n += s[n] == '.' ? 1 + strspn(s + n + 1, digits) : 0;
 		if (!n || (n == 1 && *s == '.'))

@@ -89,8 +89,8 @@ struct rk_list_opts {
 	const char *labels, *fields; /* selectors, or NULL */
 	int limit;		     /* page size, 0: 500 */
 	bool metadata_only;	     /* PartialObjectMetadataList */
-	/* For callers with a back-off of their own, who follow: NULL, or RK_VERSION_SIZE bytes. A list
-	 * writes there of what resourceVersion it is, and is not tried again. */
+	/* For a caller with a back-off that then watches: NULL, or RK_VERSION_SIZE bytes, to which the
+	 * resourceVersion of the list is written. The list is not tried again. */
 	char *version;
 };
 #define RK_VERSION_SIZE 64

@@ -71,7 +71,7 @@ enum rk_paint { RK_RED = 31, RK_GREEN = 32, RK_YELLOW = 33 };
 /* Append a mark, in colour where stderr may have it. */
 void rk_out_paint(struct rk_buf *b, enum rk_paint paint, const char *mark);
 
-/* Of vprintf, made fit for a terminal, each line break as nl says. The caller frees. */
+/* Formatted text made safe for a terminal, each line break as nl says. The caller frees. */
 char *rk_out_text(const char *nl, const char *fmt, va_list ap);
 
 #endif

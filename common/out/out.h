@@ -25,7 +25,7 @@ void rk_event(const char *fmt, ...) RK_PRINTF(1, 2);
 void rk_print_val(enum rk_fmt fmt, const struct rk_val *v);
 /* From here on trees are printed by a template of kubectl's: "jsonpath=TEMPLATE", "jsonpath-as-json=",
  * "jsonpath-file=", "custom-columns=HEADER:PATH,...", "custom-columns-file=". Columns have a line for
- * each item of a list, and headers if wanted. Once in a process. Errors: RK_USAGE; those of
+ * each item of a list, with headers if `headers` is set. Once in a process. Errors: RK_USAGE; those of
  * rk_file_read. */
 int rk_out_template(const char *text, bool headers, struct rk_err *err) RK_MUST_USE;
 /* Whether text is a template; *known: whether rk_out_template takes it. */

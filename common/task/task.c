@@ -33,7 +33,7 @@ struct rk_task {
 };
 
 static _Thread_local struct rk_task *tasks, *self;
-static _Thread_local ucontext_t *outside; /* who has resumed self */
+static _Thread_local ucontext_t *outside; /* the context that resumed self */
 
 /* --- switching; the sanitizer must know which stack comes next --- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A Lease: of those who want it at most one has it, as long as it is renewed.
- * Source: https://kubernetes.io/docs/concepts/architecture/leases/, client-go's leaderelection */
+/* A Lease: at most one process holds it, as long as it renews it.
+ * Source: https://kubernetes.io/docs/concepts/architecture/leases/, client-go's leader election */
 #include "os/os.h"
 #include "task/task.h"
 #include "watch/watch.h"

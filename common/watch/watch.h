@@ -121,7 +121,7 @@ const struct rk_val *rk_cache_object(const struct rk_known *e);
 /* --- Lease: leadership. One that was not renewed for its duration, or whose holder was killed on this
  * machine, can be taken over. Its calls are for a task, too. --- */
 struct rk_lease;
-/* holder: who has it, for others to read; NULL: USER@HOST:PID. pid: the process for which it is held.
+/* holder: the name that others read; NULL: USER@HOST:PID. `pid`: the process for which it is held.
  * k must outlive it. */
 struct rk_lease *rk_lease_new(struct rk_kube *k, const char *ns, const char *name,
 	const char *holder, int64_t duration_ms, int pid);
