@@ -75,32 +75,24 @@ static int ask_server(const struct opts *o, bool clusters, struct rk_doc *d, str
 	return ret;
 }
 
-/* The singular of a kind: its plural and short names are accepted, as kubectl accepts them. */
-static int find_kind(const char *word, const char **kind, struct rk_err *err)
-{
-	static const char *const kinds[] = {"cluster", "context", "namespace", NULL};
-	static const char *const others[][2] = {
-		{"clusters", "clusters.k3k.io"}, {"contexts", "ctx"}, {"namespaces", "ns"}};
-
-	for (size_t i = 0; kinds[i]; i++) {
-		*kind = kinds[i];
-		if (!strcasecmp(word, kinds[i]) || !strcasecmp(word, others[i][0]) ||
-			!strcasecmp(word, others[i][1]))
-			return 0;
-	}
-	*kind = rk_nearest(word, kinds);
-	rk_err_set(
-		err, RK_USAGE, "\"%s\" is none of: cluster, context (ctx), namespace (ns)", word);
-	return *kind ? rk_err_hint(err, "did you mean %s?", *kind) : -1;
-}
-
+/* A kind's plural and short names are accepted, as kubectl accepts them. */
 static int collect(const struct opts *o, const char *word, struct rk_doc *d, struct rk_strv *out,
 	struct rk_err *err)
 {
-	const char *kind;
+	static const char *const kinds[] = {"cluster", "context", "namespace", NULL};
+	static const char *const names[][3] = {{"cluster", "clusters", "clusters.k3k.io"},
+		{"context", "contexts", "ctx"}, {"namespace", "namespaces", "ns"}};
+	const char *kind = NULL, *near;
 
-	if (find_kind(word, &kind, err) < 0)
-		return -1;
+	for (size_t i = 0; i < 9; i++)
+		if (strcasecmp(word, names[i / 3][i % 3]) == 0)
+			kind = kinds[i / 3];
+	if (!kind) {
+		near = rk_nearest(word, kinds);
+		rk_err_set(err, RK_USAGE,
+			"\"%s\" is none of: cluster, context (ctx), namespace (ns)", word);
+		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
+	}
 	if (!rk_streq(kind, "context"))
 		return ask_server(o, rk_streq(kind, "cluster"), d, out, err);
 	if (o->labels)

@@ -45,7 +45,7 @@ int kc_take_exec(struct rk_target *t, const struct kc_entry *user, const struct 
 	if (t->ca.len)
 		rk_set(d, m, "certificate-authority-data", rk_val_base64(d, t->ca.s, t->ca.len));
 	rk_each (x, rk_get(cluster->v, "extensions", NULL))
-		if (rk_streq(rk_get_str(x, "name", NULL), RK_KC_EXEC_EXTENSION) &&
+		if (rk_streq(rk_get_str(x, "name", NULL), GROUP "exec") &&
 			rk_get(x, "extension", NULL))
 			rk_set(d, m, "config", rk_copy(d, rk_get(x, "extension", NULL)));
 	t->exec_cluster = m;
@@ -197,25 +197,10 @@ static int read_plugin(
 
 /* --- its answer --- */
 
-static int take_pair(struct rk_target *t, const char *cert, const char *key, struct rk_err *err)
-{
-	rk_auto_buf new_cert = RK_BUF_INIT, new_key = RK_BUF_INIT_SECRET;
-
-	rk_buf_puts(&new_cert, cert);
-	rk_buf_puts(&new_key, key);
-	if (kc_admit_pair(&new_cert, &new_key, err) < 0)
-		return rk_err_wrap(err, "its client certificate");
-	rk_buf_reset(&t->cert);
-	rk_buf_reset(&t->key);
-	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
-	rk_buf_put(&t->key, new_key.s, new_key.len);
-	kc_use_material(t);
-	return 0;
-}
-
 static int take_answer(
 	struct rk_target *t, const struct rk_buf *b, int64_t *expires, struct rk_err *err)
 {
+	rk_auto_buf new_cert = RK_BUF_INIT, new_key = RK_BUF_INIT_SECRET;
 	rk_auto_doc *d = rk_doc_new(true);
 	struct rk_val *root = NULL;
 	const struct rk_val *status = NULL;
@@ -254,7 +239,18 @@ static int take_answer(
 		return rk_err_set(err, RK_FAIL, "its token holds a blank");
 	if (*token && kc_use_token(t, "its token", token, err) < 0)
 		return -1;
-	return *cert ? take_pair(t, cert, key, err) : 0;
+	if (!*cert)
+		return 0;
+	rk_buf_puts(&new_cert, cert);
+	rk_buf_puts(&new_key, key);
+	if (kc_admit_pair(&new_cert, &new_key, err) < 0)
+		return rk_err_wrap(err, "its client certificate");
+	rk_buf_reset(&t->cert);
+	rk_buf_reset(&t->key);
+	rk_buf_put(&t->cert, new_cert.s, new_cert.len);
+	rk_buf_put(&t->key, new_key.s, new_key.len);
+	kc_use_material(t);
+	return 0;
 }
 
 /* Named as errors name it. */

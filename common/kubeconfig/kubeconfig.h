@@ -115,12 +115,6 @@ struct rk_val *rk_kubeconfig_compose(
 int rk_kc_admit(struct rk_doc *d, struct rk_val *cluster, struct rk_val *user,
 	struct rk_err *err) RK_MUST_USE;
 
-/* Extension of a cluster that its exec plugin gets as its configuration (client-go). */
-#define RK_KC_EXEC_EXTENSION "client.authentication.k8s.io/exec"
-/* One extension, value being taken over, in place of all those of cluster. */
-void rk_kc_set_extension(
-	struct rk_doc *d, struct rk_val *cluster, const char *name, struct rk_val *value);
-
 /* Which virtual cluster an entry is for, as `kubeconfig get` notes it in an extension of the cluster;
  * kubectl keeps extensions when it rewrites a file. */
 struct rk_kc_note {

@@ -195,21 +195,25 @@ static int read_file(struct rk_kubeconfig *kc, struct kc_file *f, bool must, str
 	return rk_err_wrap(err, "kubeconfig");
 }
 
+static int finish(struct rk_kubeconfig **out, struct rk_kubeconfig *kc, int rc)
+{
+	if (rc == 0)
+		merge_files(kc);
+	else
+		rk_kubeconfig_free(kc);
+	*out = rc == 0 ? kc : NULL;
+	return rc;
+}
+
 int rk_kubeconfig_load(struct rk_kubeconfig **out, const char *explicit_path, struct rk_err *err)
 {
 	struct rk_kubeconfig *kc = kc_new(rk_kubeconfig_paths(explicit_path));
 	bool must = explicit_path && *explicit_path;
+	int rc = 0;
 
-	*out = NULL;
-	for (size_t i = 0; i < kc->nfiles; i++) {
-		if (read_file(kc, &kc->files[i], must, err) < 0) {
-			rk_kubeconfig_free(kc);
-			return -1;
-		}
-	}
-	merge_files(kc);
-	*out = kc;
-	return 0;
+	for (size_t i = 0; rc == 0 && i < kc->nfiles; i++)
+		rc = read_file(kc, &kc->files[i], must, err);
+	return finish(out, kc, rc);
 }
 
 int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, const char *name,
@@ -218,16 +222,9 @@ int rk_kubeconfig_parse(struct rk_kubeconfig **out, const char *text, size_t n, 
 	char **paths = rk_calloc(2, sizeof(*paths));
 	struct rk_kubeconfig *kc;
 
-	*out = NULL;
 	paths[0] = rk_strdup(name);
 	kc = kc_new(paths);
-	if (rk_kubeconfig_read(kc->doc, text, n, name, &kc->files[0].root, err) < 0) {
-		rk_kubeconfig_free(kc);
-		return -1;
-	}
-	merge_files(kc);
-	*out = kc;
-	return 0;
+	return finish(out, kc, rk_kubeconfig_read(kc->doc, text, n, name, &kc->files[0].root, err));
 }
 
 void rk_kubeconfig_free(struct rk_kubeconfig *kc)

@@ -20,25 +20,17 @@ bool rk_kc_note(const struct rk_val *cluster, struct rk_kc_note *out)
 	return false;
 }
 
-void rk_kc_set_extension(
-	struct rk_doc *d, struct rk_val *cluster, const char *name, struct rk_val *value)
-{
-	struct rk_val *x = rk_map(d), *list = rk_seq(d);
-
-	rk_set(d, x, "extension", value);
-	rk_set_str(d, x, "name", name);
-	rk_append(list, x);
-	rk_set(d, cluster, "extensions", list);
-}
-
 void rk_kc_set_note(struct rk_doc *d, struct rk_val *cluster, const struct rk_kc_note *n)
 {
-	struct rk_val *v = rk_map(d);
+	struct rk_val *v = rk_map(d), *x = rk_map(d), *list = rk_seq(d);
 
 	rk_set_str(d, v, "cluster", n->cluster);
 	rk_set_str(d, v, "host", n->host);
 	rk_set_str(d, v, "namespace", n->ns);
-	rk_kc_set_extension(d, cluster, EXTENSION, v);
+	rk_set(d, x, "extension", v);
+	rk_set_str(d, x, "name", EXTENSION);
+	rk_append(list, x);
+	rk_set(d, cluster, "extensions", list);
 }
 
 bool rk_kc_note_same(const struct rk_kc_note *a, const struct rk_kc_note *b)

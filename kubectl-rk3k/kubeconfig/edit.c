@@ -106,6 +106,14 @@ static void write_flow(const struct rk_val *items, const char *sep, bool first, 
 	}
 }
 
+static void write_list(
+	const struct rk_val *items, const char *sep, const char *before, struct rk_buf *out)
+{
+	rk_buf_addf(out, "%s[", before);
+	write_flow(items, sep, true, out);
+	rk_buf_putc(out, ']');
+}
+
 /* --- lists --- */
 
 static void edit_block(
@@ -116,18 +124,18 @@ static void edit_block(
 			splice(e, sec->slots[i].from, sec->slots[i].to, false);
 	if (new->count)
 		write_block(e, new, sec->indent, splice(e, sec->to, sec->to, true));
-	else if (sec->n && !left)
+	else if (!left)
 		rk_buf_puts(splice(e, sec->colon, sec->colon, false), " []");
 }
 
 /* `clusters: []` or `clusters:`: the empty value is removed, lines come below. */
 static void edit_empty(struct editor *e, const struct kcfg_section *sec, const struct rk_val *new)
 {
-	const char *nl = strchr(e->t + sec->to, '\n');
-	size_t below = nl ? (size_t)(nl - e->t) + 1 : e->n;
+	size_t below = sec->to + strcspn(e->t + sec->to, "\n");
 
 	if (!new->count)
 		return;
+	below += e->t[below] == '\n';
 	if (memchr(e->t + sec->colon, '\n', sec->from - sec->colon))
 		splice(e, sec->from, sec->to, false); /* a comment may be between */
 	else if (sec->to > sec->colon)
@@ -140,23 +148,18 @@ static void edit_empty(struct editor *e, const struct kcfg_section *sec, const s
 static void edit_flow(struct editor *e, const struct kcfg_section *sec, const struct rk_val *new,
 	size_t left, const char *sep)
 {
+	bool null = sec->to == sec->from || e->t[sec->from] != '[';
 	const struct kcfg_slot *kept = NULL;
-	struct rk_buf *b;
 
-	if (e->t[sec->from] != '[' || sec->to == sec->from) { /* null */
-		if (!new->count)
-			return;
-		b = splice(e, sec->from, sec->to, false);
-		rk_buf_puts(b, sec->to == sec->from ? " [" : "[");
-		write_flow(new, sep, true, b);
-		rk_buf_putc(b, ']');
+	if (!sec->n && !new->count)
 		return;
-	}
-	if (!left) {
-		if (sec->n || new->count)
-			write_flow(new, sep, true, splice(e, sec->from + 1, sec->to - 1, false));
+	if (null)
+		write_list(new, sep, sec->to == sec->from ? " " : "",
+			splice(e, sec->from, sec->to, false));
+	else if (!left)
+		write_flow(new, sep, true, splice(e, sec->from + 1, sec->to - 1, false));
+	if (null || !left)
 		return;
-	}
 	for (size_t i = 0; i < sec->n; i++) {
 		const struct kcfg_slot *s = &sec->slots[i];
 
@@ -189,9 +192,7 @@ static void edit_missing(struct editor *e, enum rk_kc_kind k, const struct rk_va
 		return;
 	new_key(e, rk_kc_plural[k]);
 	if (e->l->flow) {
-		rk_buf_putc(&e->keys, '[');
-		write_flow(new, ", ", true, &e->keys);
-		rk_buf_putc(&e->keys, ']');
+		write_list(new, ", ", "", &e->keys);
 	} else {
 		rk_buf_puts(&e->keys, e->eol);
 		write_block(e, new, e->l->indent, &e->keys);

@@ -4,42 +4,28 @@
 
 #include "tls/tls.h"
 
-static int content_of(
-	const struct rk_val *bootstrap, const char *name, const char **pem, struct rk_err *err)
-{
-	if (rk_need_str(bootstrap, pem, err, name, "Content", NULL) < 0)
-		return -1;
-	return **pem ? 0 : rk_err_set(err, RK_FAIL, "its %s is empty", name);
-}
-
-static void tell_signed(const struct opts *o, const char *const *orgs, const struct rk_buf *cert)
-{
-	rk_auto_buf who = RK_BUF_INIT;
-	rk_auto_cert *c = NULL;
-	char when[32] = "";
-
-	for (; *orgs; orgs++)
-		rk_buf_addf(&who, ", O=%s", *orgs);
-	if (rk_cert_parse(&c, cert->s, cert->len, NULL) == 0)
-		rk_time_format(c->not_after, when);
-	rk_note("signed CN=%s%s, expires %s", o->cn, who.s, when);
-}
-
 /* Sign a certificate with the virtual cluster's client CA, as k3kcli does. */
 static int sign(
 	const struct opts *o, struct entry *e, const struct rk_val *bootstrap, struct rk_err *err)
 {
 	static const char *const masters[] = {"system:masters", NULL};
-	const char *server_ca, *ca, *ca_key, *const *orgs = o->orgs.n ? o->orgs.v : masters;
+	static const char *const names[] = {"serverCA", "clientCA", "clientCAKey"};
+	const char *pem[RK_COUNT(names)], *const *orgs = o->orgs.n ? o->orgs.v : masters;
 	rk_auto_buf cert = RK_BUF_INIT, key = RK_BUF_INIT_SECRET, served = RK_BUF_INIT;
+	rk_auto_buf who = RK_BUF_INIT;
+	rk_auto_cert *c = NULL;
+	char when[32] = "";
 
-	if (content_of(bootstrap, "serverCA", &server_ca, err) < 0 ||
-		content_of(bootstrap, "clientCA", &ca, err) < 0 ||
-		content_of(bootstrap, "clientCAKey", &ca_key, err) < 0 ||
-		rk_cert_sign_client(ca, strlen(ca), ca_key, strlen(ca_key), o->cn, orgs, o->days,
-			&cert, &key, err) < 0)
+	for (size_t i = 0; i < RK_COUNT(names); i++) {
+		if (rk_need_str(bootstrap, &pem[i], err, names[i], "Content", NULL) < 0)
+			return -1;
+		if (!*pem[i])
+			return rk_err_set(err, RK_FAIL, "its %s is empty", names[i]);
+	}
+	if (rk_cert_sign_client(pem[1], strlen(pem[1]), pem[2], strlen(pem[2]), o->cn, orgs,
+		    o->days, &cert, &key, err) < 0)
 		return -1;
-	rk_buf_puts(&served, server_ca);
+	rk_buf_puts(&served, pem[0]);
 	if (rk_cert_admit(&served, false, err) < 0)
 		return rk_err_wrap(err, "serverCA");
 	rk_set(e->d, e->cluster_map, "certificate-authority-data",
@@ -47,7 +33,12 @@ static int sign(
 	e->user_map = rk_map(e->d);
 	rk_set(e->d, e->user_map, "client-certificate-data", rk_val_base64(e->d, cert.s, cert.len));
 	rk_set(e->d, e->user_map, "client-key-data", rk_val_base64(e->d, key.s, key.len));
-	tell_signed(o, orgs, &cert);
+
+	for (; *orgs; orgs++)
+		rk_buf_addf(&who, ", O=%s", *orgs);
+	if (rk_cert_parse(&c, cert.s, cert.len, NULL) == 0)
+		rk_time_format(c->not_after, when);
+	rk_note("signed CN=%s%s, expires %s", o->cn, who.s, when);
 	return 0;
 }
 

@@ -5,15 +5,23 @@
 #include "tls/tls.h"
 #include "os/os.h"
 
-/* CA bytes of a cluster map: inline, or of a file; empty when there is none. */
-static void ca_of(const struct rk_val *cluster, struct rk_buf *out)
-{
-	const char *data = rk_get_str(cluster, "certificate-authority-data", NULL);
-	const char *path = rk_get_str(cluster, "certificate-authority", NULL);
+/* Whose certificate k3k keeps in the Secret. */
+#define ADMIN "CN=system:admin,O=system:masters"
 
-	if (data && rk_base64_decode(out, data, strlen(data), NULL) == 0)
-		return;
-	if (path && rk_file_read(path, 1 << 20, out, NULL) < 0)
+/* KEY-data, else the file KEY; out is empty when there is neither, or it cannot be read. path: the
+ * kubeconfig that the file's name belongs to, or NULL. */
+static void read_pem(
+	const struct rk_val *map, const char *key, const char *path, struct rk_buf *out)
+{
+	rk_auto_free char *data_key = rk_asprintf("%s-data", key);
+	const char *data = rk_get_str(map, data_key, NULL), *file = rk_get_str(map, key, NULL);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	rk_auto_free char *dir = slash ? rk_strndup(path, (size_t)(slash - path)) : NULL;
+	rk_auto_free char *full = file ? rk_path_resolve(file, dir) : NULL;
+	bool inline_data = data && *data;
+
+	if (inline_data ? rk_base64_decode(out, data, strlen(data), NULL) < 0
+			: full && rk_file_read(full, 1 << 20, out, NULL) < 0)
 		rk_buf_reset(out);
 }
 
@@ -26,42 +34,22 @@ bool kcfg_same_cluster(const struct rk_val *a, const struct rk_val *b)
 		return true;
 	if (rk_kubeconfig_same_url(rk_get_str(a, "server", NULL), rk_get_str(b, "server", NULL)))
 		return true;
-	ca_of(a, &x);
-	ca_of(b, &y);
+	read_pem(a, "certificate-authority", NULL, &x);
+	read_pem(b, "certificate-authority", NULL, &y);
 	return x.len && rk_kubeconfig_same_ca(x.s, x.len, y.s, y.len);
-}
-
-/* --- identities --- */
-
-/* Whose certificate k3k keeps in the Secret. */
-#define ADMIN "CN=system:admin,O=system:masters"
-
-static bool read_cert(const struct rk_val *user, const char *path, struct rk_buf *pem)
-{
-	const char *data = rk_get_str(user, "client-certificate-data", NULL);
-	const char *file = rk_get_str(user, "client-certificate", NULL);
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	rk_auto_free char *dir = slash ? rk_strndup(path, (size_t)(slash - path)) : NULL;
-	rk_auto_free char *full = file ? rk_path_resolve(file, dir) : NULL;
-
-	if (data && *data)
-		return rk_base64_decode(pem, data, strlen(data), NULL) == 0;
-	return full && rk_file_read(full, 1 << 20, pem, NULL) == 0;
 }
 
 static void add_cert(struct rk_buf *out, const struct rk_val *user, const char *path)
 {
+	const char *subject = "a client certificate that cannot be read";
 	rk_auto_buf pem = RK_BUF_INIT;
 	rk_auto_cert *cert = NULL;
 
-	const char *subject = "a client certificate that cannot be read";
-
-	if (read_cert(user, path, &pem) && rk_cert_parse(&cert, pem.s, pem.len, NULL) == 0)
+	read_pem(user, "client-certificate", path, &pem);
+	if (rk_cert_parse(&cert, pem.s, pem.len, NULL) == 0)
 		subject = cert->subject;
 	/* the order of the two is that of the program that signed it */
-	if (rk_streq(subject, "O=system:masters,CN=system:admin"))
-		subject = ADMIN;
-	rk_buf_puts(out, subject);
+	rk_buf_puts(out, rk_streq(subject, "O=system:masters,CN=system:admin") ? ADMIN : subject);
 }
 
 /* A service account's token names its subject, and is renewed; of any other only a hash tells whether
@@ -127,8 +115,6 @@ char *kcfg_identity_of(const struct rk_val *user, const char *path)
 			continue;
 		rk_buf_addf(&out, ", %s ", as[i]);
 		rk_json_write(v, RK_JSON_COMPACT, &out);
-		while (out.len && out.s[out.len - 1] == '\n')
-			out.s[--out.len] = 0;
 	}
 	return out.len ? rk_buf_detach(&out) : NULL;
 }

@@ -302,33 +302,6 @@ static bool scan_list(struct kcfg_layout *l, enum rk_kc_kind k, const char *t,
 	return true;
 }
 
-static int scan_root(struct kcfg_layout *l, const char *t, const struct brief *b,
-	const struct rk_val *root, const char *name, struct rk_err *err)
-{
-	const struct rk_val *v = rk_get(root, "current-context", NULL);
-	size_t found = 0;
-
-	l->flow = t[content(t, root)] == '{';
-	l->tied = root->shared;
-	l->indent = root->child ? root->child->kstart - line_start(t, root->child->kstart) : 0;
-	l->end = place(b, !l->flow     ? line_end(t, root->end)
-			  : root->last ? root->last->end
-				       : content(t, root) + 1);
-	if (v && (v->shared || v->again))
-		return rk_err_set(err, RK_CONFLICT, "%s: current-context is %s", name,
-			v->again ? "set twice" : "an anchor or an alias");
-	if (v)
-		l->current = (struct kcfg_slot){place(b, v->start), place(b, v->end),
-			.name = rk_str(v) && v->len ? v->s : NULL};
-	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
-		v = rk_get(root, rk_kc_plural[k], NULL);
-		if (v && !scan_list(l, (enum rk_kc_kind)k, t, b, v, &found))
-			return rk_err_set(err, RK_CONFLICT,
-				"%s: a list is laid out in a way rk3k does not edit", name);
-	}
-	return found == b->nslots ? 0 : -1;
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -352,7 +325,8 @@ static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *t
 	const char *name, struct rk_err *err)
 {
 	const char *nl = strchr(t, '\n');
-	const struct rk_val *root;
+	const struct rk_val *root, *v;
+	size_t found = 0;
 
 	if (rk_kubeconfig_read(l->doc, t, n, name, &root, err) < 0)
 		return -1;
@@ -360,19 +334,35 @@ static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *t
 	l->odd = odd_break(t);
 	l->empty = !root;
 	l->end = place(b, n);
+	if (!root && only_comments(t, "---"))
+		return 0;
 	if (!root)
-		return only_comments(t, "---")
-			       ? 0
-			       : rk_err_set(
-					 err, RK_FAIL, "%s: not a kubeconfig: no keys in it", name);
+		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: no keys in it", name);
 	if (!only_comments(t + root->end, "..."))
 		return rk_err_set(err, RK_CONFLICT, "%s: it holds more than one document", name);
-	if (scan_root(l, t, b, root, name, err) < 0)
-		return -1;
-	for (size_t k = 0; b->nslots && k < RK_KC_NKINDS; k++)
-		if (!names_differ(&l->sec[k]))
+
+	l->flow = t[content(t, root)] == '{';
+	l->tied = root->shared;
+	l->indent = root->child ? root->child->kstart - line_start(t, root->child->kstart) : 0;
+	l->end = place(b, !l->flow     ? line_end(t, root->end)
+			  : root->last ? root->last->end
+				       : content(t, root) + 1);
+	v = rk_get(root, "current-context", NULL);
+	if (v && (v->shared || v->again))
+		return rk_err_set(err, RK_CONFLICT, "%s: current-context is %s", name,
+			v->again ? "set twice" : "an anchor or an alias");
+	if (v)
+		l->current = (struct kcfg_slot){place(b, v->start), place(b, v->end),
+			.name = rk_str(v) && v->len ? v->s : NULL};
+	for (size_t k = 0; k < RK_KC_NKINDS; k++) {
+		v = rk_get(root, rk_kc_plural[k], NULL);
+		if (v && !scan_list(l, (enum rk_kc_kind)k, t, b, v, &found))
+			return rk_err_set(err, RK_CONFLICT,
+				"%s: a list is laid out in a way rk3k does not edit", name);
+		if (b->nslots && !names_differ(&l->sec[k]))
 			return -1;
-	return 0;
+	}
+	return found == b->nslots ? 0 : -1;
 }
 
 int kcfg_scan(struct kcfg_layout *l, const char *text, size_t n, const char *name, bool whole,
