@@ -76,7 +76,7 @@ static int setup(struct job *j, struct rk_err *err)
 	if (tf_find_url(j, err) < 0 || tf_connect(j, err) < 0)
 		return -1;
 	rk_debug("Rancher %s at %s", rk_rancher_version(j->r), j->url);
-	if (j->use_cluster && j->o->output == OUT_FILES && tf_open_virtual(j, err) < 0)
+	if (j->use_cluster && j->o->output == OUT_FILES && tf_open(j, true, err) < 0)
 		return -1;
 	if (tf_authorise(j, err) < 0)
 		return -1;

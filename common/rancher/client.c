@@ -35,13 +35,15 @@ int rk_rancher_new(struct rk_rancher **out, const struct rk_rancher_conf *conf, 
 		.resolve = conf->resolve,
 		.request_ms = conf->request_ms,
 	};
-	rk_auto_rancher *r = rk_calloc(1, sizeof(*r));
+	struct rk_doc *d = rk_doc_new(true);
+	rk_auto_rancher *r = rk_doc_alloc(d, sizeof(*r));
 
 	*out = NULL;
 	if (!rk_http_trace && rk_verbosity() > 0)
 		rk_http_trace = rk_debug_line;
-	r->base = rk_strdup(conf->url);
-	r->version = rk_strdup("");
+	r->d = d;
+	r->base = rk_doc_printf(d, "%s", conf->url);
+	r->version = "";
 	if (rk_http_new(&r->http, &hc, err) < 0)
 		return -1;
 	*out = rk_steal(&r);
@@ -53,11 +55,7 @@ void rk_rancher_free(struct rk_rancher *r)
 	if (!r)
 		return;
 	rk_http_free(r->http);
-	rk_free_secret(r->session);
-	rk_free_secret(r->token);
-	free(r->version);
-	free(r->base);
-	free(r);
+	rk_doc_free(r->d);
 }
 
 const char *rk_rancher_version(const struct rk_rancher *r)
@@ -89,27 +87,11 @@ static bool hidden_in(const char *text, const char *const *hide)
 
 /* The server's own words, unless they hold a secret, else what the status means. Norman and
  * Kubernetes say message; the proxy to a cluster says Message and Code.Code. */
-static void put_words(const struct rk_http_res *res, const char *const *hide, const char *meaning,
-	struct rk_buf *out)
-{
-	static const char *const paths[][2] = {
-		{"message"}, {"Message"}, {"code"}, {"reason"}, {"Code", "Code"}};
-	rk_auto_doc *d = rk_doc_new(true);
-	struct rk_val *v = NULL;
-	const char *words = NULL;
-
-	if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) < 0)
-		v = NULL;
-	for (size_t i = 0; i < RK_COUNT(paths) && (!words || !*words); i++)
-		words = rk_get_str(v, paths[i][0], paths[i][1], NULL);
-	if (!words || !*words || hidden_in(words, hide))
-		words = meaning;
-	rk_printable(out, words, strnlen(words, QUOTE_MAX), " ");
-}
-
 int rk_rancher_error(const struct rk_http_res *res, const char *what, const char *const *hide,
 	struct rk_err *err)
 {
+	static const char *const paths[][2] = {
+		{"message"}, {"Message"}, {"code"}, {"reason"}, {"Code", "Code"}};
 	static const struct {
 		int status, code;
 		const char *meaning;
@@ -128,8 +110,10 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 		{504, RK_TIMEOUT, "the proxy in front of Rancher got no answer"},
 	};
 	int status = res->status, code = RK_FAIL;
-	const char *meaning = "unexpected answer";
-	rk_auto_buf words = RK_BUF_INIT;
+	const char *meaning = "unexpected answer", *words = NULL;
+	rk_auto_doc *d = rk_doc_new(true);
+	rk_auto_buf quoted = RK_BUF_INIT;
+	struct rk_val *v;
 
 	for (size_t i = 0; i < RK_COUNT(known); i++)
 		if (known[i].status == status) {
@@ -154,8 +138,13 @@ int rk_rancher_error(const struct rk_http_res *res, const char *what, const char
 					 : "the proxy in front of Rancher answers, Rancher does "
 					   "not: see whether its pods run");
 	} else {
-		put_words(res, hide, meaning, &words);
-		rk_err_set(err, code, "%s: %s (HTTP %d)", what, words.s, status);
+		if (rk_json_parse(d, res->body.s, res->body.len, &v, NULL) == 0)
+			for (size_t i = 0; i < RK_COUNT(paths) && (!words || !*words); i++)
+				words = rk_get_str(v, paths[i][0], paths[i][1], NULL);
+		if (!words || !*words || hidden_in(words, hide))
+			words = meaning;
+		rk_printable(&quoted, words, strnlen(words, QUOTE_MAX), " ");
+		rk_err_set(err, code, "%s: %s (HTTP %d)", what, quoted.s, status);
 	}
 	if (err)
 		err->http = status;
@@ -193,6 +182,7 @@ int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 {
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	struct rk_http_req req = {.method = method, .path = path, .max = ANSWER_MAX};
+	bool good;
 
 	if (body) {
 		rk_json_write(body, RK_JSON_COMPACT, &text);
@@ -203,18 +193,11 @@ int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	res->body.secret = true;
 	if (rk_http_do(r->http, &req, res, err) < 0)
 		return rk_err_wrap(err, "%s", what);
-	if (res->status >= 200 && res->status < 300)
+	good = res->status >= 200 && res->status < 300;
+	if (good && !is_page(res))
 		return 0;
 	rk_rancher_error(res, what, r->hide, err);
-	return rk_err_wrap(err, "%s", r->base);
-}
-
-/* A web page with a status of success, as a login page in front of Rancher gives it. */
-static int refuse_page(const struct rk_rancher *r, const struct rk_http_res *res, const char *what,
-	struct rk_err *err)
-{
-	rk_rancher_error(res, what, NULL, err);
-	if (err)
+	if (err && good) /* a login page in front of Rancher */
 		err->http = 0;
 	return rk_err_wrap(err, "%s", r->base);
 }
@@ -229,8 +212,6 @@ int rk_rancher_json(struct rk_rancher *r, const char *method, const char *path,
 		return -1;
 	if (!out)
 		return 0;
-	if (is_page(&res))
-		return refuse_page(r, &res, what, err);
 	rk_doc_source(d, "the answer");
 	if (rk_json_parse(d, res.body.s, res.body.len, out, NULL) < 0)
 		return rk_err_set(err, RK_FAIL, "%s: %s: the answer is not JSON (HTTP %d)", r->base,
@@ -251,8 +232,6 @@ static int ping(struct rk_rancher *r, struct rk_err *err)
 		return -1;
 	if (rk_prefix(res.body.s, "pong"))
 		return 0;
-	if (is_page(&res))
-		return refuse_page(r, &res, what, err);
 	return rk_err_set(
 		err, RK_FAIL, "%s: /ping does not answer pong: not a Rancher server", r->base);
 }
@@ -284,7 +263,6 @@ int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err)
 		return -1;
 	if (rk_need_str(v, &version, err, "Version", NULL) < 0)
 		return rk_rancher_malformed(r, what, NULL, err);
-	free(r->version);
-	r->version = rk_strdup(version);
+	r->version = rk_doc_printf(r->d, "%s", version);
 	return 0;
 }

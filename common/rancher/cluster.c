@@ -119,12 +119,13 @@ int rk_rancher_reach(struct rk_rancher *r, const char *id, struct rk_err *err)
 	struct rk_val *v = NULL;
 
 	if (rk_rancher_call(r, "GET", rk_rancher_path(d, "/k8s/clusters/", id, "/version"), NULL,
-		    what, &res, err) < 0)
-		return -1;
-	if (rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
-		rk_get_str(v, "gitVersion", NULL))
-		return 0;
-	rk_rancher_malformed(r, what, "its answer is not that of a Kubernetes API", err);
-	err->http = 502; /* what answers is not the cluster */
+		    what, &res, err) == 0) {
+		if (rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
+			rk_get_str(v, "gitVersion", NULL))
+			return 0;
+		rk_rancher_malformed(r, what, "its answer is not that of a Kubernetes API", err);
+	}
+	if (res.status && !err->http)
+		err->http = 502; /* what answers is not the cluster */
 	return -1;
 }

@@ -6,15 +6,16 @@
 #include "rancher/rancher.h"
 
 struct rk_rancher {
+	struct rk_doc *d; /* secret; has all of it */
 	struct rk_http *http;
-	char *base, *version;
-	char *session;	     /* token of the login, or NULL */
-	char *token;	     /* in use, or NULL */
+	const char *base, *version;
+	const char *session; /* token of the login, or NULL */
+	const char *token;   /* in use, or NULL */
 	const char *hide[4]; /* never quoted; NULL-terminated */
 };
 
-/* One request with an optional JSON body. what: "log in as admin", for messages. Only a 2xx gives
- * 0; anything else is rk_rancher_error, with res->status set. */
+/* One request with an optional JSON body. what: "log in as admin", for messages. Only a 2xx that is not a
+ * web page gives 0; anything else is rk_rancher_error, with res->status set. */
 int rk_rancher_call(struct rk_rancher *r, const char *method, const char *path,
 	const struct rk_val *body, const char *what, struct rk_http_res *res,
 	struct rk_err *err) RK_MUST_USE;

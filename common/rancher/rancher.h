@@ -2,9 +2,8 @@
 /* rancher - Rancher's own API: session, tokens, clusters, kubeconfigs, settings, first login.
  *
  * Two generations are spoken, chosen by what the server has: /v3-public and /v3/tokens (Norman),
- * /v1-public/login and ext.cattle.io tokens. Every URL is built from the configured base; links
- * and redirects in answers are never followed. TLS is always verified. Error messages quote a
- * bounded, printable piece of the server's own words, and never one that holds a secret.
+ * /v1-public/login and ext.cattle.io tokens. Links and redirects in answers are never followed. Errors
+ * quote a bounded, printable piece of the server's own words, and never one that holds a secret.
  *
  * Source: Rancher 2.9 to 2.15, read in its source and tried on 2.13. */
 #ifndef RK_RANCHER_H
@@ -71,9 +70,9 @@ static inline void rk_cleanup_rancher_(struct rk_rancher **r)
 /* As rk_http_set_stop; set it to NULL before what was made is deleted again. */
 void rk_rancher_set_stop(struct rk_rancher *r, const volatile sig_atomic_t *stop);
 
-/* Ask /ping until it says pong under verification, at most for wait_ms, then the version. Waits
- * out what an ingress says while Rancher starts (refused, 404, 502, 503, 504). RK_TIMEOUT after
- * that; at once: TLS (err->reason), a redirect, a page that is not of Rancher. */
+/* Ask /ping until it says pong, at most for wait_ms, then the version. Waits out what an ingress says
+ * while Rancher starts (refused, 404, 502 to 504), then RK_TIMEOUT. At once: TLS (err->reason), a
+ * redirect, a page that is not of Rancher. */
 int rk_rancher_ready(struct rk_rancher *r, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
 const char *rk_rancher_version(const struct rk_rancher *r); /* "v2.13.0"; "" before */
 
@@ -125,10 +124,9 @@ int rk_rancher_token_parse(struct rk_doc *d, const struct rk_val *v, struct rk_r
 /* NAME of NAME:SECRET, in d, or NULL when it does not look like a token. */
 const char *rk_rancher_token_name(struct rk_doc *d, const char *value);
 
-/* Make an unscoped API token; ttl_ms <= 0 asks for the longest that the server gives. A Norman
- * token where the server makes them, since the terraform provider reads its token back through
- * /v3/tokens, which refuses ext tokens before 2.15; else an ext token. *maybe: it failed, but the
- * server may have made one. d should be secret. */
+/* Make an unscoped API token; ttl_ms <= 0: the longest that the server gives. A Norman token where the
+ * server makes them, since the terraform provider reads its token back through /v3/tokens, which refuses
+ * ext tokens before 2.15. *maybe: it failed, but the server may have made one. d should be secret. */
 int rk_rancher_token_make(struct rk_rancher *r, struct rk_doc *d, const char *description,
 	int64_t ttl_ms, struct rk_rancher_token *out, bool *maybe, struct rk_err *err) RK_MUST_USE;
 /* Read it back. Gone or not ours: RK_NOTFOUND; the token that asks is not valid: http 401. */

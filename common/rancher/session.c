@@ -4,12 +4,9 @@
 
 static void set_token(struct rk_rancher *r, const char *token)
 {
-	char *copy = token ? rk_strdup(token) : NULL;
-
-	rk_free_secret(r->token);
-	r->token = copy;
-	rk_http_set_bearer(r->http, copy);
-	r->hide[0] = copy ? copy : "";
+	r->token = token ? rk_doc_printf(r->d, "%s", token) : NULL;
+	rk_http_set_bearer(r->http, r->token);
+	r->hide[0] = token ? r->token : "";
 }
 
 void rk_rancher_use(struct rk_rancher *r, const char *token)
@@ -74,9 +71,8 @@ int rk_rancher_login(struct rk_rancher *r, const char *user, const char *passwor
 		return rk_rancher_malformed(r, what, NULL, err);
 	if (!rk_rancher_token_name(d, token))
 		return rk_rancher_malformed(r, what, "the answer holds no token", err);
-	rk_free_secret(r->session);
-	r->session = rk_strdup(token);
 	set_token(r, token);
+	r->session = r->token;
 	return 0;
 }
 
@@ -93,7 +89,7 @@ int rk_rancher_logout(struct rk_rancher *r, struct rk_err *err)
 		return 0;
 	set_token(r, r->session);
 	rc = post(r, "/v1/logout", "/v3/tokens?action=logout", NULL, "log out", NULL, NULL, err);
-	rk_free_secret(rk_steal(&r->session));
+	r->session = NULL;
 	set_token(r, NULL);
 	return rc;
 }

@@ -280,39 +280,35 @@ static int add_file(struct rk_creds *c, const char *path, struct rk_err *err)
 	return rk_creds_parse(c, path, text.s, text.len, err);
 }
 
-/* $env, else $dir_env/file, else $XDG_CONFIG_HOME (or ~/.config)/below/file. */
-static char *helm_path(const char *env, const char *file)
-{
-	const char *path = getenv(env), *dir = getenv("HELM_CONFIG_HOME");
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (path && *path)
-		return rk_strdup(path);
-	if (dir && *dir)
-		return rk_asprintf("%s/%s", dir, file);
-	if (xdg && *xdg)
-		return rk_asprintf("%s/helm/%s", xdg, file);
-	return rk_asprintf("%s/.config/helm/%s", home ? home : "", file);
-}
-
-/* Also true of what may not be read: reading it then reports why. */
-static bool exists(const char *path)
-{
-	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
+/* helm's repositories.yaml and registry/config.json: $env, else $HELM_CONFIG_HOME/file, else
+ * $XDG_CONFIG_HOME (or ~/.config)/helm/file. One of the two may be missing. */
 static int add_helm(struct rk_creds *c, struct rk_err *err)
 {
-	rk_auto_free char *repos = helm_path("HELM_REPOSITORY_CONFIG", "repositories.yaml");
-	rk_auto_free char *registry = helm_path("HELM_REGISTRY_CONFIG", "registry/config.json");
-	bool a = exists(repos), b = exists(registry);
+	static const char *const env[] = {"HELM_REPOSITORY_CONFIG", "HELM_REGISTRY_CONFIG"};
+	static const char *const files[] = {"repositories.yaml", "registry/config.json"};
+	const char *dir = getenv("HELM_CONFIG_HOME"), *xdg = getenv("XDG_CONFIG_HOME"), *paths[2];
+	rk_auto_free char *usual = rk_path_resolve("~/.config", NULL);
+	bool any = false;
 
-	if (!a && !b)
-		return rk_err_set(err, RK_NOTFOUND, "credentials: helm has neither %s nor %s",
-			repos, registry);
-	if (a && add_file(c, repos, err) < 0)
-		return -1;
-	return b ? add_file(c, registry, err) : 0;
+	if (!xdg || !*xdg)
+		xdg = usual;
+	if (!dir || !*dir)
+		dir = rk_doc_printf(c->d, "%s/helm", xdg);
+	for (size_t i = 0; i < RK_COUNT(paths); i++) {
+		paths[i] = getenv(env[i]);
+		if (!paths[i] || !*paths[i])
+			paths[i] = rk_doc_printf(c->d, "%s/%s", dir, files[i]);
+		/* what may not be read counts as well: reading it then reports why */
+		if (access(paths[i], F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+			continue;
+		any = true;
+		if (add_file(c, paths[i], err) < 0)
+			return -1;
+	}
+	if (any)
+		return 0;
+	return rk_err_set(
+		err, RK_NOTFOUND, "credentials: helm has neither %s nor %s", paths[0], paths[1]);
 }
 
 int rk_creds_add(struct rk_creds *c, const char *source, struct rk_err *err)

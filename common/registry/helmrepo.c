@@ -270,19 +270,22 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 /* After the first answer it is known how the registry authenticates: not at all, by Basic, or by a
  * token for each repository. */
 struct rk_registry {
-	char *host, *base;
+	struct rk_doc *d; /* secret; has all of it */
+	const char *host, *base;
 	const struct rk_repo_access *a;
 	struct rk_http *http;
-	char *scope; /* that the client's token is for; NULL: it has none */
+	const char *scope; /* that the client's token is for; NULL: it has none */
 	bool basic;
 };
 
 struct rk_registry *rk_registry_new(const char *host, const struct rk_repo_access *a)
 {
-	struct rk_registry *r = rk_calloc(1, sizeof(*r));
+	struct rk_doc *d = rk_doc_new(true);
+	struct rk_registry *r = rk_doc_alloc(d, sizeof(*r));
 
-	r->host = rk_strdup(host);
-	r->base = rk_asprintf("https://%s", host);
+	r->d = d;
+	r->host = rk_doc_printf(d, "%s", host);
+	r->base = rk_doc_printf(d, "https://%s", host);
 	r->a = a;
 	return r;
 }
@@ -292,25 +295,20 @@ void rk_registry_free(struct rk_registry *r)
 	if (!r)
 		return;
 	rk_http_free(r->http);
-	free(r->host);
-	free(r->base);
-	free(r->scope);
-	free(r);
+	rk_doc_free(r->d);
 }
 
 /* Do what the challenge requires. 1: repeat the request, 0: nothing else can be tried, -1. */
 static int answer_challenge(
 	struct rk_registry *r, const char *challenge, const char *scope, struct rk_err *err)
 {
-	rk_auto_doc *d = rk_doc_new(true);
 	const char *token;
 
 	if (!strncasecmp(challenge, "bearer ", 7)) {
-		if (fetch_token(r->host, challenge, scope, r->a, d, &token, err) < 0)
+		if (fetch_token(r->host, challenge, scope, r->a, r->d, &token, err) < 0)
 			return -1;
 		rk_http_set_bearer(r->http, token);
-		free(r->scope);
-		r->scope = rk_strdup(scope ? scope : "");
+		r->scope = rk_doc_printf(r->d, "%s", scope ? scope : "");
 		return 1;
 	}
 	if (!r->a->user || r->basic)

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/registry.h"
 
-static bool only(const char *s, const char *set)
+#include <regex.h>
+
+/* As github.com/distribution/reference has them: enough to keep paths and schemes out of a host, and
+ * what a URL would take for another path out of a repository. */
+enum part { REGISTRY, REPOSITORY, TAG, DIGEST };
+
+static bool is_a(enum part part, const char *s)
 {
-	return *s && s[strspn(s, set)] == '\0';
-}
+	static const char *const patterns[] = {
+		[REGISTRY] = "^(\\[[0-9a-f:.]{2,}]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?$",
+		[REPOSITORY] = "^[a-z0-9]+((\\.|__?|-+|/)[a-z0-9]+)*$",
+		[TAG] = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
+		[DIGEST] = "^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$",
+	};
+	static regex_t compiled[RK_COUNT(patterns)];
+	static bool ready[RK_COUNT(patterns)];
 
-#define DIGIT "0123456789"
-#define LOWER "abcdefghijklmnopqrstuvwxyz" DIGIT
-
-/* host, host:port or [v6]:port, by its characters; enough to keep paths and schemes out. */
-static bool registry_ok(const char *s)
-{
-	bool v6 = *s == '[';
-	size_t n = v6 ? strcspn(s, "]") + 1 : strcspn(s, ":");
-	const char *port = s + n;
-
-	if (strlen(s) > 255 || n > strlen(s) || (v6 && n < 4))
-		return false;
-	if (*port && (*port != ':' || !only(port + 1, DIGIT) || strlen(port) > 6))
-		return false;
-	if (v6)
-		return strspn(s + 1, "0123456789abcdef:.") == n - 2;
-	return n && strspn(s, LOWER "-.") == n && !strchr(".-", *s) && !strchr(".-", s[n - 1]);
+	if (!ready[part] && regcomp(&compiled[part], patterns[part], REG_EXTENDED | REG_NOSUB))
+		abort();
+	ready[part] = true;
+	return strlen(s) <= 255 && regexec(&compiled[part], s, 0, NULL, 0) == 0;
 }
 
 /* Whether the first part of an image's name can be this registry: "team" in team/x cannot, it is a
@@ -95,7 +94,7 @@ static int add_mirror(struct rk_doc *d, const struct rk_strv *words, const char 
 			"the name of the upstream registry");
 		return rk_err_hint(err, "list the registries by name, one per line");
 	}
-	if (!registry_ok(mirror) || !names_registry(mirror, strlen(mirror)))
+	if (!is_a(REGISTRY, mirror) || !names_registry(mirror, strlen(mirror)))
 		return rk_err_set(err, RK_FAIL,
 			"invalid registry name \"%.80s\"; expected a name such as quay.io", word);
 	if (host && rk_url_same_host(mirror, host)) {
@@ -189,41 +188,6 @@ struct rk_val *rk_registries_mounts(struct rk_doc *d, bool ca)
 
 /* --- images --- */
 
-/* Words of lower-case letters, as the distribution specification has them, with a slash, a dot, one or
- * two underscores, or dashes between them; nothing that a URL would take for another path. */
-static bool repository_ok(const char *s)
-{
-	for (const char *p = s;;) {
-		size_t n = strspn(p, LOWER);
-
-		p += n;
-		if (!n || !*p)
-			return n && strlen(s) <= 255;
-		n = strspn(p, "-");
-		p += n ? n : *p == '/' || *p == '.' ? 1 : *p == '_' ? 1 + (p[1] == '_') : 0;
-	}
-}
-
-static bool tag_ok(const char *s)
-{
-	return only(s, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") && !strchr(".-", *s) &&
-	       strlen(s) <= 128;
-}
-
-static bool digest_ok(const char *s)
-{
-	static const struct {
-		const char *name;
-		size_t digits;
-	} algorithms[] = {{"sha256:", 64}, {"sha384:", 96}, {"sha512:", 128}};
-
-	for (size_t i = 0; i < RK_COUNT(algorithms); i++)
-		if (rk_prefix(s, algorithms[i].name))
-			return strlen(s + 7) == algorithms[i].digits &&
-			       only(s + 7, "0123456789abcdef");
-	return false;
-}
-
 int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err)
 {
 	size_t first = strcspn(text, "/");
@@ -241,16 +205,16 @@ int rk_image_parse(struct rk_doc *d, const char *text, struct rk_image *out, str
 	if (colon) {
 		*colon = '\0';
 		out->reference = colon + 1;
-		ok = tag_ok(out->reference);
+		ok = is_a(TAG, out->reference);
 	}
 	if (at) {
 		out->reference = at + 1;
-		ok = ok && digest_ok(out->reference);
+		ok = ok && is_a(DIGEST, out->reference);
 	}
 	out->repository = rest;
 	if (rk_streq(out->registry, "docker.io") && !slash)
 		out->repository = rk_doc_printf(d, "library/%s", rest);
-	if (!ok || !registry_ok(out->registry) || !repository_ok(out->repository))
+	if (!ok || !is_a(REGISTRY, out->registry) || !is_a(REPOSITORY, out->repository))
 		return rk_err_set(err, RK_FAIL, "invalid image name \"%.200s\"", text);
 	return 0;
 }

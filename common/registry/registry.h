@@ -29,17 +29,16 @@ static inline void rk_cleanup_creds_(struct rk_creds **c)
 #define rk_auto_creds __attribute__((cleanup(rk_cleanup_creds_))) struct rk_creds
 
 /* Add a source: "docker" ($DOCKER_CONFIG or ~/.docker/config.json), "helm" (its repositories.yaml
- * and registry/config.json), or a file of any of these forms, told apart by what it holds.
- * Errors: RK_NOTFOUND, RK_FAIL naming file and line, never a password. */
+ * and registry/config.json), or a file of any of these forms. Errors: RK_NOTFOUND, RK_FAIL naming file
+ * and line, never a password. */
 int rk_creds_add(struct rk_creds *c, const char *source, struct rk_err *err) RK_MUST_USE;
 /* The same from text. Empty text adds nothing. */
 int rk_creds_parse(struct rk_creds *c, const char *name, const char *text, size_t n,
 	struct rk_err *err) RK_MUST_USE;
 
-/* The login for an address: host, host:port, with a path and a scheme or not. docker.io is found
- * under all of its names; a port 443 counts as none. Sources come in the order added, and the
- * longest path wins within the host. Runs a credential helper when one is named for the host. The
- * strings live as long as c. RK_NOTFOUND: none; RK_FAIL: a helper does not work. */
+/* The login for an address: host or host:port, with a path and a scheme or not; docker.io under all of
+ * its names. The longest path wins, then the source added first. Runs a credential helper when one is
+ * named for the host. Strings live as long as c. RK_NOTFOUND: none; RK_FAIL: a helper does not work. */
 int rk_creds_find(struct rk_creds *c, const char *address, struct rk_login *out,
 	struct rk_err *err) RK_MUST_USE;
 
@@ -59,19 +58,16 @@ struct rk_registries {
 	bool ca;		/* its CA is mounted at RK_REGISTRY_CA_PATH */
 };
 
-/* Append the mirrors that a registry has without a list: docker.io, quay.io and ghcr.io,
- * without host itself. The strings are constants. */
+/* Append the mirrors that a registry has without a list: docker.io, quay.io, ghcr.io, but not host. */
 void rk_mirrors_usual(const char *host, struct rk_strv *out);
 
-/* A mirror list: one registry per line, # comments; a byte order mark, blanks, tabs, CR and
- * duplicates are ignored, index.docker.io is docker.io. host: the private registry, or NULL.
- * Strings live in d. Errors: RK_FAIL with NAME:LINE for an invalid name, two names on a line, `*`,
- * which cannot be rewritten, and host itself, whose images would be pulled from below its own name. */
+/* A mirror list: one registry per line, # comments; a byte order mark, blanks, CR and duplicates are
+ * ignored, index.docker.io is docker.io. Strings live in d. Errors: RK_FAIL with NAME:LINE for an
+ * invalid name, two names on a line, `*`, and host, the private registry itself (or NULL). */
 int rk_mirrors_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
 	const char *host, struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
 
-/* registries.yaml for k3s: mirrors, then configs (tls before auth). NULL when there is nothing to
- * say: no mirror, no CA, no credentials. d should be secret when there is a password. */
+/* registries.yaml for k3s; NULL without a mirror, a CA and credentials. d should be secret. */
 struct rk_val *rk_registries_tree(struct rk_doc *d, const struct rk_registries *r);
 
 /* Put the credentials of a host into Docker's config.json: a MAP, empty at first. */
@@ -87,9 +83,8 @@ struct rk_image {
 	const char *registry, *repository; /* "docker.io", "library/busybox" */
 	const char *reference;		   /* tag, or digest where there is one */
 };
-/* A reference as people and charts write it, as containerd reads it (github.com/distribution/
- * reference): docker.io and library/ filled in, a missing tag becomes latest. Strings live in d.
- * Errors: RK_FAIL for an invalid name. */
+/* As containerd reads a reference: docker.io and library/ filled in, a missing tag becomes latest.
+ * Strings live in d. Errors: RK_FAIL for an invalid name. */
 int rk_image_parse(
 	struct rk_doc *d, const char *text, struct rk_image *out, struct rk_err *err) RK_MUST_USE;
 /* The image's full name, "docker.io/library/busybox:latest"; with a digest, without its tag. */
@@ -100,27 +95,24 @@ int rk_image_add(
 	struct rk_doc *d, const char *text, struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
 
 /* Append the full names of an image list: one image per line, or "image NAME" as `bundle --list`
- * writes it; its "chart ..." lines, # comments, further columns and duplicates are passed over; a
- * byte order mark, CRLF, CR and a last line without its end make no difference. Strings live in d.
+ * writes it; its "chart ..." lines, # comments, further columns and duplicates are passed over.
  * Errors: RK_FAIL with NAME:LINE for an invalid name and for two images on a line. */
 int rk_images_parse(struct rk_doc *d, const char *text, size_t n, const char *name,
 	struct rk_strv *out, struct rk_err *err) RK_MUST_USE;
 
-/* The image's repository in the private registry host, where containerd looks for it by the
- * rewrite of its mirror, or by k3s' and Rancher's system-default-registry: under the name of the
- * upstream registry, or as it is when host is its own registry. NULL: no mirror serves it. */
+/* The image's repository in the private registry host, by the rewrite of its mirror or by
+ * system-default-registry: under the name of the upstream registry, or as it is when host is its own
+ * registry. NULL: no mirror serves it. */
 const char *rk_image_mirrored(struct rk_doc *d, const struct rk_image *image, const char *host,
 	const struct rk_strv *mirrors);
 /* The same with host and reference: "HOST/quay.io/x/y:1", or NULL. */
 const char *rk_image_source(struct rk_doc *d, const struct rk_image *image, const char *host,
 	const struct rk_strv *mirrors);
 
-/* chartrepo - ask chart repositories and image registries whether they have what is needed.
- *
- * Speaks to an HTTP chart repository (index.yaml) and to an OCI registry (distribution
- * specification 1.1: /v2/, Basic and Bearer authentication). TLS is always verified. Credentials
- * and CA go to the host asked, and to the token server it names only when the caller may give them
- * there; a token server that may not have the CA is verified by the system's. */
+/* chartrepo - ask chart repositories (index.yaml) and OCI registries (distribution specification 1.1:
+ * /v2/, Basic and Bearer authentication) whether they have what is needed. Credentials and CA go to the
+ * host asked, and to the token server it names only when that may have them; else that is verified by
+ * the system's CAs. */
 
 struct rk_repo_access {
 	const char *user, *password; /* NULL: none */
@@ -129,25 +121,20 @@ struct rk_repo_access {
 	size_t ca_len;
 	const char *resolve; /* host:port:address, or NULL */
 	int64_t timeout_ms;  /* for each request; 0: 15 s */
-	/* Whether credentials and CA may go to a token server of this name; NULL: only to the
-	 * registry. */
+	/* Whether credentials and CA may go to another host; NULL: to none. */
 	bool (*trusts)(const void *arg, const char *host);
 	const void *arg;
 };
 
-/* Errors of all name the host: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND, it
- * answers but lacks what was asked for; else no answer that helps, with err->reason as of
- * rk_http_do, REDIRECT, FOREIGN_TOKEN, STATUS for another status. */
+/* Errors of all name the host: RK_CONFLICT, credentials missing or refused (http 401 or 403); RK_NOTFOUND,
+ * it lacks what was asked for; else err->reason as of rk_http_do, REDIRECT, FOREIGN_TOKEN or STATUS. */
 
 /* A version of a chart: repo is https://…, chart its name; or repo is oci://host/path/chart.
  * A leading v makes no difference in an index; a tag must be as it is. */
 int rk_repo_has_chart(const char *repo, const char *chart, const char *version,
 	const struct rk_repo_access *a, struct rk_err *err) RK_MUST_USE;
 
-/* --- a registry, asked many things over one connection --- */
-struct rk_registry;
-
-/* No connection yet. a and all it points to must outlive it. */
+/* A registry, asked many things over one connection. No connection yet. a and all it points to must outlive it. */
 struct rk_registry *rk_registry_new(const char *host, const struct rk_repo_access *a);
 void rk_registry_free(struct rk_registry *r);
 static inline void rk_cleanup_registry_(struct rk_registry **r)
@@ -156,8 +143,7 @@ static inline void rk_cleanup_registry_(struct rk_registry **r)
 }
 #define rk_auto_registry __attribute__((cleanup(rk_cleanup_registry_))) struct rk_registry
 /* Whether it has a manifest: repository "library/busybox", reference a tag or digest. reference NULL:
- * whether it answers for the repository, known or not, with the list of its tags; RK_NOTFOUND: it
- * answers that there is none. repository NULL, too: whether it grants access, by GET /v2/. */
+ * whether it lists the repository's tags. repository NULL, too: whether it grants access, by /v2/. */
 int rk_registry_ask(struct rk_registry *r, const char *repository, const char *reference,
 	struct rk_err *err) RK_MUST_USE;
 

@@ -82,7 +82,9 @@ static int apply_virtual(struct job *j, struct rk_err *err)
 		return -1;
 	if (!objs->count && !patch)
 		return 0;
-	if (reg_connect_virtual(j, err) < 0 || apply_list(j, j->virt.kube, objs, err) < 0)
+	if (rk_vcluster_open(
+		    &j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s), err) < 0 ||
+		apply_list(j, j->virt.kube, objs, err) < 0)
 		return -1;
 	if (patch && rk_kube_find(j->virt.kube, &RK_HELMCHART, RK_CHART_NS, "rancher", j->d, &chart,
 			     err) < 0)

@@ -56,15 +56,28 @@ static void check_chart(struct checks *c, const char *name, enum rk_key repo)
 	row(c, FAILED, "chart", label, err.msg, err.hint);
 }
 
-/* A pull from a path of the registry has failed: with what would allow it. */
-static void pull_failed(
-	struct checks *c, const char *kind, const char *name, const char *path, struct rk_err *err)
+/* Ask the registry for what is pulled from a path there: an image, or, without reference, the list of tags
+ * of a repository below it, which need not exist. */
+static void check_pull(struct checks *c, const char *kind, const char *name, const char *path,
+	const char *reference, const char *detail, const char *missing)
 {
+	const char *repository =
+		reference ? path : rk_doc_printf(c->j->d, "%s/library/probe", path);
+	struct rk_err err = RK_ERR_INIT;
+
+	if (rk_registry_ask(c->registry, repository, reference, &err) == 0 ||
+		(!reference && err.code == RK_NOTFOUND)) {
+		row(c, OK, kind, name, rk_doc_printf(c->j->d, "%s/%s%s", c->host, path, detail),
+			NULL);
+		return;
+	}
+	if (err.code == RK_NOTFOUND)
+		rk_err_hint(&err, "%s", missing);
 	if (!c->access.user)
-		rk_settings_repo_remedy(c->j->s, c->host, &c->access, err);
-	else if (!err->hint[0] && err->code == RK_CONFLICT)
-		rk_err_hint(err, "the user may not pull there: give it the right to %s", path);
-	row(c, FAILED, kind, name, err->msg, err->hint);
+		rk_settings_repo_remedy(c->j->s, c->host, &c->access, &err);
+	else if (!err.hint[0] && err.code == RK_CONFLICT)
+		rk_err_hint(&err, "the user may not pull there: give it the right to %s", path);
+	row(c, FAILED, kind, name, err.msg, err.hint);
 }
 
 static void check_image(struct checks *c, const char *text, size_t *of_mirror)
@@ -89,62 +102,41 @@ static void check_image(struct checks *c, const char *text, size_t *of_mirror)
 	}
 	for (size_t i = 0; i < c->mirrors.n; i++)
 		of_mirror[i] += rk_streq(c->mirrors.v[i], image.registry);
-	if (rk_registry_ask(c->registry, path, image.reference, &err) == 0) {
-		row(c, OK, "image", text, rk_doc_printf(d, "%s/%s", c->host, path), NULL);
-		return;
-	}
-	if (err.code == RK_NOTFOUND)
-		rk_err_hint(&err,
+	check_pull(c, "image", text, path, image.reference, "",
+		rk_doc_printf(d,
 			"push it (see kubectl rk3k bundle --help), or let the registry fetch %s "
 			"from %s",
-			path, image.registry);
-	pull_failed(c, "image", text, path, &err);
-}
-
-/* A mirror is asked for a list of tags of a repository, which need not exist. */
-static void check_mirror(struct checks *c, const char *mirror, size_t images)
-{
-	struct rk_doc *d = c->j->d;
-	const char *path = rk_doc_printf(d, "%s/%s", c->host, mirror);
-	struct rk_err err = RK_ERR_INIT;
-
-	if (rk_registry_ask(c->registry, rk_doc_printf(d, "%s/library/probe", mirror), NULL, &err) <
-			0 &&
-		err.code != RK_NOTFOUND)
-		pull_failed(c, "mirror", mirror, path, &err);
-	else
-		row(c, OK, "mirror", mirror,
-			rk_doc_printf(d, "%s answers%s", path,
-				images ? "" : "; no image of the list comes from it"),
-			NULL);
+			path, image.registry));
 }
 
 static int check_registry(struct checks *c, struct rk_err *e)
 {
 	rk_auto_buf ca = RK_BUF_INIT;
 	rk_auto_free size_t *of_mirror = NULL;
-	rk_auto_registry *r = NULL;
+	rk_auto_registry *r = rk_registry_new(c->host, &c->access);
 	struct rk_err err = RK_ERR_INIT;
-	struct rk_repo_access *a = &c->access;
 
 	if (!*c->host)
 		return 0;
 	if (rk_step_mirrors(c->j->d, c->j->s, &c->mirrors, e) < 0)
 		return -1;
-	r = c->registry = rk_registry_new(c->host, a);
-	if (rk_settings_repo_access(c->j->s, c->host, c->j->o->kube.resolve, a, &ca, &err) < 0 ||
+	c->registry = r;
+	if (rk_settings_repo_access(
+		    c->j->s, c->host, c->j->o->kube.resolve, &c->access, &ca, &err) < 0 ||
 		rk_registry_ask(r, NULL, NULL, &err) < 0) {
-		rk_settings_repo_remedy(c->j->s, c->host, a, &err);
+		rk_settings_repo_remedy(c->j->s, c->host, &c->access, &err);
 		row(c, FAILED, "registry", c->host, err.msg, err.hint);
 		return 0;
 	}
 	row(c, OK, "registry", c->host,
-		a->user ? "grants access, with credentials" : "grants access", NULL);
+		c->access.user ? "grants access, with credentials" : "grants access", NULL);
 	of_mirror = rk_calloc(c->mirrors.n + 1, sizeof(*of_mirror));
 	for (size_t i = 0; i < c->images.n; i++)
 		check_image(c, c->images.v[i], of_mirror);
 	for (size_t i = 0; i < c->mirrors.n; i++)
-		check_mirror(c, c->mirrors.v[i], of_mirror[i]);
+		check_pull(c, "mirror", c->mirrors.v[i], c->mirrors.v[i], NULL,
+			of_mirror[i] ? " answers" : " answers; no image of the list comes from it",
+			"");
 	return 0;
 }
 

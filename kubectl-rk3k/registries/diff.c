@@ -120,7 +120,9 @@ static int diff_all(struct job *j, struct rk_err *err)
 
 	if (reg_virtual_objects(j, inner, err) < 0 || reg_chart_patch(j, &patch, err) < 0)
 		return -1;
-	if (cluster && (inner->count || patch) && reg_connect_virtual(j, err) < 0)
+	if (cluster && (inner->count || patch) &&
+		rk_vcluster_open(&j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s),
+			err) < 0)
 		return -1;
 	if (diff_list(j, j->virt.kube, inner, err) < 0)
 		return -1;

@@ -139,9 +139,3 @@ int reg_connect_host(struct job *j, struct rk_val **cluster, struct rk_err *err)
 	rk_err_clear(err);
 	return 0;
 }
-
-int reg_connect_virtual(struct job *j, struct rk_err *err)
-{
-	return rk_vcluster_open(
-		&j->virt, j->host, rk_settings_ns(j->s), rk_settings_cluster(j->s), err);
-}

@@ -40,7 +40,6 @@ int reg_with_job(struct opts *o, const char *ref, int (*fn)(struct job *, struct
 	struct rk_err *err) RK_MUST_USE;
 /* Open j->host and read the Cluster; NULL when it does not exist. */
 int reg_connect_host(struct job *j, struct rk_val **cluster, struct rk_err *err) RK_MUST_USE;
-int reg_connect_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
 
 /* --- objects.c: all of j->d --- */
 

@@ -78,14 +78,6 @@ const char *tf_describe(const struct job *j, const char *text)
 	return rk_doc_printf(j->d, "%s [rk3k %s]", text, j->run);
 }
 
-bool tf_is_described(const char *description, const char *text)
-{
-	size_t n = strlen(text);
-
-	return rk_prefix(description, text) &&
-	       (!description[n] || rk_prefix(description + n, " [rk3k "));
-}
-
 int tf_drop_run(struct job *j, const char *run, size_t *dropped, struct rk_err *err)
 {
 	const char *tag = rk_doc_printf(j->d, " [rk3k %s]", run);

@@ -180,7 +180,7 @@ static int put_k3k_kubeconfig(struct job *j, struct rk_err *err)
 	struct rk_val *cluster, *user;
 	struct rk_kc_note note;
 
-	if (tf_open_virtual(j, err) < 0)
+	if (tf_open(j, true, err) < 0)
 		return -1;
 	if (j->virt.forward) {
 		rk_warn("no %s: only a port-forward reaches %s/%s from here", path, j->ns,
@@ -241,16 +241,13 @@ static int print_json(struct job *j, struct rk_err *err)
 	struct rk_val *v = rk_map(j->d);
 	char at[32];
 
+	rk_time_format(j->token.expires, at);
 	rk_set_str(j->d, v, "rancher_url", j->url);
 	rk_set_str(j->d, v, "rancher_version", rk_rancher_version(j->r));
 	rk_set_str(j->d, v, "rancher_token", j->token.value);
 	rk_set_str(j->d, v, "token_name", j->token.name);
-	if (j->token.expires > 0) {
-		rk_time_format(j->token.expires, at);
-		rk_set_str(j->d, v, "token_expires", at);
-	}
-	if (j->ca.len)
-		rk_set_str(j->d, v, "rancher_ca_certs", j->ca.s);
+	rk_set_str(j->d, v, "token_expires", j->token.expires > 0 ? at : NULL);
+	rk_set_str(j->d, v, "rancher_ca_certs", j->ca.len ? j->ca.s : NULL);
 	rk_set_str(j->d, v, "harvester_cluster_id", j->harvester);
 	rk_set_str(j->d, v, "harvester_cluster_name", j->harvester_name);
 	if (j->o->with_kubeconfig && j->harvester) {
@@ -262,8 +259,7 @@ static int print_json(struct job *j, struct rk_err *err)
 	return 0;
 }
 
-/* For `eval` and `.`. */
-static void print_env(const struct job *j)
+int tf_put_output(struct job *j, struct rk_err *err)
 {
 	const struct {
 		const char *name, *value;
@@ -271,35 +267,21 @@ static void print_env(const struct job *j)
 		{"RANCHER_CA_CERTS", j->ca.s}, {"TF_VAR_rancher_url", j->url},
 		{"TF_VAR_rancher_token", j->token.value}, {"TF_VAR_rancher_ca_certs", j->ca.s},
 		{"TF_VAR_harvester_cluster_id", j->harvester}};
-	rk_auto_buf b = RK_BUF_INIT_SECRET;
-
-	for (size_t i = 0; i < RK_COUNT(vars); i++) {
-		if (!vars[i].value || !*vars[i].value)
-			continue;
-		rk_buf_addf(&b, "export %s=", vars[i].name);
-		rk_shell_quote(&b, vars[i].value);
-		rk_buf_putc(&b, '\n');
-	}
-	rk_print_buf(&b);
-}
-
-int tf_put_output(struct job *j, struct rk_err *err)
-{
 	rk_auto_buf none = RK_BUF_INIT, text = RK_BUF_INIT_SECRET;
 
-	switch ((enum output)j->o->output) {
-	case OUT_FILES:
+	if (j->o->output == OUT_FILES)
 		return put_files(j, err);
-	case OUT_JSON:
+	if (j->o->output == OUT_JSON)
 		return print_json(j, err);
-	case OUT_ENV:
-		print_env(j);
-		return 0;
-	case OUT_TFVARS:
-		if (compose_tfvars(j, &none, &text, err) < 0)
-			return -1;
-		rk_print_buf(&text);
-		return 0;
+	if (j->o->output == OUT_TFVARS && compose_tfvars(j, &none, &text, err) < 0)
+		return -1;
+	for (size_t i = 0; j->o->output == OUT_ENV && i < RK_COUNT(vars); i++) {
+		if (!vars[i].value || !*vars[i].value)
+			continue;
+		rk_buf_addf(&text, "export %s=", vars[i].name); /* for `eval` and `.` */
+		rk_shell_quote(&text, vars[i].value);
+		rk_buf_putc(&text, '\n');
 	}
+	rk_print_buf(&text);
 	return 0;
 }

@@ -86,11 +86,23 @@ int tf_find_harvester(struct job *j, struct rk_err *err)
 
 /* --- its kubeconfig --- */
 
-/* What kubectl would use of a kubeconfig of Rancher's. NULL where it has none. */
+enum verdict {
+	V_WORKS,
+	V_AWAY,	  /* right, but the cluster's agent is not connected */
+	V_SERVER, /* its server is not the one that Rancher names */
+	V_CA,	  /* another CA than Rancher advises */
+	V_TLS,	  /* Rancher's certificate is not signed by the CA in it */
+	V_EXEC,	  /* the rancher command instead of a token */
+	V_TOKEN,  /* its token is not accepted, or it has none */
+};
+
+/* What kubectl would use of a kubeconfig of Rancher's, NULL where it has none; and what it is worth. */
 struct parts {
 	const char *server, *token;
 	struct rk_buf *ca; /* PEM, the caller's; empty: the system's roots */
 	bool exec;	   /* kubeconfig-generate-token is off: the rancher CLI logs in */
+	enum verdict verdict;
+	struct rk_err why; /* what the cluster said */
 };
 
 /* The entry of a list whose name another entry has under `by`. */
@@ -131,19 +143,8 @@ struct tf_token tf_kubeconfig_token(struct job *j, const char *text)
 						      : (struct tf_token){0};
 }
 
-enum verdict {
-	V_WORKS,
-	V_AWAY,	  /* right, but the cluster's agent is not connected */
-	V_SERVER, /* its server is not the one that Rancher names */
-	V_CA,	  /* another CA than Rancher advises */
-	V_TLS,	  /* Rancher's certificate is not signed by the CA in it */
-	V_EXEC,	  /* the rancher command instead of a token */
-	V_TOKEN,  /* its token is not accepted, or it has none */
-};
-
-/* Ask the cluster as kubectl would with this file: with its token, under its CA. why: what it said. */
-static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict,
-	struct rk_err *why, struct rk_err *err)
+/* Ask the cluster as kubectl would with this file: with its token, under its CA. */
+static int try_parts(struct job *j, struct parts *p, struct rk_err *err)
 {
 	struct rk_rancher_conf conf = tf_conf(j, p->ca);
 	rk_auto_rancher *r = NULL;
@@ -152,14 +153,14 @@ static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict
 		return -1;
 	rk_rancher_set_stop(r, j->signal);
 	rk_rancher_use(r, p->token);
-	if (rk_rancher_reach(r, j->harvester, why) == 0) {
-		*verdict = V_WORKS;
-	} else if (why->http) {
-		*verdict = why->http == 401 || why->http == 403 ? V_TOKEN : V_AWAY;
-	} else if (why->reason == RK_REASON_TLS) {
-		*verdict = V_TLS;
+	if (rk_rancher_reach(r, j->harvester, &p->why) == 0) {
+		p->verdict = V_WORKS;
+	} else if (p->why.http) {
+		p->verdict = p->why.http == 401 || p->why.http == 403 ? V_TOKEN : V_AWAY;
+	} else if (p->why.reason == RK_REASON_TLS) {
+		p->verdict = V_TLS;
 	} else {
-		*err = *why;
+		*err = p->why;
 		return -1;
 	}
 	return 0;
@@ -167,8 +168,7 @@ static int try_parts(struct job *j, const struct parts *p, enum verdict *verdict
 
 /* Compare a kubeconfig with what Rancher advises now: the address of its setting server-url, and
  * the CA of its setting cacerts. */
-static int judge(struct job *j, const struct parts *p, enum verdict *verdict, struct rk_err *why,
-	struct rk_err *err)
+static int judge(struct job *j, struct parts *p, struct rk_err *err)
 {
 	const char *setting, *url = NULL;
 	const char *path = rk_doc_printf(j->d, "/k8s/clusters/%s", j->harvester);
@@ -190,54 +190,50 @@ static int judge(struct job *j, const struct parts *p, enum verdict *verdict, st
 	same_ca = p->ca->len && ca.len ? rk_kubeconfig_same_ca(p->ca->s, p->ca->len, ca.s, ca.len)
 				       : p->ca->len == ca.len;
 	if (same_server && same_ca && p->token && rk_rancher_token_name(j->d, p->token))
-		return try_parts(j, p, verdict, why, err);
-	*verdict = !same_server ? V_SERVER : !same_ca ? V_CA : p->exec ? V_EXEC : V_TOKEN;
+		return try_parts(j, p, err);
+	p->verdict = !same_server ? V_SERVER : !same_ca ? V_CA : p->exec ? V_EXEC : V_TOKEN;
 	return 0;
 }
 
 /* What is wrong with a kubeconfig that generating it again cannot repair. */
-static void warn_of(
-	const struct job *j, const struct parts *p, enum verdict verdict, const char *why)
+static void warn_of(const struct job *j, const struct parts *p)
 {
-	const char *id = j->harvester;
+	const char *id = j->harvester, *why = p->why.msg;
 
 	if (p->server && !rk_prefix(p->server, j->url))
 		rk_warn("Rancher's kubeconfig has the server %s, not %s: see its setting "
 			"server-url",
 			p->server, j->url);
-	if (verdict == V_EXEC)
+	if (p->verdict == V_EXEC)
 		rk_warn("the kubeconfig of Harvester %s has no token: it calls the command "
 			"\"rancher\", since Rancher's setting kubeconfig-generate-token is "
 			"\"false\"; terraform cannot use it: set it to \"true\" (Global Settings) "
 			"and run this again",
 			id);
-	if (verdict == V_AWAY)
+	if (p->verdict == V_AWAY)
 		rk_warn("Harvester %s does not answer yet: %s", id, why);
-	if (verdict == V_TLS && !p->ca->len)
+	if (p->verdict == V_TLS && !p->ca->len)
 		rk_warn("the kubeconfig of Harvester %s has no CA, since Rancher advises none "
 			"(setting cacerts), and this system does not trust Rancher's certificate: "
 			"%s",
 			id, why);
-	else if (verdict == V_TLS)
+	else if (p->verdict == V_TLS)
 		rk_warn("the kubeconfig of Harvester %s has the CA of Rancher's setting cacerts, "
 			"which did not sign Rancher's certificate: correct that setting and run "
 			"this again: %s",
 			id, why);
-	if (verdict == V_TOKEN)
+	if (p->verdict == V_TOKEN)
 		rk_warn("Harvester %s refuses the new kubeconfig: %s", id, why);
 }
 
 static int generate(struct job *j, struct rk_err *err)
 {
-	rk_auto_buf text = RK_BUF_INIT_SECRET;
-	rk_auto_buf ca = RK_BUF_INIT;
+	rk_auto_buf text = RK_BUF_INIT_SECRET, ca = RK_BUF_INIT;
+	struct rk_err unknown = RK_ERR_INIT;
 	struct parts p;
-	struct rk_err why = RK_ERR_INIT;
-	enum verdict verdict = V_EXEC;
 
-	if (rk_rancher_tokens(j->r, j->d, &j->before, &why) < 0)
+	if (rk_rancher_tokens(j->r, j->d, &j->before, &unknown) < 0)
 		j->before = NULL;
-	rk_err_clear(&why);
 	if (rk_rancher_kubeconfig(j->r, j->harvester, &text, err) < 0) {
 		j->lost |= rk_rancher_maybe_done(err) ? LOST_KUBECONFIG : 0;
 		return -1;
@@ -255,9 +251,10 @@ static int generate(struct job *j, struct rk_err *err)
 			"%s: the kubeconfig that Rancher generated for cluster %s has no server or "
 			"no token",
 			j->url, j->harvester);
-	if (p.token && try_parts(j, &p, &verdict, &why, err) < 0)
+	p.verdict = V_EXEC;
+	if (p.token && try_parts(j, &p, err) < 0)
 		return -1;
-	warn_of(j, &p, verdict, why.msg);
+	warn_of(j, &p);
 	return 0;
 }
 
@@ -266,29 +263,27 @@ int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err)
 	const char *file = j->kc_harvester;
 	rk_auto_buf ca = RK_BUF_INIT;
 	struct parts p;
-	struct rk_err why = RK_ERR_INIT;
-	enum verdict verdict;
 
 	if (tf_read_existing(file, now, err) < 0)
 		return -1;
 	if (!now->len)
 		return generate(j, err);
 	p = parts_of(j, now->s, &ca);
-	if (judge(j, &p, &verdict, &why, err) < 0)
+	if (judge(j, &p, err) < 0)
 		return -1;
-	if (verdict == V_WORKS || verdict == V_AWAY || verdict == V_TLS) {
+	if (p.verdict == V_WORKS || p.verdict == V_AWAY || p.verdict == V_TLS) {
 		j->kubeconfig = rk_doc_strndup(j->d, now->s, now->len);
-		warn_of(j, &p, verdict, why.msg);
+		warn_of(j, &p);
 		return 0;
 	}
-	if (verdict == V_SERVER)
+	if (p.verdict == V_SERVER)
 		rk_note("%s has the server %s: generating it again", file,
 			p.server ? p.server : "(none)");
-	if (verdict == V_CA)
+	if (p.verdict == V_CA)
 		rk_note("%s has another CA than Rancher advises (setting cacerts): generating it "
 			"again",
 			file);
-	if (verdict == V_TOKEN)
+	if (p.verdict == V_TOKEN)
 		rk_note("the token in %s is no longer valid; generating a new kubeconfig", file);
 	return generate(j, err);
 }

@@ -242,7 +242,7 @@ static int read_given(struct job *j, struct tf_token *token, const char **url,
 static int find_url(struct job *j, const char *noted, struct rk_err *err)
 {
 	if (!j->o->url && noted && *noted) {
-		j->use_cluster = j->cluster_given;
+		j->use_cluster = j->ref;
 		return rk_rancher_url(j->d, noted, &j->url, err);
 	}
 	return tf_find_url(j, err);

@@ -226,7 +226,7 @@ int tf_authorise(struct job *j, struct rk_err *err)
  * still exist. */
 void tf_drop_old(struct job *j)
 {
-	const char *name = j->old.name;
+	const char *name = j->old.name, *rest;
 	struct rk_rancher_token t;
 	struct rk_err err = RK_ERR_INIT;
 
@@ -243,7 +243,8 @@ void tf_drop_old(struct job *j)
 			return;
 		}
 	}
-	if (tf_is_described(t.description, j->o->description))
+	rest = t.description + strlen(j->o->description);
+	if (rk_prefix(t.description, j->o->description) && (!*rest || rk_prefix(rest, " [rk3k ")))
 		tf_drop_token(j, j->old);
 	else
 		rk_note("token %s is replaced in %s and remains valid", name, j->tfvars);

@@ -42,10 +42,10 @@ struct job {
 	const char *tfvars, *kc_harvester;	      /* paths */
 	const char *old_url, *old_harvester, *old_ca; /* of the existing tfvars, or NULL */
 	struct tf_token old;			      /* the token there */
-	bool old_kubeconfig;		 /* harvester_kubeconfig there names our file */
-	bool old_expired;		 /* our comment there: the token has reached its end */
-	bool cluster_given, use_cluster; /* on the command line; the host cluster is asked */
-	const char *ref;		 /* [NAMESPACE/]CLUSTER as given, or NULL */
+	bool old_kubeconfig; /* harvester_kubeconfig there names our file */
+	bool old_expired;    /* our comment there: the token has reached its end */
+	bool use_cluster;    /* the host cluster is asked */
+	const char *ref;     /* [NAMESPACE/]CLUSTER as given, or NULL */
 	char *ns, *cluster;
 	struct rk_kube *host;
 	struct rk_vcluster virt;
@@ -71,7 +71,7 @@ struct job {
 /* Do fn for the virtual cluster that ref names (NULL: none given); clean up whatever happened. */
 int tf_with_job(const struct opts *o, const char *ref, int (*fn)(struct job *, struct rk_err *),
 	struct rk_err *err) RK_MUST_USE;
-int tf_open_virtual(struct job *j, struct rk_err *err) RK_MUST_USE; /* j->virt */
+int tf_open(struct job *j, bool virtual, struct rk_err *err) RK_MUST_USE; /* j->host, j->virt */
 /* One key of a Secret of Rancher's in the virtual cluster; absence leaves out empty. */
 int tf_rancher_secret(struct job *j, const char *name, const char *key, struct rk_buf *out,
 	struct rk_err *err) RK_MUST_USE;
@@ -83,15 +83,9 @@ void tf_guard(struct job *j);
 /* An error with the code of the signal that came, if one did. */
 int tf_stopped(const struct job *j, struct rk_err *err) RK_MUST_USE;
 
-/* --- pin.c --- */
-/* j->ca from /cacerts under --ca-fingerprint. Errors: RK_USAGE for what is not a SHA-256; RK_CONFLICT
- * when it differs; RK_NOTFOUND when the server advises none. */
-int tf_pinned_ca(struct job *j, struct rk_err *err) RK_MUST_USE;
-
 /* --- cleanup.c: deleting what was not handed over --- */
-/* A description that this run's tokens can be found by, and whether one was made from text. */
+/* A description that this run's tokens can be found by. */
 const char *tf_describe(const struct job *j, const char *text);
-bool tf_is_described(const char *description, const char *text);
 /* Ask as the maker of tokens in this run: the session, or the token that was given. */
 void tf_as_maker(struct job *j);
 /* Delete a token with itself, else as the maker; a failure is a warning, and the token counts as left
