@@ -474,7 +474,7 @@ static int read_input(const struct opts *o, int argc, struct rk_objects *in, str
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
-	rk_auto_objects in = RK_OBJECTS_INIT;
+	rk_auto_objects in = {0};
 	rk_auto_connection c = {0};
 	struct run r = {.o = o};
 	int ret;

@@ -282,9 +282,7 @@ void rk_urlencode(struct rk_buf *out, const char *s);
 
 /* --- clocks and times --- */
 
-/* Milliseconds of the monotonic clock. */
-int64_t rk_now_ms(void);
-
+int64_t rk_now_ms(void); /* of the monotonic clock */
 /* kubectl's age ("119s", "5m30s", "3h12m", "8d") of a time, into out[16]. */
 void rk_age(int64_t seconds, char out[16]);
 /* RFC 3339 UTC of a time, into out[32]; and back: -1 for anything else. */

@@ -219,10 +219,6 @@ struct rk_objects {
 	const struct rk_val **v;
 	size_t n;
 };
-#define RK_OBJECTS_INIT \
-	{               \
-		0       \
-	}
 void rk_objects_release(struct rk_objects *o);
 #define rk_auto_objects __attribute__((cleanup(rk_objects_release))) struct rk_objects
 

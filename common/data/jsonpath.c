@@ -411,17 +411,15 @@ static int word(struct eval *e, bool first, const struct rk_found *in, struct rk
 /* The steps of an expression, until its brace or the end: set becomes what they find in its values. */
 static int steps(struct eval *e, struct rk_found *set)
 {
-	for (bool first = !e->depth;; first = false) {
+	bool first = !e->depth;
+
+	e->s += strspn(e->s, " @$");
+	while (e->s < e->end && *e->s != '}') {
 		auto_found in = *set;
-		const char *s = e->s += strspn(e->s, " @$");
+		const char *s = e->s;
 		int r;
 
 		*set = (struct rk_found){0};
-		if (s >= e->end || *s == '}') {
-			*set = in;
-			in = (struct rk_found){0};
-			return 0;
-		}
 		if (rk_prefix(s, "[?("))
 			r = filter(e, &in, set);
 		else if (*s == '[')
@@ -442,7 +440,10 @@ static int steps(struct eval *e, struct rk_found *set)
 			r = bad(e, "unrecognized character", s);
 		if (r < 0)
 			return -1;
+		first = false;
+		e->s += strspn(e->s, " @$");
 	}
+	return 0;
 }
 
 /* --- templates --- */
@@ -512,9 +513,9 @@ int rk_jsonpath_parse(const char *text, struct rk_jsonpath **out, struct rk_err 
 
 int rk_jsonpath_parse_one(const char *text, struct rk_jsonpath **out, struct rk_err *err)
 {
-	size_t n = strlen(text), lead = text[0] == '{';
-	bool braces = lead && n > 1 && text[n - 1] == '}';
-	const char *from = text + (braces ? 1 : 0);
+	size_t n = strlen(text);
+	bool braces = n > 1 && text[0] == '{' && text[n - 1] == '}';
+	const char *from = text + braces;
 	rk_auto_free char *one = rk_asprintf(
 		"{%s%.*s}", strchr(".[@$", *from) ? "" : ".", (int)(n - (braces ? 2 : 0)), from);
 

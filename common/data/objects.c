@@ -10,7 +10,7 @@ void rk_objects_release(struct rk_objects *o)
 {
 	rk_doc_free(o->doc);
 	free(o->v);
-	*o = (struct rk_objects)RK_OBJECTS_INIT;
+	*o = (struct rk_objects){0};
 }
 
 /* --- one object --- */

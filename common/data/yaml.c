@@ -166,12 +166,12 @@ static int settle_map(struct reader *r, struct rk_val *map)
 		merges = merges || m->key == merge_key;
 	for (it = merges ? take_members(map) : NULL; it; it = next) {
 		next = it->next;
-		if (it->key != merge_key)
+		if (it->key != merge_key) {
 			rk_tree_link(map, it);
-		else if (it->kind != RK_SEQ && merge(r, it, map) < 0)
-			return -1;
-		for (size_t i = it->key == merge_key && it->kind == RK_SEQ ? it->count : 0; i; i--)
-			if (merge(r, rk_at(it, i - 1), map) < 0)
+			continue;
+		}
+		for (size_t i = it->kind == RK_SEQ ? it->count : 1; i; i--)
+			if (merge(r, it->kind == RK_SEQ ? rk_at(it, i - 1) : it, map) < 0)
 				return -1;
 	}
 	map->shared = map->shared || merges;

@@ -132,7 +132,7 @@ static int read_objects(struct rk_objects *o, const char *text, size_t n, struct
 
 static void again(const struct rk_objects *o)
 {
-	rk_auto_objects back = RK_OBJECTS_INIT;
+	rk_auto_objects back = {0};
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 
 	for (size_t i = 0; i < o->n; i++)
@@ -156,7 +156,7 @@ static void ordered(struct rk_objects *o)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	rk_auto_free char *text = rk_strndup((const char *)data, size); /* to the first NUL */
-	rk_auto_objects o = RK_OBJECTS_INIT;
+	rk_auto_objects o = {0};
 	struct rk_err err = RK_ERR_INIT;
 
 	log_cause(text);

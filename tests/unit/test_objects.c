@@ -25,7 +25,7 @@ static int parse(struct rk_objects *o, const char *text, bool piped, struct rk_e
 
 static void order(void **state)
 {
-	rk_auto_objects o = RK_OBJECTS_INIT;
+	rk_auto_objects o = {0};
 	static const char *const want[] = {"ns", "crd", "a", "b"};
 
 	(void)state;
@@ -45,7 +45,7 @@ static void order(void **state)
 
 static void lists(void **state)
 {
-	rk_auto_objects o = RK_OBJECTS_INIT;
+	rk_auto_objects o = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -85,7 +85,7 @@ static void refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(table); i++) {
-		rk_auto_objects o = RK_OBJECTS_INIT;
+		rk_auto_objects o = {0};
 		struct rk_err err = RK_ERR_INIT;
 
 		assert_int_equal(parse(&o, table[i].text, true, &err), -1);
@@ -98,7 +98,7 @@ static void refusals(void **state)
 
 static void files_are_trusted_to_be_whole(void **state)
 {
-	rk_auto_objects o = RK_OBJECTS_INIT;
+	rk_auto_objects o = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -114,7 +114,7 @@ static void null_is_a_value(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < RK_COUNT(good); i++) {
-		rk_auto_objects o = RK_OBJECTS_INIT;
+		rk_auto_objects o = {0};
 
 		assert_int_equal(parse(&o, good[i], true, NULL), 0);
 	}
