@@ -456,21 +456,6 @@ static int judge(struct run *r, struct rk_err *err)
 	return bad ? -1 : 0;
 }
 
-static int read_input(const struct opts *o, int argc, struct rk_objects *in, struct rk_err *err)
-{
-	if (o->files.n && argc)
-		return rk_err_set(err, RK_USAGE, "give names or -f FILE, not both");
-	if (o->labels && !argc)
-		return rk_err_set(err, RK_USAGE, "-l requires one or more TYPEs");
-	if (argc)
-		return 0;
-	if (!o->files.n && isatty(STDIN_FILENO))
-		return rk_err_set(err, RK_USAGE,
-			"nothing to delete: give TYPE/NAME, -f FILE or objects on "
-			"standard input");
-	return rk_objects_read(in, o->files.v, o->files.n, err);
-}
-
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	const struct opts *o = p;
@@ -479,19 +464,28 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	struct run r = {.o = o};
 	int ret;
 
-	if (rk_cli_lines_only(&o->out, err) < 0 || read_input(o, argc, &in, err) < 0)
+	if (rk_cli_lines_only(&o->out, err) < 0)
+		return -1;
+	if (o->files.n && argc)
+		return rk_err_set(err, RK_USAGE, "give names or -f FILE, not both");
+	if (o->labels && !argc)
+		return rk_err_set(err, RK_USAGE, "-l requires one or more TYPEs");
+	if (!argc && !o->files.n && isatty(STDIN_FILENO))
+		return rk_err_set(err, RK_USAGE,
+			"nothing to delete: give TYPE/NAME, -f FILE or objects on "
+			"standard input");
+	if (!argc && rk_objects_read(&in, o->files.v, o->files.n, err) < 0)
 		return -1;
 	/* a credential plugin that hangs does not outlast --timeout either */
 	if (o->timeout_ms > 0)
 		rk_run_limit((struct rk_run_limit){rk_now_ms() + o->timeout_ms, NULL});
-	ret = rk_connect(&c, &o->kube, err);
-	if (ret == 0) {
-		r.k = c.kube;
-		r.deadline = rk_now_ms() + o->timeout_ms;
-		ret = in.n	  ? from_input(&r, &in, err)
-		      : o->labels ? from_labels(&r, argc, argv, err)
-				  : from_args(&r, argc, argv, err);
-	}
+	if (rk_connect(&c, &o->kube, err) < 0)
+		return -1;
+	r.k = c.kube;
+	r.deadline = rk_now_ms() + o->timeout_ms;
+	ret = in.n	  ? from_input(&r, &in, err)
+	      : o->labels ? from_labels(&r, argc, argv, err)
+			  : from_args(&r, argc, argv, err);
 	if (ret == 0 && r.n) {
 		rk_connection_note(&c, &o->kube);
 		ret = delete_all(&r, err);

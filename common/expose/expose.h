@@ -17,8 +17,8 @@ struct rk_ingress {
 	const char *service, *name, *secret, *class; /* NULL: see rk_ingress_names */
 };
 
-/* Fill the names that are NULL, in d: CLUSTER-k3k-traefik, CLUSTER-k3k-ingress, tls-CLUSTER-ingress,
- * class nginx. They are those that the settings make of CLUSTER. */
+/* Fill the names that are NULL, in d, as the settings make them of CLUSTER: CLUSTER-k3k-traefik,
+ * CLUSTER-k3k-ingress, tls-CLUSTER-ingress, class nginx. */
 void rk_ingress_names(struct rk_doc *d, struct rk_ingress *in);
 
 /* " --service NAME..." for the names that are given and not the usual ones: for the commands in
@@ -97,10 +97,9 @@ struct rk_certcopy_result {
  * rk_certcopy, in RK_RANCHER_NS. Errors: RK_USAGE for any other form. */
 int rk_certcopy_from(const char *ref, char **from_ns, char **from, struct rk_err *err) RK_MUST_USE;
 
-/* Read, judge, compare, write. At most three requests: source, target, and the apply when they
- * differ; rk_certcopy_source may take one more. Errors: RK_NOTFOUND (no source Secret, or no key in
- * it), RK_FAIL (not worth copying; the message has the reason), RK_CONFLICT (another
- * owner's Secret under that name). */
+/* Read, judge, compare, write where they differ. Errors: RK_NOTFOUND (no source Secret, or no key in it),
+ * RK_FAIL (not worth copying; the message has the reason), RK_CONFLICT (another owner's Secret under
+ * that name). */
 int rk_certcopy(struct rk_kube *virt, struct rk_kube *host, const struct rk_certcopy *c,
 	struct rk_certcopy_result *res, struct rk_err *err) RK_MUST_USE;
 

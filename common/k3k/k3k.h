@@ -18,11 +18,10 @@ void rk_k3k_name(char out[64], const char *cluster, const char *suffix);
 int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name,
 	struct rk_err *err) RK_MUST_USE;
 
-/* The virtual cluster selected by "[NS/]NAME" (NULL: any) and -n (ns_flag, or NULL). NS/NAME is
- * taken as it is; else the Clusters are listed once, and NAME is searched in -n, or without it in
- * the context's namespace, then in RK_K3K_NS, then everywhere. Without NAME it is RK_K3K_CLUSTER or
- * the only one there. Nothing found, or no right to list: as rk_k3k_ref. Strings are the caller's to
- * free. Errors: RK_USAGE as rk_k3k_ref; RK_CONFLICT, naming them, when there are several. */
+/* The same for "[NS/]NAME" (NULL: any) and -n (ns_flag, or NULL), after a list of the Clusters: NAME is
+ * searched in -n, or without it in the context's namespace, then in RK_K3K_NS, then everywhere. Without
+ * NAME it is RK_K3K_CLUSTER or the only one there. Not listed for NS/NAME; nothing found, or no right to
+ * list: as rk_k3k_ref. RK_CONFLICT, naming them, when there are several. */
 int rk_k3k_choose(struct rk_kube *host, const char *ns_flag, const char *ref, char **ns,
 	char **name, struct rk_err *err) RK_MUST_USE;
 /* The pure part: clusters is a SEQ of Clusters, context_ns may be NULL. *chosen NULL: none. */
@@ -60,13 +59,10 @@ struct rk_vcluster {
 	struct rk_forward *forward; /* running, when endpoint is RK_ENDPOINT_FORWARD */
 };
 
-/* Read Secret k3k-N-kubeconfig, list the addresses that could work from here (given server;
- * ingress host; balancer; node port on a ready node; ClusterIP), try them in parallel under
- * the CA of the Secret, take the best that answers /version, else start a port-forward.
- * Where the certificate does not carry the dialled name, tls-server-name is k3k-N-service.
- * What v held before is closed first; after an error it is closed and can be opened again.
- * Errors: RK_NOTFOUND (no such cluster, Secret does not exist yet, with the phase),
- * RK_TIMEOUT/RK_FAIL (nothing answered: every candidate with its reason). */
+/* Read Secret k3k-N-kubeconfig, try the addresses that could work from here under its CA (given server;
+ * ingress host; balancer; node port on a ready node; ClusterIP), take the best that answers /version,
+ * else start a port-forward. What v held before is closed first, and all of it after an error.
+ * Errors: RK_NOTFOUND as rk_k3k_secret, RK_FAIL (nothing answered: every candidate with its reason). */
 int rk_vcluster_open(struct rk_vcluster *v, struct rk_kube *host, const char *ns,
 	const char *cluster, struct rk_err *err) RK_MUST_USE;
 void rk_vcluster_close(struct rk_vcluster *v); /* stops the forward; again does nothing */
@@ -89,8 +85,7 @@ void rk_disconnect(struct rk_connection *c);
 void rk_connection_note(const struct rk_connection *c, const struct rk_kube_flags *flags);
 
 /* What belongs under cluster: and user: of a kubeconfig entry for an open connection: copies in d of the
- * Secret's (k3k writes exactly one of each), under the address taken, with the note
- * which virtual cluster it is. For rk_kubeconfig_compose; the usual name is
+ * Secret's, under the address taken, with the note which virtual cluster it is. The usual name is
  * CLUSTER RK_K3K_ENTRY_SUFFIX. RK_FAIL: the Secret's text is no such kubeconfig. */
 #define RK_K3K_ENTRY_SUFFIX "-k3k"
 int rk_k3k_entry(const struct rk_vcluster *v, const struct rk_kc_note *note, struct rk_doc *d,
@@ -100,19 +95,17 @@ int rk_k3k_entry(const struct rk_vcluster *v, const struct rk_kc_note *note, str
 int rk_k3k_unexpired(const struct rk_val *user, const char *ns, const char *cluster,
 	struct rk_err *err) RK_MUST_USE;
 
-/* Refuse to act on the virtual cluster itself: RK_CONFLICT when k looks like a virtual cluster
- * of k3k (its server is one of the addresses of a known virtual cluster, or its nodes are k3k
- * server pods and it has no k3k CRD) with the hint to switch context. */
+/* Refuse to act on the virtual cluster itself: RK_CONFLICT when k has nodes that are k3k's pods and no
+ * API of k3k, with the hint to switch context. */
 int rk_k3k_guard_host(struct rk_kube *k, struct rk_err *err) RK_MUST_USE;
 
 /* GET the Cluster; RK_NOTFOUND tells "no such Cluster" from "k3k is not installed". */
 int rk_k3k_get(struct rk_kube *host, const char *ns, const char *cluster, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err) RK_MUST_USE;
 
-/* helmchart - how the install of a HelmChart (helm.cattle.io/v1, k3s' helm-controller) is going.
- *
- * The controller runs helm in a Job with backoffLimit 1000 and restartPolicy OnFailure: a chart
- * that cannot be installed never shows as a failed Job, only as a container that restarts. */
+/* helmchart - how the install of a HelmChart is going. k3s' helm-controller runs helm in a Job with
+ * backoffLimit 1000 and restartPolicy OnFailure: a chart that cannot be installed never shows as a failed
+ * Job, only as a container that restarts. */
 
 #define RK_CHART_JOB "helm-install-" /* and the chart's name: its Job */
 
