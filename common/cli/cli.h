@@ -137,7 +137,7 @@ struct rk_verb {
 	int (*run)(void *opts, int argc, char **argv, struct rk_err *err);
 	/* From docs/help/NAME.txt; each may be NULL. */
 	const char *description, *exit_status; /* of a verb with a name */
-	const char *examples;		       /* lines, shown last in --help */
+	const char *examples; /* lines that begin with a blank, shown last in --help */
 };
 
 struct rk_cmd {

@@ -231,9 +231,9 @@ host_only() {
 }
 
 # What could not be determined counts as found: what comes next then says why.
-exists() { # TYPE/NAME
+exists() { # TYPE/NAME [FLAG...]
 	local rc=0
-	tool wait "$1" --for=exists --timeout=0 -q "${flags[@]}" >/dev/null 2>&1 || rc=$?
+	tool wait "$@" --for=exists --timeout=0 -q "${flags[@]}" >/dev/null 2>&1 || rc=$?
 	[[ $rc -ne 3 ]]
 }
 
@@ -250,7 +250,9 @@ hold_lease() { # NAMESPACE CLUSTER
 
 at_exit() {
 	[[ -z ${lease-} ]] || { kill "$lease" 2>/dev/null && wait "$lease"; } || true
-	[[ -z $voice ]] || end_voice
+	[[ -n $voice ]] || return 0
+	exec >&5 2>&6
+	wait "$voice" || true
 }
 
 # A fault that does not pass fails again, until it is corrected.
@@ -287,11 +289,6 @@ begin_voice() {
 	eval "exec ${VOICE[1]}>&-"
 	export RK3K_VOICE=marks
 	trap at_exit EXIT
-}
-end_voice() {
-	exec >&5 2>&6
-	wait "$voice" || true
-	voice=''
 }
 
 # begin_step STEP OF TITLE [USUAL-TIME]
