@@ -181,7 +181,7 @@ static int gather(const struct opts *o, struct rk_settings *s, struct rk_err *er
 	rk_auto_problems p = {0}, names_p = {0};
 
 	if (rk_settings_take_flags(to, &o->settings, err) < 0 ||
-		(o->settings.config && rk_settings_read(to, o->settings.config, &p, err) < 0))
+		(o->settings.config && rk_settings_read(to, o->settings.config, NULL, &p, err) < 0))
 		return -1;
 	rk_settings_env(to, &p);
 	if (!o->names_only) {
@@ -261,34 +261,29 @@ static void put_env(struct rk_buf *out, const char *prefix, const struct rk_val 
 	}
 }
 
-static void print_table(const struct rk_settings *s)
-{
-	static const char *const from[] = {"default", "file", "environment", "prompt", "flag"};
-	struct rk_table *t = rk_table_new((const char *const[]){"KEY", "VALUE", "FROM"}, 3);
-
-	for (int i = 0; i < RK_KEY_COUNT; i++) {
-		enum rk_key k = (enum rk_key)i;
-		const char *v = rk_setting(s, k);
-
-		if (rk_settings_table[k].flags & RK_SETF_SECRET)
-			v = rk_setting_is(s, k) ? RK_MASK : NULL;
-		if (v)
-			rk_table_row(t, rk_settings_table[k].name, *v ? v : "\"\"",
-				from[rk_setting_from(s, k)]);
-	}
-	rk_table_print(t, RK_FMT_TABLE, true);
-	rk_table_free(t);
-}
-
 static int emit(const struct opts *o, struct rk_settings *s, struct rk_err *err)
 {
+	static const char *const from[] = {"default", "file", "environment", "prompt", "flag"};
 	rk_auto_doc *d = rk_doc_new(false);
 	rk_auto_free char *fd = NULL;
 	rk_auto_buf out = RK_BUF_INIT;
+	struct rk_table *t;
 	struct rk_val *doc;
 
 	if (o->fmt == OUT_TABLE) {
-		print_table(s);
+		t = rk_table_new((const char *const[]){"KEY", "VALUE", "FROM"}, 3);
+		for (int i = 0; i < RK_KEY_COUNT; i++) {
+			enum rk_key k = (enum rk_key)i;
+			const char *v = rk_setting(s, k);
+
+			if (rk_settings_table[k].flags & RK_SETF_SECRET)
+				v = rk_setting_is(s, k) ? RK_MASK : NULL;
+			if (v)
+				rk_table_row(t, rk_settings_table[k].name, *v ? v : "\"\"",
+					from[rk_setting_from(s, k)]);
+		}
+		rk_table_print(t, RK_FMT_TABLE, true);
+		rk_table_free(t);
 		return 0;
 	}
 	if (o->secrets_fd >= 0 && !o->document) {

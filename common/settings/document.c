@@ -32,46 +32,15 @@ void rk_settings_secrets(const struct rk_settings *s, struct rk_buf *out)
 	}
 }
 
-/* A reference to a secret: {file, key} or {env}. */
-static int put_secret(const struct rk_settings *s, enum rk_key k, const char *secrets_file,
-	struct rk_doc *d, struct rk_val *ref, struct rk_err *err)
-{
-	const struct rk_settings_value *v = &s->v[k];
-	const char *file = v->ref_file ? v->ref_file : secrets_file;
-
-	if (!file && !v->ref_env) {
-		rk_err_set(err, RK_USAGE, "%s came from a prompt or a pipe and cannot be passed on",
-			rk_settings_table[k].name);
-		return rk_err_hint(err, "use --secrets-fd N with an open file, as deploy does, or "
-					"put it into a file of mode 0600");
-	}
-	rk_set_str(d, ref, "file", file);
-	rk_set_str(d, ref, "key", file ? v->ref_key : NULL);
-	rk_set_str(d, ref, "env", file ? NULL : v->ref_env);
-	return 0;
-}
-
-static void put_chart(const struct rk_settings *s, struct rk_doc *d, struct rk_val *charts,
-	const char *name, enum rk_key repo)
-{
-	struct rk_val *c = rk_map_at(d, charts, name, NULL);
-	const char *r = rk_setting(s, repo);
-	bool private = rk_settings_repo_private(s, repo), oci = rk_repo_is_oci(r);
-	rk_auto_free char *host = rk_repo_host(r);
-
-	rk_set_str(d, c, "repo", r);
-	rk_set_str(d, c, "chart", oci ? r : name);
-	rk_set_str(d, c, "version", rk_setting(s, repo + 1));
-	rk_set_str(d, c, "host", host ? host : "");
-	rk_set_bool(d, c, "oci", oci);
-	rk_set_bool(d, c, "credentials", rk_settings_has_login(s, r));
-	rk_set_bool(d, c, "ca", private && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH));
-}
-
 int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_doc *d,
 	struct rk_val **out, struct rk_err *err)
 {
-	struct rk_val *doc = rk_map(d), *derived, *charts;
+	static const struct {
+		const char *name;
+		enum rk_key repo; /* the key of its version follows */
+	} charts[] = {{"k3k", RK_KEY_K3K_REPO}, {"cert-manager", RK_KEY_CERTMANAGER_REPO},
+		{"rancher", RK_KEY_RANCHER_REPO}};
+	struct rk_val *doc = rk_map(d), *derived;
 
 	*out = doc;
 	rk_set_str(d, doc, "apiVersion", API_VERSION);
@@ -82,12 +51,23 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 		const char *v = s->v[k].s;
 		size_t n;
 
-		if (is_secret(k) && rk_setting_is(s, k)) {
-			if (put_secret(s, k, secrets_file, d, rk_map_at(d, doc, t->name, NULL),
-				    err) < 0)
-				return -1;
-		} else if (is_secret(k) || !v) {
+		if (is_secret(k) ? !rk_setting_is(s, k) : !v)
 			continue;
+		if (is_secret(k)) {
+			const char *file = s->v[k].ref_file ? s->v[k].ref_file : secrets_file;
+			struct rk_val *ref = rk_map_at(d, doc, t->name, NULL);
+
+			if (!file && !s->v[k].ref_env) {
+				rk_err_set(err, RK_USAGE,
+					"%s came from a prompt or a pipe and cannot be passed on",
+					t->name);
+				return rk_err_hint(err,
+					"use --secrets-fd N with an open file, as deploy does, or "
+					"put it into a file of mode 0600");
+			}
+			rk_set_str(d, ref, "file", file);
+			rk_set_str(d, ref, "key", file ? s->v[k].ref_key : NULL);
+			rk_set_str(d, ref, "env", file ? NULL : s->v[k].ref_env);
 		} else if (is_list(k)) {
 			rk_set(d, doc, t->name, rk_seq(d));
 			rk_each_item (item, n, v, ",")
@@ -107,10 +87,20 @@ int rk_settings_doc(struct rk_settings *s, const char *secrets_file, struct rk_d
 		rk_setting_is(s, RK_KEY_K3K_API_HOSTNAME) ? "ingress" : "nodePort");
 	rk_set_bool(d, derived, "ha", rk_settings_servers(s) > 1);
 	rk_set_str(d, derived, "tlsSourceSecret", rk_settings_tls_source_secret(s));
-	charts = rk_map_at(d, derived, "charts", NULL);
-	put_chart(s, d, charts, "k3k", RK_KEY_K3K_REPO);
-	put_chart(s, d, charts, "cert-manager", RK_KEY_CERTMANAGER_REPO);
-	put_chart(s, d, charts, "rancher", RK_KEY_RANCHER_REPO);
+	for (size_t i = 0; i < RK_COUNT(charts); i++) {
+		struct rk_val *c = rk_map_at(d, derived, "charts", charts[i].name, NULL);
+		const char *repo = rk_setting(s, charts[i].repo);
+		bool private = rk_settings_private_host(s, repo), oci = rk_repo_is_oci(repo);
+		rk_auto_free char *host = rk_repo_host(repo);
+
+		rk_set_str(d, c, "repo", repo);
+		rk_set_str(d, c, "chart", oci ? repo : charts[i].name);
+		rk_set_str(d, c, "version", rk_setting(s, charts[i].repo + 1));
+		rk_set_str(d, c, "host", host ? host : "");
+		rk_set_bool(d, c, "oci", oci);
+		rk_set_bool(d, c, "credentials", rk_settings_has_login(s, repo));
+		rk_set_bool(d, c, "ca", private && rk_setting_is(s, RK_KEY_PRIVATE_CA_PATH));
+	}
 	return 0;
 }
 

@@ -30,8 +30,5 @@ int rk_settings_take_doc(
 	struct rk_settings *s, const struct rk_val *doc, struct rk_err *err) RK_MUST_USE;
 /* Set without comparing origins: for normalised values and defaults. */
 void rk_settings_replace(struct rk_settings *s, enum rk_key k, const char *value);
-/* Parse the text of a deploy.conf that was read from path. */
-void rk_settings_parse_file(
-	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p);
 
 #endif

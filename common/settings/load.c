@@ -3,7 +3,7 @@
 #define OPT_STRUCT struct rk_settings_flags
 #include "internal.h"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "os/os.h"
 #include "out/out.h"
@@ -29,41 +29,45 @@ static enum form form_of(const char *text)
 									    : FORM_UNKNOWN;
 }
 
-/* Take the values of a file. *conf: they are lines of a deploy.conf; needed: it must be one, or a
- * document, not an empty or another file. */
-static int take_file(struct rk_settings *s, const char *path, bool needed, bool *conf,
-	struct rk_problems *p, struct rk_err *err)
+int rk_settings_read(struct rk_settings *s, const char *path, bool *conf, struct rk_problems *p,
+	struct rk_err *err)
 {
+	bool is_stdin = rk_streq(path, "-"), secrets;
+	const char *name = is_stdin ? "stdin" : path;
+	rk_auto_free char *cwd = getcwd(NULL, 0), *file = NULL;
 	rk_auto_buf text = RK_BUF_INIT_SECRET;
 	rk_auto_doc *d = rk_doc_new(false);
+	struct stat st = {0};
 	struct rk_val *doc;
 	enum form form;
 
 	if (rk_file_read(path, RK_SETTINGS_FILE_MAX, &text, err) < 0)
 		return rk_err_wrap(err, "configuration");
-	if (needed && !text.len) {
+	if (conf && !text.len) {
 		rk_err_set(err, RK_FAIL, "the configuration is empty");
 		return rk_err_hint(err, "use -c deploy.conf, or pipe it in: kubectl rk3k config -c "
 					"deploy.conf | ...");
 	}
 	form = form_of(text.s);
-	*conf = needed ? form == FORM_CONF : form != FORM_DOCUMENT;
-	if (*conf) {
-		rk_settings_parse_file(s, path, &text, p);
-		return 0;
+	if (conf)
+		*conf = form == FORM_CONF;
+	if (form == FORM_DOCUMENT || (conf && form == FORM_UNKNOWN)) {
+		rk_doc_source(d, is_stdin ? "configuration" : path);
+		if (rk_yaml_parse(d, text.s, text.len, &doc, err) < 0)
+			return -1;
+		return rk_settings_take_doc(s, doc, err);
 	}
-	rk_doc_source(d, rk_streq(path, "-") ? "configuration" : path);
-	if (rk_yaml_parse(d, text.s, text.len, &doc, err) < 0)
-		return -1;
-	return rk_settings_take_doc(s, doc, err);
-}
-
-int rk_settings_read(
-	struct rk_settings *s, const char *path, struct rk_problems *p, struct rk_err *err)
-{
-	bool conf;
-
-	return take_file(s, path, false, &conf, p, err);
+	/* stdin and pipes cannot be read again for the secrets in them */
+	if (!is_stdin && cwd && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		file = rk_path_resolve(path, cwd);
+		s->source = rk_doc_strndup(s->d, file, strlen(file));
+	}
+	secrets = rk_settings_parse(s, text.s, text.len, name, p);
+	if (secrets && s->source && st.st_mode & 077)
+		rk_problem_add(p, false, "",
+			"%s holds secrets and others can read it: chmod 600 %s", name, name);
+	s->source = NULL;
+	return 0;
 }
 
 /* --- the flags --- */
@@ -124,7 +128,7 @@ int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
 		return rk_err_hint(
 			err, "use -c deploy.conf; `kubectl rk3k config init` writes one");
 	}
-	if (take_file(s, f->config ? f->config : "-", true, &conf, &p, err) < 0)
+	if (rk_settings_read(s, f->config ? f->config : "-", &conf, &p, err) < 0)
 		return -1;
 	if (conf)
 		rk_settings_env(s, &p);

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The configuration file: shell assignments, read and never executed. */
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "os/os.h"
 #include "internal.h"
 
 #define PROBLEMS_MAX 200
@@ -189,22 +185,4 @@ bool rk_settings_parse(
 		rk_problem_add(p, true, "", "%s:%u: %s: the rest is not read", name, c.line,
 			*c.p ? "too many problems" : "a NUL byte");
 	return c.secrets;
-}
-
-void rk_settings_parse_file(
-	struct rk_settings *s, const char *path, const struct rk_buf *text, struct rk_problems *p)
-{
-	const char *name = rk_streq(path, "-") ? "stdin" : path;
-	rk_auto_free char *cwd = getcwd(NULL, 0), *file = NULL;
-	struct stat st = {0};
-
-	/* stdin and pipes cannot be read again for the secrets in them */
-	if (!rk_streq(path, "-") && cwd && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
-		file = rk_path_resolve(path, cwd);
-		s->source = rk_doc_strndup(s->d, file, strlen(file));
-	}
-	if (rk_settings_parse(s, text->s, text->len, name, p) && s->source && st.st_mode & 077)
-		rk_problem_add(p, false, "",
-			"%s holds secrets and others can read it: chmod 600 %s", name, name);
-	s->source = NULL;
 }

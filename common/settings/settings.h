@@ -99,9 +99,10 @@ static inline void rk_cleanup_settings_(struct rk_settings **s)
  * NAME:LINE. Returns whether a secret was set. */
 bool rk_settings_parse(
 	struct rk_settings *s, const char *text, size_t n, const char *name, struct rk_problems *p);
-/* Read and parse a file ("-": stdin), at most 1 MiB; it may also be a document. Secrets in
- * an ordinary file are later referred to there. A file with secrets that others can read is a warning. */
-int rk_settings_read(struct rk_settings *s, const char *path, struct rk_problems *p,
+/* Take the values of a deploy.conf or a document ("-": stdin), at most 1 MiB. Secrets in an ordinary file
+ * are later referred to there; a file with secrets that others can read is a warning. *conf: whether it
+ * was a deploy.conf; conf NULL: so is a file that is empty or of another form, else that is an error. */
+int rk_settings_read(struct rk_settings *s, const char *path, bool *conf, struct rk_problems *p,
 	struct rk_err *err) RK_MUST_USE;
 /* Take RK3K_<KEY> of every known key. A variable that is nearly one is added to p. */
 void rk_settings_env(struct rk_settings *s, struct rk_problems *p);

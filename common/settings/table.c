@@ -60,15 +60,14 @@ static const char *nearest(const char *name)
 
 int rk_setting_named(const char *name, enum rk_key *k, struct rk_err *err)
 {
-	const char *near;
+	const char *near = nearest(name);
 
 	*k = rk_setting_find(name);
 	if (*k != RK_KEY_COUNT)
 		return 0;
-	near = nearest(name);
 	rk_err_set(err, RK_USAGE, "unknown setting %.64s", name);
-	return near ? rk_err_hint(err, "did you mean %s?", near)
-		    : rk_err_hint(err, "list the settings with: kubectl rk3k config init -");
+	return rk_err_hint(err, near ? "did you mean %s?" : "list the settings with: %s",
+		near ? near : "kubectl rk3k config init -");
 }
 
 void rk_problem_add(struct rk_problems *p, bool fatal, const char *key, const char *fmt, ...)

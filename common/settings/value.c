@@ -19,85 +19,74 @@ struct check {
 enum { MUST_NOT, MUST, KEEP };
 #define LABEL_CHARS "[-_.A-Za-z0-9]"
 
-static bool is_ip(const char *v)
-{
-	return rk_ip_family(v);
-}
+/* In place of an expression: what a function knows. */
+static const char IP[] = "an IP address", LABEL[] = "a DNS label", NAME[] = "a DNS name";
 
-static bool is_label(const char *v)
-{
-	return rk_label_ok(v, strlen(v));
-}
-
-/* The forms of each kind: extended regular expressions and predicates, in this order. KEEP: it must match,
+/* The forms of each kind: extended regular expressions, in this order. KEEP: it must match,
  * and its first group is the part of it that is kept. */
 static const struct rule {
 	enum rk_set_kind kind;
 	int must;
-	const char *pattern; /* or: */
-	bool (*is)(const char *v);
-	const char *why;
+	const char *pattern, *why;
 } RULES[] = {
-	{RK_SET_HOST, MUST_NOT, "/", NULL, "is an address, not a name"},
-	{RK_SET_HOST, MUST_NOT, NULL, is_ip, "is an IP address, which an Ingress cannot route"},
-	{RK_SET_HOST, MUST_NOT, ":", NULL, "includes a port"},
-	{RK_SET_HOST, MUST_NOT, "[*]", NULL, "is a wildcard"},
-	{RK_SET_HOST, MUST, NULL, rk_subdomain_ok, "is not a DNS name"},
+	{RK_SET_HOST, MUST_NOT, "/", "is an address, not a name"},
+	{RK_SET_HOST, MUST_NOT, IP, "is an IP address, which an Ingress cannot route"},
+	{RK_SET_HOST, MUST_NOT, ":", "includes a port"},
+	{RK_SET_HOST, MUST_NOT, "[*]", "is a wildcard"},
+	{RK_SET_HOST, MUST, NAME, "is not a DNS name"},
 
-	{RK_SET_REGISTRY, MUST_NOT, "://", NULL, "begins with a scheme"},
-	{RK_SET_REGISTRY, MUST_NOT, "@", NULL, "includes credentials"},
-	{RK_SET_REGISTRY, MUST_NOT, "/", NULL, "includes a path"},
-	{RK_SET_REGISTRY, MUST_NOT, "^[[][^]]*$", NULL, "lacks the closing bracket"},
-	{RK_SET_REGISTRY, MUST_NOT, "^[^[].*:.*:", NULL, "is an IPv6 address without brackets"},
+	{RK_SET_REGISTRY, MUST_NOT, "://", "begins with a scheme"},
+	{RK_SET_REGISTRY, MUST_NOT, "@", "includes credentials"},
+	{RK_SET_REGISTRY, MUST_NOT, "/", "includes a path"},
+	{RK_SET_REGISTRY, MUST_NOT, "^[[][^]]*$", "lacks the closing bracket"},
+	{RK_SET_REGISTRY, MUST_NOT, "^[^[].*:.*:", "is an IPv6 address without brackets"},
 
-	{RK_SET_SIZE, KEEP, "^([0-9]+[GTM]i)[+]?$", NULL, "is not a size"},
-	{RK_SET_SIZE, MUST_NOT, "^(0+|[0-9]{10,})[GTM]", NULL, "is not a valid size for a volume"},
+	{RK_SET_SIZE, KEEP, "^([0-9]+[GTM]i)[+]?$", "is not a size"},
+	{RK_SET_SIZE, MUST_NOT, "^(0+|[0-9]{10,})[GTM]", "is not a valid size for a volume"},
 
-	{RK_SET_REPO, MUST, "://", NULL, "has no scheme"},
-	{RK_SET_REPO, MUST_NOT, "://[^/?#]*@", NULL,
+	{RK_SET_REPO, MUST, "://", "has no scheme"},
+	{RK_SET_REPO, MUST_NOT, "://[^/?#]*@",
 		"includes credentials (HELM_REPO_USER and HELM_REPO_PASS are for them)"},
-	{RK_SET_REPO, MUST_NOT, "[?#]", NULL, "includes a query"},
-	{RK_SET_REPO, MUST_NOT, "[^!-~]|[\"<>\\^`{|}]", NULL, "has characters that no address has"},
-	{RK_SET_REPO, MUST_NOT, "^http:", NULL, "is not protected by TLS"},
-	{RK_SET_REPO, MUST, "^(https|oci):", NULL, "has an unknown scheme"},
-	{RK_SET_REPO, KEEP, "^([^/]*://.*[^/])/*$", NULL, "has no valid host"},
-	{RK_SET_REPO, MUST, "^https:|^oci://[^/]*/.", NULL, "names a registry but no chart"},
-	{RK_SET_REPO, MUST_NOT, "^oci://.*/[^/]*:[^/]*$", NULL,
+	{RK_SET_REPO, MUST_NOT, "[?#]", "includes a query"},
+	{RK_SET_REPO, MUST_NOT, "[^!-~]|[\"<>\\^`{|}]", "has characters that no address has"},
+	{RK_SET_REPO, MUST_NOT, "^http:", "is not protected by TLS"},
+	{RK_SET_REPO, MUST, "^(https|oci):", "has an unknown scheme"},
+	{RK_SET_REPO, KEEP, "^([^/]*://.*[^/])/*$", "has no valid host"},
+	{RK_SET_REPO, MUST, "^https:|^oci://[^/]*/.", "names a registry but no chart"},
+	{RK_SET_REPO, MUST_NOT, "^oci://.*/[^/]*:[^/]*$",
 		"includes a version, which has a separate key"},
 
-	{RK_SET_VERSION, MUST, "^v?[0-9][-+._A-Za-z0-9]{0,99}$", NULL, "is not a version"},
-	{RK_SET_RELEASE, KEEP, "^v?([0-9][-+._A-Za-z0-9]{0,99})$", NULL, "is not a version"},
+	{RK_SET_VERSION, MUST, "^v?[0-9][-+._A-Za-z0-9]{0,99}$", "is not a version"},
+	{RK_SET_RELEASE, KEEP, "^v?([0-9][-+._A-Za-z0-9]{0,99})$", "is not a version"},
 
 	/* What rancher/k3s publishes: v1.34.7-k3s1, v1.34.7-rc2-k3s1, and for one architecture
 	 * v1.34.7-k3s1-arm64. k3k passes the tag on unchecked; the servers then never pull an image.
 	 * Every release of Kubernetes so far is one of 1. */
-	{RK_SET_K3S, MUST, "^v1[.][0-9]{1,2}[.][0-9]{1,3}([^0-9]|$)", NULL,
-		"is not a release of k3s"},
-	{RK_SET_K3S, MUST_NOT, "^[^-]*(-rc[0-9]*)?-rke2", NULL,
+	{RK_SET_K3S, MUST, "^v1[.][0-9]{1,2}[.][0-9]{1,3}([^0-9]|$)", "is not a release of k3s"},
+	{RK_SET_K3S, MUST_NOT, "^[^-]*(-rc[0-9]*)?-rke2",
 		"is a release of RKE2, which is not an image of rancher/k3s"},
-	{RK_SET_K3S, MUST, "^[v.0-9]*(-rc[0-9]*)?-k3s[0-9]{1,2}([^0-9]|$)", NULL,
+	{RK_SET_K3S, MUST, "^[v.0-9]*(-rc[0-9]*)?-k3s[0-9]{1,2}([^0-9]|$)",
 		"lacks the suffix -k3s1 (or -k3s2 and so on) of k3s' images"},
-	{RK_SET_K3S, MUST, "^[^k]*k3s[0-9]+(-(amd64|arm64|arm|s390x|riscv64))?$", NULL,
+	{RK_SET_K3S, MUST, "^[^k]*k3s[0-9]+(-(amd64|arm64|arm|s390x|riscv64))?$",
 		"is not a tag of rancher/k3s"},
 
-	{RK_SET_LABEL, MUST, NULL, is_label, "is not a DNS label"},
-	{RK_SET_NAMESPACE, MUST, NULL, is_label, "is not a DNS label"},
-	{RK_SET_CLUSTER, MUST_NOT, "^system$", NULL, "is reserved by k3k"},
-	{RK_SET_CLUSTER, MUST, NULL, is_label, "is not a DNS label"},
-	{RK_SET_NAME, MUST, NULL, rk_subdomain_ok, "is not an object name"},
-	{RK_SET_COUNT, KEEP, "^0*([0-9]|[1-9][0-9]|100)$", NULL, "is not such a number"},
+	{RK_SET_LABEL, MUST, LABEL, "is not a DNS label"},
+	{RK_SET_NAMESPACE, MUST, LABEL, "is not a DNS label"},
+	{RK_SET_CLUSTER, MUST_NOT, "^system$", "is reserved by k3k"},
+	{RK_SET_CLUSTER, MUST, LABEL, "is not a DNS label"},
+	{RK_SET_NAME, MUST, NAME, "is not an object name"},
+	{RK_SET_COUNT, KEEP, "^0*([0-9]|[1-9][0-9]|100)$", "is not such a number"},
 
 	/* as much of a Kubernetes quantity as people write: digits, a fraction, a suffix */
-	{RK_SET_QUANTITY, MUST, "^[0-9]{1,9}([.][0-9]+)?(m|[kMGT]|[KMGT]i)?$", NULL,
-		"is not a quantity"},
-	{RK_SET_QUANTITY, MUST_NOT, "^[0.]+[A-Za-z]*$", NULL, "is not a quantity"},
+	{RK_SET_QUANTITY, MUST, "^[0-9]{1,9}([.][0-9]+)?(m|[kMGT]|[KMGT]i)?$", "is not a quantity"},
+	{RK_SET_QUANTITY, MUST_NOT, "^[0.]+[A-Za-z]*$", "is not a quantity"},
 
 	/* [PREFIX/]NAME=VALUE; Kubernetes allows 63 bytes of name and of value */
-	{RK_SET_LABELS, MUST, "^[^=]+=", NULL, "is not KEY=VALUE"},
-	{RK_SET_LABELS, MUST, "^([^/=]*/)?" LABEL_CHARS "{1,63}=", NULL, "has no valid name"},
-	{RK_SET_LABELS, MUST, "^[^=]*=" LABEL_CHARS "{0,63}$", NULL, "has no valid value"},
+	{RK_SET_LABELS, MUST, "^[^=]+=", "is not KEY=VALUE"},
+	{RK_SET_LABELS, MUST, "^([^/=]*/)?" LABEL_CHARS "{1,63}=", "has no valid name"},
+	{RK_SET_LABELS, MUST, "^[^=]*=" LABEL_CHARS "{0,63}$", "has no valid value"},
 
-	{RK_SET_EMAIL, MUST, "^[^@ ,;<>\"\t]+@[^@ ,;<>\"\t]*[.][^@ ,;<>\"\t]*$", NULL,
+	{RK_SET_EMAIL, MUST, "^[^@ ,;<>\"\t]+@[^@ ,;<>\"\t]*[.][^@ ,;<>\"\t]*$",
 		"is not an e-mail address"},
 };
 
@@ -111,8 +100,12 @@ static const char *apply_rules(struct rk_doc *d, enum rk_set_kind kind, char **v
 
 		if (r->kind != kind)
 			continue;
-		if (r->is) {
-			matches = r->is(*v);
+		if (r->pattern == IP) {
+			matches = rk_ip_family(*v);
+		} else if (r->pattern == LABEL) {
+			matches = rk_label_ok(*v, strlen(*v));
+		} else if (r->pattern == NAME) {
+			matches = rk_subdomain_ok(*v);
 		} else {
 			if (regcomp(&re, r->pattern, REG_EXTENDED))
 				abort();

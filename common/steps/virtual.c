@@ -214,16 +214,12 @@ bool step_issuer(struct rk_step_build *b)
 /* --- Rancher --- */
 
 /* Whether the chart's values have that path; names of `set` are such paths. */
-static bool has_value(const struct rk_val *values, const char *path)
+static bool has_value(const struct rk_val *v, const char *path)
 {
-	const struct rk_val *v = values;
+	size_t n;
 
-	while (v && *path) {
-		size_t n = strcspn(path, ".");
-
-		v = v->kind == RK_MAP ? rk_member(v, path, n) : NULL;
-		path += n + (path[n] == '.');
-	}
+	rk_each_item (key, n, path, ".")
+		v = v && v->kind == RK_MAP ? rk_member(v, key, n) : NULL;
 	return v != NULL;
 }
 

@@ -6,37 +6,25 @@
 #include "expose/expose.h"
 #include "steps/steps.h"
 
-/* One object that a step on the host cluster will write. The Cluster has a separate check. An object of
- * another owner, or one that is being deleted, is in the way. */
-static void check_existing(struct flight *f, const struct rk_val *obj, size_t *ours, size_t *others)
+/* What is in the way of an object that a step will write: one of another owner, or one that is being
+ * deleted. NULL: nothing. *ours: it was made for this cluster. */
+static const char *in_the_way(struct flight *f, const struct rk_val *live, bool *ours)
 {
-	const char *kind = rk_get_str(obj, "kind", NULL), *by, *of;
-	const char *ns = pf_ns(obj), *name = pf_name(obj);
-	const struct rk_res *r = rk_res_find(rk_get_str(obj, "apiVersion", NULL), kind);
-	const char *why = NULL, *cluster = rk_settings_cluster(f->s);
-	const struct rk_val *ref;
-	struct rk_val *live;
+	const char *by = rk_get_str(live, "metadata", "labels", RK_LABEL_MANAGED, NULL);
+	const char *of = rk_get_str(live, "metadata", "labels", RK_LABEL_CLUSTER, NULL);
+	const struct rk_val *ref = rk_at(rk_get(live, "metadata", "ownerReferences", NULL), 0);
 
-	if (!r || rk_streq(kind, "Cluster") || !pf_find(f, r, ns, name, &live) || !live)
-		return;
-	by = rk_get_str(live, "metadata", "labels", RK_LABEL_MANAGED, NULL);
-	of = rk_get_str(live, "metadata", "labels", RK_LABEL_CLUSTER, NULL);
-	ref = rk_at(rk_get(live, "metadata", "ownerReferences", NULL), 0);
+	*ours = by && rk_streq(of, rk_settings_cluster(f->s));
 	if (rk_get_str(live, "metadata", "deletionTimestamp", NULL))
-		why = "is being deleted; wait until it is deleted";
-	else if (ref)
-		why = rk_doc_printf(f->d, "belongs to %s %s", rk_get_str(ref, "kind", NULL),
+		return "is being deleted; wait until it is deleted";
+	if (ref)
+		return rk_doc_printf(f->d, "belongs to %s %s", rk_get_str(ref, "kind", NULL),
 			rk_get_str(ref, "name", NULL));
-	else if (by && !rk_streq(by, RK_LABEL_MANAGER))
-		why = rk_doc_printf(f->d, "belongs to %s", by);
-	else if (of && !rk_streq(of, cluster))
-		why = rk_doc_printf(f->d, "belongs to virtual cluster %s", of);
-	if (why)
-		pf_row(f, STOP, "%s %s%s%s %s", kind, ns ? ns : "", ns ? "/" : "", name, why);
-	else if (by && rk_streq(of, cluster))
-		++*ours;
-	else if (!rk_streq(kind, "Namespace")) /* which is used as it is */
-		++*others;
+	if (by && !rk_streq(by, RK_LABEL_MANAGER))
+		return rk_doc_printf(f->d, "belongs to %s", by);
+	if (of && !rk_streq(of, rk_settings_cluster(f->s)))
+		return rk_doc_printf(f->d, "belongs to virtual cluster %s", of);
+	return NULL;
 }
 
 void pf_check_host_objects(struct flight *f)
@@ -45,13 +33,29 @@ void pf_check_host_objects(struct flight *f)
 
 	for (const struct rk_step *step = rk_steps; step->name; step++) {
 		rk_auto_doc *d = rk_doc_new(true);
-		struct rk_val *objects;
+		struct rk_val *objects, *live;
 
 		if (step->virtual || !step->build || !rk_step_applies(step, f->s) ||
 			rk_step_objects(d, f->s, step, &objects, NULL) < 0)
 			continue;
-		rk_each (obj, objects)
-			check_existing(f, obj, &ours, &others);
+		rk_each (obj, objects) {
+			const char *kind = rk_get_str(obj, "kind", NULL), *why;
+			const char *ns = pf_ns(obj), *name = pf_name(obj);
+			const struct rk_res *r =
+				rk_res_find(rk_get_str(obj, "apiVersion", NULL), kind);
+			bool mine;
+
+			/* the Cluster has a separate check */
+			if (rk_streq(kind, "Cluster") || !pf_find(f, r, ns, name, &live) || !live)
+				continue;
+			why = in_the_way(f, live, &mine);
+			if (why)
+				pf_row(f, STOP, "%s %s%s%s %s", kind, ns ? ns : "", ns ? "/" : "",
+					name, why);
+			ours += !why && mine;
+			/* a Namespace is used as it is */
+			others += !why && !mine && !rk_streq(kind, "Namespace");
+		}
 	}
 	if (f->stops != before)
 		return;
