@@ -5,28 +5,27 @@
 #include <ctype.h>
 #include <strings.h>
 
-static bool ends_with(const char *s, size_t n, const char *tail)
+/* Whether the n bytes of s end with an item of the list; case is ignored. */
+static bool ends_with(const char *s, size_t n, const char *list)
 {
-	size_t t = strlen(tail);
+	size_t len;
 
-	return n >= t && !strncasecmp(s + n - t, tail, t);
+	rk_each_item (tail, len, list, ",")
+		if (n >= len && !strncasecmp(s + n - len, tail, len))
+			return true;
+	return false;
 }
 
 /* Whether the name s is that of a secret. In the query of a URL everything that may be one counts. */
 static bool is_secret_name(const char *start, const char *s, size_t n)
 {
-	static const char *const names[] = {"password", "passwd", "secret", "token", "signature",
-		"authorization", "apikey", "-key", "_key"};
-	static const char *const parts[] = {"token", "secret", "password", "key", "sig", "auth"};
+	const bool query = s > start && strchr("?&", s[-1]);
 
-	for (size_t i = 0; i < RK_COUNT(names); i++)
-		if (ends_with(s, n, names[i]))
+	for (size_t len = 1; query && len <= n; len++)
+		if (ends_with(s, len, "token,secret,password,key,sig,auth"))
 			return true;
-	for (size_t i = 0; s > start && strchr("?&", s[-1]) && i < RK_COUNT(parts); i++)
-		for (size_t len = strlen(parts[i]); len <= n; len++)
-			if (ends_with(s, len, parts[i]))
-				return true;
-	return false;
+	return ends_with(
+		s, n, "password,passwd,secret,token,signature,authorization,apikey,-key,_key");
 }
 
 static size_t span_to(const char *s, const char *end, const char *set)
@@ -63,10 +62,7 @@ static size_t secret_at(const char *start, const char *p, const char *end, size_
 	*skip = 1;
 	if (*p == ' ') { /* behind "Bearer" or "Basic", if it is not a word of a sentence */
 		n = span_to(p + 1, end, " \t\r\n\"',;<>");
-		return n >= 16 && (ends_with(p - name, name, "bearer") ||
-					  ends_with(p - name, name, "basic"))
-			       ? n
-			       : 0;
+		return n >= 16 && ends_with(p - name, name, "bearer,basic") ? n : 0;
 	}
 	header = ends_with(p - name, name, "authorization");
 	/* not behind another colon, as in "invalid token: expired" */
