@@ -183,27 +183,25 @@ const char *rk_kube_ns_for(const struct rk_kube *k, const struct rk_res *r, cons
 
 /* --- credentials --- */
 
-/* Of tasks that require new credentials at once, one runs the plugin. */
+/* Of tasks that require new credentials at once, one runs the plugin. 1: done. */
 static int run_plugin(struct rk_kube *k, struct rk_err *err)
 {
+	struct rk_target *t = &k->target;
+	bool waits = k->renewing;
 	int r;
 
-	if (k->renewing) {
-		while (k->renewing && rk_task_pause(RENEWING_MS))
-			;
+	while (k->renewing && rk_task_pause(RENEWING_MS))
+		;
+	if (waits)
 		return 1;
-	}
 	k->renewing = true;
-	r = rk_target_exec(&k->target, &k->creds_until, err);
+	r = rk_target_exec(t, &k->creds_until, err);
 	k->renewing = false;
-	if (r < 0)
-		return -1;
-	if (k->target.token)
-		rk_http_set_bearer(k->http, k->target.token);
-	if (k->target.cert.len && rk_http_set_cert(k->http, k->target.cert.s, k->target.cert.len,
-					  k->target.key.s, k->target.key.len, err) < 0)
-		return -1;
-	return 1;
+	if (r == 0 && t->token)
+		rk_http_set_bearer(k->http, t->token);
+	if (r == 0 && t->cert.len)
+		r = rk_http_set_cert(k->http, t->cert.s, t->cert.len, t->key.s, t->key.len, err);
+	return r < 0 ? -1 : 1;
 }
 
 /* Read the token file; 1 when it holds another token than before. An unreadable or empty file
@@ -239,11 +237,7 @@ int rk_kube_fresh(struct rk_kube *k, struct rk_err *err)
 
 int rk_kube_renew(struct rk_kube *k, struct rk_err *err)
 {
-	if (k->target.exec)
-		return run_plugin(k, err);
-	if (k->target.token_file)
-		return read_token(k);
-	return 0;
+	return k->target.exec ? run_plugin(k, err) : k->target.token_file ? read_token(k) : 0;
 }
 
 /* --- requests --- */

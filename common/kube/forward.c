@@ -22,8 +22,7 @@
 #define STALL_MS  60000 /* and how long the pod may take no more of that */
 
 struct rk_forward {
-	pid_t pid;
-	int hold; /* write end of a pipe: the child ends when it is closed */
+	pid_t pid; /* it ends with us, or by rk_forward_stop */
 };
 
 /* --- one client --- */
@@ -137,8 +136,7 @@ static void die_with_parent(pid_t parent)
 		_exit(0);
 }
 
-RK_NORETURN static void child(
-	struct rk_kube *k, const char *path, int listener, int hold, pid_t parent)
+RK_NORETURN static void child(struct rk_kube *k, const char *path, int listener, pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	pid_t me = getpid();
@@ -151,25 +149,17 @@ RK_NORETURN static void child(
 	for (int i = 0; null >= 0 && i < 3; i++)
 		dup2(null, i);
 	for (;;) {
-		struct pollfd p[2] = {
-			{.fd = listener, .events = POLLIN}, {.fd = hold, .events = POLLIN}};
-		int fd;
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			_exit(1);
-		if (p[1].revents)
-			_exit(0);
-		if (!p[0].revents || (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
-			continue;
-		if (fork() == 0) {
+		if (fd >= 0 && fork() == 0) {
 			die_with_parent(me);
 			signal(SIGCHLD, SIG_DFL); /* to wait for a credential plugin */
 			close(listener);
-			close(hold);
 			serve_client(k, path, fd);
 			_exit(0);
 		}
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 	}
 }
 
@@ -203,7 +193,6 @@ int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns,
 	rk_auto_close int listener = -1;
 	pid_t parent = getpid(), pid;
 	struct rk_ws *ws = NULL;
-	int hold[2];
 
 	*out = NULL;
 	ns = rk_kube_ns_for(k, &RK_POD, ns);
@@ -220,20 +209,13 @@ int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns,
 	listener = listen_local(local_port, err);
 	if (listener < 0)
 		return -1;
-	if (pipe2(hold, O_CLOEXEC) < 0)
-		return rk_err_sys(err, "port-forward: pipe");
 	pid = fork();
-	if (pid == 0) {
-		close(hold[1]);
-		child(k, path.s, listener, hold[0], parent);
-	}
-	close(hold[0]);
-	if (pid < 0) {
-		close(hold[1]);
+	if (pid == 0)
+		child(k, path.s, listener, parent);
+	if (pid < 0)
 		return rk_err_sys(err, "port-forward: fork");
-	}
 	*out = rk_calloc(1, sizeof(**out));
-	**out = (struct rk_forward){.pid = pid, .hold = hold[1]};
+	(*out)->pid = pid;
 	return 0;
 }
 
@@ -241,7 +223,6 @@ void rk_forward_stop(struct rk_forward *f)
 {
 	if (!f)
 		return;
-	close(f->hold);
 	kill(f->pid, SIGKILL);
 	while (waitpid(f->pid, NULL, 0) < 0 && errno == EINTR)
 		;

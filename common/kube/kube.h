@@ -173,54 +173,14 @@ int rk_forward_start(struct rk_forward **out, struct rk_kube *k, const char *ns,
 	int pod_port, int *local_port, struct rk_err *err) RK_MUST_USE;
 void rk_forward_stop(struct rk_forward *f);
 
-/* ws - WebSocket (RFC 6455) to the Kubernetes API, with its channel protocols: the first byte of
- * each message is the channel. For port-forward (v4.channel.k8s.io) and exec (v5). */
-
-struct rk_ws;
-
-/* Connect and upgrade, with new credentials after a 401. A refusal is the Status' error; what names the
- * object for it. err is needed. */
-int rk_ws_open(struct rk_ws **out, struct rk_kube *k, const char *path, const char *protocol,
-	const char *what, struct rk_err *err) RK_MUST_USE;
-/* Sends a close frame (code 1000) and closes. */
-void rk_ws_free(struct rk_ws *ws);
-int rk_ws_fd(const struct rk_ws *ws);
-
-/* Send one binary message, a ping; nothing here waits. What the connection does not take now is
- * kept until rk_ws_flush. -1: the connection is closed. */
-int rk_ws_send(struct rk_ws *ws, int channel, const void *p, size_t n) RK_MUST_USE;
-int rk_ws_ping(struct rk_ws *ws) RK_MUST_USE;
-/* 0: all is sent, 1: some of it waits until the descriptor is writable, -1: the connection is closed. */
-int rk_ws_flush(struct rk_ws *ws) RK_MUST_USE;
-/* The next whole message, if one has arrived: 1 and *msg (first byte: channel; valid until the next
- * call), 0: none now, -1: closed or broken. Call until 0 before waiting on the descriptor. */
-int rk_ws_recv(struct rk_ws *ws, const unsigned char **msg, size_t *n);
-
-/* --- pure parts, for tests --- */
-struct rk_ws_frame {
-	int opcode;
-	bool fin;
-	size_t head, len; /* bytes of the header, of the payload */
-};
-/* Read a server's frame header at p: 1 whole, 0 more bytes needed, -1 against the protocol
- * (masked, reserved bits, larger than max). */
-int rk_ws_frame(const unsigned char *p, size_t n, size_t max, struct rk_ws_frame *out);
-/* Append a client's frame: opcode, masked with the 4 bytes given. */
-void rk_ws_put(
-	struct rk_buf *out, int opcode, const void *p, size_t n, const unsigned char mask[4]);
-/* The Sec-WebSocket-Accept that answers a key, into out[29]. */
-void rk_ws_accept(const char *key, char out[29]);
-
 /* cond - a condition of an object to wait for, in kubectl's notation and two forms of ours.
  *
  *	condition=NAME[=VALUE]   status.conditions; VALUE is True when not given, any case
- *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready' (see jsonpath.h); without VALUE: one value,
- *	                         which is not empty
+ *	jsonpath=PATH[=VALUE]    '{.status.phase}=Ready'; without VALUE: one value that is not empty
  *	exists, delete           the object exists, does not exist
  *	ready                    what the kind means by it (a rollout is complete, a claim is
  *	                         bound, a k3k Cluster answers, a Job has succeeded, …)
  */
-
 enum rk_cond_kind {
 	RK_COND_CONDITION,
 	RK_COND_JSONPATH,

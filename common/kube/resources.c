@@ -201,16 +201,14 @@ int rk_kube_serves(struct rk_kube *k, const char *group, bool *out, struct rk_er
 	rk_auto_doc *d = rk_doc_new(false);
 	struct rk_http_req req = {.path = path, .retry = true};
 	struct rk_kube_about a = {.kube = k, .what = what};
-	struct rk_err e = RK_ERR_INIT;
 	struct rk_val *v = NULL;
 
 	*out = false;
-	if (rk_kube_ask(k, &req, &a, d, &v, &e) < 0) {
-		if (e.reason == RK_REASON_NO_SUCH_API)
-			return 0;
-		if (err)
-			*err = e;
-		return -1;
+	if (rk_kube_ask(k, &req, &a, d, &v, err) < 0) {
+		if (err->reason != RK_REASON_NO_SUCH_API)
+			return -1;
+		rk_err_clear(err);
+		return 0;
 	}
 	if (rk_kube_is(&a, v, "v1", "APIGroup", err) < 0)
 		return -1;
@@ -252,14 +250,11 @@ static const struct rk_res *learn_group(
 
 	rk_each (v, rk_get(g, "versions", NULL)) {
 		const char *version = rk_get_str(v, "version", NULL);
-		rk_auto_free char *av = NULL;
+		rk_auto_free char *av = rk_asprintf("%s%s%s", group ? group : "",
+			group && *group ? "/" : "", version ? version : "");
 
-		if (!version)
-			continue;
-		av = group && *group ? rk_asprintf("%s/%s", group, version) : rk_strdup(version);
-		if (!group_is(word + n, av))
-			continue;
-		rk_each (it, rk_get(v, "resources", NULL)) {
+		rk_each (it,
+			version && group_is(word + n, av) ? rk_get(v, "resources", NULL) : NULL) {
 			const char *plural = rk_get_str(it, "resource", NULL);
 			const char *kind = rk_get_str(it, "responseKind", "kind", NULL);
 			const struct rk_res *r = NULL;

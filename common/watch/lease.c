@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A Lease: at most one process holds it, as long as it renews it.
+/* A Lease: of those who want it at most one has it, as long as it is renewed.
  * Source: https://kubernetes.io/docs/concepts/architecture/leases/, client-go's leader election */
 #include "os/os.h"
 #include "task/task.h"
@@ -76,11 +76,11 @@ static bool is_dead(const struct rk_val *lease, const char *holder)
 /* --- the Lease --- */
 
 struct rk_lease *rk_lease_new(struct rk_kube *k, const char *ns, const char *name,
-	const char *holder, int64_t duration_ms, int pid)
+	const char *holder, int64_t duration_ms, int process)
 {
 	struct rk_lease *l = rk_calloc(1, sizeof(*l));
 	const char *user = getenv("USER");
-	rk_auto_buf process = RK_BUF_INIT;
+	rk_auto_buf text = RK_BUF_INIT;
 	char host[65] = "";
 
 	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
@@ -90,12 +90,12 @@ struct rk_lease *rk_lease_new(struct rk_kube *k, const char *ns, const char *nam
 		.name = rk_strdup(name),
 		.holder = holder && *holder ? rk_strdup(holder)
 					    : rk_asprintf("%s@%s:%d", user && *user ? user : "user",
-						      host, pid),
+						      host, process),
 		.duration_ms = duration_ms};
-	add_here(&process);
-	rk_buf_addf(&process, " %d %llu %d %llu %s", pid, started(pid), (int)getpid(),
+	add_here(&text);
+	rk_buf_addf(&text, " %d %llu %d %llu %s", process, started(process), (int)getpid(),
 		started((int)getpid()), l->holder);
-	l->process = rk_buf_detach(&process);
+	l->process = rk_buf_detach(&text);
 	return l;
 }
 

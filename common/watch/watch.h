@@ -121,10 +121,10 @@ const struct rk_val *rk_cache_object(const struct rk_known *e);
 /* --- Lease: leadership. One that was not renewed for its duration, or whose holder was killed on this
  * machine, can be taken over. Its calls are for a task, too. --- */
 struct rk_lease;
-/* holder: the name that others read; NULL: USER@HOST:PID. `pid`: the process for which it is held.
- * k must outlive it. */
+/* holder: its identity, for others to read; NULL: USER@HOST:PROCESS. process: that for which it is held. k
+ * must outlive it. */
 struct rk_lease *rk_lease_new(struct rk_kube *k, const char *ns, const char *name,
-	const char *holder, int64_t duration_ms, int pid);
+	const char *holder, int64_t duration_ms, int process);
 void rk_lease_free(struct rk_lease *l);
 /* Take it, within wait_ms. RK_CONFLICT: another holds it, who is named. */
 int rk_lease_acquire(struct rk_lease *l, int64_t wait_ms, struct rk_err *err) RK_MUST_USE;
