@@ -162,9 +162,8 @@ static int try_apply(struct run *r, const struct rk_val *obj, struct rk_doc *d,
 		.before = before};
 	const char *kind = rk_get_str(obj, "kind", NULL);
 	const char *name = rk_get_str(obj, "metadata", "name", NULL);
-	bool noted = false;
 
-	while (rk_kube_apply(r->k, obj, &ao, d, after, outcome, err) < 0) {
+	for (bool noted = false; rk_kube_apply(r->k, obj, &ao, d, after, outcome, err) < 0;) {
 		/* faults that pass: a kind just defined that is not served yet, a webhook that has
 		 * just been installed and does not answer yet */
 		bool passes = err->http == 503 || err->reason == RK_REASON_WEBHOOK ||

@@ -375,26 +375,24 @@ static void one_release(struct one *o)
 	rk_buf_release(&o->what);
 }
 #define auto_one __attribute__((cleanup(one_release))) struct one
-#define ONE_INIT                                         \
-	{                                                \
-		.path = RK_BUF_INIT, .what = RK_BUF_INIT \
-	}
 
-static void one_init(struct one *o, const struct rk_kube *k, const struct rk_res *r, const char *ns,
-	const char *name)
+static struct one one_of(
+	const struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name)
 {
+	struct one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
+
 	ns = rk_kube_ns_for(k, r, ns);
-	rk_res_path(r, ns, name, &o->path);
-	rk_kube_about(&o->about, k, r, ns, name, &o->what);
+	rk_res_path(r, ns, name, &o.path);
+	rk_kube_about(&o.about, k, r, ns, name, &o.what);
+	return o;
 }
 
 int rk_kube_get(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
 	struct rk_doc *d, struct rk_val **out, struct rk_err *err)
 {
-	auto_one o = ONE_INIT;
+	auto_one o = one_of(k, r, ns, name);
 
 	*out = NULL;
-	one_init(&o, k, r, ns, name);
 	return rk_kube_ask(
 		k, &(struct rk_http_req){.path = o.path.s, .retry = true}, &o.about, d, out, err);
 }
@@ -435,11 +433,10 @@ int rk_kube_patch(struct rk_kube *k, const struct rk_res *r, const char *ns, con
 	const struct rk_val *patch, struct rk_doc *d, struct rk_val **result, struct rk_err *err)
 {
 	struct rk_val *was;
-	auto_one o = ONE_INIT;
+	auto_one o = one_of(k, r, ns, name);
 
 	if (k->dry == RK_DRY_CLIENT)
 		return rk_kube_get(k, r, ns, name, d, result ? result : &was, err);
-	one_init(&o, k, r, ns, name);
 	rk_query_add(&o.path, "fieldManager", RK_FIELD_MANAGER);
 	rk_kube_add_dry(k, &o.path);
 	return send_val(k, "PATCH", "application/merge-patch+json", &o, patch, d, result, err);
@@ -452,7 +449,7 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 	const char *ns = rk_get_str(obj, "metadata", "namespace", NULL);
 	const char *name = rk_get_str(obj, "metadata", "name", NULL);
 	struct rk_val *existing = NULL;
-	auto_one o = ONE_INIT;
+	auto_one o = {.path = RK_BUF_INIT, .what = RK_BUF_INIT};
 	const char *av, *kind;
 
 	if (rk_need_str(obj, &av, err, "apiVersion", NULL) < 0 ||
@@ -471,17 +468,14 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 	}
 	if (name && rk_kube_find(k, r, ns, name, d, &existing, err) < 0)
 		return -1;
-	if (existing) {
-		rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o.what.s,
-			rk_kube_server(k));
-		rk_err_reason(err, RK_REASON_EXISTS);
-		if (err)
-			err->http = 409;
-		return -1;
-	}
-	if (result)
+	if (result && !existing)
 		*result = rk_copy(d, obj);
-	return 0;
+	if (!existing)
+		return 0;
+	rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o.what.s, rk_kube_server(k));
+	if (err)
+		err->http = 409;
+	return rk_err_reason(err, RK_REASON_EXISTS);
 }
 
 int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, const char *name,
@@ -491,7 +485,7 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 	struct rk_val *body = rk_map(d), *obj;
 	struct rk_err e = RK_ERR_INIT;
 	enum rk_outcome unused;
-	auto_one o = ONE_INIT;
+	auto_one o = one_of(k, r, ns, name);
 
 	outcome = outcome ? outcome : &unused;
 	*outcome = RK_DELETED;
@@ -518,9 +512,8 @@ int rk_kube_delete(struct rk_kube *k, const struct rk_res *r, const char *ns, co
 		rk_set_str(d, obj, "uid", opts->uid);
 		rk_set_str(d, obj, "resourceVersion", opts->version);
 	}
-	one_init(&o, k, r, ns, name);
-	if (k->dry ==
-		RK_DRY_SERVER) { /* the body is what counts, the audit log has only the path */
+	/* the body is what counts, the audit log has only the path */
+	if (k->dry == RK_DRY_SERVER) {
 		rk_set(d, body, "dryRun", rk_seq(d));
 		rk_append_str(d, rk_mut(rk_get(body, "dryRun", NULL)), "All");
 		rk_kube_add_dry(k, &o.path);
@@ -543,9 +536,8 @@ int rk_kube_log(struct rk_kube *k, const char *ns, const char *pod, const char *
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 	struct rk_http_req req = {.accept = "*/*", .max = 4 << 20, .retry = true};
 	char n[16];
-	auto_one o = ONE_INIT;
+	auto_one o = one_of(k, &RK_POD, ns, pod);
 
-	one_init(&o, k, &RK_POD, ns, pod);
 	rk_buf_puts(&o.path, "/log");
 	if (container)
 		rk_query_add(&o.path, "container", container);

@@ -31,13 +31,15 @@ static const struct verdict {
 /* By the reason the server gives, else by the HTTP status. */
 static struct verdict find_verdict(const char *text, int http)
 {
-	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
+	struct verdict v = {.code = RK_FAIL};
+
+	for (size_t i = RK_COUNT(verdicts); i-- > 0;) {
 		if (rk_streq(verdicts[i].text, text))
 			return verdicts[i];
-	for (size_t i = 0; i < RK_COUNT(verdicts); i++)
 		if (verdicts[i].http == http)
-			return (struct verdict){.code = verdicts[i].code};
-	return (struct verdict){.code = RK_FAIL};
+			v.code = verdicts[i].code;
+	}
+	return v;
 }
 
 /* The server's text in one line; for Secrets nothing from where it starts to quote a value. */
