@@ -2,6 +2,7 @@
 /* A watch against a server that follows a script: pages, chunks, 410 in both its forms, refusals,
  * rubbish, broken streams; timers, signals, and what a reconciler makes of all that. Each connection answers one line of the script and is closed. */
 #include "kube/internal.h"
+#include "task/task.h"
 #include "watch/watch.h"
 #include "warnings.h"
 
@@ -45,6 +46,14 @@ static void write_slowly(int fd, const char *s, bool trickle)
 			return;
 }
 
+/* A connection that is closed with bytes unread is reset. */
+static bool is_whole(const char *head)
+{
+	const char *body = strstr(head, "\r\n\r\n"), *length = strcasestr(head, "content-length: ");
+
+	return body && (!length || strlen(body + 4) >= strtoul(length + 16, NULL, 10));
+}
+
 static void answer(int fd, const struct line *script, int nlines)
 {
 	char head[4096] = "";
@@ -52,7 +61,7 @@ static void answer(int fd, const struct line *script, int nlines)
 	const struct line *l;
 	rk_auto_free char *start = NULL, *length = NULL;
 
-	while (n < sizeof(head) - 1 && !strstr(head, "\r\n\r\n")) {
+	while (n < sizeof(head) - 1 && !is_whole(head)) {
 		ssize_t got = read(fd, head + n, sizeof(head) - 1 - n);
 
 		if (got <= 0)
@@ -68,8 +77,8 @@ static void answer(int fd, const struct line *script, int nlines)
 	if ((!strstr(head, l->uri) || (l->header && !strstr(head, l->header))) && !shared->wrong[0])
 		snprintf(shared->wrong, sizeof(shared->wrong), "wanted %s, got %.300s", l->uri,
 			head);
-	/* a list has a length, a stream has none */
-	if (*l->body && (strstr(l->uri, "limit=") || strstr(l->uri, "continue=")))
+	/* an answer has a length, a stream has none */
+	if (*l->body && !strstr(l->uri, "watch=1") && !strstr(l->uri, "resourceVersion="))
 		length = rk_asprintf("Content-Length: %zu\r\n", strlen(l->body));
 	start = rk_asprintf("HTTP/1.1 %d x\r\nContent-Type: application/json\r\n%s"
 			    "Connection: close\r\n\r\n",
@@ -645,9 +654,84 @@ static void leaves_a_cluster(void **state)
 	assert_int_equal(warnings, 0);
 }
 
+/* --- leases --- */
+
+#define HELD(version)                                                                           \
+	"{\"kind\":\"Lease\",\"apiVersion\":\"coordination.k8s.io/v1\",\"metadata\":{\"name\":" \
+	"\"l\",\"namespace\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"" version                \
+	"\"},\"spec\":{\"holderIdentity\":\"other\",\"leaseDurationSeconds\":60,\"renewTime\":" \
+	"\"2999-01-01T00:00:00.000000Z\"}}"
+
+struct leader {
+	struct rk_kube *k;
+	struct rk_loop *loop;
+	struct rk_err err;
+	int step; /* 1 acquired, 2 refused, 3 renewed, 4 lost, 5 released */
+};
+
+static void end_loop(void *arg)
+{
+	rk_loop_stop(arg);
+}
+
+static void lead(void *arg)
+{
+	struct leader *l = arg;
+	struct rk_lease *lease = rk_lease_new(l->k, "n", "l", "me", 60000, (int)getpid());
+
+	if (rk_lease_acquire(lease, 0, &l->err) == 0)
+		l->step = 1;
+	if (rk_lease_acquire(lease, 0, &l->err) < 0 && l->err.code == RK_CONFLICT)
+		l->step += l->step == 1;
+	rk_err_clear(&l->err);
+	if (rk_lease_renew(lease, &l->err) == 0)
+		l->step += l->step == 2;
+	if (rk_lease_renew(lease, &l->err) < 0 && l->err.http == 409)
+		l->step += l->step == 3;
+	rk_err_clear(&l->err);
+	if (rk_lease_release(lease, &l->err) == 0) /* another's by now: no request */
+		l->step += l->step == 4;
+	rk_lease_free(lease);
+	rk_loop_after(l->loop, 0, end_loop, l->loop);
+}
+
+static void lease_in_a_task(void **state)
+{
+	static const struct line script[] = {
+		SAY("GET /apis/coordination.k8s.io/v1/namespaces/n/leases/l ", 404,
+			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"NotFound\","
+			"\"code\":"
+			"404,\"details\":{\"name\":\"l\"}}"),
+		SAY("POST /apis/coordination.k8s.io/v1/namespaces/n/leases?", 201, HELD("1")),
+		SAY("GET /apis/", 200, HELD("2")),
+		SAY("PATCH /apis/", 200, HELD("3")),
+		SAY("PATCH /apis/", 409,
+			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Conflict\","
+			"\"code\":"
+			"409}"),
+	};
+	struct leader l = {.step = 0};
+	struct rk_err err = RK_ERR_INIT;
+	struct rk_task *t;
+
+	(void)state;
+	start(script, RK_COUNT(script));
+	l.k = client();
+	l.loop = rk_loop_new();
+	t = rk_task_new(lead, &l, 0);
+	assert_int_equal(rk_loop_run(l.loop, 15000, &err), 0);
+	assert_string_equal(shared->wrong, "");
+	assert_int_equal(l.step, 5);
+	rk_task_free(t);
+	rk_loop_free(l.loop);
+	client_free(l.k);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lease_in_a_task),
 		cmocka_unit_test(pages_and_chunks),
 		cmocka_unit_test(expired_lists_again),
 		cmocka_unit_test(error_lists_again),
