@@ -89,7 +89,7 @@ static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const cha
 						: NULL;
 }
 
-/* Take the long texts of cmd->help, the file docs/help/NAME.txt, into cmd; once in a process. */
+/* Take the long texts of cmd->help, the file docs/help/NAME.txt, into cmd, until the next cmd takes its. */
 static void take_texts(struct rk_cmd *cmd)
 {
 	static struct rk_verb *verbs; /* with their texts */
@@ -101,6 +101,8 @@ static void take_texts(struct rk_cmd *cmd)
 		return;
 	while (cmd->verbs[n].run)
 		n++;
+	free(verbs);
+	free(text);
 	verbs = rk_calloc(n + 1, sizeof(*verbs));
 	memcpy(verbs, cmd->verbs, n * sizeof(*verbs));
 	cmd->verbs = verbs;
