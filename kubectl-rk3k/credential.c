@@ -24,7 +24,6 @@ struct job {
 	char *ns, *cluster;
 	const char *version; /* apiVersion asked for */
 	const char *cert, *key;
-	char *cache; /* file, or NULL: none */
 };
 
 /* kubectl names in the environment the version it expects. A context of the host that runs this plugin in
@@ -68,63 +67,50 @@ static bool private_dir(const char *dir)
 	       !(st.st_mode & 077);
 }
 
-static void add(struct rk_buf *b, const char *s, size_t n)
-{
-	rk_buf_addf(b, "%zu:", s ? n + 1 : 0);
-	rk_buf_put(b, s ? s : "", s ? n : 0);
-}
-
-/* Into b all that decides whom the host is asked as, and which host: the answer of one identity must never
- * be given to another. */
-static void describe(const struct job *j, const struct rk_target *t, struct rk_buf *b)
-{
-	const char *const texts[] = {j->ns, j->cluster, t->context, t->cluster, t->user, t->server,
-		t->conf.tls_server_name, t->conf.proxy, j->o->kube.resolve, t->token, t->token_file,
-		t->conf.user, t->conf.password};
-
-	for (size_t i = 0; i < RK_COUNT(texts); i++)
-		add(b, texts[i], texts[i] ? strlen(texts[i]) : 0);
-	add(b, t->ca.s, t->ca.len);
-	add(b, t->cert.s, t->cert.len);
-	add(b, t->key.s, t->key.len);
-	for (const char *const *h = t->conf.headers; h && *h; h++)
-		add(b, *h, strlen(*h));
-}
-
-/* A credential plugin may follow its environment, so that what it will answer is not known here: no
- * cache then. */
-static void find_cache(struct job *j)
+/* Its file; NULL: no cache. The name is made from all that decides whom the host is asked as, and which host:
+ * the answer of one identity must never be given to another. A credential plugin may follow its environment,
+ * so that what it will answer is not known here. Caller frees. */
+static char *cache_of(const struct job *j)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
 	rk_auto_buf what = RK_BUF_INIT_SECRET;
 	struct rk_kubeconfig *kc = NULL;
 	rk_auto_free char *dir = NULL;
+	char hash[65], *path = NULL;
 	struct rk_target t;
-	char hash[65];
 
 	if (j->o->no_cache || !run || *run != '/')
-		return;
+		return NULL;
 	dir = rk_asprintf("%s/rk3k", run);
 	if (private_dir(run) && private_dir(dir) &&
 		rk_kubeconfig_load(&kc, j->o->kube.kubeconfig, NULL) == 0 &&
 		rk_kubeconfig_resolve(kc, &j->o->kube, &t, NULL) == 0) {
-		describe(j, &t, &what);
+		const char *const texts[] = {j->ns, j->cluster, t.context, t.cluster, t.user,
+			t.server, t.conf.tls_server_name, t.conf.proxy, j->o->kube.resolve, t.token,
+			t.token_file, t.conf.user, t.conf.password, t.ca.s, t.cert.s, t.key.s};
+
+		for (size_t i = 0; i < RK_COUNT(texts); i++)
+			rk_buf_addf(&what, "%zu:%s", texts[i] ? strlen(texts[i]) + 1 : 0,
+				texts[i] ? texts[i] : "");
+		for (const char *const *h = t.conf.headers; h && *h; h++)
+			rk_buf_addf(&what, "%zu:%s", strlen(*h), *h);
 		rk_sha256_hex(what.s, what.len, hash);
 		if (!t.exec && !t.auth_provider)
-			j->cache = rk_asprintf("%s/credential-%.32s", dir, hash);
+			path = rk_asprintf("%s/credential-%.32s", dir, hash);
 		rk_target_release(&t);
 	}
 	rk_kubeconfig_free(kc);
+	return path;
 }
 
 /* A process that asks again was refused with what it got before. */
-static bool cached(struct job *j)
+static bool cached(struct job *j, const char *path)
 {
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
 	struct rk_val *v = NULL;
 	int64_t now = (int64_t)time(NULL), at;
 
-	if (!j->cache || rk_file_read_private(j->cache, 1 << 20, &b, NULL) < 0 ||
+	if (!path || rk_file_read_private(path, 1 << 20, &b, NULL) < 0 ||
 		rk_json_parse(j->d, b.s, b.len, &v, NULL) < 0)
 		return false;
 	at = rk_get_int(v, 0, "at", NULL);
@@ -135,20 +121,18 @@ static bool cached(struct job *j)
 }
 
 /* A missing cache is not an error. */
-static void save(const struct job *j)
+static void save(const struct job *j, const char *path)
 {
 	struct rk_val *v = rk_map(j->d);
 	rk_auto_buf b = RK_BUF_INIT_SECRET;
 	struct rk_err ignored = RK_ERR_INIT;
 
-	if (!j->cache)
-		return;
 	rk_set_int(j->d, v, "at", (int64_t)time(NULL));
 	rk_set_int(j->d, v, "by", getppid());
 	rk_set_str(j->d, v, "cert", j->cert);
 	rk_set_str(j->d, v, "key", j->key);
 	rk_json_write(v, RK_JSON_COMPACT, &b);
-	if (rk_file_replace(j->cache, b.s, b.len, 0600, NULL, &ignored) < 0)
+	if (rk_file_replace(path, b.s, b.len, 0600, NULL, &ignored) < 0)
 		rk_debug("cache: %s", ignored.msg);
 }
 
@@ -182,14 +166,23 @@ static int fetch(struct job *j, struct rk_err *err)
 
 static int answer(struct job *j, struct rk_err *err)
 {
+	rk_auto_free char *cache = NULL;
 	rk_auto_cert *cert = NULL;
 	rk_auto_buf out = RK_BUF_INIT_SECRET;
 	struct rk_val *root = rk_map(j->d), *status;
 	char when[32];
+	bool had;
 
+	if (read_request(j, err) < 0)
+		return -1;
+	cache = cache_of(j);
+	had = cached(j, cache);
+	if (!had && fetch(j, err) < 0)
+		return rk_err_wrap(err, "no credential for %s/%s", j->ns, j->cluster);
 	if (rk_cert_parse(&cert, j->cert, strlen(j->cert), err) < 0 ||
 		rk_cert_check_key(cert, j->key, strlen(j->key), err) < 0)
 		return rk_err_wrap(err, "client certificate of %s/%s", j->ns, j->cluster);
+
 	rk_time_format(cert->not_after, when);
 	rk_set_str(j->d, root, "kind", "ExecCredential");
 	rk_set_str(j->d, root, "apiVersion", j->version);
@@ -200,35 +193,21 @@ static int answer(struct job *j, struct rk_err *err)
 	rk_json_write(root, RK_JSON_COMPACT, &out);
 	rk_buf_putc(&out, '\n');
 	rk_print_buf(&out);
-	return 0;
-}
-
-static int credential(struct job *j, const char *ref, struct rk_err *err)
-{
-	const char *ns = j->o->kube.ns ? j->o->kube.ns : RK_K3K_NS;
-	bool had;
-
-	if (rk_k3k_ref(ref, ns, &j->ns, &j->cluster, err) < 0 || read_request(j, err) < 0)
-		return -1;
-	find_cache(j);
-	had = cached(j);
-	if (!had && fetch(j, err) < 0)
-		return rk_err_wrap(err, "no credential for %s/%s", j->ns, j->cluster);
-	if (answer(j, err) < 0)
-		return -1;
-	if (!had)
-		save(j);
+	if (cache && !had)
+		save(j, cache);
 	return 0;
 }
 
 static int run(void *p, int argc, char **argv, struct rk_err *err)
 {
 	struct job j = {.o = p, .d = rk_doc_new(true)};
-	int rc = credential(&j, argc ? argv[0] : RK_K3K_CLUSTER, err);
+	int rc = rk_k3k_ref(argc ? argv[0] : RK_K3K_CLUSTER,
+		j.o->kube.ns ? j.o->kube.ns : RK_K3K_NS, &j.ns, &j.cluster, err);
 
+	if (rc == 0)
+		rc = answer(&j, err);
 	free(j.ns);
 	free(j.cluster);
-	free(j.cache);
 	rk_doc_free(j.d);
 	return rc;
 }

@@ -206,7 +206,10 @@ void rk_http_free(struct rk_http *h)
 {
 	if (!h)
 		return;
-	rk_pool_free(h->pool);
+	if (h->multi) {
+		curl_multi_cleanup(h->multi);
+		rk_cleanup_close_(&h->epoll);
+	}
 	curl_slist_free_all(h->connect_to);
 	curl_slist_free_all(h->resolve);
 	rk_buf_release(&h->ca);
@@ -266,11 +269,6 @@ void rk_http_set_stop(struct rk_http *h, const volatile sig_atomic_t *stop)
 int64_t rk_http_request_ms(const struct rk_http *h)
 {
 	return h->request_ms;
-}
-
-bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req)
-{
-	return !h->may_send || h->may_send(h->may_send_arg, req);
 }
 
 int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err)

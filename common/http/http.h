@@ -50,7 +50,7 @@ struct rk_http_req {
 	int64_t timeout_ms; /* for this request; 0: the client's request_ms */
 	int64_t idle_ms;    /* give up after so long without a byte (watch); 0: none */
 	const char *const *headers; /* more, NULL-terminated; may be NULL */
-	/* For rk_http_do: gets the bytes of a 2xx as they come, and may send requests; <0 ends it, as a
+	/* Gets the bytes of a 2xx as they come, and may send requests; <0 ends it, as a
 	 * success. NULL: collected in res->body. */
 	int (*data)(void *arg, const char *p, size_t n);
 	void *data_arg;
@@ -111,30 +111,6 @@ int rk_http_do(struct rk_http *h, const struct rk_http_req *req, struct rk_http_
  * very ones that were refused. RK_NOTFOUND before any. */
 struct rk_cert;
 int rk_http_peer(const struct rk_http *h, struct rk_cert **out, struct rk_err *err) RK_MUST_USE;
-
-/* --- many at once --- */
-struct rk_pool; /* a curl multi handle; transfers of one client share its connection */
-struct rk_xfer; /* one running transfer */
-
-struct rk_pool *rk_pool_new(void);
-void rk_pool_free(struct rk_pool *p);
-
-struct rk_xfer_cb {
-	/* stream: bytes of a 2xx as they come; return <0 to stop. NULL, and the body of a
-	 * refusal: collected in res->body. */
-	int (*data)(void *arg, const char *p, size_t n);
-	/* the end: res->status, or err when there was no answer. res is the callback's to read
-	 * only. The transfer is freed after it returns. */
-	void (*done)(void *arg, struct rk_http_res *res, const struct rk_err *err);
-	void *arg;
-};
-/* A request that may_send refuses ends before it returns, with an error; NULL then. */
-struct rk_xfer *rk_pool_start(struct rk_pool *p, struct rk_http *h, const struct rk_http_req *req,
-	const struct rk_xfer_cb *cb);
-void rk_pool_cancel(struct rk_pool *p, struct rk_xfer *x);
-/* Wait at most ms for something to happen and run callbacks. extra_fd (or -1) is also waited on.
- * Returns the number of transfers still running. */
-int rk_pool_poll(struct rk_pool *p, int64_t ms, int extra_fd);
 
 /* --- a connection to speak another protocol on, after an Upgrade --- */
 struct rk_wire; /* TLS, verified as for requests; HTTP/1.1 by ALPN; through the proxy */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the files of the http module share: client.c the client, proxy.c which proxy, transfer.c one
- * request with its retries (at once or in a pool), error.c texts of failures, pool.c many requests at
- * once, upgrade.c connections for another protocol. */
+ * try of a request, request.c its tries, beside others, error.c texts of failures, upgrade.c connections
+ * for another protocol. */
 #ifndef RK_HTTP_INTERNAL_H
 #define RK_HTTP_INTERNAL_H
 
@@ -39,12 +39,13 @@ struct rk_http {
 	bool plain;			   /* http:// to loopback */
 	bool (*may_send)(const void *arg, const struct rk_http_req *req); /* or NULL */
 	const void *may_send_arg;
-	struct rk_pool *pool; /* of rk_http_do, with its connections; or NULL */
+	CURLM *multi; /* its transfers and connections; or NULL */
+	int epoll, running;
 	int64_t fresh_until;  /* transfers take new connections until then */
 	STACK_OF(X509) *peer; /* what the server showed last, or NULL */
 };
 
-enum rk_xfer_state { RK_XFER_NEW, RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
+enum rk_xfer_state { RK_XFER_RUNNING, RK_XFER_WAITING, RK_XFER_ENDED };
 
 struct rk_xfer {
 	struct rk_http *h;
@@ -54,10 +55,9 @@ struct rk_xfer {
 	char *url;
 	char method[16];
 	struct rk_http_req req; /* its strings are the caller's: not for use after prepare */
-	struct rk_buf own_body; /* of a pool's transfer */
-	struct rk_http_res *res, own_res;
-	struct rk_xfer_cb cb;
-	bool too_large, stopped, delivered, idle, cancelled;
+	struct rk_http_res *res;
+	struct rk_buf in; /* what came for req.data, which is called outside of libcurl */
+	bool too_large, stopped, delivered, idle;
 	bool shaking;	      /* the TLS handshake began */
 	bool at_proxy;	      /* it is the one with an https proxy */
 	bool headed;	      /* the head of the answer is complete */
@@ -72,17 +72,8 @@ struct rk_xfer {
 	bool answered, silent;
 	struct rk_err *refused; /* why the certificate was, or NULL */
 	char errbuf[CURL_ERROR_SIZE];
-	struct rk_pool *pool;
-	struct rk_xfer *next, *prev;
+	struct rk_task *task; /* that waits for it */
 	enum rk_xfer_state state;
-};
-
-struct rk_pool {
-	CURLM *multi;
-	int epoll;
-	struct rk_xfer *list;
-	bool busy; /* inside libcurl: its callbacks may not change the list of its transfers */
-	bool news; /* bytes were passed on, or a try ended: the receiver may have work to do now */
 };
 
 /* Set an option of easy handle e; a value that libcurl rejects becomes an error when it connects. */
@@ -94,7 +85,6 @@ struct rk_pool {
 	} while (0)
 
 /* --- client.c --- */
-bool rk_http_may_send(const struct rk_http *h, const struct rk_http_req *req);
 bool rk_http_printable(const char *s); /* no control characters: fit for a header */
 static inline int rk_http_stopped(const struct rk_http *h)
 {
@@ -125,6 +115,11 @@ bool rk_xfer_alert(const struct rk_xfer *x);	    /* the server ended it with a T
 long rk_xfer_proxy_status(const struct rk_xfer *x); /* of a CONNECT refused, else 0 */
 long rk_xfer_info(const struct rk_xfer *x, CURLINFO what);
 bool rk_http_broken(CURLcode rc); /* an existing connection broke */
+
+/* --- request.c --- */
+
+/* Start a prepared transfer and wait for its end. 0: it was answered, or a wire is connected. */
+int rk_xfer_wait(struct rk_xfer *x, struct rk_err *err);
 
 /* --- error.c --- */
 

@@ -68,18 +68,17 @@ static CURLcode on_ssl_ctx(CURL *easy RK_UNUSED, void *ssl_ctx, void *arg)
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct rk_xfer *x = arg;
-	long status = x->cb.data ? rk_xfer_info(x, CURLINFO_RESPONSE_CODE) : 0;
+	long status = x->req.data ? rk_xfer_info(x, CURLINFO_RESPONSE_CODE) : 0;
+	struct rk_buf *to = &x->res->body;
 
 	n *= size;
 	x->last = rk_now_ms();
-	if (x->cancelled)
-		return 0;
 	if (status >= 200 && status < 300 && status != 206) {
-		x->delivered = x->pool->news = true;
-		x->stopped = x->cb.data(x->cb.arg, p, n) < 0;
-		return x->stopped ? 0 : n;
+		x->delivered = true;
+		rk_task_wake(x->task);
+		to = &x->in;
 	}
-	x->too_large = rk_buf_add(&x->res->body, p, n, NULL) < 0;
+	x->too_large = rk_buf_add(to, p, n, NULL) < 0;
 	return x->too_large ? 0 : n;
 }
 
@@ -93,18 +92,6 @@ static int on_send(void *arg, char *at RK_UNUSED, char *from RK_UNUSED, int at_p
 	x->resent = x->sent_once && !rk_xfer_safe(x);
 	x->sent_once = true;
 	return x->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static int on_progress(void *arg, curl_off_t dt RK_UNUSED, curl_off_t dn RK_UNUSED,
-	curl_off_t ut RK_UNUSED, curl_off_t un RK_UNUSED)
-{
-	struct rk_xfer *x = arg;
-
-	if (x->cancelled || (rk_http_stopped(x->h) && rk_xfer_safe(x)))
-		return 1;
-	if (x->req.idle_ms > 0 && rk_now_ms() - x->last >= x->req.idle_ms)
-		x->idle = true;
-	return x->idle;
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
@@ -237,7 +224,6 @@ static void set_client(CURL *e, const struct rk_xfer *x)
 	RK_SET(CURLOPT_WRITEFUNCTION, on_body);
 	RK_SET(CURLOPT_HEADERFUNCTION, on_header);
 	RK_SET(CURLOPT_PREREQFUNCTION, on_send);
-	RK_SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	RK_SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
 	RK_SET(CURLOPT_SOCKOPTDATA, h);
 
@@ -322,6 +308,7 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	if (x->ident)
 		x->ident->refs++;
 	x->req = *req;
+	x->in = (struct rk_buf)RK_BUF_INIT_SECRET;
 	if (!req->stream && left < rk_xfer_limit(x))
 		x->req.timeout_ms = left > 0 ? left : 1;
 	x->res = res;
@@ -341,12 +328,10 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	RK_SET(CURLOPT_HTTPHEADER, x->headers);
 	set_method(e, x);
 	RK_SET(CURLOPT_TIMEOUT_MS, (long)rk_xfer_limit(x));
-	RK_SET(CURLOPT_NOPROGRESS, req->idle_ms > 0 || x->cb.data || h->stop ? 0L : 1L);
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);
 	RK_SET(CURLOPT_HEADERDATA, x);
 	RK_SET(CURLOPT_PREREQDATA, x);
-	RK_SET(CURLOPT_XFERINFODATA, x);
 	RK_SET(CURLOPT_SSL_CTX_DATA, x);
 	RK_SET(CURLOPT_PRIVATE, x);
 }
@@ -369,11 +354,13 @@ void rk_xfer_rearm(struct rk_xfer *x)
 
 void rk_xfer_release(struct rk_xfer *x)
 {
+	curl_easy_cleanup(x->easy);
 	rk_ident_unref(x->ident);
 	for (struct curl_slist *s = x->headers; s; s = s->next)
 		rk_wipe(s->data, strlen(s->data));
 	curl_slist_free_all(x->headers);
 	free(x->url);
+	rk_buf_release(&x->in);
 	free(x->refused);
 }
 

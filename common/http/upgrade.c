@@ -2,15 +2,16 @@
 #include "internal.h"
 
 struct rk_wire {
-	struct rk_pool *pool; /* that connected, and has the connection */
-	struct rk_xfer *x;
+	struct rk_xfer x;
+	struct rk_http_res res;
 };
 
 void rk_wire_free(struct rk_wire *w)
 {
 	if (!w)
 		return;
-	rk_pool_free(w->pool);
+	rk_xfer_release(&w->x);
+	rk_http_res_release(&w->res);
 	free(w);
 }
 
@@ -19,35 +20,27 @@ void rk_wire_free(struct rk_wire *w)
 int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 {
 	static const struct rk_http_req req = {.path = "/", .accept = "*/*"};
-	static const struct rk_xfer_cb none;
 	struct rk_wire *w = rk_calloc(1, sizeof(*w));
 	CURL *e;
 
 	*out = NULL;
-	w->pool = rk_pool_new();
-	w->x = rk_pool_start(w->pool, h, &req, &none);
-	w->x->wire = true;
-	e = w->x->easy;
+	w->res = (struct rk_http_res)RK_HTTP_RES_INIT;
+	w->x.wire = true;
+	rk_xfer_prepare(&w->x, h, &req, &w->res);
+	e = w->x.easy;
 	RK_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	RK_SET(CURLOPT_CONNECT_ONLY, 1L);
 	RK_SET(CURLOPT_SOCKOPTDATA, NULL); /* a reader that is slow is not lost */
-	while (w->x->state != RK_XFER_ENDED && rk_task_left() > 0)
-		rk_pool_poll(w->pool, 1000, -1);
-	if (w->x->state == RK_XFER_ENDED && w->x->rc == CURLE_OK) {
+	if (rk_xfer_wait(&w->x, err) == 0)
 		*out = w;
-		return 0;
-	}
-	if (w->x->state == RK_XFER_ENDED)
-		rk_xfer_explain(w->x, err);
 	else
-		rk_err_set(err, RK_TIMEOUT, "%s: out of time", h->shown);
-	rk_wire_free(w);
-	return -1;
+		rk_wire_free(w);
+	return *out ? 0 : -1;
 }
 
 void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out)
 {
-	const struct rk_http *h = w->x->h;
+	const struct rk_http *h = w->x.h;
 	const char *host = strstr(h->url, "://") + 3;
 	const char *slash = strchr(host, '/');
 
@@ -64,7 +57,7 @@ void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out)
 		rk_buf_puts(out, "\r\n");
 		rk_free_secret(pair);
 	}
-	for (const struct curl_slist *l = w->x->headers; l; l = l->next)
+	for (const struct curl_slist *l = w->x.headers; l; l = l->next)
 		if (strchr(l->data, ':')[1]) /* "Expect:" takes a header away */
 			rk_buf_addf(out, "%s\r\n", l->data);
 }
@@ -73,14 +66,14 @@ int rk_wire_fd(const struct rk_wire *w)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
-	curl_easy_getinfo(w->x->easy, CURLINFO_ACTIVESOCKET, &fd);
+	curl_easy_getinfo(w->x.easy, CURLINFO_ACTIVESOCKET, &fd);
 	return fd;
 }
 
 ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n)
 {
 	size_t got = 0;
-	CURLcode rc = curl_easy_recv(w->x->easy, p, n, &got);
+	CURLcode rc = curl_easy_recv(w->x.easy, p, n, &got);
 
 	if (rc == CURLE_AGAIN)
 		return 0;
@@ -90,7 +83,7 @@ ssize_t rk_wire_recv(struct rk_wire *w, void *p, size_t n)
 ssize_t rk_wire_send(struct rk_wire *w, const void *p, size_t n)
 {
 	size_t sent = 0;
-	CURLcode rc = curl_easy_send(w->x->easy, p, n, &sent);
+	CURLcode rc = curl_easy_send(w->x.easy, p, n, &sent);
 
 	if (rc == CURLE_AGAIN)
 		return 0;

@@ -7,6 +7,7 @@
 #include "k3k.h"
 
 #include "out/out.h"
+#include "task/task.h"
 #include "tls/tls.h"
 
 #define HOST_MAX       253 /* of a name in DNS */
@@ -20,6 +21,7 @@ struct candidate {
 	enum rk_endpoint kind;
 	char *url, *name; /* name: tls-server-name or NULL */
 	struct rk_kube *kube;
+	struct rk_task *task, *asker;
 	bool done, good;
 	struct rk_err err;
 };
@@ -156,19 +158,27 @@ static int open_candidate(struct search *s, struct candidate *c, struct rk_err *
 		"the virtual cluster's Secret", &flags, err);
 }
 
-static void answered(void *arg, struct rk_http_res *res, const struct rk_err *err)
+/* Nothing is known of one that has no answer yet at the end of the time. */
+static void ask(void *arg)
 {
 	struct candidate *c = arg;
+	struct rk_http_req req = {.path = "/version", .timeout_ms = c->task ? 0 : ALONE_MS};
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
+	struct rk_err err = RK_ERR_INIT;
+	int rc = rk_http_do(rk_kube_http(c->kube), &req, &res, &err);
 
+	if (rc < 0 && (!c->task || rk_task_left() == 0))
+		return;
 	c->done = true;
-	c->good = !err && (res->status == 401 || res->status == 403 ||
-				  (res->status == 200 && rk_kube_is_version(res, NULL)));
-	if (err)
-		c->err = *err;
-	else if (res->status == 200)
-		rk_err_set(&c->err, RK_FAIL, "its answer is not that of a Kubernetes API");
-	else
-		rk_err_set(&c->err, RK_FAIL, "answered HTTP %d", res->status);
+	if (rc == 0 && (res.status == 401 || res.status == 403 ||
+			       (res.status == 200 && rk_kube_is_version(&res, NULL))))
+		c->good = true;
+	else if (rc == 0 && res.status == 200)
+		rk_err_set(&err, RK_FAIL, "its answer is not that of a Kubernetes API");
+	else if (rc == 0)
+		rk_err_set(&err, RK_FAIL, "answered HTTP %d", res.status);
+	c->err = err;
+	rk_task_wake(c->asker);
 }
 
 /* The best candidate first and alone, for a moment: when it answers, its connection is the one that
@@ -176,33 +186,25 @@ static void answered(void *arg, struct rk_http_res *res, const struct rk_err *er
  * nothing better can still come, or when the time is up. NULL: none, or err is set. */
 static struct candidate *probe(struct search *s, struct rk_err *err)
 {
-	struct rk_http_req req = {.path = "/version", .timeout_ms = ALONE_MS};
-	rk_auto_http_res res = RK_HTTP_RES_INIT;
-	struct rk_err late = RK_ERR_INIT;
 	struct candidate *found = NULL;
 	bool final = false, graced = false;
-	struct rk_pool *pool;
 	int64_t end;
 
 	for (size_t i = 0; i < s->n; i++) {
 		if (open_candidate(s, &s->c[i], err) < 0)
 			return NULL;
-		if (i > 0 || rk_http_do(rk_kube_http(s->c[0].kube), &req, &res, &late) < 0)
-			continue;
-		answered(&s->c[0], &res, NULL);
+		if (i == 0)
+			ask(&s->c[0]);
 		if (s->c[0].good)
 			return &s->c[0];
 	}
-	req.timeout_ms = 0;
 	end = rk_now_ms() + (s->v->probe_ms ? s->v->probe_ms : PROBE_MS);
-	pool = rk_pool_new();
 	for (size_t i = 0; i < s->n; i++) {
-		struct rk_xfer_cb cb = {.done = answered, .arg = &s->c[i]};
-
-		rk_pool_start(pool, rk_kube_http(s->c[i].kube), &req, &cb);
+		s->c[i].asker = rk_task_self();
+		s->c[i].task = rk_task_new(ask, &s->c[i], 0);
 	}
-	while (!final && rk_now_ms() < end) {
-		rk_pool_poll(pool, end - rk_now_ms(), -1);
+	while (!final && rk_now_ms() < end && rk_task_left() > 0) {
+		rk_task_poll(NULL, 0, end - rk_now_ms());
 		final = true;
 		found = NULL;
 		for (size_t i = 0; i < s->n && !found; i++) {
@@ -215,7 +217,8 @@ static struct candidate *probe(struct search *s, struct rk_err *err)
 				end = rk_now_ms() + GRACE_MS;
 		}
 	}
-	rk_pool_free(pool);
+	for (size_t i = 0; i < s->n; i++)
+		rk_task_free(rk_steal(&s->c[i].task));
 	return found;
 }
 

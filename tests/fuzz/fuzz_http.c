@@ -264,10 +264,11 @@ CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy)
 	return CURLM_OK;
 }
 
-CURLMcode curl_multi_perform(CURLM *multi, int *running)
+CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *running)
 {
 	struct multi *m = (struct multi *)multi;
 
+	(void)fd, (void)events;
 	*running = 0;
 	if (m->easy && !m->ran) {
 		m->ran = true;
@@ -288,17 +289,11 @@ CURLMsg *curl_multi_info_read(CURLM *multi, int *left)
 	return &m->msg;
 }
 
-CURLMcode curl_multi_fdset(CURLM *m, fd_set *in, fd_set *out, fd_set *except, int *max)
+CURLMcode curl_multi_timeout(CURLM *multi, long *ms)
 {
-	(void)m, (void)in, (void)out, (void)except;
-	*max = -1;
-	return CURLM_OK;
-}
+	const struct multi *m = (struct multi *)multi;
 
-CURLMcode curl_multi_timeout(CURLM *m, long *ms)
-{
-	(void)m;
-	*ms = -1;
+	*ms = m->easy && !m->ran ? 0 : -1;
 	return CURLM_OK;
 }
 

@@ -2,6 +2,7 @@
 /* The server is a child process that forks for each connection; what it does is said by the path.
  * Counters live in memory shared with it. */
 #include "http/http.h"
+#include "task/task.h"
 #include "tls/tls.h"
 #include "pki.h"
 
@@ -1654,12 +1655,13 @@ static void proxy_of_the_environment(void **state)
 /* --- many at once --- */
 
 struct got {
-	int done, status, limit;
+	struct rk_http *h;
+	struct rk_http_req req;
+	struct rk_task *task;
+	int status, limit;
 	struct rk_err err;
 	struct rk_buf data;
 	char body[64];
-	struct rk_pool *pool;
-	struct rk_xfer *victim;
 };
 
 static int on_data(void *arg, const char *p, size_t n)
@@ -1667,40 +1669,45 @@ static int on_data(void *arg, const char *p, size_t n)
 	struct got *g = arg;
 
 	rk_buf_put(&g->data, p, n);
-	if (g->victim)
-		rk_pool_cancel(g->pool, g->victim);
-	g->victim = NULL;
 	return g->limit && g->data.len >= (size_t)g->limit ? -1 : 0;
 }
 
-static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err)
+static void do_it(void *arg)
 {
 	struct got *g = arg;
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	g->done++;
-	g->status = err ? -1 : res->status;
-	if (err)
-		g->err = *err;
-	else
-		snprintf(g->body, sizeof(g->body), "%s", res->body.s);
-	if (g->victim)
-		rk_pool_cancel(g->pool, g->victim);
-	g->victim = NULL;
+	g->status = rk_http_do(g->h, &g->req, &res, &g->err) < 0 ? -1 : res.status;
+	snprintf(g->body, sizeof(g->body), "%s", res.body.s);
 }
 
-static void poll_all(struct rk_pool *p)
+static void begin(struct got *g, struct rk_http *h, const struct rk_http_req *req)
+{
+	g->h = h;
+	g->req = *req;
+	g->req.data_arg = g;
+	g->data = (struct rk_buf)RK_BUF_INIT;
+	g->task = rk_task_new(do_it, g, 0);
+}
+
+static void wait_for(struct got *g, size_t n)
 {
 	int64_t end = now_ms() + 10000;
 
-	while (rk_pool_poll(p, 1000, -1) > 0)
-		assert_true(now_ms() < end);
+	for (size_t i = 0; i < n; i++) {
+		while (!rk_task_ended(g[i].task)) {
+			rk_task_poll(NULL, 0, 1000);
+			assert_true(now_ms() < end);
+		}
+		rk_task_free(g[i].task);
+	}
 }
 
-static void pool_runs_many(void **state)
+static void many_at_once(void **state)
 {
 	auto_server s = {.id = &server_id, .want_client = true};
-	struct rk_pool *p = rk_pool_new();
 	struct got g[12] = {0};
+	char path[12][16], body[12][16];
 	auto_client c = {0};
 
 	(void)state;
@@ -1708,32 +1715,27 @@ static void pool_runs_many(void **state)
 	aim(&c, &s);
 	open_client(&c);
 	for (size_t i = 0; i < RK_COUNT(g); i++) {
-		rk_auto_free char *path = rk_asprintf(i % 2 ? "/busy%zu" : "/ok%zu", i % 8);
-		rk_auto_free char *body = rk_asprintf("[%zu]", i);
-
-		rk_pool_start(p, c.h,
-			&(struct rk_http_req){.path = path,
-				.body = i % 2 ? body : NULL,
-				.body_len = strlen(body),
-				.retry = true},
-			&(struct rk_xfer_cb){.done = on_done, .arg = &g[i]});
+		snprintf(path[i], sizeof(path[i]), i % 2 ? "/busy%zu" : "/ok%zu", i % 8);
+		snprintf(body[i], sizeof(body[i]), "[%zu]", i);
+		begin(&g[i], c.h,
+			&(struct rk_http_req){.path = path[i],
+				.body = i % 2 ? body[i] : NULL,
+				.body_len = strlen(body[i]),
+				.retry = true});
 	}
-	poll_all(p);
+	wait_for(g, RK_COUNT(g));
 	for (size_t i = 0; i < RK_COUNT(g); i++) {
-		assert_int_equal(g[i].done, 1);
 		assert_int_equal(g[i].status, 200);
 		if (i % 2 == 0)
 			assert_string_equal(g[i].body, "{}");
 		else
 			assert_int_equal(g[i].body[0], '[');
 	}
-	rk_pool_free(p);
 }
 
-static void pool_mixes_good_and_bad(void **state)
+static void good_and_bad_at_once(void **state)
 {
 	auto_server s = {.id = &server_id}, bad = {.id = &other_name};
-	struct rk_pool *p = rk_pool_new();
 	struct got g[4] = {0};
 	auto_client c = {0}, d = {0};
 	int64_t t = now_ms();
@@ -1746,28 +1748,22 @@ static void pool_mixes_good_and_bad(void **state)
 	open_client(&c);
 	aim(&d, &bad);
 	open_client(&d);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[0]});
-	rk_pool_start(p, d.h, &(struct rk_http_req){.path = "/ok"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[1]});
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/slow"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[2]});
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/cut"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[3]});
-	poll_all(p);
+	begin(&g[0], c.h, &(struct rk_http_req){.path = "/ok"});
+	begin(&g[1], d.h, &(struct rk_http_req){.path = "/ok"});
+	begin(&g[2], c.h, &(struct rk_http_req){.path = "/slow"});
+	begin(&g[3], c.h, &(struct rk_http_req){.path = "/cut"});
+	wait_for(g, RK_COUNT(g));
 	assert_in_range(now_ms() - t, 1990, 15000);
 	assert_int_equal(g[0].status, 200);
 	assert_says(g[1].err, "does not cover 127.0.0.1: it covers other.example");
 	assert_int_equal(g[2].err.reason, RK_REASON_TIMEOUT);
 	assert_int_equal(g[3].err.reason, RK_REASON_BROKEN);
-	rk_pool_free(p);
 }
 
-static void pool_stream_ends_well(void **state)
+static void stream_ends_well(void **state)
 {
 	auto_server s = {.id = &server_id};
-	struct rk_pool *p = rk_pool_new();
-	struct got g = {.data = RK_BUF_INIT};
+	struct got g = {0};
 	auto_client c = {0};
 
 	(void)state;
@@ -1775,22 +1771,19 @@ static void pool_stream_ends_well(void **state)
 	aim(&c, &s);
 	c.conf.request_ms = 30; /* streams are exempt */
 	open_client(&c);
-	rk_pool_start(p, c.h,
-		&(struct rk_http_req){.path = "/stream", .stream = true, .idle_ms = 2000},
-		&(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
-	poll_all(p);
+	begin(&g, c.h,
+		&(struct rk_http_req){
+			.path = "/stream", .stream = true, .idle_ms = 2000, .data = on_data});
+	wait_for(&g, 1);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
 	assert_int_equal(g.status, 200);
-	assert_int_equal(g.done, 1);
 	rk_buf_release(&g.data);
-	rk_pool_free(p);
 }
 
 static void stream_goes_silent(void **state)
 {
 	auto_server s = {.id = &server_id};
-	struct rk_pool *p = rk_pool_new();
-	struct got g = {.data = RK_BUF_INIT};
+	struct got g = {0};
 	struct rk_http_req req = {
 		.path = "/stream-hang", .stream = true, .idle_ms = 400, .retry = true};
 	auto_client c = {0};
@@ -1800,15 +1793,15 @@ static void stream_goes_silent(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	open_client(&c);
-	rk_pool_start(
-		p, c.h, &req, &(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
-	poll_all(p);
+	req.data = on_data;
+	begin(&g, c.h, &req);
+	wait_for(&g, 1);
 	assert_string_equal(g.data.s, "0\n1\n2\n");
 	assert_int_equal(g.err.reason, RK_REASON_TIMEOUT);
 	assert_says(g.err, "no data for 400 ms");
 	assert_in_range(now_ms() - t, 440, 1500);
 	rk_buf_release(&g.data);
-	rk_pool_free(p);
+	req.data = NULL;
 	must_fail(&c, &req, RK_TIMEOUT, RK_REASON_TIMEOUT, "no data for 400 ms");
 	assert_int_equal(s.count->requests, 2);
 }
@@ -1816,87 +1809,52 @@ static void stream_goes_silent(void **state)
 static void stream_is_stopped_by_its_reader(void **state)
 {
 	auto_server s = {.id = &server_id};
-	struct rk_pool *p = rk_pool_new();
-	struct got g = {.data = RK_BUF_INIT, .limit = 2};
+	struct got g = {.limit = 2};
 	auto_client c = {0};
 
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
 	open_client(&c);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream-hang", .stream = true},
-		&(struct rk_xfer_cb){.data = on_data, .done = on_done, .arg = &g});
-	poll_all(p);
+	begin(&g, c.h,
+		&(struct rk_http_req){.path = "/stream-hang", .stream = true, .data = on_data});
+	wait_for(&g, 1);
 	assert_string_equal(g.data.s, "0\n");
 	assert_int_equal(g.status, 200);
 	rk_buf_release(&g.data);
-	rk_pool_free(p);
 }
 
-/* From outside, from a data callback and from a done callback of another transfer. */
-static void cancelled_transfers_say_nothing(void **state)
+/* One before it begins, one under way; the others go on. */
+static void cancelled_requests_end_at_once(void **state)
 {
 	auto_server s = {.id = &server_id};
-	struct rk_pool *p = rk_pool_new();
-	struct got g[6] = {{.data = RK_BUF_INIT}, {.data = RK_BUF_INIT}};
-	struct rk_xfer_cb cb[6];
-	struct rk_http_req slow = {.path = "/slow"};
-	struct rk_xfer *x;
+	struct got g[4] = {0};
 	auto_client c = {0};
+	int64_t t = now_ms();
 
 	(void)state;
 	server_start(&s);
 	aim(&c, &s);
 	open_client(&c);
-	for (int i = 0; i < 6; i++)
-		cb[i] = (struct rk_xfer_cb){.done = on_done, .arg = &g[i]};
-	x = rk_pool_start(p, c.h, &slow, &cb[2]);
-	rk_pool_cancel(p, x);
-	x = rk_pool_start(p, c.h, &slow, &cb[3]);
-	rk_pool_poll(p, 50, -1);
-	rk_pool_cancel(p, x);
-	g[0].pool = g[1].pool = p;
-	g[0].victim = rk_pool_start(p, c.h, &slow, &cb[4]);
-	cb[0].data = on_data;
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/stream"}, &cb[0]);
-	g[1].victim = rk_pool_start(p, c.h, &slow, &cb[5]);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"}, &cb[1]);
-	poll_all(p);
-	assert_int_equal(g[0].done, 1);
-	assert_int_equal(g[1].done, 1);
-	for (int i = 2; i < 6; i++)
-		assert_int_equal(g[i].done, 0);
-	rk_pool_start(p, c.h, &slow, &cb[2]); /* left to rk_pool_free */
-	rk_pool_poll(p, 10, -1);
-	rk_buf_release(&g[0].data);
-	rk_pool_free(p);
-	assert_int_equal(g[2].done, 0);
-}
-
-static void poll_wakes_for_a_descriptor(void **state)
-{
-	struct rk_pool *p = rk_pool_new();
-	int fds[2];
-	int64_t t = now_ms();
-
-	(void)state;
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(rk_pool_poll(p, 50, fds[0]), 0);
-	assert_in_range(now_ms() - t, 45, 1000);
-	t = now_ms();
-	assert_int_equal(write(fds[1], "x", 1), 1);
-	rk_pool_poll(p, 5000, fds[0]);
-	assert_in_range(now_ms() - t, 0, 1000);
-	close(fds[0]);
-	close(fds[1]);
-	rk_pool_free(p);
+	for (int i = 0; i < 3; i++)
+		begin(&g[i], c.h, &(struct rk_http_req){.path = i ? "/slow" : "/stream"});
+	begin(&g[3], c.h, &(struct rk_http_req){.path = "/ok"});
+	rk_task_free(g[1].task);
+	rk_task_poll(NULL, 0, 50);
+	rk_task_free(g[2].task);
+	wait_for(&g[3], 1);
+	wait_for(g, 1);
+	assert_in_range(now_ms() - t, 0, 5000);
+	assert_int_equal(g[0].status, 200);
+	assert_int_equal(g[3].status, 200);
+	for (int i = 1; i < 3; i++)
+		assert_says(g[i].err, "out of time");
 }
 
 /* More descriptors than an fd_set holds: a request works, beside a server that is silent. */
 static void descriptors_may_be_many(void **state)
 {
 	auto_server s = {.id = &server_id};
-	struct rk_pool *p = rk_pool_new();
 	struct got g[9] = {0};
 	struct rlimit old, many;
 	auto_client c = {0};
@@ -1916,19 +1874,18 @@ static void descriptors_may_be_many(void **state)
 	assert_true(fds[1099] > 1100);
 
 	t = now_ms();
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/slow"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[8]});
-	for (int i = 0; i < 8; i++)
-		rk_pool_start(p, c.h, &(struct rk_http_req){.path = i % 2 ? "/ok" : "/big"},
-			&(struct rk_xfer_cb){.done = on_done, .arg = &g[i]});
-	while (rk_pool_poll(p, 1000, -1) > 1)
-		assert_in_range(now_ms() - t, 0, 2500);
+	for (int i = 0; i < 9; i++)
+		begin(&g[i], c.h,
+			&(struct rk_http_req){.path = i == 8  ? "/slow"
+						      : i % 2 ? "/ok"
+							      : "/big"});
+	wait_for(g, 8);
+	assert_in_range(now_ms() - t, 0, 2500);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(g[i].status, 200);
-	assert_int_equal(g[8].done, 0);
-	poll_all(p);
+	assert_false(rk_task_ended(g[8].task));
+	wait_for(&g[8], 1);
 	assert_int_equal(g[8].err.reason, RK_REASON_TIMEOUT);
-	rk_pool_free(p);
 
 	for (size_t i = 0; i < RK_COUNT(fds); i++)
 		close(fds[i]);
@@ -1939,7 +1896,6 @@ static void descriptors_may_be_many(void **state)
 static void certificate_changes_under_way(void **state)
 {
 	auto_server s = {.id = &server_id, .want_client = true};
-	struct rk_pool *p = rk_pool_new();
 	struct got g[2] = {0};
 	auto_client c = {0};
 
@@ -1947,15 +1903,13 @@ static void certificate_changes_under_way(void **state)
 	server_start(&s);
 	aim(&c, &s);
 	open_client(&c);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[0]});
+	begin(&g[0], c.h, &(struct rk_http_req){.path = "/ok"});
+	rk_task_poll(NULL, 0, 0);
 	assert_int_equal(rk_http_set_cert(c.h, NULL, 0, NULL, 0, NULL), 0);
-	rk_pool_start(p, c.h, &(struct rk_http_req){.path = "/ok"},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g[1]});
-	poll_all(p);
+	begin(&g[1], c.h, &(struct rk_http_req){.path = "/ok"});
+	wait_for(g, 2);
 	assert_int_equal(g[0].status, 200);
 	assert_says(g[1].err, "without a client certificate");
-	rk_pool_free(p);
 }
 
 /* --- -v --- */
@@ -2058,11 +2012,11 @@ int main(void)
 		T(delete_on_a_kept_connection_is_not_repeated), T(no_repeat_after_a_signal),
 		T(bad_configurations), T(bad_path), T(through_a_proxy), T(through_a_tls_proxy),
 		T(common_name_does_not_count_with_a_tls_proxy), T(only_whole_answers_count),
-		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(pool_runs_many),
-		T(pool_mixes_good_and_bad), T(pool_stream_ends_well), T(stream_goes_silent),
-		T(stream_is_stopped_by_its_reader), T(cancelled_transfers_say_nothing),
-		T(poll_wakes_for_a_descriptor), T(descriptors_may_be_many),
-		T(certificate_changes_under_way), T(trace_hides_secrets), T(peer_before_any)};
+		T(proxy_is_down), T(through_socks), T(proxy_of_the_environment), T(many_at_once),
+		T(good_and_bad_at_once), T(stream_ends_well), T(stream_goes_silent),
+		T(stream_is_stopped_by_its_reader), T(cancelled_requests_end_at_once),
+		T(descriptors_may_be_many), T(certificate_changes_under_way),
+		T(trace_hides_secrets), T(peer_before_any)};
 
 	return cmocka_run_group_tests_name("http", tests, setup, teardown);
 }

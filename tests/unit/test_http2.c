@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The http room against nginx, which speaks HTTP/2 as the servers in front of Rancher do. */
 #include "http/http.h"
+#include "task/task.h"
 #include "pki.h"
 
 #include <arpa/inet.h>
@@ -382,35 +383,47 @@ static void repeats(void **state)
 }
 
 struct got {
-	int done, bad;
+	struct rk_http *h;
+	struct rk_http_req req;
+	struct rk_task *task;
+	int status;
 };
 
-static void on_done(void *arg, struct rk_http_res *res, const struct rk_err *err)
+static void do_it(void *arg)
 {
 	struct got *g = arg;
+	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-	g->done++;
-	g->bad += err || res->status != 200;
+	g->status = rk_http_do(g->h, &g->req, &res, NULL) < 0 ? -1 : res.status;
 }
 
-static void pool_shares_one_connection(void **state)
+static void begin(struct got *g, struct rk_http *h, const struct rk_http_req *req)
+{
+	*g = (struct got){.h = h, .req = *req};
+	g->task = rk_task_new(do_it, g, 0);
+}
+
+static int end(struct got *g)
+{
+	for (int i = 0; i < 1000 && !rk_task_ended(g->task); i++)
+		rk_task_poll(NULL, 0, 100);
+	rk_task_free(g->task);
+	return g->status;
+}
+
+static void many_share_one_connection(void **state)
 {
 	rk_auto_http *h = client(NULL);
-	struct rk_pool *p = rk_pool_new();
 	struct lines *l = rk_calloc(1, sizeof(*l));
-	struct got g = {0};
+	struct got g[40];
 
 	(void)state;
-	for (int i = 0; i < 40; i++)
-		rk_pool_start(p, h, &(struct rk_http_req){.path = "/ok/pool"},
-			&(struct rk_xfer_cb){.done = on_done, .arg = &g});
-	for (int i = 0; i < 200 && rk_pool_poll(p, 100, -1) > 0; i++)
-		;
-	assert_int_equal(g.done, 40);
-	assert_int_equal(g.bad, 0);
+	for (size_t i = 0; i < RK_COUNT(g); i++)
+		begin(&g[i], h, &(struct rk_http_req){.path = "/ok/pool"});
+	for (size_t i = 0; i < RK_COUNT(g); i++)
+		assert_int_equal(end(&g[i]), 200);
 	logged("/ok/pool", 40, l);
 	assert_int_equal(connections(l), 1);
-	rk_pool_free(p);
 	free(l);
 }
 
@@ -471,13 +484,6 @@ static pid_t network(int *at, enum loss loss, const volatile int *lost)
 	}
 }
 
-static void pool_until(struct rk_pool *p, const struct got *g, int done)
-{
-	for (int i = 0; i < 100 && g->done < done; i++)
-		rk_pool_poll(p, 100, -1);
-	assert_int_equal(g->done, done);
-}
-
 /* What goes over it times out; the next request must not go there, too, though a stream does not know
  * of it yet. */
 static void lost_connection_is_left(enum loss loss)
@@ -485,30 +491,27 @@ static void lost_connection_is_left(enum loss loss)
 	volatile int *lost = mmap(
 		NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct rk_http_req req = {.path = "/ok/lost"};
-	struct rk_pool *p = rk_pool_new();
 	rk_auto_http *h = NULL;
-	struct got g = {0}, stream = {0};
+	struct got g, stream;
 	int at;
 	pid_t pid = network(&at, loss, lost);
 
 	request_ms = 1000;
 	h = client_of(at, NULL);
 	request_ms = 0;
-	rk_pool_start(p, h,
-		&(struct rk_http_req){.path = "/silent", .stream = true, .idle_ms = 20000},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &stream});
+	begin(&stream, h,
+		&(struct rk_http_req){.path = "/silent", .stream = true, .idle_ms = 20000});
 	for (int i = 0; i < 3; i++) {
 		rk_auto_http_res res = RK_HTTP_RES_INIT;
 
-		rk_pool_start(p, h, &req, &(struct rk_xfer_cb){.done = on_done, .arg = &g});
-		pool_until(p, &g, i + 1);
-		assert_int_equal(g.bad, i > 0); /* the second alone */
+		begin(&g, h, &req);
+		assert_int_equal(end(&g), i == 1 ? -1 : 200); /* the second alone is lost */
 		assert_int_equal(rk_http_do(h, &req, &res, NULL), 0);
 		if (i == 0)
 			++*lost;
 		usleep(i == 0 ? 50000 : 700000);
 	}
-	rk_pool_free(p);
+	rk_task_free(stream.task);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	munmap((void *)(uintptr_t)lost, sizeof(*lost));
@@ -529,23 +532,16 @@ static void taken_for_nobody(void **state)
 /* Its streams speak: that a request takes too long is no reason to end them. */
 static void slow_request_leaves_the_others(void **state)
 {
-	struct rk_pool *p = rk_pool_new();
 	rk_auto_http *h = client(NULL);
-	struct got g = {0}, slow = {0};
+	struct got g, slow;
 
 	(void)state;
-	rk_pool_start(p, h, &(struct rk_http_req){.path = "/drip", .stream = true, .idle_ms = 5000},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &g});
+	begin(&g, h, &(struct rk_http_req){.path = "/drip", .stream = true, .idle_ms = 5000});
 	for (int i = 0; i < 10; i++)
-		rk_pool_poll(p, 20, -1);
-	rk_pool_start(p, h, &(struct rk_http_req){.path = "/silent", .timeout_ms = 200},
-		&(struct rk_xfer_cb){.done = on_done, .arg = &slow});
-	while (rk_pool_poll(p, 100, -1) > 0)
-		;
-	assert_int_equal(slow.bad, 1);
-	assert_int_equal(g.done, 1);
-	assert_int_equal(g.bad, 0);
-	rk_pool_free(p);
+		rk_task_poll(NULL, 0, 20);
+	begin(&slow, h, &(struct rk_http_req){.path = "/silent", .timeout_ms = 200});
+	assert_int_equal(end(&slow), -1);
+	assert_int_equal(end(&g), 200);
 }
 
 int main(void)
@@ -554,7 +550,7 @@ int main(void)
 		cmocka_unit_test(http1_on_request), cmocka_unit_test(server_name),
 		cmocka_unit_test(large_answer), cmocka_unit_test(upload_refused),
 		cmocka_unit_test(goaway_is_survived), cmocka_unit_test(repeats),
-		cmocka_unit_test(pool_shares_one_connection), cmocka_unit_test(swallowed),
+		cmocka_unit_test(many_share_one_connection), cmocka_unit_test(swallowed),
 		cmocka_unit_test(taken_for_nobody),
 		cmocka_unit_test(slow_request_leaves_the_others)};
 
