@@ -72,6 +72,7 @@ static void body(void)
 #endif
 	self->fn(self->arg);
 	self->ended = true;
+	self->until = INT64_MAX; /* it may have been woken since it last waited */
 #ifdef __SANITIZE_ADDRESS__
 	__sanitizer_start_switch_fiber(NULL, outside_stack.bottom, outside_stack.size);
 #endif
