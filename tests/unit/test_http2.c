@@ -386,6 +386,7 @@ struct got {
 	struct rk_http *h;
 	struct rk_http_req req;
 	struct rk_task *task;
+	bool done;
 	int status;
 };
 
@@ -395,6 +396,7 @@ static void do_it(void *arg)
 	rk_auto_http_res res = RK_HTTP_RES_INIT;
 
 	g->status = rk_http_do(g->h, &g->req, &res, NULL) < 0 ? -1 : res.status;
+	g->done = true;
 }
 
 static void begin(struct got *g, struct rk_http *h, const struct rk_http_req *req)
@@ -405,7 +407,7 @@ static void begin(struct got *g, struct rk_http *h, const struct rk_http_req *re
 
 static int end(struct got *g)
 {
-	for (int i = 0; i < 1000 && !rk_task_ended(g->task); i++)
+	for (int i = 0; i < 1000 && !g->done; i++)
 		rk_task_poll(NULL, 0, 100);
 	rk_task_free(g->task);
 	return g->status;
