@@ -205,18 +205,12 @@ static int take_namespace(struct rk_target *t, const struct kc_entry *context,
 
 void kc_use_material(struct rk_target *t)
 {
-	struct rk_http_conf *c = &t->conf;
-
-	if (t->ca.len) {
-		c->ca = t->ca.s;
-		c->ca_len = t->ca.len;
-	}
-	if (t->cert.len) {
-		c->cert = t->cert.s;
-		c->cert_len = t->cert.len;
-		c->key = t->key.s;
-		c->key_len = t->key.len;
-	}
+	t->conf.ca = t->ca.len ? t->ca.s : NULL;
+	t->conf.ca_len = t->ca.len;
+	t->conf.cert = t->cert.len ? t->cert.s : NULL;
+	t->conf.cert_len = t->cert.len;
+	t->conf.key = t->cert.len ? t->key.s : NULL;
+	t->conf.key_len = t->cert.len ? t->key.len : 0;
 }
 
 static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)

@@ -4,10 +4,9 @@
 
 #define TEXT_MAX ((size_t)128 << 20)
 
-/* Replace [from, to) by text; line: which begins a line. */
+/* Replace [from, to) by text but for its first `skip` bytes. */
 struct splice {
-	size_t from, to;
-	bool line;
+	size_t from, to, skip;
 	struct rk_buf text;
 };
 
@@ -24,7 +23,7 @@ struct editor {
 };
 
 /* Where to write what replaces [from, to), until the next call. Of two at one place the insertion comes
- * first, then the one that was made first. */
+ * first, then the one that was made first. line: it is lines, behind one that may lack its end. */
 static struct rk_buf *splice(struct editor *e, size_t from, size_t to, bool line)
 {
 	size_t i = e->ns++;
@@ -33,7 +32,8 @@ static struct rk_buf *splice(struct editor *e, size_t from, size_t to, bool line
 	for (; i && (e->s[i - 1].from > from || (e->s[i - 1].from == from && e->s[i - 1].to > to));
 		i--)
 		e->s[i] = e->s[i - 1];
-	e->s[i] = (struct splice){from, to, line, RK_BUF_INIT_SECRET};
+	e->s[i] = (struct splice){from, to, line ? strlen(e->eol) : 0, RK_BUF_INIT_SECRET};
+	rk_buf_puts(&e->s[i].text, line ? e->eol : "");
 	return &e->s[i].text;
 }
 
@@ -303,38 +303,44 @@ static int check_wanted(const struct editor *e)
 
 /* --- making and checking the result --- */
 
-/* In place, as a large file need not be in memory twice: what is behind the first splice moves up by
- * as much as can be inserted, then down, piece by piece, to where it belongs. */
+/* In place, as a large file need not be in memory twice: what is behind the first splice moves up as far as
+ * any of it has to, then down, piece by piece, to where it belongs. */
 static int apply(struct editor *e, struct rk_buf *text)
 {
-	size_t grow = 0, at = 0, head = e->s[0].from;
+	size_t at = 0, head = e->s[0].from;
+	ptrdiff_t moved = 0, grow = 0;
 	char *to, *from;
 
 	for (size_t i = 0; i < e->ns; i++) {
-		if (e->s[i].from < at)
+		struct splice *s = &e->s[i], *p = i && s[-1].to == s->from ? s - 1 : s;
+
+		if (s->from < at)
 			return refuse(e, "entries overlap", "");
-		at = e->s[i].to;
-		grow += e->s[i].text.len + strlen(e->eol);
+		at = s->to;
+		if (p->from && e->t[p->from - 1] != '\n' && (p == s || p->text.len == p->skip))
+			s->skip = 0;
+		moved += (ptrdiff_t)(s->text.len - s->skip) - (ptrdiff_t)(s->to - s->from);
+		grow = moved > grow ? moved : grow;
 	}
-	rk_buf_reserve(text, grow);
+	if (moved > 0 && e->n + (size_t)moved > TEXT_MAX)
+		return rk_err_set(
+			e->err, RK_FAIL, "%s would be larger than %zu bytes", e->name, TEXT_MAX);
+	rk_buf_reserve(text, (size_t)grow);
 	to = text->s + head;
-	from = memmove(to + grow, to, e->n - head);
+	memmove(to + grow, to, e->n - head);
 	for (size_t i = 0; i < e->ns; i++) {
 		const struct splice *s = &e->s[i];
 		size_t kept = (i + 1 < e->ns ? s[1].from : e->n) - s->to;
 
-		if (s->line && to > text->s && to[-1] != '\n')
-			to = mempcpy(to, e->eol, strlen(e->eol));
-		to = mempcpy(to, s->text.s, s->text.len);
-		memmove(to, from + (s->to - head), kept);
+		from = text->s + grow + s->to;
+		to = mempcpy(to, s->text.s + s->skip, s->text.len - s->skip);
+		if (to != from)
+			memmove(to, from, kept);
 		to += kept;
 	}
 	*to = 0;
 	text->len = (size_t)(to - text->s);
-	return text->len <= TEXT_MAX
-		       ? 0
-		       : rk_err_set(e->err, RK_FAIL, "%s would be larger than %zu bytes", e->name,
-				 TEXT_MAX);
+	return 0;
 }
 
 /* The names that were kept, in their order, then the new ones; each item of the edit with its value. */

@@ -79,7 +79,7 @@ static bool is_plain_field(
 static const char *plain_entry(
 	struct rk_doc *d, enum rk_kc_kind k, const char *p, struct kcfg_slot *slot)
 {
-	const char *start = p, *nl, *key, *value;
+	const char *start = p, *nl, *key, *colon, *value;
 	bool inside = false;
 
 	for (; p == start || *p == ' '; p = nl + 1) {
@@ -89,9 +89,12 @@ static const char *plain_entry(
 		if (!nl || (p == start && p[1] != ' '))
 			return NULL;
 		key = p + indent;
-		klen = strcspn(key, ":\n");
-		value = key + klen + 1;
-		if (key[klen] != ':' || (value < nl && *value++ != ' '))
+		colon = memchr(key, ':', (size_t)(nl - key));
+		if (!colon)
+			return NULL;
+		klen = (size_t)(colon - key);
+		value = colon + 1;
+		if (value < nl && *value++ != ' ')
 			return NULL;
 		if (indent == 2 && is(key, klen, "name") && !slot->name &&
 			rk_yaml_plain_ok(value, (size_t)(nl - value))) {
