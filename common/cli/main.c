@@ -5,8 +5,6 @@
 #include "os/os.h"
 #include "data/data.h"
 
-static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv);
-
 /* __complete: what must be asked for is asked by the tool `names` in our place. Silent whatever
  * happens: stderr is the user's prompt. */
 static void complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_buf *out)
@@ -25,8 +23,7 @@ static void complete(const struct rk_cmd *cmd, int argc, char **argv, struct rk_
 /* What needs no parsing; -1 when it is none of that, else the exit code. Those of the shell tools are
  *	__plain WHO		a filter for what helm and skopeo say
  *	__voice COLOR		the filter for the messages of deploy and destroy on a terminal
- *	__confirm QUESTION	0: the answer is yes
- *	__shell NAME TEXT ARGUMENT...	what the tool NAME, whose table is in TEXT, was given */
+ *	__confirm QUESTION	0: the answer is yes */
 static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 {
 	rk_auto_buf out = RK_BUF_INIT_SECRET, text = RK_BUF_INIT_SECRET;
@@ -53,11 +50,6 @@ static int answer(const struct rk_cmd *cmd, int argc, char **argv)
 		return 0;
 	} else if (arg && rk_streq(what, "__confirm")) {
 		return rk_confirm(arg, NULL) != 1;
-	} else if (argc > 3 && rk_streq(what, "__shell")) {
-		struct rk_cmd tool;
-
-		rk_cli_shell(&tool, argv[2], argv[3]);
-		return main_of(&tool, true, argc - 3, argv + 3);
 	} else {
 		return -1;
 	}
@@ -89,11 +81,11 @@ static const char **section(struct rk_cmd *cmd, struct rk_verb *verbs, const cha
 						: NULL;
 }
 
-/* Take the long texts of cmd->help, the file docs/help/NAME.txt, into cmd, until the next cmd takes its. */
-static void take_texts(struct rk_cmd *cmd)
+/* Take the long texts of cmd->help, the file docs/help/NAME.txt, into cmd: as *text, and in
+ * *copy, one of its verbs. */
+static void take_texts(struct rk_cmd *cmd, struct rk_verb **copy, char **text)
 {
-	static struct rk_verb *verbs; /* with their texts */
-	static char *text;
+	struct rk_verb *verbs;
 	size_t n = 0;
 	char *next;
 
@@ -101,12 +93,10 @@ static void take_texts(struct rk_cmd *cmd)
 		return;
 	while (cmd->verbs[n].run)
 		n++;
-	free(verbs);
-	free(text);
-	verbs = rk_calloc(n + 1, sizeof(*verbs));
+	*copy = verbs = rk_calloc(n + 1, sizeof(*verbs));
 	memcpy(verbs, cmd->verbs, n * sizeof(*verbs));
 	cmd->verbs = verbs;
-	cmd->description = next = text = rk_strdup(cmd->help);
+	cmd->description = next = *text = rk_strdup(cmd->help);
 	for (char *line; (line = next) && *line;) {
 		size_t len = strcspn(line, "\n");
 		const char **at = section(cmd, verbs, line, len);
@@ -139,11 +129,13 @@ static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv
 	struct rk_common c = {.events = events ? &out : NULL};
 	rk_auto_free char *name = rk_asprintf("rk3k-%s", cmd.name);
 	rk_auto_free void *opts = rk_calloc(1, cmd.opts_size ? cmd.opts_size : 1);
+	rk_auto_free struct rk_verb *verbs = NULL;
+	rk_auto_free char *text = NULL;
 	const size_t width = rk_out_width(STDOUT_FILENO);
 	int ret;
 
 	rk_init(name);
-	take_texts(&cmd);
+	take_texts(&cmd, &verbs, &text);
 	ret = answer(&cmd, argc, argv);
 	if (ret >= 0)
 		return ret;
@@ -176,5 +168,12 @@ static int main_of(const struct rk_cmd *bare, bool events, int argc, char **argv
 
 int rk_main(const struct rk_cmd *cmd, int argc, char **argv)
 {
+	struct rk_cmd tool;
+
+	/* __shell NAME TEXT ARGUMENT...: what the shell tool NAME, whose table is in TEXT, was given */
+	if (argc > 3 && rk_streq(argv[1], "__shell")) {
+		rk_cli_shell(&tool, argv[2], argv[3]);
+		return main_of(&tool, true, argc - 3, argv + 3);
+	}
 	return main_of(cmd, false, argc, argv);
 }
