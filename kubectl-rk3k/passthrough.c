@@ -36,8 +36,6 @@ static const char *note(const struct job *j, const char *key)
 	return rk_get_str(j->config, "metadata", "annotations", key, NULL);
 }
 
-/* --- the values --- */
-
 /* The values as a tree; no values at all are an empty map. A value that is not a map is refused. */
 static int parse_values(struct job *j, const char *text, struct rk_val **out, struct rk_err *err)
 {
@@ -53,43 +51,30 @@ static int parse_values(struct job *j, const char *text, struct rk_val **out, st
 	return rk_err_hint(err, "repair it first: kubectl edit helmchartconfig -n %s %s", NS, NAME);
 }
 
-/* --- writing --- */
-
-static void annotate(struct job *j, struct rk_val *meta, const char *key, const char *value)
-{
-	struct rk_val *notes = rk_map_at(j->d, meta, "annotations", NULL);
-
-	rk_set(j->d, notes, key, value ? rk_string(j->d, value) : rk_null(j->d));
-}
-
-/* Conditional on what was read: somebody else's change in between is a conflict, not lost. */
-static int patch(struct job *j, const char *values, const char *before, const char *after,
+/* Write values and notes; NULL: none. What exists is changed only as it was read: somebody else's change
+ * in between is a conflict, not lost. */
+static int put(struct job *j, const char *values, const char *before, const char *after,
 	struct rk_err *err)
 {
 	struct rk_val *p = rk_map(j->d), *meta = rk_map_at(j->d, p, "metadata", NULL);
+	struct rk_val *notes = rk_map_at(j->d, meta, "annotations", NULL);
 	struct rk_val *spec = rk_map_at(j->d, p, "spec", NULL);
 
-	rk_set_str(j->d, meta, "resourceVersion",
-		rk_get_str(j->config, "metadata", "resourceVersion", NULL));
-	annotate(j, meta, NOTE_OLD, before);
-	annotate(j, meta, NOTE_NEW, after);
+	rk_set(j->d, notes, NOTE_NEW, after ? rk_string(j->d, after) : rk_null(j->d));
 	rk_set(j->d, spec, "valuesContent", values ? rk_string(j->d, values) : rk_null(j->d));
-	return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, p, j->d, NULL, err);
-}
-
-static int create(struct job *j, const char *values, struct rk_err *err)
-{
-	struct rk_val *obj = rk_map(j->d), *meta = rk_map_at(j->d, obj, "metadata", NULL);
-
-	rk_set_str(j->d, obj, "apiVersion", RK_HELMCHARTCONFIG.api_version);
-	rk_set_str(j->d, obj, "kind", RK_HELMCHARTCONFIG.kind);
+	if (j->config) {
+		rk_set(j->d, notes, NOTE_OLD, before ? rk_string(j->d, before) : rk_null(j->d));
+		rk_set_str(j->d, meta, "resourceVersion",
+			rk_get_str(j->config, "metadata", "resourceVersion", NULL));
+		return rk_kube_patch(j->host, &RK_HELMCHARTCONFIG, NS, NAME, p, j->d, NULL, err);
+	}
+	rk_set_str(j->d, notes, NOTE_BIRTH, "true");
+	rk_set_str(j->d, p, "apiVersion", RK_HELMCHARTCONFIG.api_version);
+	rk_set_str(j->d, p, "kind", RK_HELMCHARTCONFIG.kind);
 	rk_set_str(j->d, meta, "name", NAME);
 	rk_set_str(j->d, meta, "namespace", NS);
 	rk_set_str(j->d, rk_map_at(j->d, meta, "labels", NULL), RK_LABEL_MANAGED, RK_LABEL_MANAGER);
-	annotate(j, meta, NOTE_BIRTH, "true");
-	annotate(j, meta, NOTE_NEW, values);
-	rk_set_str(j->d, rk_map_at(j->d, obj, "spec", NULL), "valuesContent", values);
-	return rk_kube_create(j->host, obj, j->d, NULL, err);
+	return rk_kube_create(j->host, p, j->d, NULL, err);
 }
 
 static void print_outcome(const struct job *j, const char *what)
@@ -121,7 +106,7 @@ static int enable(struct job *j, struct rk_err *err)
 	rk_set_str(j->d, rk_map_at(j->d, values, "controller", "extraArgs", NULL),
 		"enable-ssl-passthrough", "true");
 	rk_yaml_write(values, false, &out);
-	rc = j->config ? patch(j, out.s, text ? text : "", out.s, err) : create(j, out.s, err);
+	rc = put(j, out.s, text ? text : "", out.s, err);
 	if (rc == 0)
 		print_outcome(j, j->config ? "configured" : "created");
 	else if (err->reason == RK_REASON_NO_SUCH_API)
@@ -149,11 +134,11 @@ static int restore(struct job *j, struct rk_err *err)
 			return -1;
 		rk_remove_at(values, "controller", "extraArgs", "enable-ssl-passthrough", NULL);
 		rk_yaml_write(values, false, &out);
-		rc = patch(j, out.s, NULL, NULL, err);
+		rc = put(j, out.s, NULL, NULL, err);
 	} else if (note(j, NOTE_BIRTH)) {
 		rc = rk_kube_delete(j->host, &RK_HELMCHARTCONFIG, NS, NAME, &o, NULL, err);
 	} else {
-		rc = patch(j, before && *before ? before : NULL, NULL, NULL, err);
+		rc = put(j, before && *before ? before : NULL, NULL, NULL, err);
 	}
 	if (rc == 0)
 		print_outcome(

@@ -70,63 +70,49 @@ void rk_ident_unref(struct rk_ident *id)
 	free(id);
 }
 
-/* --- the address --- */
-
-static int url_parse(struct rk_url *u, const char *base, struct rk_err *err)
+static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
 {
-	const char *why = rk_url_parse(u, base, NULL);
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
+	const char *name = c->tls_server_name && *c->tls_server_name ? c->tls_server_name : NULL;
+	rk_auto_free char *host = NULL;
+	rk_auto_url u;
+	const char *why = rk_url_parse(&u, c->base, NULL);
 
 	if (why)
 		return rk_err_set(err, RK_USAGE,
 			"%.200s is not an address like https://host:6443: it %s",
-			base ? base : "nothing", why);
-	if (!rk_streq(u->scheme, "https") && !rk_streq(u->scheme, "http"))
-		return rk_err_set(err, RK_USAGE, "%.200s is not an https address", base);
-	if (u->user || u->password)
+			c->base ? c->base : "nothing", why);
+	h->plain = rk_streq(u.scheme, "http");
+	if (!h->plain && !rk_streq(u.scheme, "https"))
+		return rk_err_set(err, RK_USAGE, "%.200s is not an https address", c->base);
+	if (u.user || u.password)
 		return rk_err_set(
-			err, RK_USAGE, "the address of %s holds a user name or password", u->host);
-	if (u->query || u->fragment)
-		return rk_err_set(err, RK_USAGE, "%.200s holds a query or a fragment", base);
-	return 0;
-}
-
-/* A dot in front would make OpenSSL accept the certificate of any host below. */
-static bool name_ok(const char *s)
-{
-	return *s && *s != '.' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") ==
-		       strlen(s);
-}
-
-static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
-{
-	const char *name = c->tls_server_name && *c->tls_server_name ? c->tls_server_name : NULL;
-	rk_auto_url u;
-	bool https;
-
-	if (url_parse(&u, c->base, err) < 0)
-		return -1;
-	if (name && !name_ok(name))
+			err, RK_USAGE, "the address of %s holds a user name or password", u.host);
+	if (u.query || u.fragment)
+		return rk_err_set(err, RK_USAGE, "%.200s holds a query or a fragment", c->base);
+	/* a dot in front would make OpenSSL accept the certificate of any host below */
+	if (name && (*name == '.' || name[strspn(name, ok)]))
 		return rk_err_set(err, RK_USAGE, "tls-server-name %.100s is not a host name", name);
 	if (*u.host == '.')
 		return rk_err_set(err, RK_USAGE, "invalid host name \"%.100s\"", u.host);
 
-	https = rk_streq(u.scheme, "https");
 	h->shown = rk_url_base(&u);
 	h->host = rk_strdup(u.host);
-	if (https && name && strcasecmp(name, u.host) != 0) {
+	host = rk_url_host(&u);
+	h->path = h->shown + strlen(u.scheme) + strlen("://") + strlen(host);
+	h->host_header = rk_asprintf("Host: %s", host);
+	if (!h->plain && name && strcasecmp(name, u.host) != 0) {
 		/* the URL has the name to verify; libcurl connects to the host */
-		rk_auto_free char *at = rk_url_authority(u.host, u.port), *host = rk_url_host(&u);
+		rk_auto_free char *at = rk_url_authority(u.host, u.port);
 		rk_auto_free char *to = rk_asprintf("::%s", at);
 
-		h->host_header = rk_asprintf("Host: %s", host);
 		h->connect_to = curl_slist_append(NULL, to);
 		free(u.host);
 		u.host = rk_strdup(name);
 	}
 	h->name = rk_strdup(u.host);
 	h->url = rk_url_base(&u);
-	h->plain = !https;
 	if (h->plain && !(c->allow_http && rk_ip_is_loopback(h->host))) {
 		rk_err_set(err, RK_CONFLICT, "%s is not encrypted: refused", h->shown);
 		return rk_err_hint(err, "use the https:// address");
@@ -134,40 +120,38 @@ static int set_server(struct rk_http *h, const struct rk_http_conf *c, struct rk
 	return rk_http_set_proxy(h, c->proxy, u.scheme, u.port, err);
 }
 
-/* Refuse control characters, which would add headers to a request. */
-static int check_text(const struct rk_http_conf *c, struct rk_err *err)
+int rk_http_new(struct rk_http **out, const struct rk_http_conf *c, struct rk_err *err)
 {
+	rk_auto_http *h = rk_calloc(1, sizeof(*h));
+	size_t n = 0;
+
+	*out = NULL;
+	h->ca = (struct rk_buf)RK_BUF_INIT;
+	if (set_server(h, c, err) < 0)
+		return -1;
+
+	/* control characters would add headers to a request */
 	if (c->bearer && !rk_http_printable(c->bearer))
 		return rk_err_set(
 			err, RK_USAGE, "the token holds a line break or another control character");
 	if ((c->user && !rk_http_printable(c->user)) ||
 		(c->password && !rk_http_printable(c->password)))
 		return rk_err_set(err, RK_USAGE, "user name or password hold a control character");
-	for (size_t i = 0; c->headers && c->headers[i]; i++)
-		if (!strchr(c->headers[i], ':') || !rk_http_printable(c->headers[i]))
-			return rk_err_set(
-				err, RK_USAGE, "header %zu is not of the form Name: value", i + 1);
-	return 0;
-}
-
-static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_err *err)
-{
-	const char *r = c->resolve;
-	size_t n = 0;
-
-	if (set_server(h, c, err) < 0 || check_text(c, err) < 0)
-		return -1;
 	while (c->headers && c->headers[n])
 		n++;
 	h->headers = rk_calloc(n + 1, sizeof(*h->headers));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (!strchr(c->headers[i], ':') || !rk_http_printable(c->headers[i]))
+			return rk_err_set(
+				err, RK_USAGE, "header %zu is not of the form Name: value", i + 1);
 		h->headers[i] = rk_strdup(c->headers[i]);
-	if (c->ca) {
+	}
+
+	if (c->ca)
 		rk_buf_put(&h->ca, c->ca, c->ca_len);
-		if (rk_cert_admit_tls(&h->ca, false, err) < 0) {
-			rk_err_wrap(err, "%s: the CA", h->shown);
-			return rk_err_reason(err, RK_REASON_TLS);
-		}
+	if (c->ca && rk_cert_admit_tls(&h->ca, false, err) < 0) {
+		rk_err_wrap(err, "%s: the CA", h->shown);
+		return rk_err_reason(err, RK_REASON_TLS);
 	}
 	if (ident_new(&h->ident, c->cert, c->cert_len, c->key, c->key_len, err) < 0) {
 		rk_err_wrap(err, "%s", h->shown);
@@ -177,27 +161,15 @@ static int set_all(struct rk_http *h, const struct rk_http_conf *c, struct rk_er
 	h->user = dup_or_null(c->user);
 	h->password = dup_or_null(c->password);
 	h->agent = rk_asprintf("rk3k/%s (linux/" ARCH ")", rk_version);
-	while (r && *(r += strspn(r, " "))) {
-		rk_auto_free char *one = rk_strndup(r, strcspn(r, " "));
+	rk_each_item (it, n, c->resolve, " ") {
+		rk_auto_free char *one = rk_strndup(it, n);
 
 		h->resolve = curl_slist_append(h->resolve, one);
-		r += strlen(one);
 	}
 	h->connect_ms = c->connect_ms > 0 ? c->connect_ms : CONNECT_MS;
 	h->request_ms = c->request_ms > 0 ? c->request_ms : REQUEST_MS;
 	h->may_send = c->may_send;
 	h->may_send_arg = c->may_send_arg;
-	return 0;
-}
-
-int rk_http_new(struct rk_http **out, const struct rk_http_conf *conf, struct rk_err *err)
-{
-	rk_auto_http *h = rk_calloc(1, sizeof(*h));
-
-	*out = NULL;
-	h->ca = (struct rk_buf)RK_BUF_INIT;
-	if (set_all(h, conf, err) < 0)
-		return -1;
 	*out = rk_steal(&h);
 	return 0;
 }

@@ -62,7 +62,7 @@ static const char *seconds(int64_t ms, char out[32])
 
 static int fail_timeout(const struct rk_xfer *x, struct rk_err *err)
 {
-	int64_t whole = rk_xfer_limit(x), connect = x->h->connect_ms;
+	int64_t whole = x->limit_ms, connect = x->h->connect_ms;
 	curl_off_t handshake_us = 0;
 	char limit[32];
 
@@ -157,7 +157,7 @@ static int fail_broken(const struct rk_xfer *x, struct rk_err *err)
 			"the connection was closed in the middle of the answer, after %zu bytes",
 			x->res->body.len);
 	return fail(err, RK_REASON_BROKEN, NULL, "the connection was closed without an answer%s",
-		rk_xfer_safe(x) ? "" : "; the request may have been carried out");
+		x->safe ? "" : "; the request may have been carried out");
 }
 
 /* libcurl accepts 100 KB for a line of the head and 300 KB for all of it, and has had three codes for

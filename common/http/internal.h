@@ -23,7 +23,8 @@ struct rk_http {
 	char *url;	   /* the same for libcurl: with the name to verify as host */
 	char *host;	   /* real host without brackets */
 	char *name;	   /* name verified */
-	char *host_header; /* "Host: …" or NULL */
+	const char *path;  /* of it, in shown; "" for none */
+	char *host_header; /* "Host: …" */
 	struct curl_slist *connect_to, *resolve;
 	char *proxy;		/* "" for none; secret */
 	char *proxy_shown;	/* without credentials; NULL for none */
@@ -54,6 +55,8 @@ struct rk_xfer {
 	struct curl_slist *headers; /* secret */
 	char *url;
 	char method[16];
+	bool safe;		/* GET or HEAD */
+	int64_t limit_ms;	/* for the whole of a try, 0: none */
 	struct rk_http_req req; /* its strings are the caller's: not for use after prepare */
 	struct rk_http_res *res;
 	struct rk_buf in; /* what came for req.data, which is called outside of libcurl */
@@ -102,15 +105,13 @@ int rk_http_set_proxy(struct rk_http *h, const char *proxy, const char *scheme, 
 /* Fill a zeroed x for req, with a new handle; the answer is stored in res. */
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
 	struct rk_http_res *res);
-int64_t rk_xfer_limit(const struct rk_xfer *x); /* ms for the whole of a try, 0: none */
-void rk_xfer_rearm(struct rk_xfer *x);		/* before each try */
+void rk_xfer_rearm(struct rk_xfer *x); /* before each try */
 /* After each try, with libcurl's result: sets rc, answered (there is an HTTP status, in res) and
  * silent (not one byte came: nothing new may use its connection). Returns the pause in ms before the
  * next try, or -1 after the last. */
 int64_t rk_xfer_ended(struct rk_xfer *x, CURLcode rc);
 void rk_xfer_release(struct rk_xfer *x);
 
-bool rk_xfer_safe(const struct rk_xfer *x);	    /* GET or HEAD */
 bool rk_xfer_alert(const struct rk_xfer *x);	    /* the server ended it with a TLS alert */
 long rk_xfer_proxy_status(const struct rk_xfer *x); /* of a CONNECT refused, else 0 */
 long rk_xfer_info(const struct rk_xfer *x, CURLINFO what);

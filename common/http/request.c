@@ -11,7 +11,8 @@
 #define TURN_MS	 1000 /* in which another task may have changed when libcurl is due */
 
 /* fd may be known already, or have been closed. */
-static int on_watch(CURL *easy RK_UNUSED, curl_socket_t fd, int what, void *arg, void *ptr RK_UNUSED)
+static int on_watch(
+	CURL *easy RK_UNUSED, curl_socket_t fd, int what, void *arg, void *ptr RK_UNUSED)
 {
 	struct rk_http *h = arg;
 	struct epoll_event e = {.data.fd = fd};
@@ -31,7 +32,8 @@ static void start(struct rk_xfer *x)
 
 	if (!h->multi) {
 		h->multi = curl_multi_init();
-		h->epoll = epoll_create1(EPOLL_CLOEXEC); /* without descriptors nothing connects either */
+		h->epoll = epoll_create1(
+			EPOLL_CLOEXEC); /* without descriptors nothing connects either */
 		if (!h->multi)
 			abort();
 		curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
@@ -147,7 +149,7 @@ int rk_xfer_wait(struct rk_xfer *x, struct rk_err *err)
 		} else if (waiting && left <= 0) {
 			start(x);
 			left = 0;
-		} else if (!waiting && (left <= 0 || late || (stop && rk_xfer_safe(x)))) {
+		} else if (!waiting && (left <= 0 || late || (stop && x->safe))) {
 			x->idle = left <= 0;
 			finish(x, x->idle ? CURLE_OPERATION_TIMEDOUT : CURLE_ABORTED_BY_CALLBACK);
 			if (late && !x->idle)

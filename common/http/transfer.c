@@ -89,7 +89,7 @@ static int on_send(void *arg, char *at RK_UNUSED, char *from RK_UNUSED, int at_p
 {
 	struct rk_xfer *x = arg;
 
-	x->resent = x->sent_once && !rk_xfer_safe(x);
+	x->resent = x->sent_once && !x->safe;
 	x->sent_once = true;
 	return x->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -261,8 +261,7 @@ static void make_headers(struct rk_xfer *x)
 	add_header(x, rk_strdup("Expect:"));
 	add_header(x, rk_asprintf("Content-Type:%s%s", r->content_type ? " " : "",
 			      r->content_type ? r->content_type : ""));
-	if (h->host_header)
-		add_header(x, rk_strdup(h->host_header));
+	add_header(x, rk_strdup(h->host_header));
 	if (h->bearer)
 		add_header(x, rk_asprintf("Authorization: Bearer %s", h->bearer));
 	for (size_t i = 0; h->headers[i]; i++)
@@ -272,50 +271,30 @@ static void make_headers(struct rk_xfer *x)
 			add_header(x, rk_strdup(r->headers[i]));
 }
 
-/* libcurl reads the body in place. */
-static void set_method(CURL *e, const struct rk_xfer *x)
-{
-	const struct rk_http_req *r = &x->req;
-	bool head = rk_streq(x->method, "HEAD");
-
-	RK_SET(CURLOPT_HTTPGET, 1L);
-	RK_SET(CURLOPT_NOBODY, head ? 1L : 0L);
-	if (r->body || rk_streq(x->method, "POST") || rk_streq(x->method, "PUT") ||
-		rk_streq(x->method, "PATCH")) {
-		RK_SET(CURLOPT_POST, 1L);
-		RK_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->body ? r->body_len : 0));
-		RK_SET(CURLOPT_POSTFIELDS, r->body ? r->body : "");
-	}
-	RK_SET(CURLOPT_CUSTOMREQUEST, head ? NULL : x->method);
-}
-
-int64_t rk_xfer_limit(const struct rk_xfer *x)
-{
-	if (x->req.stream)
-		return 0;
-	return x->req.timeout_ms ? x->req.timeout_ms : x->h->request_ms;
-}
-
 void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_req *req,
 	struct rk_http_res *res)
 {
 	const char *path = req->path ? req->path : "";
 	int64_t left = rk_task_left();
 	CURL *e = curl_easy_init();
+	bool head;
 
 	x->h = h;
 	x->ident = h->ident;
 	if (x->ident)
 		x->ident->refs++;
 	x->req = *req;
+	x->limit_ms = req->stream ? 0 : req->timeout_ms ? req->timeout_ms : h->request_ms;
+	if (!req->stream && left < x->limit_ms)
+		x->limit_ms = left > 0 ? left : 1;
 	x->in = (struct rk_buf)RK_BUF_INIT_SECRET;
-	if (!req->stream && left < rk_xfer_limit(x))
-		x->req.timeout_ms = left > 0 ? left : 1;
 	x->res = res;
 	snprintf(x->method, sizeof(x->method), "%s",
 		req->method ? req->method
 		: req->body ? "POST"
 			    : "GET");
+	head = rk_streq(x->method, "HEAD");
+	x->safe = head || rk_streq(x->method, "GET");
 	x->url = rk_asprintf("%s%s%s", h->url, !*path || strchr("/?", *path) ? "" : "/", path);
 	make_headers(x);
 	res->body.max = req->max ? req->max : BODY_MAX;
@@ -326,8 +305,15 @@ void rk_xfer_prepare(struct rk_xfer *x, struct rk_http *h, const struct rk_http_
 	set_client(e, x);
 	RK_SET(CURLOPT_URL, x->url);
 	RK_SET(CURLOPT_HTTPHEADER, x->headers);
-	set_method(e, x);
-	RK_SET(CURLOPT_TIMEOUT_MS, (long)rk_xfer_limit(x));
+	RK_SET(CURLOPT_NOBODY, head ? 1L : 0L);
+	if (req->body || rk_streq(x->method, "POST") || rk_streq(x->method, "PUT") ||
+		rk_streq(x->method, "PATCH")) { /* libcurl reads the body in place */
+		RK_SET(CURLOPT_POST, 1L);
+		RK_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(req->body ? req->body_len : 0));
+		RK_SET(CURLOPT_POSTFIELDS, req->body ? req->body : "");
+	}
+	RK_SET(CURLOPT_CUSTOMREQUEST, head ? NULL : x->method);
+	RK_SET(CURLOPT_TIMEOUT_MS, (long)x->limit_ms);
 	RK_SET(CURLOPT_ERRORBUFFER, x->errbuf);
 	RK_SET(CURLOPT_WRITEDATA, x);
 	RK_SET(CURLOPT_HEADERDATA, x);
@@ -394,11 +380,6 @@ long rk_xfer_proxy_status(const struct rk_xfer *x)
 	return code >= 300 ? code : 0;
 }
 
-bool rk_xfer_safe(const struct rk_xfer *x)
-{
-	return rk_streq(x->method, "GET") || rk_streq(x->method, "HEAD");
-}
-
 /* libcurl is content with an answer that ends inside its head, with a part that was not asked for (no
  * request of ours has a Range), and with one of HTTP/1 that has neither a length nor chunks: it ends
  * where the connection does, be it closed or cut. The reader of a stream detects its end itself. */
@@ -456,8 +437,7 @@ int64_t rk_xfer_ended(struct rk_xfer *x, CURLcode rc)
 		return -1;
 	if (x->answered && (status == 429 || status >= 500) && x->res->retry_after >= 0)
 		ms = x->res->retry_after * 1000;
-	else if (!x->answered && broken && rk_xfer_safe(x) && !rk_xfer_alert(x) &&
-		 !rk_xfer_proxy_status(x))
+	else if (!x->answered && broken && x->safe && !rk_xfer_alert(x) && !rk_xfer_proxy_status(x))
 		ms = BROKEN_MS;
 	return ms >= 0 && x->waited + ms <= WAITS_MS ? ms : -1;
 }

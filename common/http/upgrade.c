@@ -41,13 +41,8 @@ int rk_http_wire(struct rk_wire **out, struct rk_http *h, struct rk_err *err)
 void rk_wire_head(const struct rk_wire *w, const char *path, struct rk_buf *out)
 {
 	const struct rk_http *h = w->x.h;
-	const char *host = strstr(h->url, "://") + 3;
-	const char *slash = strchr(host, '/');
 
-	rk_buf_addf(out, "GET %s%s HTTP/1.1\r\n", slash ? slash : "", path);
-	if (!h->host_header)
-		rk_buf_addf(out, "Host: %.*s\r\n", slash ? (int)(slash - host) : (int)strlen(host),
-			host);
+	rk_buf_addf(out, "GET %s%s HTTP/1.1\r\n", h->path, path);
 	rk_buf_addf(out, "User-Agent: %s\r\n", h->agent);
 	if (h->user) {
 		char *pair = rk_asprintf("%s:%s", h->user, h->password ? h->password : "");
