@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One request from its start to its end, beside others: whoever waits drives the transfers of the client, those
- * of other tasks, too. libcurl names the sockets that it waits for, and epoll(7) watches them: their number
- * has no bound, and a task waits for one descriptor. */
+/* One request from its start to its end, beside others: each one that waits drives all transfers of the
+ * client, also those of other tasks. libcurl names the sockets that it waits for, and epoll(7) watches
+ * them: their number has no bound, and a task waits for one descriptor. */
 #include "internal.h"
 
 #include <sys/epoll.h>
