@@ -322,7 +322,7 @@ image quay.io/jetstack/cert-manager-controller:v1.18.5"
 	run -3 "$bin/rk3k-bundle" -c doc.json --push here
 	mkdir here
 	run -1 "$bin/rk3k-bundle" -c doc.json --push here
-	assert_output --partial 'no bundle of --save'
+	assert_output --partial 'not a bundle of --save'
 }
 
 # --- registries.yaml ---
