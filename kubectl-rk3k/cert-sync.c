@@ -105,7 +105,7 @@ static void print(const struct job *j, const struct rk_certcopy_result *r)
 		rk_aside("certificate of %s expires %s", j->cluster, expires);
 	}
 	if (r->adopted)
-		rk_note("took secret/%s over from the tool that wrote it before", j->names.secret);
+		rk_note("secret/%s: took over from the tool that wrote it before", j->names.secret);
 }
 
 static int reconcile(void *arg, const char *key, struct rk_err *err)

@@ -93,7 +93,7 @@ static int init(const char *path, bool force, struct rk_err *err)
 		return 0;
 	}
 	if (!force && access(path, F_OK) == 0) {
-		rk_err_set(err, RK_CONFLICT, "%s exists already", path);
+		rk_err_set(err, RK_CONFLICT, "%s already exists", path);
 		return rk_err_hint(err, "--force replaces it");
 	}
 	if (rk_file_replace(path, out.s, out.len, 0600, NULL, err) < 0)

@@ -88,7 +88,7 @@ static int keep(struct job *j, struct rk_err *err)
 	rk_loop_after(loop, j->o->duration_ms / 4, renew, j);
 	rc = rk_loop_run(loop, 0, err);
 	if (rk_lease_release(j->lease, &kept) < 0)
-		rk_warn("%s; others can take it over in a while", kept.msg);
+		rk_warn("%s; others can take it over when it expires", kept.msg);
 	if (!j->unread)
 		return rc;
 	*err = j->err;

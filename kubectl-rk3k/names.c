@@ -90,7 +90,7 @@ static int collect(const struct opts *o, const char *word, struct rk_doc *d, str
 	if (!kind) {
 		near = rk_nearest(word, kinds);
 		rk_err_set(err, RK_USAGE,
-			"\"%s\" is none of: cluster, context (ctx), namespace (ns)", word);
+			"\"%s\" is not one of: cluster, context (ctx), namespace (ns)", word);
 		return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
 	}
 	if (!rk_streq(kind, "context"))

@@ -141,7 +141,7 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 
 	if (o->all &&
 		(argc || o->settings.config || o->service || o->ingress || o->secret || o->from))
-		return rk_err_set(err, RK_USAGE, "-A is about all virtual clusters; leave out %s",
+		return rk_err_set(err, RK_USAGE, "-A shows all virtual clusters: leave out %s",
 			argc ? argv[0] : "-c and names of objects");
 	if (!o->all && (o->labels || o->out.sort_by))
 		return rk_err_set(err, RK_USAGE, "%s requires -A", o->labels ? "-l" : "--sort-by");

@@ -99,7 +99,7 @@ static int check_logins(const struct opts *o, const char *third, struct rk_err *
 		1)
 		return rk_err_set(err, RK_USAGE, "standard input can hold only one secret");
 	if (o->token_file && (o->first_login || o->password_file))
-		return rk_err_set(err, RK_USAGE, "--rancher-token-file does not go with %s",
+		return rk_err_set(err, RK_USAGE, "--rancher-token-file cannot be used with %s",
 			o->first_login ? "--first-login" : "--password-file");
 	return 0;
 }
@@ -116,7 +116,8 @@ static int run(void *p, int argc, char **argv, struct rk_err *err)
 	if (o->ttl_ms < 0)
 		return rk_err_set(err, RK_USAGE, "--ttl must not be negative");
 	if (o->module && o->output != OUT_FILES)
-		return rk_err_set(err, RK_USAGE, "--module writes files: it does not go with -o");
+		return rk_err_set(
+			err, RK_USAGE, "--module writes files: it cannot be used with -o");
 	if (o->with_kubeconfig && o->output != OUT_JSON)
 		return rk_err_set(err, RK_USAGE, "--with-kubeconfig requires -o json");
 	return tf_with_job(o, argc ? argv[0] : NULL, setup, err);

@@ -121,7 +121,7 @@ static int collect(struct objects *w, int argc, char **argv, struct rk_err *err)
 
 		if (selects(o) && slash)
 			return rk_err_set(err, RK_USAGE,
-				"%s: %s selects objects: give types, without names", argv[i],
+				"%s: %s selects objects: give types without names", argv[i],
 				o->all	    ? "--all"
 				: o->labels ? "-l"
 					    : "--field-selector");

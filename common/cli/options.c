@@ -327,7 +327,7 @@ static int wrong_argument(
 	if (!arg)
 		return rk_err_set(err, RK_USAGE, "missing subcommand; expected one of: %s", list.s);
 	if (only)
-		rk_err_set(err, RK_USAGE, "\"%s\" is none of %s", arg, list.s);
+		rk_err_set(err, RK_USAGE, "\"%s\" is not one of: %s", arg, list.s);
 	else
 		rk_err_set(err, RK_USAGE, "unexpected argument \"%s\"", arg);
 	if (near)

@@ -22,7 +22,7 @@ static int set_enum(
 	for (char *bar = list; (bar = strchr(bar, '|'));)
 		*bar = ' ';
 	near = rk_nearest(value, names);
-	rk_err_set(err, RK_USAGE, "%s: \"%s\" is none of: %s%s", name, value, list,
+	rk_err_set(err, RK_USAGE, "%s: \"%s\" is not one of: %s%s", name, value, list,
 		o->kind == RK_OPT_OUTPUT ? " jsonpath=... custom-columns=..." : "");
 	return near ? rk_err_hint(err, "did you mean %s?", near) : -1;
 }

@@ -88,12 +88,13 @@ static int parse(struct rk_objects *o, const struct rk_buf *text, bool piped, st
 	}
 	if (piped && !json && docs->count) {
 		if (text->s[text->len - 1] != '\n')
-			return rk_tree_error(o->doc, 0, err, "cut off: the last line has no end");
+			return rk_tree_error(o->doc, 0, err,
+				"truncated: the last line does not end with a newline");
 		for (last = docs; last->last;)
 			last = last->last;
 		if (last->kind == RK_NULL && last->start == last->end) /* null in letters is one */
-			return rk_tree_error(o->doc, 0, err,
-				"cut off: line %u ends without a value", last->line);
+			return rk_tree_error(
+				o->doc, 0, err, "truncated: line %u has no value", last->line);
 	}
 	rk_each (doc, docs)
 		if (add(o, doc, err) < 0)
@@ -101,7 +102,7 @@ static int parse(struct rk_objects *o, const struct rk_buf *text, bool piped, st
 	if (o->n > before)
 		return 0;
 	rk_tree_error(o->doc, 0, err, "no object found");
-	return rk_err_hint(err, "did what should have written it fail?");
+	return rk_err_hint(err, "check the command that should have written it");
 }
 
 int rk_objects_read(
@@ -124,7 +125,8 @@ int rk_objects_read(
 	for (size_t i = 0; rc == 0 && i < o->n; i++)
 		for (size_t j = 0; rc == 0 && j < i; j++)
 			if (same_object(o->v[i], o->v[j]))
-				rc = rk_err_set(err, RK_FAIL, "%s %s comes twice (lines %u and %u)",
+				rc = rk_err_set(err, RK_FAIL,
+					"duplicate object %s %s (lines %u and %u)",
 					rk_get_str(o->v[i], "kind", NULL),
 					rk_get_str(o->v[i], "metadata", "name", NULL),
 					o->v[j]->line, o->v[i]->line);

@@ -81,7 +81,7 @@ static int syntax_error(struct reader *r)
 	}
 	at = byte_at(r, &p->problem_mark) - r->bom;
 	if (at < r->n && r->text[at] == '\t')
-		return rk_tree_error(r->d, line, r->err, "a tab where only spaces may indent");
+		return rk_tree_error(r->d, line, r->err, "tabs cannot be used for indentation");
 	return rk_tree_error(r->d, line, r->err, "%s%s%s", p->problem, p->context ? ", " : "",
 		p->context ? p->context : "");
 }
@@ -354,7 +354,7 @@ static int on_scalar(struct reader *r)
 	struct rk_val *v;
 
 	if (memchr(r->e.data.scalar.value, 0, r->e.data.scalar.length))
-		return fail(r, "a string holds NUL");
+		return fail(r, "a string contains a NUL character");
 	if (wants_key(r))
 		return on_key(r);
 	v = new_value(r, RK_NULL);

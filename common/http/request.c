@@ -123,7 +123,7 @@ int rk_xfer_wait(struct rk_xfer *x, struct rk_err *err)
 	bool interrupted = false;
 
 	if (rk_task_left() == 0)
-		return rk_err_set(err, RK_TIMEOUT, "%s: out of time", h->shown);
+		return rk_err_set(err, RK_TIMEOUT, "%s: timed out", h->shown);
 	x->task = rk_task_self();
 	x->state = RK_XFER_ENDED;
 	if (!rk_http_stopped(h))
@@ -153,7 +153,7 @@ int rk_xfer_wait(struct rk_xfer *x, struct rk_err *err)
 			x->idle = left <= 0;
 			finish(x, x->idle ? CURLE_OPERATION_TIMEDOUT : CURLE_ABORTED_BY_CALLBACK);
 			if (late && !x->idle)
-				return rk_err_set(err, RK_TIMEOUT, "%s: out of time", h->shown);
+				return rk_err_set(err, RK_TIMEOUT, "%s: timed out", h->shown);
 			break;
 		}
 		curl_multi_timeout(h->multi, &due);

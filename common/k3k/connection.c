@@ -174,7 +174,7 @@ static void ask(void *arg)
 			       (res.status == 200 && rk_kube_is_version(&res, NULL))))
 		c->good = true;
 	else if (rc == 0 && res.status == 200)
-		rk_err_set(&err, RK_FAIL, "its answer is not that of a Kubernetes API");
+		rk_err_set(&err, RK_FAIL, "the server there is not a Kubernetes API");
 	else if (rc == 0)
 		rk_err_set(&err, RK_FAIL, "answered HTTP %d", res.status);
 	c->err = err;
@@ -445,7 +445,7 @@ int rk_k3k_unexpired(
 		"the client certificate in the kubeconfig Secret of %s/%s expired on %s", ns,
 		cluster, when);
 	return rk_err_hint(err,
-		"have one signed by the virtual cluster's CA: kubectl rk3k kubeconfig generate "
+		"create a new one with: kubectl rk3k kubeconfig generate "
 		"%s/%s%s",
 		ns, cluster, rk_here());
 }

@@ -31,7 +31,7 @@ int rk_k3k_ref(const char *ref, const char *ns_default, char **ns, char **name, 
 		return 0;
 	free(rk_steal(ns));
 	free(rk_steal(name));
-	rk_err_set(err, RK_USAGE, "\"%s\" names no virtual cluster", ref);
+	rk_err_set(err, RK_USAGE, "invalid name of a virtual cluster: \"%s\"", ref);
 	return rk_err_hint(
 		err, "write NAME or NAMESPACE/NAME in lower case, as kubectl shows them");
 }

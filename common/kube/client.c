@@ -472,7 +472,7 @@ int rk_kube_create(struct rk_kube *k, const struct rk_val *obj, struct rk_doc *d
 		*result = rk_copy(d, obj);
 	if (!existing)
 		return 0;
-	rk_err_set(err, RK_CONFLICT, "%s on %s: it exists already", o.what.s, rk_kube_server(k));
+	rk_err_set(err, RK_CONFLICT, "%s on %s: it already exists", o.what.s, rk_kube_server(k));
 	if (err)
 		err->http = 409;
 	return rk_err_reason(err, RK_REASON_EXISTS);

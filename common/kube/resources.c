@@ -187,7 +187,7 @@ int rk_kube_res(struct rk_kube *k, const char *api_version, const char *kind,
 	*out = found_find(k, api_version, kind);
 	if (*out)
 		return 0;
-	rk_err_set(err, RK_NOTFOUND, "%s knows no kind %s in %s", rk_kube_server(k), kind,
+	rk_err_set(err, RK_NOTFOUND, "%s does not serve kind %s in %s", rk_kube_server(k), kind,
 		api_version);
 	return rk_err_hint(err,
 		"install the CustomResourceDefinition that brings it, or correct apiVersion "
@@ -320,8 +320,7 @@ int rk_kube_res_word(
 	*out = r;
 	if (r)
 		return 0;
-	rk_err_set(
-		err, RK_NOTFOUND, "%s knows no kind of objects called %s", rk_kube_server(k), word);
-	return rk_err_hint(
-		err, "see what there is with: kubectl api-resources%s", rk_here_kubectl());
+	rk_err_set(err, RK_NOTFOUND, "%s does not serve a resource type \"%s\"", rk_kube_server(k),
+		word);
+	return rk_err_hint(err, "list the types with: kubectl api-resources%s", rk_here_kubectl());
 }

@@ -200,7 +200,8 @@ static void add_known(const struct rk_kube_about *a, const struct rk_val *st, en
 		p = strstr(msg, "is forbidden: ");
 		clean(text, p ? p + strlen("is forbidden: ") : msg, a->secret);
 		rk_err_hint(err,
-			"ask for that right, or use another context; see what is allowed with: "
+			"request that permission, or use another context; see what is allowed "
+			"with: "
 			"kubectl auth can-i --list%s",
 			rk_here_kubectl());
 		return;

@@ -180,8 +180,8 @@ static int read_plugin(
 	}
 	p->interactive = !rk_streq(mode, "Never") && isatty(STDIN_FILENO);
 	if (rk_streq(mode, "Always") && !p->interactive) {
-		rk_err_set(err, RK_FAIL,
-			"exec: %s must talk to a person, and stdin is not a terminal", command);
+		rk_err_set(err, RK_FAIL, "exec: %s requires a terminal, and stdin is not one",
+			command);
 		return rk_err_hint(err, "run it in a terminal once, without a pipe into it");
 	}
 	if (rk_want_seq(t->exec, &args, err, "args", NULL) < 0)
@@ -212,14 +212,13 @@ static int take_answer(
 		rk_yaml_parse(d, b->s, b->len, &root, err) < 0)
 		return -1;
 	if (!root || root->kind != RK_MAP)
-		return rk_err_set(err, RK_FAIL, "it printed no ExecCredential");
+		return rk_err_set(err, RK_FAIL, "it did not print an ExecCredential");
 	if (rk_want_str(root, &kind, err, "kind", NULL) < 0 ||
 		rk_want_str(root, &version, err, "apiVersion", NULL) < 0 ||
 		rk_want_map(root, &status, err, "status", NULL) < 0)
 		return -1;
 	if (strcmp(kind, "ExecCredential") != 0 || strcmp(version, asked) != 0)
-		return rk_err_set(err, RK_FAIL,
-			"it answered %s %s where %s ExecCredential was asked",
+		return rk_err_set(err, RK_FAIL, "it returned %s %s; expected %s ExecCredential",
 			*version ? version : "no apiVersion,", *kind ? kind : "no kind", asked);
 	if (!status)
 		return rk_err_set(err, RK_FAIL, "its answer has no status");
@@ -230,9 +229,9 @@ static int take_answer(
 		rk_want_str(status, &when, err, "expirationTimestamp", NULL) < 0)
 		return -1;
 	if (!*token && !*cert && !*key)
-		return rk_err_set(err, RK_FAIL, "it gave neither a token nor a certificate");
+		return rk_err_set(err, RK_FAIL, "it returned neither a token nor a certificate");
 	if (!*cert != !*key)
-		return rk_err_set(err, RK_FAIL, "it gave a certificate or a key, but not both");
+		return rk_err_set(err, RK_FAIL, "it returned only one of certificate and key");
 	if (when && (*expires = rk_time_parse(when)) < 0)
 		return rk_err_set(err, RK_FAIL, "its expirationTimestamp is not a time");
 	if (strchr(token, ' '))

@@ -19,7 +19,7 @@ static int no_such(
 	rk_err_set(err, RK_NOTFOUND, "no %s \"%s\" in %s", what, name,
 		*kc->searched ? kc->searched : "the kubeconfig");
 	return rk_err_hint(
-		err, "see those there are with: kubectl config get-%ss%s", what, rk_here_kubectl());
+		err, "list them with: kubectl config get-%ss%s", what, rk_here_kubectl());
 }
 
 static int choose(const struct rk_kubeconfig *kc, const struct rk_kube_flags *f, struct choice *c,
@@ -219,7 +219,7 @@ static int no_config(const struct rk_kubeconfig *kc, struct rk_err *err)
 		rk_err_set(err, RK_NOTFOUND, "no current-context in %s", kc->searched);
 		return rk_err_hint(err, "choose one with --context (kubectl config get-contexts)");
 	}
-	rk_err_set(err, RK_NOTFOUND, "no cluster to talk to: no %s %s",
+	rk_err_set(err, RK_NOTFOUND, "no cluster is configured: no %s %s",
 		access(kc->searched, F_OK) == 0 ? "context in" : "kubeconfig at",
 		*kc->searched ? kc->searched : "$HOME/.kube/config");
 	return rk_err_hint(err, "give --kubeconfig FILE or set KUBECONFIG");

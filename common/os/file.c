@@ -291,7 +291,7 @@ static int make_dirs(const char *dir, struct rk_err *err)
 			continue;
 		*p = 0;
 		if (mkdir(d, 0700) < 0 && errno != EEXIST)
-			return rk_err_sys(err, "cannot make directory %s", d);
+			return rk_err_sys(err, "cannot create directory %s", d);
 		*p = c;
 		if (!c)
 			return 0;
@@ -491,7 +491,7 @@ static int lock_one(char *lock, int wait_ms, struct rk_err *err)
 		if (make_vanishing(lock, make_lock) >= 0)
 			return 0;
 		if (errno != EEXIST)
-			return rk_err_sys(err, "cannot make the lock %s", lock);
+			return rk_err_sys(err, "cannot create the lock %s", lock);
 		if (waited >= wait_ms) {
 			rk_err_set(err, RK_CONFLICT, "%s is held by another process", lock);
 			rk_err_reason(err, RK_REASON_LOCKED);
@@ -621,5 +621,5 @@ int rk_file_tempdir(char **path, struct rk_err *err)
 		*path = rk_steal(&p);
 		return 0;
 	}
-	return rk_err_sys(err, "cannot make a temporary directory in /dev/shm or /tmp");
+	return rk_err_sys(err, "cannot create a temporary directory in /dev/shm or /tmp");
 }

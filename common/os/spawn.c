@@ -147,7 +147,7 @@ static int attend(struct running *l, struct rk_err *err)
 		if (!l->r->inherit && rk_task_left() < left)
 			left = rk_task_left();
 		if (left <= 0)
-			return rk_err_set(err, RK_TIMEOUT, "%s takes too long", l->r->argv[0]);
+			return rk_err_set(err, RK_TIMEOUT, "%s did not end in time", l->r->argv[0]);
 		if (l->err.len && left > PROMPT_MS)
 			left = PROMPT_MS;
 		if (((closed && ends < 0) || limit.signal) && left > BLIND_MS)

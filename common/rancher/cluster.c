@@ -123,7 +123,7 @@ int rk_rancher_reach(struct rk_rancher *r, const char *id, struct rk_err *err)
 		if (rk_json_parse(d, res.body.s, res.body.len, &v, NULL) == 0 &&
 			rk_get_str(v, "gitVersion", NULL))
 			return 0;
-		rk_rancher_malformed(r, what, "its answer is not that of a Kubernetes API", err);
+		rk_rancher_malformed(r, what, "the server there is not a Kubernetes API", err);
 	}
 	if (res.status && !err->http)
 		err->http = 502; /* what answers is not the cluster */

@@ -258,7 +258,7 @@ int rk_creds_parse(
 	if (root->kind == RK_MAP &&
 		(rk_get(root, "apiVersion", NULL) || rk_suffix(name, "config.json")))
 		return 0;
-	rk_err_set(err, RK_FAIL, "%s is not a known form of credentials", name);
+	rk_err_set(err, RK_FAIL, "unknown format of credentials: %s", name);
 	return rk_err_hint(err,
 		"Docker's config.json, helm's repositories.yaml or a registries.yaml "
 		"is expected");

@@ -161,8 +161,7 @@ static int http_chart(const char *repo, const char *chart, const char *version,
 	if (err->reason == RK_REASON_TLS && a->ca && !at.ca) {
 		rk_err_reason(err, RK_REASON_REDIRECT);
 		rk_err_hint(err,
-			"PRIVATE_CA_PATH is not used for %.100s, which was not named: add it to "
-			"HELM_REPO_HOSTS",
+			"PRIVATE_CA_PATH is not used for %.100s: add that host to HELM_REPO_HOSTS",
 			host);
 	} else if (err->code == RK_CONFLICT && a->user && !at.user) {
 		rk_err_hint(err,
@@ -223,13 +222,13 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	if (!rk_challenge_param(challenge, "realm", realm, sizeof(realm)) ||
 		!rk_prefix(realm, "https://"))
 		return rk_err_set(
-			err, RK_FAIL, "registry %s names no token server over https", host);
+			err, RK_FAIL, "registry %s does not name a token server with https", host);
 	other = rk_repo_host(realm);
 	named = other && (rk_url_same_host(other, host) || (a->trusts && a->trusts(a->arg, other)));
 	if (a->user && !named) {
 		rk_err_set(err, RK_FAIL,
-			"registry %s leaves tokens to %.200s, which was not named as "
-			"a host for the credentials",
+			"registry %s refers to the token server %.200s, which is not a "
+			"host for the credentials",
 			host, realm);
 		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
 		return rk_err_hint(err, "add it to HELM_REPO_HOSTS if it may have them");
@@ -257,7 +256,7 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 			*token = rk_get_str(root, "access_token", NULL);
 		if (*token && **token)
 			return 0;
-		rk_err_set(err, RK_FAIL, "the token server gave no token");
+		rk_err_set(err, RK_FAIL, "the token server did not return a token");
 	}
 	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
 		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
@@ -375,7 +374,7 @@ static int oci_chart(
 	rk_auto_registry *r = NULL;
 
 	if (!host || !path)
-		return rk_err_set(err, RK_USAGE, "%s names no chart", repo);
+		return rk_err_set(err, RK_USAGE, "%s does not name a chart", repo);
 	for (char *p = tag; *p; p++)
 		*p = *p == '+' ? '_' : *p;
 	r = rk_registry_new(host, a);

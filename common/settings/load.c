@@ -118,7 +118,7 @@ int rk_settings_open(struct rk_settings *s, const struct rk_settings_flags *f,
 	if (!f->config && need != RK_SETTINGS_NEEDED) {
 		if (!f->set.n)
 			return 0;
-		rk_err_set(err, RK_USAGE, "--set changes settings, and there are none");
+		rk_err_set(err, RK_USAGE, "--set requires settings to change");
 		return rk_err_hint(err, "use -c deploy.conf");
 	}
 	if (rk_settings_take_flags(s, f, err) < 0)

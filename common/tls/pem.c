@@ -26,8 +26,7 @@ int cert_open_pem(struct pem *in, const char *pem, size_t n, struct rk_err *err)
 {
 	*in = (struct pem){pem, pem + n};
 	if (n > PEM_MAX)
-		return rk_err_set(
-			err, RK_FAIL, "larger than %zu MiB, which no PEM text is", PEM_MAX >> 20);
+		return rk_err_set(err, RK_FAIL, "larger than %zu MiB: not PEM", PEM_MAX >> 20);
 	return 0;
 }
 
@@ -333,8 +332,7 @@ static int admit_key(struct rk_buf *pem, EVP_PKEY **key, struct rk_err *err)
 	}
 	rk_buf_reset(pem);
 	if (r == 0 && !cert_go_key(*key, &b))
-		r = rk_err_set(
-			err, RK_FAIL, "the private key is damaged: its parts do not fit together");
+		r = rk_err_set(err, RK_FAIL, "the private key is damaged: its parts do not match");
 	if (r == 0)
 		write_block(pem, b.name, b.der.s, b.der.len);
 	return r;

@@ -24,7 +24,7 @@ int cert_find_key(const char *pem, size_t n, struct block *b, struct rk_err *err
 			err, "write it without one: openssl pkey -in KEY -out KEY.plain");
 	}
 	if (r && rk_streq(b->name, "OPENSSH PRIVATE KEY")) {
-		rk_err_set(err, RK_FAIL, "the private key is in OpenSSH's notation");
+		rk_err_set(err, RK_FAIL, "the private key is in OpenSSH's format");
 		return rk_err_hint(err, "write it as PEM: ssh-keygen -p -m PEM -f KEY");
 	}
 	if (r && (rk_suffix(b->name, " PRIVATE KEY") || rk_streq(b->name, PEM_STRING_PKCS8INF)))
@@ -59,7 +59,7 @@ int cert_read_key(const char *pem, size_t n, struct block *b, EVP_PKEY **out, st
 	}
 	if (!key || p != from + b->der.len)
 		return rk_err_set(
-			err, RK_FAIL, "the private key is damaged, or of a kind unknown here");
+			err, RK_FAIL, "the private key is damaged, or its type is not supported");
 	*out = rk_steal(&key);
 	return 0;
 }
@@ -201,7 +201,7 @@ int rk_cert_sign_client(const char *ca_pem, size_t ca_len, const char *ca_key_pe
 	if (!ok || !PEM_write_bio_X509(c, x) || !PEM_write_bio_X509(c, ca) ||
 		!PEM_write_bio_PrivateKey_traditional(k, key, NULL, NULL, 0, NULL, NULL) ||
 		!cert_bio_to_buf(c, cert_pem) || !cert_bio_to_buf(k, key_pem))
-		return rk_err_set(err, RK_FAIL, "cannot make a client certificate: %s",
+		return rk_err_set(err, RK_FAIL, "cannot create a client certificate: %s",
 			ERR_reason_error_string(ERR_peek_last_error()));
 	return 0;
 }

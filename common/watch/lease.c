@@ -186,7 +186,7 @@ static int held_by_other(struct rk_lease *l, const struct rk_val *lease, struct 
 	rk_age(left > 0 ? left : 0, rest);
 	rk_err_set(err, RK_CONFLICT, "lease %s/%s is held by %.200s", l->ns, l->name, holder);
 	return rk_err_hint(err,
-		"wait until that run has ended; unless it renews the lease, the lease can be "
+		"wait until that run ends; if it stops renewing the lease, the lease can be "
 		"taken over in %s",
 		rest);
 }

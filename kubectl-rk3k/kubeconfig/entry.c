@@ -11,8 +11,8 @@ int kcfg_open_locked(const struct opts *o, struct kcfg_files **f, struct rk_err 
 	int soon = o->wait_ms < 500 ? (int)o->wait_ms : 500;
 
 	if (rk_streq(o->kube.kubeconfig, "-"))
-		return rk_err_set(err, RK_USAGE,
-			"--kubeconfig - cannot be changed: name the file that is to be");
+		return rk_err_set(
+			err, RK_USAGE, "--kubeconfig - cannot be changed: give the file to change");
 	if (kcfg_open(f, o->kube.kubeconfig, lock, soon, &first) == 0)
 		return 0;
 	if (first.reason != RK_REASON_LOCKED || o->wait_ms <= soon) {

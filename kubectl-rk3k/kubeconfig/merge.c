@@ -24,7 +24,7 @@ static int check_name(const struct merge *m, const char *name, struct rk_err *er
 {
 	if (m->o->name || !rk_streq(name, "default"))
 		return 0;
-	rk_err_set(err, RK_USAGE, "%s uses the name \"default\", which identifies no cluster",
+	rk_err_set(err, RK_USAGE, "%s uses the name \"default\", which does not identify a cluster",
 		m->source);
 	return rk_err_hint(err, "give the entry a name: --name NAME");
 }
@@ -44,7 +44,7 @@ static int take_context(
 	int rc;
 
 	if (user && !cluster)
-		return rk_err_set(err, RK_FAIL, "context \"%s\" names no cluster", name);
+		return rk_err_set(err, RK_FAIL, "context \"%s\" does not name a cluster", name);
 	if (rk_kubeconfig_resolve(kc, &f, &t, err) < 0)
 		return -1;
 	rc = rk_target_check(&t, err);
@@ -123,7 +123,7 @@ static int take_input(struct merge *m, const char *path, struct rk_err *err)
 		return -1;
 	if (!text.s[strspn(text.s, " \t\r\n")]) {
 		rk_err_set(err, RK_FAIL, "%s is empty: there is nothing to merge", m->source);
-		return rk_err_hint(err, "did the command before the pipe fail?");
+		return rk_err_hint(err, "check the command before the pipe");
 	}
 	if (rk_kubeconfig_parse(&kc, text.s, text.len, m->source, err) < 0)
 		return -1;

@@ -342,7 +342,7 @@ static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *t
 	if (!root)
 		return rk_err_set(err, RK_FAIL, "%s: not a kubeconfig: no keys in it", name);
 	if (!only_comments(t + root->end, "..."))
-		return rk_err_set(err, RK_CONFLICT, "%s: it holds more than one document", name);
+		return rk_err_set(err, RK_CONFLICT, "%s: it has more than one document", name);
 
 	l->flow = t[content(t, root)] == '{';
 	l->tied = root->shared;
@@ -361,7 +361,7 @@ static int scan_text(struct kcfg_layout *l, const struct brief *b, const char *t
 		v = rk_get(root, rk_kc_plural[k], NULL);
 		if (v && !scan_list(l, (enum rk_kc_kind)k, t, b, v, &found))
 			return rk_err_set(err, RK_CONFLICT,
-				"%s: a list is laid out in a way rk3k does not edit", name);
+				"%s: rk3k cannot edit the layout of a list", name);
 		if (b->nslots && !names_differ(&l->sec[k]))
 			return -1;
 	}

@@ -76,7 +76,7 @@ static void check_pull(struct checks *c, const char *kind, const char *name, con
 	if (!c->access.user)
 		rk_settings_repo_remedy(c->j->s, c->host, &c->access, &err);
 	else if (!err.hint[0] && err.code == RK_CONFLICT)
-		rk_err_hint(&err, "the user may not pull there: give it the right to %s", path);
+		rk_err_hint(&err, "the user may not pull there: grant it permission to %s", path);
 	row(c, FAILED, kind, name, err.msg, err.hint);
 }
 

@@ -214,7 +214,8 @@ static void look_agreement(struct look *l)
 	if (l->o->from)
 		rk_buf_addf(&flags, " --from %s", l->o->from);
 	problem(l,
-		"the host cluster serves another certificate than the virtual cluster has; run: "
+		"the certificate on the host cluster differs from that of the virtual cluster; "
+		"run: "
 		"kubectl rk3k cert-sync %s/%s%s%s",
 		l->ns, l->cluster, flags.s, rk_here());
 }

@@ -232,8 +232,8 @@ static int pinned_ca(struct job *j, struct rk_err *err)
 		return rk_rancher_error(&res, "read /cacerts", NULL, err);
 	if (!res.body.len)
 		return rk_err_set(err, RK_NOTFOUND,
-			"%s advises no CA (/cacerts is empty): its certificate is to be verified "
-			"by the system's",
+			"%s publishes no CA (/cacerts is empty): leave out --ca-fingerprint, and "
+			"the system's CAs verify it",
 			j->url);
 	rk_sha256_hex(res.body.s, res.body.len, sum);
 	if (rk_streq(sum, want)) {
@@ -254,7 +254,7 @@ static int pinned_ca(struct job *j, struct rk_err *err)
 		rk_cert_parse(&first, res.body.s, res.body.len, NULL) == 0
 			? first->fingerprint
 			: "it is not a certificate");
-	return rk_err_hint(err, "do not go on before you know which one is right");
+	return rk_err_hint(err, "find out which one is right before you continue");
 }
 
 int tf_connect(struct job *j, struct rk_err *err)

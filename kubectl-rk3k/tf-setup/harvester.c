@@ -90,7 +90,7 @@ enum verdict {
 	V_WORKS,
 	V_AWAY,	  /* right, but the cluster's agent is not connected */
 	V_SERVER, /* its server is not the one that Rancher names */
-	V_CA,	  /* another CA than Rancher advises */
+	V_CA,	  /* another CA than Rancher publishes */
 	V_TLS,	  /* Rancher's certificate is not signed by the CA in it */
 	V_EXEC,	  /* the rancher command instead of a token */
 	V_TOKEN,  /* its token is not accepted, or it has none */
@@ -166,7 +166,7 @@ static int try_parts(struct job *j, struct parts *p, struct rk_err *err)
 	return 0;
 }
 
-/* Compare a kubeconfig with what Rancher advises now: the address of its setting server-url, and
+/* Compare a kubeconfig with what Rancher publishes now: the address of its setting server-url, and
  * the CA of its setting cacerts. */
 static int judge(struct job *j, struct parts *p, struct rk_err *err)
 {
@@ -176,7 +176,7 @@ static int judge(struct job *j, struct parts *p, struct rk_err *err)
 	bool same_server, same_ca;
 
 	if (rk_rancher_cacerts(j->r, &ca, err) < 0)
-		return rk_err_wrap(err, "find the CA that Rancher advises");
+		return rk_err_wrap(err, "find the CA that Rancher publishes");
 	if (rk_rancher_setting(j->r, j->d, RK_RANCHER_SERVER_URL, &setting, err) == 0) {
 		if (rk_rancher_url(j->d, *setting ? setting : j->url, &url, NULL) < 0)
 			url = NULL;
@@ -213,7 +213,7 @@ static void warn_of(const struct job *j, const struct parts *p)
 	if (p->verdict == V_AWAY)
 		rk_warn("Harvester %s does not answer yet: %s", id, why);
 	if (p->verdict == V_TLS && !p->ca->len)
-		rk_warn("the kubeconfig of Harvester %s has no CA, since Rancher advises none "
+		rk_warn("the kubeconfig of Harvester %s has no CA, since Rancher publishes none "
 			"(setting cacerts), and this system does not trust Rancher's certificate: "
 			"%s",
 			id, why);
@@ -280,7 +280,7 @@ int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err)
 		rk_note("%s has the server %s: generating it again", file,
 			p.server ? p.server : "(none)");
 	if (p.verdict == V_CA)
-		rk_note("%s has another CA than Rancher advises (setting cacerts): generating it "
+		rk_note("%s has another CA than Rancher publishes (setting cacerts): generating it "
 			"again",
 			file);
 	if (p.verdict == V_TOKEN)

@@ -258,7 +258,7 @@ int tf_revoke(struct job *j, struct rk_err *err)
 	size_t n = 0;
 
 	if (directory && (!j->old.value || !j->old_url)) {
-		rk_note("%s holds no token: nothing to revoke", j->tfvars);
+		rk_note("%s contains no token: nothing to revoke", j->tfvars);
 		return 0;
 	}
 	if (o->revoke_file && read_given(j, &token, &url, &kubeconfig, err) < 0)

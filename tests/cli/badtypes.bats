@@ -147,7 +147,7 @@ phase='(.["/apis/k3k.io/v1beta1/namespaces/rancher-k3k/clusters"].items[0].statu
 		interactiveMode: "Never"}}' "$KUBECONFIG" >"$BATS_TEST_TMPDIR/config"
 	export KUBECONFIG=$BATS_TEST_TMPDIR/config
 	run -1 --separate-stderr "$BIN/rk3k-wait" configmap/none --for=exists --timeout 4s
-	assert_regex "$stderr" 'credential plugin: .*/plugin takes too long'
+	assert_regex "$stderr" 'credential plugin: .*/plugin did not end in time'
 	"$BIN/rk3k-wait" configmap/none --for=exists --timeout 60s &
 	sleep 0.5
 	kill -TERM $!

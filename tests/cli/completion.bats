@@ -186,7 +186,7 @@ shells_ready() {
 	run -0 kubectl-rk3k install-completion
 	assert [ -x bin/kubectl_complete-rk3k ]
 	run -0 kubectl-rk3k install-completion
-	assert_output --partial 'exists already'
+	assert_output --partial 'already exists'
 	run -0 bin/kubectl_complete-rk3k vers
 	assert_line --index 0 --partial version
 	run -0 kubectl-rk3k install-completion --remove

@@ -168,7 +168,7 @@ doc() { # jq filter, then config's arguments
 @test "config: init writes every key, a valid configuration, and does not overwrite" {
 	run -0 "$config" --init
 	run -5 --separate-stderr "$config" init
-	assert_regex "$stderr" 'deploy.conf exists already'
+	assert_regex "$stderr" 'deploy.conf already exists'
 	run -0 "$config" init --force
 	assert_equal "$(stat -c %a deploy.conf)" 600
 	sed -i 's/^#\([A-Z]\)/\1/; s/^HOSTNAME=.*/HOSTNAME=r.example.com/' deploy.conf

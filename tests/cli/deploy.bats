@@ -16,7 +16,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	rm deploy.conf
 	deploy -0 --init
 	deploy -5 --init
-	[[ $stderr == *"deploy.conf exists already"* ]]
+	[[ $stderr == *"deploy.conf already exists"* ]]
 	deploy -1 -c deploy.conf --print </dev/null
 	assert_equal "$output" ""
 	[[ $stderr == *"HOSTNAME: is required"* ]]
@@ -73,11 +73,11 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 	local flag
 	for flag in --only --from; do
 		deploy -2 -c deploy.conf "$flag" nothing
-		[[ $stderr == *"$flag: \"nothing\" is none of: controller "*" url; see "* ]]
+		[[ $stderr == *"$flag: \"nothing\" is not one of: controller "*" url; see "* ]]
 		deploy -2 -c deploy.conf "$flag" 'cluster pdb'
-		[[ $stderr == *'"cluster pdb" is none of: '* ]]
+		[[ $stderr == *'"cluster pdb" is not one of: '* ]]
 		deploy -2 -c deploy.conf "$flag="
-		[[ $stderr == *'"" is none of: '* ]]
+		[[ $stderr == *'"" is not one of: '* ]]
 		deploy -2 -c deploy.conf "$flag"
 		[[ $stderr == *"$flag needs a value"* ]]
 	done
@@ -194,7 +194,7 @@ deploy() { run --separate-stderr "$1" "$RK3K_BIN/rk3k-deploy" "${@:2}"; }
 
 @test "destroy: without a terminal nothing is asked, and a wrong step is wrong usage" {
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only nothing
-	[[ $stderr == *'"nothing" is none of: ingress cluster'* ]]
+	[[ $stderr == *'"nothing" is not one of: ingress cluster'* ]]
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only "" --yes
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" --only 'ingress cluster' --yes
 	run --separate-stderr -2 "$RK3K_BIN/rk3k-destroy" everything

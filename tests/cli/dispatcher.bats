@@ -175,7 +175,7 @@ echo_tool() { # PATH
 	run -2 --separate-stderr kubectl-rk3k version --nope
 	assert_equal "$stderr" 'rk3k-version: unknown flag --nope; see kubectl rk3k version --help'
 	run -2 --separate-stderr kubectl-rk3k version -o xml
-	assert_equal "$stderr" 'rk3k-version: -o: "xml" is none of: table wide json yaml name jsonpath=... custom-columns=...; see kubectl rk3k version --help'
+	assert_equal "$stderr" 'rk3k-version: -o: "xml" is not one of: table wide json yaml name jsonpath=... custom-columns=...; see kubectl rk3k version --help'
 	run -2 --separate-stderr kubectl-rk3k version extra
 	assert_equal "$stderr" 'rk3k-version: unexpected argument "extra"; see kubectl rk3k version --help'
 }

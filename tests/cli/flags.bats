@@ -75,16 +75,16 @@ config_tells() {
 		deploy --dryrun=client|unknown flag --dryrun; did you mean --dry-run?
 		deploy diff|unexpected argument "diff"; did you mean --diff?
 		destroy --keep-namspace|unknown flag --keep-namspace; did you mean --keep-namespace?
-		destroy --color=alwyas|--color: "alwyas" is none of: auto always never; did you mean always?
-		deploy --dry-run=sevrer|--dry-run: "sevrer" is none of: none client server; did you mean server?
+		destroy --color=alwyas|--color: "alwyas" is not one of: auto always never; did you mean always?
+		deploy --dry-run=sevrer|--dry-run: "sevrer" is not one of: none client server; did you mean server?
 		destroy --bad|unknown flag --bad; see kubectl rk3k destroy --help
 		destroy --token=x|--token is not supported; arguments are visible to every process; use --token-file FILE
-		destroy --only clsuter|--only: "clsuter" is none of: ingress cluster extras passthrough controller kubeconfig namespace verify; did you mean cluster?
+		destroy --only clsuter|--only: "clsuter" is not one of: ingress cluster extras passthrough controller kubeconfig namespace verify; did you mean cluster?
 		bundle save|unexpected argument "save"; did you mean --save?
 		bundle --puhs x|unknown flag --puhs; did you mean --push?
-		controller instal|"instal" is none of install, uninstall; did you mean install?
-		controller status|"status" is none of install, uninstall; see kubectl rk3k controller --help
-		completion bsh|"bsh" is none of bash, zsh, fish; did you mean bash?
+		controller instal|"instal" is not one of: install, uninstall; did you mean install?
+		controller status|"status" is not one of: install, uninstall; see kubectl rk3k controller --help
+		completion bsh|"bsh" is not one of: bash, zsh, fish; did you mean bash?
 		install-completion --pritn|unknown flag --pritn; did you mean --print?
 	EOF
 }
@@ -96,12 +96,12 @@ config_tells() {
 		run -2 "$RK3K_BIN"/rk3k-$words </dev/null
 		assert_output "rk3k-${words%% *}: $want"
 	done <<-'EOF'
-		apply --dry-run=cleint|--dry-run: "cleint" is none of: none client server; did you mean client?
-		version -o jsno|-o: "jsno" is none of: table wide json yaml name jsonpath=... custom-columns=...; did you mean json?
+		apply --dry-run=cleint|--dry-run: "cleint" is not one of: none client server; did you mean client?
+		version -o jsno|-o: "jsno" is not one of: table wide json yaml name jsonpath=... custom-columns=...; did you mean json?
 		config gte|unexpected argument "gte"; did you mean get?
-		kubeconfig marge|"marge" is none of get, generate, export, merge, remove, list; did you mean merge?
+		kubeconfig marge|"marge" is not one of: get, generate, export, merge, remove, list; did you mean merge?
 		status --bad|unknown flag --bad; see kubectl rk3k status --help
-		names contxt|"contxt" is none of: cluster, context (ctx), namespace (ns); did you mean context?
+		names contxt|"contxt" is not one of: cluster, context (ctx), namespace (ns); did you mean context?
 	EOF
 	run -2 "$RK3K_BIN/rk3k-render" clsuter <<<"$("$RK3K_BIN/rk3k-config" -q --set HOSTNAME=a.example.com)"
 	assert_output 'rk3k-render: unknown step "clsuter"; did you mean cluster?'

@@ -91,7 +91,7 @@ kubeconfig() { # SERVER [CLUSTER-FIELDS]
 @test "rk3k: no such context: one line, exit 3, for every command" {
 	kubeconfig https://127.0.0.1:1
 	FLAGS='--context nope' each refused 3 \
-		"no context \"nope\" in $HOME/.kube/config; see those there are with: kubectl config get-contexts"
+		"no context \"nope\" in $HOME/.kube/config; list them with: kubectl config get-contexts"
 }
 
 @test "rk3k: an unverified server: one line, exit 5, how to pin its CA, every command" {

@@ -696,8 +696,8 @@ quay.io/a:1'
 		{"auths":{"h":"topsecret"}}|expected a map
 		{"auths":{"h":{"username":"u","password":["topsecret"]}}}|password
 		{"auths":{"h":{"password":"topsecret"|src.json
-		[1]|is not a known form of credentials
-		topsecret|is not a known form of credentials
+		[1]|unknown format of credentials
+		topsecret|unknown format of credentials
 		{"repositories":[{"password":"topsecret","username":"u"}]}|url
 	END
 	run -2 --separate-stderr reg render file --registry h --credentials nowhere.json
@@ -769,7 +769,7 @@ quay.io/a:1'
 	printf p >pw && chmod 600 pw
 	run -1 --separate-stderr check "127.0.0.1:$first"
 	run -0 jq -r '.[0] | .detail + "; " + .remedy' <<<"$output"
-	assert_output --regexp "^https://127.0.0.1:$first redirects to 127.0.0.1:$second: .*; PRIVATE_CA_PATH is not used for 127.0.0.1:$second, which was not named: add it to HELM_REPO_HOSTS"
+	assert_output --regexp "^https://127.0.0.1:$first redirects to 127.0.0.1:$second: .*; PRIVATE_CA_PATH is not used for 127.0.0.1:$second: add that host to HELM_REPO_HOSTS"
 	run -1 --separate-stderr check "127.0.0.1:$first,127.0.0.1:$second"
 	run -0 jq -r '.[0] | .detail + "; " + .remedy' <<<"$output"
 	assert_output --regexp "redirects to 127.0.0.1:$second: .*credentials required; the login of 127.0.0.1:$first is not sent to 127.0.0.1:$second"

@@ -243,7 +243,7 @@ each_wrong() {
 	run -3 --separate-stderr tf --url "$URL" --resolve "$RESOLVE" --password-file ../password \
 		--ca-fingerprint "$(sha256sum <"$CA" | cut -d' ' -f1)"
 	one_line
-	told "advises no CA"
+	told "publishes no CA"
 	setup_tf -0
 	run -0 cat kubeconfig-harvester.yaml
 	refute_output --partial certificate-authority-data

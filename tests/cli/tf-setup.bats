@@ -358,7 +358,7 @@ sys.stdout.write(base64.b64decode(v["clusters"][0]["cluster"]["certificate-autho
 	setup_tf -0
 	switch "setting.cacerts=$(cat "$BATS_FILE_TMPDIR/other.crt")"
 	setup_tf -0
-	told "another CA than Rancher advises" "did not sign Rancher's certificate"
+	told "another CA than Rancher publishes" "did not sign Rancher's certificate"
 	assert_line "kubeconfig-harvester.yaml configured"
 	setup_tf -0
 	assert_line "kubeconfig-harvester.yaml unchanged" # as Rancher would have it, but still said

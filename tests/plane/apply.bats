@@ -126,7 +126,7 @@ secret() { # NAME KEY=VALUE...
 	printf %s "$(config_map x 1)" >"$BATS_TEST_TMPDIR/x.yaml"
 	run --separate-stderr rk3k apply <"$BATS_TEST_TMPDIR/x.yaml"
 	assert_failure 1
-	assert_regex "$stderr" "cut off"
+	assert_regex "$stderr" "truncated"
 	apply -f "$BATS_TEST_TMPDIR/x.yaml"
 	assert_output "configmap/x created"
 }

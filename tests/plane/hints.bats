@@ -43,7 +43,7 @@ advises() {
 		from=$(wc -l <"$OWN/log/audit.json")
 		rc=0
 		out=$(bed timeout 60 bash -c 'PATH=$1:$PATH; eval "$2"' hint "$BIN" "$command" </dev/null 2>&1) || rc=$?
-		[[ $rc -ne 2 && $rc -lt 124 && $out != *'unknown'* && $out != *'no cluster to talk to'* ]] ||
+		[[ $rc -ne 2 && $rc -lt 124 && $out != *'unknown'* && $out != *'no cluster is configured'* ]] ||
 			{ printf '%s\nends with %s\n%s\n' "$command" "$rc" "$out" && return 1; }
 		within 3 seen_since "$from"
 	done < <(commands "$output"$'\n'"$stderr")

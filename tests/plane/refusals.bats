@@ -76,7 +76,7 @@ denied() {
 	case $* in
 	deploy* | destroy* | preflight*) ;;
 	*) refused 5 "forbidden: User \"system:serviceaccount:$NS:limited\" cannot " "$@" &&
-		[[ $stderr == *"; ask for that right, or use another context"* ]] ;;
+		[[ $stderr == *"; request that permission, or use another context"* ]] ;;
 	esac
 }
 

@@ -262,7 +262,7 @@ realm_was_sent() {
 	token_conf "$CHART_HARBOR"
 	run -1 --separate-stderr rk3k registries check --images list -c doc.json -o json
 	run -0 rows "$output"
-	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: the server rejected the credentials; the user may not pull there: give it the right to docker.io/secret/x"
+	assert_line "failed image docker.io/secret/x:1: $CHART_HARBOR/docker.io/secret/x:1: the server rejected the credentials; the user may not pull there: grant it permission to docker.io/secret/x"
 	# Such a registry lets everybody in, and then gives nothing.
 	run -1 --separate-stderr anonymous "$CHART_HARBOR" --images list
 	run -0 rows "$output"
@@ -274,7 +274,7 @@ realm_was_sent() {
 	token_conf "$CHART_GITLAB"
 	run -1 --separate-stderr check -o json
 	run -0 rows "$output"
-	assert_line "failed registry $CHART_GITLAB: registry $CHART_GITLAB leaves tokens to https://$CHART_REALM/token, which was not named as a host for the credentials; add it to HELM_REPO_HOSTS if it may have them"
+	assert_line "failed registry $CHART_GITLAB: registry $CHART_GITLAB refers to the token server https://$CHART_REALM/token, which is not a host for the credentials; add it to HELM_REPO_HOSTS if it may have them"
 	run -0 realm_was_sent
 	assert_output ''
 }
@@ -301,7 +301,7 @@ realm_was_sent() {
 	assert_output absent
 	ROOTS=$CHART_CA run -1 --separate-stderr anonymous "$CHART_GITLAB"
 	run -0 rows "$output"
-	assert_line --regexp "^failed registry $CHART_GITLAB: registry $CHART_GITLAB, at its token server: https://$CHART_REALM/token: .*CN=public charts CA.*; PRIVATE_CA_PATH counts for it only when it is named in HELM_REPO_HOSTS\$"
+	assert_line --regexp "^failed registry $CHART_GITLAB: registry $CHART_GITLAB, at its token server: https://$CHART_REALM/token: .*CN=public charts CA.*; PRIVATE_CA_PATH is used for it only when it is in HELM_REPO_HOSTS\$"
 }
 
 @test "registries: check: a token server without TLS is not asked" {
@@ -315,7 +315,7 @@ realm_was_sent() {
 	token_conf "$at" "HELM_REPO_HOSTS=$CHART_REALM"
 	run -1 --separate-stderr check -o json
 	run -0 rows "$output"
-	assert_line "failed registry $at: registry $at names no token server over https"
+	assert_line "failed registry $at: registry $at does not name a token server with https"
 	run -0 realm_was_sent
 	assert_output ''
 }

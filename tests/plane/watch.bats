@@ -99,7 +99,7 @@ left_nothing() { # WORDS-BEFORE
 	PID=''
 	run --separate-stderr -2 rk3k status -A rancher
 	run --separate-stderr -2 rk3k status -A --ingress gate
-	[[ $stderr == *"-A is about all virtual clusters"* ]]
+	[[ $stderr == *"-A shows all virtual clusters"* ]]
 }
 
 @test "status: --watch appends the rows that changed, with the time, below one header" {

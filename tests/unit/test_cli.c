@@ -355,7 +355,8 @@ static void test_output_ignores_case(void **state)
 	assert_int_equal(p.o.out.fmt, RK_FMT_JSON);
 	release(&p);
 	fails(&sample, "list -o xml",
-		"-o: \"xml\" is none of: table wide json yaml name jsonpath=... custom-columns=...",
+		"-o: \"xml\" is not one of: table wide json yaml name jsonpath=... "
+		"custom-columns=...",
 		"");
 	ok(&p, "list -ojson -o jsonpath={.a}");
 	assert_int_equal(p.o.out.fmt, RK_FMT_JSON);
@@ -444,9 +445,9 @@ static void test_unknown(void **state)
 	fails(&sample, "get --nmae x", "unknown flag --nmae", "did you mean --name?");
 	fails(&sample, "get --zzzzzz=secret", "unknown flag --zzzzzz", "");
 	fails(&sample, "get -Az", "unknown flag -z in -Az", "");
-	fails(&sample, "git", "\"git\" is none of get, list", "did you mean get?");
+	fails(&sample, "git", "\"git\" is not one of: get, list", "did you mean get?");
 	fails(&sample, "", "missing subcommand; expected one of: get, list", "");
-	fails(&sample, "frobnicate", "\"frobnicate\" is none of get, list", "");
+	fails(&sample, "frobnicate", "\"frobnicate\" is not one of: get, list", "");
 }
 
 static void test_refused_flags_say_why(void **state)

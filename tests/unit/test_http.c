@@ -1850,7 +1850,7 @@ static void cancelled_requests_end_at_once(void **state)
 	assert_int_equal(g[0].status, 200);
 	assert_int_equal(g[3].status, 200);
 	for (int i = 1; i < 3; i++)
-		assert_says(g[i].err, "out of time");
+		assert_says(g[i].err, "timed out");
 }
 
 /* More descriptors than an fd_set holds: a request works, beside a server that is silent. */

@@ -766,7 +766,7 @@ static void plugin_trouble(void **state)
 		{"#!/bin/sh\nexit 3\n", V1, "exit code 3"},
 		{"#!/bin/sh\nkill -9 $$\n", V1, "signal 9"},
 		{"#!/nowhere\n", V1 ", installHint: \"get\\nit\"", "cannot be run"},
-		{"#!/bin/sh\n", V1, "no ExecCredential"},
+		{"#!/bin/sh\n", V1, "an ExecCredential"},
 		{"#!/bin/sh\necho '{'\n", V1, "output"},
 		{"#!/bin/sh\necho '{\"kind\":\"Pod\"}'\n", V1, "Pod"},
 		{ANSWER "\"status\":{\"token\":\"t\"}}'\n",
@@ -774,7 +774,7 @@ static void plugin_trouble(void **state)
 			"v1beta1 ExecCredential"},
 		{ANSWER "\"status\":{}}'\n", V1, "neither"},
 		{ANSWER "\"x\":1}'\n", V1, "no status"},
-		{ANSWER "\"status\":{\"clientKeyData\":\"k\"}}'\n", V1, "not both"},
+		{ANSWER "\"status\":{\"clientKeyData\":\"k\"}}'\n", V1, "only one of"},
 		{ANSWER "\"status\":{\"clientKeyData\":\"k\",\"clientCertificateData\":\"c\"}}'\n",
 			V1, "certificate"},
 		{ANSWER "\"status\":{\"token\":\"t\",\"expirationTimestamp\":\"soon\"}}'\n", V1,
@@ -812,7 +812,7 @@ static void plugin_that_hangs(void **state)
 {
 	static const char script[] = "#!/bin/sh\nexec sleep 60\n";
 	struct rk_run_limit ends[] = {{rk_now_ms() + 200, NULL}, {0, &noted}, {0, NULL}};
-	static const char *const words[] = {"too long", "signal 15", "too long"};
+	static const char *const words[] = {"in time", "signal 15", "in time"};
 	int64_t began = rk_now_ms(), expires;
 
 	(void)state;

@@ -67,8 +67,8 @@ static void refusals(void **state)
 		{"", "no object"},
 		{"---\n", "no object"},
 		{"{\"kind\":\"List\",\"items\":[]}", "no object"},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}", "cut off"},
-		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata:\n", "cut off"},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}", "truncated"},
+		{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata:\n", "truncated"},
 		{"kind: Secret\nmetadata: {name: x}\n", "apiVersion"},
 		{"apiVersion: v1\nmetadata: {name: x}\n", "kind"},
 		{"apiVersion: v1\nkind: Secret\n", "metadata"},
@@ -80,7 +80,7 @@ static void refusals(void **state)
 		{"{\"a\":1", "standard input:1: JSON"},
 		{"{apiVersion: v1, kind: S, metadata: {name: x}}\n---\n"
 		 "{apiVersion: v1, kind: S, metadata: {name: x}}\n",
-			"comes twice"},
+			"duplicate object"},
 	};
 
 	(void)state;

@@ -226,7 +226,7 @@ func indent(s string) string {
 
 var (
 	// what a line says that does not take the lie for an answer
-	doubt = regexp.MustCompile(`unexpected answer|HTTP status|not that of a Kubernetes API|no JSON|cut off|is not a|` +
+	doubt = regexp.MustCompile(`unexpected answer|HTTP status|not that of a Kubernetes API|not a Kubernetes API|no JSON|truncated|cut off|is not a|` +
 		`redirect|could not be determined|cannot tell|incomplete|HTTP 206|in the middle of the answer|does not end|answered HTTP`)
 	// these have 1 for "differs"
 	differs = regexp.MustCompile(`--diff|registries diff`)
