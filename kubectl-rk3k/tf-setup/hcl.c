@@ -204,7 +204,7 @@ static int scan(struct scan *x, const struct rk_buf *text)
 		if (strchr(BLANKS "\n", *x->p)) {
 			x->p++;
 		} else if (at_line_comment(x->p)) {
-			struct attr a = {.start = x->p};
+			struct attr a = {.name = "", .start = x->p};
 
 			a.value_end = x->p + strcspn(x->p, "\n");
 			while (a.value_end[-1] == '\r')

@@ -88,7 +88,7 @@ sync() { run --separate-stderr "$@" rk3k cert-sync "$NS/rancher" --host "$HOST";
 	give "$BATS_TEST_TMPDIR/a"
 	sync -0
 	assert_output "secret/tls-rancher-ingress configured"
-	[[ $stderr == *"took secret/tls-rancher-ingress over"* ]]
+	[[ $stderr == *"secret/tls-rancher-ingress: took over"* ]]
 }
 
 @test "cert-sync: a Secret of another controller is refused with exit 5" {
