@@ -260,8 +260,8 @@ static int fetch_token(const char *host, const char *challenge, const char *scop
 	}
 	if (err && !to.ca && a->ca && err->reason == RK_REASON_TLS) {
 		rk_err_reason(err, RK_REASON_FOREIGN_TOKEN);
-		rk_err_hint(err, "PRIVATE_CA_PATH counts for it only when it is named in "
-				 "HELM_REPO_HOSTS");
+		rk_err_hint(
+			err, "PRIVATE_CA_PATH is used for it only when it is in HELM_REPO_HOSTS");
 	}
 	return rk_err_wrap(err, "registry %s, at its token server", host);
 }

@@ -201,7 +201,7 @@ echo_tool() { # PATH
 		assert_output $'one\ntwo'
 	done
 	run -2 kubectl-rk3k names nonsense
-	assert_output --partial 'none of: cluster, context (ctx), namespace (ns)'
+	assert_output --partial 'not one of: cluster, context (ctx), namespace (ns)'
 	run -2 kubectl-rk3k names contxet
 	assert_output --partial '; did you mean context?'
 }

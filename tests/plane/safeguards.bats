@@ -105,7 +105,7 @@ hold() {
 	assert_regex "$(holder one)" '^[^ ]+@[^ ]+:[0-9]+$'
 	run --separate-stderr -5 rk3k lease hold one
 	assert_output ""
-	assert_regex "$stderr" "^rk3k-lease: lease $NS/one is held by .*@.*:[0-9]+; wait until that run has ended; .* taken over in [0-9]+s$"
+	assert_regex "$stderr" "^rk3k-lease: lease $NS/one is held by .*@.*:[0-9]+; wait until that run ends; .* taken over in [0-9]+s$"
 	kubectl get lease one
 	ended TERM 143
 	run -1 kubectl get lease one
