@@ -202,7 +202,7 @@ int rk_lease_acquire(struct rk_lease *l, int64_t wait_ms, struct rk_err *err)
 		if (rk_kube_find(l->k, &RK_LEASE, l->ns, l->name, d, &lease, err) < 0)
 			return -1;
 		if (lease && held_by_other(l, lease, err) < 0) {
-			if (rk_now_ms() > until ||
+			if (rk_now_ms() >= until ||
 				!rk_task_pause(wait_ms / 20 < PAUSE_MS ? wait_ms / 20 : PAUSE_MS))
 				return -1;
 		} else if (put(l, meta_text(lease, "resourceVersion"), true, err) == 0) {

@@ -719,7 +719,8 @@ static void lease_in_a_task(void **state)
 	l.k = client();
 	l.loop = rk_loop_new();
 	t = rk_task_new(lead, &l, 0);
-	assert_int_equal(rk_loop_run(l.loop, 15000, &err), 0);
+	if (rk_loop_run(l.loop, 15000, &err) < 0)
+		fail_msg("step %d, %s: %s", l.step, err.msg, shared->wrong);
 	assert_string_equal(shared->wrong, "");
 	assert_int_equal(l.step, 5);
 	rk_task_free(t);
