@@ -23,7 +23,10 @@ static const struct words *find_word(const char *s, size_t n)
 {
 	size_t len;
 
-	for (size_t i = 0; n <= strlen("false") && i < RK_COUNT(words); i++)
+	/* nearly all that is asked for begins with another letter */
+	if (!n || n > strlen("false") || !strchr("~nytof.+-", tolower((unsigned char)*s)))
+		return NULL;
+	for (size_t i = 0; i < RK_COUNT(words); i++)
 		rk_each_item (word, len, words[i].list, ",")
 			if (len == n && strncasecmp(s, word, n) == 0)
 				return &words[i];

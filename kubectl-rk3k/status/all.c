@@ -52,67 +52,95 @@ static void add_row(struct rk_table *t, const struct rk_val *c, const struct rk_
 		servers.s, version, age, problems.len ? problems.s : "-");
 }
 
-static void print_table(const struct look *l, const struct rk_val *list, const struct rk_val *sets)
+struct all {
+	struct rk_doc *d;
+	struct rk_val *sets; /* of servers; NULL: no permission to list them */
+	struct rk_val *list; /* of Clusters, to be printed or sorted; NULL: each is a row at once */
+	struct rk_table *table;
+	size_t n;
+	struct rk_buf state; /* which Clusters exist, and in which version */
+};
+
+static int add(void *arg, const struct rk_val *c, struct rk_err *err RK_UNUSED)
 {
-	static const char *const head[] = {
-		"NAMESPACE", "NAME", "MODE", "PHASE", "SERVERS", "VERSION", "AGE", "PROBLEMS"};
+	struct all *a = arg;
+
+	a->n++;
+	rk_buf_addf(&a->state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
+		rk_get_str(c, "metadata", "resourceVersion", NULL));
+	if (a->list)
+		rk_append(a->list, rk_copy(a->d, c));
+	else
+		add_row(a->table, c, a->sets);
+	return 0;
+}
+
+static void print_table(const struct look *l, const struct all *a)
+{
 	static const char none[] = "No virtual clusters found";
-	struct rk_table *t = rk_table_new(head, RK_COUNT(head));
 	struct rk_strv notes = {0};
 
-	rk_each (c, list)
-		add_row(t, c, sets);
-	if (!list->child)
+	rk_each (c, a->list)
+		add_row(a->table, c, a->sets);
+	if (!a->n)
 		rk_strv_add(&notes, none);
 	if (l->live)
-		rk_live_show(l->live, t, !l->o->out.no_headers, &notes);
-	else if (list->child)
-		rk_table_print(t, (enum rk_fmt)l->o->out.fmt, !l->o->out.no_headers);
+		rk_live_show(l->live, a->table, !l->o->out.no_headers, &notes);
+	else if (a->n)
+		rk_table_print(a->table, (enum rk_fmt)l->o->out.fmt, !l->o->out.no_headers);
 	else
 		rk_note("%s", none);
 	rk_strv_release(&notes);
-	rk_table_free(t);
+}
+
+static int show_all(struct look *l, struct all *a, struct rk_err *err)
+{
+	enum rk_fmt fmt = (enum rk_fmt)l->o->out.fmt;
+	bool table = fmt == RK_FMT_TABLE || fmt == RK_FMT_WIDE;
+	struct rk_list_opts servers = {.labels = "role=server"}, chosen = {.labels = l->o->labels};
+	struct rk_val *doc;
+
+	/* without permission to list the StatefulSets the Clusters are still shown */
+	if (table &&
+		rk_kube_list_all(l->host, &RK_STATEFULSET, NULL, &servers, a->d, &a->sets, err) <
+			0 &&
+		err->http != 403)
+		return -1;
+	rk_err_clear(err);
+	rk_buf_puts(&a->state, "all:\n");
+	a->list = table && !l->o->out.sort_by ? NULL : rk_seq(a->d);
+	if (rk_kube_list(l->host, &RK_CLUSTER, NULL, &chosen, add, a, err) < 0 ||
+		(l->o->out.sort_by && rk_jsonpath_sort(a->list, l->o->out.sort_by, err) < 0))
+		return -1;
+	/* a document that was shown is not shown again; the table finds what changed */
+	if (!table && rk_streq(a->state.s, l->state.s))
+		return 0;
+	rk_buf_reset(&l->state);
+	rk_buf_puts(&l->state, a->state.s);
+	if (table) {
+		print_table(l, a);
+	} else if (fmt == RK_FMT_NAME) {
+		rk_each (c, a->list)
+			rk_printf("cluster.k3k.io/%s\n", rk_get_str(c, "metadata", "name", NULL));
+	} else {
+		doc = rk_map(a->d);
+		rk_set_str(a->d, doc, "apiVersion", "v1");
+		rk_set_str(a->d, doc, "kind", "List");
+		rk_set(a->d, doc, "items", a->list);
+		rk_print_val(fmt, doc);
+	}
+	return rk_out_flush(err);
 }
 
 int st_show_all(void *look, const char *key RK_UNUSED, struct rk_err *err)
 {
-	struct look *l = look;
-	enum rk_fmt fmt = (enum rk_fmt)l->o->out.fmt;
-	bool table = fmt == RK_FMT_TABLE || fmt == RK_FMT_WIDE;
-	struct rk_list_opts servers = {.labels = "role=server"}, chosen = {.labels = l->o->labels};
-	struct rk_val *sets = NULL, *list, *doc;
+	static const char *const head[] = {
+		"NAMESPACE", "NAME", "MODE", "PHASE", "SERVERS", "VERSION", "AGE", "PROBLEMS"};
 	rk_auto_doc *d = rk_doc_new(false);
-	rk_auto_buf state = RK_BUF_INIT;
+	struct all a = {.d = d, .table = rk_table_new(head, RK_COUNT(head)), .state = RK_BUF_INIT};
+	int rc = show_all(look, &a, err);
 
-	/* without permission to list the StatefulSets the Clusters are still shown */
-	if (table &&
-		rk_kube_list_all(l->host, &RK_STATEFULSET, NULL, &servers, d, &sets, err) < 0 &&
-		err->http != 403)
-		return -1;
-	rk_err_clear(err);
-	if (rk_kube_list_all(l->host, &RK_CLUSTER, NULL, &chosen, d, &list, err) < 0 ||
-		(l->o->out.sort_by && rk_jsonpath_sort(list, l->o->out.sort_by, err) < 0))
-		return -1;
-	/* a document that was shown is not shown again; the table finds what changed */
-	rk_buf_puts(&state, "all:\n");
-	rk_each (c, list)
-		rk_buf_addf(&state, "%s %s\n", rk_get_str(c, "metadata", "uid", NULL),
-			rk_get_str(c, "metadata", "resourceVersion", NULL));
-	if (!table && rk_streq(state.s, l->state.s))
-		return 0;
-	rk_buf_reset(&l->state);
-	rk_buf_puts(&l->state, state.s);
-	if (table) {
-		print_table(l, list, sets);
-	} else if (fmt == RK_FMT_NAME) {
-		rk_each (c, list)
-			rk_printf("cluster.k3k.io/%s\n", rk_get_str(c, "metadata", "name", NULL));
-	} else {
-		doc = rk_map(d);
-		rk_set_str(d, doc, "apiVersion", "v1");
-		rk_set_str(d, doc, "kind", "List");
-		rk_set(d, doc, "items", list);
-		rk_print_val(fmt, doc);
-	}
-	return rk_out_flush(err);
+	rk_buf_release(&a.state);
+	rk_table_free(a.table);
+	return rc;
 }
