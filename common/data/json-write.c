@@ -47,7 +47,7 @@ void rk_tree_quote(struct rk_buf *b, const char *s, size_t n, bool (*escaped)(ui
 		len = rk_utf8(s, n, &cp);
 		hit = cp && cp < 0x80 ? strchr(from, (int)cp) : NULL;
 		if (!len)
-			rk_buf_puts(b, "\\ufffd"); /* there are no other bytes in JSON and YAML */
+			rk_buf_puts(b, "\\ufffd"); /* the output must be UTF-8 */
 		else if (hit)
 			rk_buf_addf(b, "\\%c", to[hit - from]);
 		else if (escaped(cp))

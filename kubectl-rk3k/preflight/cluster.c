@@ -117,8 +117,8 @@ void pf_check_cluster(struct flight *f)
 		pf_row(f, WARN, "servers %lld to %lld: %s", (long long)h, (long long)w,
 			w > h ? "the servers restart, and new members join etcd"
 			      : "all restart, and the members that go leave etcd one by one; with "
-				"one server there is no copy of its data, and Rancher is away "
-				"whenever it restarts");
+				"one server, its data has no copy, and Rancher does not answer "
+				"while it restarts");
 	pf_row(f, CLEAN, "%s/%s exists, phase %s", ns, name,
 		text_at(f->cluster, "status", "phase"));
 }

@@ -284,6 +284,8 @@ int tf_get_harvester(struct job *j, struct rk_buf *now, struct rk_err *err)
 			"again",
 			file);
 	if (p.verdict == V_TOKEN)
-		rk_note("the token in %s is no longer valid; generating a new kubeconfig", file);
+		rk_note("Rancher rejects the token in %s as no longer valid: generating a new "
+			"kubeconfig",
+			file);
 	return generate(j, err);
 }
